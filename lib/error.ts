@@ -1,0 +1,27 @@
+/**
+ * The one error class that commands turn into an exit code. Its message says what was tried, on what, and what
+ * to do next; anything else that reaches the top is a defect and is shown with its stack.
+ */
+
+/** Exit codes of every subcommand. */
+export const Exit = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  noDaemon: 3,
+  permission: 4,
+  xenOrLibraryMissing: 5,
+  badConfiguration: 6,
+  timedOut: 124,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = typeof Exit[keyof typeof Exit];
+
+/** A failure that a user can act on. */
+export class XsndError extends Error {
+  override name = "XsndError";
+  constructor(message: string, readonly exitCode: ExitCode = Exit.failed, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
