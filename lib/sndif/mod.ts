@@ -1,0 +1,13 @@
+/**
+ * The sndif v2 wire protocol (`xen/io/sndif.h`), pure: octets in, numbers out, and back. Imports nothing but itself.
+ */
+export * from "./constants.ts";
+export * from "./errno.ts";
+export * from "./event.ts";
+export * from "./event_page.ts";
+export * from "./formats.ts";
+export { HwParam, type Interval } from "./hw_param.ts";
+export * from "./page_directory.ts";
+export * from "./request.ts";
+export * from "./response.ts";
+export * from "./ring.ts";

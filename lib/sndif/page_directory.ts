@@ -1,0 +1,109 @@
+/**
+ * The page directory of OPEN (`struct xensnd_page_directory`): a chain of pages, each with the grant reference of
+ * the next one (0 in the last) and up to 1023 references of the shared buffer's pages.
+ */
+import { XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "./errno.ts";
+
+/** sndif's pages, whatever the size of the domains' own ("Assumptions" in sndif.h). */
+const XEN_PAGE_SIZE = 4096;
+/** Words of a directory page. */
+export const DIRECTORY_PAGE_WORDS = XEN_PAGE_SIZE / Uint32Array.BYTES_PER_ELEMENT;
+/** References to buffer pages that a directory page holds, next to the one to the next page. */
+export const GREFS_PER_DIRECTORY_PAGE = DIRECTORY_PAGE_WORDS - 1;
+
+/** "Grant reference 0 is valid, but never exposed to a PV driver" (sndif.h), so it stands for none. */
+const INVALID_GREF = 0;
+
+/** Pages of a shared buffer of `bufferSz` octets. */
+export function bufferPages(bufferSz: number): number {
+  return Math.ceil(bufferSz / XEN_PAGE_SIZE);
+}
+
+/** Directory pages that it takes to list `pages` buffer pages; "at least one page exists". */
+export function directoryPages(pages: number): number {
+  return Math.max(1, Math.ceil(pages / GREFS_PER_DIRECTORY_PAGE));
+}
+
+/** A walk that succeeded: the buffer's pages in order, and the pages of the directory itself. */
+export interface PageDirectory {
+  readonly grefs: readonly number[];
+  readonly directoryGrefs: readonly number[];
+}
+
+/** A walk that was given up: what to answer OPEN with, and what to log. */
+export interface PageDirectoryFault {
+  /** XEN_E*, positive. */
+  readonly errno: number;
+  readonly reason: string;
+}
+
+/**
+ * Copies the directory page granted as `gref` into `words`, once; returns false if it cannot be mapped.
+ */
+export type ReadDirectoryPage = (gref: number, words: Uint32Array) => boolean;
+
+/**
+ * Collects the ceil(bufferSz / 4096) grant references of a shared buffer. All of it is the guest's to make up, so the
+ * walk takes no more steps than an honest directory would need, and never throws for what it finds.
+ *
+ * @param bufferSz `xensnd_open_req.buffer_sz`, octets.
+ * @param first `xensnd_open_req.gref_directory`.
+ * @param maxBufferSz the largest buffer, in octets, that the stream is allowed.
+ */
+export function walkPageDirectory(
+  bufferSz: number,
+  first: number,
+  readPage: ReadDirectoryPage,
+  maxBufferSz: number,
+): PageDirectory | PageDirectoryFault {
+  if (bufferSz === 0) return fault(XEN_EINVAL, "the buffer is empty");
+  if (bufferSz > maxBufferSz) {
+    return fault(XEN_ENOMEM, `the buffer is ${bufferSz} octets, more than the allowed ${maxBufferSz}`);
+  }
+  const total = bufferPages(bufferSz);
+  const grefs: number[] = [];
+  const directoryGrefs: number[] = [];
+  const words = new Uint32Array(DIRECTORY_PAGE_WORDS);
+  for (let page = first; grefs.length < total; page = words[0]) {
+    const where = `directory page ${directoryGrefs.length}`;
+    if (page === INVALID_GREF) return fault(XEN_EINVAL, `${where} of the buffer is missing`);
+    // With this check the chain is at most ceil(total / 1023) pages long: each page adds 1023 references but the last.
+    if (directoryGrefs.includes(page)) return fault(XEN_EINVAL, `${where} is one already seen, gref ${page}`);
+    directoryGrefs.push(page);
+    if (!readPage(page, words)) return fault(XEN_EIO, `${where}, gref ${page}, cannot be mapped`);
+    const count = Math.min(GREFS_PER_DIRECTORY_PAGE, total - grefs.length);
+    for (let i = 1; i <= count; i++) {
+      if (words[i] === INVALID_GREF) return fault(XEN_EINVAL, `${where} has gref 0 at ${i - 1}`);
+      grefs.push(words[i]);
+    }
+  }
+  return { grefs, directoryGrefs };
+}
+
+function fault(errno: number, reason: string): PageDirectoryFault {
+  return { errno, reason };
+}
+
+/**
+ * Writes the directory of the pages `grefs` into `words`, the frontend's {@link directoryPages} pages side by side,
+ * granted as `directoryGrefs`. `directoryGrefs[0]` is then what OPEN's gref_directory says.
+ */
+export function writePageDirectory(
+  words: Uint32Array,
+  directoryGrefs: readonly number[],
+  grefs: readonly number[],
+): void {
+  const pages = directoryPages(grefs.length);
+  if (directoryGrefs.length !== pages || words.length < pages * DIRECTORY_PAGE_WORDS) {
+    throw new RangeError(
+      `a directory of ${grefs.length} pages takes ${pages} pages, not ${directoryGrefs.length} in ${words.length} words`,
+    );
+  }
+  words.fill(0);
+  for (let page = 0; page < pages; page++) {
+    const at = page * DIRECTORY_PAGE_WORDS;
+    words[at] = directoryGrefs[page + 1] ?? INVALID_GREF;
+    const from = page * GREFS_PER_DIRECTORY_PAGE;
+    words.set(grefs.slice(from, from + GREFS_PER_DIRECTORY_PAGE), at + 1);
+  }
+}

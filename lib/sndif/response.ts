@@ -1,0 +1,40 @@
+/** `struct xensnd_resp`: what a backend answers. */
+import { XENSND_OP_HW_PARAM_QUERY } from "./constants.ts";
+import { type HwParam, readHwParam, writeHwParam } from "./hw_param.ts";
+import { beginPacket, PacketView } from "./packet.ts";
+
+/** One response, copied off the ring and decoded on demand; to be reused. */
+export class ResponseView extends PacketView {
+  /** `XENSND_OP_*` of the request that this answers. */
+  get operation(): number {
+    return this.view.getUint8(2);
+  }
+
+  /** 0, or -XEN_E*. */
+  get status(): number {
+    return this.view.getInt32(4, true);
+  }
+
+  /** HW_PARAM_QUERY: decodes the narrowed parameter space into `into`. */
+  readHwParam(into: HwParam): void {
+    readHwParam(this.view, into);
+  }
+}
+
+/** Writes the answer to request `id` at octet `at` of a ring page; `status` is 0 or -XEN_E*. Allocates nothing. */
+export function encodeResponse(
+  view: DataView,
+  at: number,
+  id: number,
+  operation: number,
+  status: number,
+): void {
+  beginPacket(view, at, id, operation);
+  view.setInt32(at + 4, status, true);
+}
+
+/** Writes a successful answer to XENSND_OP_HW_PARAM_QUERY. */
+export function encodeHwParamResponse(view: DataView, at: number, id: number, param: HwParam): void {
+  beginPacket(view, at, id, XENSND_OP_HW_PARAM_QUERY);
+  writeHwParam(view, at, param);
+}

@@ -1,0 +1,193 @@
+/**
+ * The shared ring of requests and responses (`xen/io/ring.h` over `struct xensnd_req` and `struct xensnd_resp`).
+ *
+ * One page: req_prod, req_event, rsp_prod, rsp_event (uint32), padding up to octet 64, 32 slots of 64 octets (the
+ * largest power of two that fits). A response takes over the slot of a request that was consumed. Indices count up
+ * for ever, modulo 2^32; the slot of an index is its low 5 bits.
+ *
+ * The four words are touched through Atomics alone: each is a full barrier, at least what xen_mb, xen_rmb and
+ * xen_wmb ask for. Each end keeps its own indices in private memory, as int32, and never reads them back from the
+ * page, which the other end can write. Nothing here allocates after construction, or throws.
+ */
+import { PACKET_SIZE } from "./constants.ts";
+import type { RequestView } from "./request.ts";
+import type { ResponseView } from "./response.ts";
+
+/** Slots of a ring page: `__RING_SIZE(xen_sndif_sring, XEN_PAGE_SIZE)`. */
+export const RING_SIZE = 32;
+/** Octets before the first slot. */
+export const RING_HEADER_SIZE = 64;
+/** Octets of a ring page that are in use. */
+export const RING_BYTES = RING_HEADER_SIZE + RING_SIZE * PACKET_SIZE;
+
+/** Word indices of the shared header. */
+const REQ_PROD = 0;
+const REQ_EVENT = 1;
+const RSP_PROD = 2;
+const RSP_EVENT = 3;
+
+/** What taking a packet off a ring can come to. */
+export const Taken = {
+  /** The other end's producer index cannot be: more packets than there can be. Disconnect that stream. */
+  broken: -1,
+  none: 0,
+  one: 1,
+} as const;
+
+/** Octet offset, in the ring page, of the slot of `index`. */
+function slotOffset(index: number): number {
+  return RING_HEADER_SIZE + (index & (RING_SIZE - 1)) * PACKET_SIZE;
+}
+
+/** What `RING_PUSH_*_AND_CHECK_NOTIFY` computes: did `event` lie in (published, now]? */
+function mustNotify(published: number, now: number, event: number): boolean {
+  return (now - event) >>> 0 < (now - published) >>> 0;
+}
+
+/** `SHARED_RING_INIT`: what a frontend does to a page before it publishes its grant reference. */
+export function initSharedRing(buffer: ArrayBuffer, byteOffset = 0): void {
+  const words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
+  words.fill(0);
+  Atomics.store(words, REQ_EVENT, 1);
+  Atomics.store(words, RSP_EVENT, 1);
+}
+
+/**
+ * The backend's end. Per wake-up: {@link take} and answer until `Taken.none`, {@link pushResponses} (notify if it
+ * says so), then {@link finalCheckForRequests}, and from the top if that says so.
+ */
+export class BackRing {
+  /** The ring page, for {@link encodeResponse}. */
+  readonly view: DataView;
+  readonly #words: Int32Array;
+  #reqCons: number;
+  #rspProdPvt: number;
+  #rspProdPublished: number;
+
+  /**
+   * `BACK_RING_ATTACH`: attaches at `index`, 0 for a ring that was just made. `buffer` holds the page at `byteOffset`.
+   */
+  constructor(buffer: ArrayBuffer, byteOffset = 0, index = 0) {
+    this.view = new DataView(buffer, byteOffset, RING_BYTES);
+    this.#words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
+    this.#reqCons = this.#rspProdPvt = this.#rspProdPublished = index | 0;
+  }
+
+  /**
+   * Attaches to a ring in use, as a restarted backend does: at the last response that its predecessor published, so
+   * that a request which was taken and never answered is taken again. That is harmless for queries, volume, mute and
+   * CLOSE; a WRITE may be heard twice, which is better than a frontend that waits out its timeout. The index is the
+   * guest's word, but slots are masked, and {@link take} refuses a req_prod that does not fit it.
+   */
+  static attach(buffer: ArrayBuffer, byteOffset = 0): BackRing {
+    const words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
+    return new BackRing(buffer, byteOffset, Atomics.load(words, RSP_PROD));
+  }
+
+  /** Requests on the ring that were not taken; negative if req_prod cannot be true. */
+  #unconsumed(): number {
+    const unconsumed = (Atomics.load(this.#words, REQ_PROD) - this.#reqCons) >>> 0;
+    // An unanswered request keeps its slot, so the frontend cannot have queued more than the free ones.
+    const free = RING_SIZE - ((this.#reqCons - this.#rspProdPvt) >>> 0);
+    return unconsumed <= free ? unconsumed : -1;
+  }
+
+  /** Copies the next request into `request` (`RING_COPY_REQUEST`); returns one of {@link Taken}. */
+  take(request: RequestView): number {
+    const unconsumed = this.#unconsumed();
+    if (unconsumed <= 0) return unconsumed;
+    request.copyFrom(this.#words, slotOffset(this.#reqCons) >> 2);
+    this.#reqCons = this.#reqCons + 1 | 0;
+    return Taken.one;
+  }
+
+  /**
+   * Octet offset in {@link view} of the next response's slot, which counts as filled from now on; -1 if every
+   * request that was taken has its response.
+   */
+  reserve(): number {
+    if (this.#rspProdPvt === this.#reqCons) return -1;
+    const offset = slotOffset(this.#rspProdPvt);
+    this.#rspProdPvt = this.#rspProdPvt + 1 | 0;
+    return offset;
+  }
+
+  /** `RING_PUSH_RESPONSES_AND_CHECK_NOTIFY`: publishes what was reserved; true if the frontend wants to be notified. */
+  pushResponses(): boolean {
+    const published = this.#rspProdPublished;
+    this.#rspProdPublished = this.#rspProdPvt;
+    Atomics.store(this.#words, RSP_PROD, this.#rspProdPvt);
+    return mustNotify(published, this.#rspProdPvt, Atomics.load(this.#words, RSP_EVENT));
+  }
+
+  /**
+   * `RING_FINAL_CHECK_FOR_REQUESTS`: asks for a notification of the next request; true if there is something to
+   * {@link take} already (a request, or `Taken.broken`), so that one must not sleep.
+   */
+  finalCheckForRequests(): boolean {
+    if (this.#unconsumed() !== 0) return true;
+    Atomics.store(this.#words, REQ_EVENT, this.#reqCons + 1 | 0);
+    return this.#unconsumed() !== 0;
+  }
+}
+
+/** The frontend's end. The page must have been through {@link initSharedRing}. */
+export class FrontRing {
+  /** The ring page, for the request encoders. */
+  readonly view: DataView;
+  readonly #words: Int32Array;
+  #reqProdPvt: number;
+  #reqProdPublished: number;
+  #rspCons: number;
+
+  /** `FRONT_RING_ATTACH` at `index`, 0 for a ring that was just made. */
+  constructor(buffer: ArrayBuffer, byteOffset = 0, index = 0) {
+    this.view = new DataView(buffer, byteOffset, RING_BYTES);
+    this.#words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
+    this.#reqProdPvt = this.#reqProdPublished = this.#rspCons = index | 0;
+  }
+
+  /** Requests that can be queued now (`RING_FREE_REQUESTS`). */
+  get free(): number {
+    return RING_SIZE - ((this.#reqProdPvt - this.#rspCons) >>> 0);
+  }
+
+  /** Octet offset in {@link view} of the next request's slot, which counts as filled from now on; -1 if the ring is full. */
+  reserve(): number {
+    if (this.free === 0) return -1;
+    const offset = slotOffset(this.#reqProdPvt);
+    this.#reqProdPvt = this.#reqProdPvt + 1 | 0;
+    return offset;
+  }
+
+  /** `RING_PUSH_REQUESTS_AND_CHECK_NOTIFY`: publishes what was reserved; true if the backend wants to be notified. */
+  pushRequests(): boolean {
+    const published = this.#reqProdPublished;
+    this.#reqProdPublished = this.#reqProdPvt;
+    Atomics.store(this.#words, REQ_PROD, this.#reqProdPvt);
+    return mustNotify(published, this.#reqProdPvt, Atomics.load(this.#words, REQ_EVENT));
+  }
+
+  /** Responses that were not taken; negative if rsp_prod cannot be true (more than were asked for). */
+  #unconsumed(): number {
+    const unconsumed = (Atomics.load(this.#words, RSP_PROD) - this.#rspCons) >>> 0;
+    const outstanding = (this.#reqProdPublished - this.#rspCons) >>> 0;
+    return unconsumed <= outstanding ? unconsumed : -1;
+  }
+
+  /** Copies the next response into `response`; returns one of {@link Taken}, "broken" being about the backend here. */
+  take(response: ResponseView): number {
+    const unconsumed = this.#unconsumed();
+    if (unconsumed <= 0) return unconsumed;
+    response.copyFrom(this.#words, slotOffset(this.#rspCons) >> 2);
+    this.#rspCons = this.#rspCons + 1 | 0;
+    return Taken.one;
+  }
+
+  /** `RING_FINAL_CHECK_FOR_RESPONSES`: as {@link BackRing.finalCheckForRequests}. */
+  finalCheckForResponses(): boolean {
+    if (this.#unconsumed() !== 0) return true;
+    Atomics.store(this.#words, RSP_EVENT, this.#rspCons + 1 | 0);
+    return this.#unconsumed() !== 0;
+  }
+}
