@@ -182,8 +182,9 @@ export class EventFd implements Disposable {
   readonly #wordAddress = addressOf(this.#word);
   readonly #oneAddress = addressOf(this.#one);
 
-  constructor() {
-    this.#fd = unwrap(libc().eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK), "eventfd");
+  /** A new one, or another thread's view of one that exists (only one of them is to be disposed). */
+  constructor(fd?: number) {
+    this.#fd = fd ?? unwrap(libc().eventfd(0, EFD.CLOEXEC | EFD.NONBLOCK), "eventfd");
   }
 
   get fd(): number {
