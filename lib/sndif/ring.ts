@@ -76,8 +76,10 @@ export class BackRing {
   /**
    * Attaches to a ring in use, as a restarted backend does: at the last response that its predecessor published, so
    * that a request which was taken and never answered is taken again. That is harmless for queries, volume, mute and
-   * CLOSE; a WRITE may be heard twice, which is better than a frontend that waits out its timeout. The index is the
-   * guest's word, but slots are masked, and {@link take} refuses a req_prod that does not fit it.
+   * CLOSE; a WRITE may be heard twice, which is better than a frontend that waits out its timeout. (A response that was
+   * written and not pushed has taken the request's place; it reads as the same operation with other arguments, so
+   * write and push in one go.) The index is the guest's word, but slots are masked, and {@link take} refuses a
+   * req_prod that does not fit it.
    */
   static attach(buffer: ArrayBuffer, byteOffset = 0): BackRing {
     const words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
