@@ -174,6 +174,18 @@ export function addressOf(view: ArrayBufferView<ArrayBuffer>): NonNullable<Deno.
   return Deno.UnsafePointer.offset(Deno.UnsafePointer.of(view.buffer)!, view.byteOffset)!;
 }
 
+/**
+ * Awaits a `nonblocking` call while `memory` (its buffers) stays reachable: Deno passes the pool thread bare
+ * addresses, so a buffer that nothing refers to any more may be collected in the middle of the call.
+ */
+export async function whileAlive<T>(call: Promise<T>, ...memory: unknown[]): Promise<T> {
+  try {
+    return await call;
+  } finally {
+    memory.length = 0;
+  }
+}
+
 /** An eventfd: a counter that makes a file descriptor readable. Calls on it allocate nothing. */
 export class EventFd implements Disposable {
   #fd: number;
@@ -304,6 +316,6 @@ export class PollSet {
 
   /** As {@link wait}, but on another thread: this one's event loop goes on. */
   waitAsync(timeoutMs: number): Promise<number> {
-    return libc().poll_async(this.#fds, BigInt(this.#length), timeoutMs);
+    return whileAlive(libc().poll_async(this.#fds, BigInt(this.#length), timeoutMs), this);
   }
 }
