@@ -17,9 +17,22 @@ export class EventView extends PacketView {
   }
 }
 
-/** Writes XENSND_EVT_CUR_POS at octet `at` of an event page; `position` is a safe integer, octets since OPEN. */
-export function encodeCurPosEvent(view: DataView, at: number, id: number, position: number): void {
+/** Low half of a position (a safe integer, octets since OPEN), as the int32 with its bits. */
+export function positionLow(position: number): number {
+  return position | 0;
+}
+
+/** High half of a position. */
+export function positionHigh(position: number): number {
+  return position / TWO_POW_32 | 0;
+}
+
+/**
+ * Writes XENSND_EVT_CUR_POS at octet `at` of an event page. The position comes in its halves because a number beyond
+ * 2^31 is boxed, that is allocated, when it is handed from function to function.
+ */
+export function encodeCurPosEvent(view: DataView, at: number, id: number, low: number, high: number): void {
   beginPacket(view, at, id, XENSND_EVT_CUR_POS);
-  view.setUint32(at + 8, position, true); // takes it modulo 2^32
-  view.setUint32(at + 12, Math.floor(position / TWO_POW_32), true);
+  view.setInt32(at + 8, low, true);
+  view.setInt32(at + 12, high, true);
 }

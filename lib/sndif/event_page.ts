@@ -71,11 +71,11 @@ export class EventPageProducer {
   }
 
   /**
-   * Publishes XENSND_EVT_CUR_POS with `position`, a safe integer, in octets since OPEN. Returns true if it was
-   * published (then notify the event channel), false if there was no room for all of it; no id is used up then,
-   * and since positions are cumulative the next call makes up for it.
+   * Publishes XENSND_EVT_CUR_POS with the position, octets since OPEN, whose halves {@link positionLow} and
+   * {@link positionHigh} give. Returns true if it was published (then notify the event channel), false if there was
+   * no room for all of it; no id is used up then, and since positions are cumulative the next call makes up for it.
    */
-  publishCurPos(position: number): boolean {
+  publishCurPos(low: number, high: number): boolean {
     const first = this.#inProd;
     const twice = (this.#base & 0xffff) !== 0;
     const last = twice ? first + 1 | 0 : first;
@@ -83,8 +83,8 @@ export class EventPageProducer {
     this.#frontendBroken = (first - inCons) >>> 0 > XENSND_IN_RING_LEN;
     if (!isFree(first, inCons) || !isFree(last, inCons)) return false;
 
-    encodeCurPosEvent(this.#view, eventSlotOffset(first), first, position);
-    if (twice) encodeCurPosEvent(this.#view, eventSlotOffset(last), last - this.#base, position);
+    encodeCurPosEvent(this.#view, eventSlotOffset(first), first, low, high);
+    if (twice) encodeCurPosEvent(this.#view, eventSlotOffset(last), last - this.#base, low, high);
     this.#inProd = last + 1 | 0;
     // Both at once: the frontend never sees half of the pair.
     Atomics.store(this.#words, IN_PROD, this.#inProd);

@@ -179,7 +179,9 @@ Deno.test("responses are written and read in the header's layout", () => {
 Deno.test("events are written and read in the header's layout", () => {
   const position = 0x001234569abcdef0;
   assert.deepEqual(
-    encoded((view, at) => sndif.encodeCurPosEvent(view, at, 0xfedc, position)),
+    encoded((view, at) =>
+      sndif.encodeCurPosEvent(view, at, 0xfedc, sndif.positionLow(position), sndif.positionHigh(position))
+    ),
     goldenPacket("event_cur_pos"),
   );
   const event = decoded(new sndif.EventView(), "event_cur_pos");

@@ -11,6 +11,8 @@ import {
   formatByName,
   HwParam,
   initSharedRing,
+  positionHigh,
+  positionLow,
   RequestView,
   Taken,
   XENSND_OP_HW_PARAM_QUERY,
@@ -20,11 +22,13 @@ const page = new ArrayBuffer(4096), events = new ArrayBuffer(4096);
 initSharedRing(page);
 const ringWords = new Int32Array(page), eventWords = new Int32Array(events);
 const ring = new BackRing(page), producer = new EventPageProducer(events);
+const position = new Float64Array(1); // a plain variable beyond 2^31 is a new object at each change
 const request = new RequestView(), param = new HwParam();
 const silence = new Uint8Array(64), format = formatByName("u16_le")!;
 
 function serve(rounds: number, firstPosition: number): number {
-  let position = firstPosition, sum = 0;
+  let sum = 0;
+  position[0] = firstPosition;
   for (let i = 0; i < rounds; i++) {
     Atomics.add(ringWords, 0, 1);
     if (ring.take(request) !== Taken.one) throw new Error("no request");
@@ -36,8 +40,10 @@ function serve(rounds: number, firstPosition: number): number {
     } else encodeResponse(ring.view, at, request.id, request.operation, 0);
     ring.pushResponses();
     ring.finalCheckForRequests();
-    position += 16384;
-    if (!producer.publishCurPos(position)) throw new Error("no room");
+    position[0] += 16384;
+    if (!producer.publishCurPos(positionLow(position[0]), positionHigh(position[0]))) {
+      throw new Error("no room");
+    }
     Atomics.store(eventWords, 0, Atomics.load(eventWords, 1));
     fillSilence(format, silence, 0, 64);
   }
