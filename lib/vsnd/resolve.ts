@@ -1,0 +1,195 @@
+/**
+ * From the shape of a file to cards: inheritance from card to PCM to stream, and the rules that tie values together.
+ * A lower level may only narrow what an upper one says (sndif.h, "PCM settings").
+ */
+import type { Direction } from "../pcm/pcm.ts";
+import {
+  type CardConfig,
+  type Config,
+  DEFAULT_BACKEND,
+  DEFAULT_PARAMS,
+  type DomainConfig,
+  Limits,
+  type PcmConfig,
+  type StreamConfig,
+  type StreamParams,
+} from "./card.ts";
+import { type DocumentPath, type Finding, formatPath } from "./finding.ts";
+import { fieldName, PARAM_KEYS, widestFrameBytes } from "./params.ts";
+import type { RawCard, RawConfig, RawDomain, RawParams, RawPcm, RawStream } from "./schema.ts";
+
+/** A level of a card: what it says itself, and what holds at it. */
+interface Level {
+  readonly declared: Partial<StreamParams>;
+  /** What this level or the nearest one above says; undefined where none does. */
+  readonly inherited: Partial<StreamParams>;
+}
+
+/** Drops the keys whose value is undefined, so that `{...upper, ...lower}` inherits. */
+function compact<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}
+
+function declaredBy(raw: RawParams): Partial<StreamParams> {
+  return compact({
+    rates: raw["sample-rates"],
+    formats: raw["sample-formats"],
+    channelsMin: raw["channels-min"],
+    channelsMax: raw["channels-max"],
+    bufferSizeBytes: raw["buffer-size"],
+  });
+}
+
+class Resolver {
+  readonly findings: Finding[] = [];
+  /** unique-id to where it was first seen, within one domain. */
+  #uniqueIds = new Map<string, DocumentPath>();
+
+  config(raw: RawConfig): Config {
+    const domains = Object.entries(raw.domains);
+    if (domains.length === 0) this.#find(["domains"], "empty; write at least one domain with its cards");
+    return new Map(domains.map(([name, domain]) => [name, this.#domain(domain, ["domains", name])]));
+  }
+
+  #find(path: DocumentPath, message: string): void {
+    this.findings.push({ path, message });
+  }
+
+  #domain(raw: RawDomain, path: DocumentPath): DomainConfig {
+    this.#uniqueIds = new Map();
+    const cards = raw.cards.map((card, index) => this.#card(card, [...path, "cards", index], index));
+    const streams = cards.flatMap((card) => card.pcms).flatMap((pcm) => pcm.streams).length;
+    if (streams > Limits.streamsPerDomain) {
+      this.#find(
+        path,
+        `${streams} streams would use up the guest's quota of XenStore nodes; write at most ` +
+          `${Limits.streamsPerDomain} a domain`,
+      );
+    }
+    return { backend: raw.backend ?? DEFAULT_BACKEND, cards };
+  }
+
+  #card(raw: RawCard, path: DocumentPath, number: number): CardConfig {
+    const level = this.#level(raw, path, undefined);
+    return compact({
+      shortName: raw["short-name"],
+      longName: raw["long-name"],
+      declared: level.declared,
+      pcms: raw.pcms.map((pcm, index) =>
+        this.#pcm(pcm, [...path, "pcms", index], level, `${number}/${index}`)
+      ),
+    });
+  }
+
+  #pcm(raw: RawPcm, path: DocumentPath, card: Level, address: string): PcmConfig {
+    const level = this.#level(raw, path, card);
+    return compact({
+      name: raw.name,
+      declared: level.declared,
+      streams: raw.streams.map((stream, index) =>
+        this.#stream(stream, [...path, "streams", index], level, `${address}/${index}`)
+      ),
+    });
+  }
+
+  #stream(raw: RawStream, path: DocumentPath, pcm: Level, address: string): StreamConfig {
+    const { declared, inherited } = this.#level(raw, path, pcm);
+    const effective = { ...DEFAULT_PARAMS, ...inherited };
+    if (inherited.channelsMin === undefined || inherited.channelsMax === undefined) {
+      const { channelsMin, channelsMax } = effective;
+      if (channelsMin > channelsMax) this.#channelsCross([...path, "channels-max"], channelsMin, channelsMax);
+    }
+    const least = Limits.periodsMin *
+      Math.max(Limits.periodBytesMin, widestFrameBytes(effective.formats, effective.channelsMax));
+    if (effective.bufferSizeBytes < least) {
+      this.#find(
+        [...path, "buffer-size"],
+        `${effective.bufferSizeBytes} octets cannot hold two periods of one frame; write at least ${least}, or ` +
+          `lower channels-max`,
+      );
+    }
+    const type: Direction = raw.type.startsWith("p") ? "playback" : "capture";
+    return { type, uniqueId: this.#uniqueId(raw, path, address), device: raw.device, declared, effective };
+  }
+
+  /** The stream's unique-id; its address CARD/PCM/STREAM if it has none of its own. */
+  #uniqueId(raw: RawStream, path: DocumentPath, address: string): string {
+    const uniqueId = raw["unique-id"] ?? address;
+    const first = this.#uniqueIds.get(uniqueId);
+    if (first === undefined) this.#uniqueIds.set(uniqueId, path);
+    else {
+      this.#find(
+        [...path, "unique-id"],
+        `${JSON.stringify(uniqueId)} is already that of ${formatPath(first)}; write another one`,
+      );
+    }
+    return uniqueId;
+  }
+
+  #level(raw: RawParams, path: DocumentPath, upper: Level | undefined): Level {
+    const declared = declaredBy(raw);
+    const inherited = { ...upper?.inherited, ...declared };
+    if (upper !== undefined) this.#mustNarrow(declared, path, upper);
+    const { channelsMin, channelsMax } = inherited;
+    if (channelsMin !== undefined && channelsMax !== undefined && channelsMin > channelsMax) {
+      const own = declared.channelsMin !== undefined
+        ? "channels-min"
+        : declared.channelsMax !== undefined
+        ? "channels-max"
+        : undefined;
+      if (own !== undefined) this.#channelsCross([...path, own], channelsMin, channelsMax);
+    }
+    return { declared, inherited };
+  }
+
+  #channelsCross(path: DocumentPath, min: number, max: number): void {
+    this.#find(
+      path,
+      `channels-min ${min} is above channels-max ${max}; raise channels-max or lower channels-min`,
+    );
+  }
+
+  /** Reports each value of `declared` that goes beyond what the levels above say. */
+  #mustNarrow(declared: Partial<StreamParams>, path: DocumentPath, { inherited }: Level): void {
+    for (const key of PARAM_KEYS) {
+      const own = declared[key];
+      const upper = inherited[key];
+      if (own === undefined || upper === undefined) continue;
+      const beyond = elements(own).filter((item) => !isWithin(key, item, elements(upper)));
+      if (beyond.length > 0) {
+        this.#find(
+          [...path, fieldName(key)],
+          `${beyond.join(", ")} is not within ${elements(upper).join(", ")} of the level above; ` +
+            "narrow this one or widen that one",
+        );
+      }
+    }
+  }
+}
+
+function elements(value: StreamParams[keyof StreamParams]): readonly (number | string)[] {
+  return typeof value === "number" ? [value] : value;
+}
+
+function isWithin(
+  key: keyof StreamParams,
+  item: number | string,
+  upper: readonly (number | string)[],
+): boolean {
+  switch (key) {
+    case "rates":
+    case "formats":
+      return upper.includes(item);
+    case "channelsMin":
+      return item >= upper[0];
+    case "channelsMax":
+    case "bufferSizeBytes":
+      return item <= upper[0];
+  }
+}
+
+/** The cards that a file describes, and what is wrong with them; they are of use only if nothing is. */
+export function resolveConfig(raw: RawConfig): { config: Config; findings: readonly Finding[] } {
+  const resolver = new Resolver();
+  return { config: resolver.config(raw), findings: resolver.findings };
+}

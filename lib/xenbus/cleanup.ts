@@ -1,0 +1,20 @@
+/** Taking a device's directory away without leaving empty ones above it. */
+import type { StoreView } from "../xen/ports.ts";
+
+/**
+ * Removes `path` and then each directory above it that has neither a value nor children left, as libxl does
+ * (`libxl__xs_path_cleanup`). Does nothing if `path` is not there.
+ */
+export function removeWithEmptyParents(view: StoreView, path: string): void {
+  if (view.read(path) === undefined) return;
+  view.remove(path);
+  for (let at = parentOf(path); at !== "" && isEmpty(view, at); at = parentOf(at)) view.remove(at);
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+function isEmpty(view: StoreView, path: string): boolean {
+  return view.read(path) === "" && view.list(path)?.length === 0;
+}

@@ -1,0 +1,5 @@
+/** XenBus: states, device paths and domains, for both ends. */
+export * from "./cleanup.ts";
+export * from "./domains.ts";
+export * from "./paths.ts";
+export * from "./state.ts";

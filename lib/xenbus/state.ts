@@ -1,0 +1,98 @@
+/**
+ * XenBus states (`xen/io/xenbus.h`): reading one that the other end may have written as it pleases, switching one's
+ * own, and waiting for one.
+ */
+import { Exit, XsndError } from "../error.ts";
+import { type Store, StoreError, type StoreView } from "../xen/ports.ts";
+
+/** `enum xenbus_state`, without the prefix. */
+export const XenbusState = {
+  Unknown: 0,
+  Initialising: 1,
+  InitWait: 2,
+  Initialised: 3,
+  Connected: 4,
+  Closing: 5,
+  Closed: 6,
+  Reconfiguring: 7,
+  Reconfigured: 8,
+} as const;
+
+export type XenbusState = typeof XenbusState[keyof typeof XenbusState];
+
+const names = Object.keys(XenbusState) as (keyof typeof XenbusState)[];
+
+/** The state's name; `absent` for a node that is not there. */
+export function stateName(state: XenbusState | undefined): string {
+  return state === undefined ? "absent" : names[state];
+}
+
+/** The state that a node's value stands for; Unknown for anything but one digit from 0 to 8. */
+export function parseState(value: string): XenbusState {
+  return /^[0-8]$/.test(value) ? Number(value) as XenbusState : XenbusState.Unknown;
+}
+
+/**
+ * The state of the end whose directory is `device`; undefined if it has none. The other end owns that node: a value
+ * that is no state, or one that it forbids us to read, is Unknown.
+ */
+export function readState(view: StoreView, device: string): XenbusState | undefined {
+  try {
+    const value = view.read(`${device}/state`);
+    return value === undefined ? undefined : parseState(value);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "EACCES") return XenbusState.Unknown;
+    throw error;
+  }
+}
+
+/**
+ * Writes one's own state, but never brings back a directory that the toolstack has just removed (as Linux's
+ * `__xenbus_switch_state`). Returns whether the node was there. Writes nothing if it already holds `state`.
+ */
+export function switchState(store: Store, device: string, state: XenbusState): boolean {
+  return store.transaction((view) => {
+    const present = view.read(`${device}/state`);
+    if (present === undefined) return false;
+    if (present !== String(state)) view.write(`${device}/state`, String(state));
+    return true;
+  });
+}
+
+/** Thrown by {@link waitForState}; `state` is what the other end was in when time was up. */
+export class StateTimeoutError extends XsndError {
+  override name = "StateTimeoutError";
+  constructor(readonly device: string, readonly state: XenbusState | undefined, timeoutMs: number) {
+    super(
+      `waited ${timeoutMs / 1000} s for ${device}/state to change: it is still ${stateName(state)}`,
+      Exit.timedOut,
+    );
+  }
+}
+
+/**
+ * Waits until the state of the end at `device` satisfies `wanted` (undefined: no such node) and returns it.
+ * Throws {@link StateTimeoutError} after `timeoutMs`.
+ */
+export async function waitForState(
+  store: Store,
+  device: string,
+  wanted: (state: XenbusState | undefined) => boolean,
+  timeoutMs: number,
+): Promise<XenbusState | undefined> {
+  const expired = Promise.withResolvers<"expired">();
+  const timer = setTimeout(() => expired.resolve("expired"), timeoutMs);
+  try {
+    using watch = store.watch(`${device}/state`);
+    const events = watch[Symbol.asyncIterator]();
+    while (true) {
+      const state = readState(store, device);
+      if (wanted(state)) return state;
+      const event = await Promise.race([events.next(), expired.promise]);
+      if (event === "expired") throw new StateTimeoutError(device, readState(store, device), timeoutMs);
+      if (event.done) throw new Error(`the watch on ${device}/state ended by itself`);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
