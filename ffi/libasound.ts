@@ -5,7 +5,7 @@
  */
 import { cString, lazyLibrary } from "./library.ts";
 import { errnoName } from "./errno.ts";
-import { libc } from "./libc.ts";
+import { functionWithoutEffect, libc } from "./libc.ts";
 
 /** pcm.h: `snd_pcm_stream_t`. */
 export const SND_PCM_STREAM = { PLAYBACK: 0, CAPTURE: 1 } as const;
@@ -305,9 +305,6 @@ export const libasoundSymbols = {
   hot_status_get_avail: { name: "snd_pcm_status_get_avail", parameters: ["pointer"], result: "u32" },
   hot_status_get_delay: { name: "snd_pcm_status_get_delay", parameters: ["pointer"], result: "i32" },
   hot_status_get_htstamp: { name: "snd_pcm_status_get_htstamp", parameters: ["pointer", "pointer"], result: "void" },
-
-  // The address of a function: see silenceAlsa()
-  address_of_snd_asoundlib_version: { name: "snd_asoundlib_version", type: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** libasound's functions; loaded on the first call. */
@@ -347,16 +344,11 @@ export function check(result: number, call: string): number {
 }
 
 /**
- * Whether alsa-lib may write what it thinks of an error to stderr (it does by default; errors are returned all the
- * same). Process-wide.
- *
- * The handler's C type is variadic, which Deno cannot make, and a JavaScript function may not be called on the pool's
- * threads. A C function that takes nothing, has no effect and returns a constant serves: in the calling conventions
- * of both x86_64 and aarch64 Linux the caller owns all arguments and ignores a result it did not ask for.
+ * Whether alsa-lib keeps to itself what it thinks of an error; by default it writes that to stderr. Errors are returned
+ * all the same. Process-wide.
  */
 export function silenceAlsa(silent = true): void {
-  const { snd_lib_error_set_handler, address_of_snd_asoundlib_version } = libasound();
-  snd_lib_error_set_handler(silent ? address_of_snd_asoundlib_version as Deno.PointerValue : null);
+  libasound().snd_lib_error_set_handler(silent ? functionWithoutEffect() : null);
 }
 
 /** The library's version, e.g. `"1.2.8"`. */

@@ -31,6 +31,9 @@ export const F = {
   SETFL: 4,
   SETPIPE_SZ: 1031,
   GETPIPE_SZ: 1032,
+  OFD_GETLK: 36,
+  OFD_SETLK: 37,
+  OFD_SETLKW: 38,
 } as const;
 /** sys/mman.h: protection, mapping and locking flags. */
 export const PROT = { NONE: 0, READ: 1, WRITE: 2 } as const;
@@ -98,6 +101,9 @@ export const libcSymbols = {
   sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" }, // pid (0: this thread), policy, param
   getrlimit: { parameters: ["u32", "buffer"], result: "i32" }, // resource, rlim
   setrlimit: { parameters: ["u32", "buffer"], result: "i32" }, // resource, rlim
+
+  // The address of a function: see functionWithoutEffect()
+  address_of_gnu_get_libc_version: { name: "gnu_get_libc_version", type: "pointer" },
 
   // Variants that wait on a thread of Deno's pool, for the main thread. errno is lost after them.
   poll_async: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
@@ -172,6 +178,16 @@ export function unwrap<T extends number | bigint>(result: T, call: string): T {
  */
 export function addressOf(view: ArrayBufferView<ArrayBuffer>): NonNullable<Deno.PointerValue> {
   return Deno.UnsafePointer.offset(Deno.UnsafePointer.of(view.buffer)!, view.byteOffset)!;
+}
+
+/**
+ * The address of a C function that takes nothing, has no effect and returns a constant, to be a C library's callback
+ * that is to do nothing, whatever its type. Deno cannot make a variadic callback, and a JavaScript function may
+ * not be called on a foreign thread. In the calling conventions of x86_64 and aarch64 Linux alike the caller owns all
+ * arguments, and ignores a result that it did not ask for.
+ */
+export function functionWithoutEffect(): NonNullable<Deno.PointerValue> {
+  return libc().address_of_gnu_get_libc_version as NonNullable<Deno.PointerValue>;
 }
 
 /**

@@ -1,0 +1,88 @@
+/** GrantTable over /dev/xen/gntdev and GrantSharer over /dev/xen/gntalloc. */
+import { Errno, PROT } from "../../../ffi/libc.ts";
+import { GntshrHandle, GnttabHandle } from "../../../ffi/libxengnttab.ts";
+import { GrantError, type GrantSharer, type GrantTable, type Mapping, type SharedPages } from "../ports.ts";
+import { openDevice } from "./devices.ts";
+import { MappedPages } from "./mapped_pages.ts";
+
+/** Runs a library call; its Errno becomes a {@link GrantError} that begins with `what`. */
+function grantCall<T>(what: string, body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    throw cause instanceof Errno ? new GrantError(`${what}: ${cause.code}`, { cause }) : cause;
+  }
+}
+
+/** Disposes all of `mappings`, each of which takes itself out of the set. */
+function disposeAll(mappings: Set<Mapping>): void {
+  using stack = new DisposableStack();
+  for (const mapping of mappings) stack.use(mapping);
+}
+
+export class NativeGrantTable implements GrantTable {
+  readonly #handle = openDevice("gntdev", "xen-gntdev", () => new GnttabHandle());
+  readonly #mappings = new Set<Mapping>();
+
+  map(domid: number, grefs: readonly number[], access: "read" | "write"): Mapping {
+    const [count, refs] = [grefs.length, Uint32Array.from(grefs)];
+    if (count === 0 || refs.some((ref, i) => ref !== grefs[i])) {
+      throw new GrantError(`cannot map [${grefs}] of domain ${domid}: not a list of grant references`);
+    }
+    const what = `${count} page(s) of domain ${domid}, from grant reference ${grefs[0]} on`;
+    // A write through a mapping made without PROT.WRITE is a SIGSEGV, so "read" is for pages that are only read.
+    const prot = access === "write" ? PROT.READ | PROT.WRITE : PROT.READ;
+    const start = grantCall(`cannot map ${what}`, () => this.#handle.mapDomainGrantRefs(domid, refs, prot));
+    const mapping = new MappedPages(start, count, () => {
+      this.#mappings.delete(mapping);
+      grantCall(`cannot unmap ${what}`, () => this.#handle.unmap(start, count));
+    });
+    this.#mappings.add(mapping);
+    return mapping;
+  }
+
+  /** Unmaps what is still mapped, and closes the device. */
+  [Symbol.dispose](): void {
+    using _handle = this.#handle;
+    disposeAll(this.#mappings);
+  }
+}
+
+class NativeSharedPages extends MappedPages implements SharedPages {
+  constructor(
+    start: NonNullable<Deno.PointerValue>,
+    readonly grefs: readonly number[],
+    unshare: () => void,
+  ) {
+    super(start, grefs.length, unshare);
+  }
+}
+
+export class NativeGrantSharer implements GrantSharer {
+  readonly #handle = openDevice("gntalloc", "xen-gntalloc", () => new GntshrHandle());
+  readonly #mappings = new Set<Mapping>();
+
+  share(domid: number, pages: number, access: "read" | "write"): SharedPages {
+    if (!Number.isInteger(pages) || pages < 1) {
+      throw new RangeError(`cannot grant ${pages} pages to domain ${domid}: at least one is wanted`);
+    }
+    const refs = new Uint32Array(pages);
+    const what = `${pages} page(s) to domain ${domid}`;
+    const start = grantCall(
+      `cannot grant ${what} (xen-gntalloc's parameter \`limit\` bounds them all together)`,
+      () => this.#handle.sharePages(domid, refs, access === "write"),
+    );
+    const shared = new NativeSharedPages(start, [...refs], () => {
+      this.#mappings.delete(shared);
+      grantCall(`cannot revoke the grant of ${what}`, () => this.#handle.unshare(start, pages));
+    });
+    this.#mappings.add(shared);
+    return shared;
+  }
+
+  /** Revokes what is still granted, and closes the device. */
+  [Symbol.dispose](): void {
+    using _handle = this.#handle;
+    disposeAll(this.#mappings);
+  }
+}
