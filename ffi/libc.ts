@@ -87,6 +87,7 @@ export const libcSymbols = {
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" }, // fd, buf, count
   pipe2: { parameters: ["buffer", "i32"], result: "i32" }, // pipefd[2], flags
   mkfifo: { parameters: ["buffer", "u32"], result: "i32" }, // pathname, mode
+  unlink: { parameters: ["buffer"], result: "i32" }, // pathname
   ftruncate: { parameters: ["i32", "i64"], result: "i32" }, // fd, length
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" }, // name, flags
 
