@@ -1,0 +1,242 @@
+/** Every symbol table against the installed libraries, and against the C headers that they bind. */
+import assert from "node:assert/strict";
+import { ERRNO } from "../../ffi/errno.ts";
+import * as alsa from "../../ffi/libasound.ts";
+import * as c from "../../ffi/libc.ts";
+import { libxenevtchnSymbols } from "../../ffi/libxenevtchn.ts";
+import { libxengnttabSymbols } from "../../ffi/libxengnttab.ts";
+import { libxenstoreSymbols, XS_PERM, XS_UNWATCH_FILTER } from "../../ffi/libxenstore.ts";
+
+type Table = Record<string, Deno.ForeignFunction | Deno.ForeignStatic>;
+
+interface Library {
+  readonly soname: string;
+  readonly symbols: Table;
+  readonly headers: readonly string[];
+  /** C constants by name; the value each must have. */
+  readonly constants: Record<string, number | bigint>;
+}
+
+/** `{ IN: 1 }` with prefix `POLL` is `{ POLLIN: 1 }`. */
+function prefixed(prefix: string, group: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(group).map(([key, value]) => [prefix + key, value]));
+}
+
+const { TIMER_ABSTIME, ...clocks } = c.CLOCK;
+const { FD_CLOEXEC, ...fcntlCommands } = c.F;
+
+const libraries: Library[] = [
+  {
+    soname: "libc.so.6",
+    symbols: c.libcSymbols,
+    headers: [
+      "errno.h",
+      "string.h",
+      "stdlib.h",
+      "poll.h",
+      "sys/eventfd.h",
+      "sys/timerfd.h",
+      "time.h",
+      "fcntl.h",
+      "unistd.h",
+      "sys/ioctl.h",
+      "sys/stat.h",
+      "sys/mman.h",
+      "signal.h",
+      "sched.h",
+      "sys/resource.h",
+    ],
+    constants: {
+      ...ERRNO,
+      ...prefixed("POLL", c.POLL),
+      ...prefixed("O_", c.O),
+      ...prefixed("F_", fcntlCommands),
+      FD_CLOEXEC,
+      ...prefixed("PROT_", c.PROT),
+      ...prefixed("MAP_", c.MAP),
+      ...prefixed("MCL_", c.MCL),
+      ...prefixed("EFD_", c.EFD),
+      ...prefixed("TFD_", c.TFD),
+      ...prefixed("CLOCK_", clocks),
+      TIMER_ABSTIME,
+      ...prefixed("SCHED_", c.SCHED),
+      ...prefixed("RLIMIT_", c.RLIMIT),
+      ...c.ACCESS,
+    },
+  },
+  {
+    soname: "libxenstore.so.4",
+    symbols: libxenstoreSymbols,
+    headers: ["xenstore.h"],
+    constants: { ...prefixed("XS_PERM_", XS_PERM), XS_UNWATCH_FILTER },
+  },
+  { soname: "libxengnttab.so.1", symbols: libxengnttabSymbols, headers: ["xengnttab.h"], constants: {} },
+  { soname: "libxenevtchn.so.1", symbols: libxenevtchnSymbols, headers: ["xenevtchn.h"], constants: {} },
+  {
+    soname: "libasound.so.2",
+    symbols: alsa.libasoundSymbols,
+    headers: ["alsa/asoundlib.h"],
+    constants: {
+      ...prefixed("SND_PCM_STREAM_", alsa.SND_PCM_STREAM),
+      SND_PCM_NONBLOCK: alsa.SND_PCM_NONBLOCK,
+      ...prefixed("SND_PCM_NO_AUTO_", alsa.SND_PCM_NO_AUTO),
+      ...prefixed("SND_PCM_ACCESS_", alsa.SND_PCM_ACCESS),
+      ...prefixed("SND_PCM_STATE_", alsa.SND_PCM_STATE),
+      ...prefixed("SND_PCM_TSTAMP_", alsa.SND_PCM_TSTAMP),
+      ...prefixed("SND_PCM_TSTAMP_TYPE_", alsa.SND_PCM_TSTAMP_TYPE),
+      ...prefixed("SND_PCM_FORMAT_", alsa.SND_PCM_FORMAT),
+    },
+  },
+];
+
+/** Exported by the library and declared in no header. */
+const undeclared = new Set(["snd_pcm_hw_refine"]);
+/** Whose last parameter stands for C's `...`. */
+const variadic = new Set(["open", "fcntl", "ioctl"]);
+
+for (const { soname, symbols } of libraries) {
+  Deno.test(`${soname} has every symbol of its table`, () => {
+    // those that depend on the version too: the versions that the project is built for have them all
+    const wanted = Object.fromEntries(
+      Object.entries(symbols).map(([key, symbol]) => [key, { ...symbol, optional: false }]),
+    );
+    Deno.dlopen(soname, wanted as Deno.ForeignLibraryInterface).close();
+  });
+}
+
+const includes = new Deno.Command("sh", {
+  args: ["-c", "gcc -E -xc - -o /dev/null"],
+  stdin: "piped",
+  stderr: "null",
+});
+
+async function headersPresent(headers: readonly string[]): Promise<boolean> {
+  const child = includes.spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(headers.map((name) => `#include <${name}>\n`).join("")));
+  await writer.close();
+  return (await child.status).success;
+}
+
+for (const library of libraries) {
+  const { soname, headers } = library;
+  const ignore = !await headersPresent(headers);
+  const needs = ignore ? ` (needs gcc and the headers ${headers.join(", ")})` : "";
+  Deno.test({
+    name: `the table of ${soname} agrees with its headers${needs}`,
+    ignore,
+    fn: () => compare(library),
+  });
+}
+
+async function compare({ symbols, headers, constants }: Library): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "xsnd-headers-" });
+  try {
+    const preamble = [
+      "#define _GNU_SOURCE",
+      ...headers.map((name) => `#include <${name}>`),
+      "#include <stdio.h>",
+    ];
+    const declared = await prototypes(directory, preamble.join("\n") + "\n");
+
+    const functions = Object.entries(symbols).flatMap(([key, symbol]) => {
+      if (!("parameters" in symbol)) return [];
+      const name = symbol.name ?? key;
+      if (undeclared.has(name)) return [];
+      const prototype = declared.get(name);
+      assert(prototype, `${name} is in no header`);
+      return [{ key, name, ffi: [symbol.result, ...symbol.parameters], c: prototype }];
+    });
+
+    const lines = functions.flatMap(({ c }) => c.filter((type) => type !== "void" && type !== "..."))
+      .map((type) => `  TYPE(${type});`);
+    const values = Object.keys(constants).map((name) => `  printf("%lld\\n", (long long)${name});`);
+    const output = await run(
+      directory,
+      [
+        ...preamble,
+        // a pointer's class is 5 (gcc/typeclass.h); a type is signed if -1 is below 1 in it
+        "#define TYPE(T) printf(__builtin_classify_type((T)0) == 5 ? \"*\\n\" : \"%c%zu\\n\", (T)-1 < (T)1 ? 'i' : 'u', 8 * sizeof(T))",
+        "int main(void) {",
+        ...lines,
+        ...values,
+        "}",
+      ].join("\n"),
+    );
+    const found = output.trimEnd().split("\n");
+
+    for (const { key, name, ffi, c } of functions) {
+      const widths = c.map((type) => type === "void" || type === "..." ? type : found.shift()!);
+      const count = widths.at(-1) === "..." ? widths.length - 1 : widths.length;
+      assert.equal(widths.at(-1) === "...", variadic.has(name), `${name}: variadic`);
+      assert.equal(ffi.length, variadic.has(name) ? count + 1 : count, `${key}: number of parameters`);
+      for (let i = 0; i < count; i++) {
+        assert(
+          agrees(ffi[i], widths[i], key.startsWith("hot_")),
+          `${key}: ${ffi[i]} for C's ${c[i]} (${widths[i]})`,
+        );
+      }
+    }
+    assert.deepEqual(
+      Object.fromEntries(Object.keys(constants).map((name) => [name, BigInt(found.shift()!)])),
+      Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, BigInt(value)])),
+    );
+    assert.equal(found.length, 0);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** C types as {@link compare}'s program prints them. */
+const width: Partial<Record<string, string>> = {
+  bool: "u8",
+  usize: "u64",
+  isize: "i64",
+  pointer: "*",
+  buffer: "*",
+  function: "*",
+};
+
+/** Whether an FFI type is a C type; a hot alias may be the low half of one, or drop a result. */
+function agrees(ffi: Deno.NativeResultType, c: string, hot: boolean): boolean {
+  const type = width[String(ffi)] ?? String(ffi);
+  if (type === c) return true;
+  return hot && (type === "void" || type === "u32" && c === "u64" || type === "i32" && c === "i64");
+}
+
+/** Result and parameter types of every function that `source` declares, as C writes them. */
+async function prototypes(directory: string, source: string): Promise<Map<string, string[]>> {
+  await Deno.writeTextFile(`${directory}/declare.c`, source);
+  await gcc(
+    "-aux-info",
+    `${directory}/declare.txt`,
+    "-c",
+    `${directory}/declare.c`,
+    "-o",
+    `${directory}/declare.o`,
+  );
+  const found = new Map<string, string[]>();
+  for (const line of (await Deno.readTextFile(`${directory}/declare.txt`)).split("\n")) {
+    const match = /\*\/ extern (.*?)(\w+) \((.*)\);$/.exec(line);
+    if (!match) continue;
+    const [, result, name, parameters] = match;
+    // commas inside of a function type's parentheses do not separate
+    const list = parameters === "void" ? [] : parameters.split(/, (?![^(]*\))/);
+    found.set(name, [result.trim(), ...list]);
+  }
+  return found;
+}
+
+/** Compiles and runs a C program; its standard output. */
+async function run(directory: string, source: string): Promise<string> {
+  await Deno.writeTextFile(`${directory}/print.c`, source);
+  await gcc(`${directory}/print.c`, "-o", `${directory}/print`);
+  const { success, stdout } = await new Deno.Command(`${directory}/print`).output();
+  assert(success);
+  return new TextDecoder().decode(stdout);
+}
+
+async function gcc(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("gcc", { args: ["-std=gnu11", "-w", ...args] }).output();
+  assert(success, new TextDecoder().decode(stderr));
+}
