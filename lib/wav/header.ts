@@ -1,0 +1,137 @@
+/** The header of a WAV file: "fmt " chunks in and out, with and without WAVE_FORMAT_EXTENSIBLE (mmreg.h). */
+import { XsndError } from "../error.ts";
+import { formatByName, type SampleFormat } from "../sndif/mod.ts";
+import type { AudioParams } from "./audio.ts";
+import { linearFormat, wavOctets } from "./samples.ts";
+
+const WAVE_FORMAT_PCM = 1;
+const WAVE_FORMAT_IEEE_FLOAT = 3;
+const WAVE_FORMAT_ALAW = 6;
+const WAVE_FORMAT_MULAW = 7;
+const WAVE_FORMAT_EXTENSIBLE = 0xfffe;
+
+/** Names of formats that are not read, for the message that says so. */
+const UNSUPPORTED: Record<number, string> = {
+  0x02: "Microsoft ADPCM",
+  0x11: "IMA ADPCM",
+  0x31: "GSM 6.10",
+  0x50: "MPEG",
+  0x55: "MP3",
+};
+
+/** All of KSDATAFORMAT_SUBTYPE_* but their first two octets, which are a format tag. */
+const SUBTYPE_TAIL = "000000001000800000aa00389b71";
+
+/** What each linear or coded sample format is called in a header. */
+function formatTag(format: SampleFormat): number {
+  if (format.kind === "linear") return WAVE_FORMAT_PCM;
+  if (format.kind === "float") return WAVE_FORMAT_IEEE_FLOAT;
+  return format.name === "a_law" ? WAVE_FORMAT_ALAW : WAVE_FORMAT_MULAW;
+}
+
+/** The sample format of a tag and the octets that its samples take, or undefined. */
+function formatOf(tag: number, octets: number): SampleFormat | undefined {
+  if (tag === WAVE_FORMAT_PCM) return linearFormat(octets);
+  if (tag === WAVE_FORMAT_IEEE_FLOAT && octets === 4) return formatByName("float_le");
+  if (tag === WAVE_FORMAT_IEEE_FLOAT && octets === 8) return formatByName("float64_le");
+  if (tag === WAVE_FORMAT_ALAW && octets === 1) return formatByName("a_law");
+  if (tag === WAVE_FORMAT_MULAW && octets === 1) return formatByName("mu_law");
+}
+
+/** Octets of a "fmt " chunk that mean anything here: WAVEFORMATEXTENSIBLE. */
+export const FMT_MAX_OCTETS = 40;
+
+/**
+ * Reads the first {@link FMT_MAX_OCTETS} octets, or all, of a "fmt " chunk; the format is the one that is nearest to
+ * what is in the file. Throws XsndError if this is not a file that can be read.
+ */
+export function parseFmt(path: string, chunk: Uint8Array): AudioParams {
+  const bad = (what: string) => new XsndError(`cannot read ${path}: ${what}`);
+  if (chunk.length < 16) throw bad(`its "fmt " chunk has ${chunk.length} octets, and takes at least 16`);
+  const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
+  let tag = view.getUint16(0, true);
+  const channels = view.getUint16(2, true);
+  const rate = view.getUint32(4, true);
+  const blockAlign = view.getUint16(12, true);
+  const bits = view.getUint16(14, true);
+  if (tag === WAVE_FORMAT_EXTENSIBLE) {
+    if (chunk.length < FMT_MAX_OCTETS) {
+      throw bad(`its "fmt " chunk is WAVE_FORMAT_EXTENSIBLE, which takes 40 octets, and has ${chunk.length}`);
+    }
+    if (chunk.subarray(26, 40).toHex() !== SUBTYPE_TAIL) {
+      throw bad(`its samples are of an unknown kind, SubFormat ${chunk.subarray(24, 40).toHex()}`);
+    }
+    tag = view.getUint16(24, true);
+  }
+  if (channels === 0 || rate === 0) throw bad(`its header says ${channels} channels at ${rate} Hz`);
+  // The container is what counts: valid bits are its upper ones, and the lower ones are zero.
+  const octets = blockAlign / channels;
+  const format = formatOf(tag, octets);
+  if (format === undefined || Math.ceil(bits / 8) > octets || bits === 0) {
+    const name = UNSUPPORTED[tag] ?? `format 0x${tag.toString(16)}`;
+    throw bad(
+      `its samples are ${name}, ${bits} bits, in frames of ${blockAlign} octets for ${channels} channels; ` +
+        "PCM of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and mu-law can be read",
+    );
+  }
+  return { format, channels, rate };
+}
+
+/** Where in a header the sizes are that change as the file grows. */
+export interface WavHeader {
+  readonly octets: Uint8Array<ArrayBuffer>;
+  /** The header's octets for `dataOctets` octets of samples (UNKNOWN_SIZE: however many follow). */
+  setDataOctets(dataOctets: number): void;
+}
+
+/** Stands for a size in the header of a file that is written to a pipe. */
+export const UNKNOWN_SIZE = 0xffffffff;
+
+/**
+ * The header of a file of `format` (a WAV format: see {@link wavOctets}) up to the first sample. Mono and stereo PCM of
+ * 8 and 16 bits and the laws get the plain one that everything reads, the rest WAVE_FORMAT_EXTENSIBLE, as it must.
+ */
+export function buildHeader({ format, channels, rate }: AudioParams): WavHeader {
+  const octets = wavOctets(format)!;
+  const tag = formatTag(format);
+  const extensible = channels > 2 || (tag !== WAVE_FORMAT_ALAW && tag !== WAVE_FORMAT_MULAW && octets > 2);
+  const fmtOctets = extensible ? 40 : tag === WAVE_FORMAT_PCM ? 16 : 18;
+  // "fact", the number of frames, belongs to everything that is not PCM.
+  const factAt = 20 + fmtOctets;
+  const dataAt = factAt + (tag === WAVE_FORMAT_PCM ? 0 : 12);
+  const header = new Uint8Array(dataAt + 8);
+  const view = new DataView(header.buffer);
+  const text = (at: number, characters: string) => header.set(new TextEncoder().encode(characters), at);
+  text(0, "RIFF");
+  text(8, "WAVEfmt ");
+  view.setUint32(16, fmtOctets, true);
+  view.setUint16(20, extensible ? WAVE_FORMAT_EXTENSIBLE : tag, true);
+  view.setUint16(22, channels, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, rate * channels * octets, true);
+  view.setUint16(32, channels * octets, true);
+  view.setUint16(34, octets * 8, true);
+  if (extensible) {
+    view.setUint16(36, 22, true);
+    view.setUint16(38, octets * 8, true);
+    // The channel mask stays 0: which channel is which speaker is for the guest to know.
+    view.setUint16(44, tag, true);
+    header.set(Uint8Array.fromHex(SUBTYPE_TAIL), 46);
+  }
+  if (dataAt !== factAt) {
+    text(factAt, "fact");
+    view.setUint32(factAt + 4, 4, true);
+  }
+  text(dataAt, "data");
+  return {
+    octets: header,
+    setDataOctets(dataOctets) {
+      const unknown = dataOctets === UNKNOWN_SIZE;
+      view.setUint32(4, unknown ? UNKNOWN_SIZE : header.length - 8 + dataOctets + dataOctets % 2, true);
+      if (dataAt !== factAt) {
+        view.setUint32(factAt + 8, unknown ? UNKNOWN_SIZE : dataOctets / (channels * octets), true);
+      }
+      view.setUint32(dataAt + 4, dataOctets, true);
+    },
+  };
+}

@@ -1,0 +1,425 @@
+/** Whole WAV and raw files, out and in again. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import fc from "fast-check";
+import { XsndError } from "../../lib/error.ts";
+import { formatByName, FORMATS, type SampleFormat } from "../../lib/sndif/mod.ts";
+import {
+  type AudioParams,
+  type AudioReader,
+  copyFrames,
+  RawReader,
+  RawWriter,
+  WavReader,
+  WavWriter,
+} from "../../lib/wav/mod.ts";
+import { wavFormat } from "../../lib/wav/samples.ts";
+
+/** A directory that goes when the test is done. */
+class TempDir implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "xsnd-wav-" });
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+const format = (name: string): SampleFormat => formatByName(name)!;
+const s16 = (channels: number): AudioParams => ({ format: format("s16_le"), channels, rate: 48000 });
+
+/** Everything that `reader` has, read `frames` frames at a time. */
+function readAll(reader: AudioReader, frames = 1000): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  const into = new Uint8Array(frames * reader.frameOctets);
+  for (let count; (count = reader.readFrames(into)) > 0;) {
+    chunks.push(into.slice(0, count * reader.frameOctets));
+  }
+  assert.equal(reader.readFrames(into), 0, "the end stays the end");
+  return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
+}
+
+/** A WAV file made by hand of chunks (id, hex octets); sizes are right unless given. */
+function wavOf(chunks: [id: string, hex: string, size?: number][], riffSize?: number): Uint8Array {
+  const octets = chunks.flatMap(([id, hex, size]) => {
+    const body = [...Uint8Array.fromHex(hex)];
+    return [...text(id), ...uint32(size ?? body.length), ...body, ...(body.length % 2 ? [0] : [])];
+  });
+  return Uint8Array.from([
+    ...text("RIFF"),
+    ...uint32(riffSize ?? octets.length + 4),
+    ...text("WAVE"),
+    ...octets,
+  ]);
+}
+const text = (characters: string) => [...new TextEncoder().encode(characters)];
+const uint32 = (value: number) => [...new Uint8Array(new Uint32Array([value]).buffer)];
+
+/** "fmt " of s16_le, stereo, 48 kHz. */
+const FMT_S16 = "0100020080bb000000ee020004001000";
+
+function refusal(path: string): XsndError {
+  let caught: unknown;
+  try {
+    using reader = new WavReader(path);
+    readAll(reader);
+  } catch (error) {
+    caught = error;
+  }
+  assert(caught instanceof XsndError, `${path} was read: ${caught}`);
+  assert(caught.message.includes(path), caught.message);
+  return caught;
+}
+
+const linear = FORMATS.filter((format) => wavFormat(format) !== undefined);
+
+Deno.test("WavReader reads what WavWriter wrote, in every format, for any channels and in pieces of any size", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.wav");
+  const shape = fc.record({
+    format: fc.constantFrom(...linear),
+    channels: fc.integer({ min: 1, max: 9 }),
+    rate: fc.constantFrom(8000, 44100, 48000, 192000),
+    frames: fc.nat(300),
+    seed: fc.nat(),
+    writeFrames: fc.integer({ min: 1, max: 400 }),
+    readFrames: fc.integer({ min: 1, max: 400 }),
+  });
+  fc.assert(
+    fc.property(shape, ({ format, channels, rate, frames, seed, ...sizes }) => {
+      const params = { format, channels, rate };
+      const frameOctets = format.octets! * channels;
+      const samples = Uint8Array.from(
+        { length: frames * frameOctets },
+        (_, i) => Math.imul(i + seed, 0x9e3779b1) >>> 24,
+      );
+      if (format.bits === 24) {
+        clearPadding(format, samples);
+      }
+      {
+        using writer = new WavWriter(path, params);
+        const step = sizes.writeFrames * frameOctets;
+        for (let at = 0; at < samples.length; at += step) writer.writeFrames(samples.subarray(at, at + step));
+      }
+      using reader = new WavReader(path);
+      assert.equal(reader.params.format, wavFormat(format));
+      assert.equal(reader.frames, frames);
+      assert.deepEqual([reader.params.channels, reader.params.rate], [channels, rate]);
+      reader.deliverAs(format);
+      assert.deepEqual([reader.params.format, reader.frameOctets], [format, frameOctets]);
+      assert.deepEqual(readAll(reader, sizes.readFrames), samples);
+      assert.equal(Deno.statSync(path).size % 2, 0, "chunks are of even length");
+    }),
+    { numRuns: 200 },
+  );
+});
+
+/** Puts sign extension into the unused octet of 24-bit samples: the one part that does not travel. */
+function clearPadding(format: SampleFormat, samples: Uint8Array): void {
+  const [msb, padding] = format.endian === "be" ? [1, 0] : [2, 3];
+  for (let at = 0; at < samples.length; at += 4) {
+    samples[at + padding] = format.signed && samples[at + msb] >= 0x80 ? 0xff : 0;
+  }
+}
+
+Deno.test("WavWriter writes the headers that others write", () => {
+  using temp = new TempDir();
+  const header = (name: string, channels: number, rate: number) => {
+    new WavWriter(temp.file("a.wav"), { format: format(name), channels, rate })[Symbol.dispose]();
+    return Deno.readFileSync(temp.file("a.wav")).toHex();
+  };
+  assert.equal(header("s16_le", 2, 48000), wavOf([["fmt ", FMT_S16], ["data", ""]]).toHex());
+  const subtype = "000000001000800000aa00389b71";
+  assert.equal(
+    header("s24_le", 2, 48000),
+    wavOf([["fmt ", `feff020080bb000000650400060018001600180000000000${"0100"}${subtype}`], ["data", ""]])
+      .toHex(),
+  );
+  assert.equal(
+    header("float_le", 1, 44100),
+    wavOf([
+      ["fmt ", `feff010044ac000010b10200040020001600200000000000${"0300"}${subtype}`],
+      ["fact", "00000000"],
+      ["data", ""],
+    ]).toHex(),
+  );
+  assert.equal(
+    header("a_law", 1, 8000),
+    wavOf([["fmt ", "06000100401f0000401f0000010008000000"], ["fact", "00000000"], ["data", ""]]).toHex(),
+  );
+});
+
+Deno.test("WavReader takes the variants of a header that are about", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.wav");
+  const delivered = (octets: Uint8Array) => {
+    Deno.writeFileSync(path, octets);
+    using reader = new WavReader(path);
+    return { ...reader.params, format: reader.params.format.name, samples: readAll(reader).toHex() };
+  };
+  const expected = { format: "s16_le", channels: 2, rate: 48000, samples: "0102030405060708" };
+  const data: [string, string] = ["data", "0102030405060708"];
+  assert.deepEqual(delivered(wavOf([["fmt ", FMT_S16], data])), expected);
+  assert.deepEqual(delivered(wavOf([["fmt ", FMT_S16 + "0000"], data])), expected, "with cbSize");
+  assert.deepEqual(
+    delivered(
+      wavOf([["LIST", "aabbcc"], ["fmt ", FMT_S16], ["junk", "00".repeat(70_001)], data, ["id3 ", "ff"]]),
+    ),
+    expected,
+    "with other chunks, some of odd length",
+  );
+  assert.deepEqual(
+    delivered(
+      wavOf([
+        ["fmt ", "feff020080bb000000ee02000400100016001000030000000100000000001000800000aa00389b71"],
+        data,
+      ]),
+    ),
+    expected,
+    "WAVE_FORMAT_EXTENSIBLE",
+  );
+  assert.deepEqual(
+    delivered(wavOf([["fmt ", "0100010080bb000000650400030014001234"], ["data", "0000f0ffff7f"]])),
+    { format: "s24_le", channels: 1, rate: 48000, samples: "0000f0ffffff7f00" },
+    "20 bits in three octets",
+  );
+});
+
+Deno.test("WavReader reads to the end what a streaming writer could not put a size to", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.wav");
+  // What ffmpeg, sox (16 and 24 bits), arecord and some others leave in the header of a pipe.
+  const sizes = [
+    [0xffffffff, 0xffffffff],
+    [0x7ffff024, 0x7ffff000],
+    [0x7ffff044, 0x7fffeffc],
+    [
+      0x80000024,
+      0x80000000,
+    ],
+    [0, 0],
+    [0xffffffff, 0],
+  ];
+  for (const [riff, size] of sizes) {
+    const wav = wavOf([["fmt ", FMT_S16], ["data", "0102030405060708", size]], riff);
+    Deno.writeFileSync(path, wav);
+    using reader = new WavReader(path);
+    assert.equal(reader.frames, 2);
+    assert.equal(readAll(reader).toHex(), "0102030405060708");
+    Deno.writeFileSync(path, wav.subarray(0, wav.length - 1));
+    assert.match(refusal(path).message, /cut short: 1 octets are missing from the last frame/);
+  }
+  Deno.writeFileSync(path, wavOf([["fmt ", FMT_S16], ["data", ""], ["LIST", "00000000"]]));
+  using reader = new WavReader(path);
+  assert.equal(reader.frames, 0, "an honest 0 is an empty file");
+});
+
+Deno.test("WavReader and WavWriter do with pipes", async () => {
+  using temp = new TempDir();
+  const path = temp.file("pipe");
+  const samples = Uint8Array.from({ length: 40_000 }, (_, i) => i * 7);
+  const through = async (octets: Uint8Array, read: (reader: WavReader) => void) => {
+    await new Deno.Command("mkfifo", { args: [path] }).output();
+    Deno.writeFileSync(temp.file("source"), octets);
+    const cat = new Deno.Command("sh", { args: ["-c", 'cat "$1" > "$2"', "sh", temp.file("source"), path] })
+      .spawn();
+    {
+      using reader = new WavReader(path);
+      read(reader);
+    }
+    await cat.status;
+    Deno.removeSync(path);
+  };
+  const known = wavOf([["fmt ", FMT_S16], ["data", samples.toHex()], ["LIST", "0000"]]);
+  await through(known, (reader) => {
+    assert.equal(reader.frames, 10_000);
+    assert.deepEqual(readAll(reader, 333), samples);
+  });
+  await through(known.subarray(0, 20_044), (reader) => {
+    assert.throws(() => readAll(reader, 333), /cut short: 20000 octets are missing from its samples/);
+  });
+
+  // What WavWriter puts into a pipe.
+  await new Deno.Command("mkfifo", { args: [path] }).output();
+  const cat = new Deno.Command("cat", { args: [path], stdout: "piped" }).spawn();
+  {
+    using writer = new WavWriter(path, { ...s16(2), format: format("s24_be") });
+    writer.writeFrames(samples);
+  }
+  const written = (await cat.output()).stdout;
+  Deno.removeSync(path);
+  await through(written, (reader) => {
+    assert.equal(reader.frames, undefined);
+    reader.deliverAs(format("s24_be"));
+    const expected = samples.slice();
+    clearPadding(format("s24_be"), expected);
+    for (const frames of [333]) assert.deepEqual(readAll(reader, frames), expected);
+  });
+});
+
+Deno.test("WavReader says what is wrong with a file, where, and how much is missing", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.wav");
+  const whole = wavOf([["fmt ", FMT_S16], ["data", "00".repeat(400)]]);
+  const cases: [Uint8Array, RegExp][] = [
+    [new Uint8Array(), /not a WAV file \(it is empty\)/],
+    [
+      Uint8Array.from(text("OggS\0\x02 and more")),
+      /not a WAV file \(it begins with "OggS\\u0000\\u0002 and mo"\)/,
+    ],
+    [Uint8Array.from(text("RIFF")), /not a WAV file/],
+    [whole.subarray(0, 12), /has no "data" chunk/],
+    [whole.subarray(0, 17), /cut short: 3 octets are missing from a chunk's header at octet 12;/],
+    [whole.subarray(0, 30), /cut short: 6 octets are missing from the chunk "fmt " at octet 12;/],
+    [whole.subarray(0, 36), /has no "data" chunk/],
+    [whole.subarray(0, 44), /cut short: 400 octets are missing from its samples, which begin at octet 44;/],
+    [whole.subarray(0, whole.length - 1), /cut short: 1 octets are missing from its samples/],
+    [wavOf([["fmt ", FMT_S16], ["data", "00".repeat(10)]]), /2 octets are missing from the last frame/],
+    [wavOf([["data", ""]]), /no "fmt " chunk before its samples/],
+    [wavOf([["fmt ", "010002"], ["data", ""]]), /"fmt " chunk has 3 octets/],
+    [wavOf([["fmt ", "0100000080bb000000ee020004001000"], ["data", ""]]), /0 channels at 48000 Hz/],
+    [wavOf([["fmt ", "010002000000000000ee020004001000"], ["data", ""]]), /2 channels at 0 Hz/],
+    [
+      wavOf([["fmt ", "1100010044ac00003756000000020400"], ["data", ""]]),
+      /its samples are IMA ADPCM, 4 bits/,
+    ],
+    [wavOf([["fmt ", "5500020044ac0000803e000001000000"], ["data", ""]]), /MP3/],
+    [
+      wavOf([["fmt ", "0100020080bb000000ee020003001000"], ["data", ""]]),
+      /frames of 3 octets for 2 channels/,
+    ],
+    [wavOf([["fmt ", "0100020080bb000000ee020004001800"], ["data", ""]]), /24 bits, in frames of 4 octets/],
+    [wavOf([["fmt ", "feff020080bb000000ee020004001000"], ["data", ""]]), /takes 40 octets, and has 16/],
+    [
+      wavOf([["fmt ", "feff020080bb000000ee02000400100016001000030000000100000000001000800000aa00389b72"], [
+        "data",
+        "",
+      ]]),
+      /SubFormat 0100000000001000800000aa00389b72/,
+    ],
+  ];
+  for (const [octets, expected] of cases) {
+    Deno.writeFileSync(path, octets);
+    assert.match(refusal(path).message, expected);
+  }
+  assert.match(refusal(temp.file("none.wav")).message, /cannot open .*none.wav: no such file or directory/);
+  assert.match(refusal(temp.path).message, /it is a directory/);
+});
+
+Deno.test("WavReader never crashes on a mangled file: samples or an XsndError", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.wav");
+  const whole = wavOf([["LIST", "aabb"], ["fmt ", FMT_S16 + "0000"], ["data", "00".repeat(64)]]);
+  const edit = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
+  fc.assert(
+    fc.property(fc.array(edit, { maxLength: 6 }), fc.nat(whole.length), (edits, length) => {
+      const mangled = whole.slice(0, length);
+      for (const [at, octet] of edits) mangled[at] = octet;
+      Deno.writeFileSync(path, mangled);
+      try {
+        using reader = new WavReader(path);
+        assert(readAll(reader, 4).length <= 8 * mangled.length);
+      } catch (error) {
+        assert(error instanceof XsndError, String(error));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("WavWriter leaves a readable file when it is killed", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.wav");
+  const second = new Uint8Array(48000 * 4).fill(7);
+  const writer = new WavWriter(path, s16(2));
+  const framesNow = () => {
+    using reader = new WavReader(path);
+    return reader.frames;
+  };
+  assert.equal(framesNow(), 0);
+  writer.writeFrames(second.subarray(0, 4000));
+  assert.equal(framesNow(), 0);
+  writer.writeFrames(second);
+  assert.equal(framesNow(), 49000, "put right after a second");
+  writer.writeFrames(second.subarray(4));
+  assert.equal(framesNow(), 49000);
+  writer[Symbol.dispose]();
+  assert.equal(framesNow(), 49000 + 47999);
+});
+
+Deno.test("WavWriter refuses what it cannot do, and makes no file for it", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.wav");
+  for (const name of ["mpeg", "gsm", "ima_adpcm", "iec958_subframe_le"]) {
+    assert.throws(
+      () => new WavWriter(path, { ...s16(2), format: format(name) }),
+      new RegExp(`cannot hold ${name}; write raw`),
+    );
+  }
+  assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+  assert.throws(
+    () => new WavWriter(temp.file("none/a.wav"), s16(2)),
+    /cannot create .*none\/a.wav: no such file or directory/,
+  );
+  using writer = new WavWriter(path, s16(2));
+  assert.throws(() => writer.writeFrames(new Uint8Array(7)), RangeError);
+});
+
+Deno.test("WavReader.deliverAs() refuses a format that would lose something", () => {
+  using temp = new TempDir();
+  new WavWriter(temp.file("a.wav"), s16(1))[Symbol.dispose]();
+  using reader = new WavReader(temp.file("a.wav"));
+  for (const name of ["u8", "float_le", "a_law"]) {
+    assert.throws(() => reader.deliverAs(format(name)), RangeError);
+  }
+  assert.throws(() => reader.readFrames(new Uint8Array(1)), RangeError);
+});
+
+Deno.test("RawReader and RawWriter carry octets as they are", () => {
+  using temp = new TempDir();
+  const path = temp.file("a.raw");
+  const params = { format: format("u24_be"), channels: 3, rate: 44100 };
+  const samples = Uint8Array.from({ length: 12 * 1000 }, (_, i) => i * 13);
+  {
+    using writer = new RawWriter(path, params);
+    writer.writeFrames(samples);
+    assert.throws(() => writer.writeFrames(new Uint8Array(13)), RangeError);
+  }
+  using reader = new RawReader(path, params);
+  assert.deepEqual([reader.frames, reader.frameOctets, reader.formats], [1000, 12, [params.format]]);
+  assert.deepEqual(readAll(reader, 77), samples);
+  assert.throws(() => reader.deliverAs(format("s16_le")), RangeError);
+  assert.throws(() => new RawReader(path, { ...params, channels: 7 }), /ends 16 octets into a frame of 28/);
+  assert.throws(() => new RawReader(path, { ...params, format: format("gsm") }), RangeError);
+});
+
+Deno.test("copyFrames() copies all there is", () => {
+  using temp = new TempDir();
+  const params = { format: format("s24_le"), channels: 5, rate: 96000 };
+  const samples = Uint8Array.from({ length: 20 * 10_000 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
+  clearPadding(params.format, samples);
+  Deno.writeFileSync(temp.file("a.raw"), samples);
+  {
+    using reader = new RawReader(temp.file("a.raw"), params),
+      writer = new WavWriter(temp.file("a.wav"), params);
+    assert.equal(copyFrames(reader, writer), 10_000);
+  }
+  {
+    using reader = new WavReader(temp.file("a.wav")), writer = new RawWriter(temp.file("b.raw"), params);
+    assert.equal(copyFrames(reader, writer), 10_000);
+  }
+  assert.deepEqual(Deno.readFileSync(temp.file("b.raw")), samples);
+});
+
+Deno.test("fixtures/melody.wav is what tests/tools/make_melody.ts makes", async () => {
+  using temp = new TempDir();
+  const script = new URL("../tools/make_melody.ts", import.meta.url).pathname;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "--allow-read", "--allow-write", script, temp.file("melody.wav")],
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  const fixture = Deno.readFileSync(new URL("../../fixtures/melody.wav", import.meta.url));
+  assert(Buffer.from(Deno.readFileSync(temp.file("melody.wav"))).equals(fixture));
+  assert(fixture.length < 600_000);
+});
