@@ -21,6 +21,9 @@ const exact: ReadonlySet<HwField> = new Set(["channels", "buffer_size"]);
 /** Fields that are `snd_pcm_uframes_t`, 64 bits; the others are `unsigned int`. */
 const wide: ReadonlySet<HwField> = new Set(["period_size", "buffer_size"]);
 
+/** Fields whose values may lie between two whole numbers. */
+const fractional: ReadonlySet<HwField> = new Set(["period_time", "buffer_time"]);
+
 /** Allocates one of ALSA's opaque structures. */
 export function allocate(malloc: (ptr: BigUint64Array<ArrayBuffer>) => number, call: string): Pointer {
   const out = new BigUint64Array(1);
@@ -156,14 +159,14 @@ export class HwParams implements Disposable {
     return this.#exchange(field, "get", "", 0);
   }
 
-  /** The lowest whole value that is possible. */
+  /** The lowest value that is possible; for a time, which need not be whole, rounded down. */
   min(field: HwField): number {
-    return this.#exchange(field, "get", "_min", 0) + (this.#dir[0] > 0 ? 1 : 0);
+    return this.#exchange(field, "get", "_min", 0) + (this.#dir[0] > 0 && !fractional.has(field) ? 1 : 0);
   }
 
-  /** The highest whole value that is possible. */
+  /** The highest value that is possible; for a time rounded up. */
   max(field: HwField): number {
-    return this.#exchange(field, "get", "_max", 0) - (this.#dir[0] < 0 ? 1 : 0);
+    return this.#exchange(field, "get", "_max", 0) - (this.#dir[0] < 0 && !fractional.has(field) ? 1 : 0);
   }
 
   #function(field: HwField, verb: "get" | "set" | "test", suffix: string): (...args: unknown[]) => number {
