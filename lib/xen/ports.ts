@@ -114,7 +114,7 @@ export interface EventChannels extends Disposable {
   pending(): number;
   /** Lets `port` deliver again. Call it after draining what the event announced (late EOI, XSA-332). */
   unmask(port: number): number;
-  /** What another thread of this process needs to use the same handle: see `openEventChannels` in `mod.ts`. */
+  /** What another thread of this process needs to use the same handle: see `adoptEventChannels` in `mod.ts`. */
   readonly shareable: EventChannelsShare;
 }
 

@@ -1,0 +1,43 @@
+/**
+ * Opening Xen: the real one, or the embedded one inside of `xsnd sandbox`. Either is loaded only when it is asked for,
+ * and with it the libraries it needs.
+ */
+import { Exit, XsndError } from "../error.ts";
+import type { EventChannels, EventChannelsShare, Xen } from "./ports.ts";
+
+/** The variable that names the directory of the embedded Xen that a process runs in. */
+export const SANDBOX_VARIABLE = "XSND_SANDBOX";
+
+export interface OpenXenOptions {
+  /** The domain to act as. On real Xen it can only be the one that this process runs in, which is the default there. */
+  readonly domid?: number;
+  /** Directory of an embedded Xen; by default what `XSND_SANDBOX` says, and the real Xen if it says nothing. */
+  readonly sandbox?: string;
+}
+
+/** Opens this machine's Xen, or the embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
+export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
+  const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid } = options;
+  if (sandbox) {
+    const { openEmbeddedXen } = await import("./embedded/xen.ts");
+    return openEmbeddedXen(sandbox, domid ?? 0);
+  }
+  const { openNativeXen } = await import("./native/xen.ts");
+  const xen = openNativeXen();
+  if (domid === undefined || domid === xen.domid) return xen;
+  xen[Symbol.dispose]();
+  throw new XsndError(
+    `cannot act as domain ${domid}: this is domain ${xen.domid}; run xsnd in that domain, or in \`xsnd sandbox\``,
+    Exit.failed,
+  );
+}
+
+/** In another thread, the event channels that one of this process's threads opened; disposing them leaves those open. */
+export async function adoptEventChannels(share: EventChannelsShare): Promise<EventChannels> {
+  if (share.kind === "embedded") {
+    const { EmbeddedEventChannels } = await import("./embedded/event_channels.ts");
+    return EmbeddedEventChannels.adopt(share);
+  }
+  const { adoptNativeEventChannels } = await import("./native/event_channels.ts");
+  return adoptNativeEventChannels(share.handle);
+}
