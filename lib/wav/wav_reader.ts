@@ -8,9 +8,8 @@ import { deliverableFormats, SampleMap } from "./samples.ts";
 
 /** A file in which something is missing: what, where, and how much. */
 function cutShort(path: string, missing: number, what: string): XsndError {
-  return new XsndError(
-    `${path} is cut short: ${missing} octets are missing from ${what}; get a complete copy`,
-  );
+  const octets = missing === 1 ? "1 octet is" : `${missing} octets are`;
+  return new XsndError(`${path} is cut short: ${octets} missing from ${what}; get a complete copy`);
 }
 
 /**
