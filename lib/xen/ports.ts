@@ -63,7 +63,8 @@ export class StoreError extends Error {
 
 /**
  * Pages mapped into this process, contiguous. `buffer` is the only ArrayBuffer over them; disposing detaches it
- * *before* unmapping, so that a late access throws a TypeError and never touches memory that is gone.
+ * *before* unmapping, so that a late access never touches memory that is gone: views are empty then (elements read as
+ * undefined, writes vanish), and Atomics and new views throw a TypeError. A write to pages mapped for reading is fatal.
  */
 export interface Mapping extends Disposable {
   readonly buffer: ArrayBuffer;

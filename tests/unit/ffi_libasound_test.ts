@@ -20,7 +20,6 @@ import { addressOf } from "../../ffi/libc.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 
 const directory = Deno.makeTempDirSync({ prefix: "xsnd-alsa-" });
-Deno.test.afterAll(() => Deno.removeSync(directory, { recursive: true }));
 
 const [tape, source] = [`${directory}/tape.raw`, `${directory}/source.raw`];
 Deno.writeTextFileSync(
@@ -33,9 +32,18 @@ Deno.writeTextFileSync(
   pcm.broken { type hw card 99 }
   `,
 );
-// alsa-lib reads the variable with getenv(3) at each open
-Deno.env.set("ALSA_CONFIG_PATH", `${directory}/asound.conf`);
-silenceAlsa();
+// alsa-lib reads the variable with getenv(3) at each open; both settings are the whole process's
+const inherited = Deno.env.get("ALSA_CONFIG_PATH");
+Deno.test.beforeAll(() => {
+  Deno.env.set("ALSA_CONFIG_PATH", `${directory}/asound.conf`);
+  silenceAlsa();
+});
+Deno.test.afterAll(() => {
+  if (inherited === undefined) Deno.env.delete("ALSA_CONFIG_PATH");
+  else Deno.env.set("ALSA_CONFIG_PATH", inherited);
+  silenceAlsa(false);
+  Deno.removeSync(directory, { recursive: true });
+});
 
 /** Opens `name` as a non-blocking stereo S16 PCM of 48 kHz with 4 periods of 256 frames. */
 async function openStereo(name: string, stream: number = SND_PCM_STREAM.PLAYBACK): Promise<SndPcm> {
