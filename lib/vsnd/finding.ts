@@ -39,7 +39,7 @@ const WRITE: Readonly<Record<string, string>> = {
   "buffer-size": `a number of octets from ${
     Limits.periodsMin * Limits.periodBytesMin
   } to ${Limits.bufferSizeBytes}`,
-  "sample-rates": `a list of rates that the Linux frontend knows: ${LINUX_RATES.join(", ")}`,
+  "sample-rates": `a list of the rates that the Linux frontend knows: ${LINUX_RATES.join(", ")}`,
   "sample-formats": "a list of sndif.h's names of uncompressed formats, such as [s16_le, s32_le, float_le]",
   "channels-min": `a number from 1 to ${Limits.channels}`,
   "channels-max": `a number from 1 to ${Limits.channels}`,
@@ -99,6 +99,6 @@ function elementOf(path: DocumentPath, list: string): string {
   if (typeof path.at(-1) !== "number") return list;
   const key = path.at(-2) as string;
   return KEYS[key] === undefined
-    ? list.replace(/^a list of/, "one of the")
+    ? list.replace(/^a list of/, "one of")
     : `a map with ${KEYS[key].join(", ")}`;
 }

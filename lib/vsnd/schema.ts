@@ -5,23 +5,14 @@
 import { z } from "zod";
 import { Limits, LINUX_RATES } from "./card.ts";
 import { SERVED_FORMATS } from "./params.ts";
-
-const encoder = new TextEncoder();
+import { textProblem } from "./text.ts";
 
 /** A text of at most `octets` octets of UTF-8 in one line; `comma`: whether it may hold one. */
 function text(octets: number, comma: "comma" | "no comma") {
-  return z.string().min(1).check(({ value, issues }) => {
-    const problem = /\p{Cc}/u.test(value)
-      ? "holds a control character or a line break"
-      : !value.isWellFormed()
-      ? "holds half a surrogate pair"
-      : comma === "no comma" && value.includes(",")
-      ? "holds a comma, which xl.cfg could not express"
-      : encoder.encode(value).length > octets
-      ? `takes ${encoder.encode(value).length} octets, ${octets} is the most`
-      : undefined;
-    if (problem !== undefined) issues.push({ code: "custom", message: problem, input: value });
-  }).meta({ maxLength: octets });
+  return z.string().check(({ value, issues }) => {
+    const message = textProblem(value, octets, comma);
+    if (message !== undefined) issues.push({ code: "custom", message, input: value });
+  }).meta({ minLength: 1, maxLength: octets });
 }
 
 /** A list without repetitions. */

@@ -2,11 +2,10 @@
 import type { StoreView } from "../xen/ports.ts";
 
 /**
- * Removes `path` and then each directory above it that has neither a value nor children left, as libxl does
- * (`libxl__xs_path_cleanup`). Does nothing if `path` is not there.
+ * Removes `path`, if it is there, and each directory above it that then has neither a value nor children, as libxl
+ * does (`libxl__xs_path_cleanup`).
  */
 export function removeWithEmptyParents(view: StoreView, path: string): void {
-  if (view.read(path) === undefined) return;
   view.remove(path);
   for (let at = parentOf(path); at !== "" && isEmpty(view, at); at = parentOf(at)) view.remove(at);
 }

@@ -1,0 +1,84 @@
+/** `xsnd deprovision`: takes virtual sound cards away. */
+import { Command, InvalidArgumentError } from "commander";
+import { Exit, XsndError } from "../lib/error.ts";
+import { deprovisionCard } from "../lib/vsnd/deprovision.ts";
+import { type CardRecord, cardRecords } from "../lib/vsnd/inventory.ts";
+import { type Domain, resolveDomain } from "../lib/xenbus/mod.ts";
+import type { Store } from "../lib/xen/ports.ts";
+import { print, printJson } from "./output.ts";
+import { withStore } from "./store.ts";
+
+interface Options {
+  /** Seconds. */
+  readonly timeout: number;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+export function deprovisionCommand(): Command {
+  return new Command("deprovision")
+    .summary("take a guest's virtual sound cards away")
+    .description(
+      "Ask the backend to close a card, wait until it has, and remove the card from XenStore; at once if no backend " +
+        "serves it. Without CARD: all cards of the guest.",
+    )
+    .argument("<domain>", "the guest, by name or number")
+    .argument("[card]", "the card's number in the guest", cardNumber)
+    .option("--timeout <seconds>", "how long the backend may take to close", seconds, 10)
+    .option("--force", "do not wait for a backend; for one that is no longer there")
+    .option("--json", "print the result as JSON")
+    .action((name: string, card: number | undefined, { timeout, force = false, json }: Options) =>
+      withStore(async (store) => {
+        const domain = resolveDomain(store, name);
+        const records = chosen(store, domain, card);
+        const results = await Promise.allSettled(
+          records.map((record) => deprovisionCard(store, record, { timeoutMs: timeout * 1000, force })),
+        );
+        const removed = records.filter((_, index) => results[index].status === "fulfilled");
+        report(domain, removed, json);
+        failWith(results.flatMap((result) => result.status === "rejected" ? [result.reason] : []));
+      })
+    );
+}
+
+function chosen(store: Store, domain: Domain, card: number | undefined): CardRecord[] {
+  const records = cardRecords(store, domain.domid);
+  const wanted = records.filter(({ address }) => card === undefined || address.card === card);
+  if (wanted.length > 0) return wanted;
+  const numbers = records.map(({ address }) => address.card).join(", ");
+  throw new XsndError(
+    numbers === ""
+      ? `${domain.name} has no virtual sound card`
+      : `${domain.name} has no card ${card}; it has ${numbers}`,
+    Exit.failed,
+  );
+}
+
+function report({ name, domid }: Domain, removed: readonly CardRecord[], json: boolean | undefined): void {
+  const cards = removed.map(({ address }) => address.card);
+  if (json) printJson(cards.map((card) => ({ domain: name, domid, card, action: "removed" })));
+  else for (const card of cards) print(`${name} card ${card}: removed`);
+}
+
+/** Throws all of `errors` as one; a defect as it is. */
+function failWith(errors: readonly unknown[]): void {
+  if (errors.length === 0) return;
+  const defect = errors.find((error) => !(error instanceof XsndError));
+  if (errors.length === 1 || defect !== undefined) throw defect ?? errors[0];
+  const known = errors as XsndError[];
+  throw new XsndError(known.map(({ message }) => message).join("\n"), known[0].exitCode);
+}
+
+function cardNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("A card is a number; `xsnd list` shows them.");
+  return Number(text);
+}
+
+function seconds(text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  // a timer's delay is a signed 32-bit number of milliseconds
+  if (!(value <= 0x7fffffff / 1000)) {
+    throw new InvalidArgumentError("Write a number of seconds, such as 2.5.");
+  }
+  return value;
+}

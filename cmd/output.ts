@@ -1,0 +1,72 @@
+/** Printing for commands: tables for people, JSON for programs; both safe for texts that a guest wrote. */
+
+/** The widest that a line for people gets. */
+const COLUMNS = 80;
+const MIN_COLUMN = 4;
+
+/** The text with control characters, which could drive a terminal, as escapes. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, escape);
+}
+
+/** Prints a line for people, or for programs that take lines. */
+export function print(line = ""): void {
+  console.log(printable(line));
+}
+
+/** Prints one JSON document. JSON itself allows DEL and the C1 controls in strings; here they are escaped, too. */
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escape));
+}
+
+function escape(character: string): string {
+  return `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`;
+}
+
+/** Prints rows under a header, in columns that together fit 80; what does not fit ends in an ellipsis. */
+export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
+  const cells = [header, ...rows].map((row) => row.map(printable));
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => length(row[column]))));
+  const gaps = 2 * (widths.length - 1);
+  while (sum(widths) + gaps > COLUMNS) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if (widths[widest] <= MIN_COLUMN) break;
+    widths[widest]--;
+  }
+  for (const row of cells) {
+    console.log(row.map((cell, column) => fit(cell, widths[column])).join("  ").trimEnd());
+  }
+}
+
+/** Prints `text`, broken at spaces into lines of at most 80 columns that begin with `indent`. */
+export function printWrapped(text: string, indent: string): void {
+  let line = indent;
+  for (const word of printable(text).split(" ")) {
+    if (line !== indent && length(line) + 1 + length(word) > COLUMNS) {
+      console.log(line);
+      line = indent;
+    }
+    line += line === indent ? word : ` ${word}`;
+  }
+  console.log(line);
+}
+
+/** `1 stream`, `2 streams`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function length(text: string): number {
+  return [...text].length;
+}
+
+function fit(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length > width
+    ? `${characters.slice(0, width - 1).join("")}…`
+    : text + " ".repeat(width - characters.length);
+}

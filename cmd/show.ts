@@ -1,0 +1,79 @@
+/** `xsnd show`: everything about one guest's virtual sound cards. */
+import { Command } from "commander";
+import { type PresentCard, type PresentStream, readCards } from "../lib/vsnd/inventory.ts";
+import { type Domain, resolveDomain, stateName } from "../lib/xenbus/mod.ts";
+import { count, print, printJson, printWrapped } from "./output.ts";
+import { withStore } from "./store.ts";
+
+export function showCommand(): Command {
+  return new Command("show")
+    .summary("show a guest's virtual sound cards in full")
+    .description(
+      "Show a guest's virtual sound cards: names, states, streams, what they may be opened with, devices.",
+    )
+    .argument("<domain>", "the guest, by name or number")
+    .option("--json", "print the result as JSON")
+    .action(async (name: string, { json }: { json?: boolean }) => {
+      const [domain, cards] = await withStore((store) => {
+        const domain = resolveDomain(store, name);
+        return [domain, readCards(store, domain)] as const;
+      });
+      if (json) printJson({ domain: domain.name, domid: domain.domid, cards: cards.map(toJson) });
+      else if (cards.length === 0) print(`${domain.name} (${domain.domid}) has no virtual sound card`);
+      else cards.forEach((card) => printCard(domain, card));
+    });
+}
+
+function printCard(domain: Domain, card: PresentCard): void {
+  const { address, paths } = card;
+  const names = [card.shortName, card.longName].filter((name) => name !== undefined).join(", ");
+  print(`${domain.name} (${domain.domid}) card ${address.card}${names && `: ${names}`}`);
+  print(`  made by ${card.provisionedBy}, served by ${card.backend.name} (${card.backend.domid})`);
+  print(`  frontend  ${stateName(card.frontendState).padEnd(14)}${paths.frontend}`);
+  print(`  backend   ${stateName(card.backendState).padEnd(14)}${paths.backend}`);
+  card.pcms.forEach(({ name, streams }, pcm) => {
+    print(`  PCM ${pcm}${name === undefined ? "" : `: ${name}`}`);
+    streams.forEach((stream, index) => printStream(`${domain.name}/${address.card}/${pcm}/${index}`, stream));
+  });
+  for (const problem of card.problems) printWrapped(`problem: ${problem}`, "  ");
+}
+
+function printStream(address: string, { type, uniqueId, device, effective }: PresentStream): void {
+  const { rates, formats, channelsMin, channelsMax, bufferSizeBytes } = effective;
+  printWrapped(
+    `${address}  ${type ?? "neither playback nor capture"} "${uniqueId}" on ${device ?? "no device"}`,
+    "    ",
+  );
+  printWrapped(`${rates.join(", ")} Hz`, "      ");
+  const channels = channelsMin === channelsMax
+    ? count(channelsMax, "channel")
+    : `${channelsMin} to ${channelsMax} channels`;
+  printWrapped(`${formats.join(", ")}; ${channels}; buffers up to ${bufferSizeBytes} octets`, "      ");
+}
+
+function toJson(card: PresentCard) {
+  const { address, paths } = card;
+  return {
+    card: address.card,
+    shortName: card.shortName ?? null,
+    longName: card.longName ?? null,
+    provisionedBy: card.provisionedBy,
+    frontend: { path: paths.frontend, state: stateName(card.frontendState) },
+    backend: {
+      path: paths.backend,
+      state: stateName(card.backendState),
+      domain: card.backend.name,
+      domid: card.backend.domid,
+    },
+    pcms: card.pcms.map(({ name, streams }) => ({
+      name: name ?? null,
+      streams: streams.map(({ type, uniqueId, device, effective }) => ({
+        type: type ?? null,
+        uniqueId,
+        device: device ?? null,
+        ...effective,
+      })),
+    })),
+    problems: card.problems,
+  };
+}

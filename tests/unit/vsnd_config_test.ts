@@ -1,0 +1,312 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Exit, XsndError } from "../../lib/error.ts";
+import { ConfigError, formatFinding, loadConfig, parseConfig } from "../../lib/vsnd/config.ts";
+import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
+import { jsonSchema } from "../../lib/vsnd/schema.ts";
+
+const fixture = (name: string) => new URL(`../../fixtures/${name}`, import.meta.url).pathname;
+
+/** The findings of a file, as `LINE:COLUMN: PATH: MESSAGE`. */
+function findings(text: string): string[] {
+  try {
+    parseConfig(text, "F");
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    assert.equal(error.exitCode, Exit.badConfiguration);
+    assert.equal(error.message, error.findings.map((finding) => formatFinding("F", finding)).join("\n"));
+    return error.message.split("\n").map((line) => line.replace(/^F:/, ""));
+  }
+}
+
+/** A file whose one stream has `stream`, and whose card begins with `card`. */
+function file(stream: string, card = ""): string {
+  return `domains: { domU: { cards: [ { ${card} pcms: [ { streams: [ { ${stream} } ] } ] } ] } }\n`;
+}
+
+const good = "type: playback, device: default";
+const at = String.raw`domains\.domU\.cards\[0\]\.pcms\[0\]\.streams\[0\]`;
+
+Deno.test("loadConfig() reads the fixture with what each stream inherits", () => {
+  const { backend, cards } = loadConfig(fixture("domU.yaml")).get("domU")!;
+  assert.equal(backend, "Domain-0");
+  assert.equal(cards.length, 1);
+  const [{ shortName, longName, pcms: [{ name, streams }] }] = cards;
+  assert.deepEqual([shortName, longName, name], ["VCard", "Virtual sound card", "Main"]);
+  const effective = { ...DEFAULT_PARAMS, rates: [44100, 48000] };
+  assert.deepEqual(streams, [
+    { type: "playback", uniqueId: "speakers", device: "hw:0,0", declared: {}, effective },
+    { type: "capture", uniqueId: "mic", device: "hw:0,0", declared: {}, effective },
+  ]);
+});
+
+Deno.test("loadConfig() takes p and c, three levels of parameters, and several guests", () => {
+  const config = loadConfig(fixture("two-guests.yaml"));
+  assert.deepEqual([...config.keys()], ["domU", "guest2"]);
+  const [music, calls] = config.get("domU")!.cards;
+  assert.deepEqual(music.pcms[0].streams[1].effective, {
+    rates: [44100],
+    formats: ["s16_le", "s32_le", "float_le"],
+    channelsMin: 1,
+    channelsMax: 2,
+    bufferSizeBytes: 32768,
+  });
+  assert.deepEqual(music.pcms[1].streams[0].effective.channelsMin, 6);
+  assert.deepEqual(calls.pcms[0].streams.map(({ type, uniqueId }) => [type, uniqueId]), [
+    ["capture", "1/0/0"],
+    ["playback", "1/0/1"],
+  ]);
+});
+
+Deno.test("parseConfig() says where an unknown key is, at every level", () => {
+  const text = `extra: 1
+domains:
+  domU:
+    sound: yes
+    cards:
+      - volume: 3
+        pcms:
+          - nmae: Main
+            streams:
+              - { type: p, device: d, unique_id: x }
+`;
+  assert.deepEqual(findings(text).map((line) => line.replace(/ write.*/, "")), [
+    "1:1: extra: unknown key;",
+    "4:5: domains.domU.sound: unknown key;",
+    "6:9: domains.domU.cards[0].volume: unknown key;",
+    "8:13: domains.domU.cards[0].pcms[0].nmae: unknown key;",
+    "10:39: domains.domU.cards[0].pcms[0].streams[0].unique_id: unknown key;",
+  ]);
+  assert.match(findings(text)[4], /write one of type, unique-id, device, buffer-size, sample-rates/);
+});
+
+const wrong: [name: string, text: string, expected: RegExp][] = [
+  ["no type", file("device: d"), new RegExp(`^1:53: ${at}\\.type: missing; write playback or capture$`)],
+  [
+    "another type",
+    file("type: playbak, device: d"),
+    /type: "playbak" will not do; write playback or capture$/,
+  ],
+  [
+    "no device",
+    file("type: p"),
+    /device: missing; write an ALSA PCM name such as "hw:0,0", or "dummy:FILE"$/,
+  ],
+  ["an empty device", file('type: p, device: ""'), /device: "" is empty; write an ALSA PCM/],
+  [
+    "a device over two lines",
+    file('type: p, device: "hw\\n:0"'),
+    /holds a control character or a line break/,
+  ],
+  ["a device with a NUL", file('type: p, device: "hw\\0"'), /device: "hw\\u0000" holds a control character/],
+  [
+    "a device beyond XenStore",
+    file(`type: p, device: ${"d".repeat(256)}`),
+    /takes 256 octets, 255 is the most/,
+  ],
+  ["half a surrogate pair", file('type: p, device: "\\uD800"'), /half a surrogate pair/],
+  ["a unique-id with a comma", file(`${good}, unique-id: "a,b"`), /unique-id: "a,b" holds a comma/],
+  ["a short-name of 32", file(good, `short-name: ${"x".repeat(32)},`), /takes 32 octets, 31 is the most/],
+  [
+    "31 letters of more octets",
+    file(good, `short-name: ${"é".repeat(16)},`),
+    /takes 32 octets, 31 is the most/,
+  ],
+  ["a long-name of 80", file(good, `long-name: ${"x".repeat(80)},`), /takes 80 octets, 79 is the most/],
+  ["a name that is a number", file(good, "short-name: 7,"), /short-name: 7 will not do; write a text/],
+  [
+    "a rate Linux drops",
+    file(good, "sample-rates: [37800],"),
+    /sample-rates\[0\]: 37800 .* one of the rates that/,
+  ],
+  ["a rate as text", file(good, 'sample-rates: ["48000"],'), /"48000" will not do/],
+  [
+    "no rates",
+    file(good, "sample-rates: [],"),
+    /sample-rates: a list of 0 will not do; write a list of the rates/,
+  ],
+  ["one rate, no list", file(good, "sample-rates: 48000,"), /sample-rates: 48000 will not do; write a list/],
+  ["a rate twice", file(good, "sample-rates: [8000, 8000],"), /\[8000,8000\] has 8000 twice/],
+  [
+    "ALSA's spelling",
+    file(good, "sample-formats: [S16_LE],"),
+    /"S16_LE" will not do; write one of sndif\.h's/,
+  ],
+  ["a compressed format", file(good, "sample-formats: [mpeg],"), /"mpeg" will not do/],
+  [
+    "no channels",
+    file(good, "channels-max: 0,"),
+    /channels-max: 0 will not do; write a number from 1 to 255$/,
+  ],
+  ["half a channel", file(good, "channels-max: 1.5,"), /channels-max: 1\.5 will not do/],
+  ["256 channels", file(good, "channels-max: 256,"), /channels-max: 256 will not do/],
+  [
+    "min above max",
+    file(good, "channels-min: 3, channels-max: 2,"),
+    /channels-min 3 is above channels-max 2/,
+  ],
+  ["min above the default max", file(good, "channels-min: 3,"), /channels-min 3 is above channels-max 2/],
+  [
+    "a tiny buffer",
+    file(good, "buffer-size: 127,"),
+    /buffer-size: 127 will not do; .* from 128 to 16777216$/,
+  ],
+  ["a huge buffer", file(good, "buffer-size: 16777217,"), /buffer-size: 16777217 will not do/],
+  ["a buffer of one period", file(`${good}, channels-max: 128, buffer-size: 128`), /write at least 512/],
+  ["no streams", "domains: {a: {cards: [{pcms: [{streams: []}]}]}}", /streams: a list of 0 will not do/],
+  [
+    "no pcms",
+    "domains: {a: {cards: [{pcms: []}]}}",
+    /pcms: a list of 0 will not do; write a list of 1 to 32 PCMs/,
+  ],
+  ["no cards", "domains: {a: {cards: []}}", /domains\.a\.cards: a list of 0 will not do/],
+  ["no domains", "domains: {}", /^1:1: domains: empty; write at least one domain/],
+  ["an empty domain", "domains:\n  domU:\n", /^2:3: domains\.domU: empty; write a map with the key cards$/],
+  ["a domain with a slash", "domains: {a/b: {cards: []}}", /domains\["a\/b"\]: cannot be a domain/],
+  ["an empty file", "", /^1:1: empty; write a map with the key domains$/],
+  ["a list", "[1, 2]", /^1:1: a list of 2 will not do; write a map/],
+  ["broken YAML", "domains: [1, 2\n", /^2:1: not YAML: /],
+  ["a key twice", "domains: {}\ndomains: {}\n", /^2:1: not YAML: Map keys must be unique/],
+  ["two documents", "domains: {}\n---\ndomains: {}\n", /not YAML: Source contains multiple documents/],
+  ["an unknown tag", "domains: !shell {}\n", /not YAML: Unresolved tag: !shell/],
+  ["a key that is no text", "? [a]\n: 1\n", /not YAML: With stringKeys, all keys must be strings/],
+];
+for (const [name, text, expected] of wrong) {
+  Deno.test(`parseConfig() refuses ${name}`, () => {
+    const found = findings(text);
+    assert.equal(found.length, 1, found.join("\n"));
+    assert.match(found[0], expected);
+  });
+}
+
+Deno.test("parseConfig() takes names of exactly the length that fits", () => {
+  const text = file(
+    `${good}, unique-id: ${"u".repeat(255)}`,
+    `short-name: ${"s".repeat(31)}, long-name: ${"l".repeat(79)},`,
+  );
+  assert.deepEqual(findings(text), []);
+});
+
+Deno.test("parseConfig() bounds the streams of a PCM and of a domain, and the PCMs of a card", () => {
+  const many = (count: number, item: string) => Array(count).fill(item).join(", ");
+  const pcm = (streams: number) => `{ streams: [${many(streams, `{ ${good} }`)}] }`;
+  const card = (pcms: string) => `domains: { d: { cards: [ { pcms: [ ${pcms} ] } ] } }`;
+  assert.deepEqual(findings(card(many(8, pcm(8)))), []);
+  assert.match(findings(card(pcm(9)))[0], /streams: a list of 9 will not do; write a list of 1 to 8 streams/);
+  assert.match(findings(card(many(33, pcm(1))))[0], /pcms: a list of 33 will not do/);
+  assert.match(
+    findings(card(many(9, pcm(8))))[0],
+    /domains\.d: 72 streams would use up .* at most 64 a domain/,
+  );
+});
+
+Deno.test("parseConfig() lets a lower level narrow but never widen", () => {
+  const text = `domains:
+  domU:
+    cards:
+      - sample-rates: [44100, 48000]
+        sample-formats: [s16_le]
+        channels-min: 2
+        channels-max: 4
+        buffer-size: 8192
+        pcms:
+          - channels-max: 3
+            streams:
+              - { type: p, device: a, sample-rates: [48000, 8000, 96000] }
+              - { type: p, device: a, sample-formats: [s16_le, u8] }
+              - { type: p, device: a, channels-min: 1 }
+              - { type: p, device: a, channels-max: 4 }
+              - { type: p, device: a, buffer-size: 8193 }
+              - { type: p, device: a, sample-rates: [44100], channels-min: 3, buffer-size: 8192 }
+`;
+  assert.deepEqual(findings(text).map((line) => line.replace(/ of the level above.*/, "")), [
+    "12:39: domains.domU.cards[0].pcms[0].streams[0].sample-rates: 8000, 96000 is not within 44100, 48000",
+    "13:39: domains.domU.cards[0].pcms[0].streams[1].sample-formats: u8 is not within s16_le",
+    "14:39: domains.domU.cards[0].pcms[0].streams[2].channels-min: 1 is not within 2",
+    "15:39: domains.domU.cards[0].pcms[0].streams[3].channels-max: 4 is not within 3",
+    "16:39: domains.domU.cards[0].pcms[0].streams[4].buffer-size: 8193 is not within 8192",
+  ]);
+});
+
+Deno.test("parseConfig() wants a unique-id once in a domain, given or not, and allows it in another", () => {
+  const stream = (id: string) => `{ ${good}, unique-id: ${id} }`;
+  const card = (...streams: string[]) => `{ pcms: [ { streams: [ ${streams.join(", ")} ] } ] }`;
+  assert.match(
+    findings(`domains: { d: { cards: [ ${card(stream("a"))}, ${card(stream("b"), stream("a"))} ] } }`)[0],
+    /cards\[1\]\.pcms\[0\]\.streams\[1\]\.unique-id: "a" is already that of domains\.d\.cards\[0\]\.pcms\[0\]\.streams\[0\]/,
+  );
+  assert.match(
+    findings(`domains: { d: { cards: [ ${card(stream("0/0/1"), `{ ${good} }`)} ] } }`)[0],
+    /"0\/0\/1" is/,
+  );
+  const one = `{ cards: [ ${card(stream("a"))} ] }`;
+  assert.deepEqual(findings(`domains: { d: ${one}, e: ${one} }`), []);
+});
+
+Deno.test("parseConfig() follows aliases, also for positions, and stops a bomb", () => {
+  const alias = `domains:
+  a: &guest
+    cards:
+      - pcms: [ { streams: [ { type: p, device: d, unique-id: "x,y" } ] } ]
+  b: *guest
+`;
+  assert.deepEqual(findings(alias).map((line) => line.replace(/: ".*/, "")), [
+    "4:52: domains.a.cards[0].pcms[0].streams[0].unique-id",
+    "4:52: domains.b.cards[0].pcms[0].streams[0].unique-id",
+  ]);
+  let bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
+  for (let i = 1; i < 9; i++) bomb += `a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`).join(", ")}]\n`;
+  assert.match(findings(bomb)[0], /not YAML of a sane size: .*; write fewer aliases$/);
+});
+
+Deno.test("parseConfig() throws nothing but a ConfigError, whatever the text", () => {
+  const scalar = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.constant(null));
+  const key = fc.constantFrom(
+    "domains",
+    "domU",
+    "cards",
+    "pcms",
+    "streams",
+    "type",
+    "device",
+    "sample-rates",
+    "__proto__",
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ depthSize: "small" }, scalar, fc.array(tie("value")), fc.dictionary(key, tie("value"))),
+  }));
+  const text = fc.oneof(fc.string({ unit: "binary" }), value.map((any) => JSON.stringify(any)));
+  fc.assert(fc.property(text, (any) => void findings(any)), { numRuns: 300 });
+});
+
+Deno.test("loadConfig() names the file that it cannot read", () => {
+  assert.throws(() => loadConfig("/nowhere/x.yaml"), (error) => {
+    assert.ok(error instanceof XsndError);
+    assert.equal(error.exitCode, Exit.badConfiguration);
+    assert.equal(error.message, "cannot read the configuration /nowhere/x.yaml: there is no such file");
+    return true;
+  });
+  assert.throws(() => loadConfig("/"), /cannot read the configuration \/: /);
+});
+
+Deno.test("loadConfig() does not read a file of many megabytes", () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.truncateSync(path, 100 * 1024 * 1024);
+    assert.throws(
+      () => loadConfig(path),
+      /is no configuration: it has 104857600 octets, 1048576 is the most/,
+    );
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("jsonSchema() describes every key and allows no others", () => {
+  const text = JSON.stringify(jsonSchema());
+  for (const key of ["unique-id", "sample-rates", "channels-min", "short-name", "device"]) {
+    assert.ok(text.includes(`"${key}"`));
+  }
+  assert.equal(text.match(/"additionalProperties":false/g)?.length, 5);
+});
