@@ -23,10 +23,11 @@ export interface PcmParams {
 export interface Pcm {
   /** What the card was set up with: its own buffer and period, which may differ from the guest's. */
   readonly params: PcmParams;
-  /** File descriptors that become ready when the card's pointer has moved by a period, with their poll events. */
-  readonly pollFds: readonly { readonly fd: number; readonly events: number }[];
-  /** Called when one of {@link pollFds} was ready, with its revents, before anything else. */
-  polled(index: number, revents: number): void;
+  /** The file descriptor that becomes ready for {@link pollEvents} when the card's pointer has moved by a card period. */
+  readonly pollFd: number;
+  readonly pollEvents: number;
+  /** Called when {@link pollFd} was ready and before it is polled again; makes it unready until the next period. */
+  acknowledge(): void;
   /**
    * The hardware pointer: frames played or captured since the last {@link prepare}, read from the card now.
    * Never decreases between two calls of `prepare`. Negative errno if the card failed (-EPIPE: xrun).
@@ -34,10 +35,15 @@ export interface Pcm {
   position(): number;
   /** Playback: frames that {@link write} would take now. Capture: frames that {@link read} would give now. */
   avail(): number;
-  /** Plays `frames` from the octets at `offset` in {@link staging}; returns how many were taken, or -errno. */
-  write(offset: number, frames: number): number;
-  /** Captures up to `frames` into {@link staging} at `offset`; returns how many, or -errno. */
-  read(offset: number, frames: number): number;
+  /**
+   * Playback: the frame, counted from {@link prepare}, at which what is written next will be heard. That is the number
+   * of frames written, and more once the card has run dry: then it has played silence, and goes on from its pointer.
+   */
+  next(): number;
+  /** Plays the first `frames` frames of {@link staging}; returns how many were taken, or -errno. */
+  write(frames: number): number;
+  /** Captures up to `frames` frames to the start of {@link staging}; returns how many, or -errno. */
+  read(frames: number): number;
   /** Memory that samples pass through on their way to and from the card; private to this process. */
   readonly staging: ArrayBuffer;
   start(): number;

@@ -1,0 +1,42 @@
+/** `xsnd play`: the software frontend plays a file, as a guest of the daemon. */
+import { Command } from "commander";
+import { runSession } from "../lib/frontend/run_session.ts";
+import { interruptible } from "../lib/signals.ts";
+import {
+  addSessionOptions,
+  clearProgress,
+  describeReport,
+  findStream,
+  type SessionCommandOptions,
+  sessionFile,
+  showProgress,
+} from "./session_options.ts";
+
+export function playCommand(): Command {
+  const command = new Command("play")
+    .summary("play FILE into STREAM, as a guest of the daemon")
+    .description(
+      "Play a WAV file into a guest's playback stream, doing in this process what snd_xen_front does in a guest's kernel. " +
+        "In `xsnd sandbox` it acts as any domain; on real Xen as the one that it runs in.",
+    )
+    .argument("<file>", "a WAV file")
+    .argument(
+      "<stream>",
+      "DOMAIN/CARD/PCM/STREAM; trailing parts may be left out while the rest is unambiguous",
+    );
+  return addSessionOptions(command).action(
+    async (path: string, wanted: string, options: SessionCommandOptions) => {
+      const report = await interruptible(async (signal) => {
+        const stream = await findStream(wanted, "playback");
+        const { behaviour, bufferFrames, periodFrames, json } = options;
+        const file = sessionFile(path, options);
+        return await runSession(
+          { kind: "play", file, stream, behaviour, bufferFrames, periodFrames, baseline: json === true },
+          showProgress,
+          signal,
+        ).finally(clearProgress);
+      });
+      console.log(options.json ? JSON.stringify(report) : `played ${describeReport(report)}`);
+    },
+  );
+}

@@ -1,0 +1,39 @@
+/** `xsnd serve`: the backend daemon. */
+import { Command } from "commander";
+import { startLogging } from "../lib/log.ts";
+import { Daemon } from "../lib/backend/daemon.ts";
+import { choosePolicy } from "../lib/backend/choose_policy.ts";
+import { controlSocketPath } from "../lib/control/protocol.ts";
+import { loadConfig } from "../lib/vsnd/config.ts";
+import { untilSignal } from "../lib/signals.ts";
+import { openXen } from "../lib/xen/mod.ts";
+
+interface ServeOptions {
+  readonly config?: string;
+  readonly defaultDevice?: string;
+}
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .summary("the backend daemon")
+    .description(
+      "Serve the virtual sound cards of all guests for which this domain is the backend, until SIGTERM or SIGINT. " +
+        "Cards made by `xsnd provision` carry their devices with them; those made by xl get theirs from --config " +
+        "(matched by domain and unique-id) or --default-device.",
+    )
+    .option("--config <file>", "YAML, as for provision: devices for cards that xl made")
+    .option(
+      "--default-device <pcm>",
+      "an ALSA PCM, or dummy:[FILE], for streams that nothing else names a device for",
+    )
+    .action(async (options: ServeOptions) => {
+      const config = options.config === undefined ? undefined : loadConfig(options.config);
+      await startLogging();
+      using xen = await openXen();
+      await using daemon = await Daemon.start(xen, {
+        controlSocket: controlSocketPath(),
+        readPolicy: choosePolicy(xen.store, config, options.defaultDevice),
+      });
+      await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed]);
+    });
+}

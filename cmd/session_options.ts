@@ -1,0 +1,116 @@
+/** What `play` and `record` have in common: the options, finding the stream, showing progress and the result. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { Exit, XsndError } from "../lib/error.ts";
+import type { SessionFile, SessionProgress, SessionReport, SessionStream } from "../lib/frontend/session.ts";
+import type { Direction } from "../lib/pcm/pcm.ts";
+import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
+import { readFrontendCard } from "../lib/vsnd/frontend_dir.ts";
+import { frontendPath, resolveDomain } from "../lib/xenbus/mod.ts";
+import { openXen } from "../lib/xen/mod.ts";
+import type { StoreView } from "../lib/xen/ports.ts";
+
+export interface SessionCommandOptions {
+  readonly behaviour: EventIdBehaviour;
+  readonly bufferFrames?: number;
+  readonly periodFrames?: number;
+  readonly raw?: boolean;
+  readonly format: string;
+  readonly rate: number;
+  readonly channels: number;
+  readonly json?: boolean;
+}
+
+export function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("it is a positive number.");
+}
+
+/** Adds the options of {@link SessionCommandOptions} to `command`. */
+export function addSessionOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")
+        .choices(["linux-6.1", "linux-7.2"]).default("linux-6.1"),
+    )
+    .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positive)
+    .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positive)
+    .option("--raw", "FILE is samples and nothing else, as --format, --rate and --channels say")
+    .option("--format <name>", "sample format, as in sndif.h", "s16_le")
+    .option("--rate <hz>", "sample rate", positive, 48000)
+    .option("--channels <n>", "number of channels", positive, 2)
+    .option("--json", "print the measurements as one JSON object");
+}
+
+export function sessionFile(
+  path: string,
+  { raw, format, rate, channels }: SessionCommandOptions,
+): SessionFile {
+  return raw === true ? { path, raw: { format, rate, channels } } : { path };
+}
+
+/** The stream that `wanted` names, `DOMAIN[/CARD[/PCM[/STREAM]]]`, of those in `direction`. Waits for nothing. */
+export async function findStream(wanted: string, direction: Direction): Promise<SessionStream> {
+  using xen = await openXen();
+  const [domain, ...indices] = wanted.split("/");
+  if (domain === "" || indices.length > 3 || indices.some((index) => !/^\d+$/.test(index))) {
+    throw new XsndError(
+      `a stream is DOMAIN/CARD/PCM/STREAM, as domU/0/0/0, not ${JSON.stringify(wanted)}`,
+      Exit.usage,
+    );
+  }
+  const { domid, name } = resolveDomain(xen.store, domain);
+  const streams = [...streamsOf(xen.store, domid, name)];
+  const asked = streams.filter((stream) =>
+    indices.every((index, i) => stream.name.split("/")[i + 1] === index)
+  );
+  const matches = asked.filter((stream) => stream.type === direction);
+  if (matches.length === 1) return matches[0];
+  if (asked.length === 0) {
+    throw new XsndError(
+      `there is no stream ${wanted}; \`xsnd provision ${name}\` gives ${name} a card, \`xsnd list\` shows what there is`,
+    );
+  }
+  if (matches.length === 0) {
+    throw new XsndError(`${asked.map(({ name }) => name).join(", ")}: not for ${direction}`);
+  }
+  throw new XsndError(
+    `${wanted} could be ${matches.map(({ name }) => name).join(" or ")}; say which stream`,
+    Exit.usage,
+  );
+}
+
+function* streamsOf(
+  view: StoreView,
+  domid: number,
+  domain: string,
+): Generator<SessionStream & { type?: Direction }> {
+  const cards = view.list(frontendPath(domid, 0).replace(/\/0$/, "")) ?? [];
+  for (const card of cards.map(Number).filter(Number.isInteger).sort((a, b) => a - b)) {
+    const { pcms } = readFrontendCard(view, frontendPath(domid, card));
+    for (const [p, { streams }] of pcms.entries()) {
+      for (const [s, { type }] of streams.entries()) {
+        yield { name: `${domain}/${card}/${p}/${s}`, domain, domid, card, pcm: p, stream: s, type };
+      }
+    }
+  }
+}
+
+/** Shows how far it is on a terminal's stderr, and nothing elsewhere. */
+export function showProgress({ frames, totalFrames, rate }: SessionProgress): void {
+  if (!Deno.stderr.isTerminal()) return;
+  const seconds = (n: number) => (n / rate).toFixed(1);
+  const total = totalFrames === undefined ? "" : ` of ${seconds(totalFrames)}`;
+  Deno.stderr.writeSync(new TextEncoder().encode(`\r${seconds(frames)}${total} s `));
+}
+
+export function clearProgress(): void {
+  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+}
+
+/** A session in a line, for people. */
+export function describeReport(report: SessionReport): string {
+  const { frames, rate, format, channels, periods, xruns, seconds, writeRttMicros: rtt } = report;
+  return `${frames} frames (${rate} Hz, ${format}, ${channels} channels) in ${seconds.toFixed(3)} s; ` +
+    `${periods} periods, ${xruns} xruns; round trip p50 ${rtt.p50} µs, p99 ${rtt.p99} µs`;
+}

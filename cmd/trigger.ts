@@ -1,0 +1,37 @@
+/** `xsnd trigger`: an operator starts, pauses, resumes and stops a stream on the card, whatever its guest does. */
+import { Argument, Command } from "commander";
+import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/backend/stream_state.ts";
+import { ControlClient } from "../lib/control/client.ts";
+import type { StreamReport } from "../lib/control/protocol.ts";
+import { seconds } from "./options.ts";
+
+export function triggerCommand(): Command {
+  return new Command("trigger")
+    .summary("start, pause, resume or stop STREAM on the card")
+    .description(
+      "Act on a stream that a guest is playing or recording. Pausing stops the card's pointer, and with it the " +
+        "positions that the guest is told; resuming goes on with the very next sample. Stopping also empties the card " +
+        "at once; starting goes on. The guest can neither see nor undo it.",
+    )
+    .addArgument(new Argument("<action>").choices(OPERATOR_TRIGGERS))
+    .argument(
+      "<stream>",
+      "DOMAIN/CARD/PCM/STREAM; trailing parts may be left out while the rest is unambiguous",
+    )
+    .option(
+      "--timeout <seconds>",
+      "how long to wait for the daemon, and for the guest to start the stream",
+      seconds,
+      10,
+    )
+    .option("--json", "print the stream's status")
+    .action(
+      async (trigger: OperatorTrigger, stream: string, options: { timeout: number; json?: boolean }) => {
+        const waitMs = options.timeout * 1000;
+        using daemon = await ControlClient.connect(waitMs);
+        const report = await daemon.call<StreamReport>({ command: "trigger", stream, trigger, waitMs });
+        if (options.json) console.log(JSON.stringify(report));
+        else console.log(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
+      },
+    );
+}

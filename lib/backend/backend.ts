@@ -1,0 +1,160 @@
+/**
+ * The server: finds the cards that toolstacks give this domain to serve, and keeps each with its frontend.
+ * All of it runs in the main thread; samples never come here.
+ */
+import { getLogger } from "@logtape/logtape";
+import { Exit, XsndError } from "../error.ts";
+import {
+  backendsPath,
+  type CardAddress,
+  cardPaths,
+  domainName,
+  parseBackendPath,
+  XenbusState,
+} from "../xenbus/mod.ts";
+import type { EventChannels, GrantTable, StoreWatch, Xen } from "../xen/ports.ts";
+import { Card } from "./card.ts";
+import { EngineClient } from "./engine_client.ts";
+import type { StreamHost } from "./stream_host.ts";
+import type { CardPolicy } from "../vsnd/card.ts";
+
+export interface BackendOptions {
+  /** What the host allows the card; undefined: it is not served. Throws XsndError if that cannot be found out. */
+  readonly readPolicy: (address: CardAddress, backendPath: string) => CardPolicy | undefined;
+}
+
+interface Served {
+  readonly card: Card;
+  readonly watch: StoreWatch;
+}
+
+export class Backend implements AsyncDisposable {
+  readonly #log = getLogger(["xsnd", "backend"]);
+  readonly #cards = new Map<string, Served>();
+  readonly #root: string;
+  readonly #watches = new Set<StoreWatch>();
+  /** Rejects when the backend cannot go on. */
+  readonly #failed = Promise.withResolvers<never>();
+
+  private constructor(
+    private readonly xen: Xen,
+    private readonly options: BackendOptions,
+    private readonly engine: EngineClient,
+    private readonly grants: GrantTable,
+    private readonly channels: EventChannels,
+  ) {
+    this.#root = backendsPath(xen.domid);
+    this.#failed.promise.catch(() => {});
+    engine.ended.catch((error) => this.#failed.reject(error));
+  }
+
+  static async start(xen: Xen, options: BackendOptions): Promise<Backend> {
+    const grants = xen.openGrantTable();
+    const channels = xen.openEventChannels();
+    const engine = await EngineClient.start(channels.shareable);
+    const backend = new Backend(xen, options, engine, grants, channels);
+    backend.#watch(backend.#root, (path) => backend.#changed(path));
+    backend.#watch("@releaseDomain", () => backend.#domainsChanged());
+    return backend;
+  }
+
+  /** Rejects if XenStore or the engine is lost; otherwise pending for ever. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** All streams of all cards, by name. */
+  get streams(): StreamHost[] {
+    return [...this.#cards.values()].flatMap(({ card }) => card.streams);
+  }
+
+  #watch(path: string, changed: (path: string) => void): StoreWatch {
+    const watch = this.xen.store.watch(path);
+    this.#watches.add(watch);
+    this.#follow(watch, changed);
+    return watch;
+  }
+
+  async #follow(watch: StoreWatch, changed: (path: string) => void): Promise<void> {
+    try {
+      for await (const path of watch) changed(path);
+    } catch (error) {
+      this.#failed.reject(new XsndError(`XenStore is lost: ${(error as Error).message}`, Exit.failed));
+    }
+  }
+
+  /** Something changed at or below the directory of all backends: a card's own node, or cards came or went. */
+  #changed(path: string): void {
+    const card = path.slice(0, this.#root.length + 1) === `${this.#root}/`
+      ? path.slice(this.#root.length + 1).split("/", 2).join("/")
+      : "";
+    const served = this.#cards.get(card);
+    if (served !== undefined) void this.#evaluate(card, served);
+    // Something that is no card we know: a new one, or a whole domain's directory.
+    else this.#rescan();
+  }
+
+  async #evaluate(key: string, { card, watch }: Served): Promise<void> {
+    await card.evaluate();
+    if (this.xen.store.read(`${this.#root}/${key}/state`) !== undefined || !this.#cards.has(key)) return;
+    this.#cards.delete(key);
+    this.#watches.delete(watch);
+    watch[Symbol.dispose]();
+    await card.shutDown();
+  }
+
+  #rescan(): void {
+    const { store } = this.xen;
+    for (const [key, served] of this.#cards) void this.#evaluate(key, served);
+    for (const domid of store.list(this.#root) ?? []) {
+      for (const id of store.list(`${this.#root}/${domid}`) ?? []) {
+        const address = parseBackendPath(`${this.#root}/${domid}/${id}`);
+        const key = `${domid}/${id}`;
+        if (address !== undefined && !this.#cards.has(key)) this.#take(key, address);
+      }
+    }
+  }
+
+  /** Begins to serve a card, once its directory is whole. */
+  #take(key: string, address: CardAddress): void {
+    const { store } = this.xen;
+    const path = `${this.#root}/${key}`;
+    const frontend = store.read(`${path}/frontend`);
+    if (frontend === undefined || store.read(`${path}/state`) === undefined) return;
+    const policy = this.#policyOf(address, path);
+    if (policy === undefined) return;
+    const name = `${domainName(store, address.domid)}/${address.card}`;
+    const paths = { ...cardPaths(address), frontend };
+    const services = { store, engine: this.engine, grants: this.grants, channels: this.channels };
+    const card = new Card(name, address, paths, policy, services);
+    const watch = this.#watch(`${frontend}/state`, () => void card.evaluate());
+    this.#cards.set(key, { card, watch });
+    void card.start();
+  }
+
+  #policyOf(address: CardAddress, path: string): CardPolicy | undefined {
+    try {
+      return this.options.readPolicy(address, path);
+    } catch (error) {
+      if (!(error instanceof XsndError)) throw error;
+      this.#log.error("card {path} is not served: {reason}", { path, reason: error.message });
+      return undefined;
+    }
+  }
+
+  /** A domain that died must not be kept alive by pages that are still mapped. */
+  #domainsChanged(): void {
+    for (const { card } of this.#cards.values()) {
+      if (!this.xen.store.isIntroduced(card.address.domid)) void card.shutDown();
+    }
+  }
+
+  /** Closes all streams and leaves each card as provisioning left it, for the next daemon to find. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const watch of this.#watches) watch[Symbol.dispose]();
+    await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown(XenbusState.Initialising)));
+    await this.engine[Symbol.asyncDispose]();
+    this.channels[Symbol.dispose]();
+    this.grants[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Capture: samples are taken from the card as they come and kept until the guest's READ says where in its buffer it
+ * wants them. What the guest leaves lying for longer than its own buffer lasts is lost, oldest first; its driver sees
+ * that as an overrun by the position.
+ */
+import { Memory } from "../../ffi/memory.ts";
+import type { Pcm } from "../pcm/pcm.ts";
+import { XEN_EAGAIN } from "../sndif/mod.ts";
+import { GuestBuffer } from "./guest_buffer.ts";
+import type { StatusRow } from "./stream_status.ts";
+import { Transfer } from "./transfer.ts";
+
+export class Capture extends Transfer {
+  /** As long as the guest's buffer, frame `n` at `n % bufferFrames`, and reached through staging as that is. */
+  readonly #memory: ArrayBuffer;
+  readonly #kept: GuestBuffer;
+
+  constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow) {
+    super(pcm, buffer, status);
+    this.#memory = new ArrayBuffer(buffer.bytes);
+    this.#kept = new GuestBuffer(Memory.addressOf(this.#memory), buffer.bytes, pcm.staging);
+  }
+
+  protected serve(offsetFrames: number, frames: number): number {
+    this.pump();
+    if (this.guestFrames + frames > this.cardFrames) return -XEN_EAGAIN;
+    for (let done = 0; done < frames;) {
+      const at = this.guestFrames % this.bufferFrames;
+      const count = Math.min(frames - done, this.bufferFrames - at, this.stagingFrames);
+      this.#kept.toStaging(at * this.frameBytes, count * this.frameBytes);
+      this.buffer.fromStaging((offsetFrames + done) * this.frameBytes, count * this.frameBytes);
+      this.guestFrames += count;
+      done += count;
+    }
+    return 0;
+  }
+
+  /** Only what has been taken from the card can be read. */
+  reportable(): number {
+    return this.cardFrames;
+  }
+
+  pump(): void {
+    this.position();
+    for (;;) {
+      const at = this.cardFrames % this.bufferFrames;
+      const wanted = Math.min(this.pcm.avail(), this.bufferFrames - at, this.stagingFrames);
+      if (wanted <= 0) break;
+      const got = this.pcm.read(wanted);
+      if (got < 0) this.error = got;
+      if (got <= 0) break;
+      this.#kept.fromStaging(at * this.frameBytes, got * this.frameBytes);
+      this.cardFrames += got;
+    }
+    const lost = this.cardFrames - this.bufferFrames - this.guestFrames;
+    if (lost > 0) {
+      this.status.add("xruns", 1);
+      this.status.add("lateFrames", lost);
+      this.guestFrames += lost;
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * One virtual sound card: the backend's side of the XenBus hand-shake, and the streams behind it.
+ *
+ *     toolstack writes 1 ──▶ InitWait ──(frontend Initialised: map, bind)──▶ Connected
+ *                              ▲  ▲                                             │
+ *                              │  ╰──(frontend Closing, Closed, Initialising)───╯
+ *                              ╰── daemon restarted, whatever the state was
+ *     toolstack writes online=0, state=5 ──▶ Closed
+ *
+ * snd_xen_front starts over, with new rings, whenever it sees InitWait; so that is where a restarted daemon begins, and
+ * where it returns to when the frontend goes. Everything in the frontend's directory is the guest's to write.
+ */
+import { getLogger } from "@logtape/logtape";
+import type { CardPolicy } from "../vsnd/card.ts";
+import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
+import { EventChannelError, GrantError, type Store, StoreError } from "../xen/ports.ts";
+import { type HostServices, StreamHost, type StreamTransport } from "./stream_host.ts";
+import { readTransport, TransportError } from "./transport.ts";
+
+/**
+ * How long a card stays in InitWait at least. `xl vsnd-attach` gives up unless it sees that very state, and looks only
+ * when a watch tells it to.
+ */
+const INIT_WAIT_MS = 300;
+
+export interface CardServices extends HostServices {
+  readonly store: Store;
+}
+
+export class Card {
+  readonly #log;
+  readonly streams: readonly StreamHost[];
+  #connected = false;
+  /** What the streams were connected by; a frontend that started over publishes other numbers. */
+  #transport = "";
+  #initWaitUntil = 0;
+  /** Set when connecting failed; the frontend must leave Initialised before it is tried again. */
+  #refused = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #evaluating: Promise<void> | undefined;
+  #again = false;
+  #shutDown = false;
+
+  /** @param name `domU/0` */
+  constructor(
+    readonly name: string,
+    readonly address: CardAddress,
+    readonly paths: CardPaths,
+    policy: CardPolicy,
+    private readonly services: CardServices,
+  ) {
+    this.#log = getLogger(["xsnd", "card"]).with({ card: name });
+    this.streams = policy.pcms.flatMap((pcm, p) =>
+      pcm.streams.map((stream, s) => new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services))
+    );
+  }
+
+  /** Takes the card over in whatever state it was left. */
+  async start(): Promise<void> {
+    const { store } = this.services;
+    if (!this.#isBeingDetached()) this.#enterInitWait(readState(store, this.paths.backend));
+    await this.evaluate();
+  }
+
+  /** Looks at both ends' states and does what they call for. Called after each change; calls while it runs are merged. */
+  evaluate(): Promise<void> {
+    if (this.#evaluating !== undefined) {
+      this.#again = true;
+      return this.#evaluating;
+    }
+    const loop = async () => {
+      do {
+        this.#again = false;
+        await this.#step();
+      } while (this.#again);
+    };
+    this.#evaluating = loop().catch((error) => {
+      this.#log.error("{error}", {
+        error: error instanceof Error ? error.stack ?? error.message : String(error),
+      });
+    }).finally(() => this.#evaluating = undefined);
+    return this.#evaluating;
+  }
+
+  async #step(): Promise<void> {
+    if (this.#shutDown) return;
+    const { store } = this.services;
+    const backend = readState(store, this.paths.backend);
+    if (backend === undefined) return await this.#disconnect("the toolstack has removed the card");
+    if (this.#isBeingDetached()) {
+      await this.#disconnect("the toolstack detaches the card");
+      switchState(store, this.paths.backend, XenbusState.Closed);
+      return;
+    }
+    const frontend = readState(store, this.paths.frontend);
+    if (this.#connected) return await this.#watchOver(frontend);
+    if (frontend !== XenbusState.Initialised) this.#refused = false;
+    if (backend !== XenbusState.InitWait && !this.#refused) this.#enterInitWait(backend);
+    if (frontend !== XenbusState.Initialised || this.#refused) return;
+    const dwell = this.#initWaitUntil - performance.now();
+    if (dwell > 0) return this.#later(dwell);
+    await this.#connect();
+  }
+
+  /** A connected frontend may go on, start over or go away. */
+  async #watchOver(frontend: XenbusState | undefined): Promise<void> {
+    if (frontend === XenbusState.Connected) return;
+    if (frontend === XenbusState.Initialised && this.#publishedTransport() === this.#transport) return;
+    await this.#disconnect("the frontend is gone or starts over");
+    this.#enterInitWait(XenbusState.Connected);
+    this.#again = true;
+  }
+
+  #isBeingDetached(): boolean {
+    const { store } = this.services;
+    return store.read(`${this.paths.backend}/online`) === "0";
+  }
+
+  #enterInitWait(from: XenbusState | undefined): void {
+    // Only the toolstack's fresh card has somebody waiting to see InitWait.
+    if (from === XenbusState.Initialising) this.#initWaitUntil = performance.now() + INIT_WAIT_MS;
+    switchState(this.services.store, this.paths.backend, XenbusState.InitWait);
+  }
+
+  #later(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.evaluate(), ms);
+  }
+
+  #publishedTransport(): string {
+    try {
+      return JSON.stringify(this.#readTransports());
+    } catch (error) {
+      if (error instanceof TransportError || error instanceof StoreError) return "";
+      throw error;
+    }
+  }
+
+  #readTransports(): StreamTransport[] {
+    return this.streams.map((stream) =>
+      readTransport(this.services.store, `${this.paths.frontend}/${stream.name.slice(this.name.length + 1)}`)
+    );
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      const transports = this.#readTransports();
+      this.streams.forEach((stream, i) => stream.attach(transports[i]));
+      this.#transport = JSON.stringify(transports);
+      this.#connected = true;
+    } catch (error) {
+      const isFrontends = [TransportError, GrantError, EventChannelError, StoreError, RangeError]
+        .some((kind) => error instanceof kind);
+      await this.#refuse(error instanceof Error ? error.message : String(error));
+      if (!isFrontends) throw error;
+      return;
+    }
+    switchState(this.services.store, this.paths.backend, XenbusState.Connected);
+    this.#log.info("connected, {streams} streams", { streams: this.streams.length });
+  }
+
+  /** The frontend does not keep to the protocol: nothing is served until it starts over. */
+  async #refuse(reason: string): Promise<void> {
+    this.#log.error("not served until its frontend starts over: {reason}", { reason });
+    this.#refused = true;
+    await this.#disconnect(reason);
+    switchState(this.services.store, this.paths.backend, XenbusState.Closing);
+  }
+
+  async #disconnect(reason: string): Promise<void> {
+    clearTimeout(this.#timer);
+    const wasConnected = this.#connected;
+    this.#connected = false;
+    await Promise.all(this.streams.map((stream) => stream.detach()));
+    if (wasConnected) this.#log.info("disconnected: {reason}", { reason });
+  }
+
+  /** Lets go of everything; the card itself stays, for a daemon that starts later, in state `leave`. */
+  async shutDown(leave?: XenbusState): Promise<void> {
+    this.#shutDown = true;
+    await this.#evaluating;
+    await this.#disconnect("the daemon ends");
+    if (leave !== undefined && !this.#isBeingDetached()) {
+      switchState(this.services.store, this.paths.backend, leave);
+    }
+  }
+}

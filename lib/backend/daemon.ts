@@ -1,0 +1,110 @@
+/** The daemon: a backend, and the control socket by which operators reach it. */
+import { ControlServer } from "../control/server.ts";
+import {
+  type ControlRequest,
+  resolveStream,
+  type StatusReport,
+  type StreamReport,
+} from "../control/protocol.ts";
+import { Exit, XsndError } from "../error.ts";
+import type { Xen } from "../xen/ports.ts";
+import { Backend, type BackendOptions } from "./backend.ts";
+import type { StreamHost } from "./stream_host.ts";
+import { OPERATOR_TRIGGERS } from "./stream_state.ts";
+
+/** How often a request that waits for a stream looks at it again. */
+const LOOK_MS = 10;
+
+export interface DaemonOptions extends BackendOptions {
+  readonly controlSocket: string;
+}
+
+export class Daemon implements AsyncDisposable {
+  private constructor(readonly backend: Backend, private readonly control: ControlServer) {}
+
+  /** Throws {@link XsndError} if another daemon is running or what it needs is missing; nothing is left behind then. */
+  static async start(xen: Xen, options: DaemonOptions): Promise<Daemon> {
+    await using stack = new AsyncDisposableStack();
+    let backend: Backend | undefined;
+    const control = stack.use(
+      await ControlServer.listen(options.controlSocket, (request) => {
+        if (backend === undefined) throw new XsndError("the daemon is only starting; try again");
+        return handle(backend, request);
+      }),
+    );
+    backend = stack.use(await Backend.start(xen, options));
+    stack.move();
+    return new Daemon(backend, control);
+  }
+
+  /** Rejects when the daemon cannot go on. */
+  get failed(): Promise<never> {
+    return this.backend.failed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.control[Symbol.dispose]();
+    await this.backend[Symbol.asyncDispose]();
+  }
+}
+
+async function handle(backend: Backend, request: ControlRequest): Promise<unknown> {
+  switch (request.command) {
+    case "status":
+      return status(backend);
+    case "trigger":
+      return await trigger(backend, request);
+    default:
+      throw new XsndError(
+        `the daemon knows no ${JSON.stringify((request as { command: unknown }).command)}`,
+        Exit.usage,
+      );
+  }
+}
+
+function status(backend: Backend): StatusReport {
+  return { version: 1, pid: Deno.pid, streams: backend.streams.map(report) };
+}
+
+function report(stream: StreamHost): StreamReport {
+  const { type, device, uniqueId } = stream.policy;
+  return { stream: stream.name, domid: stream.domid, type, device, uniqueId, ...stream.snapshot() };
+}
+
+/** An operator's trigger waits until there is something to trigger: a stream that its guest has started. */
+async function trigger(
+  backend: Backend,
+  request: ControlRequest & { command: "trigger" },
+): Promise<StreamReport> {
+  if (!OPERATOR_TRIGGERS.includes(request.trigger) || typeof request.stream !== "string") {
+    throw new XsndError(`a trigger is one of ${OPERATOR_TRIGGERS.join(", ")}, on a stream`, Exit.usage);
+  }
+  const waitMs = Number.isFinite(request.waitMs) ? Math.max(0, request.waitMs) : 0;
+  const deadline = performance.now() + waitMs;
+  for (;;) {
+    const stream = findStream(backend, request.stream, performance.now() >= deadline);
+    const { state, hold } = stream?.snapshot() ?? { state: "absent", hold: "none" };
+    const started = state === "running" || state === "paused" || hold !== "none";
+    if (stream !== undefined && started) {
+      await stream.trigger(request.trigger);
+      return report(stream);
+    }
+    if (performance.now() >= deadline) {
+      throw new XsndError(
+        `cannot ${request.trigger} ${stream!.name}: it is ${state}, and its guest has not started it ` +
+          `(waited ${waitMs / 1000} s)`,
+        Exit.timedOut,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** The stream, or undefined if there is none as yet; throws for that too when it is the `last` look. */
+function findStream(backend: Backend, wanted: string, last: boolean): StreamHost | undefined {
+  const streams = backend.streams;
+  const names = streams.map(({ name }) => name);
+  if (!last && !names.some((name) => name === wanted || name.startsWith(`${wanted}/`))) return undefined;
+  const name = resolveStream(names, wanted);
+  return streams.find((stream) => stream.name === name);
+}

@@ -1,0 +1,112 @@
+/** The main thread's handle on the engine: starts it, sends it commands, hands its events to whoever asked for a slot. */
+import { EventFd } from "../../ffi/libc.ts";
+import type { EventChannelsShare } from "../xen/ports.ts";
+import { MAX_STREAMS } from "./limits.ts";
+import { createMailbox, MailboxReader, MailboxWriter } from "./mailbox.ts";
+import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
+import type { OperatorTrigger } from "./stream_state.ts";
+import { createStatusTable, StatusRow } from "./stream_status.ts";
+
+/** Events that concern one slot. */
+export type SlotEvent = Exclude<EngineEvent, { op: "ready" | "triggered" }>;
+
+/** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
+const MAILBOX_BYTES = 1 << 18;
+
+export class EngineClient implements AsyncDisposable {
+  readonly #worker: Worker;
+  readonly #wake = new EventFd();
+  readonly #commands: MailboxWriter<EngineCommand>;
+  readonly #statusTable = createStatusTable(MAX_STREAMS);
+  readonly #handlers = new Map<number, (event: SlotEvent) => void>();
+  readonly #triggers = new Map<number, () => void>();
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #reading = new AbortController();
+  #tickets = 0;
+
+  private constructor(channels: EventChannelsShare, ready: () => void) {
+    const start: EngineStart = {
+      toEngine: createMailbox(MAILBOX_BYTES),
+      toMain: createMailbox(MAILBOX_BYTES),
+      status: this.#statusTable,
+      wakeFd: this.#wake.fd,
+      channels,
+    };
+    this.#commands = new MailboxWriter(start.toEngine);
+    this.#worker = new Worker(new URL("./engine.ts", import.meta.url), { type: "module", name: "engine" });
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#ended.reject(new Error(`the engine has failed: ${event.message}`));
+    };
+    // A failure before anyone waits for the end must not pass as an unhandled rejection.
+    this.#ended.promise.catch(() => {});
+    this.#worker.postMessage(start);
+    this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready);
+  }
+
+  /** Starts the engine on the event channels of `channels`; resolves when it serves. */
+  static async start(channels: EventChannelsShare): Promise<EngineClient> {
+    const ready = Promise.withResolvers<void>();
+    const engine = new EngineClient(channels, ready.resolve);
+    await Promise.race([ready.promise, engine.ended]);
+    return engine;
+  }
+
+  /** Rejects if the engine fails. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** A slot that nobody uses, whose events go to `handler` until {@link freeSlot}; undefined if all are taken. */
+  takeSlot(handler: (event: SlotEvent) => void): number | undefined {
+    for (let slot = 0; slot < MAX_STREAMS; slot++) {
+      if (this.#handlers.has(slot)) continue;
+      this.#handlers.set(slot, handler);
+      return slot;
+    }
+    return undefined;
+  }
+
+  freeSlot(slot: number): void {
+    this.#handlers.delete(slot);
+    this.status(slot).clear();
+  }
+
+  post(command: EngineCommand): void {
+    this.#commands.post(command);
+    this.#wake.signal();
+  }
+
+  /** Carries out an operator's trigger; resolves when the card has obeyed. */
+  trigger(slot: number, trigger: OperatorTrigger): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    const ticket = ++this.#tickets;
+    this.#triggers.set(ticket, done.resolve);
+    this.post({ op: "trigger", slot, trigger, ticket });
+    return done.promise;
+  }
+
+  status(slot: number): StatusRow {
+    return new StatusRow(this.#statusTable, slot);
+  }
+
+  async #dispatch(events: MailboxReader<EngineEvent>, ready: () => void): Promise<void> {
+    for await (const event of events.messages(this.#reading.signal)) {
+      if (event.op === "ready") ready();
+      else if (event.op === "triggered") {
+        this.#triggers.get(event.ticket)?.();
+        this.#triggers.delete(event.ticket);
+      } else this.#handlers.get(event.slot)?.(event);
+    }
+  }
+
+  /** Stops the engine. All streams should have been detached. */
+  // deno-lint-ignore require-await
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.post({ op: "stop" });
+    this.#reading.abort();
+    this.#worker.terminate();
+    this.#wake[Symbol.dispose]();
+    this.#ended.resolve();
+  }
+}

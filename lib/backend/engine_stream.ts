@@ -1,0 +1,338 @@
+/**
+ * One stream in the engine: takes requests off its ring, answers what is quick, passes the rest on to the main
+ * thread, keeps the card in the state that guest and operator want, and tells the guest the card's position.
+ */
+import type { Pcm } from "../pcm/pcm.ts";
+import {
+  BackRing,
+  encodeHwParamResponse,
+  encodeResponse,
+  EventPageProducer,
+  HwParam,
+  type OpenRequest,
+  positionHigh,
+  positionLow,
+  RequestView,
+  Taken,
+  XEN_EINVAL,
+  XEN_EIO,
+  XEN_EOPNOTSUPP,
+  XENSND_EVENT_PAGE_SIZE,
+  XENSND_OP_CLOSE,
+  XENSND_OP_HW_PARAM_QUERY,
+  XENSND_OP_OPEN,
+  XENSND_OP_READ,
+  XENSND_OP_TRIGGER,
+  XENSND_OP_WRITE,
+} from "../sndif/mod.ts";
+import type { EventChannels } from "../xen/ports.ts";
+import { Capture } from "./capture.ts";
+import { GuestBuffer } from "./guest_buffer.ts";
+import type { EngineCommand, EngineEvent } from "./messages.ts";
+import { Playback } from "./playback.ts";
+import { afterOperatorTrigger, afterTrigger, type Hold, HOLDS, STREAM_STATES } from "./stream_state.ts";
+import type { OperatorTrigger, StreamState } from "./stream_state.ts";
+import { PositionReporter } from "./position_reporter.ts";
+import type { StatusRow } from "./stream_status.ts";
+import type { Transfer } from "./transfer.ts";
+
+/** Requests that one stream may have served before the others get their turn: a ring's worth. */
+const REQUESTS_A_TURN = 32;
+
+/** What a stream needs of the engine around it. */
+export interface EngineServices {
+  readonly channels: EventChannels;
+  post(event: EngineEvent): void;
+  /** The set of file descriptors to poll has changed. */
+  pollSetChanged(): void;
+}
+
+export class EngineStream {
+  readonly slot: number;
+  readonly requestPort: number;
+  readonly eventPort: number;
+  readonly #direction: "playback" | "capture";
+  readonly #services: EngineServices;
+  readonly #status: StatusRow;
+  readonly #pages: ArrayBuffer[];
+  readonly #ring: BackRing;
+  readonly #events: EventPageProducer;
+  readonly #request = new RequestView();
+  #state: StreamState = "closed";
+  #hold: Hold;
+  /** Operation and id of the request that the main thread is working on; -1: none. */
+  #pendingOperation = -1;
+  #pendingId = 0;
+  #buffer: GuestBuffer | undefined;
+  #transfer: Transfer | undefined;
+  #reporter: PositionReporter | undefined;
+  /** What the card does, as against what {@link #state} and {@link #hold} want of it. */
+  #card: "stopped" | "running" | "held" = "stopped";
+  #broken = false;
+
+  constructor(command: EngineCommand & { op: "attach" }, services: EngineServices, status: StatusRow) {
+    this.slot = command.slot;
+    this.requestPort = command.requestPort;
+    this.eventPort = command.eventPort;
+    this.#direction = command.direction;
+    this.#services = services;
+    this.#status = status;
+    this.#pages = [
+      mapped(command.ring, XENSND_EVENT_PAGE_SIZE),
+      mapped(command.eventPage, XENSND_EVENT_PAGE_SIZE),
+    ];
+    this.#ring = new BackRing(this.#pages[0]);
+    this.#events = new EventPageProducer(this.#pages[1]);
+    this.#hold = HOLDS[command.hold];
+    this.#setState("closed");
+  }
+
+  /** The card, while one is open. */
+  get pcm(): Pcm | undefined {
+    return this.#transfer?.pcm;
+  }
+
+  /**
+   * Serves what is on the ring, up to a turn's worth. Returns true if there may be more. A stream that waits for the
+   * main thread takes nothing: its requests are answered in their order.
+   */
+  serveRing(): boolean {
+    if (this.#broken) return false;
+    let served = 0;
+    let more = false;
+    while (this.#pendingOperation < 0) {
+      if (served === REQUESTS_A_TURN) {
+        more = true;
+        break;
+      }
+      const taken = this.#ring.take(this.#request);
+      if (taken === Taken.broken) return this.#break("its request producer index is more than a ring ahead");
+      if (taken === Taken.none) {
+        if (this.#ring.finalCheckForRequests()) continue;
+        break;
+      }
+      served++;
+      this.#serve();
+    }
+    if (served > 0) {
+      this.#status.add("requests", served);
+      if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
+      // After the answer: what was written stays in the guest's buffer until the card has room for it.
+      if (this.#transfer !== undefined) this.#pump(this.#transfer);
+    }
+    return more;
+  }
+
+  #serve(): void {
+    const request = this.#request;
+    switch (request.operation) {
+      case XENSND_OP_WRITE:
+        return this.#respond(this.#direction === "playback" ? this.#move() : -XEN_EINVAL);
+      case XENSND_OP_READ:
+        return this.#respond(this.#direction === "capture" ? this.#move() : -XEN_EINVAL);
+      case XENSND_OP_TRIGGER:
+        return this.#respond(this.#trigger(request.triggerType));
+      case XENSND_OP_OPEN:
+      case XENSND_OP_CLOSE:
+      case XENSND_OP_HW_PARAM_QUERY:
+        return this.#passOn();
+      default:
+        this.#status.add("protocolErrors", 1);
+        return this.#respond(-XEN_EOPNOTSUPP);
+    }
+  }
+
+  #respond(status: number): void {
+    if (status < 0) this.#status.add("protocolErrors", 1);
+    encodeResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#request.operation, status);
+  }
+
+  /** WRITE or READ. */
+  #move(): number {
+    if (this.#transfer === undefined) return -XEN_EIO;
+    return this.#transfer.request(this.#request.offset, this.#request.length);
+  }
+
+  #trigger(type: number): number {
+    const next = afterTrigger(this.#state, type);
+    if (next === undefined || this.#transfer === undefined) return -XEN_EINVAL;
+    if (next === "prepared" && this.#state !== "prepared") this.#stop(this.#transfer);
+    this.#setState(next);
+    return this.#runCard();
+  }
+
+  /** The guest's STOP. Its position is put right before the answer, while its driver still listens. */
+  #stop(transfer: Transfer): void {
+    this.#report(transfer);
+    this.#publish(transfer, transfer.restart());
+    this.#reporter?.restart();
+    this.#card = "stopped";
+  }
+
+  /** Makes the card do what guest and operator want together. Returns 0 or -errno. */
+  #runCard(): number {
+    const transfer = this.#transfer;
+    if (transfer === undefined) return 0;
+    const run = this.#state === "running" && this.#hold === "none";
+    let status = 0;
+    if (run && this.#card !== "running") {
+      status = this.#card === "held" ? transfer.unhold() : transfer.start();
+      if (status >= 0) this.#card = "running";
+    } else if (!run && this.#card === "running") {
+      this.#report(transfer);
+      transfer.hold();
+      this.#card = "held";
+    }
+    transfer.report();
+    return Math.min(0, status);
+  }
+
+  /** Called when the card's descriptor was ready. */
+  servePcm(): void {
+    const transfer = this.#transfer;
+    if (transfer === undefined) return;
+    transfer.pcm.acknowledge();
+    if (this.#card === "running") this.#pump(transfer);
+  }
+
+  #pump(transfer: Transfer): void {
+    transfer.pump();
+    this.#report(transfer);
+  }
+
+  /** Tells the guest the position if it is time to. */
+  #report(transfer: Transfer): void {
+    if (this.#card === "running" && this.#reporter !== undefined) {
+      for (;;) {
+        const position = this.#reporter.next(transfer.reportedFrames, transfer.reportable());
+        if (position < 0 || !this.#publish(transfer, position)) break;
+      }
+      this.#status.set("periods", this.#reporter.periods);
+    }
+    transfer.report();
+  }
+
+  #publish(transfer: Transfer, frames: number): boolean {
+    if (this.#reporter === undefined || frames === transfer.reportedFrames) {
+      transfer.reportedFrames = frames;
+      return false;
+    }
+    const bytes = frames * transfer.pcm.params.frameBytes;
+    if (!this.#events.publishCurPos(positionLow(bytes), positionHigh(bytes))) return false;
+    this.#reporter.published(frames - transfer.reportedFrames);
+    transfer.reportedFrames = frames;
+    this.#status.add("events", 1);
+    this.#services.channels.notify(this.eventPort);
+    return true;
+  }
+
+  /** OPEN, CLOSE and HW_PARAM_QUERY can take long: the main thread answers them, through {@link answer}. */
+  #passOn(): void {
+    const { id, operation } = this.#request;
+    this.#pendingOperation = operation;
+    this.#pendingId = id;
+    if (operation === XENSND_OP_HW_PARAM_QUERY) {
+      const hwParam = new HwParam();
+      this.#request.readHwParam(hwParam);
+      this.#services.post({ op: "query", slot: this.slot, hwParam });
+      return;
+    }
+    this.#release();
+    if (operation === XENSND_OP_CLOSE) return this.#services.post({ op: "close", slot: this.slot });
+    const { pcmRate, pcmFormat, pcmChannels, bufferSz, grefDirectory, periodSz } = this.#request;
+    this.#setState("opening");
+    const open: OpenRequest = { pcmRate, pcmFormat, pcmChannels, bufferSz, grefDirectory, periodSz };
+    this.#services.post({ op: "open", slot: this.slot, open });
+  }
+
+  /** The main thread has opened the card and mapped the buffer. */
+  opened(command: EngineCommand & { op: "opened" }, pcm: Pcm): void {
+    const { params } = pcm;
+    const { bufferSz, periodSz } = command.open;
+    if (bufferSz > command.mappedBytes) {
+      throw new RangeError(`a buffer of ${bufferSz} octets in a smaller mapping`);
+    }
+    const buffer = new GuestBuffer(BigInt(command.buffer), bufferSz, pcm.staging);
+    const transfer = new (this.#direction === "playback" ? Playback : Capture)(pcm, buffer, this.#status);
+    const periodFrames = periodSz / params.frameBytes;
+    this.#buffer = buffer;
+    this.#transfer = transfer;
+    this.#reporter = periodFrames > 0 ? new PositionReporter(periodFrames, transfer.bufferFrames) : undefined;
+    this.#card = "stopped";
+    this.#events.opened();
+    this.#setState("prepared");
+    this.#status.set("rate", params.rate);
+    this.#status.set("channels", params.channels);
+    this.#status.set("format", params.format);
+    this.#status.set("bufferFrames", transfer.bufferFrames);
+    this.#status.set("periodFrames", periodFrames);
+    this.#status.set("cardBufferFrames", params.bufferFrames);
+    this.#status.set("cardPeriodFrames", params.periodFrames);
+    transfer.report();
+    this.#services.pollSetChanged();
+    this.answer(0);
+  }
+
+  /** Answers the request that was passed on, and goes on with those behind it. */
+  answer(status: number, hwParam?: HwParam): void {
+    const operation = this.#pendingOperation;
+    if (operation < 0) return;
+    if (operation === XENSND_OP_OPEN && status < 0) this.#setState("closed");
+    const at = this.#ring.reserve();
+    if (hwParam !== undefined && status === 0) {
+      encodeHwParamResponse(this.#ring.view, at, this.#pendingId, hwParam);
+    } else encodeResponse(this.#ring.view, at, this.#pendingId, operation, status);
+    this.#pendingOperation = -1;
+    if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
+  }
+
+  /** `xsnd trigger`: see {@link Hold}. */
+  operatorTrigger(trigger: OperatorTrigger): void {
+    this.#hold = afterOperatorTrigger(trigger);
+    this.#status.set("hold", HOLDS.indexOf(this.#hold));
+    this.#runCard();
+  }
+
+  /** Lets go of card and buffer, if the stream is open. */
+  #release(): void {
+    const transfer = this.#transfer;
+    if (transfer !== undefined) {
+      if (this.#card === "running") this.#report(transfer);
+      transfer.pcm.drop();
+      transfer.report();
+      transfer.pcm.release();
+      this.#services.pollSetChanged();
+    }
+    this.#buffer?.detach();
+    this.#buffer = this.#transfer = this.#reporter = undefined;
+    this.#card = "stopped";
+    this.#setState("closed");
+  }
+
+  /** Lets go of everything; after this nothing of the stream touches memory that the main thread may unmap. */
+  detach(): void {
+    this.#release();
+    for (const page of this.#pages) page.transfer(0);
+    this.#broken = true;
+    this.#setState("detached");
+  }
+
+  #break(reason: string): boolean {
+    this.#broken = true;
+    this.#status.add("protocolErrors", 1);
+    this.#release();
+    this.#services.post({ op: "broken", slot: this.slot, reason });
+    return false;
+  }
+
+  #setState(state: StreamState): void {
+    this.#state = state;
+    this.#status.set("state", STREAM_STATES.indexOf(state));
+    this.#status.set("hold", HOLDS.indexOf(this.#hold));
+  }
+}
+
+/** The one ArrayBuffer of this thread over memory that the main thread has mapped. */
+function mapped(address: string, bytes: number): ArrayBuffer {
+  return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
+}

@@ -1,0 +1,35 @@
+/**
+ * A stream's shared sample buffer as the engine sees it: mapped pages that the guest writes at will, whose octets are
+ * only ever copied, never interpreted. This object alone knows where they are, and forgets it before they are unmapped.
+ */
+import { copyMemory, Memory } from "../../ffi/memory.ts";
+
+export class GuestBuffer {
+  readonly #shared: Memory;
+  readonly #staging: Memory;
+
+  /**
+   * @param address of the mapping
+   * @param bytes of the buffer, at most what is mapped; a whole number of frames
+   * @param staging private memory at the other end of each copy
+   */
+  constructor(address: bigint, readonly bytes: number, staging: ArrayBuffer) {
+    this.#shared = new Memory(address, bytes);
+    this.#staging = Memory.of(staging);
+  }
+
+  /** Copies `length` octets at `offset` of the guest's buffer to the start of staging. Throws RangeError. */
+  toStaging(offset: number, length: number): void {
+    copyMemory(this.#staging, 0, this.#shared, offset, length);
+  }
+
+  /** Copies `length` octets from the start of staging to `offset` of the guest's buffer. Throws RangeError. */
+  fromStaging(offset: number, length: number): void {
+    copyMemory(this.#shared, offset, this.#staging, 0, length);
+  }
+
+  /** A late access throws from now on, instead of touching memory that the main thread unmaps. */
+  detach(): void {
+    this.#shared.release();
+  }
+}

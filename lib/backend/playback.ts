@@ -1,0 +1,54 @@
+/** Playback: the guest's WRITEs announce samples in its buffer, which go to the card as it makes room. */
+import { Transfer } from "./transfer.ts";
+
+export class Playback extends Transfer {
+  /**
+   * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to
+   * have been played. `offset` stands for the first such frame at or after the position that the guest knows.
+   */
+  protected serve(offsetFrames: number, frames: number): number {
+    const ahead = offsetFrames - this.reportedFrames % this.bufferFrames;
+    const from = this.reportedFrames + (ahead < 0 ? ahead + this.bufferFrames : ahead);
+    const end = Math.min(from + frames, this.reportedFrames + this.bufferFrames);
+    if (end > this.guestFrames) this.guestFrames = end;
+    return 0;
+  }
+
+  reportable(): number {
+    return this.position();
+  }
+
+  pump(): void {
+    this.position();
+    if (this.cardFrames < this.guestFrames) this.#catchUp();
+    while (this.cardFrames < this.guestFrames) {
+      const at = this.cardFrames % this.bufferFrames;
+      const frames = Math.min(
+        this.guestFrames - this.cardFrames,
+        this.bufferFrames - at,
+        this.stagingFrames,
+        this.pcm.avail(),
+      );
+      if (frames <= 0) return;
+      this.buffer.toStaging(at * this.frameBytes, frames * this.frameBytes);
+      const taken = this.pcm.write(frames);
+      if (taken < 0) this.error = taken;
+      if (taken <= 0) return;
+      this.cardFrames += taken;
+    }
+  }
+
+  /**
+   * If the card ran dry it has played silence in the place of what comes now, which is that much late. (A stream that
+   * has come to its end runs dry as a matter of course: nothing comes after it.)
+   */
+  #catchUp(): void {
+    const next = this.base + this.pcm.next();
+    const late = next - this.cardFrames;
+    if (late <= 0) return;
+    this.status.add("xruns", 1);
+    this.status.add("lateFrames", Math.min(late, this.guestFrames - this.cardFrames));
+    this.cardFrames = next;
+    if (this.guestFrames < next) this.guestFrames = next;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What the engine tells of each stream: one row of numbers a slot in a SharedArrayBuffer, written by the engine alone as
+ * it goes and read by anyone at any time. No lock: each number is one aligned 64-bit store, and a reader that sees two of
+ * them from different moments sees nothing worse than that.
+ */
+import { HOLDS, STREAM_STATES } from "./stream_state.ts";
+
+/** Columns of a row. Frames count from OPEN, the rest from the stream's connection. */
+export const FIELDS = [
+  "state",
+  "hold",
+  "rate",
+  "channels",
+  "format",
+  "bufferFrames",
+  "periodFrames",
+  "cardBufferFrames",
+  "cardPeriodFrames",
+  /** The card's pointer. */
+  "positionFrames",
+  /** The guest's end of written (read) samples. */
+  "guestFrames",
+  /** What has been handed to (taken from) the card. */
+  "cardFrames",
+  "requests",
+  "events",
+  "periods",
+  "xruns",
+  "lateFrames",
+  "protocolErrors",
+] as const;
+
+type Field = typeof FIELDS[number];
+const COLUMN = Object.fromEntries(FIELDS.map((name, i) => [name, i])) as Record<Field, number>;
+
+/** A table of `slots` rows for {@link StatusRow}. */
+export function createStatusTable(slots: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(slots * FIELDS.length * 8);
+}
+
+/** One stream's row. */
+export class StatusRow {
+  readonly #row: Float64Array;
+
+  constructor(table: SharedArrayBuffer, slot: number) {
+    this.#row = new Float64Array(table, slot * FIELDS.length * 8, FIELDS.length);
+  }
+
+  set(field: Field, value: number): void {
+    this.#row[COLUMN[field]] = value;
+  }
+
+  add(field: Field, increment: number): void {
+    this.#row[COLUMN[field]] += increment;
+  }
+
+  get(field: Field): number {
+    return this.#row[COLUMN[field]];
+  }
+
+  clear(): void {
+    this.#row.fill(0);
+  }
+
+  /** The whole row by name, states as words. */
+  snapshot(): Record<Exclude<Field, "state" | "hold">, number> & { state: string; hold: string } {
+    const numbers = Object.fromEntries(FIELDS.map((name) => [name, this.get(name)])) as Record<Field, number>;
+    return { ...numbers, state: STREAM_STATES[numbers.state], hold: HOLDS[numbers.hold] };
+  }
+}

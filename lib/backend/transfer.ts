@@ -1,0 +1,113 @@
+/**
+ * Moving samples between a guest's buffer and a card: what playback and capture have in common.
+ *
+ * All frames are absolute, counted from OPEN, and never wrap: octet `offset` of the guest's buffer holds frame
+ * `n` where `n * frameBytes % bufferBytes === offset`. `base` is the absolute frame at which the card's own pointer
+ * was 0, which moves each time the card is prepared anew.
+ */
+import type { Pcm } from "../pcm/pcm.ts";
+import { XEN_EINVAL } from "../sndif/mod.ts";
+import type { GuestBuffer } from "./guest_buffer.ts";
+import type { StatusRow } from "./stream_status.ts";
+
+export abstract class Transfer {
+  readonly bufferFrames: number;
+  protected readonly frameBytes: number;
+  protected readonly stagingFrames: number;
+  /** The position that the guest has been told. */
+  reportedFrames = 0;
+  /** The end of what the guest has written (playback) or read (capture). */
+  guestFrames = 0;
+  /** The end of what has been handed to (playback) or taken from (capture) the card. */
+  cardFrames = 0;
+  /** The absolute frame of the card's frame 0. */
+  protected base = 0;
+  #position = 0;
+  /** Whether {@link hold} had to stop the card for good, since it cannot pause. */
+  #prepared = false;
+  /** The card's last error, -errno; 0 while it is well. */
+  error = 0;
+
+  constructor(
+    readonly pcm: Pcm,
+    protected readonly buffer: GuestBuffer,
+    protected readonly status: StatusRow,
+  ) {
+    this.frameBytes = pcm.params.frameBytes;
+    this.bufferFrames = buffer.bytes / this.frameBytes;
+    this.stagingFrames = Math.floor(pcm.staging.byteLength / this.frameBytes);
+  }
+
+  /** The card's pointer as an absolute frame; never goes back. */
+  position(): number {
+    const pointer = this.pcm.position();
+    if (pointer >= 0) this.#position = Math.max(this.#position, this.base + pointer);
+    else this.error = pointer;
+    return this.#position;
+  }
+
+  /** Answers a WRITE or READ of `length` octets at `offset`, both straight from the guest: 0, or -XEN_E*. */
+  request(offset: number, length: number): number {
+    if (offset >= this.buffer.bytes || length > this.buffer.bytes - offset) return -XEN_EINVAL;
+    if (offset % this.frameBytes !== 0 || length % this.frameBytes !== 0) return -XEN_EINVAL;
+    return this.serve(offset / this.frameBytes, length / this.frameBytes);
+  }
+
+  /** The position that the guest may be told now. */
+  abstract reportable(): number;
+
+  protected abstract serve(offsetFrames: number, frames: number): number;
+
+  /** Moves as many samples as both ends allow now. */
+  abstract pump(): void;
+
+  /** Makes the card start over at the absolute frame `at`; what it still held has been dropped. */
+  rebase(at: number): void {
+    this.pcm.prepare();
+    this.base = this.#position = this.cardFrames = at;
+  }
+
+  /**
+   * The guest has stopped the stream: its driver keeps its own pointer while the ALSA core goes back to frame 0 of
+   * the buffer, so both agree again only at a multiple of the buffer. Returns the position that the guest must be
+   * told for that (snd_xen_front's `xen_snd_front_alsa_handle_cur_pos` takes it modulo the buffer size).
+   */
+  restart(): number {
+    this.pcm.drop();
+    const at = Math.ceil(this.reportedFrames / this.bufferFrames) * this.bufferFrames;
+    this.rebase(at);
+    this.guestFrames = at;
+    return at;
+  }
+
+  /** Stops the card so that {@link unhold} goes on with the very next frame, by its own pause or without. */
+  hold(): void {
+    if (this.pcm.pause(true) === 0) return;
+    this.pump();
+    const at = this.reportable();
+    this.pcm.drop();
+    this.rebase(at);
+    this.#prepared = true;
+  }
+
+  /** Goes on after {@link hold}; 0 or -errno. */
+  unhold(): number {
+    if (!this.#prepared) return this.pcm.pause(false);
+    this.#prepared = false;
+    return this.start();
+  }
+
+  /** Lets the card run. */
+  start(): number {
+    this.#prepared = false;
+    this.pump();
+    return this.pcm.start();
+  }
+
+  /** Writes the counters that go with this transfer to the stream's status row. */
+  report(): void {
+    this.status.set("positionFrames", this.#position);
+    this.status.set("guestFrames", this.guestFrames);
+    this.status.set("cardFrames", this.cardFrames);
+  }
+}

@@ -1,0 +1,34 @@
+/** Reading what a frontend publishes of a stream. Every value is the guest's: checked here, and plain numbers after. */
+import {
+  XENSND_FIELD_EVT_CHNL,
+  XENSND_FIELD_EVT_EVT_CHNL,
+  XENSND_FIELD_EVT_RING_REF,
+  XENSND_FIELD_RING_REF,
+} from "../sndif/mod.ts";
+import type { StoreView } from "../xen/ports.ts";
+import type { StreamTransport } from "./stream_host.ts";
+
+/** What is in a frontend's directory cannot be used. */
+export class TransportError extends Error {
+  override name = "TransportError";
+}
+
+/** The transport parameters in a stream's frontend directory. Throws {@link TransportError} or StoreError. */
+export function readTransport(view: StoreView, directory: string): StreamTransport {
+  const number = (field: string): number => {
+    const value = view.read(`${directory}/${field}`);
+    if (value === undefined) throw new TransportError(`${directory}/${field} is missing`);
+    if (!/^\d{1,10}$/.test(value) || Number(value) > 0xffffffff) {
+      throw new TransportError(
+        `${directory}/${field} is no 32-bit number: ${JSON.stringify(value.slice(0, 40))}`,
+      );
+    }
+    return Number(value);
+  };
+  return {
+    ringRef: number(XENSND_FIELD_RING_REF),
+    eventChannel: number(XENSND_FIELD_EVT_CHNL),
+    evtRingRef: number(XENSND_FIELD_EVT_RING_REF),
+    evtEventChannel: number(XENSND_FIELD_EVT_EVT_CHNL),
+  };
+}

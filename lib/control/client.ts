@@ -1,0 +1,60 @@
+/** A command's end of the control socket. */
+import { Exit, XsndError } from "../error.ts";
+import { lines } from "./lines.ts";
+import { type ControlRequest, type ControlResponse, controlSocketPath } from "./protocol.ts";
+
+/** How long a command waits for a daemon that is not there yet, unless it is told otherwise. */
+export const DEFAULT_WAIT_MS = 5000;
+const RETRY_MS = 50;
+
+export class ControlClient implements Disposable {
+  readonly #replies: AsyncGenerator<string>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+
+  private constructor(private readonly connection: Deno.UnixConn) {
+    this.#replies = lines(connection.readable);
+    this.#writer = connection.writable.getWriter();
+  }
+
+  /** Connects to the daemon, waiting up to `waitMs` for one to listen. Throws {@link XsndError}, exit 3 or 4. */
+  static async connect(waitMs: number = DEFAULT_WAIT_MS): Promise<ControlClient> {
+    const path = controlSocketPath();
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      try {
+        return new ControlClient(await Deno.connect({ transport: "unix", path }));
+      } catch (error) {
+        if (error instanceof Deno.errors.PermissionDenied) {
+          throw new XsndError(
+            `may not talk to the daemon at ${path}: permission denied; run as root`,
+            Exit.permission,
+          );
+        }
+        if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused)) {
+          throw error;
+        }
+        if (performance.now() >= deadline) {
+          throw new XsndError(
+            `no daemon answers at ${path} (waited ${waitMs / 1000} s); start it with \`xsnd serve\``,
+            Exit.noDaemon,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** Sends `request` and returns its result. Throws what the daemon answers as {@link XsndError}. */
+  async call<T>(request: ControlRequest): Promise<T> {
+    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+    const { value, done } = await this.#replies.next();
+    if (done) throw new XsndError("the daemon hung up without an answer; see its log", Exit.noDaemon);
+    const response: ControlResponse<T> = JSON.parse(value);
+    if (!response.ok) throw new XsndError(response.error, response.exitCode);
+    return response.result;
+  }
+
+  [Symbol.dispose](): void {
+    this.connection.close();
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * What commands and the daemon say to each other over the control socket: a UNIX stream socket, one JSON object a line, one
+ * line back for each line sent.
+ */
+import type { OperatorTrigger } from "../backend/stream_state.ts";
+import { Exit, type ExitCode, XsndError } from "../error.ts";
+
+export type ControlRequest =
+  | { readonly command: "status" }
+  | {
+    readonly command: "trigger";
+    readonly stream: string;
+    readonly trigger: OperatorTrigger;
+    /** How long to wait for the guest to start the stream. */
+    readonly waitMs: number;
+  };
+
+export type ControlResponse<T = unknown> =
+  | { readonly ok: true; readonly result: T }
+  | { readonly ok: false; readonly error: string; readonly exitCode: ExitCode };
+
+/** What `status` tells of a stream. Frames count from OPEN. */
+export interface StreamReport {
+  /** `domU/0/0/0`. */
+  readonly stream: string;
+  readonly domid: number;
+  readonly type: "playback" | "capture";
+  readonly device: string;
+  readonly uniqueId: string;
+  /** detached, closed, opening, prepared, running or paused: as the guest wants it. */
+  readonly state: string;
+  /** none, paused or stopped: what an operator has imposed. */
+  readonly hold: string;
+  readonly [counter: string]: string | number;
+}
+
+export interface StatusReport {
+  /** Of this shape. */
+  readonly version: 1;
+  readonly pid: number;
+  readonly streams: readonly StreamReport[];
+}
+
+/** Where the daemon listens: `$XSND_CONTROL`, in a sandbox its directory, else /run/xsnd. */
+export function controlSocketPath(): string {
+  const explicit = Deno.env.get("XSND_CONTROL");
+  if (explicit) return explicit;
+  const sandbox = Deno.env.get("XSND_SANDBOX");
+  return sandbox ? `${sandbox}/control.sock` : "/run/xsnd/control.sock";
+}
+
+/**
+ * The one of `names` that the user means by `wanted`: `DOMAIN/CARD/PCM/STREAM`, of which trailing parts may be left out
+ * while the rest is unambiguous. Throws {@link XsndError}.
+ */
+export function resolveStream(names: readonly string[], wanted: string): string {
+  const matches = names.filter((name) => name === wanted || name.startsWith(`${wanted}/`));
+  if (matches.length === 1) return matches[0];
+  const known = names.length === 0 ? "it serves none" : `it serves ${names.join(", ")}`;
+  if (matches.length === 0) {
+    throw new XsndError(`the daemon serves no stream ${JSON.stringify(wanted)}; ${known}`);
+  }
+  throw new XsndError(
+    `${JSON.stringify(wanted)} could be ${matches.join(" or ")}; say which stream`,
+    Exit.usage,
+  );
+}

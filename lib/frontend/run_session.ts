@@ -1,0 +1,45 @@
+/** Running a session in its own thread, from the main one. */
+import { EventFd } from "../../ffi/libc.ts";
+import { Exit, type ExitCode, XsndError } from "../error.ts";
+import type {
+  SessionMessage,
+  SessionOptions,
+  SessionProgress,
+  SessionReport,
+  SessionStart,
+} from "./session.ts";
+
+/**
+ * Plays or records as `options` say and resolves with the measurements. `progress` is called a few times a second.
+ * When `signal` is aborted the session closes its stream in order and this throws with exit code 130.
+ */
+export async function runSession(
+  options: SessionOptions,
+  progress: (progress: SessionProgress) => void,
+  signal: AbortSignal,
+): Promise<SessionReport> {
+  using stop = new EventFd();
+  const onAbort = () => stop.signal();
+  signal.addEventListener("abort", onAbort);
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "frontend" });
+  try {
+    const done = Promise.withResolvers<SessionReport>();
+    worker.onmessage = ({ data }: MessageEvent<SessionMessage>) => {
+      if (data.kind === "progress") progress(data.progress);
+      else if (data.kind === "report") done.resolve(data.report);
+      else if (data.exitCode === undefined) done.reject(new Error(data.message));
+      else done.reject(new XsndError(data.message, data.exitCode as ExitCode));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      done.reject(new Error(`the frontend's thread failed: ${event.message}`));
+    };
+    const start: SessionStart = { options, stopFd: stop.fd };
+    worker.postMessage(start);
+    if (signal.aborted) throw new XsndError("interrupted", Exit.interrupted);
+    return await done.promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    worker.terminate();
+  }
+}

@@ -1,0 +1,51 @@
+/** The measurements of a session: round trips, how true positions are, how long it all took. */
+import type { GuestPcm } from "./guest_pcm.ts";
+import { type Percentiles, percentiles } from "./percentiles.ts";
+
+export class SessionMeter {
+  xruns = 0;
+  maxPositionErrorFrames = 0;
+  seconds = 0;
+  frames = 0;
+  readonly #micros: number[] = [];
+  #startedAt = 0;
+  #firstStart = 0;
+
+  constructor(private readonly pcm: GuestPcm) {
+    pcm.onPosition = () => this.#judgePosition();
+  }
+
+  /** Times one round trip or a few. */
+  time(roundTrip: () => void): void {
+    const start = performance.now();
+    roundTrip();
+    this.#micros.push((performance.now() - start) * 1000);
+  }
+
+  /** Runs START; the card's clock is taken to begin half-way through it. */
+  start(trigger: () => void): void {
+    const sent = performance.now();
+    this.#startedAt = Infinity;
+    trigger();
+    this.#startedAt = (sent + performance.now()) / 2;
+    this.#firstStart ||= this.#startedAt;
+  }
+
+  /** The last sample has been played: what comes after, as the position that STOP puts right, is not judged. */
+  finish(frames: number): void {
+    this.seconds = (performance.now() - this.#firstStart) / 1000;
+    this.frames = frames;
+    this.pcm.onPosition = () => {};
+  }
+
+  roundTrips(): Percentiles {
+    return percentiles(this.#micros);
+  }
+
+  #judgePosition(): void {
+    if (this.#startedAt > performance.now()) return;
+    const expected = (performance.now() - this.#startedAt) * this.pcm.rate / 1000;
+    const error = Math.abs(this.pcm.hwPtr - expected);
+    if (error > this.maxPositionErrorFrames) this.maxPositionErrorFrames = Math.round(error);
+  }
+}

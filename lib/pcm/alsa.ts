@@ -1,0 +1,153 @@
+/**
+ * A real card through ALSA, in the engine's thread. The main thread has opened it, non-blocking, and set it up
+ * (`alsa_device.ts`) so that it starts and stops only when told to, plays silence when it runs dry, and wakes this
+ * thread at each of its periods.
+ */
+import { addressOf, POLL, TimerFd } from "../../ffi/libc.ts";
+import { SND_PCM_STATE } from "../../ffi/libasound.ts";
+import { SndPcmIo, type SndPollFd } from "../../ffi/libasound_pcm.ts";
+import { fillSilence, FORMATS } from "../sndif/mod.ts";
+import type { Pcm, PcmParams } from "./pcm.ts";
+
+/** Everything that the engine's thread needs to run an open ALSA PCM. */
+export interface AlsaDescriptor {
+  readonly kind: "alsa";
+  readonly params: PcmParams;
+  /** `snd_pcm_t *`, as a decimal string. */
+  readonly pcm: string;
+  readonly canPause: boolean;
+  /**
+   * Whether its one descriptor is ready at each period interrupt. Those of a PCM made of plugins may be ready for ever:
+   * there a timer looks at the pointer once a period.
+   */
+  readonly hasInterrupt: boolean;
+  /** Whether the card plays silence by itself when it runs dry (`silence_size` at the boundary; cards, not plugins). */
+  readonly silencesItself: boolean;
+}
+
+const STAGING_BYTES = 1 << 16;
+const EAGAIN = 11;
+const ENOSYS = 38;
+
+export class AlsaPcm implements Pcm {
+  readonly params: PcmParams;
+  readonly staging = new ArrayBuffer(STAGING_BYTES);
+  readonly pollEvents: number;
+  readonly #descriptor: AlsaDescriptor;
+  readonly #io: SndPcmIo;
+  readonly #staging = addressOf(new Uint8Array(this.staging));
+  readonly #interrupt: SndPollFd | undefined;
+  readonly #timer: TimerFd | undefined;
+  /** Frames that have gone to (come from) the card since prepare, silence of our own included. */
+  #applFrames = 0;
+  #running = false;
+  /** A period of silence, for a card that does not make its own. */
+  readonly #silence: Uint8Array<ArrayBuffer>;
+  readonly #silenceAddress: NonNullable<Deno.PointerValue>;
+
+  constructor(descriptor: AlsaDescriptor) {
+    this.#descriptor = descriptor;
+    this.params = descriptor.params;
+    this.#io = new SndPcmIo(BigInt(descriptor.pcm));
+    if (descriptor.hasInterrupt) this.#interrupt = this.#io.pollFds()[0];
+    else this.#timer = new TimerFd();
+    this.pollEvents = this.#interrupt?.events ?? POLL.IN;
+    const { periodFrames, frameBytes, format } = this.params;
+    this.#silence = new Uint8Array(periodFrames * frameBytes);
+    fillSilence(FORMATS[format], this.#silence, 0, this.#silence.length);
+    this.#silenceAddress = addressOf(this.#silence);
+  }
+
+  get pollFd(): number {
+    return this.#interrupt?.fd ?? this.#timer!.fd;
+  }
+
+  acknowledge(): void {
+    this.#timer?.drain();
+    if (this.#interrupt === undefined) return;
+    this.#io.setRevents(0, this.#interrupt.events);
+    this.#io.polled();
+  }
+
+  /** From the card's pointer: `avail` counts from it to the end of what was written (or read). */
+  position(): number {
+    const avail = this.#io.avail();
+    if (avail < 0) return avail;
+    if (this.params.direction === "capture") return this.#applFrames + avail;
+    const position = this.#applFrames - this.params.bufferFrames + avail;
+    if (this.#running && !this.#descriptor.silencesItself) this.#keepGoing(avail);
+    return Math.max(0, position);
+  }
+
+  /** Puts a period of silence behind the last samples, so that the pointer of a card of plugins goes on. */
+  #keepGoing(avail: number): void {
+    const { bufferFrames, periodFrames } = this.params;
+    if (bufferFrames - avail >= periodFrames) return;
+    const taken = this.#io.writei(this.#silenceAddress, periodFrames);
+    if (taken > 0) this.#applFrames += taken;
+  }
+
+  avail(): number {
+    const avail = this.#io.availUpdate();
+    return this.params.direction === "playback" ? Math.min(avail, this.params.bufferFrames) : avail;
+  }
+
+  next(): number {
+    const late = this.position() - this.#applFrames;
+    if (late > 0) {
+      const forwarded = this.#io.forward(late);
+      if (forwarded > 0) this.#applFrames += forwarded;
+    }
+    return this.#applFrames;
+  }
+
+  write(frames: number): number {
+    const taken = this.#io.writei(this.#staging, frames);
+    if (taken > 0) this.#applFrames += taken;
+    return taken === -EAGAIN ? 0 : taken;
+  }
+
+  read(frames: number): number {
+    const got = this.#io.readi(this.#staging, frames);
+    if (got > 0) this.#applFrames += got;
+    return got === -EAGAIN ? 0 : got;
+  }
+
+  start(): number {
+    const status = this.#io.start();
+    if (status === 0) this.#run(true);
+    return status;
+  }
+
+  drop(): number {
+    this.#run(false);
+    return this.#io.drop();
+  }
+
+  prepare(): number {
+    this.#run(false);
+    this.#applFrames = 0;
+    return this.#io.prepare();
+  }
+
+  pause(enable: boolean): number {
+    if (!this.#descriptor.canPause) return -ENOSYS;
+    const status = this.#io.pause(enable);
+    if (status === 0) this.#run(!enable);
+    return status;
+  }
+
+  /** Drops what the card holds; the handle itself is closed by the main thread. */
+  release(): void {
+    const state = this.#io.state();
+    if (state !== SND_PCM_STATE.SETUP && state !== SND_PCM_STATE.DISCONNECTED) this.drop();
+    this.#timer?.[Symbol.dispose]();
+    this.#io[Symbol.dispose]();
+  }
+
+  #run(running: boolean): void {
+    this.#running = running;
+    const intervalNs = running ? this.params.periodFrames * 1e9 / this.params.rate : 0;
+    this.#timer?.arm(intervalNs, intervalNs);
+  }
+}

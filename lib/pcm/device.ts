@@ -1,0 +1,54 @@
+/**
+ * A card's PCM as the main thread deals with it: what it can do, opening and closing it. All that can take long is
+ * here, off the engine's thread; what comes out is a {@link PcmDescriptor} that the engine turns into a `Pcm`.
+ */
+import type { HwParam } from "../sndif/mod.ts";
+import type { PcmDescriptor } from "./descriptor.ts";
+
+/** What a guest's OPEN asks for, already found to be allowed and consistent. Sizes in frames. */
+export interface PcmRequest {
+  readonly rate: number;
+  readonly channels: number;
+  /** `XENSND_PCM_FORMAT_*`. */
+  readonly format: number;
+  readonly frameBytes: number;
+  readonly bufferFrames: number;
+  /** 0: the guest wants no events. */
+  readonly periodFrames: number;
+}
+
+/** An open card. The engine has let go of it before {@link close} is called. */
+export interface OpenCard {
+  readonly descriptor: PcmDescriptor;
+  close(): Promise<void>;
+}
+
+export interface PcmDevice {
+  /** Narrows formats, rates and channels of `param` to what the device can do together. Throws {@link PcmError}. */
+  refine(param: HwParam): Promise<void>;
+  /** Throws {@link PcmError}. */
+  open(request: PcmRequest): Promise<OpenCard>;
+  /** Gives up whatever {@link refine} keeps for speed. */
+  dispose(): Promise<void>;
+}
+
+/** A card that cannot do what was asked. */
+export class PcmError extends Error {
+  override name = "PcmError";
+  /** @param errno `XEN_E*`, positive: what the guest is answered */
+  constructor(message: string, readonly errno: number, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Pointer updates of the card that go into one period of the guest; see `PositionReporter`. */
+const CARD_PERIODS_A_PERIOD = 8;
+
+/**
+ * The card period, in frames, that paces a guest's events well: an eighth of the guest's period, but no shorter than
+ * a millisecond, which is where interrupts begin to cost more than they tell.
+ */
+export function cardPeriodFrames({ rate, periodFrames, bufferFrames }: PcmRequest): number {
+  const period = periodFrames > 0 ? periodFrames : bufferFrames / 4;
+  return Math.max(Math.floor(period / CARD_PERIODS_A_PERIOD), Math.ceil(rate / 1000), 1);
+}

@@ -1,0 +1,176 @@
+/**
+ * The card that needs no card: its pointer is CLOCK_MONOTONIC. Playback appends what the pointer has passed to a file,
+ * capture takes its samples from one; without a file it swallows what it is given and hears silence.
+ *
+ * Like a real card it does not stop when it runs dry: it plays silence, which reaches the file only if more samples
+ * follow (so that a file holds what was played, and not how long the other end took to stop).
+ */
+import { addressOf, errno, libc, POLL, TimerFd } from "../../ffi/libc.ts";
+import { copyMemory, Memory } from "../../ffi/memory.ts";
+import { fillSilence, FORMATS, type SampleFormat } from "../sndif/mod.ts";
+import type { Pcm, PcmParams } from "./pcm.ts";
+
+/** Everything that the engine's thread needs to run a dummy card; the file is opened by the main thread. */
+export interface DummyDescriptor {
+  readonly kind: "dummy";
+  readonly params: PcmParams;
+  /** Playback: raw frames are appended here. Capture: raw frames are read from here. -1: no file. */
+  readonly fd: number;
+}
+
+/** Milliseconds on a clock that only goes forward; a test may bring its own. */
+export type Clock = () => number;
+
+const STAGING_BYTES = 1 << 16;
+
+export class DummyPcm implements Pcm {
+  readonly params: PcmParams;
+  readonly staging = new ArrayBuffer(STAGING_BYTES);
+  readonly #timer = new TimerFd();
+  readonly #clock: Clock;
+  readonly #fd: number;
+  readonly #format: SampleFormat;
+  readonly #silence = new Uint8Array(STAGING_BYTES);
+  readonly #silenceAddress = addressOf(this.#silence);
+  readonly #stagingBytes = new Uint8Array(this.staging);
+  readonly #stagingAddress = addressOf(this.#stagingBytes);
+  /** Frames written (read) by the engine since prepare, silence included. */
+  #applFrames = 0;
+  /** The file's samples go through a ring as large as the card's buffer and reach the file when the pointer passes them. */
+  readonly #ringBuffer: ArrayBuffer;
+  readonly #ring: Memory;
+  readonly #stagingMemory = Memory.of(this.staging);
+  #filedFrames = 0;
+  /** Clock time of frame 0, moved on by pauses; undefined while the pointer stands. */
+  #startedAt: number | undefined;
+  #standsAt = 0;
+  /** The first errno of a write to the file, or 0. */
+  fileError = 0;
+
+  constructor(descriptor: DummyDescriptor, clock: Clock = () => performance.now()) {
+    this.params = descriptor.params;
+    this.#fd = descriptor.fd;
+    this.#clock = clock;
+    const { bufferFrames, frameBytes } = this.params;
+    this.#format = FORMATS[this.params.format];
+    fillSilence(this.#format, this.#silence, 0, STAGING_BYTES);
+    this.#ringBuffer = new ArrayBuffer(bufferFrames * frameBytes);
+    this.#ring = Memory.of(this.#ringBuffer);
+  }
+
+  get pollFd(): number {
+    return this.#timer.fd;
+  }
+
+  readonly pollEvents = POLL.IN;
+
+  acknowledge(): void {
+    this.#timer.drain();
+    if (this.params.direction === "playback") this.#file(Math.min(this.position(), this.#applFrames));
+  }
+
+  position(): number {
+    if (this.#startedAt === undefined) return this.#standsAt;
+    return Math.floor((this.#clock() - this.#startedAt) * this.params.rate / 1000);
+  }
+
+  avail(): number {
+    const ahead = this.params.direction === "playback"
+      ? this.params.bufferFrames - (this.#applFrames - this.position())
+      : this.position() - this.#applFrames;
+    return Math.max(0, Math.min(ahead, this.params.bufferFrames));
+  }
+
+  next(): number {
+    const late = this.position() - this.#applFrames;
+    if (late > 0) {
+      this.#file(this.#applFrames);
+      this.#appendSilence(late);
+      this.#applFrames = this.#filedFrames = this.#applFrames + late;
+    }
+    return this.#applFrames;
+  }
+
+  write(frames: number): number {
+    const { bufferFrames, frameBytes } = this.params;
+    this.#file(Math.min(this.position(), this.#applFrames));
+    const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
+    for (let done = 0; done < count;) {
+      const at = (this.#applFrames + done) % bufferFrames;
+      const part = Math.min(count - done, bufferFrames - at);
+      copyMemory(this.#ring, at * frameBytes, this.#stagingMemory, done * frameBytes, part * frameBytes);
+      done += part;
+    }
+    this.#applFrames += count;
+    return count;
+  }
+
+  read(frames: number): number {
+    const { frameBytes } = this.params;
+    const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
+    const got = this.#fd < 0 ? 0 : libc().hot_read(this.#fd, this.#stagingAddress, count * frameBytes);
+    if (got < 0) this.fileError = errno();
+    const missing = got < 0 ? 0 : got - got % frameBytes;
+    fillSilence(this.#format, this.#stagingBytes, missing, count * frameBytes);
+    this.#applFrames += count;
+    return count;
+  }
+
+  start(): number {
+    this.#startedAt = this.#clock() - this.#standsAt * 1000 / this.params.rate;
+    const intervalNs = this.params.periodFrames * 1e9 / this.params.rate;
+    this.#timer.arm(intervalNs, intervalNs);
+    return 0;
+  }
+
+  drop(): number {
+    if (this.params.direction === "playback") this.#file(Math.min(this.position(), this.#applFrames));
+    this.#stand();
+    return 0;
+  }
+
+  prepare(): number {
+    this.#stand();
+    this.#standsAt = this.#applFrames = this.#filedFrames = 0;
+    return 0;
+  }
+
+  pause(enable: boolean): number {
+    if (enable) this.#stand();
+    else this.start();
+    return 0;
+  }
+
+  release(): void {
+    this.drop();
+    this.#timer[Symbol.dispose]();
+  }
+
+  #stand(): void {
+    this.#standsAt = this.position();
+    this.#startedAt = undefined;
+    this.#timer.arm(0);
+  }
+
+  /** Appends what the pointer has passed, up to frame `end`, to the file. */
+  #file(end: number): void {
+    const { bufferFrames, frameBytes } = this.params;
+    while (this.#filedFrames < end) {
+      const at = this.#filedFrames % bufferFrames;
+      const count = Math.min(end - this.#filedFrames, bufferFrames - at);
+      this.#append(this.#ring.at(at * frameBytes, count * frameBytes), count * frameBytes);
+      this.#filedFrames += count;
+    }
+  }
+
+  #append(address: Deno.PointerValue, bytes: number): void {
+    if (this.#fd < 0 || this.fileError !== 0) return;
+    if (libc().hot_write(this.#fd, address, bytes) !== bytes) this.fileError = errno();
+  }
+
+  #appendSilence(frames: number): void {
+    for (let left = frames * this.params.frameBytes; left > 0; left -= STAGING_BYTES) {
+      this.#append(this.#silenceAddress, Math.min(left, STAGING_BYTES));
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The card-less card in the main thread. Its files are WAV, but the engine deals in plain frames: what is played comes out
+ * of it through a pipe and is written here, what is captured is laid out for it in memory.
+ */
+import { F, libc, O, unwrap } from "../../ffi/libc.ts";
+import { cString } from "../../ffi/library.ts";
+import { XsndError } from "../error.ts";
+import { FORMATS, formatsToMask, type HwParam, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
+import { type AudioReader, copyFrames, RawWriter, WavReader, WavWriter } from "../wav/mod.ts";
+import { wavFormat } from "../wav/samples.ts";
+import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
+import type { Direction, PcmParams } from "./pcm.ts";
+
+/** Seconds of sound fit into this, should the main thread be held up. */
+const PIPE_BYTES = 1 << 20;
+
+export class DummyDevice implements PcmDevice {
+  /** @param file what playback writes, what capture hears; empty: nothing */
+  constructor(private readonly file: string, private readonly direction: Direction) {}
+
+  // deno-lint-ignore require-await
+  async refine(param: HwParam): Promise<void> {
+    if (this.file === "") return;
+    if (this.direction === "playback") {
+      const storable = FORMATS.filter((format) => wavFormat(format) !== undefined);
+      param.formatsLow = (param.formatsLow & formatsToMask(storable.map(({ code }) => code))) >>> 0;
+      return;
+    }
+    using reader = this.#read();
+    param.formatsLow = (param.formatsLow & formatsToMask(reader.formats.map(({ code }) => code))) >>> 0;
+    restrict(param.rates, reader.params.rate);
+    restrict(param.channels, reader.params.channels);
+  }
+
+  async open(request: PcmRequest): Promise<OpenCard> {
+    const params: PcmParams = {
+      ...request,
+      direction: this.direction,
+      periodFrames: cardPeriodFrames(request),
+    };
+    if (this.file === "") {
+      return {
+        descriptor: { kind: "dummy", params, fd: -1 },
+        close: () => Promise.resolve(),
+      };
+    }
+    return await (this.direction === "playback" ? this.#openPlayback(params) : this.#openCapture(params));
+  }
+
+  dispose(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #openPlayback(params: PcmParams): Promise<OpenCard> {
+    const { channels, rate } = params;
+    const writer = this.#explained(() =>
+      new WavWriter(this.file, { format: FORMATS[params.format], channels, rate })
+    );
+    const fds = new Int32Array(2);
+    unwrap(libc().pipe2(fds, O.CLOEXEC), "pipe2");
+    const [readFd, fd] = fds;
+    libc().fcntl(fd, F.SETPIPE_SZ, BigInt(PIPE_BYTES));
+    unwrap(libc().fcntl(fd, F.SETFL, BigInt(O.NONBLOCK)), "fcntl O_NONBLOCK");
+    const pipe = await Deno.open(`/proc/self/fd/${readFd}`);
+    libc().close(readFd);
+    const written = this.#drain(pipe, writer);
+    // A failure is reported when the card is closed; until then nobody waits for it.
+    written.catch(() => {});
+    const close = async () => {
+      libc().close(fd);
+      await written;
+    };
+    return { descriptor: { kind: "dummy", params, fd }, close };
+  }
+
+  async #drain(pipe: Deno.FsFile, writer: WavWriter): Promise<void> {
+    using _writer = writer;
+    using _pipe = pipe;
+    const octets = new Uint8Array(PIPE_BYTES);
+    let odd = 0;
+    for (let n; (n = await pipe.read(octets.subarray(odd))) !== null;) {
+      const whole = odd + n - (odd + n) % writer.frameOctets;
+      writer.writeFrames(octets.subarray(0, whole));
+      octets.copyWithin(0, whole, odd + n);
+      odd += n - whole;
+    }
+  }
+
+  // deno-lint-ignore require-await
+  async #openCapture(params: PcmParams): Promise<OpenCard> {
+    using reader = this.#read();
+    const format = FORMATS[params.format];
+    if (
+      !reader.formats.includes(format) || reader.params.rate !== params.rate ||
+      reader.params.channels !== params.channels
+    ) {
+      throw new PcmError(`${this.file} has other parameters than the guest asks for`, XEN_EINVAL);
+    }
+    reader.deliverAs(format);
+    const fd = unwrap(libc().memfd_create(cString("xsnd-capture"), 0), "memfd_create");
+    {
+      using frames = new RawWriter(`/proc/self/fd/${fd}`, { ...reader.params, format });
+      copyFrames(reader, frames);
+    }
+    const close = () => Promise.resolve(void libc().close(fd));
+    return { descriptor: { kind: "dummy", params, fd }, close };
+  }
+
+  #read(): AudioReader {
+    return this.#explained(() => new WavReader(this.file));
+  }
+
+  /** A file that cannot be used is a card that is not there. */
+  #explained<T>(open: () => T): T {
+    try {
+      return open();
+    } catch (error) {
+      if (!(error instanceof XsndError)) throw error;
+      throw new PcmError(`dummy card: ${error.message}`, XEN_ENODEV, { cause: error });
+    }
+  }
+}
+
+function restrict(interval: { min: number; max: number }, value: number): void {
+  interval.min = Math.max(interval.min, value);
+  interval.max = Math.min(interval.max, value);
+}
