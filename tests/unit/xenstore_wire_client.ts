@@ -98,7 +98,7 @@ export class WireClient implements Disposable {
       this.#noise.resolve();
       this.#noise = Promise.withResolvers();
     } else {
-      this.#waiting.get(message.reqId)!(message);
+      this.#waiting.get(message.reqId)?.(message);
       this.#waiting.delete(message.reqId);
     }
   }
