@@ -1,6 +1,5 @@
 /** `xsnd check`: is a configuration file right? Needs no Xen. */
 import { Command } from "commander";
-import { Exit } from "../lib/error.ts";
 import type { Config } from "../lib/vsnd/card.ts";
 import { count, print, printJson } from "./output.ts";
 
@@ -20,10 +19,11 @@ export function checkCommand(): Command {
         if (json) printJson({ file, valid: true, findings: [] });
         else print(`${file} is right: ${summary(config)}`);
       } catch (error) {
-        if (!json || !(error instanceof ConfigError)) throw error;
-        const findings = error.findings.map(({ path, ...rest }) => ({ path: formatPath(path), ...rest }));
-        printJson({ file, valid: false, findings });
-        Deno.exitCode = Exit.badConfiguration;
+        if (json && error instanceof ConfigError) {
+          const findings = error.findings.map(({ path, ...rest }) => ({ path: formatPath(path), ...rest }));
+          printJson({ file, valid: false, findings });
+        }
+        throw error;
       }
     });
 }
