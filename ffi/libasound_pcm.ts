@@ -2,7 +2,7 @@
  * An open PCM: {@link SndPcm} sets it up and owns it (main thread), {@link SndPcmIo} moves frames through it from any
  * one thread.
  */
-import { AlsaError, check, libasound, text } from "./libasound.ts";
+import { check, libasound, text } from "./libasound.ts";
 import { allocate, HwParams, SwParams } from "./libasound_params.ts";
 import { addressOf, whileAlive } from "./libc.ts";
 import { cString } from "./library.ts";
@@ -149,15 +149,19 @@ export class SndPcmIo implements Disposable {
   readonly #stampCell = addressOf(this.#cells.subarray(2, 4));
   readonly #words = new Int32Array(this.#cells.buffer);
   #fds = new Int32Array(0);
+  #fdsAddress: Deno.PointerValue = null;
   readonly #revents = new Uint16Array(1);
+  readonly #reventsAddress = addressOf(this.#revents);
 
   /** @param address {@link SndPcm.address} */
   constructor(address: bigint) {
-    this.#pcm = Deno.UnsafePointer.create(address)!;
+    const pcm = Deno.UnsafePointer.create(address);
+    if (pcm === null) throw new TypeError("an ALSA PCM cannot be at address 0");
+    this.#pcm = pcm;
     this.#status = allocate(this.#lib.snd_pcm_status_malloc, "snd_pcm_status_malloc");
   }
 
-  /** Frees what this object made; the PCM stays open. */
+  /** Frees what this object made; the PCM stays open. No other call may follow. */
   [Symbol.dispose](): void {
     if (this.#status === null) return;
     this.#lib.snd_pcm_status_free(this.#status);
@@ -264,7 +268,8 @@ export class SndPcmIo implements Disposable {
     );
     this.#fds = new Int32Array(count * 2); // struct pollfd { int fd; short events; short revents; }
     const filled = this.#lib.snd_pcm_poll_descriptors(this.#pcm, this.#fds, count);
-    if (filled < 0) throw new AlsaError("snd_pcm_poll_descriptors", filled);
+    check(filled, "snd_pcm_poll_descriptors");
+    this.#fdsAddress = filled === 0 ? null : addressOf(this.#fds);
     return Array.from(
       { length: filled },
       (_, i) => ({ fd: this.#fds[i * 2], events: this.#fds[i * 2 + 1] & 0xffff }),
@@ -278,12 +283,9 @@ export class SndPcmIo implements Disposable {
 
   /** What the descriptors' revents mean for the PCM (`POLL.*` bits): plugins translate them. Negative on error. */
   polled(): number {
-    const result = this.#lib.snd_pcm_poll_descriptors_revents(
-      this.#pcm,
-      this.#fds,
-      this.#fds.length >> 1,
-      this.#revents,
-    );
+    if (this.#fdsAddress === null) return 0; // alsa-lib would abort
+    const count = this.#fds.length >> 1;
+    const result = this.#lib.hot_revents(this.#pcm, this.#fdsAddress, count, this.#reventsAddress);
     return result < 0 ? result : this.#revents[0];
   }
 }

@@ -217,6 +217,7 @@ Deno.test("SndPcmIo.readi() gives the samples as they are", async () => {
 Deno.test("SndPcmIo.pollFds() gives descriptors, polled() their meaning", async () => {
   await using pcm = await openStereo("nowhere");
   using io = new SndPcmIo(pcm.address);
+  assert.equal(io.polled(), 0, "nothing to judge yet");
   const fds = io.pollFds();
   assert.equal(fds.length, 1);
   assert(fds[0].fd > 2 && fds[0].events !== 0);
