@@ -66,7 +66,7 @@ class Resolver {
           `${Limits.streamsPerDomain} a domain`,
       );
     }
-    return { backend: raw.backend ?? DEFAULT_BACKEND, cards };
+    return { backend: String(raw.backend ?? DEFAULT_BACKEND), cards };
   }
 
   #card(raw: RawCard, path: DocumentPath, number: number): CardConfig {

@@ -60,7 +60,9 @@ const card = z.strictObject({
 });
 
 const domain = z.strictObject({
-  backend: text(Limits.textOctets, "comma").optional().describe("the domain that runs `xsnd serve`"),
+  backend: z.union([text(Limits.textOctets, "comma"), z.int().min(0).max(32751)]).optional().describe(
+    "the domain that runs `xsnd serve`",
+  ),
   cards: z.array(card).min(1).max(Limits.cardsPerDomain),
 });
 

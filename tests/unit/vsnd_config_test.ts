@@ -161,6 +161,11 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
     /pcms: a list of 0 will not do; write a list of 1 to 32 PCMs/,
   ],
   ["no cards", "domains: {a: {cards: []}}", /domains\.a\.cards: a list of 0 will not do/],
+  [
+    "a backend that is no domain",
+    "domains: {a: {backend: true, cards: [{pcms: []}]}}".replace("[]", `[{streams: [{${good}}]}]`),
+    /backend: true will not do; write the name or number/,
+  ],
   ["no domains", "domains: {}", /^1:1: domains: empty; write at least one domain/],
   ["an empty domain", "domains:\n  domU:\n", /^2:3: domains\.domU: empty; write a map with the key cards$/],
   ["a domain with a slash", "domains: {a/b: {cards: []}}", /domains\["a\/b"\]: cannot be a domain/],
@@ -179,6 +184,13 @@ for (const [name, text, expected] of wrong) {
     assert.match(found[0], expected);
   });
 }
+
+Deno.test("parseConfig() takes a backend by name or number", () => {
+  for (const backend of ["sound", "3", '"3"']) {
+    const config = parseConfig(file(good).replace("domU: {", `domU: { backend: ${backend},`), "F");
+    assert.equal(config.get("domU")?.backend, backend.replaceAll('"', ""));
+  }
+});
 
 Deno.test("parseConfig() takes names of exactly the length that fits", () => {
   const text = file(
