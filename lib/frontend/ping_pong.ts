@@ -1,15 +1,17 @@
 /**
  * The baseline that round trips are compared with: an eventfd signal to another thread that is blocked in poll(2), and
- * its answer, which is the least that any request through an event channel costs on this machine.
+ * its answer, which is the least that any request through an event channel costs on this machine. Rounds are a
+ * millisecond apart, since requests are not sent back to back either: both threads have gone to sleep in between.
  */
 import { EventFd, POLL, PollSet } from "../../ffi/libc.ts";
 import { type Percentiles, percentiles } from "./percentiles.ts";
 
-const WARM_UP = 200;
-const ROUNDS = 1000;
+const WARM_UP = 50;
+const ROUNDS = 250;
+const APART_MS = 1;
 const STOP_MS = 5000;
 
-/** Measures round trips in µs. Takes some 50 ms. Blocks this thread. */
+/** Measures round trips in µs. Takes a third of a second. Blocks this thread. */
 export async function measurePingPong(): Promise<Percentiles> {
   using ping = new EventFd();
   using pong = new EventFd();
@@ -18,10 +20,12 @@ export async function measurePingPong(): Promise<Percentiles> {
     const ready = new Promise((resolve) => worker.onmessage = resolve);
     worker.postMessage({ ping: ping.fd, pong: pong.fd, rounds: WARM_UP + ROUNDS });
     await ready;
+    const idle = new PollSet(1);
     const poll = new PollSet(1);
     poll.add(pong.fd, POLL.IN);
     const micros: number[] = [];
     for (let i = 0; i < WARM_UP + ROUNDS; i++) {
+      idle.wait(APART_MS);
       const start = performance.now();
       ping.signal();
       if (poll.wait(STOP_MS) !== 1) throw new Error("the other thread of the ping-pong does not answer");

@@ -8,6 +8,7 @@
  * - `MAPPED + gref`: each mapping of the page holds it, shared. A page with one is not handed out again.
  */
 import { libc, PROT } from "../../../ffi/libc.ts";
+import { MappedPages } from "../native/mapped_pages.ts";
 import {
   GrantError,
   type GrantSharer,
@@ -35,43 +36,44 @@ const MAPPED = 2 ** 41;
 const ALLOCATION = 2 ** 42;
 
 /** Pages side by side, each from wherever in the file it is. The locks made through `file` live as long as the mapping. */
-class FileMapping implements SharedPages {
-  readonly buffer: ArrayBuffer;
-  readonly address: bigint;
-  readonly pages: number;
-  readonly #pointer: NonNullable<Deno.PointerValue>;
+class FilePages extends MappedPages implements SharedPages {
+  /** @param owner the set of what its maker has to unmap in the end */
+  constructor(
+    file: SharedFile,
+    readonly grefs: readonly number[],
+    protection: number,
+    owner: Set<FilePages>,
+  ) {
+    const start = mapSideBySide(file, grefs, protection);
+    super(start, grefs.length, () => {
+      owner.delete(this);
+      libc().munmap(start, BigInt(grefs.length * XEN_PAGE_SIZE));
+    });
+    owner.add(this);
+  }
+}
 
-  constructor(file: SharedFile, readonly grefs: readonly number[], protection: number) {
-    this.pages = grefs.length;
-    this.#pointer = reserveAddresses(this.pages * XEN_PAGE_SIZE);
-    this.address = Deno.UnsafePointer.value(this.#pointer);
-    try {
-      let page = 0;
-      for (const [first, count] of runs(grefs)) {
-        const address = Deno.UnsafePointer.offset(this.#pointer, page * XEN_PAGE_SIZE);
-        file.mapAt(address, pageOffset(first), count * XEN_PAGE_SIZE, protection);
-        page += count;
-      }
-    } catch (error) {
-      this.#unmap();
-      throw error;
+function mapSideBySide(file: SharedFile, grefs: readonly number[], protection: number) {
+  const bytes = grefs.length * XEN_PAGE_SIZE;
+  const start = reserveAddresses(bytes);
+  try {
+    let offset = 0;
+    for (const [first, count] of runs(grefs)) {
+      const length = count * XEN_PAGE_SIZE;
+      file.mapAt(Deno.UnsafePointer.offset(start, offset), pageOffset(first), length, protection);
+      offset += length;
     }
-    this.buffer = Deno.UnsafePointerView.getArrayBuffer(this.#pointer, this.pages * XEN_PAGE_SIZE);
-  }
-
-  [Symbol.dispose](): void {
-    if (this.buffer.detached) return;
-    this.buffer.transfer(0);
-    this.#unmap();
-  }
-
-  #unmap(): void {
-    libc().munmap(this.#pointer, BigInt(this.pages * XEN_PAGE_SIZE));
+    return start;
+  } catch (error) {
+    libc().munmap(start, BigInt(bytes));
+    throw error;
   }
 }
 
 /** Mapping what other domains granted to domain `domid`. */
 export class EmbeddedGrantTable implements GrantTable {
+  readonly #mappings = new Set<FilePages>();
+
   constructor(private readonly directory: string, private readonly domid: number) {}
 
   map(domid: number, grefs: readonly number[], access: "read" | "write"): Mapping {
@@ -98,16 +100,25 @@ export class EmbeddedGrantTable implements GrantTable {
       }
       if (access === "write" && (entry & READONLY) !== 0) refuse(`${gref} is granted for reading only`);
     }
-    return new FileMapping(file, grefs, access === "write" ? PROT.READ | PROT.WRITE : PROT.READ);
+    return new FilePages(
+      file,
+      grefs,
+      access === "write" ? PROT.READ | PROT.WRITE : PROT.READ,
+      this.#mappings,
+    );
   }
 
-  [Symbol.dispose](): void {}
+  /** Unmaps what is still mapped. */
+  [Symbol.dispose](): void {
+    for (const mapping of this.#mappings) mapping[Symbol.dispose]();
+  }
 }
 
 /** Granting pages of domain `domid` to others. */
 export class EmbeddedGrantSharer implements GrantSharer {
   readonly #file: SharedFile;
   readonly #table: SharedWords;
+  readonly #mappings = new Set<FilePages>();
 
   /** Throws {@link GrantError} if there is no such domain. */
   constructor(directory: string, domid: number) {
@@ -127,7 +138,7 @@ export class EmbeddedGrantSharer implements GrantSharer {
       for (const gref of grefs) Atomics.store(words, gref, 0); // before OWNED would make an old entry valid again
       using file = this.#file.reopened();
       for (const [first, count] of runs(grefs)) file.lock(OWNED + first, count);
-      const mapping = new FileMapping(file, grefs, PROT.READ | PROT.WRITE);
+      const mapping = new FilePages(file, grefs, PROT.READ | PROT.WRITE, this.#mappings);
       new Uint8Array(mapping.buffer).fill(0); // what a page held before is not for its next reader
       const entry = PERMIT_ACCESS | (access === "read" ? READONLY : 0) | domid & DOMID_MASK;
       for (const gref of grefs) Atomics.store(words, gref, entry);
@@ -138,7 +149,9 @@ export class EmbeddedGrantSharer implements GrantSharer {
     }
   }
 
+  /** Revokes what is still granted. */
   [Symbol.dispose](): void {
+    for (const mapping of this.#mappings) mapping[Symbol.dispose]();
     this.#table[Symbol.dispose]();
     this.#file[Symbol.dispose]();
   }
