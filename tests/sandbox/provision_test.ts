@@ -1,12 +1,12 @@
 /**
  * provision, deprovision, list, show and check as a user runs them: the real command in the embedded Xen, looked at
- * with Debian's XenStore tools. `XSND` names another launcher than the repository's.
+ * with Debian's XenStore tools.
  */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/error.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
-const launcher = Deno.env.get("XSND") ?? `${root}xsnd`;
+const launcher = `${root}xsnd`;
 const backend = "/local/domain/0/backend/vsnd/1/0";
 const frontend = "/local/domain/1/device/vsnd/0";
 
