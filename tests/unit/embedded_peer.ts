@@ -1,0 +1,26 @@
+/**
+ * A process of its own that acts as domain `Deno.args[1]` in the embedded Xen `Deno.args[0]`: it grants two pages to dom0,
+ * makes a port for it, says so on stdout, and answers each event with word 0 of the pages plus one, in word 1024, until
+ * word 0 is negative.
+ */
+import { POLL, PollSet } from "../../ffi/libc.ts";
+import { openXen } from "../../lib/xen/mod.ts";
+
+const [sandbox, domid] = Deno.args;
+using xen = await openXen({ sandbox, domid: Number(domid) });
+using channels = xen.openEventChannels();
+using sharer = xen.openGrantSharer();
+using pages = sharer.share(0, 2, "write");
+const port = channels.bindUnbound(0);
+console.log(JSON.stringify({ grefs: pages.grefs, port }));
+
+const words = new Int32Array(pages.buffer);
+const set = new PollSet(1);
+set.add(channels.fd, POLL.IN);
+while (Atomics.load(words, 0) >= 0) {
+  set.wait(-1);
+  if (channels.pending() !== port) continue;
+  Atomics.store(words, 1024, Atomics.load(words, 0) + 1);
+  channels.unmask(port);
+  channels.notify(port);
+}

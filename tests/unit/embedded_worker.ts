@@ -1,0 +1,20 @@
+/** The other thread: blocks in poll(2) on an adopted handle, and sends each port that had an event back as an event. */
+import { POLL, PollSet } from "../../ffi/libc.ts";
+import { adoptEventChannels } from "../../lib/xen/mod.ts";
+import type { EventChannelsShare } from "../../lib/xen/ports.ts";
+
+const scope = self as unknown as Worker & { onmessage: (event: MessageEvent) => void };
+scope.onmessage = async ({ data }: MessageEvent<{ share: EventChannelsShare; rounds: number }>) => {
+  using channels = await adoptEventChannels(data.share);
+  const set = new PollSet(1);
+  set.add(channels.fd, POLL.IN);
+  scope.postMessage("ready");
+  for (let round = 0; round < data.rounds;) {
+    set.wait(-1);
+    for (let port; (port = channels.pending()) !== -1; round++) {
+      channels.unmask(port);
+      channels.notify(port);
+    }
+  }
+  scope.postMessage("done");
+};
