@@ -23,6 +23,8 @@ export interface AlsaDescriptor {
   readonly hasInterrupt: boolean;
   /** Whether the card plays silence by itself when it runs dry (`silence_size` at the boundary; cards, not plugins). */
   readonly silencesItself: boolean;
+  /** For how long, in frames, the pointer of a card of plugins may stand before that means that it waits for samples. */
+  readonly steadyFrames: number;
 }
 
 const STAGING_BYTES = 1 << 16;
@@ -41,6 +43,9 @@ export class AlsaPcm implements Pcm {
   /** Frames that have gone to (come from) the card since prepare, silence of our own included. */
   #applFrames = 0;
   #running = false;
+  /** Where the pointer was last found to have moved, and when, in ms. */
+  #lastPosition = 0;
+  #movedAt = 0;
   /** A period of silence, for a card that does not make its own. */
   readonly #silence: Uint8Array<ArrayBuffer>;
   readonly #silenceAddress: NonNullable<Deno.PointerValue>;
@@ -75,16 +80,29 @@ export class AlsaPcm implements Pcm {
     if (avail < 0) return avail;
     if (this.params.direction === "capture") return this.#applFrames + avail;
     const position = this.#applFrames - this.params.bufferFrames + avail;
-    if (this.#running && !this.#descriptor.silencesItself) this.#keepGoing(avail);
+    if (this.#running && !this.#descriptor.silencesItself) this.#keepGoing(position);
     return Math.max(0, position);
   }
 
-  /** Puts a period of silence behind the last samples, so that the pointer of a card of plugins goes on. */
-  #keepGoing(avail: number): void {
-    const { bufferFrames, periodFrames } = this.params;
-    if (bufferFrames - avail >= periodFrames) return;
-    const taken = this.#io.writei(this.#silenceAddress, periodFrames);
-    if (taken > 0) this.#applFrames += taken;
+  /**
+   * A card of plugins stops where its samples end, and a sound server even before: once it ran dry it waits for a good
+   * part of its buffer. So silence goes in behind the last samples, a period when they are about to end, and as much as
+   * fits when the pointer has not moved for longer than it should.
+   */
+  #keepGoing(position: number): void {
+    const { periodFrames, rate } = this.params;
+    const now = performance.now();
+    if (position !== this.#lastPosition) {
+      this.#lastPosition = position;
+      this.#movedAt = now;
+    }
+    const standsStill = (now - this.#movedAt) * rate / 1000 > this.#descriptor.steadyFrames;
+    if (!standsStill && this.#applFrames - position >= periodFrames) return;
+    do {
+      const taken = this.#io.writei(this.#silenceAddress, periodFrames);
+      if (taken <= 0) return;
+      this.#applFrames += taken;
+    } while (standsStill);
   }
 
   avail(): number {
@@ -147,6 +165,7 @@ export class AlsaPcm implements Pcm {
 
   #run(running: boolean): void {
     this.#running = running;
+    this.#movedAt = performance.now();
     const intervalNs = running ? this.params.periodFrames * 1e9 / this.params.rate : 0;
     this.#timer?.arm(intervalNs, intervalNs);
   }

@@ -114,12 +114,13 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
   hw.setFormat(FORMATS[format].alsaFormat);
   hw.set("channels", channels);
   hw.set("rate", rate);
+  const isCard = pcm.type === "HW";
   // The buffer first: a card that has few sizes would otherwise let the period, which matters less, choose it.
   const bufferFrames = hw.setNear("buffer_size", request.bufferFrames);
-  const periodFrames = hw.setNear("period_size", cardPeriodFrames(request));
+  const setPeriod = hw.setNear("period_size", cardPeriodFrames(request));
+  const periodFrames = isCard ? setPeriod : cardPeriodFrames(request);
   await pcm.setHwParams(hw);
 
-  const isCard = pcm.type === "HW";
   using sw = pcm.swParams();
   sw.set("start_threshold", sw.boundary);
   sw.set("stop_threshold", sw.boundary);
@@ -137,5 +138,6 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
     canPause: hw.canPause,
     hasInterrupt: interrupts.length === 1,
     silencesItself,
+    steadyFrames: Math.max(bufferFrames, 2 * setPeriod),
   };
 }
