@@ -11,12 +11,7 @@ export function sandboxCommand(): Command {
         "126 if it cannot be run, 127 if it is not found).",
     )
     .usage("[--domain NAME]... -- COMMAND [ARG...]")
-    .option(
-      "--domain <name>",
-      "a guest that there is from the start; repeatable; ids count from 1",
-      collect,
-      [],
-    )
+    .option("--domain <name>", "a guest that there is from the start; repeatable; ids count from 1", collect)
     .argument("<command...>", "what to run; dom0's XenStore is its XENSTORED_PATH")
     .action(async ([command, ...args]: string[], { domain = [] }: { domain?: string[] }) => {
       Deno.exit(await runInSandbox({ domains: domain, command, args }));

@@ -16,6 +16,8 @@ export interface RunOptions extends SandboxOptions {
  */
 export async function runInSandbox({ command, args, ...options }: RunOptions): Promise<number> {
   await using sandbox = await Sandbox.start(options);
+  // Before the command can say that it is there, and somebody takes that for a sign to end it.
+  using signals = new SignalForwarder();
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(command, {
@@ -28,7 +30,7 @@ export async function runInSandbox({ command, args, ...options }: RunOptions): P
   } catch (error) {
     return unrunnable(command, error);
   }
-  using _signals = forwardSignals(child);
+  signals.receiver = child;
   return (await child.status).code; // 128 + N for signal N
 }
 
@@ -41,13 +43,31 @@ function unrunnable(command: string, error: unknown): number {
   return NOT_EXECUTABLE;
 }
 
-function forwardSignals(child: Deno.ChildProcess): Disposable {
-  // Ctrl-C at a terminal goes to all its foreground processes, so the command has had it already.
-  const interactive = Deno.stdin.isTerminal();
-  const listeners = (["SIGTERM", "SIGHUP", "SIGINT"] as const).map((signal) => {
-    const forward = () => interactive && signal === "SIGINT" || child.kill(signal);
-    Deno.addSignalListener(signal, forward);
-    return () => Deno.removeSignalListener(signal, forward);
-  });
-  return { [Symbol.dispose]: () => listeners.forEach((remove) => remove()) };
+class SignalForwarder implements Disposable {
+  receiver?: Deno.ChildProcess;
+  readonly #removers: (() => void)[] = [];
+
+  constructor() {
+    // Ctrl-C at a terminal goes to all its foreground processes, so the command has had it already.
+    const interactive = Deno.stdin.isTerminal();
+    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
+      const forward = () => {
+        if (!interactive || signal !== "SIGINT") this.#forward(signal);
+      };
+      Deno.addSignalListener(signal, forward);
+      this.#removers.push(() => Deno.removeSignalListener(signal, forward));
+    }
+  }
+
+  #forward(signal: Deno.Signal): void {
+    try {
+      this.receiver?.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has just ended
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const remove of this.#removers) remove();
+  }
 }
