@@ -1,6 +1,6 @@
 /**
- * Opening Xen: the real one, or the embedded one inside of `xsnd sandbox`. Either is loaded only when it is asked for,
- * and with it the libraries it needs.
+ * Opening Xen: the real one, or the embedded one inside of `xsnd sandbox`. Either is loaded only when it is asked
+ * for, and with it the libraries it needs.
  */
 import { Exit, XsndError } from "../error.ts";
 import type { EventChannels, EventChannelsShare, Xen } from "./ports.ts";
@@ -9,13 +9,13 @@ import type { EventChannels, EventChannelsShare, Xen } from "./ports.ts";
 export const SANDBOX_VARIABLE = "XSND_SANDBOX";
 
 export interface OpenXenOptions {
-  /** The domain to act as. On real Xen it can only be the one that this process runs in, which is the default there. */
+  /** The domain to act as, by default 0; on real Xen it can only be the one that this process runs in. */
   readonly domid?: number;
-  /** Directory of an embedded Xen; by default what `XSND_SANDBOX` says, and the real Xen if it says nothing. */
+  /** Directory of an embedded Xen; by default what `XSND_SANDBOX` says; without either, the real Xen is opened. */
   readonly sandbox?: string;
 }
 
-/** Opens this machine's Xen, or the embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
+/** Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
 export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid } = options;
   if (sandbox) {
@@ -32,7 +32,7 @@ export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   );
 }
 
-/** In another thread, the event channels that one of this process's threads opened; disposing them leaves those open. */
+/** The event channels that another thread of this process opened; disposing them leaves that one's open. */
 export async function adoptEventChannels(share: EventChannelsShare): Promise<EventChannels> {
   if (share.kind === "embedded") {
     const { EmbeddedEventChannels } = await import("./embedded/event_channels.ts");

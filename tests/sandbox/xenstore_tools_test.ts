@@ -1,6 +1,6 @@
 /**
- * Debian's XenStore tools and the real libxenstore are the judges of the embedded XenStore: what they print, what they
- * return, what they wait for.
+ * Debian's XenStore tools and the real libxenstore are the judges of the embedded XenStore: what they print, what
+ * they return, what they wait for.
  */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";

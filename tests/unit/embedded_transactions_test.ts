@@ -159,7 +159,7 @@ function dump(client: TestClient): string[] {
   return ["/p", "/p/a", "/p/a/b", "/p/c"].map((each) => `${client.read(each)} ${client.list(each)}`);
 }
 
-Deno.test("transactions that commit are serializable: each had the replies, and has the effect, of running alone at its commit", () => {
+Deno.test("a committed transaction had the replies, and has the effect, of running alone at its commit", () => {
   const schedule = fc.array(fc.tuple(fc.constantFrom(0, 1, 2), command), { maxLength: 30 });
   fc.assert(
     fc.property(schedule, (steps) => {

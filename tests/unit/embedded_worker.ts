@@ -1,4 +1,4 @@
-/** The other thread: blocks in poll(2) on an adopted handle, and sends each port that had an event back as an event. */
+/** The other thread: blocks in poll(2) on an adopted handle, and answers each event with one on the same port. */
 import { POLL, PollSet } from "../../ffi/libc.ts";
 import { adoptEventChannels } from "../../lib/xen/mod.ts";
 import type { EventChannelsShare } from "../../lib/xen/ports.ts";

@@ -1,7 +1,7 @@
 /**
- * What every implementation of the ports promises, as cases that any harness can run: the unit tests over the embedded
- * Xen, the lab over the real one (where both ends may be dom0, see DESIGN.md section 3). Nothing here depends on how fast
- * events travel: what has to come is waited for, and what must not come gets a moment to.
+ * What every implementation of the ports promises, as cases that any harness can run: the unit tests over the
+ * embedded Xen, the lab over the real one, where both ends may be dom0. Nothing here depends on how fast events
+ * travel: what has to come is waited for, and what must not come gets a moment to.
  */
 import assert from "node:assert/strict";
 import { POLL, PollSet } from "../../ffi/libc.ts";

@@ -70,7 +70,7 @@ export class Transaction {
     }
   }
 
-  /** Makes the transaction's writes real and returns what changed, each path once; EAGAIN if another writer got in between. */
+  /** Makes the writes real and returns what changed, each path once; EAGAIN if another writer got in between. */
   commit(): readonly Change[] {
     const { root } = this.database.snapshot;
     for (const path of this.#accessed) {

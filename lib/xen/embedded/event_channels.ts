@@ -63,7 +63,8 @@ export class EmbeddedEventChannels implements EventChannels {
     unwrap(libc().mkfifo(cString(path), 0o600), `mkfifo ${path}`);
     const share = { kind: "embedded", directory, domid, handle, fd: openFd(path)! } as const;
     const channels = new EmbeddedEventChannels(share, table, lock);
-    channels.#closePorts([...table.portsOf(handle), ...table.portsOf("dead")]);
+    channels.#close(table, table.portsOf(handle)); // its predecessor's
+    channels.#close(table, table.portsOf("dead"));
     return channels;
   }
 
@@ -86,8 +87,7 @@ export class EmbeddedEventChannels implements EventChannels {
       if (!Number.isInteger(remotePort) || remotePort < 1 || remotePort >= PORTS) {
         refuse("there is no such port");
       }
-      this.#reap(this.#table);
-      this.#reap(remote);
+      for (const table of [this.#table, remote]) this.#close(table, table.portsOf("dead"));
       const state = remote.get(remotePort, Word.STATE);
       const madeFor = remote.get(remotePort, Word.REMOTE) >>> 16;
       if ((state & 3) !== Kind.UNBOUND || madeFor !== this.#table.domid) {
@@ -152,7 +152,7 @@ export class EmbeddedEventChannels implements EventChannels {
     if (this.#disposed) return;
     this.#disposed = true;
     if (this.ownership) {
-      this.#locked(() => this.#closePorts(this.#table.portsOf(this.#handle)));
+      this.#locked(() => this.#close(this.#table, this.#table.portsOf(this.#handle)));
       libc().unlink(cString(fifoPath(this.shareable.directory, this.shareable.domid, this.#handle)));
       libc().close(this.fd);
       this.ownership[Symbol.dispose]();
@@ -190,7 +190,7 @@ export class EmbeddedEventChannels implements EventChannels {
   #allocate(kind: number, remoteDomid: number, remotePort: number): number {
     const take = () => this.#table.allocate(this.#handle, kind, remoteDomid, remotePort);
     if (this.#table.gone) throw new EventChannelError(`domain ${this.#table.domid} is gone`);
-    const port = take() || (this.#reap(this.#table), take());
+    const port = take() || (this.#close(this.#table, this.#table.portsOf("dead")), take());
     if (port === 0) {
       throw new EventChannelError(
         `domain ${this.#table.domid} has no event-channel port left of ${PORTS - 1}`,
@@ -199,18 +199,11 @@ export class EmbeddedEventChannels implements EventChannels {
     return port;
   }
 
-  /** Closes the ports of processes that died without doing so. */
-  #reap(table: PortTable): void {
-    for (const port of table.portsOf("dead")) {
+  /** Closes ports whose handle is going, or went with its process. */
+  #close(table: PortTable, ports: Iterable<number>): void {
+    for (const port of ports) {
       this.#disconnect(table, port);
       table.free(port);
-    }
-  }
-
-  #closePorts(ports: Iterable<number>): void {
-    for (const port of ports) {
-      this.#disconnect(this.#table, port);
-      this.#table.free(port);
     }
   }
 

@@ -35,7 +35,7 @@ const MAPPED = 2 ** 41;
 /** Held while entries are handed out. */
 const ALLOCATION = 2 ** 42;
 
-/** Pages side by side, each from wherever in the file it is. The locks made through `file` live as long as the mapping. */
+/** Pages side by side, each from wherever in the file it is. The locks made through `file` live as long as they do. */
 class FilePages extends MappedPages implements SharedPages {
   /** @param owner the set of what its maker has to unmap in the end */
   constructor(

@@ -71,7 +71,10 @@ export class PortTable implements Disposable {
     return Atomics.load(this.words, PortTable.index(port, word));
   }
 
-  /** Takes a free port for `handle`; 0 if there is none. */
+  /**
+   * Takes a free port for `handle`; 0 if there is none. The one that was given up last comes last: a peer that is just
+   * notifying its former owner must not meet a new one.
+   */
   allocate(handle: number, kind: number, remoteDomid: number, remotePort: number): number {
     const start = Atomics.load(this.words, CURSOR);
     for (let step = 0; step < PORTS - 1; step++) {

@@ -11,8 +11,8 @@ export interface RunOptions extends SandboxOptions {
 }
 
 /**
- * Runs a command in a new sandbox, with this process's stdin, stdout and stderr, and resolves to its exit code when it and the
- * sandbox have ended. SIGTERM, SIGHUP and SIGINT are passed on to it, and end the sandbox only with it.
+ * Runs a command in a new sandbox, with this process's stdin, stdout and stderr, and resolves to its exit code when
+ * it and the sandbox have ended. SIGTERM, SIGHUP and SIGINT are passed on to it, and end the sandbox only with it.
  */
 export async function runInSandbox({ command, args, ...options }: RunOptions): Promise<number> {
   await using sandbox = await Sandbox.start(options);

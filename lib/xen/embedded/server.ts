@@ -32,8 +32,8 @@ export class XenstoreServer implements DomainHost, Disposable {
   }
 
   domainAppeared(domain: Domain): void {
-    createDomainFiles(this.directory, domain.domid);
     const listener = Deno.listen({ transport: "unix", path: socketPath(this.directory, domain.domid) });
+    createDomainFiles(this.directory, domain.domid);
     this.#listeners.set(domain, listener);
     this.#accept(listener, domain);
   }
@@ -101,6 +101,7 @@ export class XenstoreServer implements DomainHost, Disposable {
       for (const message of reader.push(buffer.subarray(0, count))) {
         client.handle(message);
         if (outbox.congested) await outbox.drained;
+        if (!this.#connections.has(connection)) return; // hung up on: what it still had to say does not count
       }
     }
   }

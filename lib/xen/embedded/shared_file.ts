@@ -33,12 +33,12 @@ export class SharedFile implements Disposable {
     return SharedFile.open(`/proc/self/fd/${this.fd}`)!;
   }
 
-  /** Locks octets of the file (they need not exist) against {@link lock}; false if another opening has any of them locked. */
+  /** Locks octets of the file, which need not exist, for this opening alone; false if another has any of them locked. */
   lock(start: number, length: number): boolean {
     return this.#set(F.OFD_SETLK, Lock.WRITE, start, length);
   }
 
-  /** As {@link lock}, but waits until it can be had. */
+  /** As {@link lock}, but waits for the others. */
   lockWait(start: number, length: number): void {
     if (!this.#set(F.OFD_SETLKW, Lock.WRITE, start, length)) throw new Errno(`lock ${this.path}`, errno());
   }

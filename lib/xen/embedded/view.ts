@@ -93,7 +93,7 @@ export class View {
     this.#changed(path, node.permissions);
   }
 
-  /** Leaves what `domid` owns to dom0 and strikes it from all access lists, so that a later domain of that id starts with nothing. */
+  /** Leaves what `domid` owns to dom0 and strikes it from all access lists: a later domain of that id has no part in it. */
   disinherit(domid: number): void {
     const walk = (path: string, node: Node) => {
       for (const [name, child] of node.children) walk(childPath(path, name), child);

@@ -3,8 +3,8 @@
  *
  *     xenstored.ts --directory DIR [--domain NAME]... [--private]
  *
- * Prints `ready` once it can be reached, and ends on SIGTERM. With `--private`, DIR is the server's own: it removes DIR when it
- * ends, and ends when its stdin closes, that is when whoever started it has died of whatever.
+ * Prints `ready` once it can be reached, and ends on SIGTERM. With `--private`, DIR is the server's own: it removes DIR
+ * when it ends, and ends when its stdin closes, that is when whoever started it has died of whatever.
  */
 import { parseArgs } from "node:util";
 import { XenstoreServer } from "./server.ts";
