@@ -1,0 +1,127 @@
+#!/bin/sh
+# Makes a Debian machine fit to run xsnd; says what it does, and does nothing twice.
+#
+#     ./setup.sh           to run xsnd: Deno, libraries for sound and for Xen
+#     ./setup.sh --tests   to test it as well: Xen's client tools, a sound server, headers and a compiler
+#
+# Needs npm, and root or sudo if packages are missing. Deno (from the npm registry, if there is none already) and the
+# modules that xsnd is made of go to .cache, next to this file; nothing else is changed.
+set -eu
+cd "$(dirname "$0")"
+
+DENO_VERSION=2.9.6
+PACKAGES="libasound2 libasound2-plugins libxenstore4 libxengnttab1 libxenevtchn1"
+TEST_PACKAGES="xenstore-utils pulseaudio pulseaudio-utils alsa-utils sox gcc libc6-dev libxen-dev libasound2-dev"
+
+say() {
+  echo "setup: $*"
+}
+
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+case "$#${1-}" in
+0) ;;
+1--tests) PACKAGES="$PACKAGES $TEST_PACKAGES" ;;
+*) fail "usage: $0 [--tests]" ;;
+esac
+
+# --- Debian packages ---
+
+missing_packages() {
+  for package in $PACKAGES; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) || status=none
+    [ "$status" = installed ] || printf '%s ' "$package"
+  done
+}
+
+# As root, without questions, and without a line for each package.
+apt() {
+  sudo=
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || fail "run as root: apt-get install --no-install-recommends $missing"
+    sudo=sudo
+  fi
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null >/dev/null
+}
+
+# Recommended packages would bring in half a desktop.
+install_packages() {
+  apt install -y --no-install-recommends $missing
+}
+
+if command -v dpkg-query >/dev/null; then
+  missing=$(missing_packages)
+  if [ -n "$missing" ]; then
+    say "installing Debian packages: $missing"
+    if ! apt-get -qq --simulate --no-install-recommends install $missing >/dev/null 2>&1; then
+      say "apt-get does not know them all; updating its lists"
+      apt update
+      install_packages
+    elif ! install_packages; then
+      say "apt-get could not get them; updating its lists"
+      apt update
+      install_packages
+    fi
+  else
+    say "Debian packages are there"
+  fi
+else
+  say "this is no Debian system; please see to what these packages have: $PACKAGES"
+fi
+
+# --- Deno ---
+
+# Whether $1 runs and is the version wanted or a later one that promises to be compatible.
+fit() {
+  version=$("$1" --version 2>/dev/null | sed -n 's/^deno \([0-9.]*\).*/\1/p') || return 1
+  minor=${version#2.}
+  [ "$minor" != "$version" ] && [ "${minor%%.*}" -ge 9 ]
+}
+
+# npm's own wrapper goes through Node, which takes longer than Deno itself.
+npm_deno() {
+  for binary in "$PWD"/.cache/deno/node_modules/@deno/linux-*/deno; do
+    if [ -x "$binary" ]; then
+      echo "$binary"
+      return
+    fi
+  done
+  return 1
+}
+
+if [ -n "${XSND_DENO-}" ]; then
+  deno=$XSND_DENO
+  fit "$deno" || fail "XSND_DENO is $deno, which is not Deno 2.9 or later"
+elif deno=$(npm_deno) && fit "$deno"; then
+  :
+elif deno=$(command -v deno) && fit "$deno"; then
+  :
+else
+  command -v npm >/dev/null || fail "npm is needed to install Deno: apt-get install npm"
+  say "installing Deno $DENO_VERSION from the npm registry into .cache/deno"
+  mkdir -p .cache/deno
+  npm install --prefix .cache/deno --no-audit --no-fund --no-update-notifier --loglevel error "deno@$DENO_VERSION"
+  deno=$(npm_deno) || fail "npm has no Deno for this machine ($(uname -m)); install Deno 2.9 or later, and set XSND_DENO"
+  fit "$deno" || fail "$deno does not run here; install Deno 2.9 or later, and set XSND_DENO"
+fi
+say "Deno is $deno"
+
+# --- modules ---
+
+# A deno of the project's own, for the launcher and for `deno task`: the binary, with the modules beside it.
+mkdir -p .cache/bin
+cat >.cache/bin/deno.new <<EOF
+#!/bin/sh
+export DENO_DIR="$PWD/.cache/deno_dir"
+exec "$deno" "\$@"
+EOF
+chmod +x .cache/bin/deno.new
+mv .cache/bin/deno.new .cache/bin/deno
+
+say "caching modules in .cache/deno_dir"
+.cache/bin/deno install --quiet --frozen </dev/null
+find main.ts cmd ffi lib -name '*.ts' -exec .cache/bin/deno cache --quiet --frozen {} +
+say "done; try ./xsnd demo"
