@@ -5,6 +5,9 @@ function explain(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file or directory";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno lets xsnd open no devices; - is standard input or output";
+  }
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -14,22 +17,29 @@ export function fileError(attempt: string, path: string, cause: unknown): XsndEr
   return new XsndError(`cannot ${attempt} ${path}: ${explain(cause)}`, exitCode, { cause });
 }
 
-/** A file read from front to back; pipes will do. */
+/** The path that stands for standard input or output. */
+const STANDARD = "-";
+
+/** A file read from front to back; pipes will do, and `-` is standard input. */
 export class InputFile implements Disposable {
-  readonly #file: Deno.FsFile;
+  /** What messages call it. */
+  readonly name: string;
+  readonly #file: Pick<Deno.FsFile, "readSync" | "close">;
   /** Octets of the whole file; undefined for a pipe or a device. */
   readonly size: number | undefined;
   #position = 0;
 
-  constructor(readonly path: string) {
-    try {
-      this.#file = Deno.openSync(path);
-    } catch (error) {
-      throw fileError("open", path, error);
+  constructor(path: string) {
+    this.name = path === STANDARD ? "standard input" : path;
+    if (path === STANDARD) {
+      this.#file = Deno.stdin;
+      return;
     }
-    const info = this.#file.statSync();
+    const file = open("open", path, { read: true });
+    this.#file = file;
+    const info = file.statSync();
     if (info.isDirectory) {
-      this.#file.close();
+      file.close();
       throw fileError("read", path, new Deno.errors.IsADirectory());
     }
     this.size = info.isFile ? info.size : undefined;
@@ -56,7 +66,7 @@ export class InputFile implements Disposable {
     try {
       return this.#file.readSync(into);
     } catch (error) {
-      throw fileError("read", this.path, error);
+      throw fileError("read", this.name, error);
     }
   }
 
@@ -65,20 +75,28 @@ export class InputFile implements Disposable {
   }
 }
 
-/** A file written from front to back, whose front can be mended if it is a regular file. */
+/** A file written from front to back, whose front can be mended if it is a regular file; `-` is standard output. */
 export class OutputFile implements Disposable {
-  readonly #file: Deno.FsFile;
-  /** Whether {@link overwrite} can do anything: not on a pipe or a device. */
-  readonly seekable: boolean;
+  readonly name: string;
+  readonly #file: Pick<Deno.FsFile, "writeSync" | "close">;
+  /** The same, if it is a regular file. */
+  readonly #regular: Deno.FsFile | undefined;
 
   /** Makes `path`, or empties it. */
-  constructor(readonly path: string) {
-    try {
-      this.#file = Deno.openSync(path, { write: true, create: true, truncate: true });
-    } catch (error) {
-      throw fileError("create", path, error);
+  constructor(path: string) {
+    this.name = path === STANDARD ? "standard output" : path;
+    if (path === STANDARD) {
+      this.#file = Deno.stdout;
+      return;
     }
-    this.seekable = this.#file.statSync().isFile;
+    const file = open("create", path, { write: true, create: true, truncate: true });
+    this.#file = file;
+    if (file.statSync().isFile) this.#regular = file;
+  }
+
+  /** Whether {@link overwrite} is possible: not on a pipe or a device. */
+  get seekable(): boolean {
+    return this.#regular !== undefined;
   }
 
   /** Appends all of `octets`. */
@@ -86,18 +104,29 @@ export class OutputFile implements Disposable {
     try {
       for (let done = 0; done < octets.length;) done += this.#file.writeSync(octets.subarray(done));
     } catch (error) {
-      throw fileError("write", this.path, error);
+      throw fileError("write", this.name, error);
     }
   }
 
-  /** Replaces what is at octet `offset`, and goes back to the end. */
+  /** Replaces what is at octet `offset` of a seekable file, and goes back to the end. */
   overwrite(offset: number, octets: Uint8Array): void {
-    this.#file.seekSync(offset, Deno.SeekMode.Start);
+    if (this.#regular === undefined) {
+      throw new TypeError(`${this.name} cannot be written anywhere but at its end`);
+    }
+    this.#regular.seekSync(offset, Deno.SeekMode.Start);
     this.write(octets);
-    this.#file.seekSync(0, Deno.SeekMode.End);
+    this.#regular.seekSync(0, Deno.SeekMode.End);
   }
 
   [Symbol.dispose](): void {
     this.#file.close();
+  }
+}
+
+function open(attempt: string, path: string, options: Deno.OpenOptions): Deno.FsFile {
+  try {
+    return Deno.openSync(path, options);
+  } catch (error) {
+    throw fileError(attempt, path, error);
   }
 }

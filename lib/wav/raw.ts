@@ -10,7 +10,7 @@ export class RawReader implements AudioReader {
   readonly frames: number | undefined;
   readonly formats: readonly SampleFormat[];
 
-  /** Opens `path`. Throws {@link XsndError} if it does not hold whole frames of `params`. */
+  /** Opens `path` (`-`: standard input). Throws {@link XsndError} if it does not hold whole frames of `params`. */
   constructor(path: string, readonly params: AudioParams) {
     this.frameOctets = frameOctets(params);
     this.formats = [params.format];
@@ -28,7 +28,7 @@ export class RawReader implements AudioReader {
     if (odd === 0) return;
     const { format, channels } = this.params;
     throw new XsndError(
-      `${this.#file.path} ends ${odd} octets into a frame of ${this.frameOctets} (${channels} channels of ` +
+      `${this.#file.name} ends ${odd} octets into a frame of ${this.frameOctets} (${channels} channels of ` +
         `${format.name}); say its real format and channels, or get a complete copy`,
     );
   }
@@ -56,7 +56,7 @@ export class RawWriter implements AudioWriter {
   readonly #file: OutputFile;
   readonly frameOctets: number;
 
-  /** Makes `path`, or empties it. */
+  /** Makes `path` (`-`: standard output), or empties it. */
   constructor(path: string, readonly params: AudioParams) {
     this.frameOctets = frameOctets(params);
     this.#file = new OutputFile(path);

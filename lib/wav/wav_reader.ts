@@ -7,9 +7,9 @@ import { FMT_MAX_OCTETS, parseFmt } from "./header.ts";
 import { deliverableFormats, SampleMap } from "./samples.ts";
 
 /** A file in which something is missing: what, where, and how much. */
-function cutShort(path: string, missing: number, what: string): XsndError {
+function cutShort(name: string, missing: number, what: string): XsndError {
   const octets = missing === 1 ? "1 octet is" : `${missing} octets are`;
-  return new XsndError(`${path} is cut short: ${octets} missing from ${what}; get a complete copy`);
+  return new XsndError(`${name} is cut short: ${octets} missing from ${what}; get a complete copy`);
 }
 
 /**
@@ -31,7 +31,7 @@ export class WavReader implements AudioReader {
   readonly formats: readonly SampleFormat[];
   readonly frames: number | undefined;
 
-  /** Opens `path`. Throws {@link XsndError} if it is not a whole WAV file of a kind that can be read. */
+  /** Opens `path` (`-`: standard input). Throws {@link XsndError} if it is not a whole WAV file of a kind that can be read. */
   constructor(path: string) {
     using stack = new DisposableStack();
     this.#file = stack.use(new InputFile(path));
@@ -48,16 +48,16 @@ export class WavReader implements AudioReader {
 
   /** Octets of samples, judged by the header and by what is there. */
   #dataOctets(riffSize: number, dataSize: number): number {
-    const { path, size } = this.#file;
+    const { name, size } = this.#file;
     const present = size === undefined ? Infinity : size - this.#dataAt;
     const unknown = dataSize === 0
       ? riffSize === 0 || isPlaceholder(riffSize)
       : isPlaceholder(dataSize) && (size === undefined || present < dataSize);
     if (unknown && size === undefined) return Infinity;
     if (unknown) dataSize = present;
-    if (present < dataSize) throw cutShort(path, dataSize - present, this.#where());
+    if (present < dataSize) throw cutShort(name, dataSize - present, this.#where());
     const odd = dataSize % this.#wavFrameOctets;
-    if (odd !== 0) throw cutShort(path, this.#wavFrameOctets - odd, `the last frame of ${this.#where()}`);
+    if (odd !== 0) throw cutShort(name, this.#wavFrameOctets - odd, `the last frame of ${this.#where()}`);
     return dataSize;
   }
 
@@ -75,7 +75,7 @@ export class WavReader implements AudioReader {
 
   deliverAs(format: SampleFormat): void {
     if (!this.formats.includes(format)) {
-      throw new RangeError(`${this.#file.path} cannot be delivered as ${format.name} without loss`);
+      throw new RangeError(`${this.#file.name} cannot be delivered as ${format.name} without loss`);
     }
     this.#map = new SampleMap(this.formats[0], format);
     this.#params = { ...this.#params, format };
@@ -103,9 +103,9 @@ export class WavReader implements AudioReader {
   /** The file ended after `read` octets of an asked-for `frames` frames: returns how many frames that is. */
   #ended(into: Uint8Array, frames: number, read: number): number {
     const odd = read % this.#wavFrameOctets;
-    if (this.#left !== Infinity) throw cutShort(this.#file.path, this.#left - read, this.#where());
+    if (this.#left !== Infinity) throw cutShort(this.#file.name, this.#left - read, this.#where());
     if (odd !== 0) {
-      throw cutShort(this.#file.path, this.#wavFrameOctets - odd, `the last frame of ${this.#where()}`);
+      throw cutShort(this.#file.name, this.#wavFrameOctets - odd, `the last frame of ${this.#where()}`);
     }
     const whole = read / this.#wavFrameOctets;
     const source = this.#packed(into, frames).subarray(0, read);
@@ -131,7 +131,7 @@ function readHeader(file: InputFile): Header {
   const magic = text(riff.subarray(0, 4));
   if (got < 12 || magic !== "RIFF" || text(riff.subarray(8)) !== "WAVE") {
     throw new XsndError(
-      `cannot read ${file.path}: it is not a WAV file (${describe(riff.subarray(0, got))})`,
+      `cannot read ${file.name}: it is not a WAV file (${describe(riff.subarray(0, got))})`,
     );
   }
   let params: AudioParams | undefined;
@@ -139,21 +139,21 @@ function readHeader(file: InputFile): Header {
     const at = file.position;
     const head = new Uint8Array(8);
     const count = file.read(head);
-    if (count === 0) throw new XsndError(`cannot read ${file.path}: it has no "data" chunk`);
-    if (count < 8) throw cutShort(file.path, 8 - count, `a chunk's header at octet ${at}`);
+    if (count === 0) throw new XsndError(`cannot read ${file.name}: it has no "data" chunk`);
+    if (count < 8) throw cutShort(file.name, 8 - count, `a chunk's header at octet ${at}`);
     const id = text(head.subarray(0, 4));
     const size = uint32(head, 4);
     if (id === "data") {
       if (params === undefined) {
-        throw new XsndError(`cannot read ${file.path}: it has no "fmt " chunk before its samples`);
+        throw new XsndError(`cannot read ${file.name}: it has no "fmt " chunk before its samples`);
       }
       return { params, riffSize: uint32(riff, 4), dataSize: size };
     }
     const kept = id === "fmt " ? new Uint8Array(Math.min(size, FMT_MAX_OCTETS)) : new Uint8Array();
     // Chunks begin at even octets.
     const missing = kept.length - file.read(kept) + skip(file, size + size % 2 - kept.length);
-    if (missing > 0) throw cutShort(file.path, missing, `the chunk ${JSON.stringify(id)} at octet ${at}`);
-    if (id === "fmt ") params = parseFmt(file.path, kept);
+    if (missing > 0) throw cutShort(file.name, missing, `the chunk ${JSON.stringify(id)} at octet ${at}`);
+    if (id === "fmt ") params = parseFmt(file.name, kept);
   }
 }
 

@@ -25,7 +25,7 @@ export class WavWriter implements AudioWriter {
   #octetsToNextUpdate: number;
 
   /**
-   * Makes `path`, or empties it. Samples are stored in as many octets as they have bits for, in WAV's octet order and
+   * Makes `path` (`-`: standard output), or empties it. Samples are stored in as many octets as they have bits for, in WAV's octet order and
    * sign, whatever those of `params.format`. Throws {@link XsndError} if it cannot be made or a WAV file cannot hold
    * that format.
    */
@@ -60,7 +60,7 @@ export class WavWriter implements AudioWriter {
     const count = samples * this.#map.wavOctets;
     if (this.#file.seekable && this.#dataOctets + count > MAX_DATA_OCTETS) {
       throw new XsndError(
-        `cannot write ${this.#file.path}: a WAV file holds no more than 4 GiB; write raw samples instead`,
+        `cannot write ${this.#file.name}: a WAV file holds no more than 4 GiB; write raw samples instead`,
       );
     }
     if (this.#map.identity) this.#file.write(octets);

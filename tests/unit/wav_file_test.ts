@@ -279,6 +279,30 @@ Deno.test("WavReader and WavWriter do with pipes", async () => {
   });
 });
 
+Deno.test("- is standard input and standard output", async () => {
+  const mod = new URL("../../lib/wav/mod.ts", import.meta.url).href;
+  const script = `import { copyFrames, WavReader, WavWriter } from ${JSON.stringify(mod)};
+    using reader = new WavReader("-"), writer = new WavWriter("-", reader.params);
+    copyFrames(reader, writer);`;
+  const run = async (octets: Uint8Array) => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-check", `data:text/typescript,${encodeURIComponent(script)}`],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const input = child.stdin.getWriter();
+    await input.write(octets);
+    await input.close();
+    return await child.output();
+  };
+  const samples = "0102030405060708";
+  const { stdout } = await run(wavOf([["fmt ", FMT_S16], ["data", samples]]));
+  assert.equal(stdout.toHex(), wavOf([["fmt ", FMT_S16], ["data", samples, 0xffffffff]], 0xffffffff).toHex());
+  const { stderr } = await run(wavOf([["fmt ", FMT_S16], ["data", samples, 16]]));
+  assert.match(new TextDecoder().decode(stderr), /standard input is cut short: 8 octets are missing/);
+});
+
 Deno.test("WavReader says what is wrong with a file, where, and how much is missing", () => {
   using temp = new TempDir();
   const path = temp.file("a.wav");
