@@ -17,6 +17,8 @@ import {
   XEN_EINVAL,
   XEN_EIO,
   XEN_EOPNOTSUPP,
+  XEN_EPIPE,
+  XEN_ESTRPIPE,
   XENSND_EVENT_PAGE_SIZE,
   XENSND_OP_CLOSE,
   XENSND_OP_HW_PARAM_QUERY,
@@ -197,7 +199,25 @@ export class EngineStream {
 
   #pump(transfer: Transfer): void {
     transfer.pump();
+    if (transfer.error !== 0) this.#recover(transfer);
     this.#report(transfer);
+  }
+
+  /** A card that failed is started again, or given up: then its pointer stands, and the guest times out. */
+  #recover(transfer: Transfer): void {
+    const { error } = transfer;
+    if (this.#card === "running" && (error === -XEN_EPIPE || error === -XEN_ESTRPIPE)) {
+      if (transfer.recover() === 0) return;
+    }
+    transfer.error = 0;
+    if (this.#card !== "running") return;
+    this.#card = "stopped";
+    this.#services.post({
+      op: "log",
+      slot: this.slot,
+      level: "error",
+      text: `the card has failed (errno ${-error})`,
+    });
   }
 
   /** Tells the guest the position if it is time to. */

@@ -104,6 +104,17 @@ export abstract class Transfer {
     return this.pcm.start();
   }
 
+  /**
+   * Starts a card anew that stopped by itself, as some plugins do when they run dry: what it was given is taken to have been
+   * played, and the guest's clock goes on. 0 or -errno; -EPIPE and -ESTRPIPE are the errors that this can mend.
+   */
+  recover(): number {
+    this.status.add("xruns", 1);
+    this.error = 0;
+    this.rebase(Math.max(this.#position, this.cardFrames));
+    return this.start();
+  }
+
   /** Writes the counters that go with this transfer to the stream's status row. */
   report(): void {
     this.status.set("positionFrames", this.#position);

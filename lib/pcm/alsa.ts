@@ -28,6 +28,8 @@ export interface AlsaDescriptor {
 }
 
 const STAGING_BYTES = 1 << 16;
+/** Periods that a card of plugins always has before it: it is looked at once in each, and that can be late. */
+const KEEP_AHEAD = 4;
 const EAGAIN = 11;
 const ENOSYS = 38;
 
@@ -86,8 +88,8 @@ export class AlsaPcm implements Pcm {
 
   /**
    * A card of plugins stops where its samples end, and a sound server even before: once it ran dry it waits for a good
-   * part of its buffer. So silence goes in behind the last samples, a period when they are about to end, and as much as
-   * fits when the pointer has not moved for longer than it should.
+   * part of its buffer. So silence goes in behind the last samples, a few periods when they are about to end, and as
+   * much as fits when the pointer has not moved for longer than it should.
    */
   #keepGoing(position: number): void {
     const { periodFrames, rate } = this.params;
@@ -97,12 +99,11 @@ export class AlsaPcm implements Pcm {
       this.#movedAt = now;
     }
     const standsStill = (now - this.#movedAt) * rate / 1000 > this.#descriptor.steadyFrames;
-    if (!standsStill && this.#applFrames - position >= periodFrames) return;
-    do {
+    while (standsStill || this.#applFrames - position < KEEP_AHEAD * periodFrames) {
       const taken = this.#io.writei(this.#silenceAddress, periodFrames);
       if (taken <= 0) return;
       this.#applFrames += taken;
-    } while (standsStill);
+    }
   }
 
   avail(): number {
@@ -132,6 +133,7 @@ export class AlsaPcm implements Pcm {
   }
 
   start(): number {
+    if (this.params.direction === "playback" && !this.#descriptor.silencesItself) this.#keepGoing(0);
     const status = this.#io.start();
     if (status === 0) this.#run(true);
     return status;
