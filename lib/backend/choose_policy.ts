@@ -4,7 +4,7 @@
  * the guest's directory: a guest that changes it can choose among what its own domain was given, and nothing else.)
  */
 import { getLogger } from "@logtape/logtape";
-import { type CardPolicy, type Config, type StreamPolicy } from "../vsnd/card.ts";
+import type { CardPolicy, Config, StreamPolicy } from "../vsnd/card.ts";
 import { type FrontendStream, readFrontendCard } from "../vsnd/frontend_dir.ts";
 import { readBackendPolicy } from "../vsnd/policy.ts";
 import { type CardAddress, domainName } from "../xenbus/mod.ts";

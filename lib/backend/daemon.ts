@@ -25,14 +25,10 @@ export class Daemon implements AsyncDisposable {
   /** Throws {@link XsndError} if another daemon is running or what it needs is missing; nothing is left behind then. */
   static async start(xen: Xen, options: DaemonOptions): Promise<Daemon> {
     await using stack = new AsyncDisposableStack();
-    let backend: Backend | undefined;
-    const control = stack.use(
-      await ControlServer.listen(options.controlSocket, (request) => {
-        if (backend === undefined) throw new XsndError("the daemon is only starting; try again");
-        return handle(backend, request);
-      }),
-    );
-    backend = stack.use(await Backend.start(xen, options));
+    // The socket first: a second daemon must not touch the first one's cards.
+    const control = stack.use(await ControlServer.listen(options.controlSocket));
+    const backend = stack.use(await Backend.start(xen, options));
+    control.serve((request) => handle(backend, request));
     stack.move();
     return new Daemon(backend, control);
   }

@@ -4,7 +4,7 @@
  * sample allocates nothing.
  */
 /// <reference lib="deno.worker" />
-import { EventFd, libc, POLL, PollSet } from "../../ffi/libc.ts";
+import { EventFd, POLL, PollSet } from "../../ffi/libc.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { adoptEventChannels } from "../xen/mod.ts";
 import type { EventChannels } from "../xen/ports.ts";

@@ -38,7 +38,8 @@ export function narrow(param: HwParam, allowed: StreamParams): void {
   const codes = allowed.formats.map((name) => formatByName(name)?.code).filter((code) => code !== undefined);
   param.formatsLow = (param.formatsLow & formatsToMask(codes)) >>> 0;
   param.formatsHigh = 0;
-  clip(param.rates, Math.min(...allowed.rates), Math.max(...allowed.rates));
+  const rates = allowed.rates.filter((rate) => rate >= param.rates.min && rate <= param.rates.max);
+  clip(param.rates, Math.min(0xffffffff, ...rates), Math.max(0, ...rates));
   clip(param.channels, allowed.channelsMin, allowed.channelsMax);
   const smallestFrame = Math.max(1, param.channels.min) * Math.min(
     ...FORMATS.filter(({ code, octets }) => octets !== undefined && (param.formatsLow >>> code & 1) === 1)

@@ -12,14 +12,16 @@ export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
   readonly #connections = new Set<Deno.UnixConn>();
 
-  private constructor(readonly path: string, private readonly handler: ControlHandler) {
+  #handler: ControlHandler = () => Promise.reject(new XsndError("the daemon is only starting; try again"));
+
+  private constructor(readonly path: string) {
     this.#listener = Deno.listen({ transport: "unix", path });
     Deno.chmodSync(path, 0o600);
     void this.#accept();
   }
 
   /** Listens at `path`; throws {@link XsndError} if a daemon does already. A socket that a dead one left is replaced. */
-  static async listen(path: string, handler: ControlHandler): Promise<ControlServer> {
+  static async listen(path: string): Promise<ControlServer> {
     try {
       Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
       if (await isServed(path)) throw new XsndError(`a daemon is already running: it answers at ${path}`);
@@ -30,7 +32,12 @@ export class ControlServer implements Disposable {
       }
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
-    return new ControlServer(path, handler);
+    return new ControlServer(path);
+  }
+
+  /** From now on `handler` carries out what clients ask for. */
+  serve(handler: ControlHandler): void {
+    this.#handler = handler;
   }
 
   async #accept(): Promise<void> {
@@ -57,7 +64,7 @@ export class ControlServer implements Disposable {
 
   async #respond(line: string): Promise<ControlResponse> {
     try {
-      return { ok: true, result: await this.handler(JSON.parse(line)) };
+      return { ok: true, result: await this.#handler(JSON.parse(line)) };
     } catch (error) {
       if (error instanceof XsndError) return { ok: false, error: error.message, exitCode: error.exitCode };
       if (error instanceof SyntaxError) {

@@ -2,7 +2,7 @@
 import { XsndError } from "../error.ts";
 import type { AudioReader } from "../wav/mod.ts";
 import type { GuestPcm } from "./guest_pcm.ts";
-import { SessionMeter } from "./session_meter.ts";
+import type { SessionMeter } from "./session_meter.ts";
 
 /** Longer than any period lasts; silence from the backend for that long is a failure. aplay waits 10 s. */
 const STALL_MS = 10_000;

@@ -14,7 +14,7 @@ import {
   EventPageConsumer,
   EventView,
   FrontRing,
-  HwParam,
+  type HwParam,
   initSharedRing,
   type OpenRequest,
   ResponseView,
