@@ -1,5 +1,6 @@
 /** `xsnd serve`: the backend daemon. */
 import { Command } from "commander";
+import { silenceAlsa } from "../ffi/libasound.ts";
 import { startLogging } from "../lib/log.ts";
 import { Daemon } from "../lib/backend/daemon.ts";
 import { choosePolicy } from "../lib/backend/choose_policy.ts";
@@ -29,6 +30,7 @@ export function serveCommand(): Command {
     .action(async (options: ServeOptions) => {
       const config = options.config === undefined ? undefined : loadConfig(options.config);
       await startLogging();
+      silenceAlsa();
       using xen = await openXen();
       await using daemon = await Daemon.start(xen, {
         controlSocket: controlSocketPath(),

@@ -88,6 +88,7 @@ export const libcSymbols = {
   pipe2: { parameters: ["buffer", "i32"], result: "i32" }, // pipefd[2], flags
   mkfifo: { parameters: ["buffer", "u32"], result: "i32" }, // pathname, mode
   unlink: { parameters: ["buffer"], result: "i32" }, // pathname
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" }, // fd, offset, whence
   ftruncate: { parameters: ["i32", "i64"], result: "i32" }, // fd, length
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" }, // name, flags
 
@@ -107,6 +108,7 @@ export const libcSymbols = {
   address_of_gnu_get_libc_version: { name: "gnu_get_libc_version", type: "pointer" },
 
   // Variants that wait on a thread of Deno's pool, for the main thread. errno is lost after them.
+  read_async: { name: "read", parameters: ["i32", "buffer", "usize"], result: "isize", nonblocking: true },
   poll_async: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
 
   // Hot aliases: 32-bit sizes and results where C has 64-bit ones, so that V8's fast call passes small integers and

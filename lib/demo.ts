@@ -2,6 +2,8 @@
  * The whole way in one process, with a verdict: provision a card, serve it, play a file into it as its guest would, and
  * compare what the card played with the file. Without Xen it brings its own; on real Xen, domain 0 is its own guest.
  */
+import { ACCESS, libc } from "../ffi/libc.ts";
+import { cString } from "../ffi/library.ts";
 import { ControlClient } from "./control/client.ts";
 import { controlSocketPath } from "./control/protocol.ts";
 import { Daemon } from "./backend/daemon.ts";
@@ -78,14 +80,9 @@ async function inXen<T>(body: (xen: Xen, domid: number) => Promise<T>): Promise<
 
 /** Whether this is a domain that can serve: it has the devices that grants and event channels are made of. */
 function hasRealXen(): boolean {
-  return ["/dev/xen/evtchn", "/dev/xen/gntdev"].every((path) => {
-    try {
-      return Deno.statSync(path).isCharDevice ?? false;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-  });
+  return ["/dev/xen/evtchn", "/dev/xen/gntdev"].every((path) =>
+    libc().access(cString(path), ACCESS.F_OK) === 0
+  );
 }
 
 async function playThrough(

@@ -2,6 +2,8 @@
  * The frontend of a whole card, step by step as `snd_xen_front` does it (`xen_snd_front.c`): read the configuration from
  * XenStore, wait for InitWait, make rings and channels for every stream, publish them, wait for Connected.
  */
+import { ERRNO } from "../../ffi/errno.ts";
+import { clearErrno, errno, libc } from "../../ffi/libc.ts";
 import { Exit, XsndError } from "../error.ts";
 import {
   XENSND_FIELD_EVT_CHNL,
@@ -169,12 +171,8 @@ export class CardFrontend implements AsyncDisposable {
   }
 }
 
+/** Whether there is such a process: kill(2) with signal 0 asks, and EPERM means that it is somebody else's. */
 function isAlive(pid: number): boolean {
-  try {
-    Deno.statSync(`/proc/${pid}`);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  clearErrno();
+  return libc().kill(pid, 0) === 0 || errno() === ERRNO.EPERM;
 }

@@ -2,17 +2,18 @@
  * The card-less card in the main thread. Its files are WAV, but the engine deals in plain frames: what is played comes out
  * of it through a pipe and is written here, what is captured is laid out for it in memory.
  */
-import { F, libc, O, unwrap } from "../../ffi/libc.ts";
+import { F, libc, O, unwrap, whileAlive } from "../../ffi/libc.ts";
 import { cString } from "../../ffi/library.ts";
 import { XsndError } from "../error.ts";
 import { FORMATS, formatsToMask, type HwParam, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
-import { type AudioReader, copyFrames, RawWriter, WavReader, WavWriter } from "../wav/mod.ts";
+import { type AudioReader, WavReader, WavWriter } from "../wav/mod.ts";
 import { wavFormat } from "../wav/samples.ts";
 import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
 import type { Direction, PcmParams } from "./pcm.ts";
 
 /** Seconds of sound fit into this, should the main thread be held up. */
 const PIPE_BYTES = 1 << 20;
+const SEEK_SET = 0;
 
 export class DummyDevice implements PcmDevice {
   /** @param file what playback writes, what capture hears; empty: nothing */
@@ -61,9 +62,7 @@ export class DummyDevice implements PcmDevice {
     const [readFd, fd] = fds;
     libc().fcntl(fd, F.SETPIPE_SZ, BigInt(PIPE_BYTES));
     unwrap(libc().fcntl(fd, F.SETFL, BigInt(O.NONBLOCK)), "fcntl O_NONBLOCK");
-    const pipe = await Deno.open(`/proc/self/fd/${readFd}`);
-    libc().close(readFd);
-    const written = this.#drain(pipe, writer);
+    const written = this.#drain(readFd, writer);
     // A failure is reported when the card is closed; until then nobody waits for it.
     written.catch(() => {});
     const close = async () => {
@@ -73,16 +72,20 @@ export class DummyDevice implements PcmDevice {
     return { descriptor: { kind: "dummy", params, fd }, close };
   }
 
-  async #drain(pipe: Deno.FsFile, writer: WavWriter): Promise<void> {
+  /** Writes what comes out of the pipe until its other end is closed. */
+  async #drain(pipe: number, writer: WavWriter): Promise<void> {
     using _writer = writer;
-    using _pipe = pipe;
-    const octets = new Uint8Array(PIPE_BYTES);
-    let odd = 0;
-    for (let n; (n = await pipe.read(octets.subarray(odd))) !== null;) {
-      const whole = odd + n - (odd + n) % writer.frameOctets;
-      writer.writeFrames(octets.subarray(0, whole));
-      octets.copyWithin(0, whole, odd + n);
-      odd += n - whole;
+    try {
+      const octets = new Uint8Array(PIPE_BYTES);
+      let odd = 0;
+      for (let n; (n = await readSome(pipe, octets.subarray(odd))) > 0;) {
+        const whole = odd + n - (odd + n) % writer.frameOctets;
+        writer.writeFrames(octets.subarray(0, whole));
+        octets.copyWithin(0, whole, odd + n);
+        odd += n - whole;
+      }
+    } finally {
+      libc().close(pipe);
     }
   }
 
@@ -98,10 +101,11 @@ export class DummyDevice implements PcmDevice {
     }
     reader.deliverAs(format);
     const fd = unwrap(libc().memfd_create(cString("xsnd-capture"), 0), "memfd_create");
-    {
-      using frames = new RawWriter(`/proc/self/fd/${fd}`, { ...reader.params, format });
-      copyFrames(reader, frames);
+    const octets = new Uint8Array(4096 * reader.frameOctets);
+    for (let frames; (frames = reader.readFrames(octets)) > 0;) {
+      writeAll(fd, octets.subarray(0, frames * reader.frameOctets));
     }
+    unwrap(libc().lseek(fd, 0n, SEEK_SET), "lseek");
     const close = () => Promise.resolve(void libc().close(fd));
     return { descriptor: { kind: "dummy", params, fd }, close };
   }
@@ -118,6 +122,21 @@ export class DummyDevice implements PcmDevice {
       if (!(error instanceof XsndError)) throw error;
       throw new PcmError(`dummy card: ${error.message}`, XEN_ENODEV, { cause: error });
     }
+  }
+}
+
+/** read(2) on a thread of Deno's pool; 0 at the end. */
+async function readSome(fd: number, into: Uint8Array<ArrayBuffer>): Promise<number> {
+  const count = await whileAlive(libc().read_async(fd, into, BigInt(into.length)), into);
+  if (count < 0) throw new PcmError("the dummy card's pipe cannot be read", XEN_ENODEV);
+  return Number(count);
+}
+
+function writeAll(fd: number, octets: Uint8Array<ArrayBuffer>): void {
+  for (let done = 0; done < octets.length;) {
+    done += Number(
+      unwrap(libc().write(fd, octets.subarray(done), BigInt(octets.length - done)), "write to a memfd"),
+    );
   }
 }
 
