@@ -33,6 +33,7 @@ export class DummyDevice implements PcmDevice {
     restrict(param.channels, reader.params.channels);
   }
 
+  // deno-lint-ignore require-await
   async open(request: PcmRequest): Promise<OpenCard> {
     const params: PcmParams = {
       ...request,
@@ -45,14 +46,14 @@ export class DummyDevice implements PcmDevice {
         close: () => Promise.resolve(),
       };
     }
-    return await (this.direction === "playback" ? this.#openPlayback(params) : this.#openCapture(params));
+    return this.direction === "playback" ? this.#openPlayback(params) : this.#openCapture(params);
   }
 
   dispose(): Promise<void> {
     return Promise.resolve();
   }
 
-  async #openPlayback(params: PcmParams): Promise<OpenCard> {
+  #openPlayback(params: PcmParams): OpenCard {
     const { channels, rate } = params;
     const writer = this.#explained(() =>
       new WavWriter(this.file, { format: FORMATS[params.format], channels, rate })
@@ -89,8 +90,7 @@ export class DummyDevice implements PcmDevice {
     }
   }
 
-  // deno-lint-ignore require-await
-  async #openCapture(params: PcmParams): Promise<OpenCard> {
+  #openCapture(params: PcmParams): OpenCard {
     using reader = this.#read();
     const format = FORMATS[params.format];
     if (
