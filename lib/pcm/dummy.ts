@@ -7,7 +7,7 @@
  */
 import { addressOf, errno, libc, POLL, TimerFd } from "../../ffi/libc.ts";
 import { copyMemory, Memory } from "../../ffi/memory.ts";
-import { fillSilence, FORMATS, type SampleFormat } from "../sndif/mod.ts";
+import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN } from "../sndif/mod.ts";
 import type { Pcm, PcmParams } from "./pcm.ts";
 
 /** Everything that the engine's thread needs to run a dummy card; the file is opened by the main thread. */
@@ -41,8 +41,9 @@ export class DummyPcm implements Pcm {
   readonly #ring: Memory;
   readonly #stagingMemory = Memory.of(this.staging);
   #filedFrames = 0;
-  /** Clock time of frame 0, moved on by pauses; undefined while the pointer stands. */
+  /** Clock time at which the pointer last began to move; undefined while it stands. */
   #startedAt: number | undefined;
+  /** Where it stood before that, or stands. */
   #standsAt = 0;
   /** The first errno of a write to the file, or 0. */
   fileError = 0;
@@ -71,7 +72,7 @@ export class DummyPcm implements Pcm {
 
   position(): number {
     if (this.#startedAt === undefined) return this.#standsAt;
-    return Math.floor((this.#clock() - this.#startedAt) * this.params.rate / 1000);
+    return this.#standsAt + Math.floor((this.#clock() - this.#startedAt) * this.params.rate / 1000);
   }
 
   avail(): number {
@@ -93,8 +94,9 @@ export class DummyPcm implements Pcm {
 
   write(frames: number): number {
     const { bufferFrames, frameBytes } = this.params;
-    this.#file(Math.min(this.position(), this.#applFrames));
     const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
+    // Only now: the room that there was is for what the clock had passed by then, and all of that must be in the file.
+    this.#file(Math.min(this.position(), this.#applFrames));
     for (let done = 0; done < count;) {
       const at = (this.#applFrames + done) % bufferFrames;
       const part = Math.min(count - done, bufferFrames - at);
@@ -117,7 +119,8 @@ export class DummyPcm implements Pcm {
   }
 
   start(): number {
-    this.#startedAt = this.#clock() - this.#standsAt * 1000 / this.params.rate;
+    this.#standsAt = this.position();
+    this.#startedAt = this.#clock();
     const intervalNs = this.params.periodFrames * 1e9 / this.params.rate;
     this.#timer.arm(intervalNs, intervalNs);
     return 0;
@@ -165,7 +168,8 @@ export class DummyPcm implements Pcm {
 
   #append(address: Deno.PointerValue, bytes: number): void {
     if (this.#fd < 0 || this.fileError !== 0) return;
-    if (libc().hot_write(this.#fd, address, bytes) !== bytes) this.fileError = errno();
+    const written = libc().hot_write(this.#fd, address, bytes);
+    if (written !== bytes) this.fileError = written < 0 ? errno() : XEN_EAGAIN;
   }
 
   #appendSilence(frames: number): void {
