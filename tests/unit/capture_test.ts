@@ -1,0 +1,199 @@
+/**
+ * Capture from a card to a guest's buffer, with a clock that the test moves. The card hears 1, 2, 3 ..., so what the
+ * guest reads says which sample it got.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Memory } from "../../ffi/memory.ts";
+import { Capture } from "../../lib/backend/capture.ts";
+import { GuestBuffer } from "../../lib/backend/guest_buffer.ts";
+import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
+import { XEN_EAGAIN, XEN_EINVAL } from "../../lib/sndif/mod.ts";
+import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
+
+const HEARD = 20_000;
+const ENOSYS = 38;
+
+interface Options {
+  readonly bufferFrames: number;
+  readonly cardFrames?: number;
+  readonly canPause?: boolean;
+}
+
+/** A guest's stream and the card behind it, driven as the engine drives them. */
+class Stream implements Disposable {
+  readonly bufferFrames: number;
+  readonly card: DummyCard;
+  readonly transfer: Capture;
+  readonly status = new StatusRow(createStatusTable(1), 0);
+  readonly memory: Uint32Array<ArrayBuffer>;
+  /** All that the guest has read. */
+  readonly read: number[] = [];
+  /** The guest's appl_ptr. */
+  applPtr = 0;
+
+  constructor({ bufferFrames, cardFrames = bufferFrames, canPause = true }: Options) {
+    this.bufferFrames = bufferFrames;
+    this.card = new DummyCard("capture", { bufferFrames: cardFrames, heard: frames(1, HEARD) });
+    if (!canPause) this.card.pcm.pause = () => -ENOSYS;
+    this.memory = new Uint32Array(bufferFrames);
+    const buffer = new GuestBuffer(
+      Memory.addressOf(this.memory.buffer),
+      bufferFrames * FRAME_BYTES,
+      this.card.pcm.staging,
+    );
+    this.transfer = new Capture(this.card.pcm, buffer, this.status);
+  }
+
+  /** Frames that the guest knows to be there. */
+  get available(): number {
+    return this.transfer.reportedFrames - this.applPtr;
+  }
+
+  /** The guest reads `count` frames, in one READ or in two where its buffer ends. */
+  take(count: number): void {
+    for (let left = count; left > 0;) {
+      const offset = this.applPtr % this.bufferFrames;
+      const part = Math.min(left, this.bufferFrames - offset);
+      assert.equal(this.transfer.request(offset * FRAME_BYTES, part * FRAME_BYTES), 0);
+      this.read.push(...this.memory.subarray(offset, offset + part));
+      this.applPtr += part;
+      left -= part;
+    }
+  }
+
+  /** Time passes, and the engine is woken and publishes. */
+  run(count: number): void {
+    this.card.advance(count);
+    this.card.pcm.acknowledge();
+    this.transfer.pump();
+    this.transfer.reportedFrames = this.transfer.reportable();
+  }
+
+  [Symbol.dispose](): void {
+    this.card[Symbol.dispose]();
+  }
+}
+
+const bufferFrames = fc.constantFrom(2, 3, 16, 25, 64, 120);
+const share = fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true }));
+const of = (share: number, possible: number) => Math.round(share * Math.max(0, possible));
+const turns = fc.array(fc.tuple(share, share), { minLength: 1, maxLength: 150, size: "max" });
+
+Deno.test("Capture gives the guest every sample once and in order, in READs of any size", () => {
+  fc.assert(
+    fc.property(bufferFrames, fc.integer({ min: 1, max: 200 }), turns, (bufferFrames, cardFrames, turns) => {
+      using stream = new Stream({ bufferFrames, cardFrames });
+      assert.equal(stream.transfer.start(), 0);
+      for (const [run, read] of turns) {
+        // Neither buffer may overflow.
+        stream.run(of(run, Math.min(bufferFrames - stream.available, cardFrames)));
+        assert.equal(stream.transfer.reportedFrames, stream.transfer.position());
+        stream.take(of(read, stream.available));
+      }
+      stream.take(stream.available);
+      assert.deepEqual(stream.read, Array.from(frames(1, stream.transfer.position())));
+      assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [0, 0]);
+    }),
+  );
+});
+
+Deno.test("Capture answers a READ of more than there is with -EAGAIN, and keeps what there is", () => {
+  using stream = new Stream({ bufferFrames: 64 });
+  assert.equal(stream.transfer.request(0, 4), -XEN_EAGAIN);
+  stream.transfer.start();
+  stream.run(10);
+  assert.equal(stream.transfer.request(0, 11 * FRAME_BYTES), -XEN_EAGAIN);
+  assert.deepEqual(stream.memory, new Uint32Array(64), "nothing was written");
+  stream.take(10);
+  assert.deepEqual(stream.read, Array.from(frames(1, 10)));
+});
+
+Deno.test("Capture reads what the card has heard since it was last woken, too", () => {
+  using stream = new Stream({ bufferFrames: 64 });
+  stream.transfer.start();
+  stream.run(3);
+  stream.card.advance(5);
+  stream.take(8);
+  assert.deepEqual(stream.read, Array.from(frames(1, 8)));
+});
+
+Deno.test("Capture loses the oldest samples of a guest that is late, and counts them", () => {
+  using stream = new Stream({ bufferFrames: 64, cardFrames: 1000 });
+  stream.transfer.start();
+  stream.run(40);
+  stream.take(10);
+  stream.run(100);
+  assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [1, 66]);
+  assert.equal(stream.transfer.guestFrames, 76);
+  stream.take(64);
+  assert.deepEqual(stream.read, [...frames(1, 10), ...frames(77, 64)]);
+});
+
+Deno.test("Capture.restart() begins at a multiple of the buffer, with what is heard from then on", () => {
+  const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
+  fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {
+    using stream = new Stream({ bufferFrames });
+    let heard = 0;
+    const expected: number[] = [];
+    for (const turns of segments) {
+      const base = stream.applPtr;
+      stream.transfer.start();
+      for (const [run, read] of turns.slice(0, 30)) {
+        stream.run(of(run, bufferFrames - stream.available));
+        stream.take(of(read, stream.available));
+      }
+      expected.push(...frames(heard + 1, stream.applPtr - base));
+      heard += stream.transfer.position() - base;
+      const { reportedFrames } = stream.transfer;
+      const at = stream.transfer.restart();
+      assert.equal(at % bufferFrames, 0);
+      assert(at >= reportedFrames && at < reportedFrames + bufferFrames);
+      stream.transfer.reportedFrames = stream.applPtr = at;
+      assert.equal(stream.transfer.request(0, FRAME_BYTES), -XEN_EAGAIN, "what was heard before is gone");
+    }
+    assert.deepEqual(stream.read, expected);
+  }));
+});
+
+for (const canPause of [true, false]) {
+  Deno.test(`Capture.hold() and unhold() lose and repeat nothing on a card that ${canPause ? "can" : "cannot"} pause`, () => {
+    const turns = fc.array(fc.tuple(share, share, fc.boolean()), { maxLength: 100, size: "max" });
+    fc.assert(fc.property(bufferFrames, turns, (bufferFrames, turns) => {
+      using stream = new Stream({ bufferFrames, canPause });
+      stream.transfer.start();
+      for (const [run, read, hold] of turns) {
+        stream.run(of(run, bufferFrames - stream.available));
+        if (hold) {
+          stream.transfer.hold();
+          const position = stream.transfer.position();
+          stream.run(50);
+          assert.equal(stream.transfer.position(), position, "the pointer stands");
+          stream.take(of(read, stream.available));
+          assert.equal(stream.transfer.unhold(), 0);
+        }
+        stream.take(of(read, stream.available));
+      }
+      stream.take(stream.available);
+      assert.deepEqual(stream.read, Array.from(frames(1, stream.read.length)));
+      assert.equal(stream.read.length, stream.transfer.position());
+    }));
+  });
+}
+
+Deno.test("Capture survives any READs", () => {
+  const word = fc.oneof(fc.nat(2000), fc.nat(500).map((n) => n * FRAME_BYTES), fc.nat({ max: 0xffffffff }));
+  const steps = fc.array(fc.tuple(word, word, fc.nat(300)), { maxLength: 100, size: "max" });
+  fc.assert(fc.property(bufferFrames, steps, (bufferFrames, steps) => {
+    using stream = new Stream({ bufferFrames });
+    stream.transfer.start();
+    for (const [offset, length, run] of steps) {
+      const before = stream.transfer.guestFrames;
+      const status = stream.transfer.request(offset, length);
+      assert([0, -XEN_EINVAL, -XEN_EAGAIN].includes(status));
+      if (status !== 0) assert(stream.transfer.guestFrames <= Math.max(before, stream.transfer.cardFrames));
+      assert(stream.transfer.guestFrames <= stream.transfer.cardFrames);
+      stream.run(run);
+    }
+  }));
+});

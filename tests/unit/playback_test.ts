@@ -1,0 +1,308 @@
+/**
+ * Playback from a guest's buffer to a card, with a clock that the test moves. Frame `n` that the guest writes holds
+ * the number `n`, counted from 1, so what the card played says which sample was heard when.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Memory } from "../../ffi/memory.ts";
+import { GuestBuffer } from "../../lib/backend/guest_buffer.ts";
+import { Playback } from "../../lib/backend/playback.ts";
+import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
+import { XEN_EINVAL } from "../../lib/sndif/mod.ts";
+import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
+
+const ENOSYS = 38;
+/** Five weeks of 192 kHz, well beyond 2^32 frames; a multiple of every buffer here. */
+const WEEKS = 5 * 7 * 24 * 3600 * 192_000 * 11;
+
+interface Options {
+  readonly bufferFrames: number;
+  /** The card's own buffer, which may be smaller or larger. */
+  readonly cardFrames?: number;
+  readonly canPause?: boolean;
+  /** Where the stream stands after having played for long. */
+  readonly at?: number;
+}
+
+/** A guest's stream and the card behind it, driven as the engine drives them. */
+class Stream implements Disposable {
+  readonly bufferFrames: number;
+  readonly card: DummyCard;
+  readonly transfer: Playback;
+  readonly status = new StatusRow(createStatusTable(1), 0);
+  readonly #memory: Uint32Array<ArrayBuffer>;
+  /** The guest's appl_ptr: the absolute frame that it writes next. */
+  applPtr: number;
+  /** The guest's hw_ptr, which is behind while events are under way. */
+  hwPtr: number;
+  /** The number in the next frame. */
+  next = 1;
+
+  constructor({ bufferFrames, cardFrames = bufferFrames, canPause = true, at = 0 }: Options) {
+    this.bufferFrames = bufferFrames;
+    this.card = new DummyCard("playback", { bufferFrames: cardFrames });
+    if (!canPause) this.card.pcm.pause = () => -ENOSYS;
+    this.#memory = new Uint32Array(bufferFrames);
+    const buffer = new GuestBuffer(
+      Memory.addressOf(this.#memory.buffer),
+      bufferFrames * FRAME_BYTES,
+      this.card.pcm.staging,
+    );
+    this.transfer = new Playback(this.card.pcm, buffer, this.status);
+    this.transfer.rebase(at);
+    this.transfer.guestFrames =
+      this.transfer.reportedFrames =
+      this.applPtr =
+      this.hwPtr =
+        at;
+  }
+
+  /** Frames for which the guest sees room; an underrun that it knows of makes it stop, not write. */
+  get room(): number {
+    return this.bufferFrames - (this.applPtr - this.hwPtr);
+  }
+
+  /** The guest writes `count` frames, no more than it has room for, in one WRITE or in two where its buffer ends. */
+  write(count: number): void {
+    for (let left = count; left > 0;) {
+      const offset = this.applPtr % this.bufferFrames;
+      const part = Math.min(left, this.bufferFrames - offset);
+      this.#memory.set(frames(this.next, part), offset);
+      assert.equal(this.transfer.request(offset * FRAME_BYTES, part * FRAME_BYTES), 0);
+      this.applPtr += part;
+      this.next += part;
+      left -= part;
+      this.transfer.pump();
+    }
+  }
+
+  /** Time passes, and the engine is woken at the end of it. */
+  run(count: number): void {
+    this.card.advance(count);
+    this.card.pcm.acknowledge();
+    this.transfer.pump();
+  }
+
+  /** The engine publishes the position. */
+  publish(): void {
+    this.transfer.reportedFrames = this.transfer.reportable();
+  }
+
+  /** The guest takes the events that are there. */
+  takeEvents(): void {
+    this.hwPtr = this.transfer.reportedFrames;
+  }
+
+  [Symbol.dispose](): void {
+    this.card[Symbol.dispose]();
+  }
+}
+
+const bufferFrames = fc.constantFrom(2, 3, 16, 25, 64, 400);
+/** A share of what is possible at that moment. */
+const share = fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true }));
+const of = (share: number, possible: number) => Math.round(share * Math.max(0, possible));
+
+interface Turn {
+  readonly write: number;
+  readonly run: number;
+  readonly publish: boolean;
+  readonly takeEvents: boolean;
+}
+const turn: fc.Arbitrary<Turn> = fc.record({
+  write: share,
+  run: share,
+  publish: fc.boolean(),
+  takeEvents: fc.boolean(),
+});
+const turns = fc.array(turn, { minLength: 1, maxLength: 150, size: "max" });
+
+/** Plays `turns` without ever letting the card run dry. */
+function keepUp(stream: Stream, turns: readonly Turn[]): void {
+  for (const { write, run, publish, takeEvents } of turns) {
+    stream.write(of(write, stream.room));
+    stream.run(of(run, stream.applPtr - stream.transfer.position()));
+    if (publish) stream.publish();
+    if (takeEvents) stream.takeEvents();
+  }
+}
+
+/** Lets the card play what it has been given to its end. */
+function drain(stream: Stream): void {
+  const { transfer } = stream;
+  while (transfer.position() < stream.applPtr) {
+    stream.run(Math.min(stream.applPtr - transfer.position(), stream.card.pcm.params.bufferFrames));
+  }
+}
+
+for (const at of [0, WEEKS]) {
+  Deno.test(`Playback gives the card every sample once and in order, ${at ? "after weeks" : "from the start"}`, () => {
+    const cardFrames = fc.integer({ min: 1, max: 500 });
+    fc.assert(
+      fc.property(bufferFrames, cardFrames, turns, share, (bufferFrames, cardFrames, turns, prefill) => {
+        using stream = new Stream({ bufferFrames, cardFrames, at });
+        stream.write(of(prefill, bufferFrames));
+        assert.equal(stream.transfer.start(), 0);
+        // A card whose buffer is smaller than the guest's must be refilled before it has played all that it holds.
+        for (const turn of turns) {
+          stream.write(of(turn.write, stream.room));
+          const queued = stream.transfer.cardFrames - stream.transfer.position();
+          stream.run(of(turn.run, queued));
+          if (turn.publish) stream.publish();
+          if (turn.takeEvents) stream.takeEvents();
+        }
+        drain(stream);
+        assert.equal(stream.transfer.position(), stream.applPtr);
+        assert.deepEqual(stream.card.played(), Array.from(frames(1, stream.next - 1)));
+        assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [0, 0]);
+      }),
+    );
+  });
+}
+
+Deno.test("Playback plays a frame that comes late never at a wrong time: silence until then, or not at all", () => {
+  const turns = fc.array(fc.tuple(turn, fc.integer({ min: 0, max: 1000 })), { maxLength: 150, size: "max" });
+  fc.assert(fc.property(bufferFrames, turns, (bufferFrames, turns) => {
+    using stream = new Stream({ bufferFrames });
+    stream.transfer.start();
+    for (const [{ write, publish, takeEvents }, run] of turns) {
+      // The guest does not look at its pointer before it writes: its application is that late.
+      stream.write(of(write, Math.min(stream.room, bufferFrames)));
+      stream.run(run % (bufferFrames * 2));
+      if (publish) stream.publish();
+      if (takeEvents) stream.takeEvents();
+    }
+    drain(stream);
+    const played = stream.card.played();
+    played.forEach((number, frame) =>
+      assert(number === 0 || number === frame + 1, `${number} at frame ${frame}`)
+    );
+    const heard = played.filter((number) => number !== 0).length;
+    assert.equal(heard + stream.status.get("lateFrames"), stream.next - 1, "late frames are counted");
+  }));
+});
+
+Deno.test("Playback takes a WRITE that was under way while the position passed it for what it is", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  stream.write(100);
+  stream.transfer.start();
+  stream.run(50);
+  stream.publish();
+  stream.takeEvents();
+  // The card runs dry, and the guest is told so, but writes before it has taken that event.
+  stream.run(60);
+  stream.publish();
+  stream.write(50);
+  assert.equal(stream.transfer.guestFrames, 150);
+  stream.takeEvents();
+  stream.write(50);
+  drain(stream);
+  const expected = Array.from(frames(1, 200));
+  expected.fill(0, 100, 110);
+  assert.deepEqual(stream.card.played(), expected);
+});
+
+Deno.test("Playback.restart() begins at a multiple of the buffer, and what was queued is not heard", () => {
+  const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
+  fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {
+    using stream = new Stream({ bufferFrames });
+    const expected: number[] = [];
+    for (const turns of segments) {
+      const first = stream.next, base = stream.applPtr;
+      stream.transfer.start();
+      keepUp(stream, turns);
+      const heard = stream.transfer.position() - base;
+      expected.push(...frames(first, heard));
+      stream.publish();
+      const at = stream.transfer.restart();
+      assert.equal(at % bufferFrames, 0);
+      assert(at >= stream.transfer.reportedFrames && at < stream.transfer.reportedFrames + bufferFrames);
+      assert.deepEqual([stream.transfer.position(), stream.transfer.guestFrames], [at, at]);
+      // The guest is told, and starts from the beginning of its buffer.
+      stream.transfer.reportedFrames = stream.hwPtr = stream.applPtr = at;
+    }
+    assert.deepEqual(stream.card.played(), expected);
+  }));
+});
+
+for (const canPause of [true, false]) {
+  Deno.test(`Playback.hold() and unhold() lose and repeat nothing on a card that ${canPause ? "can" : "cannot"} pause`, () => {
+    const turns = fc.array(fc.tuple(turn, fc.boolean(), fc.integer({ min: 0, max: 1000 })), {
+      maxLength: 100,
+      size: "max",
+    });
+    fc.assert(fc.property(bufferFrames, turns, (bufferFrames, turns) => {
+      using stream = new Stream({ bufferFrames, canPause });
+      stream.transfer.start();
+      for (const [turn, hold, wait] of turns) {
+        keepUp(stream, [turn]);
+        if (!hold) continue;
+        stream.publish();
+        stream.transfer.hold();
+        const position = stream.transfer.position();
+        stream.write(of(turn.write, stream.room));
+        stream.run(wait);
+        assert.equal(stream.transfer.position(), position, "the pointer stands");
+        assert.equal(stream.transfer.unhold(), 0);
+        assert.equal(stream.transfer.position(), position);
+      }
+      drain(stream);
+      assert.deepEqual(stream.card.played(), Array.from(frames(1, stream.next - 1)));
+      assert.equal(stream.status.get("xruns"), 0);
+    }));
+  });
+}
+
+Deno.test("Playback.request() refuses what is outside of the buffer or no whole frames", () => {
+  using stream = new Stream({ bufferFrames: 16 });
+  const bytes = 16 * FRAME_BYTES;
+  for (
+    const [offset, length] of [
+      [bytes, 4],
+      [0, bytes + 4],
+      [4, bytes],
+      [2, 4],
+      [0, 6],
+      [0xffffffff, 1],
+      [
+        0xfffffffc,
+        8,
+      ],
+      [4, 0xfffffffc],
+      [0, 0xffffffff],
+    ]
+  ) assert.equal(stream.transfer.request(offset, length), -XEN_EINVAL, `${offset}, ${length}`);
+  assert.equal(stream.transfer.guestFrames, 0);
+  assert.equal(stream.transfer.request(0, 0), 0);
+});
+
+Deno.test("Playback survives any WRITEs: it never takes for written what is beyond a buffer ahead", () => {
+  const word = fc.oneof(fc.nat(2000), fc.nat(500).map((n) => n * FRAME_BYTES), fc.nat({ max: 0xffffffff }));
+  const steps = fc.array(fc.tuple(word, word, fc.nat(300), fc.boolean()), { maxLength: 100, size: "max" });
+  fc.assert(fc.property(bufferFrames, steps, (bufferFrames, steps) => {
+    using stream = new Stream({ bufferFrames });
+    const { transfer } = stream;
+    transfer.start();
+    let position = 0;
+    for (const [offset, length, run, publish] of steps) {
+      const status = transfer.request(offset, length);
+      assert(status === 0 || status === -XEN_EINVAL);
+      assert(transfer.guestFrames <= Math.max(transfer.reportedFrames, transfer.position()) + bufferFrames);
+      transfer.pump();
+      stream.run(run);
+      if (publish) stream.publish();
+      assert(transfer.position() >= position, "the pointer went back");
+      position = transfer.position();
+    }
+  }));
+});
+
+Deno.test("Playback goes on after the guest has been silent for weeks", () => {
+  using stream = new Stream({ bufferFrames: 64 });
+  stream.card.pcm.write = () => assert.fail("nothing is written while nothing comes");
+  stream.transfer.start();
+  stream.run(WEEKS / 1000);
+  assert.equal(stream.transfer.position(), WEEKS / 1000);
+  stream.publish();
+  assert.equal(stream.transfer.restart(), WEEKS / 1000);
+});
