@@ -42,15 +42,15 @@ export class Capture extends Transfer {
 
   pump(): void {
     this.position();
-    for (;;) {
+    // What there is now, and no more: ALSA's null plugin never runs out.
+    for (let left = this.pcm.avail(); left > 0;) {
       const at = this.cardFrames % this.bufferFrames;
-      const wanted = Math.min(this.pcm.avail(), this.bufferFrames - at, this.stagingFrames);
-      if (wanted <= 0) break;
-      const got = this.pcm.read(wanted);
+      const got = this.pcm.read(Math.min(left, this.bufferFrames - at, this.stagingFrames));
       if (got < 0) this.error = got;
       if (got <= 0) break;
       this.#kept.fromStaging(at * this.frameBytes, got * this.frameBytes);
       this.cardFrames += got;
+      left -= got;
     }
     const lost = this.cardFrames - this.bufferFrames - this.guestFrames;
     if (lost > 0) {

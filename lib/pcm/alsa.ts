@@ -92,14 +92,16 @@ export class AlsaPcm implements Pcm {
    * much as fits when the pointer has not moved for longer than it should.
    */
   #keepGoing(position: number): void {
-    const { periodFrames, rate } = this.params;
+    const { bufferFrames, periodFrames, rate } = this.params;
     const now = performance.now();
     if (position !== this.#lastPosition) {
       this.#lastPosition = position;
       this.#movedAt = now;
     }
     const standsStill = (now - this.#movedAt) * rate / 1000 > this.#descriptor.steadyFrames;
-    while (standsStill || this.#applFrames - position < KEEP_AHEAD * periodFrames) {
+    // The null plugin takes all that it is given: what is enough is not for the card to say.
+    const enough = position + (standsStill ? bufferFrames : KEEP_AHEAD * periodFrames);
+    while (this.#applFrames < enough) {
       const taken = this.#io.writei(this.#silenceAddress, periodFrames);
       if (taken <= 0) return;
       this.#applFrames += taken;

@@ -197,3 +197,16 @@ Deno.test("Capture survives any READs", () => {
     }
   }));
 });
+
+Deno.test("Capture takes no more in a turn than there was at its beginning, of a card that never runs out", () => {
+  using stream = new Stream({ bufferFrames: 64 });
+  let reads = 0;
+  stream.card.pcm.avail = () => 100;
+  stream.card.pcm.read = (frames) => {
+    assert(++reads < 1000, "it does not come to an end");
+    return Math.min(frames, 30);
+  };
+  stream.transfer.start();
+  stream.run(1);
+  assert.equal(stream.transfer.cardFrames, 200, "once at the start, once for the turn");
+});
