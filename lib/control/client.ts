@@ -6,6 +6,7 @@ import { type ControlRequest, type ControlResponse, controlSocketPath } from "./
 /** How long a command waits for a daemon that is not there yet, unless it is told otherwise. */
 export const DEFAULT_WAIT_MS = 5000;
 const RETRY_MS = 50;
+const HUNG_UP = "the daemon hung up without an answer; see its log";
 
 export class ControlClient implements Disposable {
   readonly #replies: AsyncGenerator<string>;
@@ -46,15 +47,17 @@ export class ControlClient implements Disposable {
 
   /** Sends `request` and returns its result. Throws what the daemon answers as {@link XsndError}. */
   async call<T>(request: ControlRequest): Promise<T> {
-    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
-    const { value, done } = await this.#replies.next();
-    if (done) throw new XsndError("the daemon hung up without an answer; see its log", Exit.noDaemon);
-    const response: ControlResponse<T> = JSON.parse(value);
+    const octets = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
+    const reply = await this.#writer.write(octets).then(() => this.#replies.next()).catch((cause) => {
+      throw new XsndError(HUNG_UP, Exit.noDaemon, { cause });
+    });
+    if (reply.done) throw new XsndError(HUNG_UP, Exit.noDaemon);
+    const response: ControlResponse<T> = JSON.parse(reply.value);
     if (!response.ok) throw new XsndError(response.error, response.exitCode);
     return response.result;
   }
 
   [Symbol.dispose](): void {
-    this.connection.close();
+    this.connection[Symbol.dispose](); // unlike close(), no error if its streams have closed it
   }
 }

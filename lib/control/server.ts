@@ -11,8 +11,7 @@ export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
   readonly #connections = new Set<Deno.UnixConn>();
-
-  #handler: ControlHandler = () => Promise.reject(new XsndError("the daemon is only starting; try again"));
+  readonly #handler = Promise.withResolvers<ControlHandler>();
 
   private constructor(readonly path: string) {
     this.#listener = Deno.listen({ transport: "unix", path });
@@ -35,9 +34,9 @@ export class ControlServer implements Disposable {
     return new ControlServer(path);
   }
 
-  /** From now on `handler` carries out what clients ask for. */
+  /** From now on `handler` carries out what clients ask for, and have asked for while the daemon was starting. */
   serve(handler: ControlHandler): void {
-    this.#handler = handler;
+    this.#handler.resolve(handler);
   }
 
   async #accept(): Promise<void> {
@@ -64,7 +63,8 @@ export class ControlServer implements Disposable {
 
   async #respond(line: string): Promise<ControlResponse> {
     try {
-      return { ok: true, result: await this.#handler(JSON.parse(line)) };
+      const handler = await this.#handler.promise;
+      return { ok: true, result: await handler(JSON.parse(line)) };
     } catch (error) {
       if (error instanceof XsndError) return { ok: false, error: error.message, exitCode: error.exitCode };
       if (error instanceof SyntaxError) {
@@ -77,7 +77,8 @@ export class ControlServer implements Disposable {
 
   [Symbol.dispose](): void {
     this.#listener.close();
-    for (const connection of this.#connections) connection.close();
+    // Not close(), which fails for one whose client has gone.
+    for (const connection of this.#connections) connection[Symbol.dispose]();
     try {
       Deno.removeSync(this.path);
     } catch (error) {
