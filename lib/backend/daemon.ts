@@ -78,14 +78,15 @@ async function trigger(
   const waitMs = Number.isFinite(request.waitMs) ? Math.max(0, request.waitMs) : 0;
   const deadline = performance.now() + waitMs;
   for (;;) {
-    const stream = findStream(backend, request.stream, performance.now() >= deadline);
+    const last = performance.now() >= deadline;
+    const stream = findStream(backend, request.stream, last);
     const { state, hold } = stream?.snapshot() ?? { state: "absent", hold: "none" };
     const started = state === "running" || state === "paused" || hold !== "none";
     if (stream !== undefined && started) {
       await stream.trigger(request.trigger);
       return report(stream);
     }
-    if (performance.now() >= deadline) {
+    if (last) {
       throw new XsndError(
         `cannot ${request.trigger} ${stream!.name}: it is ${state}, and its guest has not started it ` +
           `(waited ${waitMs / 1000} s)`,
