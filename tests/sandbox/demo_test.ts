@@ -1,0 +1,249 @@
+/** `xsnd demo`, the whole way in one: what its verdict says, and that it is true. */
+import assert from "node:assert/strict";
+import {
+  assertFails,
+  assertSameSamples,
+  bestOfThree,
+  inBox,
+  launcher,
+  makeWav,
+  Process,
+  samplesOf,
+  type Sound,
+  until,
+  xsnd,
+} from "./harness.ts";
+
+interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** The part of the report that is promised. */
+interface Report {
+  readonly frames: number;
+  readonly bitExact: boolean;
+  readonly events: number;
+  readonly periods: number;
+  readonly maxPositionErrorFrames: number;
+  readonly xruns: number;
+  readonly writeRttMicros: Percentiles;
+  readonly pingPongMicros: Percentiles;
+  readonly seconds: number;
+  readonly periodFrames: number;
+}
+
+const PROMISED = [
+  "frames",
+  "bitExact",
+  "events",
+  "periods",
+  "maxPositionErrorFrames",
+  "xruns",
+  "writeRttMicros",
+  "pingPongMicros",
+  "seconds",
+];
+
+async function withDirectory(body: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await body(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Runs `demo --json` on `input`; returns the report of a run that passed. */
+async function demo(input: string, output: string, ...options: string[]): Promise<Report> {
+  const { code, stdout, stderr } = await xsnd([
+    "demo",
+    "--json",
+    "--input",
+    input,
+    "--output",
+    output,
+    ...options,
+  ]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, stdout);
+  assert.equal(stdout.split("\n").length, 2, "one line");
+  return JSON.parse(stdout);
+}
+
+function judge(report: Report, { frames, rate }: Sound): void {
+  assert.deepEqual(PROMISED.filter((key) => !(key in report)), []);
+  for (const figures of [report.writeRttMicros, report.pingPongMicros]) {
+    assert.deepEqual(Object.keys(figures), ["p50", "p99", "max"]);
+    assert(figures.p50 > 0 && figures.p50 <= figures.p99 && figures.p99 <= figures.max);
+  }
+  assert.equal(report.bitExact, true);
+  assert.equal(report.frames, frames);
+  assert.equal(report.xruns, 0);
+  const seconds = frames / rate;
+  assert(report.seconds >= seconds - 0.001 && report.seconds <= seconds + 1, `${report.seconds} s`);
+  assert(
+    report.maxPositionErrorFrames <= report.periodFrames / 4,
+    `positions are ${report.maxPositionErrorFrames} frames off, of ${report.periodFrames} a period`,
+  );
+  // The driver wakes when more than a period has gone by: once a period, and never for the last.
+  const periods = frames / report.periodFrames;
+  assert(
+    report.periods >= periods - 1 && report.periods <= periods + 2,
+    `${report.periods} of ${periods} periods`,
+  );
+  assert(report.events >= report.periods, `${report.events} events`);
+}
+
+const sounds: readonly Sound[] = [
+  { format: "s16_le", channels: 2, rate: 48000, frames: 48000 },
+  { format: "s16_le", channels: 2, rate: 44100, frames: 33333 },
+  { format: "s16_le", channels: 1, rate: 48000, frames: 30001 },
+  { format: "s24_le", channels: 2, rate: 48000, frames: 30000 },
+  { format: "s32_le", channels: 2, rate: 96000, frames: 50000 },
+  { format: "float_le", channels: 2, rate: 48000, frames: 30000 },
+  { format: "s16_le", channels: 8, rate: 48000, frames: 30000 },
+  { format: "s24_le", channels: 8, rate: 48000, frames: 24000 },
+  { format: "u8", channels: 1, rate: 8000, frames: 5000 },
+];
+
+sounds.forEach((sound, i) => {
+  const { format, channels, rate } = sound;
+  const behaviour = ["linux-6.1", "linux-7.2"][i % 2];
+  Deno.test(`demo is bit-exact and in time: ${format}, ${channels} channels, ${rate} Hz, as ${behaviour}`, () =>
+    withDirectory((directory) =>
+      bestOfThree(async () => {
+        const input = makeWav(`${directory}/in.wav`, sound);
+        const output = `${directory}/out.wav`;
+        judge(await demo(input, output, "--behaviour", behaviour), sound);
+        assertSameSamples(samplesOf(output), samplesOf(input));
+      })
+    ));
+});
+
+for (const behaviour of ["linux-6.1", "linux-7.2"]) {
+  Deno.test(`demo as ${behaviour}: a round trip costs at most ten times a ping-pong between threads`, () =>
+    withDirectory((directory) =>
+      bestOfThree(async () => {
+        const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 48000 };
+        const input = makeWav(`${directory}/in.wav`, sound);
+        const report = await demo(input, `${directory}/out.wav`, "--behaviour", behaviour);
+        judge(report, sound);
+        const { writeRttMicros: write, pingPongMicros: ping } = report;
+        assert(write.p50 <= 10 * ping.p50, `${write.p50} µs, and a ping-pong takes ${ping.p50} µs`);
+      })
+    ));
+}
+
+Deno.test("demo keeps its figures with small periods and a small buffer", () =>
+  withDirectory((directory) =>
+    bestOfThree(async () => {
+      const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 40000 };
+      const input = makeWav(`${directory}/in.wav`, sound);
+      const sizes = ["--period-frames", "1024", "--buffer-frames", "4096"];
+      const report = await demo(input, `${directory}/out.wav`, ...sizes);
+      assert.equal(report.periodFrames, 1024);
+      judge(report, sound);
+    })
+  ));
+
+Deno.test("demo plays a file that is shorter than its buffer, or than a period, or one frame long", () =>
+  withDirectory(async (directory) => {
+    for (const frames of [10_000, 100, 1]) {
+      const input = makeWav(`${directory}/in.wav`, { format: "s16_le", channels: 2, rate: 48000, frames });
+      const output = `${directory}/out.wav`;
+      const report = await demo(input, output);
+      assert.deepEqual([report.frames, report.xruns], [frames, 0]);
+      assertSameSamples(samplesOf(output), samplesOf(input));
+    }
+  }));
+
+Deno.test("demo without arguments plays a fixture and prints a verdict for people", () =>
+  bestOfThree(async () => {
+    const { code, stdout, stderr } = await xsnd(["demo"]);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assert.match(stdout, /^bit-exact +yes$/m);
+    assert.match(stdout, /^xruns +0$/m);
+    assert.match(stdout, /\nPASSED\n$/);
+    for (const line of stdout.split("\n")) assert(line.length <= 110, line);
+  }));
+
+Deno.test("demo leaves nothing behind, interrupted or not", () =>
+  withDirectory(async (directory) => {
+    const input = makeWav(`${directory}/in.wav`, {
+      format: "s16_le",
+      channels: 2,
+      rate: 48000,
+      frames: 480_000,
+    });
+    const runtime = `${directory}/run`;
+    Deno.mkdirSync(runtime);
+    const left = () => [...Deno.readDirSync(runtime)].map(({ name }) => name);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      await using process = new Process(launcher, ["demo", "--input", input], {
+        env: { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime },
+      });
+      // The card's file grows while it plays.
+      const playing = () => {
+        const played = left().map((name) => `${runtime}/${name}/played.wav`);
+        return played.some((path) => {
+          try {
+            return Deno.statSync(path).size > 100_000;
+          } catch (error) {
+            if (
+              error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
+            ) return false;
+            throw error;
+          }
+        });
+      };
+      await until("it plays", () => {
+        assert(!process.ended, process.stderr);
+        return playing();
+      });
+      const { code, stderr } = await process.end(signal);
+      assert.deepEqual({ code, stderr }, { code: 130, stderr: "xsnd: interrupted\n" });
+      assert.deepEqual(left(), [], signal);
+    }
+  }));
+
+Deno.test("demo inside of a sandbox has domain 0 as its own guest, and uses the daemon that runs there", () =>
+  inBox(async (box) => {
+    const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 2, rate: 48000, frames: 24000 });
+    for (const serve of [false, true]) {
+      if (serve) await box.serve();
+      const before = await box.xenstore("ls", "-f", "/local");
+      await bestOfThree(async () => {
+        assert.match(await box.ok("demo", "--input", input, "--output", box.path("out.wav")), /PASSED\n$/);
+      });
+      assertSameSamples(samplesOf(box.path("out.wav")), samplesOf(input));
+      assert.equal(await box.xenstore("ls", "-f", "/local"), before);
+    }
+  }));
+
+Deno.test("demo says what is wrong with its files, and leaves no output", () =>
+  withDirectory(async (directory) => {
+    const output = `${directory}/out.wav`;
+    const input = (path: string) => xsnd(["demo", "--input", path, "--output", output]);
+    assertFails(await input(`${directory}/none.wav`), 1, /cannot open .*none\.wav: no such file/);
+    assertFails(await input(directory), 1, /it is a directory/);
+    Deno.writeTextFileSync(
+      `${directory}/text.wav`,
+      "This is no sound at all, but long enough to have a header.",
+    );
+    assertFails(await input(`${directory}/text.wav`), 1, /text\.wav.*RIFF|text\.wav.*WAV/);
+    const whole = Deno.readFileSync(
+      makeWav(`${directory}/in.wav`, { format: "s16_le", channels: 2, rate: 48000, frames: 20_000 }),
+    );
+    Deno.writeFileSync(`${directory}/cut.wav`, whole.subarray(0, 50_001));
+    assertFails(await input(`${directory}/cut.wav`), 1, /cut\.wav/);
+    assert.throws(() => Deno.statSync(output), Deno.errors.NotFound);
+    const nowhere = await xsnd([
+      "demo",
+      "--input",
+      `${directory}/in.wav`,
+      "--output",
+      `${directory}/no/out.wav`,
+    ]);
+    assertFails(nowhere, 1, /cannot (write|create) .*no\/out\.wav/);
+  }));

@@ -1,0 +1,302 @@
+/**
+ * What the tests of whole processes share: an embedded Xen with the real command in it, and sound to put through.
+ */
+import assert from "node:assert/strict";
+import { ControlClient } from "../../lib/control/client.ts";
+import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
+import { formatByName } from "../../lib/sndif/mod.ts";
+import { WavWriter } from "../../lib/wav/mod.ts";
+import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";
+
+export const root = new URL("../../", import.meta.url).pathname;
+export const launcher = `${root}xsnd`;
+
+/** For what must happen, however busy the machine is. */
+export const PATIENCE_MS = 20_000;
+
+export interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Waits until `condition` gives something that is true, and returns it. */
+export async function until<T>(what: string, condition: () => T | Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    assert(performance.now() < deadline, `within ${PATIENCE_MS} ms it never came true: ${what}`);
+    await sleep(10);
+  }
+}
+
+/** A program that runs, with all that it says. */
+export class Process implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly result: Promise<Result>;
+  stdout = "";
+  stderr = "";
+  #ended = false;
+
+  constructor(command: string, args: readonly string[], options: Deno.CommandOptions = {}) {
+    this.#child = new Deno.Command(command, {
+      ...options,
+      args: [...args],
+      cwd: options.cwd ?? root,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.result = this.#follow();
+  }
+
+  async #follow(): Promise<Result> {
+    const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>, add: (text: string) => void) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) add(text);
+    };
+    const [{ code }] = await Promise.all([
+      this.#child.status,
+      collect(this.#child.stdout, (text) => this.stdout += text),
+      collect(this.#child.stderr, (text) => this.stderr += text),
+    ]);
+    this.#ended = true;
+    return { code, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Sends a signal, and waits for the end that it brings. */
+  async end(signal: Deno.Signal): Promise<Result> {
+    this.kill(signal);
+    return await this.result;
+  }
+
+  kill(signal: Deno.Signal): void {
+    if (!this.#ended) this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) await this.end("SIGKILL");
+  }
+}
+
+/** Runs `xsnd ARGS` to its end. */
+export function xsnd(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
+  return new Process(launcher, args, { env }).result;
+}
+
+/** A stream of a card, as configurations have it. */
+export interface StreamOptions {
+  readonly type: "playback" | "capture";
+  readonly device: string;
+  readonly [key: string]: unknown;
+}
+
+/** An embedded Xen with guests in it, and a directory for files; all processes started in it end with it. */
+export class Box implements AsyncDisposable {
+  readonly #processes: Process[] = [];
+
+  private constructor(private readonly sandbox: Sandbox, readonly directory: string) {}
+
+  static async start(...domains: string[]): Promise<Box> {
+    const directory = Deno.makeTempDirSync({ prefix: "xsnd-test-" });
+    return new Box(await Sandbox.start({ domains: domains.length > 0 ? domains : ["domU"] }), directory);
+  }
+
+  /** The embedded Xen's own directory, which `XSND_SANDBOX` names. */
+  get xen(): string {
+    return this.sandbox.directory;
+  }
+
+  get environment(): Record<string, string> {
+    return this.sandbox.environment;
+  }
+
+  path(name: string): string {
+    return `${this.directory}/${name}`;
+  }
+
+  /** Starts `xsnd ARGS`. */
+  spawn(...args: string[]): Process {
+    return this.spawnWith({}, ...args);
+  }
+
+  spawnWith(env: Record<string, string>, ...args: string[]): Process {
+    const process = new Process(launcher, args, { env: { ...this.environment, ...env } });
+    this.#processes.push(process);
+    return process;
+  }
+
+  run(...args: string[]): Promise<Result> {
+    return this.spawn(...args).result;
+  }
+
+  /** Output of a command that must succeed without a word on stderr. */
+  async ok(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...args);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, `xsnd ${args.join(" ")}`);
+    return stdout;
+  }
+
+  /** Output of a Debian XenStore tool, run as dom0. */
+  async xenstore(tool: string, ...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await new Process(`xenstore-${tool}`, args, { env: this.environment })
+      .result;
+    assert.equal(code, 0, stderr);
+    return stdout;
+  }
+
+  /** Gives `domain` one card with one PCM for each of `pcms`; every parameter that exists is allowed. */
+  async provision(domain: string, ...pcms: StreamOptions[][]): Promise<void> {
+    const card = {
+      "buffer-size": 1 << 20,
+      "sample-rates": [8000, 44100, 48000, 96000],
+      "sample-formats": ["s16_le", "s24_le", "s32_le", "float_le"],
+      "channels-max": 8,
+      pcms: pcms.map((streams) => ({ streams })),
+    };
+    const file = this.path(`${domain}.yaml`);
+    Deno.writeTextFileSync(file, JSON.stringify({ domains: { [domain]: { cards: [card] } } }));
+    await this.ok("provision", domain, "-f", file);
+  }
+
+  /** Starts a daemon; it serves when this resolves. */
+  async serve(...args: string[]): Promise<Process> {
+    const daemon = this.spawn("serve", ...args);
+    await until("the daemon answers", () => {
+      assert(!daemon.ended, `the daemon ended: ${daemon.stderr}`);
+      return this.status().catch(() => undefined);
+    });
+    return daemon;
+  }
+
+  /** What the daemon says of its streams, asked without a process. */
+  async status(): Promise<StatusReport> {
+    // The path of the socket is looked up at once.
+    Deno.env.set("XSND_CONTROL", `${this.xen}/control.sock`);
+    const connecting = ControlClient.connect(0);
+    Deno.env.delete("XSND_CONTROL");
+    using client = await connecting;
+    return await client.call<StatusReport>({ command: "status" });
+  }
+
+  async stream(name: string): Promise<StreamReport> {
+    const { streams } = await this.status();
+    const found = streams.find(({ stream }) => stream === name);
+    assert(found !== undefined, `there is no ${name}: ${JSON.stringify(streams)}`);
+    return found;
+  }
+
+  /** Waits until the stream's report satisfies `condition`. */
+  untilStream(name: string, condition: (report: StreamReport) => boolean): Promise<StreamReport> {
+    return until(`${name}: ${condition}`, async () => {
+      const report = await this.stream(name);
+      return condition(report) ? report : undefined;
+    }) as Promise<StreamReport>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const process of this.#processes.reverse()) await process[Symbol.asyncDispose]();
+    await this.sandbox.stop();
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+/** Runs `body` in a new box. */
+export async function inBox(body: (box: Box) => Promise<void>, ...domains: string[]): Promise<void> {
+  await using box = await Box.start(...domains);
+  await body(box);
+}
+
+/** One line of an error message as every command gives it, and nothing else said. */
+export function assertFails(result: Result, code: number, message: RegExp): void {
+  assert.equal(result.code, code, result.stderr || result.stdout);
+  assert.equal(result.stdout, "");
+  assert.match(result.stderr, /^xsnd: [^\n]+\n$/, "one line");
+  assert.match(result.stderr, message);
+}
+
+/**
+ * Runs `attempt` up to three times until it passes: for figures that a busy machine can spoil by itself. What never
+ * passes fails with the last attempt's error.
+ */
+export async function bestOfThree(attempt: () => Promise<void>): Promise<void> {
+  for (let left = 2;; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+  }
+}
+
+export interface Sound {
+  /** As in sndif.h. */
+  readonly format: string;
+  readonly channels: number;
+  readonly rate: number;
+  readonly frames: number;
+}
+
+/** Makes a WAV file of noise in which no two stretches are alike; returns its path. */
+export function makeWav(path: string, { format, channels, rate, frames }: Sound): string {
+  using writer = new WavWriter(path, { format: formatByName(format)!, channels, rate });
+  writer.writeFrames(encode(noise(frames * channels), format, formatByName(format)!.octets!));
+  return path;
+}
+
+/** Numbers of 32 bits: a xorshift generator's, the same each time. */
+function noise(count: number): Int32Array {
+  let state = 0x9e3779b9;
+  return Int32Array.from({ length: count }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state;
+  });
+}
+
+function encode(samples: Int32Array, format: string, octets: number): Uint8Array<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(samples.length * octets));
+  samples.forEach((sample, i) => {
+    if (format === "float_le") view.setFloat32(i * 4, sample / 2 ** 31, true);
+    else if (format === "s24_le") view.setInt32(i * 4, sample >> 8, true);
+    else if (octets === 4) view.setInt32(i * 4, sample, true);
+    else if (octets === 2) view.setInt16(i * 2, sample >> 16, true);
+    else view.setUint8(i, (sample >> 24) + 128);
+  });
+  return new Uint8Array(view.buffer);
+}
+
+/** The octets of a WAV file's data chunk, found without the code under test. */
+export function samplesOf(path: string): Uint8Array {
+  const octets = Deno.readFileSync(path);
+  const view = new DataView(octets.buffer);
+  const text = (at: number) => String.fromCharCode(...octets.subarray(at, at + 4));
+  assert.deepEqual([text(0), text(8)], ["RIFF", "WAVE"], path);
+  for (let at = 12; at + 8 <= octets.length;) {
+    const size = view.getUint32(at + 4, true);
+    if (text(at) === "data") {
+      assert(at + 8 + size <= octets.length, `${path} is cut short`);
+      return octets.subarray(at + 8, at + 8 + size);
+    }
+    at += 8 + size + size % 2;
+  }
+  throw new Error(`${path} has no data chunk`);
+}
+
+/** Fails, in a line, unless both are the same samples. */
+export function assertSameSamples(actual: Uint8Array, expected: Uint8Array, what = "samples"): void {
+  assert.equal(actual.length, expected.length, `${what}: octets`);
+  const at = actual.findIndex((octet, i) => octet !== expected[i]);
+  assert.equal(at, -1, `${what} differ from octet ${at} on`);
+}
