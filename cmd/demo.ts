@@ -7,7 +7,7 @@ import { Exit } from "../lib/error.ts";
 import { startLogging } from "../lib/log.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { interruptible } from "../lib/signals.ts";
-import { clearProgress, positive, showProgress } from "./session_options.ts";
+import { clearProgress, positiveCount, showProgress } from "./session_options.ts";
 
 const MELODY = fileURLToPath(new URL("../fixtures/melody.wav", import.meta.url));
 
@@ -34,8 +34,8 @@ export function demoCommand(): Command {
       new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")
         .choices(["linux-6.1", "linux-7.2"]).default("linux-6.1"),
     )
-    .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positive)
-    .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positive)
+    .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positiveCount)
+    .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positiveCount)
     .option("--json", "print the measurements as one JSON object")
     .action(async (options: Options) => {
       await startLogging("warning");

@@ -26,6 +26,13 @@ export function positive(text: string): number {
   throw new InvalidArgumentError("it is a positive number.");
 }
 
+/** A number of things of which there is no half. */
+export function positiveCount(text: string): number {
+  const value = positive(text);
+  if (Number.isInteger(value)) return value;
+  throw new InvalidArgumentError("it is a whole number.");
+}
+
 /** Adds the options of {@link SessionCommandOptions} to `command`. */
 export function addSessionOptions(command: Command): Command {
   return command
@@ -33,12 +40,12 @@ export function addSessionOptions(command: Command): Command {
       new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")
         .choices(["linux-6.1", "linux-7.2"]).default("linux-6.1"),
     )
-    .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positive)
-    .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positive)
+    .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positiveCount)
+    .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positiveCount)
     .option("--raw", "FILE is samples and nothing else, as --format, --rate and --channels say")
     .option("--format <name>", "sample format, as in sndif.h", "s16_le")
-    .option("--rate <hz>", "sample rate", positive, 48000)
-    .option("--channels <n>", "number of channels", positive, 2)
+    .option("--rate <hz>", "sample rate", positiveCount, 48000)
+    .option("--channels <n>", "number of channels", positiveCount, 2)
     .option("--json", "print the measurements as one JSON object");
 }
 
