@@ -94,6 +94,15 @@ export function xsnd(args: readonly string[], env: Record<string, string> = {}):
   return new Process(launcher, args, { env }).result;
 }
 
+/** A stream in a status report, with counters that it has while it is connected. */
+export interface StreamStatus extends StreamReport {
+  readonly positionFrames: number;
+  readonly guestFrames: number;
+  readonly events: number;
+  readonly xruns: number;
+  readonly protocolErrors: number;
+}
+
 /** A stream of a card, as configurations have it. */
 export interface StreamOptions {
   readonly type: "playback" | "capture";
@@ -189,19 +198,19 @@ export class Box implements AsyncDisposable {
     return await client.call<StatusReport>({ command: "status" });
   }
 
-  async stream(name: string): Promise<StreamReport> {
+  async stream(name: string): Promise<StreamStatus> {
     const { streams } = await this.status();
     const found = streams.find(({ stream }) => stream === name);
     assert(found !== undefined, `there is no ${name}: ${JSON.stringify(streams)}`);
-    return found;
+    return found as StreamStatus;
   }
 
   /** Waits until the stream's report satisfies `condition`. */
-  untilStream(name: string, condition: (report: StreamReport) => boolean): Promise<StreamReport> {
+  untilStream(name: string, condition: (report: StreamStatus) => boolean): Promise<StreamStatus> {
     return until(`${name}: ${condition}`, async () => {
       const report = await this.stream(name);
       return condition(report) ? report : undefined;
-    }) as Promise<StreamReport>;
+    }) as Promise<StreamStatus>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
