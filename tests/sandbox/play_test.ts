@@ -30,8 +30,7 @@ async function inServedBox(body: (box: Box, input: string, output: string) => Pr
 /** Plays until there was no xrun, which a busy machine can cause; the samples must be right then. */
 function playExactly(box: Box, input: string, output: string, ...options: string[]): Promise<void> {
   return bestOfThree(async () => {
-    const report = JSON.parse(await box.ok("play", input, STREAM, "--json", ...options));
-    assert.equal(report.xruns, 0);
+    assert.match(await box.ok("play", input, STREAM, ...options), /, 0 xruns;/);
     assertSameSamples(samplesOf(output), samplesOf(input));
   });
 }
@@ -117,7 +116,7 @@ Deno.test("play into two guests at once disturbs neither", () =>
 Deno.test("play is the only frontend of its card: a second one is told so, and the first goes on", () =>
   inServedBox(async (box, _, output) => {
     const input = makeWav(box.path("long.wav"), { ...sound, frames: 60_000 });
-    const first = box.spawn("play", input, STREAM, "--json");
+    const first = box.spawn("play", input, STREAM);
     await box.untilStream(STREAM, ({ state }) => state === "running");
     assertFails(
       await box.run("play", input, STREAM),

@@ -1,0 +1,221 @@
+/** `xsnd trigger` and `xsnd status`: an operator's hand on a stream that a guest plays. */
+import assert from "node:assert/strict";
+import {
+  assertFails,
+  assertSameSamples,
+  bestOfThree,
+  type Box,
+  inBox,
+  makeWav,
+  type Process,
+  samplesOf,
+  sleep,
+  type Sound,
+  type StreamStatus,
+} from "./harness.ts";
+
+const STREAM = "domU/0/0/0";
+const sound: Sound = { format: "s16_le", channels: 2, rate: 48000, frames: 48_000 };
+
+/** Long enough that a pointer that moves, and events that come, show. */
+const WHILE_MS = 250;
+
+interface Playing {
+  readonly box: Box;
+  readonly playing: Process;
+  readonly input: string;
+  readonly output: string;
+}
+
+/** A guest that plays a second of sound, from START on. */
+function whilePlaying(body: (playing: Playing) => Promise<void>, frames = sound.frames): Promise<void> {
+  return inBox(async (box) => {
+    const output = box.path("played.wav");
+    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+    await box.serve();
+    const input = makeWav(box.path("in.wav"), { ...sound, frames });
+    const playing = box.spawn("play", input, STREAM);
+    await box.untilStream(
+      STREAM,
+      ({ state, positionFrames }) => state === "running" && positionFrames > 2400,
+    );
+    await body({ box, playing, input, output });
+  });
+}
+
+/** The stream as the command tells it. */
+async function status(box: Box): Promise<StreamStatus> {
+  const { streams } = JSON.parse(await box.ok("status", "--json"));
+  return streams.find(({ stream }: StreamStatus) => stream === STREAM);
+}
+
+const counters = ({ positionFrames, events }: StreamStatus) => ({ positionFrames, events });
+
+async function assertPlayed({ playing, input, output }: Playing): Promise<void> {
+  const { code, stderr, stdout } = await playing.result;
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.match(stdout, /, 0 xruns;/);
+  assertSameSamples(samplesOf(output), samplesOf(input));
+}
+
+for (const [stop, go, held] of [["pause", "resume", "paused"], ["stop", "start", "stopped"]]) {
+  Deno.test(`trigger ${stop} stops pointer and events, ${go} goes on with the next sample`, () =>
+    bestOfThree(() =>
+      whilePlaying(async (playing) => {
+        const { box } = playing;
+        assert.equal(await box.ok("trigger", stop, STREAM), `${STREAM}: ${held}\n`);
+        const before = await status(box);
+        assert.deepEqual(
+          [before.state, before.hold],
+          ["running", held],
+          "its guest believes it to be running",
+        );
+        assert(before.positionFrames > 2400 && before.positionFrames < sound.frames);
+        await sleep(WHILE_MS);
+        assert.deepEqual(counters(await status(box)), counters(before));
+        assert(!playing.playing.ended);
+        assert.equal(await box.ok("trigger", go, STREAM), `${STREAM}: running\n`);
+        await box.untilStream(
+          STREAM,
+          ({ positionFrames, events }) =>
+            positionFrames > before.positionFrames + 2400 && events > before.events,
+        );
+        await assertPlayed(playing);
+      })
+    ));
+}
+
+Deno.test("trigger may come in any order, and twice; nothing is lost or played again", () =>
+  bestOfThree(() =>
+    whilePlaying(async (playing) => {
+      const { box } = playing;
+      for (
+        const action of [
+          "resume",
+          "pause",
+          "pause",
+          "stop",
+          "start",
+          "stop",
+          "stop",
+          "resume",
+          "start",
+          "pause",
+        ]
+      ) {
+        await box.ok("trigger", action, STREAM);
+      }
+      const { hold, state, type, device, xruns } = JSON.parse(
+        await box.ok("trigger", "resume", STREAM, "--json"),
+      );
+      assert.deepEqual({ hold, state, type, xruns }, {
+        hold: "none",
+        state: "running",
+        type: "playback",
+        xruns: 0,
+      });
+      assert.equal(device, `dummy:${playing.output}`);
+      await assertPlayed(playing);
+    }, 96_000)
+  ));
+
+Deno.test("trigger finds the stream by less than its whole name", () =>
+  whilePlaying(async (playing) => {
+    for (const name of ["domU", "domU/0", "domU/0/0"]) {
+      assert.equal(await playing.box.ok("trigger", "pause", name), `${STREAM}: paused\n`);
+    }
+    await playing.box.ok("trigger", "resume", "domU");
+    await assertPlayed(playing);
+  }));
+
+Deno.test("trigger waits for the guest to start the stream, and for a domain's card to be there", () =>
+  inBox(async (box) => {
+    await box.serve();
+    const pausing = box.spawn("trigger", "pause", STREAM, "--timeout", "30");
+    const output = box.path("played.wav");
+    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+    const input = makeWav(box.path("in.wav"), sound);
+    const playing = box.spawn("play", input, STREAM);
+    const { code, stdout, stderr } = await pausing.result;
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${STREAM}: paused\n`, stderr: "" });
+    await box.ok("trigger", "resume", STREAM);
+    await assertPlayed({ box, playing, input, output });
+  }));
+
+Deno.test("a hold ends with the guest's connection: the next one plays", () =>
+  whilePlaying(async ({ box, playing, input, output }) => {
+    await box.ok("trigger", "pause", STREAM);
+    const { code } = await playing.end("SIGINT");
+    assert.equal(code, 130);
+    await box.untilStream(STREAM, ({ state, hold }) => state === "detached" && hold === "none");
+    await assertPlayed({ box, playing: box.spawn("play", input, STREAM), input, output });
+  }));
+
+Deno.test("trigger on a recording: what is heard while paused is not recorded", () =>
+  inBox(async (box) => {
+    const heard = makeWav(box.path("heard.wav"), { ...sound, frames: 96_000 });
+    await box.provision("domU", [{ type: "capture", device: `dummy:${heard}` }]);
+    await box.serve();
+    await bestOfThree(async () => {
+      const recording = box.spawn("record", box.path("recorded.wav"), STREAM, "--seconds", "1");
+      await box.untilStream(STREAM, ({ state, positionFrames }) =>
+        state === "running" && positionFrames > 4800);
+      await box.ok("trigger", "pause", STREAM);
+      const before = await status(box);
+      await sleep(WHILE_MS);
+      assert.deepEqual(counters(await status(box)), counters(before));
+      await box.ok("trigger", "resume", STREAM);
+      const { code, stdout, stderr } = await recording.result;
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.match(stdout, /, 0 xruns;/);
+      const recorded = samplesOf(box.path("recorded.wav"));
+      assert.equal(recorded.length, 48_000 * 4);
+      assertSameSamples(recorded, samplesOf(heard).subarray(0, recorded.length));
+    });
+  }));
+
+Deno.test("status and trigger say what is there, and what will not do", () =>
+  inBox(
+    async (box) => {
+      await box.provision("domU", [{ type: "playback", device: "dummy:" }, {
+        type: "capture",
+        device: "dummy:",
+      }]);
+      await box.provision("domV", [{ type: "playback", device: "dummy:" }]);
+      const daemon = await box.serve();
+      await box.untilStream("domV/0/0/0", ({ state }) => state === "detached");
+      assert.deepEqual((await box.ok("status")).split("\n").sort(), [
+        "",
+        "domU/0/0/0  playback on dummy:: detached",
+        "domU/0/0/1  capture on dummy:: detached",
+        "domV/0/0/0  playback on dummy:: detached",
+      ]);
+      const report = JSON.parse(await box.ok("status", "--json"));
+      assert.deepEqual([report.version, report.pid, report.streams.length], [1, daemon.pid, 3]);
+
+      const trigger = (...args: string[]) => box.run("trigger", ...args, "--timeout", "0.3");
+      assertFails(
+        await trigger("pause", "domV"),
+        124,
+        /cannot pause domV\/0\/0\/0: it is detached, and its guest has not started it \(waited 0\.3 s\)/,
+      );
+      assertFails(
+        await trigger("pause", "domU"),
+        2,
+        /"domU" could be domU\/0\/0\/0 or domU\/0\/0\/1; say which stream/,
+      );
+      assertFails(
+        await trigger("resume", "domW"),
+        1,
+        /the daemon serves no stream "domW"; it serves domU\/0\/0\/0, /,
+      );
+      assertFails(await trigger("resume", "domU/0/0/2"), 1, /no stream "domU\/0\/0\/2"/);
+      for (const args of [["dance", "domV"], ["pause"], [], ["pause", "domV", "twice"]]) {
+        const { code, stdout, stderr } = await trigger(...args);
+        assert.deepEqual([code, stdout], [2, ""], stderr);
+        assert.match(stderr, /^error: /);
+      }
+    },
+    "domU",
+    "domV",
+  ));
