@@ -1,0 +1,217 @@
+/** `xsnd serve`: how the daemon ends, how it begins again, and what it finds then. */
+import assert from "node:assert/strict";
+import {
+  assertFails,
+  assertSameSamples,
+  bestOfThree,
+  type Box,
+  inBox,
+  makeWav,
+  samplesOf,
+  until,
+} from "./harness.ts";
+
+const STREAM = "domU/0/0/0";
+const BACKEND = "/local/domain/0/backend/vsnd/1/0";
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
+
+/** A box with a guest's playback stream; no daemon as yet. */
+async function inProvisionedBox(body: (box: Box, output: string) => Promise<void>): Promise<void> {
+  await inBox(async (box) => {
+    const output = box.path("played.wav");
+    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+    await body(box, output);
+  });
+}
+
+/** Plays a short file, of which every sample must arrive. */
+async function assertPlays(box: Box, output: string): Promise<void> {
+  const input = makeWav(box.path("short.wav"), sound);
+  await bestOfThree(async () => {
+    await box.ok("play", input, STREAM);
+    assertSameSamples(samplesOf(output), samplesOf(input));
+  });
+}
+
+/** A guest that plays for long; returns when it does. */
+async function startPlaying(box: Box) {
+  const playing = box.spawn("play", makeWav(box.path("long.wav"), { ...sound, frames: 960_000 }), STREAM);
+  await box.untilStream(STREAM, ({ state, positionFrames }) => state === "running" && positionFrames > 2400);
+  return playing;
+}
+
+const backendState = (box: Box) => box.xenstore("read", `${BACKEND}/state`).then((text) => text.trim());
+
+Deno.test("serve ended in mid-play closes its streams, leaves cards as provisioning did, and can begin again", () =>
+  inProvisionedBox(async (box, output) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      const daemon = await box.serve();
+      await until("InitWait", async () => await backendState(box) === "2");
+      const playing = await startPlaying(box);
+      const { code, stdout, stderr } = await daemon.end(signal);
+      assert.deepEqual([code, stdout], [0, ""], stderr);
+      assert(!/^\s+at /m.test(stderr) && !/error:/.test(stderr), stderr);
+      assert.equal(await backendState(box), "1");
+      assert.throws(() => Deno.statSync(`${box.xen}/control.sock`), Deno.errors.NotFound);
+      assert(samplesOf(output).length > 2400 * 4, "what was played is a whole file");
+      await playing.end("SIGINT");
+      await using _again = await box.serve();
+      await assertPlays(box, output);
+    }
+  }));
+
+Deno.test("serve ends though an operator still waits for a stream, or has gone while waiting", () =>
+  inProvisionedBox(async (box) => {
+    const daemon = await box.serve();
+    const waiting = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
+    const gone = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
+    // Both have asked, and wait for the guest.
+    await until("both ask", () => socketsOf(box) >= 2);
+    await gone.end("SIGKILL");
+    const { code, stderr } = await daemon.end("SIGTERM");
+    assert.equal(code, 0, stderr);
+    assertFails(await waiting.result, 3, /the daemon hung up without an answer/);
+  }));
+
+/** Connections that somebody has to the daemon's control socket. */
+function socketsOf(box: Box): number {
+  const CONNECTED = "03";
+  return Deno.readTextFileSync("/proc/net/unix").split("\n").filter((line) => {
+    const [, , , , , state, , path] = line.trim().split(/ +/);
+    return path === `${box.xen}/control.sock` && state === CONNECTED;
+  }).length;
+}
+
+Deno.test("serve that was killed in mid-play is replaced by another, which finds the card and a guest that starts over", () =>
+  inProvisionedBox(async (box, output) => {
+    const daemon = await box.serve();
+    const playing = await startPlaying(box);
+    await daemon.end("SIGKILL");
+    assert.equal(await backendState(box), "4");
+    assert(Deno.statSync(`${box.xen}/control.sock`).isSocket, "it could not take its socket away");
+    const message = /no daemon answers at .* \(waited 0\.1 s\)/;
+    assertFails(await box.run("status", "--timeout", "0.1"), 3, message);
+    await using _again = await box.serve();
+    await until("InitWait", async () => await backendState(box) === "2");
+    await playing.end("SIGKILL");
+    await assertPlays(box, output);
+  }));
+
+Deno.test("serve has one daemon at a time: a second one says so and touches nothing", () =>
+  inProvisionedBox(async (box, output) => {
+    const daemon = await box.serve();
+    const input = makeWav(box.path("in.wav"), { ...sound, frames: 60_000 });
+    const playing = box.spawn("play", input, STREAM);
+    await box.untilStream(STREAM, ({ state }) => state === "running");
+    assertFails(await box.run("serve"), 1, /a daemon is already running: it answers at .*control\.sock/);
+    const { code, stderr } = await playing.result;
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assertSameSamples(samplesOf(output), samplesOf(input));
+    assert(!daemon.ended);
+  }));
+
+Deno.test("serve takes a card in whatever state it was left", () =>
+  inProvisionedBox(async (box, output) => {
+    for (const state of ["1", "2", "3", "4", "5", "6"]) {
+      await box.xenstore("write", `${BACKEND}/state`, state);
+      await using _daemon = await box.serve();
+      await until("InitWait", async () => await backendState(box) === "2");
+    }
+    await box.serve();
+    await assertPlays(box, output);
+  }));
+
+Deno.test("serve takes up cards that come, and lets go of cards that are taken away, also in mid-play", () =>
+  inBox(async (box) => {
+    const daemon = await box.serve();
+    assert.equal(await box.ok("status"), "no streams; `xsnd provision DOMAIN` makes a card\n");
+    for (let round = 0; round < 3; round++) {
+      const output = box.path(`played-${round}.wav`);
+      await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+      const playing = await startPlaying(box);
+      const { code, stderr } = await box.run("deprovision", "domU");
+      assert.equal(code, 0, stderr);
+      await until("the stream is gone", async () => (await box.status()).streams.length === 0);
+      assert.equal(await box.ok("list", "--json"), "[]\n");
+      assert.equal(await box.xenstore("ls", "/local/domain/0/backend/vsnd").catch(() => ""), "");
+      await playing.end("SIGKILL");
+    }
+    assert(!daemon.ended);
+  }));
+
+Deno.test("serve gives xl's cards the device that --default-device or --config names", () =>
+  inBox(async (box) => {
+    const output = box.path("played.wav");
+    await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
+    // xl writes no policy.
+    await box.xenstore("rm", `${BACKEND}/xsnd`);
+    {
+      await using daemon = await box.serve();
+      await until("it says so", () => /domU\/0 was made by xl, and there is no device/.test(daemon.stderr));
+      assert.deepEqual((await box.status()).streams, []);
+    }
+    {
+      await using _daemon = await box.serve("--default-device", `dummy:${output}`);
+      await assertPlays(box, output);
+    }
+    Deno.removeSync(output);
+    const config = box.path("devices.yaml");
+    const streams = [{
+      type: "playback",
+      "unique-id": "speakers",
+      device: `dummy:${output}`,
+      "channels-max": 2,
+    }];
+    const card = { "sample-rates": [48000], pcms: [{ streams }] };
+    Deno.writeTextFileSync(config, JSON.stringify({ domains: { domU: { cards: [card] } } }));
+    await using _daemon = await box.serve("--config", config);
+    await assertPlays(box, output);
+  }));
+
+Deno.test("serve does not serve what its guest cannot be served with, and says why; others are none the worse", () =>
+  inBox(
+    async (box) => {
+      const output = box.path("played.wav");
+      await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+      await box.provision("domV", [{ type: "playback", device: "dummy:" }]);
+      const daemon = await box.serve();
+      const frontend = "/local/domain/2/device/vsnd/0";
+      const backend = "/local/domain/0/backend/vsnd/2/0";
+      const publish = async (nodes: Record<string, string>) => {
+        const paths = Object.entries(nodes).flatMap(([name, value]) => [`${frontend}/0/0/${name}`, value]);
+        await box.xenstore("write", ...paths, `${frontend}/state`, "3");
+      };
+      const transport = {
+        "ring-ref": "1",
+        "event-channel": "1",
+        "evt-ring-ref": "2",
+        "evt-event-channel": "2",
+      };
+      for (
+        const [change, reason] of [
+          [{ "ring-ref": "4294967295" }, /grant/],
+          [{ "event-channel": "x" }, /event-channel is no 32-bit number: "x"/],
+          [{ "evt-ring-ref": "0x8" }, /evt-ring-ref is no 32-bit number/],
+        ] as const
+      ) {
+        const from = daemon.stderr.length;
+        await publish({ ...transport, ...change });
+        await until("it is refused", async () => await box.xenstore("read", `${backend}/state`) === "5\n");
+        assert.match(
+          daemon.stderr.slice(from),
+          /error: domV\/0: not served until its frontend starts over: /,
+        );
+        assert.match(daemon.stderr.slice(from), reason);
+        assert(!/^\s+at /m.test(daemon.stderr), daemon.stderr);
+        await box.xenstore("write", `${frontend}/state`, "1");
+        await until(
+          "it may start over",
+          async () => await box.xenstore("read", `${backend}/state`) === "2\n",
+        );
+      }
+      await assertPlays(box, output);
+      assert(!daemon.ended);
+    },
+    "domU",
+    "domV",
+  ));
