@@ -1,0 +1,69 @@
+/** A Linux guest of the lab; scripts reach its agent (guest/agent) over a network link from dom0. */
+import { LabError } from "./command.ts";
+import { type Dom0, Domain, quote, type RunOptions } from "./domain.ts";
+import type { GuestKernel } from "./images.ts";
+import { Outcome } from "./machine.ts";
+
+export interface GuestOptions {
+  /** The kernel's generation; "6.1" unless told. */
+  readonly kernel?: GuestKernel;
+  /** Further lines of its xl.cfg, such as `vsnd = [[ ... ]]` or `memory = 512`. */
+  readonly config?: string;
+  /** Seconds that it may take to come up; 120 unless told. */
+  readonly timeout?: number;
+}
+
+export class Guest extends Domain implements AsyncDisposable {
+  private constructor(name: string, readonly domid: number, private readonly dom0: Dom0) {
+    super(name);
+  }
+
+  /** Creates a guest and waits until it runs scripts. */
+  static async create(dom0: Dom0, name: string, options: GuestOptions = {}): Promise<Guest> {
+    const { kernel = "6.1", config = "", timeout = 120 } = options;
+    const domid = await dom0.run(`LAB_GUEST_TIMEOUT=${timeout} guest-create ${quote(name)} ${kernel}`, {
+      stdin: config,
+      timeout: timeout + 30,
+    });
+    return new Guest(name, Number(domid), dom0);
+  }
+
+  override async attempt(script: string, { stdin = "", timeout = 60 }: RunOptions = {}): Promise<Outcome> {
+    const encoder = new TextEncoder();
+    const text = encoder.encode(script);
+    const input = typeof stdin === "string" ? encoder.encode(stdin) : stdin;
+    const request = new Blob([`${text.length} ${input.length} ${timeout}\n`, text, new Uint8Array(input)]);
+    const answer = await this.dom0.attempt(`exec guest-connect ${this.domid}`, {
+      stdin: new Uint8Array(await request.arrayBuffer()),
+      timeout: timeout + 20, // the agent in the guest keeps the script's own time
+    });
+    const newline = answer.bytes.indexOf(10);
+    const [code, stdoutSize] = new TextDecoder().decode(answer.bytes.subarray(0, newline)).split(" ").map(
+      Number,
+    );
+    if (newline < 0) throw new LabError(`${this.name}: no answer (is the guest gone?) ${answer.stderr}`);
+    const body = answer.bytes.subarray(newline + 1);
+    const outcome = new Outcome(
+      code,
+      body.slice(0, stdoutSize),
+      new TextDecoder().decode(body.subarray(stdoutSize)),
+    );
+    if (code === 137) throw this.failure(script, `killed, or timed out after ${timeout} s`, outcome);
+    return outcome;
+  }
+
+  /** Whether Xen still has it. */
+  async exists(): Promise<boolean> {
+    return (await this.dom0.attempt(`xl domname ${this.domid}`)).code === 0;
+  }
+
+  /** Destroys the guest at once, as a crash would. */
+  async destroy(): Promise<void> {
+    await this.dom0.run(`xl destroy ${this.domid}`);
+  }
+
+  /** Destroys it if it is still there. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (await this.exists()) await this.destroy();
+  }
+}

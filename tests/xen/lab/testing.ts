@@ -1,0 +1,55 @@
+/** Deno tests that share one boot of the lab, and its guests where a case does not spoil them. */
+import { LabError } from "./command.ts";
+import type { Guest } from "./guest.ts";
+import type { GuestKernel } from "./images.ts";
+import { type Arch, Lab, type LabOptions } from "./lab.ts";
+
+/** The architecture that the test run asks for: `deno task test:xen --arch=arm64`. */
+export function testedArch(): Arch {
+  const arch = Deno.args.find((arg) => arg.startsWith("--arch="))?.slice("--arch=".length) ?? "amd64";
+  if (arch !== "amd64" && arch !== "arm64") throw new LabError(`--arch=${arch}: the lab has amd64 and arm64`);
+  return arch;
+}
+
+/** One boot for all the cases of a test file (and of the files it imports, if they are handed this). */
+export class Bench {
+  #lab: Lab | undefined;
+  #guests = new Map<GuestKernel, Guest>();
+
+  constructor(options: LabOptions = {}) {
+    Deno.test.beforeAll(async () => {
+      this.#lab = await Lab.boot({ arch: testedArch(), ...options });
+    });
+    Deno.test.afterAll(async () => {
+      await this.#lab?.[Symbol.asyncDispose]();
+    });
+  }
+
+  /** Declares a case. When it fails, the error ends with the console's last lines and says where the logs are. */
+  test(name: string, body: (lab: Lab) => Promise<void>): void {
+    Deno.test({
+      name,
+      // The connection to dom0 and its pending read belong to all cases together.
+      sanitizeOps: false,
+      sanitizeResources: false,
+      fn: async () => {
+        if (this.#lab === undefined) throw new LabError("the lab did not boot");
+        try {
+          await body(this.#lab);
+        } catch (error) {
+          throw this.#lab.explain(error);
+        }
+      },
+    });
+  }
+
+  /** A guest that cases share; it is made by the first one that asks, and again if another one destroyed it. */
+  async guest(kernel: GuestKernel): Promise<Guest> {
+    const lab = this.#lab!;
+    const known = this.#guests.get(kernel);
+    if (known !== undefined && await known.exists()) return known;
+    const guest = await lab.guest(`linux-${kernel}`, { kernel });
+    this.#guests.set(kernel, guest);
+    return guest;
+  }
+}
