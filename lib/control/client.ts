@@ -32,7 +32,8 @@ export class ControlClient implements Disposable {
           );
         }
         if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused)) {
-          throw error;
+          const why = (error as Error).message;
+          throw new XsndError(`cannot reach a daemon at ${path}: ${why}`, Exit.noDaemon, { cause: error });
         }
         if (performance.now() >= deadline) {
           throw new XsndError(

@@ -24,14 +24,14 @@ export class ControlServer implements Disposable {
     try {
       Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
       if (await isServed(path)) throw new XsndError(`a daemon is already running: it answers at ${path}`);
-      Deno.removeSync(path);
+      return new ControlServer(path);
     } catch (error) {
-      if (error instanceof Deno.errors.PermissionDenied) {
-        throw new XsndError(`cannot listen at ${path}: ${error.message}; run as root`, Exit.permission);
-      }
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (error instanceof XsndError) throw error;
+      const isPermission = error instanceof Deno.errors.PermissionDenied;
+      const what = `cannot listen at ${path}: ${(error as Error).message}`;
+      if (isPermission) throw new XsndError(`${what}; run as root`, Exit.permission, { cause: error });
+      throw new XsndError(`${what}; XSND_CONTROL can name another path`, Exit.failed, { cause: error });
     }
-    return new ControlServer(path);
   }
 
   /** From now on `handler` carries out what clients ask for, and have asked for while the daemon was starting. */
@@ -87,13 +87,18 @@ export class ControlServer implements Disposable {
   }
 }
 
+/** Whether somebody listens at `path`; what a dead daemon left there is removed. Nothing else ever is. */
 async function isServed(path: string): Promise<boolean> {
-  Deno.statSync(path);
   try {
+    if (!Deno.lstatSync(path).isSocket) {
+      throw new Deno.errors.AlreadyExists("a file that is no socket is there");
+    }
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) return false;
-    throw error;
+    if (error instanceof Deno.errors.NotFound) return false;
+    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+    Deno.removeSync(path);
+    return false;
   }
 }

@@ -187,6 +187,37 @@ Deno.test("a server takes the place of a dead one, not of a live one", () =>
     assert.equal(await client.call(status), "first");
   }));
 
+Deno.test("a server takes the place of no file that is not a socket", () =>
+  withSocket(async (path) => {
+    const directory = path.replace(/\/deeper\/.*/, "");
+    const file = `${directory}/precious`;
+    Deno.writeTextFileSync(file, "kept");
+    Deno.symlinkSync(file, `${directory}/link`);
+    for (const taken of [file, `${directory}/link`, directory]) {
+      await assert.rejects(
+        ControlServer.listen(taken),
+        xsndError(Exit.failed, /cannot listen at .* no socket is there/),
+      );
+    }
+    await assert.rejects(
+      ControlServer.listen(`${file}/control.sock`),
+      xsndError(Exit.failed, /cannot listen at/),
+    );
+    await assert.rejects(
+      ControlServer.listen(`${path}${"x".repeat(200)}`),
+      xsndError(Exit.failed, /cannot listen at/),
+    );
+    assert.equal(Deno.readTextFileSync(file), "kept");
+  }));
+
+Deno.test("a client says so where no daemon can be", () =>
+  withSocket(async (path) => {
+    for (const nowhere of ["/dev/null/control.sock", `${path}${"x".repeat(200)}`]) {
+      Deno.env.set("XSND_CONTROL", nowhere);
+      await assert.rejects(ControlClient.connect(0), xsndError(Exit.noDaemon, /cannot reach a daemon at/));
+    }
+  }));
+
 Deno.test("a server that is gone has taken its socket and its connections along", () =>
   withSocket(async (path) => {
     const server = await listen(path, () => Promise.resolve(null));
