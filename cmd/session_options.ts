@@ -6,8 +6,8 @@ import type { Direction } from "../lib/pcm/pcm.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { readFrontendCard } from "../lib/vsnd/frontend_dir.ts";
 import { frontendPath, resolveDomain } from "../lib/xenbus/mod.ts";
-import { openXen } from "../lib/xen/mod.ts";
 import type { StoreView } from "../lib/xen/ports.ts";
+import { withStore } from "./store.ts";
 
 export interface SessionCommandOptions {
   readonly behaviour: EventIdBehaviour;
@@ -57,8 +57,11 @@ export function sessionFile(
 }
 
 /** The stream that `wanted` names, `DOMAIN[/CARD[/PCM[/STREAM]]]`, of those in `direction`. Waits for nothing. */
-export async function findStream(wanted: string, direction: Direction): Promise<SessionStream> {
-  using xen = await openXen();
+export function findStream(wanted: string, direction: Direction): Promise<SessionStream> {
+  return withStore((store) => matchStream(store, wanted, direction));
+}
+
+function matchStream(store: StoreView, wanted: string, direction: Direction): SessionStream {
   const [domain, ...indices] = wanted.split("/");
   if (domain === "" || indices.length > 3 || indices.some((index) => !/^\d+$/.test(index))) {
     throw new XsndError(
@@ -66,8 +69,8 @@ export async function findStream(wanted: string, direction: Direction): Promise<
       Exit.usage,
     );
   }
-  const { domid, name } = resolveDomain(xen.store, domain);
-  const streams = [...streamsOf(xen.store, domid, name)];
+  const { domid, name } = resolveDomain(store, domain);
+  const streams = [...streamsOf(store, domid, name)];
   const asked = streams.filter((stream) =>
     indices.every((index, i) => stream.name.split("/")[i + 1] === index)
   );
