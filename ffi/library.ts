@@ -9,7 +9,7 @@ export class LibraryNotFoundError extends XsndError {
   override name = "LibraryNotFoundError";
   constructor(readonly soname: string, debianPackage: string, variable: string, cause: unknown) {
     const why = cause instanceof Error
-      ? cause.message.replace(/^Could not open library: /, "")
+      ? cause.message.replace(/^(Could not open library: )+/, "")
       : String(cause);
     super(
       `cannot load ${soname}: ${why}; install Debian's ${debianPackage}, or set ${variable} to the library's path`,
