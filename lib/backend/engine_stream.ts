@@ -182,8 +182,10 @@ export class EngineStream {
       if (status >= 0) this.#card = "running";
     } else if (!run && this.#card === "running") {
       this.#report(transfer);
-      transfer.hold();
+      transfer.hold(this.#hold === "stopped");
       this.#card = "held";
+    } else if (this.#card === "held" && this.#hold === "stopped") {
+      transfer.hold(true);
     }
     transfer.report();
     return Math.min(0, status);

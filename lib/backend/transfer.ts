@@ -80,9 +80,12 @@ export abstract class Transfer {
     return at;
   }
 
-  /** Stops the card so that {@link unhold} goes on with the very next frame, by its own pause or without. */
-  hold(): void {
-    if (this.pcm.pause(true) === 0) return;
+  /**
+   * Stops the card so that {@link unhold} goes on with the very next frame: by its own pause, or, if it has none or is to
+   * be `emptied`, by giving it later once more what it now drops.
+   */
+  hold(emptied: boolean): void {
+    if (this.#prepared || !emptied && this.pcm.pause(true) === 0) return;
     this.pump();
     const at = this.reportable();
     this.pcm.drop();

@@ -165,7 +165,7 @@ for (const canPause of [true, false]) {
       for (const [run, read, hold] of turns) {
         stream.run(of(run, bufferFrames - stream.available));
         if (hold) {
-          stream.transfer.hold();
+          stream.transfer.hold(false);
           const position = stream.transfer.position();
           stream.run(50);
           assert.equal(stream.transfer.position(), position, "the pointer stands");

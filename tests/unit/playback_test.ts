@@ -238,7 +238,7 @@ for (const canPause of [true, false]) {
         keepUp(stream, [turn]);
         if (!hold) continue;
         stream.publish();
-        stream.transfer.hold();
+        stream.transfer.hold(false);
         const position = stream.transfer.position();
         stream.write(of(turn.write, stream.room));
         stream.run(wait);

@@ -25,6 +25,12 @@ export class Bench {
     });
   }
 
+  /** The booted machine, for what cases set up between themselves. */
+  get lab(): Lab {
+    if (this.#lab === undefined) throw new LabError("the lab did not boot");
+    return this.#lab;
+  }
+
   /** Declares a case. When it fails, the error ends with the console's last lines and says where the logs are. */
   test(name: string, body: (lab: Lab) => Promise<void>): void {
     Deno.test({

@@ -1,0 +1,216 @@
+/** A real card, AC97: periods, pace, positions, what it offers, and an operator's hand on it. */
+import assert from "node:assert/strict";
+import type { Bench } from "../lab/testing.ts";
+import {
+  aplay,
+  CD,
+  countUnderruns,
+  type Daemon,
+  frameOctets,
+  give,
+  noise,
+  recordLoopback,
+  shapeOptions,
+} from "../rig.ts";
+
+const AC97 = {
+  "sample-formats": ["s16_le"],
+  "sample-rates": [44100, 48000],
+  "buffer-size": 65536,
+  pcms: [[{ type: "playback", device: "hw:0,0" }]],
+} as const;
+
+export function cardCases(bench: Bench, daemon: () => Daemon): void {
+  bench.test("aplay plays to AC97 with no period or buffer option", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, AC97);
+    assert.equal(countUnderruns(await aplay(guest, noise(CD, 3), CD)), 0);
+  });
+
+  bench.test("periods of 1024, 512 and 256 frames play clean and at the card's pace", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, AC97);
+    await guest.put("/tmp/five", noise(CD, 5));
+    const rows = [];
+    for (const period of [1024, 512, 256, 128, 64]) {
+      const cpu = await daemon().cpuSeconds();
+      const { code, stdout, stderr } = await guest.attempt(timedPlay(period), { timeout: 60 });
+      const underruns = code === 0 ? countUnderruns(stderr) : Infinity;
+      const seconds = Number(stdout);
+      rows.push({
+        period,
+        underruns,
+        seconds,
+        cpuPerSecond: Math.round((await daemon().cpuSeconds() - cpu) / 5 * 100) / 100,
+        residentMegabytes: Math.round(await daemon().residentMegabytes()),
+      });
+      if (period < 256) continue; // attempted and reported
+      assert.equal(underruns, 0, `${period} frames: ${stderr}`);
+      assert(Math.abs(seconds - 5) <= 0.25 + period * 4 / 48000, `5 s took ${seconds} s at ${period} frames`);
+    }
+    console.log("AC97, 4 periods a buffer, 5 s each:");
+    console.table(rows);
+  });
+
+  bench.test("the guest's pointer follows the card's, and wakes it once a period", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, AC97);
+    await guest.put("/tmp/five", noise(CD, 5));
+    const period = 4096;
+    const playing = guest.run(
+      "mount -t tracefs t /sys/kernel/tracing 2>/dev/null; cd /sys/kernel/tracing; " +
+        "echo 'p:elapsed snd_pcm_period_elapsed' >kprobe_events; echo 1 >events/kprobes/elapsed/enable; " +
+        `aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=${period} --buffer-size=${
+          period * 4
+        } /tmp/five; ` +
+        "cat kprobe_profile; echo 0 >events/kprobes/elapsed/enable; echo >kprobe_events",
+      { timeout: 60 },
+    );
+    const sampler = (status: string) =>
+      `until grep -q RUNNING ${status}; do sleep 0.05; done; ` +
+      `while grep -q RUNNING ${status}; do grep -hE '^(tstamp|hw_ptr)' ${status}; sleep 0.05; done`;
+    const status = "/proc/asound/card0/pcm0p/sub0/status";
+    const [guestSamples, cardSamples] = await Promise.all([
+      guest.run(sampler(status), { timeout: 60 }),
+      lab.dom0.run(sampler(status), { timeout: 60 }),
+    ]);
+    const wakeUps = Number((await playing).split(/\s+/).filter((word) => /^\d+$/.test(word))[0]);
+    const periods = Math.floor(5 * 48000 / period);
+    assert(wakeUps >= periods && wakeUps <= periods + 2, `${wakeUps} wake-ups for ${periods} periods`);
+    const [seen, real] = [parseSamples(guestSamples), parseSamples(cardSamples)];
+    assert(seen.length > 10 && real.length > 10, "there was nothing to compare");
+    for (const samples of [seen, real]) {
+      samples.forEach(({ frames }, i) =>
+        assert(i === 0 || frames >= samples[i - 1].frames, "a pointer went back")
+      );
+    }
+    const error = largestDifference(seen, real);
+    console.log(
+      `guest's pointer against the card's: at most ${
+        Math.round(error)
+      } frames of ${period}; ${wakeUps} wake-ups`,
+    );
+    assert(error <= period / 4, `the pointers are ${error} frames apart`);
+  });
+
+  bench.test("--dump-hw-params shows what card and provisioning allow, and all of it can be opened", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, {
+      ...AC97,
+      "sample-formats": ["s16_le", "s32_le"],
+      "sample-rates": [44100, 48000, 96000],
+      "channels-max": 8,
+    });
+    const { stderr: dump } = await guest.attempt("aplay -D hw:0,0 --dump-hw-params /dev/zero -d 1 -t raw", {
+      timeout: 30,
+    });
+    // AC97 does S16_LE, up to 48 kHz; the provisioned card has no less than 44.1 kHz and no more than what AC97 has of channels.
+    assert.match(dump, /^FORMAT: +S16_LE$/m, dump);
+    assert.match(dump, /^RATE: +\[44100 48000\]$/m, dump);
+    const channels = /^CHANNELS: +(?:(\d+)|\[(\d+) (\d+)\])$/m.exec(dump);
+    assert(channels !== null, dump);
+    const [least, most] = channels[1] ? [channels[1], channels[1]] : [channels[2], channels[3]];
+    for (let n = Number(least); n <= Number(most); n++) {
+      for (const rate of [44100, 48000]) {
+        await aplay(guest, noise({ ...CD, rate, channels: n }, 0.1), { ...CD, rate, channels: n });
+      }
+    }
+    const refused = await guest.attempt("aplay -q -D hw:0,0 -t raw -f S32_LE -r 48000 -c 2 -d 1 /dev/zero");
+    assert.notEqual(refused.code, 0);
+  });
+
+  bench.test("an operator's pause stops the card and the guest's pointer; nothing is lost", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, AC97);
+    await guest.put("/tmp/long", noise(CD, 20));
+    const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 });
+    await lab.dom0.run(`xsnd trigger pause ${guest.name} --timeout 30`);
+    const pointer = "grep hw_ptr /proc/asound/card0/pcm0p/sub0/status";
+    const stands = async () => [await lab.dom0.run(pointer), await guest.run(pointer)];
+    assert.match(await lab.dom0.run("cat /proc/asound/card0/pcm0p/sub0/status"), /PAUSED/);
+    const before = await stands();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert.deepEqual(await stands(), before);
+    await lab.dom0.run(`xsnd trigger resume ${guest.name}`);
+    const { code, stderr } = await playing;
+    assert.equal(code, 0, stderr);
+    assert.equal(countUnderruns(stderr), 0, stderr);
+  });
+
+  bench.test("pause, resume, stop and start lose not a sample on the loopback", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+    const bytes = noise(CD, 20);
+    await guest.put("/tmp/long", bytes);
+    const heard = await recordLoopback(lab, CD, async () => {
+      const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 });
+      for (const trigger of ["pause", "resume", "stop", "start"]) {
+        await lab.dom0.run(`xsnd trigger ${trigger} ${guest.name} --timeout 30`);
+      }
+      const { code, stderr } = await playing;
+      assert.equal(code, 0, stderr);
+    });
+    assertPieces(heard, bytes);
+  });
+}
+
+/** Plays /tmp/five and prints the seconds from the first write to the end of the drain. */
+function timedPlay(period: number): string {
+  const status = "/proc/asound/card0/pcm0p/sub0/status";
+  return `aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=${period} --buffer-size=${
+    period * 4
+  } /tmp/five & p=$!
+    until grep -qE 'PREPARED|RUNNING' ${status}; do :; done; read t0 _ </proc/uptime
+    wait $p; code=$?; read t1 _ </proc/uptime
+    awk "BEGIN { print $t1 - $t0 }"; exit $code`;
+}
+
+interface Sample {
+  /** CLOCK_MONOTONIC of its domain, s. */
+  readonly time: number;
+  readonly frames: number;
+}
+
+function parseSamples(text: string): Sample[] {
+  const times = [...text.matchAll(/^tstamp +: ([\d.]+)/gm)].map(([, value]) => Number(value));
+  const frames = [...text.matchAll(/^hw_ptr +: (\d+)/gm)].map(([, value]) => Number(value));
+  return frames.map((value, i) => ({ time: times[i], frames: value })).filter(({ frames }) => frames > 0);
+}
+
+/**
+ * How far apart the two pointers are at most. Each domain's clock began when it booted, so the offset between the clocks is
+ * taken as the one that brings the pointers closest: what is left is what no constant can explain.
+ */
+function largestDifference(seen: readonly Sample[], real: readonly Sample[]): number {
+  const at = (time: number): number | undefined => {
+    const i = real.findIndex((sample) => sample.time >= time);
+    if (i <= 0) return undefined;
+    const [a, b] = [real[i - 1], real[i]];
+    return a.frames + (b.frames - a.frames) * (time - a.time) / (b.time - a.time || 1);
+  };
+  const worst = (offset: number) => {
+    const errors = seen.map(({ time, frames }) => {
+      const card = at(time + offset);
+      return card === undefined ? undefined : Math.abs(frames - card);
+    }).filter((error) => error !== undefined);
+    return errors.length < seen.length / 2 ? Infinity : Math.max(...errors);
+  };
+  const guess = real[0].time - seen[0].time;
+  let best = Infinity;
+  for (let offset = guess - 1; offset <= guess + 1; offset += 0.002) best = Math.min(best, worst(offset));
+  return best;
+}
+
+/** That all of `bytes` was heard in order, in pieces with silence between them. */
+function assertPieces(heard: Uint8Array, bytes: Uint8Array): void {
+  const step = frameOctets(CD);
+  const silent = (at: number) => heard.subarray(at, at + step).every((octet) => octet === 0);
+  let at = 0;
+  for (let done = 0; done < bytes.length; done += step, at += step) {
+    while (
+      at < heard.length && silent(at) && !bytes.subarray(done, done + step).every((octet) => octet === 0)
+    ) at += step;
+    const same = bytes.subarray(done, done + step).every((octet, i) => octet === heard[at + i]);
+    assert(same, `frame ${done / step} is not what was heard at ${at / step} of ${heard.length / step}`);
+  }
+}

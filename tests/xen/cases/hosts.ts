@@ -1,0 +1,76 @@
+/** What is around a stream: xl's cards, several guests on one card, and a host without any guest. */
+import assert from "node:assert/strict";
+import type { Bench } from "../lab/testing.ts";
+import {
+  aplay,
+  assertHolds,
+  CD,
+  countUnderruns,
+  frameOctets,
+  give,
+  noise,
+  recordLoopback,
+  take,
+  until,
+  waitForCard,
+} from "../rig.ts";
+
+/** ALSA's software mixer on AC97, as an integrator would write it. */
+export const MIXER = `
+pcm.mixed { type dmix ipc_key 4711 slave { pcm "hw:0,0" rate 48000 format S16_LE channels 2 period_size 1024 buffer_size 8192 } }
+`;
+
+export function xlCases(bench: Bench, restart: (options?: string) => Promise<void>): void {
+  bench.test("a card that xl makes with the guest is served, listed, attached and detached", async (lab) => {
+    await restart("--default-device hw:5,0");
+    await using guest = await lab.guest("xl-made", {
+      config: "vsnd = [[ 'card, backend=Domain-0, buffer-size=65536, short-name=XL, sample-rates=48000, " +
+        "sample-formats=s16_le, channels-max=2', 'pcm, name=dev1', 'stream, unique-id=x, type=P' ]]\n",
+    });
+    await waitForCard(guest);
+    const bytes = noise(CD, 2);
+    const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
+    assertHolds(heard, bytes, frameOctets(CD));
+    assert.match(await lab.dom0.run("xsnd list"), /xl-made +0 +XL +xl /);
+    assert.match(await lab.dom0.run(`xl vsnd-list ${guest.domid}`), /^ *0 +.*\b4\b/m);
+    await lab.dom0.run(`xl vsnd-detach ${guest.domid} 0`);
+    await until(guest, "! [ -d /proc/asound/card0 ]", "the card to go");
+    assert.equal(await lab.dom0.run(`xenstore-ls /libxl/${guest.domid}/device/vsnd 2>/dev/null || true`), "");
+    await lab.dom0.run(
+      `xl vsnd-attach ${guest.domid} card,backend=Domain-0,buffer-size=65536,short-name=Again,sample-rates=48000,` +
+        "sample-formats=s16_le,channels-max=2 pcm,name=dev1 stream,unique-id=x,type=P",
+    );
+    await waitForCard(guest);
+    assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
+  });
+
+  bench.test("xl lists and detaches a card that xsnd provisioned", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+    assert.match(await lab.dom0.run(`xl vsnd-list ${guest.domid}`), /^ *0 +.*\b4\b/m);
+    await lab.dom0.run(`xl vsnd-detach ${guest.domid} 0`);
+    await until(guest, "! [ -d /proc/asound/card0 ]", "the card to go");
+    await take(lab, guest);
+  });
+}
+
+export function hostCases(bench: Bench, amd64: boolean): void {
+  if (amd64) {
+    bench.test("two guests play at once through dmix on one card", async (lab) => {
+      const guests = [await bench.guest("6.1"), await bench.guest("7")];
+      for (const guest of guests) await give(lab, guest, { pcms: [[{ type: "playback", device: "mixed" }]] });
+      const said = await Promise.all(guests.map((guest) => aplay(guest, noise(CD, 10), CD)));
+      assert.deepEqual(said.map(countUnderruns), [0, 0], said.join("\n"));
+    });
+  }
+
+  bench.test("xsnd demo on real Xen, with domain 0 as its own guest", async (lab) => {
+    const report = JSON.parse(await lab.dom0.run("xsnd demo --json --output /tmp/demo.wav", { timeout: 90 }));
+    assert.equal(report.xen, "native");
+    assert.equal(report.bitExact, true);
+    assert.equal(report.xruns, 0);
+    assert(report.maxPositionErrorFrames <= report.periodFrames / 4, JSON.stringify(report));
+    const left = await lab.dom0.run("xenstore-ls -f /local/domain/0 | grep 'vsnd/0' || true");
+    assert.equal(left, "");
+  });
+}

@@ -1,0 +1,94 @@
+/** Lives that begin and end in any order: the daemon's, the guests', the driver's, the cards'. */
+import assert from "node:assert/strict";
+import type { Bench } from "../lab/testing.ts";
+import {
+  aplay,
+  assertHolds,
+  CD,
+  countUnderruns,
+  type Daemon,
+  frameOctets,
+  give,
+  noise,
+  recordLoopback,
+  shapeOptions,
+  take,
+  until,
+  waitForCard,
+} from "../rig.ts";
+
+const LOOPBACK = { pcms: [[{ type: "playback", device: "hw:5,0" }]] } as const;
+
+/** @param restart replaces the daemon of all cases by the one that `start` makes */
+export function lifeCases(
+  bench: Bench,
+  daemon: () => Daemon,
+  restart: (options?: string) => Promise<void>,
+): void {
+  bench.test("a guest that is destroyed in mid-play is gone within 5 s, and others play on", async (lab) => {
+    const other = await bench.guest("6.1");
+    await give(lab, other, LOOPBACK);
+    await using victim = await lab.guest("victim");
+    await give(lab, victim, { pcms: [[{ type: "playback", device: "hw:5,0,1" }]] });
+    const bytes = noise(CD, 8);
+    const heard = await recordLoopback(lab, CD, async () => {
+      const playing = aplay(other, bytes, CD);
+      const doomed = victim.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 })
+        .catch(() => {});
+      await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub1/status", "the victim to play");
+      await lab.dom0.run(`xl destroy ${victim.domid}`);
+      await until(lab.dom0, `! xl list | grep -qE '\\b${victim.domid} |null'`, "the domain to be gone", 5);
+      assert.equal(countUnderruns(await playing), 0);
+      await doomed;
+    });
+    assertHolds(heard, bytes, frameOctets(CD));
+    await until(lab.dom0, "grep -q closed /proc/asound/card5/pcm0p/sub1/status", "the card to be closed");
+  });
+
+  bench.test("the driver can be removed and loaded again", async (lab) => {
+    for (const kernel of ["6.1", "7"] as const) {
+      const guest = await bench.guest(kernel);
+      await give(lab, guest, LOOPBACK);
+      await guest.run("rmmod snd_xen_front && modprobe snd_xen_front", { timeout: 30 });
+      await waitForCard(guest);
+      assert.doesNotMatch(await guest.run("dmesg"), /Backend state is .* while removing driver/);
+      assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
+    }
+  });
+
+  bench.test("a daemon that was killed and started again is heard without a reboot", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, LOOPBACK);
+    const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 });
+    await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
+    await daemon().end("SIGKILL");
+    await restart();
+    await playing; // fails, and lets go of the card
+    await waitForCard(guest);
+    const bytes = noise(CD, 2);
+    const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
+    assertHolds(heard, bytes, frameOctets(CD));
+  });
+
+  bench.test("SIGTERM in mid-play ends the daemon cleanly; the next one serves the same guest", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, LOOPBACK);
+    const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 });
+    await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
+    assert.equal(await daemon().end("SIGTERM"), 0);
+    assert.match(await lab.dom0.run("cat /proc/asound/card5/pcm0p/sub0/status"), /closed/);
+    assert.equal((await lab.dom0.attempt("[ -e /run/xsnd/control.sock ]")).code, 1);
+    await restart();
+    await playing;
+    await waitForCard(guest);
+    assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
+  });
+
+  bench.test("a card that is taken away leaves nothing in XenStore", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, LOOPBACK);
+    await take(lab, guest);
+    const left = await lab.dom0.run("xenstore-ls -f | grep vsnd || true");
+    assert.doesNotMatch(left, new RegExp(`/(${guest.domid}/device/vsnd|vsnd/${guest.domid})/`), left);
+  });
+}

@@ -1,0 +1,153 @@
+/** Sound through the stock driver: what is played arrives, what is captured is what there was. */
+import assert from "node:assert/strict";
+import type { Bench } from "../lab/testing.ts";
+import {
+  aplay,
+  assertHolds,
+  CD,
+  countUnderruns,
+  find,
+  frameOctets,
+  give,
+  noise,
+  recordLoopback,
+  type Shape,
+  shapeOptions,
+} from "../rig.ts";
+
+const LOOPBACK = {
+  "sample-formats": ["s16_le", "s32_le"],
+  "sample-rates": [44100, 48000, 96000],
+  "channels-max": 8,
+  "buffer-size": 262144,
+  pcms: [[{ type: "playback", device: "hw:5,0" }, { type: "capture", device: "hw:5,0" }]],
+} as const;
+
+/** The first 10 s, the others long enough for many rounds of every buffer. */
+const SHAPES: readonly (readonly [Shape, number])[] = [
+  [CD, 10],
+  [{ ...CD, format: "S32_LE" }, 3],
+  [{ ...CD, channels: 8 }, 3],
+  [{ ...CD, rate: 44100 }, 3],
+  [{ ...CD, rate: 96000 }, 3],
+  [{ ...CD, channels: 1 }, 3],
+];
+
+export function soundCases(bench: Bench): void {
+  bench.test("a guest's playback arrives bit-exact, in every shape", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, LOOPBACK);
+    for (const [shape, seconds] of SHAPES) {
+      const bytes = noise(shape, seconds);
+      const heard = await recordLoopback(lab, shape, async () => {
+        assert.equal(countUnderruns(await aplay(guest, bytes, shape)), 0, shapeOptions(shape));
+      });
+      assertHolds(heard, bytes, frameOctets(shape));
+    }
+  });
+
+  bench.test("a guest's capture is bit-exact", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, LOOPBACK);
+    const bytes = noise(CD, 10);
+    await lab.dom0.put("/tmp/source", bytes);
+    // The guest listens first, and longer than there is something to hear.
+    const recording = guest.run(`arecord -q -D hw:0,0 ${shapeOptions(CD)} -d 14 /tmp/heard`, { timeout: 60 });
+    await lab.dom0.run(
+      "until grep -q RUNNING /proc/asound/card5/pcm0c/sub0/status; do sleep 0.1; done; " +
+        `aplay -q -D hw:5,1 ${shapeOptions(CD)} /tmp/source`,
+      { timeout: 60 },
+    );
+    await recording;
+    assertHolds(await guest.get("/tmp/heard"), bytes, frameOctets(CD));
+  });
+
+  bench.test("playback and capture run at the same time, on two PCMs", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, {
+      pcms: [[{ type: "playback", device: "hw:5,0,0" }], [{ type: "capture", device: "hw:5,1,0" }]],
+    });
+    const bytes = noise(CD, 8);
+    // What PCM 0 plays is what PCM 1 hears: the loop closes inside of the guest.
+    const recording = guest.run(`arecord -q -D hw:0,1 ${shapeOptions(CD)} -d 11 /tmp/heard`, { timeout: 60 });
+    await guest.run("until grep -q RUNNING /proc/asound/card0/pcm1c/sub0/status; do sleep 0.1; done");
+    assert.equal(countUnderruns(await aplay(guest, bytes, CD)), 0);
+    await recording;
+    assertHolds(await guest.get("/tmp/heard"), bytes, frameOctets(CD));
+  });
+
+  bench.test("50 opens in a row play, and 8 of them are heard in full", async (lab) => {
+    for (const kernel of ["6.1", "7"] as const) {
+      const guest = await bench.guest(kernel);
+      await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+      const bytes = noise(CD, 0.25);
+      await guest.put("/tmp/short", bytes);
+      const play = (times: number) =>
+        guest.run(
+          `i=0; while [ $i -lt ${times} ]; do aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=1024 ` +
+            "--buffer-size=4096 /tmp/short || exit 1; i=$((i+1)); done",
+          { timeout: 240 },
+        );
+      await play(42);
+      const heard = await recordLoopback(lab, CD, () => play(8).then(() => {}));
+      let at = 0;
+      for (let i = 0; i < 8; i++) at = assertHolds(heard, bytes, frameOctets(CD), at);
+    }
+  });
+
+  bench.test("after a forced underrun and a new prepare, sound and positions are right", async (lab) => {
+    for (const kernel of ["6.1", "7"] as const) {
+      const guest = await bench.guest(kernel);
+      await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+      const parts = [noise(CD, 1), noise(CD, 1), noise(CD, 1.1)];
+      for (const [i, part] of parts.entries()) await guest.put(`/tmp/part${i}`, part);
+      let said = "";
+      const heard = await recordLoopback(lab, CD, async () => {
+        // The pipe runs dry for a second: aplay stops, prepares, and starts the stream again without opening it anew.
+        const { code, stderr } = await guest.attempt(
+          "(cat /tmp/part0; sleep 2; cat /tmp/part1; sleep 2; cat /tmp/part2) | " +
+            `aplay -D hw:0,0 ${shapeOptions(CD)} --period-size=1024 --buffer-size=4096`,
+          { timeout: 60 },
+        );
+        assert.equal(code, 0, stderr);
+        said = stderr;
+      });
+      assert(countUnderruns(said) >= 2, `the underruns were not noticed:\n${said}`);
+      assertParts(heard, parts);
+    }
+  });
+
+  bench.test("two hw_params in a row on one open PCM", async (lab) => {
+    for (const kernel of ["6.1", "7"] as const) {
+      const guest = await bench.guest(kernel);
+      await give(lab, guest, LOOPBACK);
+      // aplay sets the parameters anew for each file, without closing the PCM between them.
+      const { code, stderr } = await guest.attempt(
+        "for r in 44100 48000 96000; do head -c 96000 /dev/urandom > /tmp/$r.raw; done; " +
+          `aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/44100.raw /tmp/48000.raw /tmp/96000.raw`,
+        { timeout: 60 },
+      );
+      assert.equal(code, 0, stderr);
+    }
+  });
+}
+
+/**
+ * That the parts were heard in order, each whole. Where the stream ran dry in the middle of a part, that part may be in
+ * two pieces with silence between them, and nothing lost.
+ */
+function assertParts(heard: Uint8Array, parts: readonly Uint8Array[]): void {
+  const step = frameOctets(CD);
+  let at = 0;
+  for (const part of parts) {
+    for (let done = 0; done < part.length;) {
+      const start = find(heard, part.subarray(done, done + 64), step, at);
+      assert.notEqual(start, -1, `from frame ${done / step} of a part on nothing was heard`);
+      let i = 0;
+      while (done + i < part.length && heard[start + i] === part[done + i]) i++;
+      i -= i % step;
+      done += i;
+      at = start + i;
+    }
+  }
+}

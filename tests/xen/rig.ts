@@ -1,0 +1,185 @@
+/** What the cases with xsnd have in common: the daemon in dom0, cards for guests, and sound that is compared. */
+import assert from "node:assert/strict";
+import { LabError } from "./lab/command.ts";
+import { type Domain, quote } from "./lab/domain.ts";
+import type { Guest } from "./lab/guest.ts";
+import type { Lab } from "./lab/lab.ts";
+import type { Job } from "./lab/machine.ts";
+
+/** A card to provision: what its streams may do, and per PCM its streams. */
+export interface CardSpec {
+  readonly "sample-formats"?: readonly string[];
+  readonly "sample-rates"?: readonly number[];
+  readonly "channels-min"?: number;
+  readonly "channels-max"?: number;
+  readonly "buffer-size"?: number;
+  readonly pcms: readonly (readonly { readonly type: "playback" | "capture"; readonly device: string }[])[];
+}
+
+/** How a raw file's samples are told to aplay and arecord. */
+export interface Shape {
+  readonly format: "S16_LE" | "S32_LE";
+  readonly rate: number;
+  readonly channels: number;
+}
+
+export const CD: Shape = { format: "S16_LE", rate: 48000, channels: 2 };
+
+export function frameOctets({ format, channels }: Shape): number {
+  return (format === "S16_LE" ? 2 : 4) * channels;
+}
+
+export function shapeOptions({ format, rate, channels }: Shape): string {
+  return `-t raw -f ${format} -r ${rate} -c ${channels}`;
+}
+
+/** `seconds` of noise, which no loss, repetition or shift of a sample can go unnoticed in. */
+export function noise(shape: Shape, seconds: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.round(seconds * shape.rate) * frameOctets(shape));
+  for (let at = 0; at < bytes.length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+  return bytes;
+}
+
+/** Octet offset of `part` in `whole` from `from` on, at a multiple of `step`; -1 if it is not there. */
+export function find(whole: Uint8Array, part: Uint8Array, step: number, from = 0): number {
+  for (let at = from; at + part.length <= whole.length; at += step) {
+    let i = 0;
+    while (i < part.length && whole[at + i] === part[i]) i++;
+    if (i === part.length) return at;
+  }
+  return -1;
+}
+
+/** Octets that are enough to be found by. */
+const PROBE = 64;
+
+/** That `recorded` holds exactly `played` somewhere, in order, none lost, none repeated. Returns where it ends. */
+export function assertHolds(recorded: Uint8Array, played: Uint8Array, step: number, from = 0): number {
+  const at = find(recorded, played.subarray(0, PROBE), step, from);
+  assert.notEqual(at, -1, `the beginning was not heard in ${recorded.length} octets from ${from} on`);
+  const heard = recorded.subarray(at, at + played.length);
+  const difference = played.findIndex((octet, i) => octet !== heard[i]);
+  assert.equal(difference, -1, `what was heard differs from frame ${Math.floor(difference / step)} on`);
+  return at + played.length;
+}
+
+/** The daemon in dom0. */
+export class Daemon {
+  private constructor(private readonly lab: Lab, private readonly job: Job, readonly pid: number) {}
+
+  static async start(lab: Lab, options = ""): Promise<Daemon> {
+    const job = await lab.dom0.start(`echo $$; exec xsnd serve ${options}`);
+    await lab.dom0.run("until [ -S /run/xsnd/control.sock ] && xsnd status >/dev/null; do sleep 0.2; done");
+    return new Daemon(lab, job, Number((await job.output("stdout")).split("\n")[0]));
+  }
+
+  /** What it has logged. */
+  log(): Promise<string> {
+    return this.job.output("stderr");
+  }
+
+  /** Ends it; returns its exit code. */
+  async end(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    await this.lab.dom0.run(`kill -${signal.slice(3)} ${this.pid}`);
+    return (await this.job.outcome).code;
+  }
+
+  /** CPU seconds so far, user and system together, of all its threads. */
+  async cpuSeconds(): Promise<number> {
+    const stat = await this.lab.dom0.run(`cut -d' ' -f14,15 /proc/${this.pid}/stat; getconf CLK_TCK`);
+    const [user, system, ticks] = stat.split(/\s+/).map(Number);
+    return (user + system) / ticks;
+  }
+
+  async residentMegabytes(): Promise<number> {
+    return Number(await this.lab.dom0.run(`awk '/^VmRSS/ { print $2 }' /proc/${this.pid}/status`)) / 1024;
+  }
+}
+
+/** Gives `guest` the card, instead of the one it has, and waits until its kernel has it. */
+export async function give(lab: Lab, guest: Guest, spec: CardSpec): Promise<void> {
+  const { pcms, ...params } = spec;
+  let id = 0;
+  const card = {
+    ...params,
+    pcms: pcms.map((streams) => ({
+      streams: streams.map((stream) => ({ ...stream, "unique-id": `s${id++}` })),
+    })),
+  };
+  const file = `/tmp/${guest.name}.yaml`;
+  await take(lab, guest);
+  await lab.dom0.put(file, JSON.stringify({ domains: { [guest.name]: { cards: [card] } } }));
+  await lab.dom0.run(`xsnd provision -f ${file}`);
+  await waitForCard(guest);
+}
+
+/** Takes `guest`'s cards away, if it has any. */
+export async function take(lab: Lab, guest: Guest): Promise<void> {
+  await lab.dom0.run(
+    `if [ -n "$(xenstore-list /libxl/${guest.domid}/device/vsnd 2>/dev/null)" ]; then xsnd deprovision ${guest.domid}; fi`,
+  );
+  await until(guest, "! [ -d /proc/asound/card0 ]", "the guest to lose its card");
+}
+
+export async function waitForCard(guest: Guest): Promise<void> {
+  await until(guest, "[ -d /proc/asound/card0 ] && ls /dev/snd/pcm* >/dev/null 2>&1", "a card in the guest");
+}
+
+/** Waits until the shell condition holds in `domain`. */
+export async function until(domain: Domain, condition: string, what: string, seconds = 20): Promise<void> {
+  const { code, stdout, stderr } = await domain.attempt(
+    `i=0; until ${condition}; do i=$((i+1)); [ $i -gt ${seconds * 10} ] && exit 9; sleep 0.1; done`,
+    { timeout: seconds * 4 },
+  );
+  if (code !== 0) {
+    throw new LabError(`waited ${seconds} s for ${what}, in ${domain.name}\n${stdout}${stderr}`);
+  }
+}
+
+/** Everything that arrives at `hw:5,1` (substream `sub`) while `body` runs and for a moment after. */
+export async function recordLoopback(
+  lab: Lab,
+  shape: Shape,
+  body: () => Promise<void>,
+  sub = 0,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const file = `/tmp/loopback-${sub}`;
+  const job = await lab.dom0.start(
+    `exec arecord -q -D hw:5,1,${sub} ${shapeOptions(shape)} --buffer-size=65536 --period-size=4096 ${file}`,
+  );
+  await until(lab.dom0, `grep -q RUNNING /proc/asound/card5/pcm1c/sub${sub}/status`, "the recording to run");
+  try {
+    await body();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  } finally {
+    await job.kill("SIGINT");
+  }
+  const { stderr } = await job.outcome;
+  assert.doesNotMatch(
+    stderr,
+    /overrun/,
+    "dom0's own recording lost samples: the machine is too busy to tell",
+  );
+  return await lab.dom0.get(file);
+}
+
+/** Plays `bytes` with aplay in `domain`; returns its stderr. */
+export async function aplay(
+  domain: Domain,
+  bytes: Uint8Array,
+  shape: Shape,
+  options = "-D hw:0,0",
+): Promise<string> {
+  const { code, stderr } = await domain.attempt(`aplay -q ${options} ${shapeOptions(shape)} -`, {
+    stdin: bytes,
+    timeout: 90,
+  });
+  assert.equal(code, 0, `aplay ${options}: ${stderr}`);
+  return stderr;
+}
+
+export function countUnderruns(stderr: string): number {
+  return stderr.match(/underrun/g)?.length ?? 0;
+}
+
+export { quote };

@@ -1,0 +1,36 @@
+/**
+ * xsnd on real Xen: the stock driver of unmodified Debian kernels in the guests, the native ports in dom0, and as cards the
+ * emulated AC97 and snd-aloop. All cases share one boot, two guests (Linux 6.1 and 7) and, but where it must die, one daemon.
+ */
+import { cardCases } from "./cases/card.ts";
+import { hostCases, MIXER, xlCases } from "./cases/hosts.ts";
+import { lifeCases } from "./cases/life.ts";
+import { soundCases } from "./cases/sound.ts";
+import { Bench, testedArch } from "./lab/testing.ts";
+import { Daemon } from "./rig.ts";
+
+const amd64 = testedArch() === "amd64";
+const bench = new Bench({ cards: amd64 ? ["ac97"] : [] });
+
+let daemon: Daemon | undefined;
+
+async function restart(options = ""): Promise<void> {
+  if (daemon !== undefined && (await bench.lab.dom0.attempt(`kill -0 ${daemon.pid}`)).code === 0) {
+    await daemon.end();
+  }
+  daemon = await Daemon.start(bench.lab, options);
+}
+
+bench.test("serve starts before any guest, and after one", async (lab) => {
+  await lab.dom0.put("/etc/asound.conf", MIXER);
+  await restart();
+  await bench.guest("6.1");
+  await restart();
+  await bench.guest("7");
+});
+
+soundCases(bench);
+if (amd64) cardCases(bench, () => daemon!);
+lifeCases(bench, () => daemon!, restart);
+hostCases(bench, amd64);
+if (amd64) xlCases(bench, restart);
