@@ -3,14 +3,21 @@ import { Transfer } from "./transfer.ts";
 
 export class Playback extends Transfer {
   /**
-   * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to
-   * have been played. `offset` stands for the first such frame at or after the position that the guest knows.
+   * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to have
+   * been played. A driver writes on from where it left off, so `offset` stands for the frame nearest to that: by the
+   * position it cannot be told, which may have passed the frame while the request was under way.
    */
   protected serve(offsetFrames: number, frames: number): number {
-    const ahead = offsetFrames - this.reportedFrames % this.bufferFrames;
-    const from = this.reportedFrames + (ahead < 0 ? ahead + this.bufferFrames : ahead);
+    const back = (this.guestFrames - offsetFrames) % this.bufferFrames;
+    const behind = back < 0 ? back + this.bufferFrames : back;
+    const isAhead = behind > this.bufferFrames / 2 || behind > this.guestFrames;
+    const from = this.guestFrames - behind + (isAhead ? this.bufferFrames : 0);
     const end = Math.min(from + frames, this.reportedFrames + this.bufferFrames);
-    if (end > this.guestFrames) this.guestFrames = end;
+    if (end <= this.guestFrames) return 0;
+    // What the card has passed already is not heard any more.
+    const late = Math.min(end, this.cardFrames) - Math.max(from, this.guestFrames);
+    if (late > 0) this.status.add("lateFrames", late);
+    this.guestFrames = end;
     return 0;
   }
 
@@ -49,6 +56,5 @@ export class Playback extends Transfer {
     this.status.add("xruns", 1);
     this.status.add("lateFrames", Math.min(late, this.guestFrames - this.cardFrames));
     this.cardFrames = next;
-    if (this.guestFrames < next) this.guestFrames = next;
   }
 }
