@@ -89,11 +89,9 @@ export class Lab implements AsyncDisposable {
   /** `error` with where to read on, and the end of the console's log. */
   explain(error: unknown): LabError {
     const log = `${this.directory}/console.log`;
-    const tail = Deno.readTextFileSync(log).trimEnd().split("\n").slice(-15).join("\n  ");
+    const tail = Deno.readTextFileSync(log).trimEnd().split("\n").slice(-8).join("\n  ");
     const what = error instanceof LabError ? error.message : error instanceof Error ? error.stack : error;
-    return new LabError(`${what}\n--- end of ${log}\n  ${tail}`, {
-      cause: error,
-    });
+    return new LabError(`${what}\n--- end of ${log}\n  ${tail}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,7 +99,7 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Makes this run's folder, with what dom0 fetches from it: guests' images and Deno's dependencies. */
+/** Makes this run's folder, with what dom0 fetches from it: guests' images, xsnd and Deno's dependencies. */
 async function runDirectory(images: Images): Promise<string> {
   const runs = `${cache}/runs`;
   const directory = `${runs}/${new Date().toISOString().replaceAll(/[-:]|\..*/g, "")}-${Deno.pid}`;
@@ -115,6 +113,8 @@ async function runDirectory(images: Images): Promise<string> {
     await shell('cp -rl "$1" "$2"', folder, `${directory}/guest/${kernel}`);
   }
   await Deno.link(await denoDirectory(), `${directory}/deno_dir.tar`);
+  const program = ["cmd", "ffi", "lib", "main.ts", "xsnd", "deno.json", "deno.lock"];
+  await run("tar", ["-cf", `${directory}/xsnd.tar`, "-C", project, ...program]);
   return directory;
 }
 

@@ -83,14 +83,19 @@ export class Machine implements AsyncDisposable {
     await Deno.mkdir(directory);
     await Deno.writeTextFile(`${directory}/script`, script);
     await Deno.writeFile(`${directory}/stdin`, bytes);
+    for (const stream of ["stdout", "stderr"]) {
+      await Deno.writeFile(`${directory}/${stream}`, new Uint8Array());
+    }
     const exit = Promise.withResolvers<number>();
     this.#jobs.set(id, exit);
     await this.#send(`run ${id}`);
+    const outcome = exit.promise.then(async (code) => {
+      const stdout = await Deno.readFile(`${directory}/stdout`);
+      return new Outcome(code, stdout, await Deno.readTextFile(`${directory}/stderr`));
+    });
+    outcome.catch(() => {}); // a daemon's may be of no interest to anybody
     return {
-      outcome: exit.promise.then(async (code) => {
-        const stdout = await Deno.readFile(`${directory}/stdout`);
-        return new Outcome(code, stdout, await Deno.readTextFile(`${directory}/stderr`));
-      }),
+      outcome,
       kill: (signal) => this.#send(`kill ${id} ${signal.replace(/^SIG/, "")}`),
       output: (stream) => Deno.readTextFile(`${directory}/${stream}`),
     };
