@@ -1,0 +1,122 @@
+/** `xsnd --help`: quick, and on machines that have neither Xen nor sound. */
+import assert from "node:assert/strict";
+import { Exit } from "../../lib/error.ts";
+import { bestOfThree, launcher, root, xsnd } from "./harness.ts";
+
+const COMMANDS = [
+  "provision",
+  "deprovision",
+  "list",
+  "show",
+  "serve",
+  "trigger",
+  "status",
+  "play",
+  "record",
+  "sandbox",
+  "demo",
+  "check",
+];
+
+/** No library that the project binds can be loaded; libc is not among those that Deno itself has. */
+const NO_LIBRARIES = Object.fromEntries(
+  ["LIBC", "LIBXENSTORE", "LIBXENGNTTAB", "LIBXENEVTCHN", "LIBASOUND"].map((
+    name,
+  ) => [`XSND_${name}`, "/nonexistent"]),
+);
+
+Deno.test("--help names every command, and so does no argument at all", async () => {
+  for (const args of [["--help"], ["-h"], ["help"], []]) {
+    const { code, stdout, stderr } = await xsnd(args, NO_LIBRARIES);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    for (const name of COMMANDS) assert.match(stdout, new RegExp(`^ {2}${name}\\b`, "m"));
+    for (const line of stdout.split("\n")) assert(line.length <= 80, line);
+  }
+});
+
+Deno.test("every command explains itself without Xen and ALSA", async () => {
+  for (const name of COMMANDS) {
+    const { code, stdout, stderr } = await xsnd([name, "--help"], NO_LIBRARIES);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, name);
+    assert.match(stdout, new RegExp(`^Usage: xsnd ${name}\\b`));
+  }
+  const { stdout } = await xsnd(["help", "serve"], NO_LIBRARIES);
+  assert.match(stdout, /^Usage: xsnd serve\b/);
+});
+
+Deno.test("--version says which one it is", async () => {
+  const { version } = JSON.parse(Deno.readTextFileSync(`${root}deno.json`));
+  const { code, stdout } = await xsnd(["--version"], NO_LIBRARIES);
+  assert.deepEqual([code, stdout], [0, `${version}\n`]);
+});
+
+Deno.test("--help loads no library of Xen or ALSA, and no module that binds one", async () => {
+  // LD_DEBUG makes the dynamic loader name every file that it opens.
+  const { code, stderr, stdout } = await xsnd(["--help"], { LD_DEBUG: "files" });
+  assert.equal(code, 0);
+  assert.match(stdout, /Usage: xsnd/);
+  assert.match(stderr, /libc\.so\.6/, "the loader speaks");
+  assert(!/libxen|libasound/.test(stderr));
+  const loud = await xsnd(["list"], { LD_DEBUG: "files", XENSTORED_PATH: "/nowhere", XSND_SANDBOX: "" });
+  assert.match(loud.stderr, /libxenstore/, "it would show");
+});
+
+Deno.test("--help takes at most three times as long as Deno takes for nothing", () =>
+  bestOfThree(async () => {
+    const time = async (command: string, args: string[], env: Record<string, string>) => {
+      const start = performance.now();
+      const { success } = await new Deno.Command(command, {
+        args,
+        env,
+        cwd: root,
+        stdout: "null",
+        stderr: "null",
+      })
+        .output();
+      assert(success);
+      return performance.now() - start;
+    };
+    const help: number[] = [], bare: number[] = [];
+    // In turns, so that both see the same machine.
+    for (let i = 0; i < 9; i++) {
+      bare.push(await time(Deno.execPath(), ["eval", "0"], {}));
+      help.push(await time(launcher, ["--help"], {}));
+    }
+    const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+    const [helpMs, bareMs] = [median(help), median(bare)];
+    assert(
+      helpMs <= 3 * bareMs,
+      `${helpMs.toFixed(0)} ms, and \`deno eval 0\` takes ${bareMs.toFixed(0)} ms`,
+    );
+  }));
+
+Deno.test("what is not understood is exit 2, with a suggestion where there is one", async () => {
+  const cases: [args: string[], message: RegExp][] = [
+    [["servr"], /unknown command 'servr'[\s\S]*\(Did you mean serve\?\)/],
+    [["provison", "domU"], /unknown command 'provison'[\s\S]*Did you mean (one of )?.*provision/],
+    [["dance"], /unknown command 'dance'/],
+    [["--loud"], /unknown option '--loud'/],
+    [
+      ["play", "--behavior", "linux-6.1", "a", "b"],
+      /unknown option '--behavior'[\s\S]*\(Did you mean --behaviour\?\)/,
+    ],
+    [["play"], /missing required argument 'file'/],
+    [["play", "a"], /missing required argument 'stream'/],
+    [["play", "a", "b", "c"], /too many arguments/],
+    [
+      ["play", "a", "b", "--behaviour", "linux-5"],
+      /'linux-5' is invalid.*Allowed choices are linux-6\.1, linux-7\.2/,
+    ],
+    [["play", "a", "b", "--period-frames", "1.5"], /'1\.5' is invalid.*whole number/],
+    [["demo", "--input"], /'--input <file>' argument missing/],
+    [["demo", "--buffer-frames", "0"], /'0' is invalid/],
+    [["status", "--timeout", "soon"], /'soon' is invalid/],
+    [["trigger", "dance", "domU"], /'dance' is invalid.*Allowed choices are start, pause, resume, stop/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await xsnd(args, NO_LIBRARIES);
+    assert.deepEqual([code, stdout], [Exit.usage, ""], `xsnd ${args.join(" ")}: ${stderr}`);
+    assert.match(stderr, message);
+    assert(!/^\s+at /m.test(stderr), stderr);
+  }
+});
