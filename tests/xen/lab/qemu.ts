@@ -2,8 +2,8 @@
 import type { Images } from "./images.ts";
 import type { Arch } from "./packages.ts";
 
-/** A sound card: of the machine, with a file of what it played (`ac97.wav`), or in dom0's kernel (snd-aloop). */
-export type Card = "ac97" | "loopback";
+/** A sound card of the machine; what it plays goes to a file in the run's folder, `ac97.wav`. */
+export type Card = "ac97";
 
 export interface MachineOptions {
   readonly arch: Arch;
