@@ -40,7 +40,11 @@ const keptRuns = 5;
 export class Lab implements AsyncDisposable {
   readonly dom0: Dom0;
 
-  private constructor(readonly directory: string, private readonly machine: Machine) {
+  private constructor(
+    readonly directory: string,
+    private readonly machine: Machine,
+    private readonly turn: Deno.FsFile,
+  ) {
     this.dom0 = new Dom0(machine);
   }
 
@@ -58,11 +62,12 @@ export class Lab implements AsyncDisposable {
       console = "log",
     } = options;
     const images = await Lab.build(arch);
+    const turn = await takeTurn();
     const directory = await runDirectory(images);
     say(`console log: ${directory}/console.log`);
     return await phase(`boot Xen and dom0 (${arch})`, async () => {
       const machine = await Machine.start({ arch, images, directory, project, cards, console });
-      const lab = new Lab(directory, machine);
+      const lab = new Lab(directory, machine, turn);
       try {
         await machine.ready(300);
         if (cards.includes("ac97")) await lab.dom0.run("modprobe snd-intel8x0 index=0");
@@ -95,7 +100,17 @@ export class Lab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.machine[Symbol.asyncDispose]();
+    this.turn.close();
   }
+}
+
+/** Two emulated machines at once would spoil each other's sound: the second waits for the first to be switched off. */
+async function takeTurn(): Promise<Deno.FsFile> {
+  const file = await Deno.open(`${cache}/lock`, { create: true, write: true });
+  const slow = setTimeout(() => say("another lab is running; waiting for it to end"), 1000);
+  await file.lock(true);
+  clearTimeout(slow);
+  return file;
 }
 
 /** Makes this run's folder, with what dom0 fetches from it: guests' images, xsnd and Deno's dependencies. */
