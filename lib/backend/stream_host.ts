@@ -40,7 +40,9 @@ export class StreamHost {
   #pages: Mapping[] = [];
   #buffer: Mapping | undefined;
   #card: OpenCard | undefined;
+  /** Resolved when the engine has let go. */
   #detached = Promise.withResolvers<void>();
+  #detaching: Promise<void> | undefined;
 
   /** @param name `domU/0/0/0`, for logs and status */
   constructor(
@@ -90,8 +92,13 @@ export class StreamHost {
     });
   }
 
-  /** Takes the stream from the engine, unmaps all that is the guest's and closes the card. */
-  async detach(): Promise<void> {
+  /** Takes the stream from the engine, unmaps all that is the guest's and closes the card. Calls while it does are merged. */
+  detach(): Promise<void> {
+    this.#detaching ??= this.#letGo().finally(() => this.#detaching = undefined);
+    return this.#detaching;
+  }
+
+  async #letGo(): Promise<void> {
     if (!this.connected) return;
     this.services.engine.post({ op: "detach", slot: this.#slot });
     await this.#detached.promise;

@@ -1,0 +1,180 @@
+/**
+ * A frontend that is held to no protocol: it connects a card as snd_xen_front does, and from then on puts on its rings
+ * whatever a test wants. It blocks its thread while it waits, so the backend must be in another process.
+ */
+import assert from "node:assert/strict";
+import { POLL, PollSet } from "../../ffi/libc.ts";
+import {
+  bufferPages,
+  directoryPages,
+  encodeCloseRequest,
+  encodeOpenRequest,
+  encodeRwRequest,
+  encodeTriggerRequest,
+  EventPageConsumer,
+  EventView,
+  FrontRing,
+  initSharedRing,
+  type OpenRequest,
+  ResponseView,
+  Taken,
+  writePageDirectory,
+} from "../../lib/sndif/mod.ts";
+import { frontendPath, readState, waitForState, XenbusState } from "../../lib/xenbus/mod.ts";
+import { openXen } from "../../lib/xen/mod.ts";
+import type { EventChannels, GrantSharer, SharedPages, Xen } from "../../lib/xen/ports.ts";
+
+const PATIENCE_MS = 10_000;
+
+/** One stream's ring and event page. */
+export class RawStream {
+  readonly ringPage: SharedPages;
+  readonly eventPage: SharedPages;
+  readonly requestPort: number;
+  readonly eventPort: number;
+  readonly ring: FrontRing;
+  readonly #events: EventPageConsumer;
+  readonly #response = new ResponseView();
+  readonly #event = new EventView();
+  readonly #poll = new PollSet(1);
+  #nextId = 0;
+
+  constructor(private readonly channels: EventChannels, private readonly sharer: GrantSharer) {
+    this.ringPage = sharer.share(0, 1, "write");
+    this.eventPage = sharer.share(0, 1, "write");
+    initSharedRing(this.ringPage.buffer);
+    this.ring = new FrontRing(this.ringPage.buffer);
+    this.#events = new EventPageConsumer(this.eventPage.buffer, 0, "linux-6.1");
+    this.requestPort = channels.bindUnbound(0);
+    this.eventPort = channels.bindUnbound(0);
+    this.#poll.add(channels.fd, POLL.IN);
+  }
+
+  /** The ring's header, and the page as words. */
+  get words(): Int32Array {
+    return new Int32Array(this.ringPage.buffer);
+  }
+
+  notify(): void {
+    this.channels.notify(this.requestPort);
+  }
+
+  /** Puts one request on the ring, waits for its answer, and returns the status. */
+  call(encode: (view: DataView, at: number, id: number) => void): number {
+    const id = this.#nextId++ & 0xffff;
+    encode(this.ring.view, this.ring.reserve(), id);
+    if (this.ring.pushRequests()) this.notify();
+    this.waitFor("an answer", () => {
+      const taken = this.ring.take(this.#response);
+      assert.notEqual(taken, Taken.broken, "the backend broke the ring");
+      return taken === Taken.one || this.ring.finalCheckForResponses() && undefined;
+    });
+    assert.equal(this.#response.id, id);
+    return this.#response.status;
+  }
+
+  /** Blocks until `condition` is true, waking at each event. */
+  waitFor(what: string, condition: () => boolean | undefined): void {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const met = condition();
+      if (met) return;
+      if (met === undefined) continue; // to be looked at again at once
+      assert(performance.now() < deadline, `${what} did not come within ${PATIENCE_MS} ms`);
+      this.#poll.wait(100);
+      for (let port = this.channels.pending(); port >= 0; port = this.channels.pending()) {
+        this.channels.unmask(port);
+      }
+    }
+  }
+
+  /** A buffer of `bytes` octets, shared, with its page directory. */
+  share(bytes: number): { buffer: SharedPages; directory: SharedPages } {
+    const pages = bufferPages(bytes);
+    const buffer = this.sharer.share(0, pages, "write");
+    const directory = this.sharer.share(0, directoryPages(pages), "write");
+    writePageDirectory(new Uint32Array(directory.buffer), directory.grefs, buffer.grefs);
+    return { buffer, directory };
+  }
+
+  open(open: OpenRequest): number {
+    return this.call((view, at, id) => encodeOpenRequest(view, at, id, open));
+  }
+
+  close(): number {
+    return this.call(encodeCloseRequest);
+  }
+
+  /** READ, WRITE or any other operation, with an offset and a length. */
+  request(operation: number, offset: number, length: number): number {
+    return this.call((view, at, id) => encodeRwRequest(view, at, id, operation, offset, length));
+  }
+
+  trigger(type: number): number {
+    return this.call((view, at, id) => encodeTriggerRequest(view, at, id, type));
+  }
+
+  /** Positions of the events that are there, in octets. */
+  takePositions(): number[] {
+    const positions: number[] = [];
+    while (this.#events.take(this.#event) === Taken.one) positions.push(this.#event.position);
+    return positions;
+  }
+}
+
+/** Card 0 of domain `domid`, connected. */
+export class RawCard implements AsyncDisposable {
+  readonly streams: RawStream[] = [];
+  readonly #path: string;
+
+  private constructor(
+    readonly xen: Xen,
+    private readonly sharer: GrantSharer,
+    private readonly channels: EventChannels,
+  ) {
+    this.#path = frontendPath(xen.domid, 0);
+  }
+
+  /** `names`: the card's streams, `PCM/STREAM` each. */
+  static async connect(sandbox: string, domid: number, names: readonly string[]): Promise<RawCard> {
+    const xen = await openXen({ sandbox, domid });
+    const card = new RawCard(xen, xen.openGrantSharer(), xen.openEventChannels());
+    card.setState(XenbusState.Initialising);
+    await card.untilBackend(XenbusState.InitWait);
+    for (const name of names) {
+      const stream = new RawStream(card.channels, card.sharer);
+      card.streams.push(stream);
+      card.xen.store.write(`${card.#path}/${name}/ring-ref`, String(stream.ringPage.grefs[0]));
+      card.xen.store.write(`${card.#path}/${name}/event-channel`, String(stream.requestPort));
+      card.xen.store.write(`${card.#path}/${name}/evt-ring-ref`, String(stream.eventPage.grefs[0]));
+      card.xen.store.write(`${card.#path}/${name}/evt-event-channel`, String(stream.eventPort));
+    }
+    card.setState(XenbusState.Initialised);
+    await card.untilBackend(XenbusState.Connected);
+    card.setState(XenbusState.Connected);
+    return card;
+  }
+
+  setState(state: XenbusState): void {
+    this.xen.store.write(`${this.#path}/state`, String(state));
+  }
+
+  async untilBackend(wanted: XenbusState): Promise<void> {
+    const backend = this.xen.store.read(`${this.#path}/backend`)!;
+    await waitForState(this.xen.store, backend, (state) => state === wanted, PATIENCE_MS);
+  }
+
+  get state(): XenbusState | undefined {
+    return readState(this.xen.store, this.#path);
+  }
+
+  /** Goes as a guest's driver goes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.setState(XenbusState.Closing);
+    await this.untilBackend(XenbusState.InitWait);
+    this.setState(XenbusState.Closed);
+    this.channels[Symbol.dispose]();
+    this.sharer[Symbol.dispose]();
+    this.xen[Symbol.dispose]();
+  }
+}
