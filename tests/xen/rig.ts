@@ -125,10 +125,18 @@ export async function waitForCard(guest: Guest): Promise<void> {
   await until(guest, "[ -d /proc/asound/card0 ] && ls /dev/snd/pcm* >/dev/null 2>&1", "a card in the guest");
 }
 
+/** Something that goes on while a case does other things, and is awaited later: its failure waits until then too. */
+export function background<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
+}
+
 /** Waits until the shell condition holds in `domain`. */
 export async function until(domain: Domain, condition: string, what: string, seconds = 20): Promise<void> {
   const { code, stdout, stderr } = await domain.attempt(
-    `i=0; until ${condition}; do i=$((i+1)); [ $i -gt ${seconds * 10} ] && exit 9; sleep 0.1; done`,
+    `i=0; until { ${condition}; } 2>/dev/null; do i=$((i+1)); [ $i -gt ${
+      seconds * 10
+    } ] && exit 9; sleep 0.1; done`,
     { timeout: seconds * 4 },
   );
   if (code !== 0) {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";
 import {
   aplay,
+  background,
   CD,
   countUnderruns,
   type Daemon,
@@ -57,7 +58,7 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     await give(lab, guest, AC97);
     await guest.put("/tmp/five", noise(CD, 5));
     const period = 4096;
-    const playing = guest.run(
+    const playing = background(guest.run(
       "mount -t tracefs t /sys/kernel/tracing 2>/dev/null; cd /sys/kernel/tracing; " +
         "echo 'p:elapsed snd_pcm_period_elapsed' >kprobe_events; echo 1 >events/kprobes/elapsed/enable; " +
         `aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=${period} --buffer-size=${
@@ -65,7 +66,7 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
         } /tmp/five; ` +
         "cat kprobe_profile; echo 0 >events/kprobes/elapsed/enable; echo >kprobe_events",
       { timeout: 60 },
-    );
+    ));
     const sampler = (status: string) =>
       `until grep -q RUNNING ${status}; do sleep 0.05; done; ` +
       `while grep -q RUNNING ${status}; do grep -hE '^(tstamp|hw_ptr)' ${status}; sleep 0.05; done`;
@@ -123,7 +124,9 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     const guest = await bench.guest("6.1");
     await give(lab, guest, AC97);
     await guest.put("/tmp/long", noise(CD, 20));
-    const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 });
+    const playing = background(
+      guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 }),
+    );
     await lab.dom0.run(`xsnd trigger pause ${guest.name} --timeout 30`);
     const pointer = "grep hw_ptr /proc/asound/card0/pcm0p/sub0/status";
     const stands = async () => [await lab.dom0.run(pointer), await guest.run(pointer)];
@@ -143,7 +146,9 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     const bytes = noise(CD, 20);
     await guest.put("/tmp/long", bytes);
     const heard = await recordLoopback(lab, CD, async () => {
-      const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 });
+      const playing = background(
+        guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 }),
+      );
       for (const trigger of ["pause", "resume", "stop", "start"]) {
         await lab.dom0.run(`xsnd trigger ${trigger} ${guest.name} --timeout 30`);
       }

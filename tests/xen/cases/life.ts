@@ -4,6 +4,7 @@ import type { Bench } from "../lab/testing.ts";
 import {
   aplay,
   assertHolds,
+  background,
   CD,
   countUnderruns,
   type Daemon,
@@ -32,9 +33,12 @@ export function lifeCases(
     await give(lab, victim, { pcms: [[{ type: "playback", device: "hw:5,0,1" }]] });
     const bytes = noise(CD, 8);
     const heard = await recordLoopback(lab, CD, async () => {
-      const playing = aplay(other, bytes, CD);
-      const doomed = victim.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 })
-        .catch(() => {});
+      const playing = background(aplay(other, bytes, CD));
+      const doomed = background(
+        victim.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 }).catch(
+          () => {},
+        ),
+      );
       await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub1/status", "the victim to play");
       await lab.dom0.run(`xl destroy ${victim.domid}`);
       await until(lab.dom0, `! xl list | grep -qE '\\b${victim.domid} |null'`, "the domain to be gone", 5);
@@ -59,7 +63,9 @@ export function lifeCases(
   bench.test("a daemon that was killed and started again is heard without a reboot", async (lab) => {
     const guest = await bench.guest("6.1");
     await give(lab, guest, LOOPBACK);
-    const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 });
+    const playing = background(
+      guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 }),
+    );
     await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
     await daemon().end("SIGKILL");
     await restart();
@@ -73,7 +79,9 @@ export function lifeCases(
   bench.test("SIGTERM in mid-play ends the daemon cleanly; the next one serves the same guest", async (lab) => {
     const guest = await bench.guest("6.1");
     await give(lab, guest, LOOPBACK);
-    const playing = guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 });
+    const playing = background(
+      guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 30 /dev/zero`, { timeout: 60 }),
+    );
     await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
     assert.equal(await daemon().end("SIGTERM"), 0);
     assert.match(await lab.dom0.run("cat /proc/asound/card5/pcm0p/sub0/status"), /closed/);

@@ -4,6 +4,7 @@ import type { Bench } from "../lab/testing.ts";
 import {
   aplay,
   assertHolds,
+  background,
   CD,
   countUnderruns,
   find,
@@ -52,7 +53,9 @@ export function soundCases(bench: Bench): void {
     const bytes = noise(CD, 10);
     await lab.dom0.put("/tmp/source", bytes);
     // The guest listens first, and longer than there is something to hear.
-    const recording = guest.run(`arecord -q -D hw:0,0 ${shapeOptions(CD)} -d 14 /tmp/heard`, { timeout: 60 });
+    const recording = background(
+      guest.run(`arecord -q -D hw:0,0 ${shapeOptions(CD)} -d 14 /tmp/heard`, { timeout: 60 }),
+    );
     await lab.dom0.run(
       "until grep -q RUNNING /proc/asound/card5/pcm0c/sub0/status; do sleep 0.1; done; " +
         `aplay -q -D hw:5,1 ${shapeOptions(CD)} /tmp/source`,
@@ -69,7 +72,9 @@ export function soundCases(bench: Bench): void {
     });
     const bytes = noise(CD, 8);
     // What PCM 0 plays is what PCM 1 hears: the loop closes inside of the guest.
-    const recording = guest.run(`arecord -q -D hw:0,1 ${shapeOptions(CD)} -d 11 /tmp/heard`, { timeout: 60 });
+    const recording = background(
+      guest.run(`arecord -q -D hw:0,1 ${shapeOptions(CD)} -d 11 /tmp/heard`, { timeout: 60 }),
+    );
     await guest.run("until grep -q RUNNING /proc/asound/card0/pcm1c/sub0/status; do sleep 0.1; done");
     assert.equal(countUnderruns(await aplay(guest, bytes, CD)), 0);
     await recording;
