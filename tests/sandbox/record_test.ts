@@ -5,23 +5,23 @@ import {
   assertSameSamples,
   bestOfThree,
   type Box,
-  inBox,
   makeWav,
   samplesOf,
+  sharedBox,
   type Sound,
 } from "./harness.ts";
 
 const sound: Sound = { format: "s16_le", channels: 2, rate: 48000, frames: 48_000 };
 const STREAM = "domU/0/0/0";
 
-/** A box with a guest's capture stream on a card that hears `sound`, and a daemon. */
+const served = sharedBox(async (box) => {
+  await box.provision("domU", [{ type: "capture", device: `dummy:${box.path("heard.wav")}` }]);
+  await box.serve();
+});
+
+/** The card hears `sound`. */
 async function inServedBox(sound: Sound, body: (box: Box, heard: string) => Promise<void>): Promise<void> {
-  await inBox(async (box) => {
-    const heard = makeWav(box.path("heard.wav"), sound);
-    await box.provision("domU", [{ type: "capture", device: `dummy:${heard}` }]);
-    await box.serve();
-    await body(box, heard);
-  });
+  await body(served(), makeWav(served().path("heard.wav"), sound));
 }
 
 for (

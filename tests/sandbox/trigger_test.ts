@@ -9,6 +9,7 @@ import {
   makeWav,
   type Process,
   samplesOf,
+  sharedBox,
   sleep,
   type Sound,
   type StreamStatus,
@@ -27,20 +28,18 @@ interface Playing {
   readonly output: string;
 }
 
+const served = sharedBox(async (box) => {
+  await box.provision("domU", [{ type: "playback", device: `dummy:${box.path("played.wav")}` }]);
+  await box.serve();
+});
+
 /** A guest that plays a second of sound, from START on. */
-function whilePlaying(body: (playing: Playing) => Promise<void>, frames = sound.frames): Promise<void> {
-  return inBox(async (box) => {
-    const output = box.path("played.wav");
-    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
-    await box.serve();
-    const input = makeWav(box.path("in.wav"), { ...sound, frames });
-    const playing = box.spawn("play", input, STREAM);
-    await box.untilStream(
-      STREAM,
-      ({ state, positionFrames }) => state === "running" && positionFrames > 2400,
-    );
-    await body({ box, playing, input, output });
-  });
+async function whilePlaying(body: (playing: Playing) => Promise<void>, frames = sound.frames): Promise<void> {
+  const box = served();
+  const input = makeWav(box.path("in.wav"), { ...sound, frames });
+  await using playing = box.spawn("play", input, STREAM);
+  await box.untilStream(STREAM, ({ state, positionFrames }) => state === "running" && positionFrames > 2400);
+  await body({ box, playing, input, output: box.path("played.wav") });
 }
 
 /** The stream as the command tells it. */
