@@ -1,6 +1,6 @@
 /** What the lab boots: Xen, dom0's kernel and root, and the guests' kernels with their initramfs. */
 import { build, type Recipe } from "./build.ts";
-import { LabError, run, shell } from "./command.ts";
+import { LabError, shell } from "./command.ts";
 import { copyModules, kernelVersion } from "./modules.ts";
 import type { Arch } from "./packages.ts";
 
@@ -221,20 +221,21 @@ interface DenoBinary {
   readonly version: string;
 }
 
-/** The Deno that runs this, or for another architecture the newest of its npm package. */
+/** The Deno that runs this; for another architecture its npm package of the same version, or the newest there is. */
 async function denoBinary(make: (recipe: Recipe) => Promise<string>, arch: Arch): Promise<DenoBinary> {
+  const version = Deno.version.deno;
   const host = { x86_64: "amd64", aarch64: "arm64" }[Deno.build.arch as string];
-  if (host === arch) return { path: Deno.execPath(), version: Deno.version.deno };
-  const npm = { amd64: "@deno/linux-x64-glibc", arm64: "@deno/linux-arm64-glibc" }[arch];
-  const version = (await run("npm", ["view", npm, "version"])).trim();
+  if (host === arch) return { path: Deno.execPath(), version };
   const directory = await make({
     name: "deno",
     inputs: [version],
     build: async (_root, out) => {
+      const name = { amd64: "@deno/linux-x64-glibc", arm64: "@deno/linux-arm64-glibc" }[arch];
       await shell(
-        'cd "$1"; npm pack --silent "$2@$3" >/dev/null; tar -xzf *.tgz --strip-components=1; rm *.tgz',
+        'cd "$1"; npm pack --silent "$2@$3" >/dev/null 2>&1 || npm pack --silent "$2" >/dev/null; ' +
+          "tar -xzf *.tgz --strip-components=1; rm *.tgz",
         out,
-        npm,
+        name,
         version,
       );
     },

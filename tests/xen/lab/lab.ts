@@ -48,36 +48,37 @@ export class Lab implements AsyncDisposable {
     this.dom0 = new Dom0(machine);
   }
 
-  /** Installs and builds what is missing, for a boot to find. */
-  static async build(arch: Arch): Promise<Images> {
-    await installHostTools(arch);
-    return await buildImages(cache, arch);
+  /** Builds what is missing, for a boot to find. */
+  static async build(arch: Arch): Promise<void> {
+    using _turn = await takeTurn();
+    await prepare(arch);
   }
 
   /** Builds what is missing, boots, and waits until dom0 runs jobs. */
   static async boot(options: LabOptions = {}): Promise<Lab> {
-    const {
-      arch = "amd64",
-      cards = arch === "amd64" ? ["ac97"] : [],
-      console = "log",
-    } = options;
-    const images = await Lab.build(arch);
+    const { arch = "amd64", cards = arch === "amd64" ? ["ac97"] : [], console = "log" } = options;
     const turn = await takeTurn();
-    const directory = await runDirectory(images);
-    say(`console log: ${directory}/console.log`);
-    return await phase(`boot Xen and dom0 (${arch})`, async () => {
-      const machine = await Machine.start({ arch, images, directory, project, cards, console });
-      const lab = new Lab(directory, machine, turn);
-      try {
-        await machine.ready(300);
-        if (cards.includes("ac97")) await lab.dom0.run("modprobe snd-intel8x0 index=0");
-        await lab.dom0.run("modprobe snd-aloop index=5");
-      } catch (error) {
-        await machine[Symbol.asyncDispose]();
-        throw lab.explain(error);
-      }
-      return lab;
-    });
+    try {
+      const images = await prepare(arch);
+      const directory = await runDirectory(images);
+      say(`console log: ${directory}/console.log`);
+      return await phase(`boot Xen and dom0 (${arch})`, async () => {
+        const machine = await Machine.start({ arch, images, directory, project, cards, console });
+        const lab = new Lab(directory, machine, turn);
+        try {
+          await machine.ready(300);
+          if (cards.includes("ac97")) await lab.dom0.run("modprobe snd-intel8x0 index=0");
+          await lab.dom0.run("modprobe snd-aloop index=5");
+          return lab;
+        } catch (error) {
+          await machine[Symbol.asyncDispose]();
+          throw lab.explain(error);
+        }
+      });
+    } catch (error) {
+      turn.close();
+      throw error;
+    }
   }
 
   /** Creates a guest. Its console's log is `guest-NAME.log` in {@link directory}. */
@@ -104,13 +105,23 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Two emulated machines at once would spoil each other's sound: the second waits for the first to be switched off. */
+/**
+ * Two emulated machines at once would spoil each other's sound, and two builds each other's images: whoever comes
+ * second waits until the first one's machine is off.
+ */
 async function takeTurn(): Promise<Deno.FsFile> {
+  await Deno.mkdir(cache, { recursive: true });
   const file = await Deno.open(`${cache}/lock`, { create: true, write: true });
   const slow = setTimeout(() => say("another lab is running; waiting for it to end"), 1000);
   await file.lock(true);
   clearTimeout(slow);
   return file;
+}
+
+/** Installs on the host and builds what is missing. */
+async function prepare(arch: Arch): Promise<Images> {
+  await installHostTools(arch);
+  return await buildImages(cache, arch);
 }
 
 /** Makes this run's folder, with what dom0 fetches from it: guests' images, xsnd and Deno's dependencies. */
