@@ -179,8 +179,12 @@ export class Box implements AsyncDisposable {
   }
 
   /** Starts a daemon; it serves when this resolves. */
-  async serve(...args: string[]): Promise<Process> {
-    const daemon = this.spawn("serve", ...args);
+  serve(...args: string[]): Promise<Process> {
+    return this.serveWith({}, ...args);
+  }
+
+  async serveWith(env: Record<string, string>, ...args: string[]): Promise<Process> {
+    const daemon = this.spawnWith(env, "serve", ...args);
     await until("the daemon answers", () => {
       assert(!daemon.ended, `the daemon ended: ${daemon.stderr}`);
       return this.status().catch(() => undefined);

@@ -1,0 +1,92 @@
+/**
+ * A real sound server on a machine without a card: PulseAudio with a null sink, which takes samples at their own pace, and an
+ * ALSA configuration whose PCM `pulse` reaches it. It keeps to a directory of its own.
+ */
+import assert from "node:assert/strict";
+import { basename, dirname } from "node:path";
+import { Process, until } from "./harness.ts";
+
+export class PulseServer implements AsyncDisposable {
+  /** What a process needs in its environment to play into the sink through ALSA. */
+  readonly environment: Record<string, string>;
+  readonly #stack = new AsyncDisposableStack();
+  /** What a recording is told of samples, which it would else convert. */
+  #format: string[] = [];
+
+  private constructor(private readonly directory: string) {
+    this.environment = {
+      HOME: directory,
+      XDG_RUNTIME_DIR: directory,
+      PULSE_SERVER: `unix:${directory}/native`,
+      ALSA_CONFIG_PATH: `${directory}/asound.conf`,
+    };
+  }
+
+  /** Starts a server whose sink is of these parameters; it plays when this resolves. */
+  static async start(sink: { rate: number; channels: number; format: string }): Promise<PulseServer> {
+    const server = new PulseServer(Deno.makeTempDirSync({ prefix: "xsnd-pulse-" }));
+    try {
+      await server.#start(sink);
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #start(
+    { rate, channels, format }: { rate: number; channels: number; format: string },
+  ): Promise<void> {
+    const { directory } = this;
+    this.#format = ["--raw", `--rate=${rate}`, `--channels=${channels}`, `--format=${format}`];
+    Deno.writeTextFileSync(
+      `${directory}/asound.conf`,
+      "</usr/share/alsa/alsa.conf>\npcm.pulse { type pulse }\nctl.pulse { type pulse }\n",
+    );
+    const server = this.#run("pulseaudio", [
+      "-n",
+      "--daemonize=no",
+      "--exit-idle-time=-1",
+      "--use-pid-file=no",
+      "-L",
+      `module-null-sink sink_name=null rate=${rate} channels=${channels} format=${format}`,
+      "-L",
+      `module-native-protocol-unix auth-anonymous=1 socket=${directory}/native`,
+    ]);
+    await until("the sound server listens", () => {
+      assert(!server.ended, server.stderr);
+      return [...Deno.readDirSync(directory)].some(({ name }) => name === "native");
+    });
+    // A sink that nobody plays to goes to sleep, and takes seconds to wake.
+    this.#run("pacat", ["--playback", "--latency-msec=20", "/dev/zero"]);
+    await until("it plays", async () => {
+      const { stdout } = await this.#run("pactl", ["list", "short", "sinks"]).result;
+      return /RUNNING/.test(stdout);
+    });
+  }
+
+  /** Records what the sink plays to `path`, raw, until the process is ended; it does when this resolves. */
+  async record(path: string): Promise<Process> {
+    const recorder = this.#run("parec", [
+      "--device=null.monitor",
+      ...this.#format,
+      "--latency-msec=20",
+      path,
+    ]);
+    await until("it records", () => {
+      assert(!recorder.ended, recorder.stderr);
+      return [...Deno.readDirSync(dirname(path))].some(({ name }) => name === basename(path)) &&
+        Deno.statSync(path).size > 0;
+    });
+    return recorder;
+  }
+
+  #run(command: string, args: string[]): Process {
+    return this.#stack.use(new Process(command, args, { env: this.environment }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack[Symbol.asyncDispose]();
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}

@@ -1,0 +1,60 @@
+/** Playing into a real sound server through ALSA's plugin: real time, no xrun, every sample in its place. */
+import assert from "node:assert/strict";
+import { bestOfThree, type Box, inBox, makeWav, samplesOf, sleep } from "./harness.ts";
+import { PulseServer } from "./pulse_server.ts";
+
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 72_000 };
+const FRAME_BYTES = 4;
+/** A stream begins by rewriting what the sink holds, which its monitor has shown by then: that much is not recorded. */
+const UNHEARD_FRAMES = 4800;
+const STREAM = "domU/0/0/0";
+
+/** A box whose card is a sound server's null sink. */
+async function withServer(body: (box: Box, server: PulseServer) => Promise<void>): Promise<void> {
+  await using server = await PulseServer.start({
+    rate: sound.rate,
+    channels: sound.channels,
+    format: "s16le",
+  });
+  await inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "pulse" }]);
+    const daemon = await box.serveWith(server.environment);
+    await body(box, server);
+    assert(!daemon.ended && !/warning|error/.test(daemon.stderr), daemon.stderr);
+  });
+}
+
+/** Frame at which `played` has the whole of `expected`, without a gap; -1 if it has not. */
+function find(played: Uint8Array, expected: Uint8Array): number {
+  const words = (octets: Uint8Array) => new Uint32Array(octets.slice().buffer, 0, octets.length >> 2);
+  const [haystack, needle] = [words(played), words(expected)];
+  for (let at = haystack.indexOf(needle[0]); at >= 0; at = haystack.indexOf(needle[0], at + 1)) {
+    if (needle.every((word, i) => haystack[at + i] === word)) return at;
+  }
+  return -1;
+}
+
+for (
+  const [what, sizes] of Object.entries({
+    "the buffer that play asks for by itself": [],
+    "a buffer of 8192 frames": ["--buffer-frames", "8192", "--period-frames", "2048"],
+  })
+) {
+  Deno.test(`play into a sound server is in real time, without an xrun, without a gap, with ${what}`, () =>
+    withServer((box, server) =>
+      bestOfThree(async () => {
+        const input = makeWav(box.path("in.wav"), sound);
+        const heard = box.path("heard.raw");
+        await using recorder = await server.record(heard);
+        const report = JSON.parse(await box.ok("play", input, STREAM, "--json", ...sizes));
+        await sleep(300); // what the server still has in its own buffers
+        await recorder.end("SIGTERM");
+        assert.equal(report.xruns, 0);
+        const seconds = sound.frames / sound.rate;
+        assert(report.seconds > seconds - 0.1 && report.seconds < seconds + 1, `${report.seconds} s`);
+        const played = Deno.readFileSync(heard);
+        const expected = samplesOf(input).subarray(UNHEARD_FRAMES * FRAME_BYTES);
+        assert(find(played, expected) >= 0, `no such stretch in ${played.length / FRAME_BYTES} frames`);
+      })
+    ));
+}
