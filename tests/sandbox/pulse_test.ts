@@ -1,6 +1,7 @@
 /** Playing into a real sound server through ALSA's plugin: real time, no xrun, every sample in its place. */
 import assert from "node:assert/strict";
 import { bestOfThree, type Box, inBox, makeWav, samplesOf, sleep } from "./harness.ts";
+import { testPcmContract } from "../unit/pcm_contract.ts";
 import { PulseServer } from "./pulse_server.ts";
 
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 72_000 };
@@ -9,17 +10,31 @@ const FRAME_BYTES = 4;
 const UNHEARD_FRAMES = 4800;
 const STREAM = "domU/0/0/0";
 
-/** A box whose card is a sound server's null sink. */
-async function withServer(body: (box: Box, server: PulseServer) => Promise<void>): Promise<void> {
-  await using server = await PulseServer.start({
-    rate: sound.rate,
-    channels: sound.channels,
-    format: "s16le",
-  });
-  await inBox(async (box) => {
+let server: PulseServer;
+const inherited = new Map<string, string | undefined>();
+
+Deno.test.beforeAll(async () => {
+  server = await PulseServer.start({ rate: sound.rate, channels: sound.channels, format: "s16le" });
+  // The contract runs in this process, in which alsa-lib asks getenv(3).
+  for (const [name, value] of Object.entries(server.environment)) {
+    inherited.set(name, Deno.env.get(name));
+    Deno.env.set(name, value);
+  }
+});
+Deno.test.afterAll(async () => {
+  for (const [name, value] of inherited) {
+    if (value === undefined) Deno.env.delete(name);
+    else Deno.env.set(name, value);
+  }
+  await server[Symbol.asyncDispose]();
+});
+
+/** A box whose card is the server's null sink. */
+function inServedBox(body: (box: Box) => Promise<void>): Promise<void> {
+  return inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "pulse" }]);
     const daemon = await box.serveWith(server.environment);
-    await body(box, server);
+    await body(box);
     assert(!daemon.ended && !/warning|error/.test(daemon.stderr), daemon.stderr);
   });
 }
@@ -41,7 +56,7 @@ for (
   })
 ) {
   Deno.test(`play into a sound server is in real time, without an xrun, without a gap, with ${what}`, () =>
-    withServer((box, server) =>
+    inServedBox((box) =>
       bestOfThree(async () => {
         const input = makeWav(box.path("in.wav"), sound);
         const heard = box.path("heard.raw");
@@ -58,3 +73,5 @@ for (
       })
     ));
 }
+
+testPcmContract("pulse");
