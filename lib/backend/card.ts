@@ -180,8 +180,13 @@ export class Card {
     this.#shutDown = true;
     await this.#evaluating;
     await this.#disconnect("the daemon ends");
-    if (leave !== undefined && !this.#isBeingDetached()) {
+    try {
+      if (leave === undefined || this.#isBeingDetached()) return;
       switchState(this.services.store, this.paths.backend, leave);
+    } catch (error) {
+      // XenStore is lost, which may be why the daemon ends; the next one finds whatever state there is.
+      if (!(error instanceof StoreError)) throw error;
+      this.#log.warn("left in another state: {reason}", { reason: error.message });
     }
   }
 }

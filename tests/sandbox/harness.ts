@@ -217,6 +217,11 @@ export class Box implements AsyncDisposable {
     }) as Promise<StreamStatus>;
   }
 
+  /** Ends XenStore, under whatever still uses it. */
+  stopXen(): Promise<void> {
+    return this.sandbox.stop();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const process of this.#processes.reverse()) await process[Symbol.asyncDispose]();
     await this.sandbox.stop();

@@ -215,3 +215,26 @@ Deno.test("serve does not serve what its guest cannot be served with, and says w
     "domU",
     "domV",
   ));
+
+Deno.test("serve that loses XenStore says so, closes what it played, and ends: exit 1", () =>
+  inProvisionedBox(async (box, output) => {
+    const daemon = await box.serve();
+    const playing = await startPlaying(box);
+    await box.stopXen();
+    const { code, stderr } = await daemon.result;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /\nxsnd: XenStore is lost: [^\n]+\n$/);
+    assert(!/^\s+at /m.test(stderr), stderr);
+    assert(samplesOf(output).length > 2400 * 4, "what was played is a whole file");
+    await playing.end("SIGKILL");
+  }));
+
+Deno.test("serve that is ended after XenStore is gone, and before it has noticed, ends in order", () =>
+  inProvisionedBox(async (box) => {
+    const daemon = await box.serve();
+    await box.untilStream(STREAM, ({ state }) => state === "detached");
+    await box.stopXen();
+    const { code, stderr } = await daemon.end("SIGTERM");
+    assert([0, 1].includes(code), stderr);
+    assert(!/^\s+at /m.test(stderr), stderr);
+  }));

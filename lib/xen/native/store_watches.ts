@@ -46,7 +46,9 @@ export class StoreWatches implements Disposable {
     try {
       this.#handle.unwatch(path, token);
     } catch (error) {
-      throw error instanceof Errno ? new StoreError("unwatch", path, error.code) : error;
+      if (!(error instanceof Errno)) throw error;
+      if (error.code === "EPIPE") return; // the server is gone, and the watch with it
+      throw new StoreError("unwatch", path, error.code);
     }
   }
 
