@@ -110,7 +110,7 @@ export async function give(lab: Lab, guest: Guest, spec: CardSpec): Promise<void
   await take(lab, guest);
   await lab.dom0.put(file, JSON.stringify({ domains: { [guest.name]: { cards: [card] } } }));
   await lab.dom0.run(`xsnd provision -f ${file}`);
-  await waitForCard(guest);
+  await waitForCard(lab, guest);
 }
 
 /** Takes `guest`'s cards away, if it has any. */
@@ -121,8 +121,15 @@ export async function take(lab: Lab, guest: Guest): Promise<void> {
   await until(guest, "! [ -d /proc/asound/card0 ]", "the guest to lose its card");
 }
 
-export async function waitForCard(guest: Guest): Promise<void> {
-  await until(guest, "[ -d /proc/asound/card0 ] && ls /dev/snd/pcm* >/dev/null 2>&1", "a card in the guest");
+/** Waits until both ends are connected and the guest's kernel has made the card. */
+export async function waitForCard(lab: Lab, guest: Guest): Promise<void> {
+  const [frontend, backend] = [
+    `/local/domain/${guest.domid}/device/vsnd/0/state`,
+    `/local/domain/0/backend/vsnd/${guest.domid}/0/state`,
+  ];
+  const connected = `[ "$(xenstore-read ${frontend} ${backend} | tr -d '\\n')" = 44 ]`;
+  await until(lab.dom0, connected, `the card of ${guest.name} to be connected`, 40);
+  await until(guest, "[ -d /proc/asound/card0 ] && ls /dev/snd/pcm* >/dev/null", "a card in the guest");
 }
 
 /** Something that goes on while a case does other things, and is awaited later: its failure waits until then too. */

@@ -27,7 +27,7 @@ export function xlCases(bench: Bench, restart: (options?: string) => Promise<voi
       config: "vsnd = [[ 'card, backend=Domain-0, buffer-size=65536, short-name=XL, sample-rates=48000, " +
         "sample-formats=s16_le, channels-max=2', 'pcm, name=dev1', 'stream, unique-id=x, type=P' ]]\n",
     });
-    await waitForCard(guest);
+    await waitForCard(lab, guest);
     const bytes = noise(CD, 2);
     const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
     assertHolds(heard, bytes, frameOctets(CD));
@@ -40,7 +40,7 @@ export function xlCases(bench: Bench, restart: (options?: string) => Promise<voi
       `xl vsnd-attach ${guest.domid} card,backend=Domain-0,buffer-size=65536,short-name=Again,sample-rates=48000,` +
         "sample-formats=s16_le,channels-max=2 pcm,name=dev1 stream,unique-id=x,type=P",
     );
-    await waitForCard(guest);
+    await waitForCard(lab, guest);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
   });
 

@@ -54,7 +54,7 @@ export function lifeCases(
       const guest = await bench.guest(kernel);
       await give(lab, guest, LOOPBACK);
       await guest.run("rmmod snd_xen_front && modprobe snd_xen_front", { timeout: 30 });
-      await waitForCard(guest);
+      await waitForCard(lab, guest);
       assert.doesNotMatch(await guest.run("dmesg"), /Backend state is .* while removing driver/);
       assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
     }
@@ -70,7 +70,7 @@ export function lifeCases(
     await daemon().end("SIGKILL");
     await restart();
     await playing; // fails, and lets go of the card
-    await waitForCard(guest);
+    await waitForCard(lab, guest);
     const bytes = noise(CD, 2);
     const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
     assertHolds(heard, bytes, frameOctets(CD));
@@ -88,7 +88,7 @@ export function lifeCases(
     assert.equal((await lab.dom0.attempt("[ -e /run/xsnd/control.sock ]")).code, 1);
     await restart();
     await playing;
-    await waitForCard(guest);
+    await waitForCard(lab, guest);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
   });
 
