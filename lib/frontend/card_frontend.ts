@@ -21,7 +21,7 @@ import {
   waitForState,
 } from "../xenbus/mod.ts";
 import { XenbusState } from "../xenbus/mod.ts";
-import type { EventChannels, GrantSharer, Xen } from "../xen/ports.ts";
+import type { EventChannels, GrantSharer, StoreView, Xen } from "../xen/ports.ts";
 import { StreamFrontend, type StreamFrontendOptions } from "./stream_frontend.ts";
 
 /** How long to wait for the backend at each step of the hand-shake. */
@@ -85,7 +85,8 @@ export class CardFrontend implements AsyncDisposable {
 
   async #handShake(name: string): Promise<void> {
     const { store } = this.xen;
-    this.#claim(name);
+    store.transaction((view) => this.#claim(view, name));
+    this.#claimed = true;
     switchState(store, this.#path, XenbusState.Initialising);
     await this.#await(name, XenbusState.InitWait);
     this.config.pcms.forEach((pcm, p) =>
@@ -114,10 +115,9 @@ export class CardFrontend implements AsyncDisposable {
   }
 
   /** There is one frontend a card. */
-  #claim(name: string): void {
-    const { store } = this.xen;
-    const pid = store.read(`${this.#path}/${FIELD_PID}`);
-    const state = readState(store, this.#path);
+  #claim(view: StoreView, name: string): void {
+    const pid = view.read(`${this.#path}/${FIELD_PID}`);
+    const state = readState(view, this.#path);
     if (pid !== undefined && /^\d+$/.test(pid) && Number(pid) !== Deno.pid && isAlive(Number(pid))) {
       throw new XsndError(
         `card ${name} is in use: process ${pid} is its frontend (${
@@ -130,8 +130,7 @@ export class CardFrontend implements AsyncDisposable {
         `card ${name} is in use: the domain's own driver is its frontend (${stateName(state)})`,
       );
     }
-    store.write(`${this.#path}/${FIELD_PID}`, String(Deno.pid));
-    this.#claimed = true;
+    view.write(`${this.#path}/${FIELD_PID}`, String(Deno.pid));
   }
 
   async #await(name: string, wanted: XenbusState): Promise<void> {
