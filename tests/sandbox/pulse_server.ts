@@ -85,8 +85,13 @@ export class PulseServer implements AsyncDisposable {
     return this.#stack.use(new Process(command, args, { env: this.environment }));
   }
 
+  /** Ends the server under whoever plays into it. */
+  stop(): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack[Symbol.asyncDispose]();
+    await this.stop();
     await Deno.remove(this.directory, { recursive: true });
   }
 }

@@ -1,6 +1,6 @@
 /** Playing into a real sound server through ALSA's plugin: real time, no xrun, every sample in its place. */
 import assert from "node:assert/strict";
-import { bestOfThree, type Box, inBox, makeWav, samplesOf, sleep } from "./harness.ts";
+import { assertFails, bestOfThree, type Box, inBox, makeWav, samplesOf, sleep, until } from "./harness.ts";
 import { testPcmContract } from "../unit/pcm_contract.ts";
 import { PulseServer } from "./pulse_server.ts";
 
@@ -73,5 +73,33 @@ for (
       })
     ));
 }
+
+Deno.test("a sound server that goes in mid-play is said to have failed, and other guests are none the worse", async () => {
+  await using other = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
+  await inBox(
+    async (box) => {
+      await box.provision("domU", [{ type: "playback", device: "pulse" }]);
+      await box.provision("domV", [{ type: "playback", device: `dummy:${box.path("played.wav")}` }]);
+      const daemon = await box.serveWith(other.environment);
+      const input = makeWav(box.path("in.wav"), sound);
+      const playing = box.spawn("play", input, "domU");
+      const safe = box.spawn("play", input, "domV");
+      await box.untilStream(
+        STREAM,
+        ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
+      );
+      await other.stop();
+      await until("it is said", () => /error: domU\/0\/0\/0: .*failed/.test(daemon.stderr));
+      await playing.end("SIGINT");
+      assertFails(await box.run("play", input, "domU"), 1, /the backend refuses .*: E/);
+      assert.match(daemon.stderr, /warning: domU\/0\/0\/0: cannot open PCM "pulse" for playback: /);
+      const { code, stderr } = await safe.result;
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert(!daemon.ended && !/^\s+at /m.test(daemon.stderr), daemon.stderr);
+    },
+    "domU",
+    "domV",
+  );
+});
 
 testPcmContract("pulse");
