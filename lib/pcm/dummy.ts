@@ -3,11 +3,12 @@
  * capture takes its samples from one; without a file it swallows what it is given and hears silence.
  *
  * Like a real card it does not stop when it runs dry: it plays silence, which reaches the file only if more samples
- * follow (so that a file holds what was played, and not how long the other end took to stop).
+ * follow (so that a file holds what was played, and not how long the other end took to stop), and not all of it if
+ * it was long.
  */
 import { addressOf, errno, libc, POLL, TimerFd } from "../../ffi/libc.ts";
 import { copyMemory, Memory } from "../../ffi/memory.ts";
-import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN } from "../sndif/mod.ts";
+import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../sndif/mod.ts";
 import type { Pcm, PcmParams } from "./pcm.ts";
 
 /** Everything that the engine's thread needs to run a dummy card; the file is opened by the main thread. */
@@ -22,6 +23,8 @@ export interface DummyDescriptor {
 export type Clock = () => number;
 
 const STAGING_BYTES = 1 << 16;
+/** The most that the file gets of one silence: a guest that writes nothing for a week is not worth a disk. */
+const SILENCE_BYTES = 1 << 18;
 
 export class DummyPcm implements Pcm {
   readonly params: PcmParams;
@@ -93,6 +96,7 @@ export class DummyPcm implements Pcm {
   }
 
   write(frames: number): number {
+    if (this.fileError !== 0) return -XEN_EIO;
     const { bufferFrames, frameBytes } = this.params;
     const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
     // Only now: the room that there was is for what the clock had passed by then, and all of that must be in the file.
@@ -173,7 +177,9 @@ export class DummyPcm implements Pcm {
   }
 
   #appendSilence(frames: number): void {
-    for (let left = frames * this.params.frameBytes; left > 0; left -= STAGING_BYTES) {
+    const { frameBytes } = this.params;
+    const filed = Math.min(frames, Math.floor(SILENCE_BYTES / frameBytes));
+    for (let left = filed * frameBytes; left > 0; left -= STAGING_BYTES) {
       this.#append(this.#silenceAddress, Math.min(left, STAGING_BYTES));
     }
   }

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { addressOf, clearErrno, libc, O, PollSet, unwrap } from "../../ffi/libc.ts";
 import { DummyPcm } from "../../lib/pcm/dummy.ts";
-import { formatByName, FORMATS, XEN_EAGAIN } from "../../lib/sndif/mod.ts";
-import { DummyCard, frames } from "./dummy_card.ts";
+import { formatByName, FORMATS, XEN_EAGAIN, XEN_EIO } from "../../lib/sndif/mod.ts";
+import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
 
 /** Puts the frames numbered `first` and up into staging, and writes them. */
 function write({ pcm }: DummyCard, first: number, count: number): number {
@@ -85,6 +85,24 @@ Deno.test("DummyPcm plays silence when it has run dry, which is in its file if m
   card.advance(50);
   card.pcm.acknowledge();
   assert.deepEqual(card.played(), [...frames(1, 10), ...new Array(25).fill(0), ...frames(11, 10)]);
+});
+
+Deno.test("DummyPcm keeps a part of a long silence, however long it was", () => {
+  using card = new DummyCard("playback", { bufferFrames: 100 });
+  write(card, 1, 10);
+  card.pcm.start();
+  card.advance(14 * 24 * 3600 * 1000);
+  assert.equal(card.pcm.next(), 14 * 24 * 3600 * 1000);
+  write(card, 11, 10);
+  card.advance(10);
+  card.pcm.acknowledge();
+  const played = card.played();
+  assert(played.length <= 20 + (1 << 18) / FRAME_BYTES);
+  assert.deepEqual([played.slice(0, 10), played.slice(-10)], [
+    Array.from(frames(1, 10)),
+    Array.from(frames(11, 10)),
+  ]);
+  assert(played.slice(10, -10).every((number) => number === 0));
 });
 
 Deno.test("DummyPcm plays a format's own silence", () => {
@@ -257,6 +275,7 @@ Deno.test("DummyPcm says that its file failed, and adds nothing after what is mi
     // 72 KiB go into a pipe of 64 KiB that nobody reads: the sixth write is cut short.
     for (let i = 0; i < 6; i++) play();
     assert.equal(pcm.fileError, XEN_EAGAIN);
+    assert.equal(pcm.write(1), -XEN_EIO);
     assert(take() > 60_000);
     play();
     assert.equal(take(), 0);
