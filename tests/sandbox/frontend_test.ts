@@ -38,6 +38,7 @@ import {
 import { RawCard, type RawStream } from "./raw_frontend.ts";
 
 const S16 = formatByName("s16_le")!.code;
+const S32 = formatByName("s32_le")!.code;
 const params = { rate: 48000, channels: 2, format: S16, bufferFrames: 2048, periodFrames: 512 };
 const FRAME_BYTES = 4;
 
@@ -236,6 +237,7 @@ const open: OpenRequest = {
   periodSz: 2048,
 };
 const STREAMS = ["0/0", "0/1", "0/2"];
+const STREAM = "domU/0/0/0";
 
 /** A frontend held to no protocol, with the card's playback and capture stream. */
 async function withRaw(
@@ -349,6 +351,48 @@ Deno.test("a stream without events plays all the same", () =>
     });
     assert.deepEqual(playedNumbers(output), Array.from(new Uint32Array(numbered(1, 2048).buffer)));
   }));
+
+// Ignored until Playback.serve() can tell a guest that went on at its pointer from one that is late: as it is, the
+// whole buffers that were left out are missing from guestFrames for good, and nothing is heard any more.
+Deno.test.ignore(
+  "a guest that writes nothing for long, and does not stop, is heard when it goes on at the pointer",
+  () =>
+    inServedBox(async (box, _daemon, output) => {
+      const [frameBytes, frames] = [32, 16_384];
+      const bytes = frames * frameBytes;
+      const wide = {
+        ...open,
+        pcmRate: 96_000,
+        pcmFormat: S32,
+        pcmChannels: 8,
+        bufferSz: bytes,
+        periodSz: bytes / 4,
+      };
+      await withRaw(box, async (_card, playback) => {
+        const { buffer, directory } = playback.share(bytes);
+        assert.equal(playback.open({ ...wide, grefDirectory: directory.grefs[0] }), 0);
+        assert.equal(playback.trigger(START), 0);
+        // Silence of several MiB, all of which goes to the card's file with the next samples.
+        let position = 0;
+        playback.waitFor("a second", () => {
+          position = playback.takePositions().at(-1) ?? position;
+          return position > 96_000 * frameBytes;
+        });
+        new Uint8Array(buffer.buffer).set(numbered(1, bytes / 4));
+        const at = (position + bytes / 4) % bytes;
+        assert.equal(playback.request(XENSND_OP_WRITE, at, Math.min(bytes / 2, bytes - at)), 0);
+        const { positionFrames } = await box.stream(STREAM);
+        await box.untilStream(STREAM, (now) => now.positionFrames > positionFrames + 2 * frames);
+        assert.equal(playback.close(), 0);
+      });
+      const heard = playedNumbers(output).filter((number) => number !== 0);
+      assert(heard.length > 0, "nothing was heard");
+      assert(
+        heard.every((number, i) => i === 0 || number === heard[i - 1] % (bytes / 4) + 1),
+        "there is a gap",
+      );
+    }),
+);
 
 Deno.test("a guest that takes no events plays on, and finds the newest position when it looks", () =>
   inServedBox((box) =>
