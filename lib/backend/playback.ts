@@ -4,14 +4,14 @@ import { Transfer } from "./transfer.ts";
 export class Playback extends Transfer {
   /**
    * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to have
-   * been played. A driver writes on from where it left off, so `offset` stands for the frame nearest to that: by the
-   * position it cannot be told, which may have passed the frame while the request was under way.
+   * been played. A driver writes on from where it left off; that, and not the position, which may have passed the frame
+   * while the request was under way, says which round of the buffer `offset` means. One that jumps, back over what it has
+   * queued or on past a silence, does so from the position.
    */
   protected serve(offsetFrames: number, frames: number): number {
-    const back = (this.guestFrames - offsetFrames) % this.bufferFrames;
-    const behind = back < 0 ? back + this.bufferFrames : back;
-    const isAhead = behind > this.bufferFrames / 2 || behind > this.guestFrames;
-    const from = this.guestFrames - behind + (isAhead ? this.bufferFrames : 0);
+    const from = this.guestFrames % this.bufferFrames === offsetFrames
+      ? this.guestFrames
+      : this.#jumpTo(offsetFrames);
     const end = Math.min(from + frames, this.reportedFrames + this.bufferFrames);
     if (end <= this.guestFrames) return 0;
     // What the card has passed already is not heard any more.
@@ -19,6 +19,16 @@ export class Playback extends Transfer {
     if (late > 0) this.status.add("lateFrames", late);
     this.guestFrames = end;
     return 0;
+  }
+
+  /** The frame at `offset` next to the position: after it while samples are queued, on either side of it if none are. */
+  #jumpTo(offsetFrames: number): number {
+    const isQueued = this.guestFrames > this.reportedFrames;
+    const least = isQueued
+      ? this.reportedFrames
+      : Math.max(0, this.reportedFrames - (this.bufferFrames >> 1));
+    const ahead = (offsetFrames - least) % this.bufferFrames;
+    return least + (ahead < 0 ? ahead + this.bufferFrames : ahead);
   }
 
   reportable(): number {
