@@ -2,6 +2,7 @@
  * One stream in the engine: takes requests off its ring, answers what is quick, passes the rest on to the main
  * thread, keeps the card in the state that guest and operator want, and tells the guest the card's position.
  */
+import { ERRNO } from "../../ffi/errno.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import {
   BackRing,
@@ -17,8 +18,6 @@ import {
   XEN_EINVAL,
   XEN_EIO,
   XEN_EOPNOTSUPP,
-  XEN_EPIPE,
-  XEN_ESTRPIPE,
   XENSND_EVENT_PAGE_SIZE,
   XENSND_OP_CLOSE,
   XENSND_OP_HW_PARAM_QUERY,
@@ -208,7 +207,7 @@ export class EngineStream {
   /** A card that failed is started again, or given up: then its pointer stands, and the guest times out. */
   #recover(transfer: Transfer): void {
     const { error } = transfer;
-    if (this.#card === "running" && (error === -XEN_EPIPE || error === -XEN_ESTRPIPE)) {
+    if (this.#card === "running" && (error === -ERRNO.EPIPE || error === -ERRNO.ESTRPIPE)) {
       if (transfer.recover() === 0) return;
     }
     transfer.error = 0;
