@@ -95,10 +95,13 @@ function judge(report: Report, { frames, rate }: Sound): void {
   assert(report.events >= report.periods, `${report.events} events`);
 }
 
+/** A ping-pong where the bound was set; on an idle machine, whose caches stay warm, one can take half of that. */
+const USUAL_PING_PONG_MICROS = 20;
+
 /** Of a sound that is mostly played, not mostly written in advance in one go. */
 function judgeRoundTrips({ writeRttMicros: write, pingPongMicros: ping }: Report): void {
   assert(
-    write.p50 <= 10 * ping.p50,
+    write.p50 <= 10 * Math.max(ping.p50, USUAL_PING_PONG_MICROS),
     `a WRITE takes ${write.p50} µs, a ping-pong between threads ${ping.p50} µs`,
   );
 }

@@ -203,18 +203,24 @@ export class Box implements AsyncDisposable {
   }
 
   async stream(name: string): Promise<StreamStatus> {
-    const { streams } = await this.status();
-    const found = streams.find(({ stream }) => stream === name);
-    assert(found !== undefined, `there is no ${name}: ${JSON.stringify(streams)}`);
-    return found as StreamStatus;
+    const found = await this.#find(name);
+    assert(found !== undefined, `the daemon serves no ${name}`);
+    return found;
   }
 
-  /** Waits until the stream's report satisfies `condition`. */
-  untilStream(name: string, condition: (report: StreamStatus) => boolean): Promise<StreamStatus> {
-    return until(`${name}: ${condition}`, async () => {
-      const report = await this.stream(name);
-      return condition(report) ? report : undefined;
-    }) as Promise<StreamStatus>;
+  async #find(name: string): Promise<StreamStatus | undefined> {
+    const { streams } = await this.status();
+    return streams.find(({ stream }) => stream === name) as StreamStatus | undefined;
+  }
+
+  /** Waits until the stream is there and its report satisfies `condition`. */
+  async untilStream(name: string, condition: (report: StreamStatus) => boolean): Promise<StreamStatus> {
+    let report: StreamStatus | undefined;
+    await until(`${name}: ${condition}`, async () => {
+      report = await this.#find(name);
+      return report !== undefined && condition(report);
+    });
+    return report!;
   }
 
   /** Ends XenStore, under whatever still uses it. */

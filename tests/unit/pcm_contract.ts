@@ -208,20 +208,33 @@ export const pcmContract: readonly ContractCase[] = [
   }),
 ];
 
-/** Registers the contract as tests of the card that a configuration's `device` names. */
-export function testPcmContract(device: string, cases = pcmContract): void {
+/**
+ * Registers the contract as tests of the card that a configuration's `device` names. `attempts`: how often a case may be
+ * tried; more than once for a card in real time, which runs dry when this process is kept from feeding it.
+ */
+export function testPcmContract(device: string, { cases = pcmContract, attempts = 1 } = {}): void {
   for (const { name, direction, run } of cases) {
     Deno.test(`Pcm contract on ${device}: ${name}`, async () => {
-      const card: PcmDevice = pcmDevice(device, direction);
-      const open: OpenCard = await card.open(request);
-      const pcm = openPcm(open.descriptor);
-      try {
-        await run(pcm);
-      } finally {
-        pcm.release();
-        await open.close();
-        await card.dispose();
+      for (let left = attempts - 1;; left--) {
+        try {
+          return await runCase(device, direction, run);
+        } catch (error) {
+          if (left === 0) throw error;
+        }
       }
     });
+  }
+}
+
+async function runCase(device: string, direction: Direction, run: ContractCase["run"]): Promise<void> {
+  const card: PcmDevice = pcmDevice(device, direction);
+  const open: OpenCard = await card.open(request);
+  const pcm = openPcm(open.descriptor);
+  try {
+    await run(pcm);
+  } finally {
+    pcm.release();
+    await open.close();
+    await card.dispose();
   }
 }

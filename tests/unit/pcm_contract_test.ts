@@ -28,5 +28,5 @@ testPcmContract("dummy:");
 const endless = pcmContract.filter(({ name }) =>
   !name.startsWith("playback: takes what it is given up to its buffer")
 );
-testPcmContract("nowhere", endless);
-testPcmContract("tape", endless);
+testPcmContract("nowhere", { cases: endless });
+testPcmContract("tape", { cases: endless });
