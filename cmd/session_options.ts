@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
 import type { SessionFile, SessionProgress, SessionReport, SessionStream } from "../lib/frontend/session.ts";
 import type { Direction } from "../lib/pcm/pcm.ts";
-import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
+import { type EventIdBehaviour, FORMATS } from "../lib/sndif/mod.ts";
 import { readFrontendCard } from "../lib/vsnd/frontend_dir.ts";
 import { frontendPath, resolveDomain } from "../lib/xenbus/mod.ts";
 import type { StoreView } from "../lib/xen/ports.ts";
@@ -19,6 +19,9 @@ export interface SessionCommandOptions {
   readonly channels: number;
   readonly json?: boolean;
 }
+
+/** The formats whose samples have a size of their own, so that they can be counted in a file. */
+const FORMAT_NAMES = FORMATS.filter(({ octets }) => octets !== undefined).map(({ name }) => name);
 
 export function positive(text: string): number {
   const value = Number(text);
@@ -43,7 +46,9 @@ export function addSessionOptions(command: Command): Command {
     .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positiveCount)
     .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positiveCount)
     .option("--raw", "FILE is samples and nothing else, as --format, --rate and --channels say")
-    .option("--format <name>", "sample format, as in sndif.h", "s16_le")
+    .addOption(
+      new Option("--format <name>", "sample format, as in sndif.h").choices(FORMAT_NAMES).default("s16_le"),
+    )
     .option("--rate <hz>", "sample rate", positiveCount, 48000)
     .option("--channels <n>", "number of channels", positiveCount, 2)
     .option("--json", "print the measurements as one JSON object");

@@ -325,6 +325,9 @@ export function takeText(pointer: Deno.PointerValue): string {
   return taken;
 }
 
+/** error.h: `SND_ERROR_BEGIN`. Errors from here on are libasound's own; those below are errno's. */
+export const SND_ERROR_BEGIN = 500000;
+
 /** An ALSA call that failed. */
 export class AlsaError extends Error {
   override name = "AlsaError";

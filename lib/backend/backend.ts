@@ -49,9 +49,11 @@ export class Backend implements AsyncDisposable {
   }
 
   static async start(xen: Xen, options: BackendOptions): Promise<Backend> {
-    const grants = xen.openGrantTable();
-    const channels = xen.openEventChannels();
-    const engine = await EngineClient.start(channels.shareable);
+    await using stack = new AsyncDisposableStack();
+    const grants = stack.use(xen.openGrantTable());
+    const channels = stack.use(xen.openEventChannels());
+    const engine = stack.use(await EngineClient.start(channels.shareable));
+    stack.move();
     const backend = new Backend(xen, options, engine, grants, channels);
     backend.#watch(backend.#root, (path) => backend.#changed(path));
     backend.#watch("@releaseDomain", () => backend.#domainsChanged());
@@ -83,13 +85,18 @@ export class Backend implements AsyncDisposable {
     }
   }
 
+  /** Lets work go on by itself; if it fails, the backend has. */
+  #spawn(work: Promise<void>): void {
+    work.catch((error) => this.#failed.reject(error));
+  }
+
   /** Something changed at or below the directory of all backends: a card's own node, or cards came or went. */
   #changed(path: string): void {
     const card = path.slice(0, this.#root.length + 1) === `${this.#root}/`
       ? path.slice(this.#root.length + 1).split("/", 2).join("/")
       : "";
     const served = this.#cards.get(card);
-    if (served !== undefined) void this.#evaluate(card, served);
+    if (served !== undefined) this.#spawn(this.#evaluate(card, served));
     // Something that is no card we know: a new one, or a whole domain's directory.
     else this.#rescan();
   }
@@ -105,7 +112,7 @@ export class Backend implements AsyncDisposable {
 
   #rescan(): void {
     const { store } = this.xen;
-    for (const [key, served] of this.#cards) void this.#evaluate(key, served);
+    for (const [key, served] of this.#cards) this.#spawn(this.#evaluate(key, served));
     for (const domid of store.list(this.#root) ?? []) {
       for (const id of store.list(`${this.#root}/${domid}`) ?? []) {
         const address = parseBackendPath(`${this.#root}/${domid}/${id}`);
@@ -127,9 +134,9 @@ export class Backend implements AsyncDisposable {
     const paths = { ...cardPaths(address), frontend };
     const services = { store, engine: this.engine, grants: this.grants, channels: this.channels };
     const card = new Card(name, address, paths, policy, services);
-    const watch = this.#watch(`${frontend}/state`, () => void card.evaluate());
+    const watch = this.#watch(`${frontend}/state`, () => this.#spawn(card.evaluate()));
     this.#cards.set(key, { card, watch });
-    void card.start();
+    this.#spawn(card.start());
   }
 
   #policyOf(address: CardAddress, path: string): CardPolicy | undefined {
@@ -145,7 +152,7 @@ export class Backend implements AsyncDisposable {
   /** A domain that died must not be kept alive by pages that are still mapped. */
   #domainsChanged(): void {
     for (const { card } of this.#cards.values()) {
-      if (!this.xen.store.isIntroduced(card.address.domid)) void card.shutDown();
+      if (!this.xen.store.isIntroduced(card.address.domid)) this.#spawn(card.shutDown());
     }
   }
 

@@ -4,8 +4,8 @@
  * sample allocates nothing.
  */
 /// <reference lib="deno.worker" />
-import { EventFd, POLL, PollSet } from "../../ffi/libc.ts";
-import { openPcm } from "../pcm/descriptor.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import { Errno, errno, EventFd, POLL, PollSet } from "../../ffi/libc.ts";
 import { adoptEventChannels } from "../xen/mod.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { EngineStream } from "./engine_stream.ts";
@@ -47,13 +47,16 @@ class Engine {
     this.#events.post({ op: "ready" });
     while (!this.#stopping) {
       if (this.#pollSetStale) this.#rebuildPollSet();
-      this.#poll.wait(this.#unfinished.size > 0 ? 0 : -1);
+      if (this.#poll.wait(this.#unfinished.size > 0 ? 0 : -1) < 0) {
+        if (errno() === ERRNO.EINTR) continue;
+        throw new Errno("poll", errno());
+      }
       if (this.#poll.revents(0) !== 0) {
         wake.drain();
         for (let c = this.#commands.take(); c !== undefined; c = this.#commands.take()) this.#execute(c);
       }
       if (this.#poll.revents(1) !== 0) this.#serveChannels();
-      for (const stream of this.#unfinished) this.#serveRing(stream);
+      if (this.#unfinished.size > 0) { for (const stream of this.#unfinished) this.#serveRing(stream); }
       for (let i = 0; i < this.#polled.length; i++) {
         if (this.#poll.revents(i + 2) !== 0) this.#polled[i].servePcm();
       }
@@ -98,7 +101,7 @@ class Engine {
         if (stream !== undefined) this.#detach(stream);
         return this.#events.post({ op: "detached", slot: command.slot });
       case "opened":
-        stream?.opened(command, openPcm(command.pcm));
+        stream?.opened(command);
         break;
       case "respond":
         stream?.answer(command.status, command.hwParam);
@@ -136,6 +139,11 @@ class Engine {
 }
 
 self.onmessage = async ({ data }: MessageEvent<EngineStart>) => {
-  new Engine(data, await adoptEventChannels(data.channels)).run();
+  try {
+    new Engine(data, await adoptEventChannels(data.channels)).run();
+  } catch (error) {
+    const reason = error instanceof Errno ? error.message : String((error as Error).stack ?? error);
+    new MailboxWriter<EngineEvent>(data.toMain).post({ op: "failed", reason });
+  }
   self.close();
 };

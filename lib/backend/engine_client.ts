@@ -1,5 +1,6 @@
 /** The main thread's handle on the engine: starts it, sends it commands, hands its events to whoever asked for a slot. */
 import { EventFd } from "../../ffi/libc.ts";
+import { Exit, XsndError } from "../error.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
 import { MAX_STREAMS } from "./limits.ts";
 import { createMailbox, MailboxReader, MailboxWriter } from "./mailbox.ts";
@@ -8,10 +9,14 @@ import type { OperatorTrigger } from "./stream_state.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
 
 /** Events that concern one slot. */
-export type SlotEvent = Exclude<EngineEvent, { op: "ready" | "triggered" }>;
+export type SlotEvent = Exclude<EngineEvent, { op: "ready" | "failed" | "triggered" | "detached" }>;
 
 /** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
 const MAILBOX_BYTES = 1 << 18;
+
+function engineFailed(reason: string): XsndError {
+  return new XsndError(`the engine has failed: ${reason}; start \`xsnd serve\` again`, Exit.failed);
+}
 
 export class EngineClient implements AsyncDisposable {
   readonly #worker: Worker;
@@ -20,6 +25,7 @@ export class EngineClient implements AsyncDisposable {
   readonly #statusTable = createStatusTable(MAX_STREAMS);
   readonly #handlers = new Map<number, (event: SlotEvent) => void>();
   readonly #triggers = new Map<number, () => void>();
+  readonly #detached = new Map<number, () => void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #reading = new AbortController();
   #tickets = 0;
@@ -36,7 +42,7 @@ export class EngineClient implements AsyncDisposable {
     this.#worker = new Worker(new URL("./engine.ts", import.meta.url), { type: "module", name: "engine" });
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#ended.reject(new Error(`the engine has failed: ${event.message}`));
+      this.#ended.reject(engineFailed(event.message));
     };
     // A failure before anyone waits for the end must not pass as an unhandled rejection.
     this.#ended.promise.catch(() => {});
@@ -57,7 +63,7 @@ export class EngineClient implements AsyncDisposable {
     return this.#ended.promise;
   }
 
-  /** A slot that nobody uses, whose events go to `handler` until {@link freeSlot}; undefined if all are taken. */
+  /** A slot that nobody uses, whose events go to `handler` until {@link detach}; undefined if all are taken. */
   takeSlot(handler: (event: SlotEvent) => void): number | undefined {
     for (let slot = 0; slot < MAX_STREAMS; slot++) {
       if (this.#handlers.has(slot)) continue;
@@ -67,7 +73,14 @@ export class EngineClient implements AsyncDisposable {
     return undefined;
   }
 
-  freeSlot(slot: number): void {
+  /** Takes a slot's stream from the engine, and frees the slot; resolves when nothing of the stream's memory is used. */
+  async detach(slot: number): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#detached.set(slot, done.resolve);
+    this.post({ op: "detach", slot });
+    // An engine that has ended uses nothing either.
+    await Promise.race([done.promise, this.ended.catch(() => {})]);
+    this.#detached.delete(slot);
     this.#handlers.delete(slot);
     this.status(slot).clear();
   }
@@ -93,10 +106,12 @@ export class EngineClient implements AsyncDisposable {
   async #dispatch(events: MailboxReader<EngineEvent>, ready: () => void): Promise<void> {
     for await (const event of events.messages(this.#reading.signal)) {
       if (event.op === "ready") ready();
+      else if (event.op === "failed") this.#ended.reject(engineFailed(event.reason));
       else if (event.op === "triggered") {
         this.#triggers.get(event.ticket)?.();
         this.#triggers.delete(event.ticket);
-      } else this.#handlers.get(event.slot)?.(event);
+      } else if (event.op === "detached") this.#detached.get(event.slot)?.();
+      else this.#handlers.get(event.slot)?.(event);
     }
   }
 

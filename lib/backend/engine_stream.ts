@@ -3,6 +3,7 @@
  * thread, keeps the card in the state that guest and operator want, and tells the guest the card's position.
  */
 import { ERRNO } from "../../ffi/errno.ts";
+import { openPcm } from "../pcm/descriptor.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import {
   BackRing,
@@ -39,6 +40,8 @@ import type { Transfer } from "./transfer.ts";
 
 /** Requests that one stream may have served before the others get their turn: a ring's worth. */
 const REQUESTS_A_TURN = 32;
+/** Positions that one stream may publish in a turn; it takes more than one only after a stall longer than its buffer. */
+const EVENTS_A_TURN = 8;
 
 /** What a stream needs of the engine around it. */
 export interface EngineServices {
@@ -84,7 +87,7 @@ export class EngineStream {
     ];
     this.#ring = new BackRing(this.#pages[0]);
     this.#events = new EventPageProducer(this.#pages[1]);
-    this.#hold = HOLDS[command.hold];
+    this.#hold = command.hold;
     this.#setState("closed");
   }
 
@@ -138,7 +141,6 @@ export class EngineStream {
       case XENSND_OP_HW_PARAM_QUERY:
         return this.#passOn();
       default:
-        this.#status.add("protocolErrors", 1);
         return this.#respond(-XEN_EOPNOTSUPP);
     }
   }
@@ -157,16 +159,19 @@ export class EngineStream {
   #trigger(type: number): number {
     const next = afterTrigger(this.#state, type);
     if (next === undefined || this.#transfer === undefined) return -XEN_EINVAL;
-    if (next === "prepared" && this.#state !== "prepared") this.#stop(this.#transfer);
+    const before = this.#state;
+    if (next === "prepared" && before !== "prepared") this.#stop(this.#transfer);
     this.#setState(next);
-    return this.#runCard();
+    const status = this.#runCard();
+    // What the guest is told has failed has not happened.
+    if (status < 0) this.#setState(before);
+    return status;
   }
 
   /** The guest's STOP. Its position is put right before the answer, while its driver still listens. */
   #stop(transfer: Transfer): void {
     this.#report(transfer);
     this.#publish(transfer, transfer.restart());
-    this.#reporter?.restart();
     this.#card = "stopped";
   }
 
@@ -224,7 +229,7 @@ export class EngineStream {
   /** Tells the guest the position if it is time to. */
   #report(transfer: Transfer): void {
     if (this.#card === "running" && this.#reporter !== undefined) {
-      for (;;) {
+      for (let i = 0; i < EVENTS_A_TURN; i++) {
         const position = this.#reporter.next(transfer.reportedFrames, transfer.reportable());
         if (position < 0 || !this.#publish(transfer, position)) break;
       }
@@ -266,17 +271,29 @@ export class EngineStream {
     this.#services.post({ op: "open", slot: this.slot, open });
   }
 
-  /** The main thread has opened the card and mapped the buffer. */
-  opened(command: EngineCommand & { op: "opened" }, pcm: Pcm): void {
+  /** The main thread has opened the card and mapped the buffer. If they cannot be used here, it is to give them up again. */
+  opened(command: EngineCommand & { op: "opened" }): void {
+    let pcm: Pcm | undefined;
+    try {
+      pcm = openPcm(command.pcm);
+      this.#prepare(command, pcm);
+    } catch (error) {
+      if (this.#transfer === undefined) pcm?.release();
+      this.#release();
+      return this.#services.post({ op: "openFailed", slot: this.slot, reason: String(error) });
+    }
+    this.answer(0);
+  }
+
+  #prepare(command: EngineCommand & { op: "opened" }, pcm: Pcm): void {
     const { params } = pcm;
     const { bufferSz, periodSz } = command.open;
     if (bufferSz > command.mappedBytes) {
       throw new RangeError(`a buffer of ${bufferSz} octets in a smaller mapping`);
     }
-    const buffer = new GuestBuffer(BigInt(command.buffer), bufferSz, pcm.staging);
+    const buffer = this.#buffer = new GuestBuffer(BigInt(command.buffer), bufferSz, pcm.staging);
     const transfer = new (this.#direction === "playback" ? Playback : Capture)(pcm, buffer, this.#status);
     const periodFrames = periodSz / params.frameBytes;
-    this.#buffer = buffer;
     this.#transfer = transfer;
     this.#reporter = periodFrames > 0 ? new PositionReporter(periodFrames, transfer.bufferFrames) : undefined;
     this.#card = "stopped";
@@ -291,7 +308,6 @@ export class EngineStream {
     this.#status.set("cardPeriodFrames", params.periodFrames);
     transfer.report();
     this.#services.pollSetChanged();
-    this.answer(0);
   }
 
   /** Answers the request that was passed on, and goes on with those behind it. */

@@ -2,7 +2,7 @@
 import type { PcmDescriptor } from "../pcm/descriptor.ts";
 import type { HwParam, OpenRequest } from "../sndif/mod.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
-import type { OperatorTrigger } from "./stream_state.ts";
+import type { Hold, OperatorTrigger } from "./stream_state.ts";
 
 /** Addresses travel as decimal strings: JSON has no 64-bit integers. */
 export type Address = string;
@@ -22,15 +22,14 @@ export type EngineCommand =
   | {
     readonly op: "attach";
     readonly slot: number;
-    readonly name: string;
     readonly direction: "playback" | "capture";
     readonly ring: Address;
     readonly eventPage: Address;
     /** Local ports of event-channel and evt-event-channel. */
     readonly requestPort: number;
     readonly eventPort: number;
-    /** Whether an operator's hold outlived the previous connection. */
-    readonly hold: number;
+    /** What an operator has imposed, which outlives the connection. */
+    readonly hold: Hold;
   }
   | { readonly op: "detach"; readonly slot: number }
   | {
@@ -55,12 +54,16 @@ export type EngineCommand =
 /** What the engine passes on to the main thread. */
 export type EngineEvent =
   | { readonly op: "ready" }
+  /** It has ended, in the middle of whatever it did. */
+  | { readonly op: "failed"; readonly reason: string }
   | { readonly op: "detached"; readonly slot: number }
   /** The guest's OPEN; whatever the slot had open before is released already. */
   | { readonly op: "open"; readonly slot: number; readonly open: OpenRequest }
   /** The guest's CLOSE: the engine has let go of buffer and card. */
   | { readonly op: "close"; readonly slot: number }
   | { readonly op: "query"; readonly slot: number; readonly hwParam: HwParam }
+  /** What `opened` brought is of no use; the OPEN is still to be answered. */
+  | { readonly op: "openFailed"; readonly slot: number; readonly reason: string }
   | { readonly op: "triggered"; readonly ticket: number }
   /** The stream's frontend broke the protocol and is served no more; or its card failed. */
   | { readonly op: "broken"; readonly slot: number; readonly reason: string }

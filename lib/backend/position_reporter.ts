@@ -5,9 +5,8 @@
  * event at each boundary would wake it every second period only. Positions therefore go out about eight times
  * a period, and at once when one would wake the guest; {@link periods} counts those wake-ups as the driver does.
  *
- * A step is smaller than the guest's buffer, or the ALSA core could not tell how often it went round. After a stall
- * that is longer than the buffer, two steps of half a buffer let the guest see its xrun; the rest is whole buffers,
- * which mean nothing to it.
+ * A step is smaller than the guest's buffer, or the ALSA core could not tell how often it went round: a stall that is
+ * longer than the buffer is caught up with in steps of half a buffer.
  */
 
 const EVENTS_A_PERIOD = 8;
@@ -16,9 +15,8 @@ export class PositionReporter {
   /** How often the guest was woken for a period (`snd_pcm_period_elapsed`). */
   periods = 0;
   readonly #stepFrames: number;
-  /** The driver's out_frames. */
+  /** The driver's out_frames; it outlives a stop. */
   #outFrames = 0;
-  #stepsInStall = 0;
 
   constructor(readonly periodFrames: number, readonly bufferFrames: number) {
     this.#stepFrames = Math.max(1, Math.floor(periodFrames / EVENTS_A_PERIOD));
@@ -27,14 +25,8 @@ export class PositionReporter {
   /** The position to publish now that `reported` was the last and the card is at `position`; -1 if none is due. */
   next(reported: number, position: number): number {
     const delta = position - reported;
-    if (delta <= 0) {
-      this.#stepsInStall = 0;
-      return -1;
-    }
-    if (delta >= this.bufferFrames) {
-      return this.#stepsInStall++ < 2 ? reported + (this.bufferFrames >> 1) : position;
-    }
-    this.#stepsInStall = 0;
+    if (delta <= 0) return -1;
+    if (delta >= this.bufferFrames) return reported + Math.max(1, this.bufferFrames >> 1);
     return delta >= this.#stepFrames || this.#outFrames + delta > this.periodFrames ? position : -1;
   }
 
@@ -45,10 +37,5 @@ export class PositionReporter {
       this.#outFrames %= this.periodFrames;
       this.periods++;
     }
-  }
-
-  /** The stream was stopped. The driver keeps its sum of frames; nothing else is carried over. */
-  restart(): void {
-    this.#stepsInStall = 0;
   }
 }

@@ -10,7 +10,7 @@ import type { StreamPolicy } from "../vsnd/card.ts";
 import { type EventChannels, GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
 import type { EngineClient, SlotEvent } from "./engine_client.ts";
 import { judgeOpen, narrow } from "./policy.ts";
-import { HOLDS, type OperatorTrigger } from "./stream_state.ts";
+import { afterOperatorTrigger, type Hold, type OperatorTrigger } from "./stream_state.ts";
 
 /** What a frontend publishes of a stream, already found to be numbers. */
 export interface StreamTransport {
@@ -40,9 +40,8 @@ export class StreamHost {
   #pages: Mapping[] = [];
   #buffer: Mapping | undefined;
   #card: OpenCard | undefined;
-  /** Resolved when the engine has let go. */
-  #detached = Promise.withResolvers<void>();
   #detaching: Promise<void> | undefined;
+  #hold: Hold = "none";
 
   /** @param name `domU/0/0/0`, for logs and status */
   constructor(
@@ -78,17 +77,15 @@ export class StreamHost {
       this.#unmapTransport();
       throw error;
     }
-    this.#detached = Promise.withResolvers();
     engine.post({
       op: "attach",
       slot: this.#slot,
-      name: this.name,
       direction: this.policy.type,
       ring: String(this.#pages[0].address),
       eventPage: String(this.#pages[1].address),
       requestPort: this.#ports[0],
       eventPort: this.#ports[1],
-      hold: 0,
+      hold: this.#hold,
     });
   }
 
@@ -100,9 +97,7 @@ export class StreamHost {
 
   async #letGo(): Promise<void> {
     if (!this.connected) return;
-    this.services.engine.post({ op: "detach", slot: this.#slot });
-    await this.#detached.promise;
-    this.services.engine.freeSlot(this.#slot);
+    await this.services.engine.detach(this.#slot);
     this.#slot = -1;
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
     this.#unmapTransport();
@@ -114,6 +109,7 @@ export class StreamHost {
 
   /** An operator's trigger; resolves when the card has obeyed. */
   trigger(trigger: OperatorTrigger): Promise<void> {
+    this.#hold = afterOperatorTrigger(trigger);
     return this.services.engine.trigger(this.#slot, trigger);
   }
 
@@ -121,7 +117,7 @@ export class StreamHost {
   snapshot() {
     return this.connected
       ? this.services.engine.status(this.#slot).snapshot()
-      : { state: "detached", hold: HOLDS[0] };
+      : { state: "detached", hold: this.#hold };
   }
 
   #unmapTransport(): void {
@@ -146,8 +142,6 @@ export class StreamHost {
 
   #handle(event: SlotEvent): void {
     switch (event.op) {
-      case "detached":
-        return this.#detached.resolve();
       case "broken":
         this.#log.error("the frontend is broken: {reason}; the stream is disconnected", {
           reason: event.reason,
@@ -160,6 +154,12 @@ export class StreamHost {
         this.#unmapBuffer();
         this.#answer(0);
         return this.#queue(() => this.#closeCard());
+      case "openFailed":
+        return this.#queue(async () => {
+          this.#unmapBuffer();
+          await this.#closeCard();
+          throw new PcmError(`OPEN failed: ${event.reason}`, XEN_EIO);
+        });
       case "open":
         this.#unmapBuffer();
         return this.#queue(() => this.#open(event.open));

@@ -4,6 +4,8 @@
  */
 import type { OperatorTrigger } from "../backend/stream_state.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
+import { CONTROL_VARIABLE, controlPath } from "../xen/embedded/layout.ts";
+import { SANDBOX_VARIABLE } from "../xen/mod.ts";
 
 export type ControlRequest =
   | { readonly command: "status" }
@@ -43,10 +45,10 @@ export interface StatusReport {
 
 /** Where the daemon listens: `$XSND_CONTROL`, in a sandbox its directory, else /run/xsnd. */
 export function controlSocketPath(): string {
-  const explicit = Deno.env.get("XSND_CONTROL");
+  const explicit = Deno.env.get(CONTROL_VARIABLE);
   if (explicit) return explicit;
-  const sandbox = Deno.env.get("XSND_SANDBOX");
-  return sandbox ? `${sandbox}/control.sock` : "/run/xsnd/control.sock";
+  const sandbox = Deno.env.get(SANDBOX_VARIABLE);
+  return sandbox ? controlPath(sandbox) : "/run/xsnd/control.sock";
 }
 
 /**

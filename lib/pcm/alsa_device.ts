@@ -2,11 +2,17 @@
  * An ALSA PCM by name, in the main thread: asking it what it can do, opening and closing it. Every call that may
  * take long (a sleeping sound server takes seconds) runs on a thread of Deno's pool.
  */
-import { AlsaError, SND_PCM_ACCESS, SND_PCM_NONBLOCK, SND_PCM_STREAM } from "../../ffi/libasound.ts";
+import {
+  AlsaError,
+  SND_ERROR_BEGIN,
+  SND_PCM_ACCESS,
+  SND_PCM_NONBLOCK,
+  SND_PCM_STREAM,
+} from "../../ffi/libasound.ts";
 import type { HwParams } from "../../ffi/libasound_params.ts";
 import { SndPcm, SndPcmIo } from "../../ffi/libasound_pcm.ts";
 import { FORMATS, formatsToMask, type HwParam, maskToFormats } from "../sndif/mod.ts";
-import { XEN_EBUSY, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
+import { XEN_EBUSY, XEN_EINVAL, XEN_EIO, XEN_ENODEV } from "../sndif/mod.ts";
 import type { AlsaDescriptor } from "./alsa.ts";
 import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
 import type { Direction } from "./pcm.ts";
@@ -16,22 +22,28 @@ const PROBE_IDLE_MS = 200;
 
 export class AlsaDevice implements PcmDevice {
   #probe: SndPcm | undefined;
+  /** The PCM that is in use. It answers queries as well, while a card that has one substream has no other. */
+  #open: SndPcm | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly name: string, private readonly direction: Direction) {}
 
   async refine(param: HwParam): Promise<void> {
-    clearTimeout(this.#probeTimer);
-    await this.#closing;
-    this.#probe ??= await this.#openPcm();
-    this.#probeTimer = setTimeout(() => this.#closeProbe(), PROBE_IDLE_MS);
     try {
-      refineWith(this.#probe, param);
+      refineWith(this.#open ?? await this.#takeProbe(), param);
     } catch (error) {
       if (!(error instanceof AlsaError)) throw error;
       throw new PcmError(`${this.#what()} cannot do what the guest asks for: ${error.message}`, XEN_EINVAL);
     }
+  }
+
+  async #takeProbe(): Promise<SndPcm> {
+    clearTimeout(this.#probeTimer);
+    await this.#closing;
+    this.#probe ??= await this.#openPcm();
+    this.#probeTimer = setTimeout(() => this.#closeProbe(), PROBE_IDLE_MS);
+    return this.#probe;
   }
 
   async open(request: PcmRequest): Promise<OpenCard> {
@@ -41,12 +53,19 @@ export class AlsaDevice implements PcmDevice {
     this.#probe = undefined;
     try {
       const descriptor = await setUp(pcm, this.direction, request);
-      return { descriptor, close: () => pcm[Symbol.asyncDispose]() };
+      this.#open = pcm;
+      return { descriptor, close: () => this.#close(pcm) };
     } catch (error) {
       await pcm[Symbol.asyncDispose]();
       if (!(error instanceof AlsaError)) throw error;
-      throw new PcmError(`cannot set up ${this.#what()}: ${error.message}`, -error.code, { cause: error });
+      const what = `cannot set up ${this.#what()}: ${error.message}`;
+      throw new PcmError(what, xenErrno(error), { cause: error });
     }
+  }
+
+  #close(pcm: SndPcm): Promise<void> {
+    this.#open = undefined;
+    return pcm[Symbol.asyncDispose]();
   }
 
   async dispose(): Promise<void> {
@@ -77,6 +96,11 @@ export class AlsaDevice implements PcmDevice {
     this.#probe = undefined;
     if (pcm !== undefined) this.#closing = pcm[Symbol.asyncDispose]();
   }
+}
+
+/** Of ALSA's error numbers those that the guest's kernel knows too; libasound has some of its own, from 500000 on. */
+function xenErrno({ code }: AlsaError): number {
+  return -code < SND_ERROR_BEGIN ? -code : XEN_EIO;
 }
 
 const STREAM = { playback: SND_PCM_STREAM.PLAYBACK, capture: SND_PCM_STREAM.CAPTURE } as const;

@@ -4,18 +4,10 @@
  */
 import type { HwParam } from "../sndif/mod.ts";
 import type { PcmDescriptor } from "./descriptor.ts";
+import type { PcmParams } from "./pcm.ts";
 
-/** What a guest's OPEN asks for, already found to be allowed and consistent. Sizes in frames. */
-export interface PcmRequest {
-  readonly rate: number;
-  readonly channels: number;
-  /** `XENSND_PCM_FORMAT_*`. */
-  readonly format: number;
-  readonly frameBytes: number;
-  readonly bufferFrames: number;
-  /** 0: the guest wants no events. */
-  readonly periodFrames: number;
-}
+/** What a guest's OPEN asks for, already found to be allowed and consistent. A period of 0: the guest wants no events. */
+export type PcmRequest = Omit<PcmParams, "direction">;
 
 /** An open card. The engine has let go of it before {@link close} is called. */
 export interface OpenCard {

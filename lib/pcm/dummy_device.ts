@@ -55,14 +55,17 @@ export class DummyDevice implements PcmDevice {
 
   #openPlayback(params: PcmParams): OpenCard {
     const { channels, rate } = params;
-    const writer = this.#explained(() =>
-      new WavWriter(this.file, { format: FORMATS[params.format], channels, rate })
+    using stack = new DisposableStack();
+    const writer = stack.use(
+      this.#explained(() => new WavWriter(this.file, { format: FORMATS[params.format], channels, rate })),
     );
     const fds = new Int32Array(2);
     unwrap(libc().pipe2(fds, O.CLOEXEC), "pipe2");
     const [readFd, fd] = fds;
+    for (const end of fds) stack.defer(() => libc().close(end));
     libc().fcntl(fd, F.SETPIPE_SZ, BigInt(PIPE_BYTES));
     unwrap(libc().fcntl(fd, F.SETFL, BigInt(O.NONBLOCK)), "fcntl O_NONBLOCK");
+    stack.move();
     const written = this.#drain(readFd, writer);
     // A failure is reported when the card is closed; until then nobody waits for it.
     written.catch(() => {});
@@ -100,12 +103,15 @@ export class DummyDevice implements PcmDevice {
       throw new PcmError(`${this.file} has other parameters than the guest asks for`, XEN_EINVAL);
     }
     reader.deliverAs(format);
+    using stack = new DisposableStack();
     const fd = unwrap(libc().memfd_create(cString("xsnd-capture"), 0), "memfd_create");
+    stack.defer(() => libc().close(fd));
     const octets = new Uint8Array(4096 * reader.frameOctets);
     for (let frames; (frames = reader.readFrames(octets)) > 0;) {
       writeAll(fd, octets.subarray(0, frames * reader.frameOctets));
     }
     unwrap(libc().lseek(fd, 0n, SEEK_SET), "lseek");
+    stack.move();
     const close = () => Promise.resolve(void libc().close(fd));
     return { descriptor: { kind: "dummy", params, fd }, close };
   }

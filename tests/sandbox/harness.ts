@@ -268,6 +268,15 @@ export function testAtOnce(name: string, steps: Record<string, () => Promise<voi
   });
 }
 
+/** Sets below which number a process's new descriptors must be; returns what that was. */
+export async function descriptorLimit(pid: number, soft: string): Promise<string> {
+  const prlimit = (...args: string[]) => new Process("prlimit", [`--pid=${pid}`, ...args]).result;
+  const { stdout } = await prlimit("--nofile", "--output=SOFT", "--noheadings");
+  const { code, stderr } = await prlimit(`--nofile=${soft}:`);
+  assert.equal(code, 0, stderr);
+  return stdout.trim();
+}
+
 /** One line of an error message as every command gives it, and nothing else said. */
 export function assertFails(result: Result, code: number, message: RegExp): void {
   assert.equal(result.code, code, result.stderr || result.stdout);

@@ -107,6 +107,7 @@ Deno.test("what is not understood is exit 2, with a suggestion where there is on
       ["play", "a", "b", "--behaviour", "linux-5"],
       /'linux-5' is invalid.*Allowed choices are linux-6\.1, linux-7\.2/,
     ],
+    [["record", "a", "b", "--format", "wav"], /'wav' is invalid.*Allowed choices are s8, u8, s16_le, /],
     [["play", "a", "b", "--period-frames", "1.5"], /'1\.5' is invalid.*whole number/],
     [["demo", "--input"], /'--input <file>' argument missing/],
     [["demo", "--buffer-frames", "0"], /'0' is invalid/],

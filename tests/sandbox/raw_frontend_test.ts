@@ -9,6 +9,7 @@ import {
   type OpenRequest,
   XEN_EINVAL,
   XEN_EIO,
+  XEN_ENODEV,
   XEN_EOPNOTSUPP,
   XENSND_OP_READ,
   XENSND_OP_TRIGGER_PAUSE as PAUSE,
@@ -20,7 +21,16 @@ import {
 import { XenbusState } from "../../lib/xenbus/mod.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import { numbered, playedNumbers, servedCard } from "./guest_card.ts";
-import { assertSameSamples, bestOfThree, type Box, inBox, makeWav, samplesOf, until } from "./harness.ts";
+import {
+  assertSameSamples,
+  bestOfThree,
+  type Box,
+  descriptorLimit,
+  inBox,
+  makeWav,
+  samplesOf,
+  until,
+} from "./harness.ts";
 import { RawCard, type RawStream } from "./raw_frontend.ts";
 
 const S16 = formatByName("s16_le")!.code;
@@ -79,7 +89,7 @@ Deno.test("requests before OPEN are refused, CLOSE is not; the stream is none th
 
 Deno.test("requests that make no sense are refused, and the stream is none the worse", () =>
   inServedBox(async (box) => {
-    await withRaw(box, (_card, playback, capture) => {
+    await withRaw(box, async (_card, playback, capture) => {
       const { directory } = playback.share(open.bufferSz);
       assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
       for (
@@ -91,6 +101,8 @@ Deno.test("requests that make no sense are refused, and the stream is none the w
       assert.equal(playback.request(XENSND_OP_READ, 0, 4), -XEN_EINVAL, "READ of a playback stream");
       assert.equal(capture.request(XENSND_OP_WRITE, 0, 4), -XEN_EINVAL, "WRITE to a capture stream");
       for (const operation of [10, 42, 255]) assert.equal(playback.request(operation, 0, 0), -XEN_EOPNOTSUPP);
+      const { protocolErrors } = await box.stream(STREAM);
+      assert.equal(protocolErrors, 11, "each of them counts once");
       assert.equal(playback.trigger(PAUSE), -XEN_EINVAL, "not running");
       assert.equal(playback.trigger(200), -XEN_EINVAL);
       assert.equal(playback.close(), 0);
@@ -137,6 +149,39 @@ Deno.test("an OPEN that is not allowed, or whose pages are not there, is refused
       assertWorks(playback);
     })
   ));
+
+Deno.test("an OPEN for which the daemon has too few file descriptors is refused, and leaves none behind", () =>
+  inServedBox((box, daemon) =>
+    withRaw(box, async (_card, playback) => {
+      const { directory } = playback.share(open.bufferSz);
+      const request = { ...open, grefDirectory: directory.grefs[0] };
+      assertWorks(playback);
+      const before = descriptors(daemon.pid);
+      // The file, a pipe to it, and the engine's timer: each in turn is the one that is not there.
+      for (const left of [0, 1, 2, 3]) {
+        const limit = await descriptorLimit(daemon.pid, String(limitThatLeaves(left, before)));
+        try {
+          assert([-XEN_EIO, -XEN_ENODEV].includes(playback.open(request)), `${left} descriptors`);
+          assert.equal(playback.request(XENSND_OP_WRITE, 0, 4), -XEN_EIO, "it is not open");
+        } finally {
+          await descriptorLimit(daemon.pid, limit);
+        }
+        await until("they are given back", () => descriptors(daemon.pid).size === before.size);
+      }
+      assert.match(daemon.stderr, /OPEN failed: .*timerfd_create: .*EMFILE/);
+      assertWorks(playback);
+    })
+  ));
+
+const descriptors = (pid: number) =>
+  new Set(Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => Number(name)));
+
+/** The limit (RLIMIT_NOFILE) under which a process that has `taken` may open `left` more. */
+function limitThatLeaves(left: number, taken: ReadonlySet<number>): number {
+  let limit = 0;
+  for (let free = 0; free < left || taken.has(limit); limit++) if (!taken.has(limit)) free++;
+  return limit;
+}
 
 Deno.test("a stream without events plays all the same", () =>
   inServedBox(async (box, _daemon, output) => {

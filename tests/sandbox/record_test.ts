@@ -106,12 +106,14 @@ Deno.test("record says what will not do, and goes on working", () =>
       1,
       /cannot create .*no\/x\.wav: no such file/,
     );
-    assert.match((await record("--format", "s17_le")).stderr, /no sample format "s17_le"; there are s8, u8,/);
     for (
-      const [option, value] of [["--channels", "1.5"], ["--rate", "0"], ["--seconds", "-1"], [
-        "--rate",
-        "fast",
-      ]]
+      const [option, value] of [
+        ["--channels", "1.5"],
+        ["--rate", "0"],
+        ["--seconds", "-1"],
+        ["--rate", "fast"],
+        ["--format", "s17_le"],
+      ]
     ) {
       const { code, stdout, stderr } = await record(option, value);
       assert.deepEqual([code, stdout], [2, ""], `${option} ${value}: ${stderr}`);

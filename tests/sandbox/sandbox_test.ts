@@ -97,6 +97,17 @@ Deno.test("sandbox gives COMMAND a XenStore with the named guests, and no trace 
     assert.deepEqual(out.split("\n"), expected);
   }));
 
+Deno.test("sandbox has a daemon's socket of its own, whatever is set outside", () =>
+  withRuntimeDirectory(async (runtime) => {
+    Deno.env.set("XSND_CONTROL", `${runtime}/elsewhere.sock`);
+    try {
+      const { out } = await run(runtime, "--", "sh", "-c", 'echo "$XSND_CONTROL"; $XSND status 2>&1');
+      assert.match(out, /^(.*\/xsnd-\w+\/control\.sock)\nxsnd: no daemon .* \1/);
+    } finally {
+      Deno.env.delete("XSND_CONTROL");
+    }
+  }));
+
 Deno.test("sandbox returns COMMAND's exit code", () =>
   withRuntimeDirectory(async (runtime) => {
     for (const code of [0, 1, 7, 255]) {

@@ -5,6 +5,7 @@ import {
   assertSameSamples,
   bestOfThree,
   type Box,
+  descriptorLimit,
   inBox,
   makeWav,
   samplesOf,
@@ -215,6 +216,24 @@ Deno.test("serve does not serve what its guest cannot be served with, and says w
     "domU",
     "domV",
   ));
+
+Deno.test("serve whose engine fails says so, lets go of its cards, and ends: exit 1", () =>
+  inProvisionedBox(async (box, output) => {
+    const daemon = await box.serve();
+    const playing = await startPlaying(box);
+    // poll(2) refuses to wait for more descriptors than a process may have.
+    await descriptorLimit(daemon.pid, "1");
+    const { code, stderr } = await daemon.result;
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /\nxsnd: the engine has failed: poll: [^\n]+ \(EINVAL\); start `xsnd serve` again\n$/,
+    );
+    await playing.end("SIGKILL");
+    assert.equal(await backendState(box), "1");
+    await box.serve();
+    await assertPlays(box, output);
+  }));
 
 Deno.test("serve that loses XenStore says so, closes what it played, and ends: exit 1", () =>
   inProvisionedBox(async (box, output) => {

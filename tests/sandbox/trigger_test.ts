@@ -141,13 +141,19 @@ Deno.test("trigger waits for the guest to start the stream, and for a domain's c
     await assertPlayed({ box, playing, input, output });
   }));
 
-Deno.test("a hold ends with the guest's connection: the next one plays", () =>
+Deno.test("a hold outlives the guest's connection: the next one plays when the operator lets it", () =>
   whilePlaying(async ({ box, playing, input, output }) => {
     await box.ok("trigger", "pause", STREAM);
     const { code } = await playing.end("SIGINT");
     assert.equal(code, 130);
-    await box.untilStream(STREAM, ({ state, hold }) => state === "detached" && hold === "none");
-    await assertPlayed({ box, playing: box.spawn("play", input, STREAM), input, output });
+    await box.untilStream(STREAM, ({ state, hold }) => state === "detached" && hold === "paused");
+    const next = box.spawn("play", input, STREAM);
+    await box.untilStream(STREAM, ({ state }) => state === "running");
+    await sleep(WHILE_MS);
+    const { hold, positionFrames, events } = await status(box);
+    assert.deepEqual({ hold, positionFrames, events }, { hold: "paused", positionFrames: 0, events: 0 });
+    assert.equal(await box.ok("trigger", "resume", STREAM), `${STREAM}: running\n`);
+    await assertPlayed({ box, playing: next, input, output });
   }));
 
 Deno.test("trigger on a recording: what is heard while paused is not recorded", () =>

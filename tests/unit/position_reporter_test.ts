@@ -51,7 +51,7 @@ class Stream {
       this.driver.take(position);
       this.reporter.published(position - this.reported);
       this.reported = position;
-      assert(steps.length < 10, "it does not come to an end");
+      assert(steps.length < 100, "it does not come to an end");
     }
   }
 }
@@ -129,7 +129,7 @@ Deno.test("PositionReporter shows the guest its xrun after a stall longer than t
         // The guest had written all that there was room for.
         const applPtr = stream.reported + buffer;
         const steps = stream.advance(buffers * buffer + more % buffer + 1);
-        assert(steps.length >= 2 && steps[0] < buffer && steps[1] < buffer);
+        assert(steps.length >= 2 && steps.every((step) => step > 0 && step < buffer));
         assert(stream.card - stream.reported <= period / 8);
         for (let i = 0; i < 8 * 3; i++) stream.advance(Math.ceil(period / 8));
         assert(stream.driver.hwPtr >= applPtr, "the guest does not know that it has run dry");

@@ -10,7 +10,13 @@ import { Bench, testedArch } from "./lab/testing.ts";
 import { Daemon } from "./rig.ts";
 
 const amd64 = testedArch() === "amd64";
-const bench = new Bench({ cards: amd64 ? ["ac97"] : [] });
+const bench = new Bench({
+  cards: amd64 ? ["ac97"] : [],
+  onFailure: async () => {
+    const log = await daemon?.log() ?? "";
+    return `--- end of the daemon's log\n${log.trimEnd().split("\n").slice(-30).join("\n")}\n`;
+  },
+});
 
 let daemon: Daemon | undefined;
 

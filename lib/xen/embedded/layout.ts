@@ -9,11 +9,15 @@
  * | `evtchn-DOMID`         | the domain's table of event-channel ports                                    |
  * | `evtchn-DOMID.HANDLE`  | FIFO of one open handle: the numbers of its ports that have an event         |
  * | `evtchn.lock`          | held while event channels are bound or unbound                               |
+ * | `control.sock`         | where a daemon inside listens                                                |
  *
  * Both tables are arrays of 32-bit words that several processes map. Word 0 of each is {@link GONE} once the
  * domain was released; the file is unlinked then, and a later domain of that id gets a new one.
  */
 import { XEN_PAGE_SIZE } from "../ports.ts";
+
+/** The variable that names the socket by which a daemon is reached; in a sandbox it is the sandbox's own. */
+export const CONTROL_VARIABLE = "XSND_CONTROL";
 
 /** In word 0 of a domain's tables when there is no such domain any more; 0 before. */
 export const GONE = 1;
@@ -32,6 +36,10 @@ export const EVTCHN_FILE_BYTES = PORTS * PORT_WORDS * 4;
 
 export function socketPath(directory: string, domid: number): string {
   return `${directory}/xenstored${domid === 0 ? "" : `-${domid}`}.sock`;
+}
+
+export function controlPath(directory: string): string {
+  return `${directory}/control.sock`;
 }
 
 export function grantsPath(directory: string, domid: number): string {

@@ -1,7 +1,7 @@
 /** A private embedded Xen: its directory and its server process, gone without a trace when it is stopped. */
 import { Exit, XsndError } from "../../error.ts";
 import { SANDBOX_VARIABLE } from "../mod.ts";
-import { socketPath } from "./layout.ts";
+import { CONTROL_VARIABLE, controlPath, socketPath } from "./layout.ts";
 
 export interface SandboxOptions {
   /** Names of the guests there are from the start; their domain ids count from 1. */
@@ -29,7 +29,12 @@ export class Sandbox implements AsyncDisposable {
 
   /** What processes that shall live in the sandbox need in their environment. */
   get environment(): Record<string, string> {
-    return { [SANDBOX_VARIABLE]: this.directory, XENSTORED_PATH: socketPath(this.directory, 0) };
+    return {
+      [SANDBOX_VARIABLE]: this.directory,
+      XENSTORED_PATH: socketPath(this.directory, 0),
+      // One that is set outside names another Xen's daemon.
+      [CONTROL_VARIABLE]: controlPath(this.directory),
+    };
   }
 
   /** Ends the server, which takes the directory with it. */

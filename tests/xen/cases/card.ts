@@ -66,7 +66,7 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     ));
     const sampler = (status: string) =>
       `until grep -q RUNNING ${status}; do sleep 0.05; done; ` +
-      `while grep -q RUNNING ${status}; do read up _ </proc/uptime; echo "at $up"; grep ^hw_ptr ${status}; done`;
+      `while grep -q RUNNING ${status}; do read up _ </proc/uptime; echo "at $up"; grep ^hw_ptr ${status}; done; true`;
     const status = "/proc/asound/card0/pcm0p/sub0/status";
     const [guestSamples, cardSamples] = await Promise.all([
       guest.run(sampler(status), { timeout: 60 }),

@@ -91,12 +91,12 @@ export class Lab implements AsyncDisposable {
     return this.machine.ended();
   }
 
-  /** `error` with where to read on, and the end of the console's log. */
-  explain(error: unknown): LabError {
+  /** `error` with `more` of what there is to know, where to read on, and the end of the console's log. */
+  explain(error: unknown, more = ""): LabError {
     const log = `${this.directory}/console.log`;
     const tail = Deno.readTextFileSync(log).trimEnd().split("\n").slice(-8).join("\n  ");
     const what = error instanceof LabError ? error.message : error instanceof Error ? error.stack : error;
-    return new LabError(`${what}\n--- end of ${log}\n  ${tail}`);
+    return new LabError(`${what}\n${more}--- end of ${log}\n  ${tail}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -138,7 +138,7 @@ async function runDirectory(images: Images): Promise<string> {
     await shell('cp -rl "$1" "$2"', folder, `${directory}/guest/${kernel}`);
   }
   await Deno.link(await denoDirectory(), `${directory}/deno_dir.tar`);
-  const program = ["cmd", "ffi", "lib", "main.ts", "xsnd", "deno.json", "deno.lock"];
+  const program = ["cmd", "ffi", "lib", "fixtures", "main.ts", "xsnd", "deno.json", "deno.lock"];
   await run("tar", ["-cf", `${directory}/xsnd.tar`, "-C", project, ...program]);
   return directory;
 }

@@ -11,12 +11,17 @@ export function testedArch(): Arch {
   return arch;
 }
 
+export interface BenchOptions extends LabOptions {
+  /** What else there is to read when a case has failed, such as a daemon's log. */
+  readonly onFailure?: () => Promise<string>;
+}
+
 /** One boot for all the cases of a test file (and of the files it imports, if they are handed this). */
 export class Bench {
   #lab: Lab | undefined;
   #guests = new Map<GuestKernel, Guest>();
 
-  constructor(options: LabOptions = {}) {
+  constructor(private readonly options: BenchOptions = {}) {
     Deno.test.beforeAll(async () => {
       this.#lab = await Lab.boot({ arch: testedArch(), ...options });
     });
@@ -43,10 +48,19 @@ export class Bench {
         try {
           await body(this.#lab);
         } catch (error) {
-          throw this.#lab.explain(error);
+          const more = await this.#cleanUp().catch(String);
+          throw this.#lab.explain(error, more);
         }
       },
     });
+  }
+
+  /** Ends what a case that failed has left running, so that it fails alone. Returns what there is to read about it. */
+  async #cleanUp(): Promise<string> {
+    const players = "killall -q -9 aplay arecord; true";
+    for (const guest of this.#guests.values()) await guest.attempt(players);
+    await this.lab.dom0.attempt("pkill -9 -x 'aplay|arecord'; true");
+    return await this.options.onFailure?.() ?? "";
   }
 
   /** A guest that cases share; it is made by the first one that asks, and again if another one destroyed it. */
