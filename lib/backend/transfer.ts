@@ -95,7 +95,10 @@ export abstract class Transfer {
 
   /** Goes on after {@link hold}; 0 or -errno. */
   unhold(): number {
-    if (!this.#prepared) return this.pcm.pause(false);
+    if (!this.#prepared) {
+      this.pump();
+      return this.pcm.pause(false);
+    }
     this.#prepared = false;
     return this.start();
   }

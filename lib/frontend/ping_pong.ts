@@ -1,17 +1,18 @@
 /**
  * The baseline that round trips are compared with: an eventfd signal to another thread that is blocked in poll(2), and
- * its answer, which is the least that any request through an event channel costs on this machine. Rounds are a
- * millisecond apart, since requests are not sent back to back either: both threads have gone to sleep in between.
+ * its answer, which is the least that any request through an event channel costs on this machine. Rounds are as far
+ * apart as a stream's requests are at least: a processor that has slept for that long takes several times as long
+ * to wake as one that has just been busy.
  */
 import { EventFd, POLL, PollSet } from "../../ffi/libc.ts";
 import { type Percentiles, percentiles } from "./percentiles.ts";
 
-const WARM_UP = 20;
-const ROUNDS = 80;
-const APART_MS = 1;
+const WARM_UP = 5;
+const ROUNDS = 40;
+const APART_MS = 10;
 const STOP_MS = 5000;
 
-/** Measures round trips in µs. Takes a few tenths of a second, as the kernel's timer has it. Blocks this thread. */
+/** Measures round trips in µs. Takes half a second, in which it blocks this thread. */
 export async function measurePingPong(): Promise<Percentiles> {
   using ping = new EventFd();
   using pong = new EventFd();

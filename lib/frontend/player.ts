@@ -32,7 +32,7 @@ export function play(
       }
       const count = Math.min(rest.length / pcm.frameBytes, pcm.playbackAvail);
       const part = rest.subarray(0, count * pcm.frameBytes);
-      if (count > 0) meter.time(() => pcm.write(part));
+      if (count > 0) pcm.write(part);
       rest = rest.subarray(part.length);
       frames += count;
     }

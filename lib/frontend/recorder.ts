@@ -31,7 +31,7 @@ export function record(
     while (pcm.captureAvail > 0 && done < frames) {
       const count = Math.min(pcm.captureAvail, pcm.periodFrames, frames - done);
       const part = period.subarray(0, count * pcm.frameBytes);
-      meter.time(() => pcm.read(part));
+      pcm.read(part);
       writer.writeFrames(part);
       done += count;
     }

@@ -13,13 +13,7 @@ export class SessionMeter {
 
   constructor(private readonly pcm: GuestPcm) {
     pcm.onPosition = () => this.#judgePosition();
-  }
-
-  /** Times one round trip or a few. */
-  time(roundTrip: () => void): void {
-    const start = performance.now();
-    roundTrip();
-    this.#micros.push((performance.now() - start) * 1000);
+    pcm.stream.onRoundTrip = (ms) => this.#micros.push(ms * 1000);
   }
 
   /** Runs START; the card's clock is taken to begin half-way through it. */

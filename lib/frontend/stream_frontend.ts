@@ -58,6 +58,8 @@ export class StreamFrontend implements Disposable {
   positionBytes = 0;
   /** Called for each XENSND_EVT_CUR_POS with the expected id, after {@link positionBytes} was set. */
   onPosition: () => void = () => {};
+  /** Called when a READ or WRITE was answered, with the milliseconds from request to response. */
+  onRoundTrip: (ms: number) => void = () => {};
   events = 0;
 
   constructor(
@@ -117,12 +119,12 @@ export class StreamFrontend implements Disposable {
 
   write(offset: number, length: number): void {
     encodeRwRequest(this.#ring.view, this.#reserve(), this.#takeId(), XENSND_OP_WRITE, offset, length);
-    this.#call("a write");
+    this.#timed("a write");
   }
 
   read(offset: number, length: number): void {
     encodeRwRequest(this.#ring.view, this.#reserve(), this.#takeId(), XENSND_OP_READ, offset, length);
-    this.#call("a read");
+    this.#timed("a read");
   }
 
   /** `XENSND_OP_TRIGGER_*`. */
@@ -136,6 +138,12 @@ export class StreamFrontend implements Disposable {
     const before = this.events;
     this.#wait(timeoutMs);
     return this.events !== before;
+  }
+
+  #timed(what: string): void {
+    const start = performance.now();
+    this.#call(what);
+    this.onRoundTrip(performance.now() - start);
   }
 
   #takeId(): number {
