@@ -121,8 +121,9 @@ export class EngineStream {
     if (served > 0) {
       this.#status.add("requests", served);
       if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
-      // After the answer: what was written stays in the guest's buffer until the card has room for it, and until it runs.
-      if (this.#transfer !== undefined && this.#card === "running") this.#pump(this.#transfer);
+      // After the answer: what was written stays in the guest's buffer until the card has room for it. A card that stands
+      // has it in advance: a sound server that is started in the moment that it gets its first samples stumbles.
+      if (this.#transfer !== undefined) this.#pump(this.#transfer);
     }
     return more;
   }

@@ -95,7 +95,7 @@ function judge(report: Report, { frames, rate }: Sound): void {
   assert(report.events >= report.periods, `${report.events} events`);
 }
 
-/** Both are measured at the same pace. */
+/** Both are measured at the same pace, in a sound that is mostly played and not mostly written in advance in one go. */
 function judgeRoundTrips({ writeRttMicros: write, pingPongMicros: ping }: Report): void {
   assert(
     write.p50 <= 4 * ping.p50,
@@ -125,7 +125,7 @@ sounds.forEach((sound, i) => {
         const output = `${directory}/out.wav`;
         const report = await demo(input, output, "--behaviour", behaviour);
         judge(report, sound);
-        judgeRoundTrips(report);
+        if (sound.frames > sound.rate) judgeRoundTrips(report);
         assertSameSamples(samplesOf(output), samplesOf(input));
       })
     ));
