@@ -25,7 +25,12 @@ export interface LibraryInfo {
   readonly debianPackage: string;
   /** Environment variable that names another file, e.g. `XSND_LIBXENSTORE`. */
   readonly variable: string;
+  /** It has threads of its own, which may outlive what started them. */
+  readonly hasThreads?: boolean;
 }
+
+/** dlfcn.h */
+const RTLD = { LAZY: 0x1, NODELETE: 0x1000 } as const;
 
 /** Returns a function that opens the library on its first call and gives the same symbols ever after. */
 export function lazyLibrary<const S extends Deno.ForeignLibraryInterface>(
@@ -36,13 +41,27 @@ export function lazyLibrary<const S extends Deno.ForeignLibraryInterface>(
   return () => {
     if (library === undefined) {
       try {
-        library = Deno.dlopen(Deno.env.get(info.variable) ?? info.soname, symbols);
+        const file = Deno.env.get(info.variable) ?? info.soname;
+        library = Deno.dlopen(file, symbols);
+        if (info.hasThreads) keepLoaded(file);
       } catch (cause) {
         throw new LibraryNotFoundError(info.soname, info.debianPackage, info.variable, cause);
       }
     }
     return library.symbols;
   };
+}
+
+/**
+ * Keeps a library where it is until the process is gone. Deno unloads libraries when its own end begins, under the feet
+ * of a thread that has not come to rest.
+ */
+function keepLoaded(file: string): void {
+  const libc = Deno.dlopen("libc.so.6", {
+    dlopen: { parameters: ["buffer", "i32"], result: "pointer", optional: true }, // filename, flags; glibc 2.34
+  });
+  libc.symbols.dlopen?.(cString(file), RTLD.LAZY | RTLD.NODELETE);
+  libc.close();
 }
 
 const encoder = new TextEncoder();

@@ -46,7 +46,12 @@ export const libxenstoreSymbols = {
 
 /** libxenstore's functions; loaded on the first call. */
 export const libxenstore = lazyLibrary(
-  { soname: "libxenstore.so.4", debianPackage: "libxenstore4", variable: "XSND_LIBXENSTORE" },
+  {
+    soname: "libxenstore.so.4",
+    debianPackage: "libxenstore4",
+    variable: "XSND_LIBXENSTORE",
+    hasThreads: true, // xs_watch starts one
+  },
   libxenstoreSymbols,
 );
 
