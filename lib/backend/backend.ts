@@ -134,7 +134,7 @@ export class Backend implements AsyncDisposable {
     const paths = { ...cardPaths(address), frontend };
     const services = { store, engine: this.engine, grants: this.grants, channels: this.channels };
     const card = new Card(name, address, paths, policy, services);
-    const watch = this.#watch(`${frontend}/state`, () => this.#spawn(card.evaluate()));
+    const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
     this.#cards.set(key, { card, watch });
     this.#spawn(card.start());
   }

@@ -8,20 +8,24 @@
  *     toolstack writes online=0, state=5 ──▶ Closed
  *
  * snd_xen_front starts over, with new rings, whenever it sees InitWait; so that is where a restarted daemon begins, and
- * where it returns to when the frontend goes. Everything in the frontend's directory is the guest's to write.
+ * where it returns to when the frontend goes. A guest that is slow to notice a new card sees InitWait twice, and publishes
+ * twice, mostly under the same numbers; what it has published is taken when it has been quiet for a while. Everything in
+ * the frontend's directory is the guest's to write.
  */
 import { getLogger } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { EventChannelError, GrantError, type Store, StoreError } from "../xen/ports.ts";
 import { type HostServices, StreamHost, type StreamTransport } from "./stream_host.ts";
-import { readTransport, TransportError } from "./transport.ts";
+import { isTransportNode, readTransport, TransportError } from "./transport.ts";
 
 /**
  * How long a card stays in InitWait at least. `xl vsnd-attach` gives up unless it sees that very state, and looks only
  * when a watch tells it to.
  */
 const INIT_WAIT_MS = 300;
+/** For how long a frontend must have written nothing before its rings are taken. */
+const QUIET_MS = 200;
 
 export interface CardServices extends HostServices {
   readonly store: Store;
@@ -34,7 +38,10 @@ export class Card {
   /** What the streams were connected by; a frontend that started over publishes other numbers. */
   #transport = "";
   #initWaitUntil = 0;
-  /** Set when connecting failed; the frontend must leave Initialised before it is tried again. */
+  /** When the frontend last wrote something, and whether it has published rings since it was connected. */
+  #writtenAt = 0;
+  #publishedAnew = false;
+  /** Set when connecting failed; the frontend must publish anew, or leave Initialised, before it is tried again. */
   #refused = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #evaluating: Promise<void> | undefined;
@@ -60,6 +67,16 @@ export class Card {
     const { store } = this.services;
     if (!this.#isBeingDetached()) this.#enterInitWait(readState(store, this.paths.backend));
     await this.evaluate();
+  }
+
+  /** The node at `path` in the frontend's directory has changed. */
+  frontendChanged(path: string): Promise<void> {
+    this.#writtenAt = performance.now();
+    if (isTransportNode(path)) {
+      this.#refused = false;
+      this.#publishedAnew = true;
+    }
+    return this.evaluate();
   }
 
   /** Looks at both ends' states and does what they call for. Called after each change; calls while it runs are merged. */
@@ -97,15 +114,15 @@ export class Card {
     if (frontend !== XenbusState.Initialised) this.#refused = false;
     if (backend !== XenbusState.InitWait && !this.#refused) this.#enterInitWait(backend);
     if (frontend !== XenbusState.Initialised || this.#refused) return;
-    const dwell = this.#initWaitUntil - performance.now();
+    const dwell = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - performance.now();
     if (dwell > 0) return this.#later(dwell);
     await this.#connect();
   }
 
   /** A connected frontend may go on, start over or go away. */
   async #watchOver(frontend: XenbusState | undefined): Promise<void> {
-    if (frontend === XenbusState.Connected) return;
-    if (frontend === XenbusState.Initialised && this.#publishedTransport() === this.#transport) return;
+    const isInStep = frontend === XenbusState.Connected || frontend === XenbusState.Initialised;
+    if (isInStep && !this.#publishedAnew && this.#publishedTransport() === this.#transport) return;
     await this.#disconnect("the frontend is gone or starts over");
     this.#enterInitWait(XenbusState.Connected);
     this.#again = true;
@@ -148,6 +165,7 @@ export class Card {
       this.streams.forEach((stream, i) => stream.attach(transports[i]));
       this.#transport = JSON.stringify(transports);
       this.#connected = true;
+      this.#publishedAnew = false;
     } catch (error) {
       const isFrontends = [TransportError, GrantError, EventChannelError, StoreError, RangeError]
         .some((kind) => error instanceof kind);

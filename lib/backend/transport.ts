@@ -13,6 +13,18 @@ export class TransportError extends Error {
   override name = "TransportError";
 }
 
+const FIELDS: readonly string[] = [
+  XENSND_FIELD_RING_REF,
+  XENSND_FIELD_EVT_CHNL,
+  XENSND_FIELD_EVT_RING_REF,
+  XENSND_FIELD_EVT_EVT_CHNL,
+];
+
+/** Whether `path` is one of the nodes that {@link readTransport} reads. */
+export function isTransportNode(path: string): boolean {
+  return FIELDS.includes(path.slice(path.lastIndexOf("/") + 1));
+}
+
 /** The transport parameters in a stream's frontend directory. Throws {@link TransportError} or StoreError. */
 export function readTransport(view: StoreView, directory: string): StreamTransport {
   const number = (field: string): number => {

@@ -18,7 +18,7 @@ import {
   XENSND_OP_TRIGGER_STOP as STOP,
   XENSND_OP_WRITE,
 } from "../../lib/sndif/mod.ts";
-import { XenbusState } from "../../lib/xenbus/mod.ts";
+import { frontendPath, XenbusState } from "../../lib/xenbus/mod.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import { numbered, playedNumbers, servedCard } from "./guest_card.ts";
 import {
@@ -298,6 +298,23 @@ Deno.test("a frontend that starts over in mid-play, with new rings, is served ag
       crashed.xen[Symbol.dispose]();
     }
   }));
+
+Deno.test("a frontend that publishes its rings twice is served with what it published last", () =>
+  inServedBox((box) =>
+    withRaw(box, async (card) => {
+      const ref = `${frontendPath(1, 0)}/0/0/ring-ref`;
+      const good = card.xen.store.read(ref)!;
+      // A guest that saw InitWait twice has given back what it granted first, and now grants it anew by the same number.
+      card.xen.store.write(ref, good);
+      await card.untilBackend(XenbusState.InitWait);
+      card.xen.store.write(ref, String(Number(good) + 1000));
+      card.setState(XenbusState.Initialised);
+      await card.untilBackend(XenbusState.Closing);
+      card.xen.store.write(ref, good);
+      await card.untilBackend(XenbusState.Connected);
+      card.setState(XenbusState.Connected);
+    })
+  ));
 
 Deno.test("a guest's garbage on one card leaves another guest's sound untouched", () =>
   inBox(
