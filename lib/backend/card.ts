@@ -85,18 +85,23 @@ export class Card {
       this.#again = true;
       return this.#evaluating;
     }
-    const loop = async () => {
+    return this.#evaluating = this.#evaluateAll();
+  }
+
+  async #evaluateAll(): Promise<void> {
+    try {
       do {
         this.#again = false;
         await this.#step();
       } while (this.#again);
-    };
-    this.#evaluating = loop().catch((error) => {
+    } catch (error) {
       this.#log.error("{error}", {
         error: error instanceof Error ? error.stack ?? error.message : String(error),
       });
-    }).finally(() => this.#evaluating = undefined);
-    return this.#evaluating;
+    } finally {
+      // At once after the last look at #again, or a change that comes in between is lost.
+      this.#evaluating = undefined;
+    }
   }
 
   async #step(): Promise<void> {
