@@ -38,6 +38,8 @@ export class Card {
   /** What the streams were connected by; a frontend that started over publishes other numbers. */
   #transport = "";
   #initWaitUntil = 0;
+  /** Whether the toolstack has just made the card, and its frontend has yet to find it. */
+  #fresh = false;
   /** When the frontend last wrote something, and whether it has published rings since it was connected. */
   #writtenAt = 0;
   #publishedAnew = false;
@@ -116,6 +118,7 @@ export class Card {
     }
     const frontend = readState(store, this.paths.frontend);
     if (this.#connected) return await this.#watchOver(frontend);
+    if (frontend === XenbusState.Closed && this.#fresh) return this.#remindFrontend();
     if (frontend !== XenbusState.Initialised) this.#refused = false;
     if (backend !== XenbusState.InitWait && !this.#refused) this.#enterInitWait(backend);
     if (frontend !== XenbusState.Initialised || this.#refused) return;
@@ -140,8 +143,26 @@ export class Card {
 
   #enterInitWait(from: XenbusState | undefined): void {
     // Only the toolstack's fresh card has somebody waiting to see InitWait.
-    if (from === XenbusState.Initialising) this.#initWaitUntil = performance.now() + INIT_WAIT_MS;
+    if (from === XenbusState.Initialising) {
+      this.#initWaitUntil = performance.now() + INIT_WAIT_MS;
+      this.#fresh = true;
+    }
     switchState(this.services.store, this.paths.backend, XenbusState.InitWait);
+  }
+
+  /**
+   * A guest's kernel takes a second to give up a card that was detached. One that is attached before that it marks with
+   * the end of the former, Closed, and then takes no notice of it, as it does of all cards that are not Initialising.
+   */
+  #remindFrontend(): void {
+    this.#fresh = false;
+    try {
+      switchState(this.services.store, this.paths.frontend, XenbusState.Initialising);
+    } catch (error) {
+      // In a driver domain that is for the toolstack to write.
+      if (!(error instanceof StoreError)) throw error;
+      this.#log.warn("its guest takes it for one that was detached: {reason}", { reason: error.message });
+    }
   }
 
   #later(ms: number): void {
@@ -170,7 +191,7 @@ export class Card {
       this.streams.forEach((stream, i) => stream.attach(transports[i]));
       this.#transport = JSON.stringify(transports);
       this.#connected = true;
-      this.#publishedAnew = false;
+      this.#publishedAnew = this.#fresh = false;
     } catch (error) {
       const isFrontends = [TransportError, GrantError, EventChannelError, StoreError, RangeError]
         .some((kind) => error instanceof kind);

@@ -316,6 +316,23 @@ Deno.test("a frontend that publishes its rings twice is served with what it publ
     })
   ));
 
+Deno.test("a new card that its guest takes for the former one, which it is still closing, is found all the same", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    await box.serve();
+    const state = `${frontendPath(1, 0)}/state`;
+    const backend = "/local/domain/0/backend/vsnd/1/0/state";
+    await until("the backend waits", async () => await box.xenstore("read", backend) === "2\n");
+    await box.xenstore("write", state, "6");
+    await until("it is to be found", async () => await box.xenstore("read", state) === "1\n");
+    await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
+    assertWorks(card.streams[0]);
+    // What closes a card that it had is meant.
+    card.setState(XenbusState.Closed);
+    await card.untilBackend(XenbusState.InitWait);
+    assert.equal(card.state, XenbusState.Closed);
+  }));
+
 Deno.test("a guest's garbage on one card leaves another guest's sound untouched", () =>
   inBox(
     async (box) => {

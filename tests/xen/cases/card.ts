@@ -64,9 +64,12 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
         "cat kprobe_profile; echo 0 >events/kprobes/elapsed/enable; echo >kprobe_events",
       { timeout: 60 },
     ));
+    // The clock and the pointer without a program between them, which would take longer than what is measured.
     const sampler = (status: string) =>
       `until grep -q RUNNING ${status}; do sleep 0.05; done; ` +
-      `while grep -q RUNNING ${status}; do read up _ </proc/uptime; echo "at $up"; grep ^hw_ptr ${status}; done; true`;
+      `while grep -q RUNNING ${status}; do { read -r _; read -r _; read -r _ _ now _; } </proc/timer_list; ` +
+      'while read -r key _ value; do case $key in hw_ptr) echo "$now $value";; esac; done ' +
+      `<${status}; done; true`;
     const status = "/proc/asound/card0/pcm0p/sub0/status";
     const [guestSamples, cardSamples] = await Promise.all([
       guest.run(sampler(status), { timeout: 60 }),
@@ -123,11 +126,11 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     await guest.put("/tmp/long", noise(CD, 20));
     const status = "/proc/asound/card0/pcm0p/sub0/status";
     const playing = background(guest.attempt(
-      `aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long & p=$!; ` +
+      `aplay -q -N -D hw:0,0 ${shapeOptions(CD)} /tmp/long & p=$!; ` +
         `while kill -0 $p 2>/dev/null; do grep -h ^hw_ptr ${status}; sleep 0.3; done; wait $p`,
       { timeout: 90 },
     ));
-    // All in one go: aplay gives up after 10 s of standing still.
+    // -N: the guest's kernel lets nobody wait in write(2) for longer than a buffer and a tenth (wait_for_avail).
     const card = await lab.dom0.run(
       `xsnd trigger pause ${guest.name} --timeout 30; cat ${status}; sleep 1.5; grep hw_ptr ${status}; ` +
         `xsnd trigger resume ${guest.name}`,
@@ -151,7 +154,7 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     await guest.put("/tmp/long", bytes);
     const heard = await recordLoopback(lab, CD, async () => {
       const playing = background(
-        guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 }),
+        guest.attempt(`aplay -q -N -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 }),
       );
       const triggers = ["pause", "resume", "stop", "start"];
       await lab.dom0.run(
@@ -190,15 +193,15 @@ function timedPlay(period: number): string {
 }
 
 interface Sample {
-  /** Uptime of its domain, s, to a hundredth. */
+  /** Of its domain's monotonic clock, s. */
   readonly time: number;
   readonly frames: number;
 }
 
 function parseSamples(text: string): Sample[] {
-  const times = [...text.matchAll(/^at ([\d.]+)/gm)].map(([, value]) => Number(value));
-  const frames = [...text.matchAll(/^hw_ptr +: (\d+)/gm)].map(([, value]) => Number(value));
-  return frames.map((value, i) => ({ time: times[i], frames: value })).filter(({ frames }) => frames > 0);
+  return [...text.matchAll(/^(\d+) (\d+)$/gm)]
+    .map(([, time, frames]) => ({ time: Number(time) / 1e9, frames: Number(frames) }))
+    .filter(({ frames }) => frames > 0);
 }
 
 /**
