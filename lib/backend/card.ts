@@ -4,11 +4,13 @@
  *     toolstack writes 1 ──▶ InitWait ──(frontend Initialised: map, bind)──▶ Connected
  *                              ▲  ▲                                             │
  *                              │  ╰──(frontend Closing, Closed, Initialising)───╯
- *                              ╰── daemon restarted, whatever the state was
+ *                              ╰── daemon restarted, unless the rings still stand: Connected
  *     toolstack writes online=0, state=5 ──▶ Closed
  *
- * snd_xen_front starts over, with new rings, whenever it sees InitWait; so that is where a restarted daemon begins, and
- * where it returns to when the frontend goes. A guest that is slow to notice a new card sees InitWait twice, and publishes
+ * snd_xen_front starts over, with new rings, whenever it sees InitWait; so that is where the backend returns to when the
+ * frontend goes. A restarted daemon does so only if it must: it goes on with the rings that its predecessor left, since a
+ * driver that starts over while a program has its PCM open uses memory that it has freed (Linux 6.1: alsa_hw_free after
+ * device_del), and takes its kernel with it. A guest that is slow to notice a new card sees InitWait twice, and publishes
  * twice, mostly under the same numbers; what it has published is taken when it has been quiet for a while. Everything in
  * the frontend's directory is the guest's to write.
  */
@@ -67,8 +69,27 @@ export class Card {
   /** Takes the card over in whatever state it was left. */
   async start(): Promise<void> {
     const { store } = this.services;
-    if (!this.#isBeingDetached()) this.#enterInitWait(readState(store, this.paths.backend));
+    if (!this.#isBeingDetached() && !await this.#adopt()) {
+      this.#enterInitWait(readState(store, this.paths.backend));
+    }
     await this.evaluate();
+  }
+
+  /** Goes on with the rings of a frontend that was connected to a former daemon. Returns false if that cannot be done. */
+  async #adopt(): Promise<boolean> {
+    const { services: { store }, paths } = this;
+    if (readState(store, paths.frontend) !== XenbusState.Connected) return false;
+    try {
+      this.#attach();
+    } catch (error) {
+      if (!isFrontends(error)) throw error;
+      this.#log.info("its frontend is to start over: {reason}", { reason: (error as Error).message });
+      await this.#disconnect("");
+      return false;
+    }
+    switchState(store, paths.backend, XenbusState.Connected);
+    this.#log.info("taken over, {streams} streams", { streams: this.streams.length });
+    return true;
   }
 
   /** The node at `path` in the frontend's directory has changed. */
@@ -187,20 +208,23 @@ export class Card {
 
   async #connect(): Promise<void> {
     try {
-      const transports = this.#readTransports();
-      this.streams.forEach((stream, i) => stream.attach(transports[i]));
-      this.#transport = JSON.stringify(transports);
-      this.#connected = true;
-      this.#publishedAnew = this.#fresh = false;
+      this.#attach();
     } catch (error) {
-      const isFrontends = [TransportError, GrantError, EventChannelError, StoreError, RangeError]
-        .some((kind) => error instanceof kind);
       await this.#refuse(error instanceof Error ? error.message : String(error));
-      if (!isFrontends) throw error;
+      if (!isFrontends(error)) throw error;
       return;
     }
     switchState(this.services.store, this.paths.backend, XenbusState.Connected);
     this.#log.info("connected, {streams} streams", { streams: this.streams.length });
+  }
+
+  /** Connects all streams by what the frontend has published; after an error some may be. */
+  #attach(): void {
+    const transports = this.#readTransports();
+    this.streams.forEach((stream, i) => stream.attach(transports[i]));
+    this.#transport = JSON.stringify(transports);
+    this.#connected = true;
+    this.#publishedAnew = this.#fresh = false;
   }
 
   /** The frontend does not keep to the protocol: nothing is served until it starts over. */
@@ -233,4 +257,11 @@ export class Card {
       this.#log.warn("left in another state: {reason}", { reason: error.message });
     }
   }
+}
+
+/** Whether an error of connecting is about what the frontend has published. */
+function isFrontends(error: unknown): boolean {
+  return [TransportError, GrantError, EventChannelError, StoreError, RangeError].some((kind) =>
+    error instanceof kind
+  );
 }

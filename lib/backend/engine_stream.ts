@@ -85,7 +85,7 @@ export class EngineStream {
       mapped(command.ring, XENSND_EVENT_PAGE_SIZE),
       mapped(command.eventPage, XENSND_EVENT_PAGE_SIZE),
     ];
-    this.#ring = new BackRing(this.#pages[0]);
+    this.#ring = BackRing.attach(this.#pages[0]);
     this.#events = new EventPageProducer(this.#pages[1]);
     this.#hold = command.hold;
     this.#setState("closed");

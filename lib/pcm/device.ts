@@ -37,10 +37,15 @@ export class PcmError extends Error {
 const CARD_PERIODS_A_PERIOD = 8;
 
 /**
- * The card period, in frames, that paces a guest's events well: an eighth of the guest's period, but no shorter than
- * a millisecond, which is where interrupts begin to cost more than they tell.
+ * The card period, in frames, that paces a guest's events well: an eighth of the guest's period; of one that is short a
+ * quarter, which is as far as a position may be off, and never less than a millisecond: interrupts cost, and tell little more.
  */
 export function cardPeriodFrames({ rate, periodFrames, bufferFrames }: PcmRequest): number {
   const period = periodFrames > 0 ? periodFrames : bufferFrames / 4;
-  return Math.max(Math.floor(period / CARD_PERIODS_A_PERIOD), Math.ceil(rate / 1000), 1);
+  const millisecond = Math.ceil(rate / 1000);
+  return Math.max(
+    Math.floor(period / CARD_PERIODS_A_PERIOD),
+    Math.min(Math.floor(period / 4), 2 * millisecond),
+    millisecond,
+  );
 }

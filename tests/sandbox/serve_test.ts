@@ -83,7 +83,7 @@ function socketsOf(box: Box): number {
   }).length;
 }
 
-Deno.test("serve that was killed in mid-play is replaced by another, which finds the card and a guest that starts over", () =>
+Deno.test("serve that was killed in mid-play is replaced by another, which goes on with the rings that it finds", () =>
   inProvisionedBox(async (box, output) => {
     const daemon = await box.serve();
     const playing = await startPlaying(box);
@@ -92,9 +92,21 @@ Deno.test("serve that was killed in mid-play is replaced by another, which finds
     assert(Deno.statSync(`${box.xen}/control.sock`).isSocket, "it could not take its socket away");
     const message = /no daemon answers at .* \(waited 0\.1 s\)/;
     assertFails(await box.run("status", "--timeout", "0.1"), 3, message);
-    await using _again = await box.serve();
-    await until("InitWait", async () => await backendState(box) === "2");
+    await using again = await box.serve();
+    // What was open is not any more; the guest finds that out with its next request, and opens it anew.
+    assertFails(await playing.result, 1, /refuses a write: EIO|stands still/);
+    assert.match(again.stderr, /info: domU\/0: taken over, 1 streams\n/);
+    await assertPlays(box, output);
+  }));
+
+Deno.test("serve that finds a card whose frontend has died waits for another", () =>
+  inProvisionedBox(async (box, output) => {
+    const daemon = await box.serve();
+    const playing = await startPlaying(box);
+    await daemon.end("SIGKILL");
     await playing.end("SIGKILL");
+    await box.serve();
+    await until("InitWait", async () => await backendState(box) === "2");
     await assertPlays(box, output);
   }));
 

@@ -39,7 +39,12 @@ async function whilePlaying(body: (playing: Playing) => Promise<void>, frames = 
   const input = makeWav(box.path("in.wav"), { ...sound, frames });
   await using playing = box.spawn("play", input, STREAM);
   await box.untilStream(STREAM, ({ state, positionFrames }) => state === "running" && positionFrames > 2400);
-  await body({ box, playing, input, output: box.path("played.wav") });
+  try {
+    await body({ box, playing, input, output: box.path("played.wav") });
+  } finally {
+    // A hold would outlast a test that failed.
+    if ((await box.stream(STREAM)).hold !== "none") await box.ok("trigger", "resume", STREAM);
+  }
 }
 
 /** The stream as the command tells it. */

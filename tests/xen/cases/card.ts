@@ -27,6 +27,10 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     const guest = await bench.guest("6.1");
     await give(lab, guest, AC97);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 3), CD)), 0);
+    // Two files on one open PCM: it is asked for its parameters while the card, which has one substream, is open.
+    await guest.put("/tmp/one", noise(CD, 1));
+    const { code, stderr } = await guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/one /tmp/one`);
+    assert.equal(code, 0, stderr);
   });
 
   bench.test("periods of 1024, 512 and 256 frames play clean and at the card's pace", async (lab) => {

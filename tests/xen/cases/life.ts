@@ -55,7 +55,8 @@ export function lifeCases(
       await give(lab, guest, LOOPBACK);
       // A driver that has a device cannot be removed, whichever it is on this bus.
       await guest.run(
-        "echo vsnd-0 >/sys/bus/xen/drivers/vsnd/unbind && rmmod snd_xen_front && modprobe snd_xen_front",
+        "dmesg -c >/dev/null; echo vsnd-0 >/sys/bus/xen/drivers/vsnd/unbind && rmmod snd_xen_front && " +
+          "modprobe snd_xen_front",
         { timeout: 30 },
       );
       await waitForCard(lab, guest);
