@@ -95,9 +95,9 @@ async function playThrough(
   signal: AbortSignal,
 ): Promise<Omit<DemoReport, "bitExact" | "passed">> {
   const domain = domainName(xen.store, domid);
+  await using _daemon = await daemonFor(xen);
   const card = addCard(xen, domid, domain, cardFor(input, `dummy:${output}`));
   try {
-    await using _daemon = await daemonFor(xen);
     const stream: SessionStream = { name: `${domain}/${card}/0/0`, domain, domid, card, pcm: 0, stream: 0 };
     const { behaviour, bufferFrames, periodFrames } = options;
     const file = { path: options.input };

@@ -4,14 +4,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../error.ts";
-import {
-  backendsPath,
-  type CardAddress,
-  cardPaths,
-  domainName,
-  parseBackendPath,
-  XenbusState,
-} from "../xenbus/mod.ts";
+import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath } from "../xenbus/mod.ts";
 import type { EventChannels, GrantTable, StoreWatch, Xen } from "../xen/ports.ts";
 import { Card } from "./card.ts";
 import { EngineClient } from "./engine_client.ts";
@@ -107,7 +100,7 @@ export class Backend implements AsyncDisposable {
     this.#cards.delete(key);
     this.#watches.delete(watch);
     watch[Symbol.dispose]();
-    await card.shutDown();
+    await card.shutDown({ leave: false });
   }
 
   #rescan(): void {
@@ -152,14 +145,14 @@ export class Backend implements AsyncDisposable {
   /** A domain that died must not be kept alive by pages that are still mapped. */
   #domainsChanged(): void {
     for (const { card } of this.#cards.values()) {
-      if (!this.xen.store.isIntroduced(card.address.domid)) this.#spawn(card.shutDown());
+      if (!this.xen.store.isIntroduced(card.address.domid)) this.#spawn(card.shutDown({ leave: false }));
     }
   }
 
-  /** Closes all streams and leaves each card as provisioning left it, for the next daemon to find. */
+  /** Closes all streams and leaves the cards for the next daemon to find. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const watch of this.#watches) watch[Symbol.dispose]();
-    await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown(XenbusState.Initialising)));
+    await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
     await this.engine[Symbol.asyncDispose]();
     this.channels[Symbol.dispose]();
     this.grants[Symbol.dispose]();

@@ -243,14 +243,18 @@ export class Card {
     if (wasConnected) this.#log.info("disconnected: {reason}", { reason });
   }
 
-  /** Lets go of everything; the card itself stays, for a daemon that starts later, in state `leave`. */
-  async shutDown(leave?: XenbusState): Promise<void> {
+  /**
+   * Lets go of everything; the card itself stays. For a daemon that starts later (`leave`) a card that is connected keeps
+   * its state, which the driver would take any change of for a reason to start over; another one is as provisioning left it.
+   */
+  async shutDown({ leave }: { leave: boolean }): Promise<void> {
     this.#shutDown = true;
     await this.#evaluating;
+    const untouched = !leave || this.#connected;
     await this.#disconnect("the daemon ends");
     try {
-      if (leave === undefined || this.#isBeingDetached()) return;
-      switchState(this.services.store, this.paths.backend, leave);
+      if (untouched || this.#isBeingDetached()) return;
+      switchState(this.services.store, this.paths.backend, XenbusState.Initialising);
     } catch (error) {
       // XenStore is lost, which may be why the daemon ends; the next one finds whatever state there is.
       if (!(error instanceof StoreError)) throw error;

@@ -82,10 +82,13 @@ export abstract class Transfer {
 
   /**
    * Stops the card so that {@link unhold} goes on with the very next frame: by its own pause, or, if it has none or is to
-   * be `emptied`, by giving it later once more what it now drops.
+   * be `emptied`, by giving it later once more what it now drops. A card that stands first has not gone on by the time
+   * that it is dropped.
    */
   hold(emptied: boolean): void {
-    if (this.#prepared || !emptied && this.pcm.pause(true) === 0) return;
+    if (this.#prepared) return;
+    const stands = this.pcm.pause(true) === 0;
+    if (stands && !emptied) return;
     this.pump();
     const at = this.reportable();
     this.pcm.drop();

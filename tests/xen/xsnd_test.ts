@@ -14,6 +14,7 @@ const bench = new Bench({
   cards: amd64 ? ["ac97"] : [],
   onFailure: async () => {
     const log = await daemon?.log() ?? "";
+    await restart();
     return `--- end of the daemon's log\n${log.trimEnd().split("\n").slice(-30).join("\n")}\n`;
   },
 });

@@ -41,17 +41,15 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     for (const period of [1024, 512, 256, 128, 64]) {
       let row = await measure(guest, daemon(), period);
       // The emulator shares its processors: one clean try in three shows that it can be done.
-      for (let tries = 1; period >= 256 && row.underruns > 0 && tries < 3; tries++) {
+      for (let tries = 1; period >= 256 && !isClean(row) && tries < 3; tries++) {
         row = await measure(guest, daemon(), period);
       }
       rows.push(row);
-      if (period < 256) continue; // attempted and reported
-      assert.equal(row.underruns, 0, `${period} frames`);
-      const { seconds } = row;
-      assert(Math.abs(seconds - 5) <= 0.25 + period * 4 / 48000, `5 s took ${seconds} s at ${period} frames`);
     }
     console.log("AC97, 4 periods a buffer, 5 s each:");
     console.table(rows);
+    // Shorter ones are attempted and reported.
+    for (const row of rows) assert(row.period < 256 || isClean(row), JSON.stringify(row));
   });
 
   bench.test("the guest's pointer follows the card's, and wakes it once a period", async (lab) => {
@@ -170,6 +168,13 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     });
     assertPieces(heard, bytes);
   });
+}
+
+type Measured = Awaited<ReturnType<typeof measure>>;
+
+/** No underrun, and the sound's length within 5 %, but for what was still in the buffer. */
+function isClean({ period, underruns, seconds }: Measured): boolean {
+  return underruns === 0 && Math.abs(seconds - 5) <= 0.25 + period * 4 / 48000;
 }
 
 /** Plays /tmp/five with that period; an aplay that fails counts as infinitely many underruns. */

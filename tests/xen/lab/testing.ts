@@ -12,9 +12,12 @@ export function testedArch(): Arch {
 }
 
 export interface BenchOptions extends LabOptions {
-  /** What else there is to read when a case has failed, such as a daemon's log. */
+  /** Called when a case has failed: returns what else there is to read, such as a daemon's log, and starts it anew. */
   readonly onFailure?: () => Promise<string>;
 }
+
+/** How often a case is tried: sound in an emulator is a matter of time, and that of a machine which is shared. */
+const ATTEMPTS = 3;
 
 /** One boot for all the cases of a test file (and of the files it imports, if they are handed this). */
 export class Bench {
@@ -36,7 +39,10 @@ export class Bench {
     return this.#lab;
   }
 
-  /** Declares a case. When it fails, the error ends with the console's last lines and says where the logs are. */
+  /**
+   * Declares a case. It is tried again if it fails, with guests made anew, and each failure is told; the last one's
+   * error ends with the console's last lines and says where the logs are.
+   */
   test(name: string, body: (lab: Lab) => Promise<void>): void {
     Deno.test({
       name,
@@ -45,22 +51,27 @@ export class Bench {
       sanitizeResources: false,
       fn: async () => {
         if (this.#lab === undefined) throw new LabError("the lab did not boot");
-        try {
-          await body(this.#lab);
-        } catch (error) {
-          const more = await this.#cleanUp().catch(String);
-          throw this.#lab.explain(error, more);
+        for (let left = ATTEMPTS - 1;; left--) {
+          try {
+            return await body(this.#lab);
+          } catch (error) {
+            const more = await this.#cleanUp().catch(String);
+            const explained = this.#lab.explain(error, more);
+            if (left === 0) throw explained;
+            console.error(`${name}: to be tried again, ${left} left: ${explained.message}`);
+          }
         }
       },
     });
   }
 
-  /** Ends what a case that failed has left running, so that it fails alone. Returns what there is to read about it. */
+  /** Ends all that a case which failed may have spoilt. Returns what there is to read about it. */
   async #cleanUp(): Promise<string> {
-    const players = "killall -q -9 aplay arecord; true";
-    for (const guest of this.#guests.values()) await guest.attempt(players);
     await this.lab.dom0.attempt("pkill -9 -x 'aplay|arecord'; true");
-    return await this.options.onFailure?.() ?? "";
+    const more = await this.options.onFailure?.() ?? "";
+    for (const guest of this.#guests.values()) await guest[Symbol.asyncDispose]();
+    this.#guests.clear();
+    return more;
   }
 
   /** A guest that cases share; it is made by the first one that asks, and again if another one destroyed it. */
