@@ -40,8 +40,8 @@ export class Bench {
   }
 
   /**
-   * Declares a case. It is tried again if it fails, with guests made anew, and each failure is told; the last one's
-   * error ends with the console's last lines and says where the logs are.
+   * Declares a case. It is tried again if it fails, with guests made anew; all failures are in the run's folder, in
+   * failures.log, and the last one's error ends with the console's last lines and says where the logs are.
    */
   test(name: string, body: (lab: Lab) => Promise<void>): void {
     Deno.test({
@@ -58,7 +58,8 @@ export class Bench {
             const more = await this.#cleanUp().catch(String);
             const explained = this.#lab.explain(error, more);
             if (left === 0) throw explained;
-            console.error(`${name}: to be tried again, ${left} left: ${explained.message}`);
+            const told = `${name}: tried again, ${left} times left\n${explained.message}\n\n`;
+            Deno.writeTextFileSync(`${this.#lab.directory}/failures.log`, told, { append: true });
           }
         }
       },
