@@ -5,7 +5,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../error.ts";
 import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath } from "../xenbus/mod.ts";
-import type { EventChannels, GrantTable, StoreWatch, Xen } from "../xen/ports.ts";
+import { type EventChannels, type GrantTable, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { Card } from "./card.ts";
 import { EngineClient } from "./engine_client.ts";
 import type { StreamHost } from "./stream_host.ts";
@@ -46,10 +46,10 @@ export class Backend implements AsyncDisposable {
     const grants = stack.use(xen.openGrantTable());
     const channels = stack.use(xen.openEventChannels());
     const engine = stack.use(await EngineClient.start(channels.shareable));
-    stack.move();
     const backend = new Backend(xen, options, engine, grants, channels);
     backend.#watch(backend.#root, (path) => backend.#changed(path));
     backend.#watch("@releaseDomain", () => backend.#domainsChanged());
+    stack.move();
     return backend;
   }
 
@@ -74,13 +74,13 @@ export class Backend implements AsyncDisposable {
     try {
       for await (const path of watch) changed(path);
     } catch (error) {
-      this.#failed.reject(new XsndError(`XenStore is lost: ${(error as Error).message}`, Exit.failed));
+      this.#failed.reject(storeLost(error as Error));
     }
   }
 
   /** Lets work go on by itself; if it fails, the backend has. */
   #spawn(work: Promise<void>): void {
-    work.catch((error) => this.#failed.reject(error));
+    work.catch((error) => this.#failed.reject(error instanceof StoreError ? storeLost(error) : error));
   }
 
   /** Something changed at or below the directory of all backends: a card's own node, or cards came or went. */
@@ -157,4 +157,8 @@ export class Backend implements AsyncDisposable {
     this.channels[Symbol.dispose]();
     this.grants[Symbol.dispose]();
   }
+}
+
+function storeLost(error: Error): XsndError {
+  return new XsndError(`XenStore is lost: ${error.message}`, Exit.failed);
 }
