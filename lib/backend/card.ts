@@ -37,8 +37,6 @@ export class Card {
   readonly #log;
   readonly streams: readonly StreamHost[];
   #connected = false;
-  /** What the streams were connected by; a frontend that started over publishes other numbers. */
-  #transport = "";
   #initWaitUntil = 0;
   /** Whether the toolstack has just made the card, and its frontend has yet to find it. */
   #fresh = false;
@@ -69,8 +67,16 @@ export class Card {
   /** Takes the card over in whatever state it was left. */
   async start(): Promise<void> {
     const { store } = this.services;
-    if (!this.#isBeingDetached() && !await this.#adopt()) {
-      this.#enterInitWait(readState(store, this.paths.backend));
+    const begun = Promise.withResolvers<void>();
+    // What changes meanwhile is looked at after this.
+    this.#evaluating = begun.promise;
+    try {
+      if (!this.#isBeingDetached() && !await this.#adopt()) {
+        this.#enterInitWait(readState(store, this.paths.backend));
+      }
+    } finally {
+      this.#evaluating = undefined;
+      begun.resolve();
     }
     await this.evaluate();
   }
@@ -151,7 +157,7 @@ export class Card {
   /** A connected frontend may go on, start over or go away. */
   async #watchOver(frontend: XenbusState | undefined): Promise<void> {
     const isInStep = frontend === XenbusState.Connected || frontend === XenbusState.Initialised;
-    if (isInStep && !this.#publishedAnew && this.#publishedTransport() === this.#transport) return;
+    if (isInStep && !this.#publishedAnew) return;
     await this.#disconnect("the frontend is gone or starts over");
     this.#enterInitWait(XenbusState.Connected);
     this.#again = true;
@@ -191,15 +197,6 @@ export class Card {
     this.#timer = setTimeout(() => void this.evaluate(), ms);
   }
 
-  #publishedTransport(): string {
-    try {
-      return JSON.stringify(this.#readTransports());
-    } catch (error) {
-      if (error instanceof TransportError || error instanceof StoreError) return "";
-      throw error;
-    }
-  }
-
   #readTransports(): StreamTransport[] {
     return this.streams.map((stream) =>
       readTransport(this.services.store, `${this.paths.frontend}/${stream.name.slice(this.name.length + 1)}`)
@@ -222,7 +219,6 @@ export class Card {
   #attach(): void {
     const transports = this.#readTransports();
     this.streams.forEach((stream, i) => stream.attach(transports[i]));
-    this.#transport = JSON.stringify(transports);
     this.#connected = true;
     this.#publishedAnew = this.#fresh = false;
   }
