@@ -16,9 +16,6 @@ export interface BenchOptions extends LabOptions {
   readonly onFailure?: () => Promise<string>;
 }
 
-/** How often a case is tried: sound in an emulator is a matter of time, and that of a machine which is shared. */
-const ATTEMPTS = 3;
-
 /** One boot for all the cases of a test file (and of the files it imports, if they are handed this). */
 export class Bench {
   #lab: Lab | undefined;
@@ -40,8 +37,8 @@ export class Bench {
   }
 
   /**
-   * Declares a case. It is tried again if it fails, with guests made anew; all failures are in the run's folder, in
-   * failures.log, and the last one's error ends with the console's last lines and says where the logs are.
+   * Declares a case. When it fails, the error ends with the console's last lines and says where the logs are, and the next
+   * case finds guests made anew.
    */
   test(name: string, body: (lab: Lab) => Promise<void>): void {
     Deno.test({
@@ -51,16 +48,11 @@ export class Bench {
       sanitizeResources: false,
       fn: async () => {
         if (this.#lab === undefined) throw new LabError("the lab did not boot");
-        for (let left = ATTEMPTS - 1;; left--) {
-          try {
-            return await body(this.#lab);
-          } catch (error) {
-            const more = await this.#cleanUp().catch(String);
-            const explained = this.#lab.explain(error, more);
-            if (left === 0) throw explained;
-            const told = `${name}: tried again, ${left} times left\n${explained.message}\n\n`;
-            Deno.writeTextFileSync(`${this.#lab.directory}/failures.log`, told, { append: true });
-          }
+        try {
+          await body(this.#lab);
+        } catch (error) {
+          const more = await this.#cleanUp().catch(String);
+          throw this.#lab.explain(error, more);
         }
       },
     });
