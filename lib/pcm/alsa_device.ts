@@ -22,7 +22,7 @@ const PROBE_IDLE_MS = 200;
 
 export class AlsaDevice implements PcmDevice {
   #probe: SndPcm | undefined;
-  /** The PCM that is in use. It answers queries as well, while a card that has one substream has no other. */
+  /** The PCM that is in use. Queries go to it meanwhile: a card with one substream could not be opened a second time. */
   #open: SndPcm | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: Promise<unknown> = Promise.resolve();
