@@ -13,16 +13,21 @@ import {
   encodeTriggerRequest,
   EventPageConsumer,
   EventView,
+  formatByName,
   FrontRing,
   initSharedRing,
   type OpenRequest,
   ResponseView,
   Taken,
   writePageDirectory,
+  XENSND_OP_TRIGGER_START,
+  XENSND_OP_TRIGGER_STOP,
+  XENSND_OP_WRITE,
 } from "../../lib/sndif/mod.ts";
 import { frontendPath, readState, waitForState, XenbusState } from "../../lib/xenbus/mod.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import type { EventChannels, GrantSharer, SharedPages, Xen } from "../../lib/xen/ports.ts";
+import type { Box } from "./harness.ts";
 
 const PATIENCE_MS = 10_000;
 
@@ -177,4 +182,38 @@ export class RawCard implements AsyncDisposable {
     this.sharer[Symbol.dispose]();
     this.xen[Symbol.dispose]();
   }
+}
+
+/** An OPEN that is allowed, but for the page directory. */
+export const open: OpenRequest = {
+  pcmRate: 48000,
+  pcmFormat: formatByName("s16_le")!.code,
+  pcmChannels: 2,
+  bufferSz: 8192,
+  grefDirectory: 0,
+  periodSz: 2048,
+};
+/** The streams of the card that `servedCard` provisions. */
+export const STREAMS = ["0/0", "0/1", "0/2"];
+/** A frontend held to no protocol, with the card's playback and capture stream. */
+export async function withRaw(
+  box: Box,
+  body: (card: RawCard, playback: RawStream, capture: RawStream) => void | Promise<void>,
+) {
+  await using card = await RawCard.connect(box.xen, 1, STREAMS);
+  await body(card, card.streams[0], card.streams[1]);
+}
+
+/** That the stream does what a stream does. */
+export function assertWorks(stream: RawStream): void {
+  const { buffer, directory } = stream.share(open.bufferSz);
+  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+  assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
+  assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
+  let positions: number[] = [];
+  stream.waitFor("a position", () => (positions = positions.concat(stream.takePositions())).length > 0);
+  assert.equal(stream.trigger(XENSND_OP_TRIGGER_STOP), 0);
+  assert.equal(stream.close(), 0);
+  buffer[Symbol.dispose]();
+  directory[Symbol.dispose]();
 }

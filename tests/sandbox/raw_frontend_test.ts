@@ -1,6 +1,6 @@
 /**
  * The backend under frontends that keep to no protocol: requests in the wrong order, that make no sense, pages that are not
- * there, rings that cannot be, states at random; and other guests next to them that must not notice.
+ * there, rings that cannot be; and other guests next to them that must not notice.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -18,20 +18,17 @@ import {
   XENSND_OP_TRIGGER_STOP as STOP,
   XENSND_OP_WRITE,
 } from "../../lib/sndif/mod.ts";
-import { frontendPath, XenbusState } from "../../lib/xenbus/mod.ts";
-import { openXen } from "../../lib/xen/mod.ts";
 import { numbered, playedNumbers, servedCard } from "./guest_card.ts";
 import {
   assertSameSamples,
   bestOfThree,
-  type Box,
   descriptorLimit,
   inBox,
   makeWav,
   samplesOf,
   until,
 } from "./harness.ts";
-import { RawCard, type RawStream } from "./raw_frontend.ts";
+import { assertWorks, open, type RawStream, withRaw } from "./raw_frontend.ts";
 
 const S16 = formatByName("s16_le")!.code;
 const S32 = formatByName("s32_le")!.code;
@@ -39,39 +36,7 @@ const FRAME_BYTES = 4;
 
 const inServedBox = servedCard();
 
-const open: OpenRequest = {
-  pcmRate: 48000,
-  pcmFormat: S16,
-  pcmChannels: 2,
-  bufferSz: 8192,
-  grefDirectory: 0,
-  periodSz: 2048,
-};
-const STREAMS = ["0/0", "0/1", "0/2"];
 const STREAM = "domU/0/0/0";
-
-/** A frontend held to no protocol, with the card's playback and capture stream. */
-async function withRaw(
-  box: Box,
-  body: (card: RawCard, playback: RawStream, capture: RawStream) => void | Promise<void>,
-) {
-  await using card = await RawCard.connect(box.xen, 1, STREAMS);
-  await body(card, card.streams[0], card.streams[1]);
-}
-
-/** That the stream does what a stream does. */
-function assertWorks(stream: RawStream): void {
-  const { buffer, directory } = stream.share(open.bufferSz);
-  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
-  assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
-  assert.equal(stream.trigger(START), 0);
-  let positions: number[] = [];
-  stream.waitFor("a position", () => (positions = positions.concat(stream.takePositions())).length > 0);
-  assert.equal(stream.trigger(STOP), 0);
-  assert.equal(stream.close(), 0);
-  buffer[Symbol.dispose]();
-  directory[Symbol.dispose]();
-}
 
 Deno.test("requests before OPEN are refused, CLOSE is not; the stream is none the worse", () =>
   inServedBox((box) =>
@@ -285,54 +250,6 @@ Deno.test("a ring whose producer index cannot be disconnects that stream alone",
     }
   }));
 
-Deno.test("a frontend that starts over in mid-play, with new rings, is served again", () =>
-  inServedBox(async (box) => {
-    for (let round = 0; round < 3; round++) {
-      // Left as a guest leaves it that crashes: connected, playing, its pages still granted.
-      const crashed = await RawCard.connect(box.xen, 1, STREAMS);
-      const [playback] = crashed.streams;
-      const { directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
-      assert.equal(playback.trigger(START), 0);
-      await withRaw(box, (_card, playback) => assertWorks(playback));
-      crashed.xen[Symbol.dispose]();
-    }
-  }));
-
-Deno.test("a frontend that publishes its rings twice is served with what it published last", () =>
-  inServedBox((box) =>
-    withRaw(box, async (card) => {
-      const ref = `${frontendPath(1, 0)}/0/0/ring-ref`;
-      const good = card.xen.store.read(ref)!;
-      // A guest that saw InitWait twice has given back what it granted first, and now grants it anew by the same number.
-      card.xen.store.write(ref, good);
-      await card.untilBackend(XenbusState.InitWait);
-      card.xen.store.write(ref, String(Number(good) + 1000));
-      card.setState(XenbusState.Initialised);
-      await card.untilBackend(XenbusState.Closing);
-      card.xen.store.write(ref, good);
-      await card.untilBackend(XenbusState.Connected);
-      card.setState(XenbusState.Connected);
-    })
-  ));
-
-Deno.test("a new card that its guest takes for the former one, which it is still closing, is found all the same", () =>
-  inBox(async (box) => {
-    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
-    await box.serve();
-    const state = `${frontendPath(1, 0)}/state`;
-    const backend = "/local/domain/0/backend/vsnd/1/0/state";
-    await until("the backend waits", async () => await box.xenstore("read", backend) === "2\n");
-    await box.xenstore("write", state, "6");
-    await until("it is to be found", async () => await box.xenstore("read", state) === "1\n");
-    await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
-    assertWorks(card.streams[0]);
-    // What closes a card that it had is meant.
-    card.setState(XenbusState.Closed);
-    await card.untilBackend(XenbusState.InitWait);
-    assert.equal(card.state, XenbusState.Closed);
-  }));
-
 Deno.test("a guest's garbage on one card leaves another guest's sound untouched", () =>
   inBox(
     async (box) => {
@@ -417,30 +334,3 @@ function constants<T extends object>(values: T): { [K in keyof T]: fc.Arbitrary<
     [K in keyof T]: fc.Arbitrary<T[K]>;
   };
 }
-
-Deno.test("a guest that goes from state to state as it likes cannot confuse the backend", () =>
-  inServedBox(async (box) => {
-    using xen = await openXen({ sandbox: box.xen, domid: 1 });
-    const path = "/local/domain/1/device/vsnd/0/state";
-    const { Unknown, Initialising, Initialised, Connected, Closing, Closed } = XenbusState;
-    let random = 1;
-    for (let step = 0; step < 200; step++) {
-      random = random * 48271 % 0x7fffffff;
-      const states = [
-        Unknown,
-        Initialising,
-        Initialised,
-        Connected,
-        Closing,
-        Closed,
-        "",
-        "nonsense",
-        "4\0",
-        1e9,
-      ];
-      xen.store.write(path, String(states[random % states.length]));
-    }
-    xen.store.remove(path);
-    xen.store.write(path, "6");
-    await withRaw(box, (_card, playback) => assertWorks(playback));
-  }));
