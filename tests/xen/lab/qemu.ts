@@ -55,7 +55,12 @@ function x86({ images, directory, cards }: MachineOptions, linux: string): strin
 
 /** AC97 whose output goes to a file; at the default of 44.1 kHz that would hold a resampled copy. */
 function ac97(file: string): string[] {
-  return ["-audiodev", `wav,id=ac97,path=${file},out.frequency=48000`, "-device", "AC97,audiodev=ac97"];
+  return [
+    "-audiodev",
+    `wav,id=ac97,path=${file},out.frequency=48000,timer-period=5000`,
+    "-device",
+    "AC97,audiodev=ac97",
+  ];
 }
 
 function arm({ images }: MachineOptions, linux: string): string[] {
