@@ -1,8 +1,9 @@
 /** `xsnd provision`: writes the XenStore tree of virtual sound cards. */
 import { Command, Option } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
-import { type PlannedCard, provision } from "../lib/vsnd/plan.ts";
+import { type PlannedCard, provision, type WantedCard } from "../lib/vsnd/plan.ts";
 import { cardsOfFile, defaultCardFor } from "../lib/vsnd/wanted.ts";
+import type { StoreView } from "../lib/xen/ports.ts";
 import { print, printJson, printWrapped } from "./output.ts";
 import { withStore } from "./store.ts";
 
@@ -44,7 +45,7 @@ async function planFor(
   if (file !== undefined) {
     const { loadConfig } = await import("../lib/vsnd/config.ts");
     const config = loadConfig(file);
-    return withStore((store) => provision(store, (view) => cardsOfFile(view, config, file, domain)));
+    return provisionAll((view) => cardsOfFile(view, config, file, domain));
   }
   if (domain === undefined) {
     throw new XsndError(
@@ -52,7 +53,37 @@ async function planFor(
       Exit.usage,
     );
   }
-  return withStore((store) => provision(store, (view) => defaultCardFor(view, domain, device)));
+  return provisionAll((view) => defaultCardFor(view, domain, device));
+}
+
+/** Provisions the cards that `choose` names, after a look at those devices that this domain is to serve. */
+function provisionAll(choose: (view: StoreView) => readonly WantedCard[]): Promise<PlannedCard[]> {
+  return withStore(async (store, domid) => {
+    await refuseMismatches(choose(store).filter(({ address }) => address.backendDomid === domid));
+    return provision(store, choose);
+  });
+}
+
+/** Throws XsndError (exit 6) if a card has a stream whose device can do nothing of what it allows. */
+async function refuseMismatches(cards: readonly WantedCard[]): Promise<void> {
+  const { mismatchOf } = await import("../lib/backend/mismatch.ts");
+  const refusals: string[] = [];
+  for (const { domain, address, card } of cards) {
+    for (const [p, pcm] of card.pcms.entries()) {
+      for (const [s, stream] of pcm.streams.entries()) {
+        const reason = await mismatchOf(stream);
+        if (reason === undefined) continue;
+        const name = `${domain.name}/${address.card}/${p}/${s}`;
+        refusals.push(
+          `${name}: ${stream.type} on ${
+            JSON.stringify(stream.device)
+          } is not possible: ${reason}; allow what it can do, ` +
+            "or put ALSA's conversion before it (plughw: for hw:, or plug:)",
+        );
+      }
+    }
+  }
+  if (refusals.length > 0) throw new XsndError(refusals.join("\n"), Exit.badConfiguration);
 }
 
 function toJson({ domain, address, action, differences }: PlannedCard) {

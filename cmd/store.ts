@@ -3,11 +3,11 @@ import { Exit, XsndError } from "../lib/error.ts";
 import { openXen } from "../lib/xen/mod.ts";
 import { type Store, StoreError } from "../lib/xen/ports.ts";
 
-/** Opens Xen, runs `body` on its XenStore and closes it; what XenStore refuses becomes an {@link XsndError}. */
-export async function withStore<T>(body: (store: Store) => T | Promise<T>): Promise<T> {
+/** Opens Xen, runs `body` on its XenStore, with this domain's own number, and closes it; what XenStore refuses becomes an {@link XsndError}. */
+export async function withStore<T>(body: (store: Store, domid: number) => T | Promise<T>): Promise<T> {
   using xen = await openXen();
   try {
-    return await body(xen.store);
+    return await body(xen.store, xen.domid);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     if (error.code === "EACCES" || error.code === "EPERM") {
