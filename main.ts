@@ -29,6 +29,18 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "start, pause, resume or stop a stream on the card",
     load: async () => (await import("./cmd/trigger.ts")).triggerCommand(),
   },
+  volume: {
+    summary: "show or set a stream's volume",
+    load: async () => (await import("./cmd/volume.ts")).volumeCommand(),
+  },
+  mute: {
+    summary: "silence a stream",
+    load: async () => (await import("./cmd/volume.ts")).muteCommand(),
+  },
+  unmute: {
+    summary: "let a muted stream be heard again",
+    load: async () => (await import("./cmd/volume.ts")).unmuteCommand(),
+  },
   status: {
     summary: "what the daemon is doing",
     load: async () => (await import("./cmd/status.ts")).statusCommand(),

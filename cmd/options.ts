@@ -1,5 +1,13 @@
-/** Option types that several commands have. */
-import { InvalidArgumentError } from "commander";
+/** Options and arguments that several commands have. */
+import { Argument, InvalidArgumentError } from "commander";
+
+/** The stream that a command is about. */
+export function streamArgument(): Argument {
+  return new Argument(
+    "<stream>",
+    "DOMAIN/CARD/PCM/STREAM; trailing parts may be left out while the rest is unambiguous",
+  );
+}
 
 /** A time-out: seconds, 0 for none. */
 export function seconds(text: string): number {

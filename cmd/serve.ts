@@ -12,6 +12,7 @@ import { openXen } from "../lib/xen/mod.ts";
 interface ServeOptions {
   readonly config?: string;
   readonly defaultDevice?: string;
+  readonly realtime?: boolean;
 }
 
 export function serveCommand(): Command {
@@ -27,6 +28,7 @@ export function serveCommand(): Command {
       "--default-device <pcm>",
       "an ALSA PCM, or dummy:[FILE], for streams that nothing else names a device for",
     )
+    .option("--realtime", "give the engine real-time scheduling (SCHED_FIFO), if that is permitted")
     .action(async (options: ServeOptions) => {
       const config = options.config === undefined ? undefined : loadConfig(options.config);
       await startLogging();
@@ -35,6 +37,7 @@ export function serveCommand(): Command {
       await using daemon = await Daemon.start(xen, {
         controlSocket: controlSocketPath(),
         readPolicy: choosePolicy(xen.store, config, options.defaultDevice),
+        realtime: options.realtime,
       });
       await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed]);
     });

@@ -1,8 +1,13 @@
 /** `xsnd status`: what the daemon is doing. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
-import type { StatusReport } from "../lib/control/protocol.ts";
+import type { StatusReport, StreamReport } from "../lib/control/protocol.ts";
 import { seconds } from "./options.ts";
+
+/** What an operator has done to the stream's volume, if anything. */
+function attenuation({ volume, muted }: StreamReport): string {
+  return muted ? ", muted" : volume === 0 ? "" : `, ${volume} dB`;
+}
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -15,12 +20,13 @@ export function statusCommand(): Command {
       const status = await daemon.call<StatusReport>({ command: "status" });
       if (options.json) return console.log(JSON.stringify(status));
       if (status.streams.length === 0) return console.log("no streams; `xsnd provision DOMAIN` makes a card");
-      for (const { stream, type, device, state, hold, rate, positionFrames, xruns } of status.streams) {
+      for (const report of status.streams) {
+        const { stream, type, device, state, hold, rate, positionFrames, xruns } = report;
         const doing = hold === "none" ? state : `${state}, ${hold} by the operator`;
         const where = state === "running" || state === "paused" || state === "prepared"
           ? `, ${rate} Hz, at frame ${positionFrames}, ${xruns} xruns`
           : "";
-        console.log(`${stream}  ${type} on ${device}: ${doing}${where}`);
+        console.log(`${stream}  ${type} on ${device}: ${doing}${where}${attenuation(report)}`);
       }
     });
 }

@@ -3,7 +3,7 @@ import { Argument, Command } from "commander";
 import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/backend/stream_state.ts";
 import { ControlClient } from "../lib/control/client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
-import { seconds } from "./options.ts";
+import { seconds, streamArgument } from "./options.ts";
 
 export function triggerCommand(): Command {
   return new Command("trigger")
@@ -14,10 +14,7 @@ export function triggerCommand(): Command {
         "at once; starting goes on. The guest can neither see nor undo it.",
     )
     .addArgument(new Argument("<action>").choices(OPERATOR_TRIGGERS))
-    .argument(
-      "<stream>",
-      "DOMAIN/CARD/PCM/STREAM; trailing parts may be left out while the rest is unambiguous",
-    )
+    .addArgument(streamArgument())
     .option(
       "--timeout <seconds>",
       "how long to wait for the daemon, and for the guest to start the stream",

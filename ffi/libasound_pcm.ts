@@ -116,6 +116,18 @@ export class SndPcm implements AsyncDisposable {
     return text(libasound().snd_pcm_type_name(libasound().snd_pcm_type(this.pointer)));
   }
 
+  /**
+   * The poll descriptors, to be waited for together; read them again after each set-up. A card with period events
+   * ({@link SwParams.setPeriodEvent}) has two: the PCM's own, and that of a timer which its period interrupts feed.
+   */
+  pollFds(): SndPollFd[] {
+    const lib = libasound();
+    const count = check(lib.snd_pcm_poll_descriptors_count(this.pointer), "snd_pcm_poll_descriptors_count");
+    const fds = new Int32Array(count * 2); // struct pollfd { int fd; short events; short revents; }
+    const filled = check(lib.snd_pcm_poll_descriptors(this.pointer, fds, count), "snd_pcm_poll_descriptors");
+    return Array.from({ length: filled }, (_, i) => ({ fd: fds[i * 2], events: fds[i * 2 + 1] & 0xffff }));
+  }
+
   info(): SndPcmInfo {
     const lib = libasound();
     const info = allocate(lib.snd_pcm_info_malloc, "snd_pcm_info_malloc");
@@ -136,8 +148,7 @@ export class SndPcm implements AsyncDisposable {
 }
 
 /**
- * Moving frames through a PCM that is set up. Nothing here allocates (but the constructor and {@link pollFds}) or
- * throws: results are ALSA's own, negative ones being errors. Does not own the PCM.
+ * Moving frames through a PCM that is set up. Nothing here allocates (but the constructor) or throws: results are ALSA's own, negative ones being errors. Does not own the PCM.
  */
 export class SndPcmIo implements Disposable {
   readonly #lib = libasound();
@@ -148,10 +159,6 @@ export class SndPcmIo implements Disposable {
   readonly #delayCell = addressOf(this.#cells.subarray(1, 2));
   readonly #stampCell = addressOf(this.#cells.subarray(2, 4));
   readonly #words = new Int32Array(this.#cells.buffer);
-  #fds = new Int32Array(0);
-  #fdsAddress: Deno.PointerValue = null;
-  readonly #revents = new Uint16Array(1);
-  readonly #reventsAddress = addressOf(this.#revents);
 
   /** @param address {@link SndPcm.address} */
   constructor(address: bigint) {
@@ -258,34 +265,5 @@ export class SndPcmIo implements Disposable {
   statusTimeMicros(): number {
     this.#lib.hot_status_get_htstamp(this.#status, this.#stampCell);
     return (this.#words[4] >>> 0) * 1e6 + this.#words[6] / 1000;
-  }
-
-  /** The poll descriptors, to be waited for together; read them again after each set-up. */
-  pollFds(): SndPollFd[] {
-    const count = check(
-      this.#lib.snd_pcm_poll_descriptors_count(this.#pcm),
-      "snd_pcm_poll_descriptors_count",
-    );
-    this.#fds = new Int32Array(count * 2); // struct pollfd { int fd; short events; short revents; }
-    const filled = this.#lib.snd_pcm_poll_descriptors(this.#pcm, this.#fds, count);
-    check(filled, "snd_pcm_poll_descriptors");
-    this.#fdsAddress = filled === 0 ? null : addressOf(this.#fds);
-    return Array.from(
-      { length: filled },
-      (_, i) => ({ fd: this.#fds[i * 2], events: this.#fds[i * 2 + 1] & 0xffff }),
-    );
-  }
-
-  /** Says what poll found for descriptor `index` of {@link pollFds}; {@link polled} then judges all of them. */
-  setRevents(index: number, revents: number): void {
-    this.#fds[index * 2 + 1] = this.#fds[index * 2 + 1] & 0xffff | revents << 16;
-  }
-
-  /** What the descriptors' revents mean for the PCM (`POLL.*` bits): plugins translate them. Negative on error. */
-  polled(): number {
-    if (this.#fdsAddress === null) return 0; // alsa-lib would abort
-    const count = this.#fds.length >> 1;
-    const result = this.#lib.hot_revents(this.#pcm, this.#fdsAddress, count, this.#reventsAddress);
-    return result < 0 ? result : this.#revents[0];
   }
 }

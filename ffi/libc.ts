@@ -117,7 +117,9 @@ export const libcSymbols = {
   hot_poll: { name: "poll", parameters: ["pointer", "u32", "i32"], result: "i32" },
   hot_read: { name: "read", parameters: ["i32", "pointer", "u32"], result: "i32" },
   hot_write: { name: "write", parameters: ["i32", "pointer", "u32"], result: "i32" },
-  hot_memcpy: { name: "memcpy", parameters: ["pointer", "pointer", "u32"], result: "void" },
+  // Addresses as BigInts that are computed in the same optimized function: they travel as 64-bit integers.
+  hot_memcpy: { name: "memcpy", parameters: ["usize", "usize", "u32"], result: "void" },
+  hot_write_at: { name: "write", parameters: ["i32", "usize", "u32"], result: "i32" },
   hot_memset: { name: "memset", parameters: ["pointer", "i32", "u32"], result: "void" },
   hot_clock_gettime: { name: "clock_gettime", parameters: ["i32", "pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -1,5 +1,5 @@
 /** libxenevtchn: event channels through /dev/xen/evtchn, as `xenevtchn.h` declares them. */
-import { clearErrno, Errno, errno } from "./libc.ts";
+import { clearErrno, Errno, errno, F, libc, O, unwrap } from "./libc.ts";
 import { lazyLibrary } from "./library.ts";
 
 /** The symbol table; `xce` is a `xenevtchn_handle *`. A port fits in 31 bits. */
@@ -14,7 +14,6 @@ export const libxenevtchnSymbols = {
   xenevtchn_bind_interdomain: { parameters: ["pointer", "u32", "u32"], result: "i32" }, // xce, domid, remote_port
   xenevtchn_bind_virq: { parameters: ["pointer", "u32"], result: "i32" }, // xce, virq
   xenevtchn_unbind: { parameters: ["pointer", "u32"], result: "i32" }, // xce, port
-  xenevtchn_pending: { parameters: ["pointer"], result: "i32" }, // xce
   xenevtchn_unmask: { parameters: ["pointer", "u32"], result: "i32" }, // xce, port
   xenevtchn_restrict: { parameters: ["pointer", "u16"], result: "i32", optional: true }, // xce, domid (1.1)
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -28,24 +27,28 @@ export const libxenevtchn = lazyLibrary(
 type Pointer = NonNullable<Deno.PointerValue>;
 
 /**
- * `/dev/xen/evtchn`, open: {@link open} owns it, {@link borrow} does not. {@link notify}, {@link pending} and
- * {@link unmask} give the C result (-1: failed); the others throw {@link Errno}.
+ * `/dev/xen/evtchn`, open: {@link open} owns it, {@link borrow} does not. {@link notify}, {@link pendingPorts}
+ * and {@link unmask} give the C result (-1: failed); the others throw {@link Errno}.
  */
 export class EvtchnHandle implements Disposable {
   readonly #lib = libxenevtchn();
   readonly #owned: boolean;
   #xce: Deno.PointerValue;
+  readonly fd: number;
 
   private constructor(xce: Pointer, owned: boolean) {
     this.#xce = xce;
     this.#owned = owned;
+    this.fd = this.#lib.xenevtchn_fd(xce);
   }
 
   static open(): EvtchnHandle {
     clearErrno();
     const xce = libxenevtchn().xenevtchn_open(null, 0);
     if (xce === null) throw new Errno("xenevtchn_open", errno());
-    return new EvtchnHandle(xce, true);
+    const handle = new EvtchnHandle(xce, true);
+    unwrap(libc().fcntl(handle.fd, F.SETFL, BigInt(O.NONBLOCK)), "fcntl of the event channel device");
+    return handle;
   }
 
   /** The handle at `address` ({@link EvtchnHandle.address}) of another thread, which must outlive this one. */
@@ -71,10 +74,6 @@ export class EvtchnHandle implements Disposable {
     this.#xce = null;
   }
 
-  get fd(): number {
-    return this.#lib.xenevtchn_fd(this.#handle);
-  }
-
   bindUnboundPort(domid: number): number {
     const port = this.#lib.xenevtchn_bind_unbound_port(this.#handle, domid);
     if (port === -1) throw new Errno(`xenevtchn_bind_unbound_port ${domid}`, errno());
@@ -97,9 +96,15 @@ export class EvtchnHandle implements Disposable {
     return this.#lib.xenevtchn_notify(this.#handle, port);
   }
 
-  /** Blocks if there is none: poll {@link fd} before. */
-  pending(): number {
-    return this.#lib.xenevtchn_pending(this.#handle);
+  /**
+   * Fills `ports` with those that have an event, and masks them; how many, or -1 (EAGAIN: none). xenevtchn_pending reads
+   * the same device for one port at a time; it gives all that it has in one system call.
+   *
+   * @param ports memory for `capacity` 32-bit numbers
+   */
+  pendingPorts(ports: Pointer, capacity: number): number {
+    const bytes = libc().hot_read(this.fd, ports, capacity * 4);
+    return bytes < 0 ? -1 : bytes >> 2;
   }
 
   unmask(port: number): number {

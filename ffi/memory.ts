@@ -1,20 +1,12 @@
 /**
- * Raw memory by address: what C functions are given when a typed array would cost an allocation a call.
- *
- * A pointer to the middle of a block is an object in Deno, and making one takes a tenth of a microsecond and
- * leaves garbage. Rings come back to the same few offsets again and again, so those are remembered.
+ * Raw memory by address: what C functions are given when a typed array would cost an allocation a call. A pointer to the middle
+ * of a block is an object in Deno, and making one leaves garbage; an address is a BigInt, which leaves none where V8
+ * has compiled the call, since it never becomes an object there. (`| 0` lets it know that it converts an integer.)
  */
 import { libc } from "./libc.ts";
 
-type Pointer = NonNullable<Deno.PointerValue>;
-
-/** Offsets remembered; a power of two. */
-const REMEMBERED = 256;
-
 export class Memory {
   #base: bigint | undefined;
-  readonly #offsets = new Float64Array(REMEMBERED).fill(-1);
-  readonly #pointers: (Pointer | undefined)[] = new Array(REMEMBERED).fill(undefined);
 
   /** `bytes` octets at `base`, which must outlive this object or its {@link release}. */
   constructor(base: bigint, readonly bytes: number) {
@@ -31,27 +23,20 @@ export class Memory {
   }
 
   /**
-   * The address of octet `offset`, with `length` octets after it. Throws RangeError outside of the block, TypeError after
-   * {@link release}. Allocates only for an offset that was not used lately.
+   * The block's address. Throws RangeError unless `length` octets from `offset` on are within the block, TypeError after
+   * {@link release}.
    */
-  at(offset: number, length: number): Pointer {
+  baseOf(offset: number, length: number): bigint {
     if (this.#base === undefined) throw new TypeError("this memory was released");
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) {
+    if (!((offset | 0) === offset && offset >= 0 && length >= 0 && offset + length <= this.bytes)) {
       throw new RangeError(`octets ${offset} to ${offset + length} of a block of ${this.bytes}`);
     }
-    // Multiplying spreads multiples of large powers of two, which is what ring offsets are.
-    const slot = (Math.imul(offset, 0x9e3779b1) >>> 24) & (REMEMBERED - 1);
-    if (this.#offsets[slot] !== offset) {
-      this.#pointers[slot] = Deno.UnsafePointer.create(this.#base + BigInt(offset))!;
-      this.#offsets[slot] = offset;
-    }
-    return this.#pointers[slot]!;
+    return this.#base;
   }
 
   /** Refuses all use from now on: to be called before the memory goes away. */
   release(): void {
     this.#base = undefined;
-    this.#pointers.fill(undefined);
   }
 }
 
@@ -63,5 +48,15 @@ export function copyMemory(
   fromOffset: number,
   length: number,
 ): void {
-  libc().hot_memcpy(to.at(toOffset, length), from.at(fromOffset, length), length);
+  libc().hot_memcpy(
+    BigInt.asUintN(64, to.baseOf(toOffset, length) + BigInt(toOffset | 0)),
+    BigInt.asUintN(64, from.baseOf(fromOffset, length) + BigInt(fromOffset | 0)),
+    length,
+  );
+}
+
+/** write(2) of `length` octets at `offset`, bounds checked. */
+export function writeMemory(fd: number, from: Memory, offset: number, length: number): number {
+  const address = BigInt.asUintN(64, from.baseOf(offset, length) + BigInt(offset));
+  return libc().hot_write_at(fd, address, length);
 }

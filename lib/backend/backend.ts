@@ -14,11 +14,15 @@ import type { CardPolicy } from "../vsnd/card.ts";
 export interface BackendOptions {
   /** What the host allows the card; undefined: it is not served. Throws XsndError if that cannot be found out. */
   readonly readPolicy: (address: CardAddress, backendPath: string) => CardPolicy | undefined;
+  /** Whether the engine is to run under SCHED_FIFO. Where that is not permitted it serves without. */
+  readonly realtime?: boolean;
 }
 
 interface Served {
   readonly card: Card;
   readonly watch: StoreWatch;
+  /** Pending until the card has been taken over in the state that it was found in. */
+  readonly started: Promise<void>;
 }
 
 export class Backend implements AsyncDisposable {
@@ -41,16 +45,30 @@ export class Backend implements AsyncDisposable {
     engine.ended.catch((error) => this.#failed.reject(error));
   }
 
+  /** Resolves when the cards that there are have been taken over: whoever finds the daemon there finds it serving. */
   static async start(xen: Xen, options: BackendOptions): Promise<Backend> {
     await using stack = new AsyncDisposableStack();
     const grants = stack.use(xen.openGrantTable());
     const channels = stack.use(xen.openEventChannels());
-    const engine = stack.use(await EngineClient.start(channels.shareable));
+    const { realtime } = options;
+    const engine = stack.use(await EngineClient.start(channels.shareable, { realtime }));
     const backend = new Backend(xen, options, engine, grants, channels);
-    backend.#watch(backend.#root, (path) => backend.#changed(path));
-    backend.#watch("@releaseDomain", () => backend.#domainsChanged());
     stack.move();
+    try {
+      await backend.#takeOver();
+    } catch (error) {
+      await backend[Symbol.asyncDispose]();
+      throw error;
+    }
     return backend;
+  }
+
+  async #takeOver(): Promise<void> {
+    this.#watch(this.#root, (path) => this.#changed(path));
+    this.#watch("@releaseDomain", () => this.#domainsChanged());
+    this.#rescan();
+    const started = Array.from(this.#cards.values(), (served) => served.started.catch(() => {}));
+    await Promise.race([Promise.all(started), this.failed]);
   }
 
   /** Rejects if XenStore or the engine is lost; otherwise pending for ever. */
@@ -128,8 +146,9 @@ export class Backend implements AsyncDisposable {
     const services = { store, engine: this.engine, grants: this.grants, channels: this.channels };
     const card = new Card(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
-    this.#cards.set(key, { card, watch });
-    this.#spawn(card.start());
+    const started = card.start();
+    this.#cards.set(key, { card, watch, started });
+    this.#spawn(started);
   }
 
   #policyOf(address: CardAddress, path: string): CardPolicy | undefined {

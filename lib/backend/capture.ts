@@ -1,24 +1,24 @@
 /**
  * Capture: samples are taken from the card as they come and kept until the guest's READ says where in its buffer it
  * wants them. What the guest leaves lying for longer than its own buffer lasts is lost, oldest first; its driver sees
- * that as an overrun by the position.
+ * that as an overrun by the position. What the card has overwritten before this thread came is silence in its place.
  */
 import { Memory } from "../../ffi/memory.ts";
 import type { Pcm } from "../pcm/pcm.ts";
-import { XEN_EAGAIN } from "../sndif/mod.ts";
+import { fillSilence, FORMATS, XEN_EAGAIN } from "../sndif/mod.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
 import type { StatusRow } from "./stream_status.ts";
 import { Transfer } from "./transfer.ts";
 
 export class Capture extends Transfer {
   /** As long as the guest's buffer, frame `n` at `n % bufferFrames`, and reached through staging as that is. */
-  readonly #memory: ArrayBuffer;
+  readonly #memory: Uint8Array<ArrayBuffer>;
   readonly #kept: GuestBuffer;
 
   constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow) {
     super(pcm, buffer, status);
-    this.#memory = new ArrayBuffer(buffer.bytes);
-    this.#kept = new GuestBuffer(Memory.addressOf(this.#memory), buffer.bytes, pcm.staging);
+    this.#memory = new Uint8Array(buffer.bytes);
+    this.#kept = new GuestBuffer(Memory.addressOf(this.#memory.buffer), buffer.bytes, pcm.staging);
   }
 
   protected serve(offsetFrames: number, frames: number): number {
@@ -41,22 +41,41 @@ export class Capture extends Transfer {
   }
 
   pump(): void {
-    this.position();
+    this.pointer();
+    const missed = this.#passOver();
+    const heardFrom = this.cardFrames;
     // What there is now, and no more: ALSA's null plugin never runs out.
     for (let left = this.pcm.avail(); left > 0;) {
       const at = this.cardFrames % this.bufferFrames;
       const got = this.pcm.read(Math.min(left, this.bufferFrames - at, this.stagingFrames));
       if (got < 0) this.error = got;
       if (got <= 0) break;
+      this.volume.apply(got);
+      this.volume.advance(got);
       this.#kept.fromStaging(at * this.frameBytes, got * this.frameBytes);
       this.cardFrames += got;
       left -= got;
     }
-    const lost = this.cardFrames - this.bufferFrames - this.guestFrames;
-    if (lost > 0) {
-      this.status.add("xruns", 1);
-      this.status.add("lateFrames", lost);
-      this.guestFrames += lost;
+    const lost = Math.max(0, this.cardFrames - this.bufferFrames - this.guestFrames);
+    this.guestFrames += lost;
+    if (missed + lost === 0) return;
+    this.countXrun(missed > 0 ? "host" : "guest");
+    const silent = Math.max(0, heardFrom - Math.max(heardFrom - missed, this.guestFrames));
+    this.status.add("lateFrames", lost + silent);
+  }
+
+  /** Puts silence where the card has overwritten what it heard, so that all that follows keeps its place; how many frames. */
+  #passOver(): number {
+    const missed = this.base + this.pcm.next() - this.cardFrames;
+    if (missed <= 0) return 0;
+    const format = FORMATS[this.pcm.params.format];
+    for (let left = Math.min(missed, this.bufferFrames); left > 0;) {
+      const at = (this.cardFrames + missed - left) % this.bufferFrames;
+      const count = Math.min(left, this.bufferFrames - at);
+      fillSilence(format, this.#memory, at * this.frameBytes, (at + count) * this.frameBytes);
+      left -= count;
     }
+    this.cardFrames += missed;
+    return missed;
   }
 }

@@ -18,6 +18,7 @@ import { getLogger } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { EventChannelError, GrantError, type Store, StoreError } from "../xen/ports.ts";
+import { OperatorNodes } from "./operator_settings.ts";
 import { type HostServices, StreamHost, type StreamTransport } from "./stream_host.ts";
 import { isTransportNode, readTransport, TransportError } from "./transport.ts";
 
@@ -60,7 +61,10 @@ export class Card {
   ) {
     this.#log = getLogger(["xsnd", "card"]).with({ card: name });
     this.streams = policy.pcms.flatMap((pcm, p) =>
-      pcm.streams.map((stream, s) => new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services))
+      pcm.streams.map((stream, s) => {
+        const nodes = new OperatorNodes(services.store, paths.backend, `${p}/${s}`);
+        return new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services, nodes);
+      })
     );
   }
 
@@ -71,9 +75,10 @@ export class Card {
     // What changes meanwhile is looked at after this.
     this.#evaluating = begun.promise;
     try {
-      if (!this.#isBeingDetached() && !await this.#adopt()) {
-        this.#enterInitWait(readState(store, this.paths.backend));
-      }
+      await Promise.all(this.streams.map((stream) => stream.warmUp()));
+      const backend = readState(store, this.paths.backend);
+      const isGone = this.#shutDown || backend === undefined || this.#isBeingDetached();
+      if (!isGone && !await this.#adopt()) this.#enterInitWait(backend);
     } finally {
       this.#evaluating = undefined;
       begun.resolve();

@@ -9,8 +9,10 @@ import {
 import { Exit, XsndError } from "../error.ts";
 import type { Xen } from "../xen/ports.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
+import { isVolume } from "./operator_settings.ts";
 import type { StreamHost } from "./stream_host.ts";
 import { OPERATOR_TRIGGERS } from "./stream_state.ts";
+import { MAX_VOLUME, MIN_VOLUME } from "./volume.ts";
 
 /** How often a request that waits for a stream looks at it again. */
 const LOOK_MS = 10;
@@ -50,6 +52,8 @@ async function handle(backend: Backend, request: ControlRequest): Promise<unknow
       return status(backend);
     case "trigger":
       return await trigger(backend, request);
+    case "volume":
+      return await volume(backend, request);
     default:
       throw new XsndError(
         `the daemon knows no ${JSON.stringify((request as { command: unknown }).command)}`,
@@ -64,35 +68,68 @@ function status(backend: Backend): StatusReport {
 
 function report(stream: StreamHost): StreamReport {
   const { type, device, uniqueId } = stream.policy;
-  return { stream: stream.name, domid: stream.domid, type, device, uniqueId, ...stream.snapshot() };
+  const { volume, muted } = stream.settings;
+  const names = { stream: stream.name, domid: stream.domid, type, device, uniqueId };
+  return { ...names, volume: volume / 1000, muted, ...stream.snapshot() };
+}
+
+/** Sets what the operator wants to hold for good, as soon as the stream is served. */
+async function volume(
+  backend: Backend,
+  { stream: wanted, volume, muted, waitMs }: ControlRequest & { command: "volume" },
+): Promise<StreamReport> {
+  const steps = volume === undefined ? undefined : Math.round(volume * 1000);
+  if (typeof wanted !== "string" || steps !== undefined && !isVolume(steps)) {
+    throw new XsndError(
+      `a volume is from ${MIN_VOLUME / 1000} to ${MAX_VOLUME / 1000} dB, of a stream`,
+      Exit.usage,
+    );
+  }
+  const stream = await streamWhen(backend, wanted, waitMs, () => true, () => "");
+  stream.set({
+    ...(steps === undefined ? {} : { volume: steps }),
+    ...(muted === undefined ? {} : { muted: muted === true }),
+  });
+  return report(stream);
 }
 
 /** An operator's trigger waits until there is something to trigger: a stream that its guest has started. */
 async function trigger(
   backend: Backend,
-  request: ControlRequest & { command: "trigger" },
+  { stream: wanted, trigger, waitMs }: ControlRequest & { command: "trigger" },
 ): Promise<StreamReport> {
-  if (!OPERATOR_TRIGGERS.includes(request.trigger) || typeof request.stream !== "string") {
+  if (!OPERATOR_TRIGGERS.includes(trigger) || typeof wanted !== "string") {
     throw new XsndError(`a trigger is one of ${OPERATOR_TRIGGERS.join(", ")}, on a stream`, Exit.usage);
   }
-  const waitMs = Number.isFinite(request.waitMs) ? Math.max(0, request.waitMs) : 0;
-  const deadline = performance.now() + waitMs;
+  const isStarted = ({ state, hold }: ReturnType<StreamHost["snapshot"]>) =>
+    state === "running" || state === "paused" || hold !== "none";
+  const stream = await streamWhen(
+    backend,
+    wanted,
+    waitMs,
+    (stream) => isStarted(stream.snapshot()),
+    (stream) =>
+      `cannot ${trigger} ${stream.name}: it is ${stream.snapshot().state}, and its guest has not started it`,
+  );
+  await stream.trigger(trigger);
+  return report(stream);
+}
+
+/** The stream, once it is served and `isReady`. Throws {@link XsndError} if it is not in time; `why` says what it is not. */
+async function streamWhen(
+  backend: Backend,
+  wanted: string,
+  waitMs: number,
+  isReady: (stream: StreamHost) => boolean,
+  why: (stream: StreamHost) => string,
+): Promise<StreamHost> {
+  const patience = Number.isFinite(waitMs) ? Math.max(0, waitMs) : 0;
+  const deadline = performance.now() + patience;
   for (;;) {
     const last = performance.now() >= deadline;
-    const stream = findStream(backend, request.stream, last);
-    const { state, hold } = stream?.snapshot() ?? { state: "absent", hold: "none" };
-    const started = state === "running" || state === "paused" || hold !== "none";
-    if (stream !== undefined && started) {
-      await stream.trigger(request.trigger);
-      return report(stream);
-    }
-    if (last) {
-      throw new XsndError(
-        `cannot ${request.trigger} ${stream!.name}: it is ${state}, and its guest has not started it ` +
-          `(waited ${waitMs / 1000} s)`,
-        Exit.timedOut,
-      );
-    }
+    const stream = findStream(backend, wanted, last);
+    if (stream !== undefined && isReady(stream)) return stream;
+    if (last) throw new XsndError(`${why(stream!)} (waited ${patience / 1000} s)`, Exit.timedOut);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

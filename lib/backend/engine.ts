@@ -11,11 +11,9 @@ import type { EventChannels } from "../xen/ports.ts";
 import { EngineStream } from "./engine_stream.ts";
 import { MailboxReader, MailboxWriter } from "./mailbox.ts";
 import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
+import { scheduleRealtime } from "./realtime.ts";
 import { StatusRow } from "./stream_status.ts";
 import { MAX_STREAMS } from "./limits.ts";
-
-/** Ports taken from the event channel device in one go, so that no storm on one keeps the cards waiting. */
-const PORTS_A_TURN = 64;
 
 class Engine {
   readonly #commands: MailboxReader<EngineCommand>;
@@ -23,6 +21,7 @@ class Engine {
   readonly #channels: EventChannels;
   readonly #statusTable: SharedArrayBuffer;
   readonly #wakeFd: number;
+  readonly #realtime: boolean;
   readonly #poll = new PollSet(MAX_STREAMS + 2);
   /** Streams by slot, and by the local port of each of their two channels. */
   readonly #streams: (EngineStream | undefined)[] = new Array(MAX_STREAMS).fill(undefined);
@@ -40,11 +39,12 @@ class Engine {
     this.#channels = channels;
     this.#statusTable = start.status;
     this.#wakeFd = start.wakeFd;
+    this.#realtime = start.realtime;
   }
 
   run(): void {
     const wake = new EventFd(this.#wakeFd);
-    this.#events.post({ op: "ready" });
+    this.#events.post({ op: "ready", realtimeErrno: this.#realtime ? scheduleRealtime() : 0 });
     while (!this.#stopping) {
       if (this.#pollSetStale) this.#rebuildPollSet();
       if (this.#poll.wait(this.#unfinished.size > 0 ? 0 : -1) < 0) {
@@ -74,9 +74,7 @@ class Engine {
   }
 
   #serveChannels(): void {
-    for (let i = 0; i < PORTS_A_TURN; i++) {
-      const port = this.#channels.pending();
-      if (port < 0) return;
+    for (let port = this.#channels.pending(); port >= 0; port = this.#channels.pending()) {
       const stream = this.#byPort.get(port);
       if (stream?.requestPort === port) this.#serveRing(stream);
       // Only now: a frontend that signals without end is held up by its own turn (XSA-332).
@@ -106,6 +104,9 @@ class Engine {
       case "respond":
         stream?.answer(command.status, command.hwParam);
         break;
+      case "settings":
+        stream?.operatorSettings(command.settings);
+        break;
       case "trigger":
         stream?.operatorTrigger(command.trigger);
         return this.#events.post({ op: "triggered", ticket: command.ticket });
@@ -126,6 +127,8 @@ class Engine {
     this.#byPort.set(stream.eventPort, stream);
     // The frontend may have signalled before the channel was bound.
     this.#serveRing(stream);
+    // And a daemon that died may have answered without telling: then the answer is behind rsp_event, and none after it would be told.
+    this.#channels.notify(stream.requestPort);
   }
 
   #detach(stream: EngineStream): void {

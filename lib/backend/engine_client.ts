@@ -1,4 +1,6 @@
 /** The main thread's handle on the engine: starts it, sends it commands, hands its events to whoever asked for a slot. */
+import { getLogger } from "@logtape/logtape";
+import { errnoName } from "../../ffi/errno.ts";
 import { EventFd } from "../../ffi/libc.ts";
 import { Exit, XsndError } from "../error.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
@@ -30,13 +32,18 @@ export class EngineClient implements AsyncDisposable {
   readonly #reading = new AbortController();
   #tickets = 0;
 
-  private constructor(channels: EventChannelsShare, ready: () => void) {
+  private constructor(
+    channels: EventChannelsShare,
+    realtime: boolean,
+    ready: (realtimeErrno: number) => void,
+  ) {
     const start: EngineStart = {
       toEngine: createMailbox(MAILBOX_BYTES),
       toMain: createMailbox(MAILBOX_BYTES),
       status: this.#statusTable,
       wakeFd: this.#wake.fd,
       channels,
+      realtime,
     };
     this.#commands = new MailboxWriter(start.toEngine);
     this.#worker = new Worker(new URL("./engine.ts", import.meta.url), { type: "module", name: "engine" });
@@ -50,11 +57,20 @@ export class EngineClient implements AsyncDisposable {
     this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready);
   }
 
-  /** Starts the engine on the event channels of `channels`; resolves when it serves. */
-  static async start(channels: EventChannelsShare): Promise<EngineClient> {
-    const ready = Promise.withResolvers<void>();
-    const engine = new EngineClient(channels, ready.resolve);
-    await Promise.race([ready.promise, engine.ended]);
+  /**
+   * Starts the engine on the event channels of `channels`, in `realtime` if that is permitted; resolves when it
+   * serves.
+   */
+  static async start(channels: EventChannelsShare, { realtime = false } = {}): Promise<EngineClient> {
+    const ready = Promise.withResolvers<number>();
+    const engine = new EngineClient(channels, realtime, ready.resolve);
+    const errno = await Promise.race([ready.promise, engine.ended]);
+    if (errno) {
+      getLogger(["xsnd", "engine"]).warn(
+        "it runs without real-time scheduling ({code}): start it as root, with CAP_SYS_NICE",
+        { code: errnoName(errno) },
+      );
+    }
     return engine;
   }
 
@@ -103,9 +119,9 @@ export class EngineClient implements AsyncDisposable {
     return new StatusRow(this.#statusTable, slot);
   }
 
-  async #dispatch(events: MailboxReader<EngineEvent>, ready: () => void): Promise<void> {
+  async #dispatch(events: MailboxReader<EngineEvent>, ready: (realtimeErrno: number) => void): Promise<void> {
     for await (const event of events.messages(this.#reading.signal)) {
-      if (event.op === "ready") ready();
+      if (event.op === "ready") ready(event.realtimeErrno);
       else if (event.op === "failed") this.#ended.reject(engineFailed(event.reason));
       else if (event.op === "triggered") {
         this.#triggers.get(event.ticket)?.();

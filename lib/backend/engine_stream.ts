@@ -21,22 +21,28 @@ import {
   XEN_EOPNOTSUPP,
   XENSND_EVENT_PAGE_SIZE,
   XENSND_OP_CLOSE,
+  XENSND_OP_GET_VOLUME,
   XENSND_OP_HW_PARAM_QUERY,
+  XENSND_OP_MUTE,
   XENSND_OP_OPEN,
   XENSND_OP_READ,
+  XENSND_OP_SET_VOLUME,
   XENSND_OP_TRIGGER,
+  XENSND_OP_UNMUTE,
   XENSND_OP_WRITE,
 } from "../sndif/mod.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { Capture } from "./capture.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
 import type { EngineCommand, EngineEvent } from "./messages.ts";
+import type { OperatorSettings } from "./operator_settings.ts";
 import { Playback } from "./playback.ts";
 import { afterOperatorTrigger, afterTrigger, type Hold, HOLDS, STREAM_STATES } from "./stream_state.ts";
 import type { OperatorTrigger, StreamState } from "./stream_state.ts";
 import { PositionReporter } from "./position_reporter.ts";
 import type { StatusRow } from "./stream_status.ts";
 import type { Transfer } from "./transfer.ts";
+import { serveVolume } from "./volume_request.ts";
 
 /** Requests that one stream may have served before the others get their turn: a ring's worth. */
 const REQUESTS_A_TURN = 32;
@@ -64,6 +70,7 @@ export class EngineStream {
   readonly #request = new RequestView();
   #state: StreamState = "closed";
   #hold: Hold;
+  #settings: OperatorSettings;
   /** Operation and id of the request that the main thread is working on; -1: none. */
   #pendingOperation = -1;
   #pendingId = 0;
@@ -88,6 +95,7 @@ export class EngineStream {
     this.#ring = BackRing.attach(this.#pages[0]);
     this.#events = new EventPageProducer(this.#pages[1]);
     this.#hold = command.hold;
+    this.#settings = command.settings;
     this.#setState("closed");
   }
 
@@ -141,6 +149,11 @@ export class EngineStream {
       case XENSND_OP_CLOSE:
       case XENSND_OP_HW_PARAM_QUERY:
         return this.#passOn();
+      case XENSND_OP_SET_VOLUME:
+      case XENSND_OP_GET_VOLUME:
+      case XENSND_OP_MUTE:
+      case XENSND_OP_UNMUTE:
+        return this.#respond(this.#transfer === undefined ? -XEN_EIO : serveVolume(request, this.#transfer));
       default:
         return this.#respond(-XEN_EOPNOTSUPP);
     }
@@ -171,7 +184,7 @@ export class EngineStream {
 
   /** The guest's STOP. Its position is put right before the answer, while its driver still listens. */
   #stop(transfer: Transfer): void {
-    this.#report(transfer);
+    this.#reportNow(transfer);
     this.#publish(transfer, transfer.restart());
     this.#card = "stopped";
   }
@@ -186,7 +199,7 @@ export class EngineStream {
       status = this.#card === "held" ? transfer.unhold() : transfer.start();
       if (status >= 0) this.#card = "running";
     } else if (!run && this.#card === "running") {
-      this.#report(transfer);
+      this.#reportNow(transfer);
       transfer.hold(this.#hold === "stopped");
       this.#card = "held";
     } else if (this.#card === "held" && this.#hold === "stopped") {
@@ -227,7 +240,12 @@ export class EngineStream {
     });
   }
 
-  /** Tells the guest the position if it is time to. */
+  #reportNow(transfer: Transfer): void {
+    transfer.position();
+    this.#report(transfer);
+  }
+
+  /** Tells the guest the position that {@link Transfer.pump} found, if it is time to. */
   #report(transfer: Transfer): void {
     if (this.#card === "running" && this.#reporter !== undefined) {
       for (let i = 0; i < EVENTS_A_TURN; i++) {
@@ -296,6 +314,7 @@ export class EngineStream {
     const transfer = new (this.#direction === "playback" ? Playback : Capture)(pcm, buffer, this.#status);
     const periodFrames = periodSz / params.frameBytes;
     this.#transfer = transfer;
+    this.operatorSettings(this.#settings);
     this.#reporter = periodFrames > 0 ? new PositionReporter(periodFrames, transfer.bufferFrames) : undefined;
     this.#card = "stopped";
     this.#events.opened();
@@ -331,11 +350,22 @@ export class EngineStream {
     this.#runCard();
   }
 
+  /** `xsnd volume`, `mute` and `unmute`. */
+  operatorSettings(settings: OperatorSettings): void {
+    this.#settings = settings;
+    const volume = this.#transfer?.volume;
+    volume?.setOperators(settings.volume, settings.muted);
+    volume?.changed();
+    if (volume === undefined || volume.isPossible || settings.volume === 0) return;
+    const text = "the operator's volume has no effect: the guest's sample format can only be muted";
+    this.#services.post({ op: "log", slot: this.slot, level: "warn", text });
+  }
+
   /** Lets go of card and buffer, if the stream is open. */
   #release(): void {
     const transfer = this.#transfer;
     if (transfer !== undefined) {
-      if (this.#card === "running") this.#report(transfer);
+      if (this.#card === "running") this.#reportNow(transfer);
       transfer.pcm.drop();
       transfer.report();
       transfer.pcm.release();

@@ -2,6 +2,7 @@
 import type { PcmDescriptor } from "../pcm/descriptor.ts";
 import type { HwParam, OpenRequest } from "../sndif/mod.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
+import type { OperatorSettings } from "./operator_settings.ts";
 import type { Hold, OperatorTrigger } from "./stream_state.ts";
 
 /** Addresses travel as decimal strings: JSON has no 64-bit integers. */
@@ -15,6 +16,7 @@ export interface EngineStart {
   /** The eventfd that wakes the engine after something was put in `toEngine`. */
   readonly wakeFd: number;
   readonly channels: EventChannelsShare;
+  readonly realtime: boolean;
 }
 
 /** A command to the engine; `slot` is the stream's row in the status table. */
@@ -30,6 +32,7 @@ export type EngineCommand =
     readonly eventPort: number;
     /** What an operator has imposed, which outlives the connection. */
     readonly hold: Hold;
+    readonly settings: OperatorSettings;
   }
   | { readonly op: "detach"; readonly slot: number }
   | {
@@ -49,11 +52,13 @@ export type EngineCommand =
     readonly trigger: OperatorTrigger;
     readonly ticket: number;
   }
+  | { readonly op: "settings"; readonly slot: number; readonly settings: OperatorSettings }
   | { readonly op: "stop" };
 
 /** What the engine passes on to the main thread. */
 export type EngineEvent =
-  | { readonly op: "ready" }
+  /** It serves; `realtimeErrno`: why not in real time, though it was to. */
+  | { readonly op: "ready"; readonly realtimeErrno: number }
   /** It has ended, in the middle of whatever it did. */
   | { readonly op: "failed"; readonly reason: string }
   | { readonly op: "detached"; readonly slot: number }

@@ -2,6 +2,14 @@
 import { Transfer } from "./transfer.ts";
 
 export class Playback extends Transfer {
+  /** Whether the last pump left samples behind, for want of room in the card. */
+  #waiting = false;
+  /**
+   * Up to here an xrun is the host's: the pointer, and the guest, which is told of it, leapt by a good part of the buffer, and
+   * the guest has had no time to fill it again.
+   */
+  #stallEnd = -1;
+
   /**
    * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to have
    * been played. A driver writes on from where it left off; that, and not the position, which may have passed the frame
@@ -32,12 +40,18 @@ export class Playback extends Transfer {
   }
 
   reportable(): number {
-    return this.position();
+    return this.lastPosition;
   }
 
   pump(): void {
-    this.position();
+    const before = this.lastPosition;
+    if (this.pointer() - before > this.bufferFrames >> 2) this.#stallEnd = before + 2 * this.bufferFrames;
     if (this.cardFrames < this.guestFrames) this.#catchUp();
+    this.#move();
+    this.#waiting = this.cardFrames < this.guestFrames;
+  }
+
+  #move(): void {
     while (this.cardFrames < this.guestFrames) {
       const at = this.cardFrames % this.bufferFrames;
       const frames = Math.min(
@@ -48,9 +62,11 @@ export class Playback extends Transfer {
       );
       if (frames <= 0) return;
       this.buffer.toStaging(at * this.frameBytes, frames * this.frameBytes);
+      this.volume.apply(frames);
       const taken = this.pcm.write(frames);
       if (taken < 0) this.error = taken;
       if (taken <= 0) return;
+      this.volume.advance(taken);
       this.cardFrames += taken;
     }
   }
@@ -60,10 +76,12 @@ export class Playback extends Transfer {
    * has come to its end runs dry as a matter of course: nothing comes after it.)
    */
   #catchUp(): void {
+    // So little is left that since its last interrupt the card may have played all of it.
+    if (this.cardFrames - this.lastPosition <= this.pcm.params.periodFrames) this.position();
     const next = this.base + this.pcm.next();
     const late = next - this.cardFrames;
     if (late <= 0) return;
-    this.status.add("xruns", 1);
+    this.countXrun(this.#waiting || this.lastPosition <= this.#stallEnd ? "host" : "guest");
     this.status.add("lateFrames", Math.min(late, this.guestFrames - this.cardFrames));
     this.cardFrames = next;
   }

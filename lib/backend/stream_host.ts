@@ -9,6 +9,7 @@ import { FORMATS, type OpenRequest, walkPageDirectory, XEN_EINVAL, XEN_EIO } fro
 import type { StreamPolicy } from "../vsnd/card.ts";
 import { type EventChannels, GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
 import type { EngineClient, SlotEvent } from "./engine_client.ts";
+import type { OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen, narrow } from "./policy.ts";
 import { afterOperatorTrigger, type Hold, type OperatorTrigger } from "./stream_state.ts";
 
@@ -42,6 +43,7 @@ export class StreamHost {
   #card: OpenCard | undefined;
   #detaching: Promise<void> | undefined;
   #hold: Hold = "none";
+  #settings: OperatorSettings;
 
   /** @param name `domU/0/0/0`, for logs and status */
   constructor(
@@ -49,9 +51,16 @@ export class StreamHost {
     readonly domid: number,
     readonly policy: StreamPolicy,
     private readonly services: HostServices,
+    private readonly nodes: OperatorNodes,
   ) {
     this.#log = getLogger(["xsnd", "stream"]).with({ stream: name });
     this.#device = pcmDevice(policy.device, policy.type);
+    this.#settings = nodes.read();
+  }
+
+  /** Makes the first request as quick as those after it. */
+  warmUp(): Promise<void> {
+    return this.#device.warmUp();
   }
 
   /** Whether the stream is connected to its frontend. */
@@ -86,6 +95,7 @@ export class StreamHost {
       requestPort: this.#ports[0],
       eventPort: this.#ports[1],
       hold: this.#hold,
+      settings: this.#settings,
     });
   }
 
@@ -111,6 +121,18 @@ export class StreamHost {
   trigger(trigger: OperatorTrigger): Promise<void> {
     this.#hold = afterOperatorTrigger(trigger);
     return this.services.engine.trigger(this.#slot, trigger);
+  }
+
+  get settings(): OperatorSettings {
+    return this.#settings;
+  }
+
+  /** Changes what the operator has set, now and for good. Throws StoreError, with nothing changed. */
+  set(changes: Partial<OperatorSettings>): void {
+    const settings = { ...this.#settings, ...changes };
+    this.nodes.write(settings);
+    this.#settings = settings;
+    if (this.connected) this.services.engine.post({ op: "settings", slot: this.#slot, settings });
   }
 
   /** The stream's row of numbers, and its states by name. */

@@ -26,6 +26,9 @@ export const FIELDS = [
   "events",
   "periods",
   "xruns",
+  /** The xruns that were this host's doing: the engine came too late, or the card failed. The rest are the guest's. */
+  "hostXruns",
+  /** Frames of the guest's that were not heard in their place, or not at all. */
   "lateFrames",
   "protocolErrors",
 ] as const;

@@ -9,11 +9,13 @@ import type { Pcm } from "../pcm/pcm.ts";
 import { XEN_EINVAL } from "../sndif/mod.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
 import type { StatusRow } from "./stream_status.ts";
+import { Volume } from "./volume.ts";
 
 export abstract class Transfer {
   readonly bufferFrames: number;
   protected readonly frameBytes: number;
   protected readonly stagingFrames: number;
+  readonly volume: Volume;
   /** The position that the guest has been told. */
   reportedFrames = 0;
   /** The end of what the guest has written (playback) or read (capture). */
@@ -30,17 +32,26 @@ export abstract class Transfer {
 
   constructor(
     readonly pcm: Pcm,
-    protected readonly buffer: GuestBuffer,
+    readonly buffer: GuestBuffer,
     protected readonly status: StatusRow,
   ) {
     this.frameBytes = pcm.params.frameBytes;
     this.bufferFrames = buffer.bytes / this.frameBytes;
     this.stagingFrames = Math.floor(pcm.staging.byteLength / this.frameBytes);
+    this.volume = new Volume(pcm);
   }
 
-  /** The card's pointer as an absolute frame; never goes back. */
+  /** The card's pointer as an absolute frame, read now; never goes back. */
   position(): number {
-    const pointer = this.pcm.position();
+    return this.#moveTo(this.pcm.position());
+  }
+
+  /** The same as the card's last interrupt found it. */
+  pointer(): number {
+    return this.#moveTo(this.pcm.pointer());
+  }
+
+  #moveTo(pointer: number): number {
     if (pointer >= 0) this.#position = Math.max(this.#position, this.base + pointer);
     else this.error = pointer;
     return this.#position;
@@ -53,12 +64,16 @@ export abstract class Transfer {
     return this.serve(offset / this.frameBytes, length / this.frameBytes);
   }
 
-  /** The position that the guest may be told now. */
+  /** The position that the guest may be told, by the card's pointer as {@link pump} or {@link position} last found it. */
   abstract reportable(): number;
+
+  protected get lastPosition(): number {
+    return this.#position;
+  }
 
   protected abstract serve(offsetFrames: number, frames: number): number;
 
-  /** Moves as many samples as both ends allow now. */
+  /** Moves as many samples as both ends allow, by {@link pointer}. */
   abstract pump(): void;
 
   /** Makes the card start over at the absolute frame `at`; what it still held has been dropped. */
@@ -89,6 +104,7 @@ export abstract class Transfer {
     if (this.#prepared) return;
     const stands = this.pcm.pause(true) === 0;
     if (stands && !emptied) return;
+    this.position();
     this.pump();
     const at = this.reportable();
     this.pcm.drop();
@@ -118,10 +134,15 @@ export abstract class Transfer {
    * played, and the guest's clock goes on. 0 or -errno; -EPIPE and -ESTRPIPE are the errors that this can mend.
    */
   recover(): number {
-    this.status.add("xruns", 1);
+    this.countXrun("host");
     this.error = 0;
     this.rebase(Math.max(this.#position, this.cardFrames));
     return this.start();
+  }
+
+  protected countXrun(late: "guest" | "host"): void {
+    this.status.add("xruns", 1);
+    if (late === "host") this.status.add("hostXruns", 1);
   }
 
   /** Writes the counters that go with this transfer to the stream's status row. */

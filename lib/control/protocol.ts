@@ -15,6 +15,16 @@ export type ControlRequest =
     readonly trigger: OperatorTrigger;
     /** How long to wait for the guest to start the stream. */
     readonly waitMs: number;
+  }
+  | {
+    /** Changes what is given, and tells what holds. */
+    readonly command: "volume";
+    readonly stream: string;
+    /** dB. */
+    readonly volume?: number;
+    readonly muted?: boolean;
+    /** How long to wait for the daemon to serve the stream. */
+    readonly waitMs: number;
   };
 
 export type ControlResponse<T = unknown> =
@@ -33,7 +43,10 @@ export interface StreamReport {
   readonly state: string;
   /** none, paused or stopped: what an operator has imposed. */
   readonly hold: string;
-  readonly [counter: string]: string | number;
+  /** The operator's, in dB. */
+  readonly volume: number;
+  readonly muted: boolean;
+  readonly [counter: string]: string | number | boolean;
 }
 
 export interface StatusReport {

@@ -3,9 +3,9 @@
  * (`alsa_device.ts`) so that it starts and stops only when told to, plays silence when it runs dry, and wakes this
  * thread at each of its periods.
  */
-import { addressOf, POLL, TimerFd } from "../../ffi/libc.ts";
+import { addressOf, libc, POLL, TimerFd } from "../../ffi/libc.ts";
 import { SND_PCM_STATE } from "../../ffi/libasound.ts";
-import { SndPcmIo, type SndPollFd } from "../../ffi/libasound_pcm.ts";
+import { SndPcmIo } from "../../ffi/libasound_pcm.ts";
 import { fillSilence, FORMATS } from "../sndif/mod.ts";
 import type { Pcm, PcmParams } from "./pcm.ts";
 
@@ -17,10 +17,10 @@ export interface AlsaDescriptor {
   readonly pcm: string;
   readonly canPause: boolean;
   /**
-   * Whether its one descriptor is ready at each period interrupt. Those of a PCM made of plugins may be ready for ever:
-   * there a timer looks at the pointer once a period.
+   * The descriptor that is ready at each period interrupt of a card. A PCM made of plugins has none, and its own may be ready
+   * for ever: there (-1) a timer looks at the pointer once a period.
    */
-  readonly hasInterrupt: boolean;
+  readonly interruptFd: number;
   /** Whether the card plays silence by itself when it runs dry (`silence_size` at the boundary; cards, not plugins). */
   readonly silencesItself: boolean;
   /** For how long, in frames, the pointer of a card of plugins may stand before that means that it waits for samples. */
@@ -30,22 +30,26 @@ export interface AlsaDescriptor {
 const STAGING_BYTES = 1 << 16;
 /** Periods that a card of plugins always has before it: it is looked at once in each, and that can be late. */
 const KEEP_AHEAD = 4;
+/** Room for all that a period interrupt's timer queues: 128 `struct snd_timer_tread` of up to 32 octets. */
+const INTERRUPT_BYTES = 128 * 32;
 const EAGAIN = 11;
 const ENOSYS = 38;
 
 export class AlsaPcm implements Pcm {
   readonly params: PcmParams;
   readonly staging = new ArrayBuffer(STAGING_BYTES);
-  readonly pollEvents: number;
+  readonly pollEvents = POLL.IN;
   readonly #descriptor: AlsaDescriptor;
   readonly #io: SndPcmIo;
   readonly #staging = addressOf(new Uint8Array(this.staging));
-  readonly #interrupt: SndPollFd | undefined;
   readonly #timer: TimerFd | undefined;
+  readonly #interrupts = addressOf(new Uint8Array(INTERRUPT_BYTES));
   /** Frames that have gone to (come from) the card since prepare, silence of our own included. */
   #applFrames = 0;
+  /** The pointer of a playing card as last read. */
+  #position = 0;
   #running = false;
-  /** Where the pointer was last found to have moved, and when, in ms. */
+  /** Where the pointer of a card of plugins was last found to have moved, and when, in ms. */
   #lastPosition = 0;
   #movedAt = 0;
   /** A period of silence, for a card that does not make its own. */
@@ -56,9 +60,7 @@ export class AlsaPcm implements Pcm {
     this.#descriptor = descriptor;
     this.params = descriptor.params;
     this.#io = new SndPcmIo(BigInt(descriptor.pcm));
-    if (descriptor.hasInterrupt) this.#interrupt = this.#io.pollFds()[0];
-    else this.#timer = new TimerFd();
-    this.pollEvents = this.#interrupt?.events ?? POLL.IN;
+    if (descriptor.interruptFd < 0) this.#timer = new TimerFd();
     const { periodFrames, frameBytes, format } = this.params;
     this.#silence = new Uint8Array(periodFrames * frameBytes);
     fillSilence(FORMATS[format], this.#silence, 0, this.#silence.length);
@@ -66,24 +68,31 @@ export class AlsaPcm implements Pcm {
   }
 
   get pollFd(): number {
-    return this.#interrupt?.fd ?? this.#timer!.fd;
+    return this.#timer?.fd ?? this.#descriptor.interruptFd;
   }
 
   acknowledge(): void {
-    this.#timer?.drain();
-    if (this.#interrupt === undefined) return;
-    this.#io.setRevents(0, this.#interrupt.events);
-    this.#io.polled();
+    if (this.#timer !== undefined) this.#timer.drain();
+    // snd_pcm_poll_descriptors_revents does no more than that either, but asks the device several times.
+    else libc().hot_read(this.#descriptor.interruptFd, this.#interrupts, INTERRUPT_BYTES);
   }
 
-  /** From the card's pointer: `avail` counts from it to the end of what was written (or read). */
   position(): number {
-    const avail = this.#io.avail();
+    return this.#positionOf(this.#io.avail());
+  }
+
+  /** The kernel keeps the pointer as of each interrupt in memory that libasound reads. */
+  pointer(): number {
+    return this.#timer === undefined ? this.#positionOf(this.#io.availUpdate()) : this.position();
+  }
+
+  /** `avail` counts from the pointer to the end of what was written (or read). */
+  #positionOf(avail: number): number {
     if (avail < 0) return avail;
     if (this.params.direction === "capture") return this.#applFrames + avail;
     const position = this.#applFrames - this.params.bufferFrames + avail;
     if (this.#running && !this.#descriptor.silencesItself) this.#keepGoing(position);
-    return Math.max(0, position);
+    return this.#position = Math.max(0, position);
   }
 
   /**
@@ -114,9 +123,12 @@ export class AlsaPcm implements Pcm {
   }
 
   next(): number {
-    const late = this.position() - this.#applFrames;
+    const { direction, bufferFrames, periodFrames } = this.params;
+    const isPlayback = direction === "playback";
+    const late = isPlayback ? this.#position - this.#applFrames : this.#io.availUpdate() - bufferFrames;
     if (late > 0) {
-      const forwarded = this.#io.forward(late);
+      // A recording card is about to overwrite the next frames too.
+      const forwarded = this.#io.forward(isPlayback ? late : late + periodFrames);
       if (forwarded > 0) this.#applFrames += forwarded;
     }
     return this.#applFrames;
@@ -148,7 +160,7 @@ export class AlsaPcm implements Pcm {
 
   prepare(): number {
     this.#run(false);
-    this.#applFrames = 0;
+    this.#applFrames = this.#position = 0;
     return this.#io.prepare();
   }
 

@@ -2,6 +2,7 @@
  * An ALSA PCM by name, in the main thread: asking it what it can do, opening and closing it. Every call that may
  * take long (a sleeping sound server takes seconds) runs on a thread of Deno's pool.
  */
+import { getLogger } from "@logtape/logtape";
 import {
   AlsaError,
   SND_ERROR_BEGIN,
@@ -10,8 +11,8 @@ import {
   SND_PCM_STREAM,
 } from "../../ffi/libasound.ts";
 import type { HwParams } from "../../ffi/libasound_params.ts";
-import { SndPcm, SndPcmIo } from "../../ffi/libasound_pcm.ts";
-import { FORMATS, formatsToMask, type HwParam, maskToFormats } from "../sndif/mod.ts";
+import { SndPcm } from "../../ffi/libasound_pcm.ts";
+import { FORMATS, formatsToMask, HwParam, maskToFormats, XENSND_PCM_FORMAT_S16_LE } from "../sndif/mod.ts";
 import { XEN_EBUSY, XEN_EINVAL, XEN_EIO, XEN_ENODEV } from "../sndif/mod.ts";
 import type { AlsaDescriptor } from "./alsa.ts";
 import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
@@ -28,6 +29,14 @@ export class AlsaDevice implements PcmDevice {
   #closing: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly name: string, private readonly direction: Direction) {}
+
+  /**
+   * Loading libasound, its configuration and the code for all that takes a tenth of a second, and some on a slow board: too
+   * much of the 3 s after which a guest's kernel gives up its query. ALSA's null PCM stands in for the card.
+   */
+  warmUp(): Promise<void> {
+    return warm ??= queryNull();
+  }
 
   async refine(param: HwParam): Promise<void> {
     try {
@@ -98,6 +107,23 @@ export class AlsaDevice implements PcmDevice {
   }
 }
 
+let warm: Promise<void> | undefined;
+
+async function queryNull(): Promise<void> {
+  const device = new AlsaDevice("null", "playback");
+  const param = new HwParam();
+  param.formatsLow = formatsToMask([XENSND_PCM_FORMAT_S16_LE]);
+  Object.assign(param.rates, { min: 8000, max: 48000 });
+  Object.assign(param.channels, { min: 1, max: 2 });
+  try {
+    await device.refine(param);
+  } catch (error) {
+    getLogger(["xsnd", "alsa"]).warn("ALSA cannot be used: {reason}", { reason: (error as Error).message });
+  } finally {
+    await device.dispose();
+  }
+}
+
 /** Of ALSA's error numbers those that the guest's kernel knows too; libasound has some of its own, from 500000 on. */
 function xenErrno({ code }: AlsaError): number {
   return -code < SND_ERROR_BEGIN ? -code : XEN_EIO;
@@ -153,15 +179,19 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
   if (isCard) sw.setPeriodEvent(true);
   pcm.setSwParams(sw);
   await pcm.prepare();
-  using io = new SndPcmIo(pcm.address);
-  const interrupts = isCard ? io.pollFds() : [];
   return {
     kind: "alsa",
     params: { direction, rate, channels, format, frameBytes, bufferFrames, periodFrames },
     pcm: String(pcm.address),
     canPause: hw.canPause,
-    hasInterrupt: interrupts.length === 1,
+    interruptFd: isCard ? periodEventFd(pcm) : -1,
     silencesItself,
     steadyFrames: Math.max(bufferFrames, 2 * setPeriod),
   };
+}
+
+/** The descriptor of `pcm`, a card, that each of its period interrupts makes ready. */
+function periodEventFd(pcm: SndPcm): number {
+  const fds = pcm.pollFds();
+  return fds.length === 2 ? fds[1].fd : -1;
 }

@@ -16,6 +16,8 @@ export interface OpenCard {
 }
 
 export interface PcmDevice {
+  /** Does beforehand what would make the first use slow, without touching the card. Never fails: the first use will. */
+  warmUp(): Promise<void>;
   /** Narrows formats, rates and channels of `param` to what the device can do together. Throws {@link PcmError}. */
   refine(param: HwParam): Promise<void>;
   /** Throws {@link PcmError}. */

@@ -7,7 +7,7 @@
  * it was long.
  */
 import { addressOf, errno, libc, POLL, TimerFd } from "../../ffi/libc.ts";
-import { copyMemory, Memory } from "../../ffi/memory.ts";
+import { copyMemory, Memory, writeMemory } from "../../ffi/memory.ts";
 import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../sndif/mod.ts";
 import type { Pcm, PcmParams } from "./pcm.ts";
 
@@ -34,7 +34,7 @@ export class DummyPcm implements Pcm {
   readonly #fd: number;
   readonly #format: SampleFormat;
   readonly #silence = new Uint8Array(STAGING_BYTES);
-  readonly #silenceAddress = addressOf(this.#silence);
+  readonly #silenceMemory = Memory.of(this.#silence.buffer);
   readonly #stagingBytes = new Uint8Array(this.staging);
   readonly #stagingAddress = addressOf(this.#stagingBytes);
   /** Frames written (read) by the engine since prepare, silence included. */
@@ -78,6 +78,10 @@ export class DummyPcm implements Pcm {
     return this.#standsAt + Math.floor((this.#clock() - this.#startedAt) * this.params.rate / 1000);
   }
 
+  pointer(): number {
+    return this.position();
+  }
+
   avail(): number {
     const ahead = this.params.direction === "playback"
       ? this.params.bufferFrames - (this.#applFrames - this.position())
@@ -86,11 +90,15 @@ export class DummyPcm implements Pcm {
   }
 
   next(): number {
-    const late = this.position() - this.#applFrames;
-    if (late > 0) {
+    const ahead = this.position() - this.#applFrames;
+    if (this.params.direction === "capture") {
+      this.#applFrames += Math.max(0, ahead - this.params.bufferFrames);
+      return this.#applFrames;
+    }
+    if (ahead > 0) {
       this.#file(this.#applFrames);
-      this.#appendSilence(late);
-      this.#applFrames = this.#filedFrames = this.#applFrames + late;
+      this.#appendSilence(ahead);
+      this.#applFrames = this.#filedFrames = this.#applFrames + ahead;
     }
     return this.#applFrames;
   }
@@ -165,14 +173,14 @@ export class DummyPcm implements Pcm {
     while (this.#filedFrames < end) {
       const at = this.#filedFrames % bufferFrames;
       const count = Math.min(end - this.#filedFrames, bufferFrames - at);
-      this.#append(this.#ring.at(at * frameBytes, count * frameBytes), count * frameBytes);
+      this.#append(this.#ring, at * frameBytes, count * frameBytes);
       this.#filedFrames += count;
     }
   }
 
-  #append(address: Deno.PointerValue, bytes: number): void {
+  #append(memory: Memory, offset: number, bytes: number): void {
     if (this.#fd < 0 || this.fileError !== 0) return;
-    const written = libc().hot_write(this.#fd, address, bytes);
+    const written = writeMemory(this.#fd, memory, offset, bytes);
     if (written !== bytes) this.fileError = written < 0 ? errno() : XEN_EAGAIN;
   }
 
@@ -180,7 +188,7 @@ export class DummyPcm implements Pcm {
     const { frameBytes } = this.params;
     const filed = Math.min(frames, Math.floor(SILENCE_BYTES / frameBytes));
     for (let left = filed * frameBytes; left > 0; left -= STAGING_BYTES) {
-      this.#append(this.#silenceAddress, Math.min(left, STAGING_BYTES));
+      this.#append(this.#silenceMemory, 0, Math.min(left, STAGING_BYTES));
     }
   }
 }

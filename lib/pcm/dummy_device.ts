@@ -19,6 +19,10 @@ export class DummyDevice implements PcmDevice {
   /** @param file what playback writes, what capture hears; empty: nothing */
   constructor(private readonly file: string, private readonly direction: Direction) {}
 
+  warmUp(): Promise<void> {
+    return Promise.resolve();
+  }
+
   // deno-lint-ignore require-await
   async refine(param: HwParam): Promise<void> {
     if (this.file === "") return;

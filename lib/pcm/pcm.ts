@@ -33,11 +33,21 @@ export interface Pcm {
    * Never decreases between two calls of `prepare`. Negative errno if the card failed (-EPIPE: xrun).
    */
   position(): number;
-  /** Playback: frames that {@link write} would take now. Capture: frames that {@link read} would give now. */
+  /**
+   * The same as its last interrupt, or a {@link position} or {@link write} since, found it: not older than a card period
+   * while its interrupts are served, and without asking the card.
+   */
+  pointer(): number;
+  /**
+   * Playback: frames that {@link write} would take now. Capture: frames that {@link read} would give now. Both by
+   * {@link pointer}, or later.
+   */
   avail(): number;
   /**
    * Playback: the frame, counted from {@link prepare}, at which what is written next will be heard. That is the number
-   * of frames written, and more once the card has run dry: then it has played silence, and goes on from its pointer.
+   * of frames written, and more once the card has run dry: then it has played silence, and goes on from its pointer
+   * ({@link pointer}, or later). Capture: the frame that {@link read} gives next; what the card has overwritten with later
+   * frames is passed over.
    */
   next(): number;
   /** Plays the first `frames` frames of {@link staging}; returns how many were taken, or -errno. */

@@ -97,12 +97,15 @@ export class GrantError extends Error {
   override name = "GrantError";
 }
 
+/** Ports that {@link EventChannels.pending} gives in a row at most, so that no storm on one keeps others waiting. */
+export const PENDING_IN_A_ROW = 64;
+
 /**
  * Event channels of one handle, with the semantics of /dev/xen/evtchn: an event on a port is delivered once and
  * the port stays masked until {@link unmask}; one that arrives meanwhile is delivered after it.
  */
 export interface EventChannels extends Disposable {
-  /** Readable (POLLIN) while {@link pending} has a port to give. */
+  /** Readable (POLLIN) while there is a port for {@link pending} to give, but for those of a row that it has begun. */
   readonly fd: number;
   /** A port that `domid` may bind to. */
   bindUnbound(domid: number): number;
@@ -111,7 +114,10 @@ export interface EventChannels extends Disposable {
   unbind(port: number): void;
   /** Signals the other end of `port`. Allocates nothing. Returns 0, or -1 if that failed. */
   notify(port: number): number;
-  /** The next port with an event, masked from now on; -1 if there is none. Never blocks, allocates nothing. */
+  /**
+   * The next port with an event, masked from now on. -1 ends a row of them: there is none, or it is time to look at other
+   * things, at the latest after {@link PENDING_IN_A_ROW}; {@link fd} tells. Never blocks, allocates nothing.
+   */
   pending(): number;
   /** Lets `port` deliver again. Call it after draining what the event announced (late EOI, XSA-332). */
   unmask(port: number): number;

@@ -145,6 +145,13 @@ export class Box implements AsyncDisposable {
     return process;
   }
 
+  /** Starts `COMMAND... xsnd ARGS`, where the command ends by becoming the program that it is given. */
+  spawnUnder([command, ...rest]: string[], ...args: string[]): Process {
+    const process = new Process(command, [...rest, launcher, ...args], { env: this.environment });
+    this.#processes.push(process);
+    return process;
+  }
+
   run(...args: string[]): Promise<Result> {
     return this.spawn(...args).result;
   }

@@ -44,7 +44,7 @@ export class RawStream {
   readonly #poll = new PollSet(1);
   #nextId = 0;
 
-  constructor(private readonly channels: EventChannels, private readonly sharer: GrantSharer) {
+  constructor(readonly channels: EventChannels, private readonly sharer: GrantSharer) {
     this.ringPage = sharer.share(0, 1, "write");
     this.eventPage = sharer.share(0, 1, "write");
     initSharedRing(this.ringPage.buffer);

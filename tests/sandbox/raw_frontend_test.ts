@@ -121,7 +121,7 @@ Deno.test("an OPEN for which the daemon has too few file descriptors is refused,
       const { directory } = playback.share(open.bufferSz);
       const request = { ...open, grefDirectory: directory.grefs[0] };
       assertWorks(playback);
-      const before = descriptors(daemon.pid);
+      const before = await settledDescriptors(daemon.pid);
       // The file, a pipe to it, and the engine's timer: each in turn is the one that is not there.
       for (const left of [0, 1, 2, 3]) {
         const limit = await descriptorLimit(daemon.pid, String(limitThatLeaves(left, before)));
@@ -140,6 +140,15 @@ Deno.test("an OPEN for which the daemon has too few file descriptors is refused,
 
 const descriptors = (pid: number) =>
   new Set(Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => Number(name)));
+
+/** CLOSE is answered before the card is closed. */
+async function settledDescriptors(pid: number): Promise<Set<number>> {
+  while (true) {
+    const before = descriptors(pid);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (descriptors(pid).size === before.size) return before;
+  }
+}
 
 /** The limit (RLIMIT_NOFILE) under which a process that has `taken` may open `left` more. */
 function limitThatLeaves(left: number, taken: ReadonlySet<number>): number {

@@ -11,6 +11,8 @@ import {
   samplesOf,
   until,
 } from "./harness.ts";
+import { assertWorks, RawCard } from "./raw_frontend.ts";
+import { ResponseView, Taken } from "../../lib/sndif/mod.ts";
 
 const STREAM = "domU/0/0/0";
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
@@ -101,6 +103,27 @@ Deno.test("serve that was killed in mid-play is replaced by another, which goes 
     assertFails(await playing.result, 1, /refuses a write: EIO|stands still/);
     assert.match(again.stderr, /info: domU\/0: taken over, 1 streams\n/);
     await assertPlays(box, output);
+  }));
+
+Deno.test("serve tells a guest of an answer that its predecessor gave as it died, or it would hear of none after it", () =>
+  inProvisionedBox(async (box) => {
+    const daemon = await box.serve();
+    await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
+    const [stream] = card.streams;
+    await daemon.end("SIGKILL");
+    stream.ring.reserve();
+    assert(stream.ring.pushRequests());
+    const [RSP_PROD, RSP_EVENT] = [2, 3];
+    assert.equal(stream.words[RSP_EVENT], 1);
+    stream.words[RSP_PROD] = 1;
+    while (stream.channels.pending() >= 0) { /* what the first one told */ }
+    stream.channels.unmask(stream.requestPort);
+    await box.serve();
+    await until("it is told", () => stream.channels.pending() === stream.requestPort);
+    stream.channels.unmask(stream.requestPort);
+    assert.equal(stream.ring.take(new ResponseView()), Taken.one);
+    assert.equal(stream.ring.finalCheckForResponses(), false);
+    assertWorks(stream);
   }));
 
 Deno.test("serve that finds a card whose frontend has died waits for another", () =>

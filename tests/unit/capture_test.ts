@@ -125,9 +125,36 @@ Deno.test("Capture loses the oldest samples of a guest that is late, and counts 
   stream.take(10);
   stream.run(100);
   assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [1, 66]);
+  assert.equal(stream.status.get("hostXruns"), 0);
   assert.equal(stream.transfer.guestFrames, 76);
   stream.take(64);
   assert.deepEqual(stream.read, [...frames(1, 10), ...frames(77, 64)]);
+});
+
+Deno.test("Capture puts silence where the card has overwritten what it heard, and that is the host's xrun", () => {
+  using stream = new Stream({ bufferFrames: 1000, cardFrames: 64 });
+  stream.transfer.start();
+  stream.run(40);
+  stream.card.advance(200);
+  stream.run(0);
+  assert.deepEqual(
+    [stream.status.get("xruns"), stream.status.get("hostXruns"), stream.status.get("lateFrames")],
+    [1, 1, 136],
+  );
+  stream.take(240);
+  assert.deepEqual(stream.read, [...frames(1, 40), ...new Array(136).fill(0), ...frames(41, 64)]);
+});
+
+Deno.test("Capture counts no frame twice that the card has overwritten and the guest had no room for", () => {
+  using stream = new Stream({ bufferFrames: 100, cardFrames: 64 });
+  stream.transfer.start();
+  stream.run(40);
+  stream.card.advance(500);
+  stream.run(0);
+  // Of 540 frames the guest gets the last 100, of which 36 are silence.
+  assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [1, 440 + 36]);
+  stream.take(100);
+  assert.deepEqual(stream.read, [...new Array(36).fill(0), ...frames(41, 64)]);
 });
 
 Deno.test("Capture.restart() begins at a multiple of the buffer, with what is heard from then on", () => {

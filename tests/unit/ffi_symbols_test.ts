@@ -197,11 +197,13 @@ const width: Partial<Record<string, string>> = {
   function: "*",
 };
 
-/** Whether an FFI type is a C type; a hot alias may be the low half of one, or drop a result. */
+/** Whether an FFI type is a C type; a hot alias may be the low half of one, take an address as a number, or drop a result. */
 function agrees(ffi: Deno.NativeResultType, c: string, hot: boolean): boolean {
   const type = width[String(ffi)] ?? String(ffi);
   if (type === c) return true;
-  return hot && (type === "void" || type === "u32" && c === "u64" || type === "i32" && c === "i64");
+  if (!hot) return false;
+  return type === "void" || type === "u32" && c === "u64" || type === "i32" && c === "i64" ||
+    type === "u64" && c === "*";
 }
 
 /** Result and parameter types of every function that `source` declares, as C writes them. */

@@ -182,6 +182,27 @@ Deno.test("Playback plays a frame that comes late never at a wrong time: silence
   }));
 });
 
+for (
+  const { who, steps, host } of [
+    { who: "a guest that is late", steps: [20, 20, 20, 20, 20, 20], host: 0 },
+    { who: "a host that is late", steps: [10, 80, 20, 10], host: 1 },
+  ]
+) {
+  Deno.test(`Playback counts an xrun as that of ${who}`, () => {
+    using stream = new Stream({ bufferFrames: 100 });
+    stream.write(100);
+    stream.transfer.start();
+    for (const step of steps) {
+      stream.run(step);
+      stream.publish();
+    }
+    stream.takeEvents();
+    stream.write(50);
+    stream.run(1);
+    assert.deepEqual([stream.status.get("xruns"), stream.status.get("hostXruns")], [1, host]);
+  });
+}
+
 Deno.test("Playback takes a WRITE that was under way while the position passed it for what it is", () => {
   using stream = new Stream({ bufferFrames: 100 });
   stream.write(100);

@@ -1,18 +1,26 @@
 /** EventChannels over /dev/xen/evtchn. */
-import { Errno, POLL, PollSet } from "../../../ffi/libc.ts";
+import { addressOf, Errno } from "../../../ffi/libc.ts";
 import { EvtchnHandle } from "../../../ffi/libxenevtchn.ts";
-import { EventChannelError, type EventChannels, type EventChannelsShare } from "../ports.ts";
+import {
+  EventChannelError,
+  type EventChannels,
+  type EventChannelsShare,
+  PENDING_IN_A_ROW,
+} from "../ports.ts";
 import { openDevice } from "./devices.ts";
 
 export class NativeEventChannels implements EventChannels {
   readonly fd: number;
   readonly #handle: EvtchnHandle;
-  readonly #ready = new PollSet(1);
+  /** Ports that the device gave at once; those from {@link #next} on are still to be handed out. */
+  readonly #ports = new Uint32Array(PENDING_IN_A_ROW);
+  readonly #portsAddress = addressOf(this.#ports);
+  #next = 0;
+  #count = 0;
 
   constructor(handle: EvtchnHandle) {
     this.#handle = handle;
     this.fd = handle.fd;
-    this.#ready.add(this.fd, POLL.IN);
   }
 
   bindUnbound(domid: number): number {
@@ -32,9 +40,13 @@ export class NativeEventChannels implements EventChannels {
     return this.#handle.notify(port);
   }
 
-  /** xenevtchn_pending reads the device, which blocks if it is empty, even with O_NONBLOCK (xenevtchn.h). */
   pending(): number {
-    return this.#ready.wait(0) > 0 ? this.#handle.pending() : -1;
+    if (this.#next < this.#count) return this.#ports[this.#next++];
+    const isRowOver = this.#count > 0;
+    this.#next = this.#count = 0;
+    if (isRowOver) return -1;
+    this.#count = Math.max(0, this.#handle.pendingPorts(this.#portsAddress, PENDING_IN_A_ROW));
+    return this.#count === 0 ? -1 : this.#ports[this.#next++];
   }
 
   unmask(port: number): number {

@@ -1,0 +1,70 @@
+/** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a stream is, whatever its guest does. */
+import { Command, InvalidArgumentError } from "commander";
+import { ControlClient } from "../lib/control/client.ts";
+import type { StreamReport } from "../lib/control/protocol.ts";
+import { seconds, streamArgument } from "./options.ts";
+
+interface Options {
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+const LASTING =
+  "The guest can neither see nor undo it, and it outlives the guest's connection and the daemon.";
+
+export function volumeCommand(): Command {
+  return command("volume")
+    .summary("show or set a stream's volume")
+    .description(
+      "Set how loud a stream is, in dB on top of the guest's own volume: 0 is as it comes, -6 about half the amplitude, " +
+        `-120 silence, 12 the most. Without DB, show what holds. ${LASTING}`,
+    )
+    .argument("[dB]", "from -120 to 12", decibels)
+    .action((stream: string, volume: number | undefined, options: Options) =>
+      set(stream, { volume }, options)
+    );
+}
+
+export function muteCommand(): Command {
+  return command("mute")
+    .summary("silence a stream")
+    .description(`Silence a stream; its guest's position goes on. ${LASTING}`)
+    .action((stream: string, options: Options) => set(stream, { muted: true }, options));
+}
+
+export function unmuteCommand(): Command {
+  return command("unmute")
+    .summary("let a muted stream be heard again")
+    .description("Let a stream that `xsnd mute` has silenced be heard again, at the volume that it had.")
+    .action((stream: string, options: Options) => set(stream, { muted: false }, options));
+}
+
+function command(name: string): Command {
+  return new Command(name)
+    .addArgument(streamArgument())
+    .option(
+      "--timeout <seconds>",
+      "how long to wait for the daemon, and for the stream to be served",
+      seconds,
+      5,
+    )
+    .option("--json", "print the stream's status");
+}
+
+async function set(
+  stream: string,
+  changes: { volume?: number; muted?: boolean },
+  options: Options,
+): Promise<void> {
+  const waitMs = options.timeout * 1000;
+  using daemon = await ControlClient.connect(waitMs);
+  const report = await daemon.call<StreamReport>({ command: "volume", stream, ...changes, waitMs });
+  if (options.json) console.log(JSON.stringify(report));
+  else console.log(`${report.stream}: ${report.volume} dB${report.muted ? ", muted" : ""}`);
+}
+
+function decibels(text: string): number {
+  const value = Number(text.replace(/dB$/i, ""));
+  if (text.trim() !== "" && value >= -120 && value <= 12) return value;
+  throw new InvalidArgumentError("it is a number of dB from -120 to 12.");
+}

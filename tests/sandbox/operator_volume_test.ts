@@ -1,0 +1,131 @@
+/** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a guest is. */
+import assert from "node:assert/strict";
+import { openXen } from "../../lib/xen/mod.ts";
+import { assertFails, assertSameSamples, type Box, inBox, makeWav, samplesOf } from "./harness.ts";
+
+const STREAM = "domU/0/0/0";
+/** The nearest to half of an amplitude that there is, in steps of 0.001 dB. */
+const HALF = "-6.021";
+
+/** A box whose guest has a card that writes a file; no daemon yet. */
+function withCard(body: (box: Box, input: string, heard: () => Uint8Array) => Promise<void>): Promise<void> {
+  return inBox(async (box) => {
+    const output = box.path("played.wav");
+    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+    const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 });
+    await body(box, input, () => samplesOf(output));
+  });
+}
+
+const numbers = (octets: Uint8Array) => new Int16Array(octets.slice().buffer);
+
+Deno.test("an operator's volume is heard, outlives guest and daemon, and 0 dB is bit-exact again", () =>
+  withCard(async (box, input, heard) => {
+    const first = await box.serve();
+    assert.equal(await box.ok("volume", STREAM), `${STREAM}: 0 dB\n`);
+    assert.equal(await box.ok("volume", "domU", HALF), `${STREAM}: ${HALF} dB\n`);
+    const isHalf = () => {
+      const played = numbers(samplesOf(input));
+      numbers(heard()).forEach((sample, i) =>
+        assert(Math.abs(sample - played[i] / 2) < 3, `${sample} for ${played[i]}, at ${i}`)
+      );
+    };
+    for (let guest = 0; guest < 2; guest++) {
+      await box.ok("play", input, STREAM);
+      isHalf();
+    }
+    await first.end("SIGKILL");
+    await box.serve();
+    assert.equal(await box.ok("volume", STREAM), `${STREAM}: ${HALF} dB\n`);
+    assert.match(await box.ok("status"), /, -6\.021 dB$/m);
+    await box.ok("play", input, STREAM);
+    isHalf();
+    const report = JSON.parse(await box.ok("volume", STREAM, "0", "--json"));
+    assert.deepEqual([report.volume, report.muted], [0, false]);
+    await box.ok("play", input, STREAM);
+    assertSameSamples(heard(), samplesOf(input));
+  }));
+
+Deno.test("a muted stream goes on in silence, and comes back at the volume that it had", () =>
+  withCard(async (box, input, heard) => {
+    await box.serve();
+    await box.ok("volume", STREAM, HALF);
+    assert.equal(await box.ok("mute", STREAM), `${STREAM}: ${HALF} dB, muted\n`);
+    await box.ok("play", input, STREAM);
+    const silence = heard();
+    assert.equal(silence.length, samplesOf(input).length);
+    assert(silence.every((octet) => octet === 0));
+    assert.match(await box.ok("status"), /, muted$/m);
+    assert.equal(await box.ok("unmute", STREAM), `${STREAM}: ${HALF} dB\n`);
+    await box.ok("play", input, STREAM);
+    assert(heard().some((octet) => octet !== 0));
+  }));
+
+Deno.test("muting in mid-play fades out without a click", () =>
+  inBox(async (box) => {
+    const output = box.path("played.wav");
+    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+    await box.serve();
+    const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 1, rate: 48000, frames: 96_000 });
+    // Constant loudness, in which a step would show.
+    const octets = Deno.readFileSync(input);
+    new Int16Array(octets.buffer, octets.length - 192_000, 96_000).fill(10_000);
+    Deno.writeFileSync(input, octets);
+    await using playing = box.spawn("play", input, STREAM);
+    await box.untilStream(STREAM, ({ positionFrames }) => positionFrames > 9_600);
+    await box.ok("mute", STREAM);
+    await playing.result;
+    const heard = numbers(samplesOf(output));
+    assert.equal(heard[9_600], 10_000);
+    assert.equal(heard.at(-1), 0, "muted before the end");
+    const steps = heard.subarray(1).map((sample, i) => heard[i] - sample);
+    // 10 ms at 48 kHz: 480 steps.
+    assert(steps.every((step) => step >= 0 && step <= Math.ceil(10_000 / 480)), `${Math.max(...steps)}`);
+  }));
+
+Deno.test("the guest sees nothing of it", () =>
+  withCard(async (box) => {
+    await box.serve();
+    await box.ok("volume", STREAM, "-20");
+    await box.ok("mute", STREAM);
+    const path = "/local/domain/0/backend/vsnd/1/0/operator";
+    const tree = await box.xenstore("ls", "-p", path);
+    assert.match(tree, /volume = "-20000"[ .]+\(n0\)/);
+    assert.match(tree, /muted = "1"[ .]+\(n0\)/);
+    using guest = await openXen({ sandbox: box.xen, domid: 1 });
+    for (const node of ["", "/0", "/0/0", "/0/0/volume", "/0/0/muted"]) {
+      assert.throws(() => guest.store.read(path + node), /EACCES/, node);
+      assert.throws(() => guest.store.write(path + node, "0"), /EACCES/, node);
+    }
+    // The configuration is as wanted all the same, and a card that goes takes the settings along.
+    assert.match(await box.ok("provision", "domU", "-f", box.path("domU.yaml")), /unchanged/);
+    await box.ok("deprovision", "domU");
+    assert.doesNotMatch(await box.xenstore("ls", "-f", "/"), /operator/);
+  }));
+
+Deno.test("settings that somebody spoilt by hand are as if nobody had set them", () =>
+  withCard(async (box) => {
+    for (const volume of ["loud", "99999", "-1e9", ""]) {
+      await box.xenstore("write", "--", "/local/domain/0/backend/vsnd/1/0/operator/0/0/volume", volume);
+      const daemon = await box.serve();
+      assert.equal(await box.ok("volume", STREAM), `${STREAM}: 0 dB\n`, volume);
+      await daemon.end("SIGTERM");
+    }
+  }));
+
+Deno.test("volumes that cannot be are refused", () =>
+  withCard(async (box) => {
+    assertFails(await box.run("volume", STREAM, "--timeout", "0"), 3, /no daemon answers .*`xsnd serve`/);
+    await box.serve();
+    for (const volume of ["13", "-121", "loud", "NaN", "", "-1e9"]) {
+      const { code, stderr } = await box.run("volume", STREAM, volume);
+      assert.equal(code, 2, volume);
+      assert.match(stderr, /dB|number|option/, volume);
+    }
+    assertFails(
+      await box.run("mute", "domU/0/0/7", "--timeout", "0"),
+      1,
+      /no stream "domU\/0\/0\/7"; it serves/,
+    );
+    assert.equal(await box.ok("volume", STREAM), `${STREAM}: 0 dB\n`);
+  }));
