@@ -44,6 +44,8 @@ export class GuestPcm implements Disposable {
   periods = 0;
   /** Called at each position, after {@link hwPtr} was brought up to date. */
   onPosition: () => void = () => {};
+  /** Called in a wait for a period, after events that did not bring it. */
+  onOtherEvents: () => void = () => {};
   #running = false;
   #buffer: SharedPages | undefined;
   #directory: SharedPages | undefined;
@@ -201,7 +203,7 @@ export class GuestPcm implements Disposable {
     while (this.periods === before) {
       const left = deadline - performance.now();
       if (left <= 0) return false;
-      this.stream.waitForEvents(Math.ceil(left));
+      if (this.stream.waitForEvents(Math.ceil(left)) && this.periods === before) this.onOtherEvents();
     }
     return true;
   }

@@ -1,6 +1,7 @@
 /** The measurements of a session: round trips, how true positions are, how long it all took. */
 import type { GuestPcm } from "./guest_pcm.ts";
 import { type Percentiles, percentiles } from "./percentiles.ts";
+import type { PingPong } from "./ping_pong.ts";
 
 export class SessionMeter {
   xruns = 0;
@@ -8,12 +9,18 @@ export class SessionMeter {
   seconds = 0;
   frames = 0;
   readonly #micros: number[] = [];
+  readonly #pingPongMicros: number[] = [];
   #startedAt = 0;
   #firstStart = 0;
 
-  constructor(private readonly pcm: GuestPcm) {
+  /** @param pingPong the baseline, which is measured as often as requests are, in moments like theirs: after an event */
+  constructor(private readonly pcm: GuestPcm, pingPong?: PingPong) {
     pcm.onPosition = () => this.#judgePosition();
     pcm.stream.onRoundTrip = (ms) => this.#micros.push(ms * 1000);
+    if (pingPong === undefined) return;
+    pcm.onOtherEvents = () => {
+      if (this.#pingPongMicros.length < this.#micros.length) this.#pingPongMicros.push(pingPong.round());
+    };
   }
 
   /** Runs START; the card's clock is taken to begin half-way through it. */
@@ -34,6 +41,10 @@ export class SessionMeter {
 
   roundTrips(): Percentiles {
     return percentiles(this.#micros);
+  }
+
+  pingPongs(): Percentiles {
+    return percentiles(this.#pingPongMicros);
   }
 
   #judgePosition(): void {

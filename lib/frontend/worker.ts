@@ -16,7 +16,7 @@ import {
 import { openXen } from "../xen/mod.ts";
 import { CardFrontend } from "./card_frontend.ts";
 import { GuestPcm } from "./guest_pcm.ts";
-import { measurePingPong } from "./ping_pong.ts";
+import { PingPong } from "./ping_pong.ts";
 import { play } from "./player.ts";
 import { record } from "./recorder.ts";
 import type { SessionMessage, SessionOptions, SessionReport, SessionStart } from "./session.ts";
@@ -41,7 +41,7 @@ self.onmessage = async ({ data }: MessageEvent<SessionStart>) => {
 async function run({ options, stopFd }: SessionStart): Promise<SessionReport> {
   const { stream: at, behaviour } = options;
   using reader = options.kind === "play" ? openReader(options) : undefined;
-  const pingPongMicros = options.baseline ? await measurePingPong() : undefined;
+  using pingPong = options.baseline ? await PingPong.start() : undefined;
   using xen = await openXen({ domid: at.domid });
   await using card = await CardFrontend.connect(xen, at.domain, at.card, { behaviour, stopFd });
   const stream = card.streams.get(`${at.pcm}/${at.stream}`);
@@ -57,7 +57,7 @@ async function run({ options, stopFd }: SessionStart): Promise<SessionReport> {
   });
   pcm.hwParams();
   pcm.open();
-  const meter = new SessionMeter(pcm);
+  const meter = new SessionMeter(pcm, pingPong);
   if (reader !== undefined) play(pcm, reader, meter, progressOf(reader.frames, params.rate));
   else recordTo(options, params, pcm, meter);
   pcm.close();
@@ -74,7 +74,7 @@ async function run({ options, stopFd }: SessionStart): Promise<SessionReport> {
     xruns: meter.xruns,
     maxPositionErrorFrames: meter.maxPositionErrorFrames,
     writeRttMicros: meter.roundTrips(),
-    pingPongMicros,
+    pingPongMicros: pingPong && meter.pingPongs(),
     seconds: Math.round(meter.seconds * 1000) / 1000,
   };
 }

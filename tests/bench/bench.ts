@@ -4,7 +4,6 @@
  * allocation, no wake-up of an idle engine).
  */
 import { copyMemory, Memory } from "../../ffi/memory.ts";
-import { measurePingPong } from "../../lib/frontend/ping_pong.ts";
 import { Box, makeWav, type Process, sleep, until } from "../sandbox/harness.ts";
 import { RawCard } from "../sandbox/raw_frontend.ts";
 
@@ -79,9 +78,9 @@ async function measurePeriods(box: Box, engine: EngineThread) {
     const before = engine.cpuSeconds;
     const { code, stdout, stderr } = await play(box, file, 0, period).result;
     if (code !== 0) throw new Error(stderr);
-    const { writeRttMicros, xruns } = JSON.parse(stdout);
+    const { writeRttMicros, pingPongMicros, xruns } = JSON.parse(stdout);
     const cpu = (engine.cpuSeconds - before) / seconds;
-    rows.push({ period, writeRttMicros, xruns, cpu, memcpyCpu: memcpySeconds(period) });
+    rows.push({ period, writeRttMicros, pingPongMicros, xruns, cpu, memcpyCpu: memcpySeconds(period) });
   }
   return rows;
 }
@@ -160,29 +159,25 @@ await using box = await Box.start();
 await provisionCards(box);
 const daemon = await box.serve();
 const engine = new EngineThread(daemon);
-const pingPongMicros = await measurePingPong();
 const idleWakeUps = await measureIdle(box, engine);
 const periods = await measurePeriods(box, engine);
 let atOnce = await measureTogether(box, daemon, engine);
 // A busy machine can spoil it by itself.
 for (let left = 2; atOnce.xruns > 0 && left > 0; left--) atOnce = await measureTogether(box, daemon, engine);
 const allocatedOctets = await measureAllocation();
-const report = { version: 1, short, pingPongMicros, periods, atOnce, idleWakeUps, allocatedOctets };
+const report = { version: 1, short, periods, atOnce, idleWakeUps, allocatedOctets };
 console.log(JSON.stringify(report));
 
 const say = (line: string) => console.error(line);
-say(
-  `ping-pong of two threads: p50 ${pingPongMicros.p50}, p99 ${pingPongMicros.p99}, max ${pingPongMicros.max} µs`,
-);
-say("");
-say("period   WRITE p50      p99      max   of the      CPU ms  memcpy ms");
-say("frames          µs       µs       µs  ping-pong   a second   a second  xruns");
-for (const { period, writeRttMicros: rtt, cpu, memcpyCpu, xruns } of periods) {
-  const ratio = rtt.p50 / pingPongMicros.p50;
+say("period   WRITE p50      p99      max  ping-pong      p99  ratio of    CPU ms  memcpy ms");
+say("frames          µs       µs       µs     p50 µs       µs       p50  a second   a second  xruns");
+for (const { period, writeRttMicros: rtt, pingPongMicros: ping, cpu, memcpyCpu, xruns } of periods) {
   say(
     `${String(period).padStart(6)}    ${figure(rtt.p50)} ${figure(rtt.p99)} ${figure(rtt.max)}   ${
-      figure(ratio, 2)
-    }   ${figure(cpu * 1000)}   ${figure(memcpyCpu * 1000, 2)}  ${String(xruns).padStart(5)}`,
+      figure(ping.p50)
+    } ${figure(ping.p99)}  ${figure(rtt.p50 / ping.p50, 2)}   ${figure(cpu * 1000)}   ${
+      figure(memcpyCpu * 1000, 2)
+    }  ${String(xruns).padStart(5)}`,
   );
 }
 say("");
