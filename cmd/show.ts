@@ -38,10 +38,12 @@ function printCard(domain: Domain, card: PresentCard): void {
   for (const problem of card.problems) printWrapped(`problem: ${problem}`, "  ");
 }
 
-function printStream(address: string, { type, uniqueId, device, effective }: PresentStream): void {
+function printStream(address: string, { type, uniqueId, device, denied, effective }: PresentStream): void {
   const { rates, formats, channelsMin, channelsMax, bufferSizeBytes } = effective;
   printWrapped(
-    `${address}  ${type ?? "neither playback nor capture"} "${uniqueId}" on ${device ?? "no device"}`,
+    `${address}  ${type ?? "neither playback nor capture"} "${uniqueId}" on ${device ?? "no device"}${
+      denied ? ", denied: silence" : ""
+    }`,
     "    ",
   );
   printWrapped(`${rates.join(", ")} Hz`, "      ");
@@ -67,10 +69,11 @@ function toJson(card: PresentCard) {
     },
     pcms: card.pcms.map(({ name, streams }) => ({
       name: name ?? null,
-      streams: streams.map(({ type, uniqueId, device, effective }) => ({
+      streams: streams.map(({ type, uniqueId, device, denied, effective }) => ({
         type: type ?? null,
         uniqueId,
         device: device ?? null,
+        denied: denied === true,
         ...effective,
       })),
     })),

@@ -22,6 +22,8 @@ export interface StreamPolicy {
   readonly uniqueId: string;
   /** An ALSA PCM name, or `dummy:[FILE]`. */
   readonly device: string;
+  /** The guest hears (plays into) silence in the device's place, which is not opened; it sees no difference. */
+  readonly denied?: boolean;
   readonly effective: StreamParams;
 }
 

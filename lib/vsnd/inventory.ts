@@ -29,6 +29,7 @@ export interface PresentStream {
   readonly uniqueId: string;
   /** Undefined without a policy. */
   readonly device: string | undefined;
+  readonly denied?: boolean;
   readonly effective: StreamParams;
 }
 

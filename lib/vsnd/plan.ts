@@ -13,7 +13,14 @@ import {
 import type { Permission, Store, StoreView } from "../xen/ports.ts";
 import type { CardConfig } from "./card.ts";
 import { type CardRecord, cardRecords } from "./inventory.ts";
-import { cardTree, POLICY_DEVICE, POLICY_DIRECTORY, type TreeNode, writeTree } from "./tree.ts";
+import {
+  cardTree,
+  POLICY_DENIED,
+  POLICY_DEVICE,
+  POLICY_DIRECTORY,
+  type TreeNode,
+  writeTree,
+} from "./tree.ts";
 
 export interface WantedCard {
   readonly domain: Domain;
@@ -105,6 +112,7 @@ const CONFIGURATION: ReadonlySet<string> = new Set([
   "backend",
   "backend-id",
   POLICY_DEVICE,
+  POLICY_DENIED,
   sndif.XENSND_FIELD_VCARD_SHORT_NAME,
   sndif.XENSND_FIELD_VCARD_LONG_NAME,
   sndif.XENSND_FIELD_DEVICE_NAME,

@@ -10,7 +10,7 @@ import {
 import type { StoreView } from "../xen/ports.ts";
 import { type CardPolicy, Limits, type StreamParams, type StreamPolicy } from "./card.ts";
 import { decodeParams, fieldName, PARAM_KEYS } from "./params.ts";
-import { POLICY_DEVICE, POLICY_DIRECTORY } from "./tree.ts";
+import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY } from "./tree.ts";
 
 /**
  * The policy of the card whose backend directory is `backendPath`; undefined if it has none, as a card that `xl`
@@ -59,6 +59,7 @@ function readStream(view: StoreView, path: string): StreamPolicy {
     type: parseStreamType(read(XENSND_FIELD_TYPE)) ?? bad(XENSND_FIELD_TYPE, read(XENSND_FIELD_TYPE)),
     uniqueId: read(XENSND_FIELD_STREAM_UNIQUE_ID) ?? bad(XENSND_FIELD_STREAM_UNIQUE_ID, undefined),
     device: read(POLICY_DEVICE) || bad(POLICY_DEVICE, read(POLICY_DEVICE)),
+    ...(read(POLICY_DENIED) === undefined ? {} : { denied: true }),
     effective: params as StreamParams,
   };
 }

@@ -109,7 +109,9 @@ class Resolver {
       );
     }
     const type: Direction = raw.type.startsWith("p") ? "playback" : "capture";
-    return { type, uniqueId: this.#uniqueId(raw, path, address), device: raw.device, declared, effective };
+    const uniqueId = this.#uniqueId(raw, path, address);
+    const denied = raw.denied === true ? { denied: true } : {};
+    return { type, uniqueId, device: raw.device, ...denied, declared, effective };
   }
 
   /** The stream's unique-id; its address CARD/PCM/STREAM if it has none of its own. */

@@ -43,6 +43,8 @@ const stream = z.strictObject({
     .describe("names the stream to people and in logs; its own in the whole domain"),
   device: text(Limits.textOctets, "comma")
     .describe("an ALSA PCM name, or dummy:[FILE] for the built-in card-less card"),
+  denied: z.boolean().optional()
+    .describe("the guest gets silence in real time in the device's place, and cannot tell"),
   ...params,
 });
 

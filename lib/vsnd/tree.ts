@@ -31,6 +31,8 @@ export interface TreeNode {
 export const POLICY_DIRECTORY = "xsnd";
 /** The policy's node that names the ALSA PCM or the dummy card. */
 export const POLICY_DEVICE = "device";
+/** The policy's node that is there, and "1", if the stream gets silence instead. */
+export const POLICY_DENIED = "denied";
 
 type Pair = readonly [name: string, value: string];
 
@@ -128,10 +130,11 @@ function policyPairs({ pcms }: CardConfig): Pair[] {
   );
 }
 
-function streamPolicyPairs({ type, uniqueId, device, effective }: StreamPolicy): Pair[] {
+function streamPolicyPairs({ type, uniqueId, device, denied, effective }: StreamPolicy): Pair[] {
   return [
     [XENSND_FIELD_TYPE, streamType(type)],
     [POLICY_DEVICE, device],
+    ...optional(POLICY_DENIED, denied ? "1" : undefined),
     [XENSND_FIELD_STREAM_UNIQUE_ID, uniqueId],
     ...encodeParams(effective),
   ];

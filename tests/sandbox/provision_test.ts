@@ -234,6 +234,7 @@ Deno.test("list --json and show --json say all that the tables do", async () => 
   assert.deepEqual(show.cards[0].pcms[0].streams[1], {
     type: "capture",
     uniqueId: "mic",
+    denied: false,
     device: "hw:0,0",
     rates: [44100, 48000],
     formats: ["s16_le"],

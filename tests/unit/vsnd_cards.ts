@@ -50,6 +50,7 @@ function merged(upper: RawParams, own: RawParams): RawParams {
 const stream = fc.record({
   type: fc.constantFrom("playback" as const, "capture" as const, "p" as const, "c" as const),
   device: fc.string({ minLength: 1, maxLength: 60, unit: "grapheme-ascii" }),
+  denied: maybe(fc.boolean()),
   params,
 });
 

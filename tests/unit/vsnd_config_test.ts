@@ -78,7 +78,7 @@ domains:
     "8:13: domains.domU.cards[0].pcms[0].nmae: unknown key;",
     "10:39: domains.domU.cards[0].pcms[0].streams[0].unique_id: unknown key;",
   ]);
-  assert.match(findings(text)[4], /write one of type, unique-id, device, buffer-size, sample-rates/);
+  assert.match(findings(text)[4], /write one of type, unique-id, device, denied, buffer-size, sample-rates/);
 });
 
 const wrong: [name: string, text: string, expected: RegExp][] = [
