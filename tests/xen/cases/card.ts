@@ -28,6 +28,14 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     const guest = await bench.guest("6.1");
     await give(lab, guest, AC97);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 3), CD)), 0);
+    // More than six times the card's own buffer, most of it written before START.
+    await give(lab, guest, { ...AC97, "buffer-size": 1 << 20 });
+    await guest.put("/tmp/five", noise(CD, 5));
+    const large = "--period-size=16384 --buffer-size=196608";
+    const played = await guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} ${large} /tmp/five`, {
+      timeout: 60,
+    });
+    assert.deepEqual([played.code, countUnderruns(played.stderr)], [0, 0], played.stderr);
     // Two files on one open PCM: it is asked for its parameters while the card, which has one substream, is open.
     await guest.put("/tmp/one", noise(CD, 1));
     const { code, stderr } = await guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/one /tmp/one`);

@@ -8,6 +8,7 @@ import {
   CD,
   countUnderruns,
   type Daemon,
+  find,
   frameOctets,
   give,
   noise,
@@ -95,6 +96,38 @@ export function lifeCases(
     await playing;
     await waitForCard(lab, guest);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
+  });
+
+  bench.test("a card that is unplugged in mid-play is silence in real time; plugged in again it is heard", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, LOOPBACK);
+    const bytes = noise(CD, 40);
+    await guest.put("/tmp/long", bytes);
+    const playing = background(
+      guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 }),
+    );
+    const driver = "/sys/bus/platform/drivers/snd_aloop";
+    await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
+    // Returns when nobody has the card open any more.
+    await lab.dom0.run(`echo snd_aloop.0 >${driver}/unbind`, { timeout: 30 });
+    const pointer =
+      "awk '/^hw_ptr/ { print $3 }' /proc/asound/card0/pcm0p/sub0/status; cut -d' ' -f1 /proc/uptime";
+    const [[from, since], [to, now]] = [
+      await guest.run(pointer),
+      await guest.run(`sleep 3; ${pointer}`),
+    ].map((text) => text.split("\n").map(Number));
+    assert.match(await lab.dom0.run("xsnd status"), /its card is lost: silence/);
+    const [passed, expected] = [to - from, (now - since) * CD.rate];
+    assert(Math.abs(passed - expected) < CD.rate / 2, `${passed} frames in ${now - since} s`);
+    await lab.dom0.run(`echo snd_aloop.0 >${driver}/bind`, { timeout: 30 });
+    await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the card to play again");
+    const heard = await recordLoopback(lab, CD, () => new Promise((resolve) => setTimeout(resolve, 2000)));
+    const step = frameOctets(CD);
+    const middle = Math.floor(heard.length / 2 / step) * step;
+    const part = heard.subarray(middle, middle + CD.rate / 2 * step);
+    assert.notEqual(find(bytes, part, step), -1, "what is heard is not what is played");
+    const { code, stderr } = await playing;
+    assert.deepEqual([code, countUnderruns(stderr)], [0, 0], stderr);
   });
 
   bench.test("a card that is taken away leaves nothing in XenStore", async (lab) => {

@@ -89,8 +89,8 @@ export function soundCases(bench: Bench): void {
       await guest.put("/tmp/short", bytes);
       const play = (times: number) =>
         guest.run(
-          `i=0; while [ $i -lt ${times} ]; do aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=1024 ` +
-            "--buffer-size=4096 /tmp/short || exit 1; i=$((i+1)); done",
+          `i=0; while [ $i -lt ${times} ]; do aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=2048 ` +
+            "--buffer-size=8192 /tmp/short || exit 1; i=$((i+1)); done",
           { timeout: 240 },
         );
       await play(42);

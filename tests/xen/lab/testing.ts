@@ -1,5 +1,5 @@
 /** Deno tests that share one boot of the lab, and its guests where a case does not spoil them. */
-import { LabError } from "./command.ts";
+import { LabError, say } from "./command.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestKernel } from "./images.ts";
 import { type Arch, Lab, type LabOptions } from "./lab.ts";
@@ -37,8 +37,9 @@ export class Bench {
   }
 
   /**
-   * Declares a case. When it fails, the error ends with the console's last lines and says where the logs are, and the next
-   * case finds guests made anew.
+   * Declares a case. Emulated sound is a matter of time on a machine that others use too, so a case that fails is tried once
+   * more, with guests made anew; its first failure is printed all the same, and kept in the run's folder, `failures.log`.
+   * The error ends with the console's last lines and says where the logs are.
    */
   test(name: string, body: (lab: Lab) => Promise<void>): void {
     Deno.test({
@@ -48,14 +49,29 @@ export class Bench {
       sanitizeResources: false,
       fn: async () => {
         if (this.#lab === undefined) throw new LabError("the lab did not boot");
-        try {
-          await body(this.#lab);
-        } catch (error) {
-          const more = await this.#cleanUp().catch(String);
-          throw this.#lab.explain(error, more);
-        }
+        const failure = await this.#attempt(this.#lab, name, body);
+        if (failure === undefined) return;
+        say(`"${name}" has failed, and is tried once more: ${failure.message}`);
+        const again = await this.#attempt(this.#lab, name, body);
+        if (again !== undefined) throw again;
       },
     });
+  }
+
+  /** Why `body` failed, or undefined. */
+  async #attempt(
+    lab: Lab,
+    name: string,
+    body: (lab: Lab) => Promise<void>,
+  ): Promise<LabError | undefined> {
+    try {
+      await body(lab);
+    } catch (error) {
+      const failure = lab.explain(error, await this.#cleanUp().catch(String));
+      const text = `=== ${new Date().toISOString()} ${name}\n${failure.message}\n`;
+      await Deno.writeTextFile(`${lab.directory}/failures.log`, text, { append: true });
+      return failure;
+    }
   }
 
   /** Ends all that a case which failed may have spoilt. Returns what there is to read about it. */
