@@ -4,12 +4,17 @@
  * allocation, no wake-up of an idle engine).
  */
 import { copyMemory, Memory } from "../../ffi/memory.ts";
+import { type Percentiles, percentiles } from "../../lib/percentiles.ts";
+import { HwParam } from "../../lib/sndif/mod.ts";
 import { Box, makeWav, type Process, sleep, until } from "../sandbox/harness.ts";
 import { RawCard } from "../sandbox/raw_frontend.ts";
 
 const RATE = 48000;
 const FRAME_BYTES = 4;
 const PERIODS = [128, 256, 512, 1024];
+
+const QUERIES_TO_WARM_UP = 500;
+const QUERIES = 2000;
 
 const short = Deno.args.includes("--short");
 const seconds = short ? 2 : 5;
@@ -59,10 +64,44 @@ function memcpySeconds(frames: number): number {
 }
 
 const stream = (card: number) => `domU/${card}/0/0`;
+const STREAM = stream(0);
 
 function play(box: Box, file: string, card: number, period: number): Process {
   const sizes = ["--period-frames", `${period}`, "--buffer-frames", `${period * 4}`];
   return box.spawn("play", file, stream(card), "--json", ...sizes);
+}
+
+/** From the card's interrupt to the event that tells the guest of it, as the daemon says while the player plays. */
+async function lastDelays(box: Box, player: Process): Promise<Percentiles> {
+  let last = percentiles([]);
+  while (!player.ended) {
+    const report = (await box.status()).streams.find(({ stream }) => stream === STREAM);
+    if (report?.state === "running") last = report.eventDelayMicros ?? last;
+    await sleep(200);
+  }
+  return last;
+}
+
+/** Round trips of HW_PARAM_QUERY, in µs, to an ALSA PCM whose handle the engine has by then. */
+async function measureQueries(box: Box): Promise<Percentiles> {
+  const file = box.path("null.yaml");
+  const cards = [{ pcms: [{ streams: [{ type: "playback", device: "null" }] }] }];
+  Deno.writeTextFileSync(file, JSON.stringify({ domains: { domV: { cards } } }));
+  await box.ok("provision", "-f", file);
+  await using card = await RawCard.connect(box.xen, 2, ["0/0"]);
+  const [stream] = card.streams;
+  const micros: number[] = [];
+  for (let i = 0; i < QUERIES_TO_WARM_UP + QUERIES; i++) {
+    const param = new HwParam();
+    param.formatsLow = 0xffffffff;
+    for (const interval of [param.rates, param.channels, param.buffer, param.period]) {
+      interval.max = 0xffffffff;
+    }
+    const start = performance.now();
+    if (stream.query(param) !== 0) throw new Error("a query was refused");
+    if (i >= QUERIES_TO_WARM_UP) micros.push((performance.now() - start) * 1000);
+  }
+  return percentiles(micros);
 }
 
 /** One stream after the other, at each period. */
@@ -76,11 +115,21 @@ async function measurePeriods(box: Box, engine: EngineThread) {
   const rows = [];
   for (const period of PERIODS) {
     const before = engine.cpuSeconds;
-    const { code, stdout, stderr } = await play(box, file, 0, period).result;
+    const player = play(box, file, 0, period);
+    const eventDelayMicros = await lastDelays(box, player);
+    const { code, stdout, stderr } = await player.result;
     if (code !== 0) throw new Error(stderr);
     const { writeRttMicros, pingPongMicros, xruns } = JSON.parse(stdout);
     const cpu = (engine.cpuSeconds - before) / seconds;
-    rows.push({ period, writeRttMicros, pingPongMicros, xruns, cpu, memcpyCpu: memcpySeconds(period) });
+    rows.push({
+      period,
+      writeRttMicros,
+      pingPongMicros,
+      eventDelayMicros,
+      xruns,
+      cpu,
+      memcpyCpu: memcpySeconds(period),
+    });
   }
   return rows;
 }
@@ -98,7 +147,8 @@ async function measureTogether(box: Box, daemon: Process, engine: EngineThread) 
     const running = (await box.status()).streams.filter(({ state }) => state === "running");
     return running.length === streams;
   });
-  const xruns = async () => (await box.status()).streams.reduce((sum, { xruns }) => sum + Number(xruns), 0);
+  const xruns = async () =>
+    (await box.status()).streams.reduce((sum, { xruns = 0 }) => sum + Number(xruns), 0);
   const [cpu, before, start] = [engine.cpuSeconds, await xruns(), performance.now()];
   await sleep(together.seconds * 1000);
   const lasted = (performance.now() - start) / 1000;
@@ -153,41 +203,65 @@ async function provisionCards(box: Box): Promise<void> {
   await box.ok("provision", "-f", file);
 }
 
-const figure = (value: number, digits = 1) => value.toFixed(digits).padStart(8);
+/** Lines of a table whose columns are as wide as what is in them. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column])).join("  "));
+}
 
-await using box = await Box.start();
+await using box = await Box.start("domU", "domV");
 await provisionCards(box);
 const daemon = await box.serve();
 const engine = new EngineThread(daemon);
 const idleWakeUps = await measureIdle(box, engine);
+const queryMicros = await measureQueries(box);
 const periods = await measurePeriods(box, engine);
 let atOnce = await measureTogether(box, daemon, engine);
 // A busy machine can spoil it by itself.
 for (let left = 2; atOnce.xruns > 0 && left > 0; left--) atOnce = await measureTogether(box, daemon, engine);
 const allocatedOctets = await measureAllocation();
-const report = { version: 1, short, periods, atOnce, idleWakeUps, allocatedOctets };
+const report = { version: 1, short, periods, atOnce, queryMicros, idleWakeUps, allocatedOctets };
 console.log(JSON.stringify(report));
 
 const say = (line: string) => console.error(line);
-say("period   WRITE p50      p99      max  ping-pong      p99  ratio of    CPU ms  memcpy ms");
-say("frames          µs       µs       µs     p50 µs       µs       p50  a second   a second  xruns");
-for (const { period, writeRttMicros: rtt, pingPongMicros: ping, cpu, memcpyCpu, xruns } of periods) {
-  say(
-    `${String(period).padStart(6)}    ${figure(rtt.p50)} ${figure(rtt.p99)} ${figure(rtt.max)}   ${
-      figure(ping.p50)
-    } ${figure(ping.p99)}  ${figure(rtt.p50 / ping.p50, 2)}   ${figure(cpu * 1000)}   ${
-      figure(memcpyCpu * 1000, 2)
-    }  ${String(xruns).padStart(5)}`,
-  );
-}
+const figures = ({ p50, p99, max }: Percentiles) => [p50, p99, max].map((value) => value.toFixed(1));
+table([
+  [
+    "period,",
+    "WRITE p50,",
+    "p99,",
+    "max,",
+    "ping-pong p50,",
+    "p99,",
+    "max,",
+    "ratio",
+    "event p50,",
+    "p99,",
+    "max,",
+  ]
+    .concat("CPU ms", "memcpy ms", ""),
+  ["frames", "µs", "µs", "µs", "µs", "µs", "µs", "of p50", "µs", "µs", "µs"]
+    .concat("a second", "a second", "xruns"),
+  ...periods.map((row) => [
+    String(row.period),
+    ...figures(row.writeRttMicros),
+    ...figures(row.pingPongMicros),
+    (row.writeRttMicros.p50 / row.pingPongMicros.p50).toFixed(2),
+    ...figures(row.eventDelayMicros),
+    (row.cpu * 1000).toFixed(1),
+    (row.memcpyCpu * 1000).toFixed(2),
+    String(row.xruns),
+  ]),
+]).forEach(say);
 say("");
+const { streams, seconds: lasted, xruns, cores, memcpyCores, residentMegabytes } = atOnce;
 say(
-  `${atOnce.streams} streams at once, periods of ${atOnce.period}: ${atOnce.xruns} xruns in ${
-    atOnce.seconds.toFixed(0)
-  } s, ` +
-    `${atOnce.cores.toFixed(3)} cores (memcpy alone ${atOnce.memcpyCores.toFixed(4)}), ` +
-    `${atOnce.residentMegabytes.toFixed(0)} MB resident`,
+  `${streams} streams at once, periods of ${PERIOD_TOGETHER}: ${xruns} xruns in ${lasted.toFixed(0)} s, ` +
+    `${cores.toFixed(3)} cores (memcpy alone ${memcpyCores.toFixed(4)}), ${
+      residentMegabytes.toFixed(0)
+    } MB resident`,
 );
+say(`HW_PARAM_QUERY, warm: p50 ${queryMicros.p50}, p99 ${queryMicros.p99}, max ${queryMicros.max} µs`);
 say(`an idle engine wakes ${idleWakeUps} times a second; 100 000 WRITEs allocate ${allocatedOctets} octets`);
 
 const broken = [
