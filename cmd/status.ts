@@ -4,9 +4,10 @@ import { ControlClient } from "../lib/control/client.ts";
 import type { StatusReport, StreamReport } from "../lib/control/protocol.ts";
 import { seconds } from "./options.ts";
 
-/** What an operator has done to the stream's volume, if anything. */
-function attenuation({ volume, muted }: StreamReport): string {
-  return muted ? ", muted" : volume === 0 ? "" : `, ${volume} dB`;
+/** Why the stream is not heard as its guest plays it, if so. */
+function attenuation({ volume, muted, denied, cardLost }: StreamReport): string {
+  const volumes = muted ? ", muted" : volume === 0 ? "" : `, ${volume} dB`;
+  return `${denied ? ", denied: silence" : ""}${cardLost ? ", its card is lost: silence" : ""}${volumes}`;
 }
 
 export function statusCommand(): Command {

@@ -301,6 +301,7 @@ export const libasoundSymbols = {
   hot_delay: { name: "snd_pcm_delay", parameters: ["pointer", "pointer"], result: "i32" },
   hot_rewind: { name: "snd_pcm_rewind", parameters: ["pointer", "u32"], result: "i32" },
   hot_forward: { name: "snd_pcm_forward", parameters: ["pointer", "u32"], result: "i32" },
+  hot_htimestamp: { name: "snd_pcm_htimestamp", parameters: ["pointer", "pointer", "pointer"], result: "i32" },
   hot_status_get_avail: { name: "snd_pcm_status_get_avail", parameters: ["pointer"], result: "u32" },
   hot_status_get_delay: { name: "snd_pcm_status_get_delay", parameters: ["pointer"], result: "i32" },
   hot_status_get_htstamp: { name: "snd_pcm_status_get_htstamp", parameters: ["pointer", "pointer"], result: "void" },

@@ -148,7 +148,8 @@ export class SndPcm implements AsyncDisposable {
 }
 
 /**
- * Moving frames through a PCM that is set up. Nothing here allocates (but the constructor) or throws: results are ALSA's own, negative ones being errors. Does not own the PCM.
+ * Moving frames through a PCM that is set up. Nothing here allocates (but the constructor) or throws: results are
+ * ALSA's own, negative ones being errors. Does not own the PCM.
  */
 export class SndPcmIo implements Disposable {
   readonly #lib = libasound();
@@ -261,9 +262,22 @@ export class SndPcmIo implements Disposable {
     return this.#lib.hot_status_get_delay(this.#status);
   }
 
+  /**
+   * When the pointer was last brought up to date, in µs of the clock that {@link SwParams.setTimestamps} chose, without asking
+   * the card; negative on error.
+   */
+  updatedMicros(): number {
+    const result = this.#lib.hot_htimestamp(this.#pcm, this.#availCell, this.#stampCell);
+    return result < 0 ? result : this.#stampMicros();
+  }
+
+  #stampMicros(): number {
+    return (this.#words[4] >>> 0) * 1e6 + this.#words[6] / 1000;
+  }
+
   /** Microseconds of the clock that {@link SwParams.setTimestamps} chose. */
   statusTimeMicros(): number {
     this.#lib.hot_status_get_htstamp(this.#status, this.#stampCell);
-    return (this.#words[4] >>> 0) * 1e6 + this.#words[6] / 1000;
+    return this.#stampMicros();
   }
 }

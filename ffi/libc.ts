@@ -241,6 +241,13 @@ export class EventFd implements Disposable {
   }
 }
 
+/** CLOCK_MONOTONIC, in ms. */
+export function monotonicMillis(): number {
+  const time = new BigInt64Array(2); // struct timespec { s, ns }
+  unwrap(libc().clock_gettime(CLOCK.MONOTONIC, time), "clock_gettime");
+  return Number(time[0]) * 1000 + Number(time[1]) / 1e6;
+}
+
 /** A timerfd on CLOCK_MONOTONIC. */
 export class TimerFd implements Disposable {
   #fd: number;

@@ -5,16 +5,16 @@
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../error.ts";
 import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath } from "../xenbus/mod.ts";
-import { type EventChannels, type GrantTable, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
+import { type GrantTable, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { Card } from "./card.ts";
-import { EngineClient } from "./engine_client.ts";
+import { Engines } from "./engines.ts";
 import type { StreamHost } from "./stream_host.ts";
 import type { CardPolicy } from "../vsnd/card.ts";
 
 export interface BackendOptions {
   /** What the host allows the card; undefined: it is not served. Throws XsndError if that cannot be found out. */
   readonly readPolicy: (address: CardAddress, backendPath: string) => CardPolicy | undefined;
-  /** Whether the engine is to run under SCHED_FIFO. Where that is not permitted it serves without. */
+  /** Whether the engines are to run under SCHED_FIFO. Where that is not permitted it serves without. */
   readonly realtime?: boolean;
 }
 
@@ -36,23 +36,20 @@ export class Backend implements AsyncDisposable {
   private constructor(
     private readonly xen: Xen,
     private readonly options: BackendOptions,
-    private readonly engine: EngineClient,
+    private readonly engines: Engines,
     private readonly grants: GrantTable,
-    private readonly channels: EventChannels,
   ) {
     this.#root = backendsPath(xen.domid);
     this.#failed.promise.catch(() => {});
-    engine.ended.catch((error) => this.#failed.reject(error));
+    engines.failed.catch((error) => this.#failed.reject(error));
   }
 
   /** Resolves when the cards that there are have been taken over: whoever finds the daemon there finds it serving. */
   static async start(xen: Xen, options: BackendOptions): Promise<Backend> {
     await using stack = new AsyncDisposableStack();
     const grants = stack.use(xen.openGrantTable());
-    const channels = stack.use(xen.openEventChannels());
-    const { realtime } = options;
-    const engine = stack.use(await EngineClient.start(channels.shareable, { realtime }));
-    const backend = new Backend(xen, options, engine, grants, channels);
+    const engines = stack.use(await Engines.start(xen, options));
+    const backend = new Backend(xen, options, engines, grants);
     stack.move();
     try {
       await backend.#takeOver();
@@ -143,7 +140,7 @@ export class Backend implements AsyncDisposable {
     if (policy === undefined) return;
     const name = `${domainName(store, address.domid)}/${address.card}`;
     const paths = { ...cardPaths(address), frontend };
-    const services = { store, engine: this.engine, grants: this.grants, channels: this.channels };
+    const services = { store, engines: this.engines, grants: this.grants };
     const card = new Card(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
     const started = card.start();
@@ -172,8 +169,7 @@ export class Backend implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const watch of this.#watches) watch[Symbol.dispose]();
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
-    await this.engine[Symbol.asyncDispose]();
-    this.channels[Symbol.dispose]();
+    await this.engines[Symbol.asyncDispose]();
     this.grants[Symbol.dispose]();
   }
 }

@@ -75,7 +75,7 @@ export class Card {
     // What changes meanwhile is looked at after this.
     this.#evaluating = begun.promise;
     try {
-      await Promise.all(this.streams.map((stream) => stream.warmUp()));
+      await Promise.all(this.streams.map((stream) => stream.getReady()));
       const backend = readState(store, this.paths.backend);
       const isGone = this.#shutDown || backend === undefined || this.#isBeingDetached();
       if (!isGone && !await this.#adopt()) this.#enterInitWait(backend);
@@ -253,6 +253,7 @@ export class Card {
     await this.#evaluating;
     const untouched = !leave || this.#connected;
     await this.#disconnect("the daemon ends");
+    await Promise.all(this.streams.map((stream) => stream[Symbol.asyncDispose]()));
     try {
       if (untouched || this.#isBeingDetached()) return;
       switchState(this.services.store, this.paths.backend, XenbusState.Initialising);

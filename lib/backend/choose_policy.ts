@@ -45,5 +45,6 @@ function streamPolicy(
   const match = configured.find((stream) => stream.uniqueId === uniqueId && stream.type === type);
   const device = match?.device ?? defaultDevice;
   if (type === undefined || device === undefined) return undefined;
-  return { type, uniqueId, device, effective: match?.effective ?? effective };
+  const denied = match?.denied ? { denied: true } : {};
+  return { type, uniqueId, device, ...denied, effective: match?.effective ?? effective };
 }

@@ -67,9 +67,9 @@ function status(backend: Backend): StatusReport {
 }
 
 function report(stream: StreamHost): StreamReport {
-  const { type, device, uniqueId } = stream.policy;
+  const { type, device, denied = false, uniqueId } = stream.policy;
   const { volume, muted } = stream.settings;
-  const names = { stream: stream.name, domid: stream.domid, type, device, uniqueId };
+  const names = { stream: stream.name, domid: stream.domid, type, device, denied, uniqueId };
   return { ...names, volume: volume / 1000, muted, ...stream.snapshot() };
 }
 

@@ -58,10 +58,12 @@ class Engine {
       if (this.#poll.revents(1) !== 0) this.#serveChannels();
       if (this.#unfinished.size > 0) { for (const stream of this.#unfinished) this.#serveRing(stream); }
       for (let i = 0; i < this.#polled.length; i++) {
-        if (this.#poll.revents(i + 2) !== 0) this.#polled[i].servePcm();
+        const revents = this.#poll.revents(i + 2);
+        if (revents !== 0) this.#polled[i].servePcm(revents);
       }
     }
     for (const stream of this.#streams) stream?.detach();
+    this.#events.post({ op: "stopped" });
   }
 
   #rebuildPollSet(): void {
@@ -102,7 +104,16 @@ class Engine {
         stream?.opened(command);
         break;
       case "respond":
-        stream?.answer(command.status, command.hwParam);
+        stream?.answer(command.status);
+        break;
+      case "refiner":
+        stream?.lend(command.refiner);
+        break;
+      case "forget":
+        stream?.forget();
+        break;
+      case "replaced":
+        stream?.replaced(command);
         break;
       case "settings":
         stream?.operatorSettings(command.settings);

@@ -11,10 +11,15 @@ import type { OperatorTrigger } from "./stream_state.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
 
 /** Events that concern one slot. */
-export type SlotEvent = Exclude<EngineEvent, { op: "ready" | "failed" | "triggered" | "detached" }>;
+export type SlotEvent = Exclude<
+  EngineEvent,
+  { op: "ready" | "stopped" | "failed" | "triggered" | "detached" }
+>;
 
 /** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
 const MAILBOX_BYTES = 1 << 18;
+
+const STOP_MS = 2000;
 
 function engineFailed(reason: string): XsndError {
   return new XsndError(`the engine has failed: ${reason}; start \`xsnd serve\` again`, Exit.failed);
@@ -29,6 +34,7 @@ export class EngineClient implements AsyncDisposable {
   readonly #triggers = new Map<number, () => void>();
   readonly #detached = new Map<number, () => void>();
   readonly #ended = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<void>();
   readonly #reading = new AbortController();
   #tickets = 0;
 
@@ -122,6 +128,7 @@ export class EngineClient implements AsyncDisposable {
   async #dispatch(events: MailboxReader<EngineEvent>, ready: (realtimeErrno: number) => void): Promise<void> {
     for await (const event of events.messages(this.#reading.signal)) {
       if (event.op === "ready") ready(event.realtimeErrno);
+      else if (event.op === "stopped") this.#stopped.resolve();
       else if (event.op === "failed") this.#ended.reject(engineFailed(event.reason));
       else if (event.op === "triggered") {
         this.#triggers.get(event.ticket)?.();
@@ -131,13 +138,19 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  /** Stops the engine. All streams should have been detached. */
-  // deno-lint-ignore require-await
+  /**
+   * Stops the engine. All streams should have been detached. Resolves when it uses no descriptor any more, or, if a PCM's code
+   * does not come back, after {@link STOP_MS}: then this one's stays open for good.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.post({ op: "stop" });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<"too long">((resolve) => timer = setTimeout(resolve, STOP_MS, "too long"));
+    const how = await Promise.race([this.#stopped.promise, this.ended.catch(() => {}), tooLong]);
+    clearTimeout(timer);
     this.#reading.abort();
     this.#worker.terminate();
-    this.#wake[Symbol.dispose]();
+    if (how !== "too long") this.#wake[Symbol.dispose]();
     this.#ended.resolve();
   }
 }

@@ -2,9 +2,13 @@
  * One stream in the engine: takes requests off its ring, answers what is quick, passes the rest on to the main
  * thread, keeps the card in the state that guest and operator want, and tells the guest the card's position.
  */
-import { ERRNO } from "../../ffi/errno.ts";
+import { ERRNO, errnoName } from "../../ffi/errno.ts";
+import { POLL } from "../../ffi/libc.ts";
 import { openPcm } from "../pcm/descriptor.ts";
-import type { Pcm } from "../pcm/pcm.ts";
+import { PcmError } from "../pcm/device.ts";
+import { DummyPcm } from "../pcm/dummy.ts";
+import type { Pcm, PcmParams } from "../pcm/pcm.ts";
+import { refine, type RefinerDescriptor } from "../pcm/refiner.ts";
 import {
   BackRing,
   encodeHwParamResponse,
@@ -31,12 +35,14 @@ import {
   XENSND_OP_UNMUTE,
   XENSND_OP_WRITE,
 } from "../sndif/mod.ts";
+import type { StreamParams } from "../vsnd/card.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { Capture } from "./capture.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
 import type { EngineCommand, EngineEvent } from "./messages.ts";
 import type { OperatorSettings } from "./operator_settings.ts";
 import { Playback } from "./playback.ts";
+import { narrow } from "./policy.ts";
 import { afterOperatorTrigger, afterTrigger, type Hold, HOLDS, STREAM_STATES } from "./stream_state.ts";
 import type { OperatorTrigger, StreamState } from "./stream_state.ts";
 import { PositionReporter } from "./position_reporter.ts";
@@ -48,6 +54,8 @@ import { serveVolume } from "./volume_request.ts";
 const REQUESTS_A_TURN = 32;
 /** Positions that one stream may publish in a turn; it takes more than one only after a stall longer than its buffer. */
 const EVENTS_A_TURN = 8;
+/** What poll(2) says of a card that is not there any more. */
+const POLL_FAILED = POLL.ERR | POLL.HUP | POLL.NVAL;
 
 /** What a stream needs of the engine around it. */
 export interface EngineServices {
@@ -62,6 +70,7 @@ export class EngineStream {
   readonly requestPort: number;
   readonly eventPort: number;
   readonly #direction: "playback" | "capture";
+  readonly #allowed: StreamParams;
   readonly #services: EngineServices;
   readonly #status: StatusRow;
   readonly #pages: ArrayBuffer[];
@@ -79,6 +88,13 @@ export class EngineStream {
   #reporter: PositionReporter | undefined;
   /** What the card does, as against what {@link #state} and {@link #hold} want of it. */
   #card: "stopped" | "running" | "held" = "stopped";
+  /** Whether the transfer's card is a stand-in for one that was lost. */
+  #isLost = false;
+  /** Whether not even a stand-in could be had: the pointer stands, and the guest times out. */
+  #isDead = false;
+  /** What answers the guest's queries, as long as the main thread lends it. */
+  #refiner: RefinerDescriptor | undefined;
+  readonly #hwParam = new HwParam();
   #broken = false;
 
   constructor(command: EngineCommand & { op: "attach" }, services: EngineServices, status: StatusRow) {
@@ -86,6 +102,7 @@ export class EngineStream {
     this.requestPort = command.requestPort;
     this.eventPort = command.eventPort;
     this.#direction = command.direction;
+    this.#allowed = command.allowed;
     this.#services = services;
     this.#status = status;
     this.#pages = [
@@ -101,7 +118,7 @@ export class EngineStream {
 
   /** The card, while one is open. */
   get pcm(): Pcm | undefined {
-    return this.#transfer?.pcm;
+    return this.#isDead ? undefined : this.#transfer?.pcm;
   }
 
   /**
@@ -145,9 +162,10 @@ export class EngineStream {
         return this.#respond(this.#direction === "capture" ? this.#move() : -XEN_EINVAL);
       case XENSND_OP_TRIGGER:
         return this.#respond(this.#trigger(request.triggerType));
+      case XENSND_OP_HW_PARAM_QUERY:
+        return this.#refiner === undefined ? this.#passOn() : this.#query(this.#refiner);
       case XENSND_OP_OPEN:
       case XENSND_OP_CLOSE:
-      case XENSND_OP_HW_PARAM_QUERY:
         return this.#passOn();
       case XENSND_OP_SET_VOLUME:
       case XENSND_OP_GET_VOLUME:
@@ -162,6 +180,36 @@ export class EngineStream {
   #respond(status: number): void {
     if (status < 0) this.#status.add("protocolErrors", 1);
     encodeResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#request.operation, status);
+  }
+
+  /** Answers a HW_PARAM_QUERY: what the host allows of what the card can do. */
+  #query(refiner: RefinerDescriptor): void {
+    this.#status.add("queries", 1);
+    this.#request.readHwParam(this.#hwParam);
+    narrow(this.#hwParam, this.#allowed);
+    try {
+      refine(refiner, this.#hwParam);
+    } catch (error) {
+      if (!(error instanceof PcmError)) throw error;
+      if (error.errno !== XEN_EINVAL) this.forget();
+      return this.#respond(-error.errno);
+    }
+    encodeHwParamResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#hwParam);
+  }
+
+  /** The main thread lends what answers queries, the one that waits and those after it. */
+  lend(refiner: RefinerDescriptor): void {
+    if (this.#pendingOperation !== XENSND_OP_HW_PARAM_QUERY) return;
+    this.#pendingOperation = -1;
+    this.#refiner = refiner;
+    this.#query(refiner);
+    if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
+  }
+
+  /** Gives back what {@link lend} brought. */
+  forget(): void {
+    if (!this.#isLost) this.#refiner = undefined;
+    this.#services.post({ op: "forgotten", slot: this.slot });
   }
 
   /** WRITE or READ. */
@@ -197,6 +245,7 @@ export class EngineStream {
     let status = 0;
     if (run && this.#card !== "running") {
       status = this.#card === "held" ? transfer.unhold() : transfer.start();
+      if (isLoss(status) && this.#lose(transfer, status)) status = transfer.start();
       if (status >= 0) this.#card = "running";
     } else if (!run && this.#card === "running") {
       this.#reportNow(transfer);
@@ -209,35 +258,87 @@ export class EngineStream {
     return Math.min(0, status);
   }
 
-  /** Called when the card's descriptor was ready. */
-  servePcm(): void {
+  /** Called when the card's descriptor was ready, for `revents`. */
+  servePcm(revents: number): void {
     const transfer = this.#transfer;
     if (transfer === undefined) return;
+    if ((revents & POLL_FAILED) !== 0) return this.#recover(transfer, -ERRNO.ENODEV);
     transfer.pcm.acknowledge();
-    if (this.#card === "running") this.#pump(transfer);
+    if (this.#card !== "running") return;
+    const told = transfer.reportedFrames;
+    const start = performance.now();
+    const age = transfer.pcm.interruptAge();
+    this.#pump(transfer);
+    if (transfer.reportedFrames === told || age < 0) return;
+    this.#status.eventDelays.add(age + (((performance.now() - start) * 1000) | 0));
   }
 
   #pump(transfer: Transfer): void {
     transfer.pump();
-    if (transfer.error !== 0) this.#recover(transfer);
+    if (transfer.error !== 0) this.#recover(transfer, transfer.error);
     this.#report(transfer);
   }
 
-  /** A card that failed is started again, or given up: then its pointer stands, and the guest times out. */
-  #recover(transfer: Transfer): void {
-    const { error } = transfer;
-    if (this.#card === "running" && (error === -ERRNO.EPIPE || error === -ERRNO.ESTRPIPE)) {
-      if (transfer.recover() === 0) return;
+  /** A card that stopped is started again; one that is lost gives way to a stand-in. */
+  #recover(transfer: Transfer, error: number): void {
+    if (!isLoss(error)) {
+      transfer.error = 0;
+      // One that stands is prepared anew before it runs.
+      if (this.#card !== "running" || transfer.recover() === 0) return;
     }
+    this.#lose(transfer, error);
+  }
+
+  /**
+   * The card is not there any more, and the stream goes on without: into silence, by the clock, until the main thread has found
+   * it again. Returns false if there is nothing to go on with.
+   */
+  #lose(transfer: Transfer, error: number): boolean {
     transfer.error = 0;
-    if (this.#card !== "running") return;
-    this.#card = "stopped";
-    this.#services.post({
-      op: "log",
-      slot: this.slot,
-      level: "error",
-      text: `the card has failed (errno ${-error})`,
-    });
+    if (this.#isDead) return false;
+    const { params, staging } = transfer.pcm;
+    try {
+      const standIn = new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging);
+      this.#replaceCard(transfer, standIn);
+    } catch (failure) {
+      this.#card = "stopped";
+      this.#isDead = true;
+      this.#services.pollSetChanged();
+      const text = `the card has failed (${errnoName(error)}), and so has its stand-in: ${failure}`;
+      this.#services.post({ op: "log", slot: this.slot, level: "error", text });
+      return false;
+    }
+    this.#isLost = true;
+    this.#refiner = only(params);
+    this.#status.set("cardLost", 1);
+    this.#status.add("losses", 1);
+    this.#services.post({ op: "lost", slot: this.slot, errno: -error });
+    return true;
+  }
+
+  /** The main thread has opened the card that was lost. If the guest has closed the stream meanwhile it is of no use. */
+  replaced(command: EngineCommand & { op: "replaced" }): void {
+    const transfer = this.#transfer;
+    if (transfer === undefined || !this.#isLost) return;
+    let pcm: Pcm;
+    try {
+      pcm = openPcm(command.pcm, transfer.pcm.staging);
+    } catch {
+      return this.#services.post({ op: "lost", slot: this.slot, errno: ERRNO.EMFILE });
+    }
+    this.#isLost = false;
+    this.#refiner = undefined;
+    this.#status.set("cardLost", 0);
+    const status = this.#replaceCard(transfer, pcm);
+    if (status < 0) this.#recover(transfer, status);
+  }
+
+  #replaceCard(transfer: Transfer, pcm: Pcm): number {
+    const status = transfer.replaceCard(pcm, this.#card === "running");
+    this.#status.set("cardBufferFrames", pcm.params.bufferFrames);
+    this.#status.set("cardPeriodFrames", pcm.params.periodFrames);
+    this.#services.pollSetChanged();
+    return status;
   }
 
   #reportNow(transfer: Transfer): void {
@@ -277,10 +378,7 @@ export class EngineStream {
     this.#pendingOperation = operation;
     this.#pendingId = id;
     if (operation === XENSND_OP_HW_PARAM_QUERY) {
-      const hwParam = new HwParam();
-      this.#request.readHwParam(hwParam);
-      this.#services.post({ op: "query", slot: this.slot, hwParam });
-      return;
+      return this.#services.post({ op: "query", slot: this.slot });
     }
     this.#release();
     if (operation === XENSND_OP_CLOSE) return this.#services.post({ op: "close", slot: this.slot });
@@ -331,14 +429,11 @@ export class EngineStream {
   }
 
   /** Answers the request that was passed on, and goes on with those behind it. */
-  answer(status: number, hwParam?: HwParam): void {
+  answer(status: number): void {
     const operation = this.#pendingOperation;
     if (operation < 0) return;
     if (operation === XENSND_OP_OPEN && status < 0) this.#setState("closed");
-    const at = this.#ring.reserve();
-    if (hwParam !== undefined && status === 0) {
-      encodeHwParamResponse(this.#ring.view, at, this.#pendingId, hwParam);
-    } else encodeResponse(this.#ring.view, at, this.#pendingId, operation, status);
+    encodeResponse(this.#ring.view, this.#ring.reserve(), this.#pendingId, operation, status);
     this.#pendingOperation = -1;
     if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
   }
@@ -372,8 +467,14 @@ export class EngineStream {
       this.#services.pollSetChanged();
     }
     this.#buffer?.detach();
-    this.#buffer = this.#transfer = this.#reporter = undefined;
+    this.#buffer =
+      this.#transfer =
+      this.#reporter =
+      this.#refiner =
+        undefined;
     this.#card = "stopped";
+    this.#isLost = this.#isDead = false;
+    this.#status.set("cardLost", 0);
     this.#setState("closed");
   }
 
@@ -403,4 +504,19 @@ export class EngineStream {
 /** The one ArrayBuffer of this thread over memory that the main thread has mapped. */
 function mapped(address: string, bytes: number): ArrayBuffer {
   return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
+}
+
+/** Whether a card's error means that it will not do any more, and not just that it has stopped (xrun, suspend). */
+function isLoss(error: number): boolean {
+  return error < 0 && error !== -ERRNO.EPIPE && error !== -ERRNO.ESTRPIPE;
+}
+
+/** A refiner for a stream that can be nothing but what it is. */
+function only({ format, rate, channels }: PcmParams): RefinerDescriptor {
+  return {
+    kind: "known",
+    formatsLow: (1 << format) >>> 0,
+    rates: { min: rate, max: rate },
+    channels: { min: channels, max: channels },
+  };
 }

@@ -1,6 +1,8 @@
 /** What the main thread and the engine tell each other through their two mailboxes: all that is rare. */
 import type { PcmDescriptor } from "../pcm/descriptor.ts";
-import type { HwParam, OpenRequest } from "../sndif/mod.ts";
+import type { RefinerDescriptor } from "../pcm/refiner.ts";
+import type { OpenRequest } from "../sndif/mod.ts";
+import type { StreamParams } from "../vsnd/card.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
 import type { OperatorSettings } from "./operator_settings.ts";
 import type { Hold, OperatorTrigger } from "./stream_state.ts";
@@ -25,6 +27,8 @@ export type EngineCommand =
     readonly op: "attach";
     readonly slot: number;
     readonly direction: "playback" | "capture";
+    /** What the host allows. */
+    readonly allowed: StreamParams;
     readonly ring: Address;
     readonly eventPage: Address;
     /** Local ports of event-channel and evt-event-channel. */
@@ -44,8 +48,16 @@ export type EngineCommand =
     readonly open: OpenRequest;
     readonly pcm: PcmDescriptor;
   }
-  /** The answer to any other control request, or to an OPEN that failed. */
-  | { readonly op: "respond"; readonly slot: number; readonly status: number; readonly hwParam?: HwParam }
+  /** The answer to CLOSE, or to another request that failed. */
+  | { readonly op: "respond"; readonly slot: number; readonly status: number }
+  /**
+   * What to ask about the card's parameters: the engine answers the query that waits for it, and those that follow, until
+   * it passes another request on, or is told to `forget`.
+   */
+  | { readonly op: "refiner"; readonly slot: number; readonly refiner: RefinerDescriptor }
+  | { readonly op: "forget"; readonly slot: number }
+  /** The card that was lost is there again. */
+  | { readonly op: "replaced"; readonly slot: number; readonly pcm: PcmDescriptor }
   | {
     readonly op: "trigger";
     readonly slot: number;
@@ -59,6 +71,8 @@ export type EngineCommand =
 export type EngineEvent =
   /** It serves; `realtimeErrno`: why not in real time, though it was to. */
   | { readonly op: "ready"; readonly realtimeErrno: number }
+  /** It has stopped, and touches nothing any more. */
+  | { readonly op: "stopped" }
   /** It has ended, in the middle of whatever it did. */
   | { readonly op: "failed"; readonly reason: string }
   | { readonly op: "detached"; readonly slot: number }
@@ -66,10 +80,15 @@ export type EngineEvent =
   | { readonly op: "open"; readonly slot: number; readonly open: OpenRequest }
   /** The guest's CLOSE: the engine has let go of buffer and card. */
   | { readonly op: "close"; readonly slot: number }
-  | { readonly op: "query"; readonly slot: number; readonly hwParam: HwParam }
+  /** The guest's HW_PARAM_QUERY, for which a refiner is needed. */
+  | { readonly op: "query"; readonly slot: number }
+  /** The refiner is not used any more. */
+  | { readonly op: "forgotten"; readonly slot: number }
+  /** The engine has let go of the card, which failed, and plays into a stand-in. */
+  | { readonly op: "lost"; readonly slot: number; readonly errno: number }
   /** What `opened` brought is of no use; the OPEN is still to be answered. */
   | { readonly op: "openFailed"; readonly slot: number; readonly reason: string }
   | { readonly op: "triggered"; readonly ticket: number }
-  /** The stream's frontend broke the protocol and is served no more; or its card failed. */
+  /** The stream's frontend broke the protocol and is served no more. */
   | { readonly op: "broken"; readonly slot: number; readonly reason: string }
   | { readonly op: "log"; readonly slot: number; readonly level: "warn" | "error"; readonly text: string };

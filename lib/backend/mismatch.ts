@@ -4,6 +4,7 @@ import { Exit, XsndError } from "../error.ts";
 import { AlsaDevice } from "../pcm/alsa_device.ts";
 import { PcmError } from "../pcm/device.ts";
 import { pcmDevice } from "../pcm/open_device.ts";
+import { refine } from "../pcm/refiner.ts";
 import { HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
 import type { StreamPolicy } from "../vsnd/card.ts";
 import { narrow } from "./policy.ts";
@@ -19,9 +20,9 @@ export async function mismatchOf({ type, device, effective }: StreamPolicy): Pro
     const pcm = pcmDevice(device, type);
     if (pcm instanceof AlsaDevice) silenceAlsa();
     try {
-      await pcm.refine(param);
+      refine(await pcm.probe(), param);
     } finally {
-      await pcm.dispose();
+      await pcm.closeProbe();
     }
   } catch (error) {
     if (error instanceof PcmError) return error.errno === XEN_EINVAL ? error.message : undefined;

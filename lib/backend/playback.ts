@@ -9,6 +9,8 @@ export class Playback extends Transfer {
    * the guest has had no time to fill it again.
    */
   #stallEnd = -1;
+  /** From here to the end of it all has been written without a gap. */
+  #writtenFrom = 0;
 
   /**
    * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to have
@@ -25,6 +27,7 @@ export class Playback extends Transfer {
     // What the card has passed already is not heard any more.
     const late = Math.min(end, this.cardFrames) - Math.max(from, this.guestFrames);
     if (late > 0) this.status.add("lateFrames", late);
+    if (from > this.guestFrames) this.#writtenFrom = from;
     this.guestFrames = end;
     return 0;
   }
@@ -82,7 +85,8 @@ export class Playback extends Transfer {
     const late = next - this.cardFrames;
     if (late <= 0) return;
     this.countXrun(this.#waiting || this.lastPosition <= this.#stallEnd ? "host" : "guest");
-    this.status.add("lateFrames", Math.min(late, this.guestFrames - this.cardFrames));
+    const unheard = Math.min(next, this.guestFrames) - Math.max(this.cardFrames, this.#writtenFrom);
+    if (unheard > 0) this.status.add("lateFrames", unheard);
     this.cardFrames = next;
   }
 }

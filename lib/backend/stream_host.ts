@@ -3,14 +3,16 @@
  * against the policy, opens and closes the card, and tells the engine's half when things are ready.
  */
 import { getLogger } from "@logtape/logtape";
-import { type OpenCard, type PcmDevice, PcmError } from "../pcm/device.ts";
+import { errnoName } from "../../ffi/errno.ts";
+import { type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "../pcm/device.ts";
 import { pcmDevice } from "../pcm/open_device.ts";
 import { FORMATS, type OpenRequest, walkPageDirectory, XEN_EINVAL, XEN_EIO } from "../sndif/mod.ts";
 import type { StreamPolicy } from "../vsnd/card.ts";
-import { type EventChannels, GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
+import { GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
 import type { EngineClient, SlotEvent } from "./engine_client.ts";
+import type { Engines, Seat } from "./engines.ts";
 import type { OperatorNodes, OperatorSettings } from "./operator_settings.ts";
-import { judgeOpen, narrow } from "./policy.ts";
+import { judgeOpen } from "./policy.ts";
 import { afterOperatorTrigger, type Hold, type OperatorTrigger } from "./stream_state.ts";
 
 /** What a frontend publishes of a stream, already found to be numbers. */
@@ -23,24 +25,36 @@ export interface StreamTransport {
 
 /** What all streams of a daemon share. */
 export interface HostServices {
-  readonly engine: EngineClient;
+  readonly engines: Engines;
   readonly grants: GrantTable;
-  readonly channels: EventChannels;
 }
 
 /** The status that a request gets whose treatment failed with `error`: PcmError knows it, the rest is -EIO. */
 const statusOf = (error: unknown) => -(error instanceof PcmError ? error.errno : XEN_EIO);
 
-export class StreamHost {
+/** How long queries must have stopped before the card is let go of that answered them: they come in bursts of some dozens. */
+const PROBE_IDLE_MS = 200;
+/** The device of a stream that is denied: silence in real time, so that its guest sees nothing of the policy. */
+const NOTHING = "dummy:";
+/** How often a card that was lost is looked for. */
+const LOOK_MS = 1000;
+
+export class StreamHost implements AsyncDisposable {
   readonly #log;
+  readonly #deviceName: string;
   readonly #device: PcmDevice;
   /** What the stream is doing, one thing after the other. */
   #work: Promise<void> = Promise.resolve();
+  #seat: Seat | undefined;
   #slot = -1;
   #ports: number[] = [];
   #pages: Mapping[] = [];
   #buffer: Mapping | undefined;
   #card: OpenCard | undefined;
+  /** What the guest has opened the card with; undefined while it has not. */
+  #request: PcmRequest | undefined;
+  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+  #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #detaching: Promise<void> | undefined;
   #hold: Hold = "none";
   #settings: OperatorSettings;
@@ -54,13 +68,21 @@ export class StreamHost {
     private readonly nodes: OperatorNodes,
   ) {
     this.#log = getLogger(["xsnd", "stream"]).with({ stream: name });
-    this.#device = pcmDevice(policy.device, policy.type);
+    this.#deviceName = policy.denied ? NOTHING : policy.device;
+    this.#device = pcmDevice(this.#deviceName, policy.type);
     this.#settings = nodes.read();
   }
 
-  /** Makes the first request as quick as those after it. */
-  warmUp(): Promise<void> {
-    return this.#device.warmUp();
+  /** To be called before {@link attach}: takes an engine, and makes the first request as quick as those after it. */
+  async getReady(): Promise<void> {
+    const seat = this.services.engines.seat(this.#deviceName);
+    await this.#device.warmUp();
+    this.#seat = await seat;
+  }
+
+  get #engine(): EngineClient {
+    if (this.#seat === undefined) throw new TypeError(`${this.name} has no engine yet, or none any more`);
+    return this.#seat.engine;
   }
 
   /** Whether the stream is connected to its frontend. */
@@ -73,7 +95,8 @@ export class StreamHost {
    * EventChannelError, RangeError) with nothing left mapped or bound if the frontend's numbers do not hold.
    */
   attach(transport: StreamTransport): void {
-    const { engine, grants, channels } = this.services;
+    const { grants } = this.services;
+    const { engine, channels } = this.#seat!;
     try {
       this.#pages.push(grants.map(this.domid, [transport.ringRef], "write"));
       this.#pages.push(grants.map(this.domid, [transport.evtRingRef], "write"));
@@ -90,6 +113,7 @@ export class StreamHost {
       op: "attach",
       slot: this.#slot,
       direction: this.policy.type,
+      allowed: this.policy.effective,
       ring: String(this.#pages[0].address),
       eventPage: String(this.#pages[1].address),
       requestPort: this.#ports[0],
@@ -107,20 +131,30 @@ export class StreamHost {
 
   async #letGo(): Promise<void> {
     if (!this.connected) return;
-    await this.services.engine.detach(this.#slot);
+    this.#request = undefined;
+    clearTimeout(this.#lookTimer);
+    clearTimeout(this.#probeTimer);
+    await this.#engine.detach(this.#slot);
     this.#slot = -1;
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
     this.#unmapTransport();
     await this.#work;
     this.#unmapBuffer();
     await this.#closeCard();
-    await this.#device.dispose();
+    await this.#device.closeProbe();
+  }
+
+  /** Gives the engine back, for good. To be called after {@link detach}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const seat = this.#seat;
+    this.#seat = undefined;
+    await seat?.[Symbol.asyncDispose]();
   }
 
   /** An operator's trigger; resolves when the card has obeyed. */
   trigger(trigger: OperatorTrigger): Promise<void> {
     this.#hold = afterOperatorTrigger(trigger);
-    return this.services.engine.trigger(this.#slot, trigger);
+    return this.#engine.trigger(this.#slot, trigger);
   }
 
   get settings(): OperatorSettings {
@@ -132,19 +166,19 @@ export class StreamHost {
     const settings = { ...this.#settings, ...changes };
     this.nodes.write(settings);
     this.#settings = settings;
-    if (this.connected) this.services.engine.post({ op: "settings", slot: this.#slot, settings });
+    if (this.connected) this.#engine.post({ op: "settings", slot: this.#slot, settings });
   }
 
   /** The stream's row of numbers, and its states by name. */
   snapshot() {
     return this.connected
-      ? this.services.engine.status(this.#slot).snapshot()
+      ? this.#engine.status(this.#slot).snapshot()
       : { state: "detached", hold: this.#hold };
   }
 
   #unmapTransport(): void {
     for (const page of this.#pages.splice(0)) page[Symbol.dispose]();
-    for (const port of this.#ports.splice(0)) this.services.channels.unbind(port);
+    for (const port of this.#ports.splice(0)) this.#seat!.channels.unbind(port);
   }
 
   #unmapBuffer(): void {
@@ -173,39 +207,91 @@ export class StreamHost {
         return this.#log[event.level](event.text);
       case "close":
         // The answer does not wait for the card, whose next OPEN does.
+        this.#request = undefined;
         this.#unmapBuffer();
         this.#answer(0);
         return this.#queue(() => this.#closeCard());
+      case "lost":
+        this.#log.error("{device} is lost ({code}): the stream goes on in silence", {
+          device: this.policy.device,
+          code: errnoName(event.errno),
+        });
+        this.#enqueue(() => this.#closeCard());
+        return this.#lookForCard(this.#request);
       case "openFailed":
+        this.#request = undefined;
         return this.#queue(async () => {
           this.#unmapBuffer();
           await this.#closeCard();
           throw new PcmError(`OPEN failed: ${event.reason}`, XEN_EIO);
         });
       case "open":
+        this.#request = undefined;
         this.#unmapBuffer();
         return this.#queue(() => this.#open(event.open));
       case "query":
         return this.#queue(async () => {
-          narrow(event.hwParam, this.policy.effective);
-          await this.#device.refine(event.hwParam);
-          if (this.connected) {
-            this.services.engine.post({ op: "respond", slot: this.#slot, status: 0, hwParam: event.hwParam });
-          }
+          const refiner = await this.#device.probe();
+          if (!this.connected) return;
+          this.#engine.post({ op: "refiner", slot: this.#slot, refiner });
+          this.#forgetWhenIdle();
         });
+      case "forgotten":
+        return this.#enqueue(() => this.#device.closeProbe());
     }
+  }
+
+  #forgetWhenIdle(): void {
+    clearTimeout(this.#probeTimer);
+    const engine = this.#engine;
+    const queries = () => engine.status(this.#slot).get("queries");
+    const before = queries();
+    this.#probeTimer = setTimeout(() => {
+      if (queries() !== before) this.#forgetWhenIdle();
+      else engine.post({ op: "forget", slot: this.#slot });
+    }, PROBE_IDLE_MS);
+  }
+
+  /** Opens the card again that was lost, as soon as that can be done, unless the guest is done with it before. */
+  #lookForCard(request: PcmRequest | undefined): void {
+    clearTimeout(this.#lookTimer);
+    if (request === undefined || !this.#device.comesBack) return;
+    this.#lookTimer = setTimeout(() => this.#enqueue(() => this.#reopen(request)), LOOK_MS);
+  }
+
+  async #reopen(request: PcmRequest): Promise<void> {
+    if (this.#request !== request) return;
+    try {
+      this.#card = await this.#device.open(request);
+    } catch (error) {
+      if (!(error instanceof PcmError)) throw error;
+      this.#log.debug("{error}", { error: error.message });
+      return this.#lookForCard(request);
+    }
+    if (this.#request !== request || !this.connected) return await this.#closeCard();
+    this.#engine.post({ op: "replaced", slot: this.#slot, pcm: this.#card.descriptor });
+    this.#log.info("{device} is there again", { device: this.policy.device });
   }
 
   /** Queues work that ends in an answer; if it fails, the failure is the answer. */
   #queue(work: () => Promise<void>): void {
+    this.#enqueue(() =>
+      work().catch((error) => {
+        this.#log.warn("{error}", { error: error instanceof Error ? error.message : String(error) });
+        this.#answer(statusOf(error));
+      })
+    );
+  }
+
+  /** Queues work that nobody waits for. */
+  #enqueue(work: () => Promise<void>): void {
     this.#work = this.#work.then(work).catch((error) => {
-      this.#log.warn("{error}", { error: error instanceof Error ? error.message : String(error) });
-      this.#answer(statusOf(error));
+      this.#log.error("{error}", { error: error instanceof Error ? error.stack : String(error) });
     });
   }
 
   #answer(status: number): void {
-    if (this.connected) this.services.engine.post({ op: "respond", slot: this.#slot, status });
+    if (this.connected) this.#engine.post({ op: "respond", slot: this.#slot, status });
   }
 
   async #open(open: OpenRequest): Promise<void> {
@@ -216,20 +302,22 @@ export class StreamHost {
     const buffer = this.#mapBuffer(open);
     const frameBytes = FORMATS[open.pcmFormat].octets! * open.pcmChannels;
     this.#buffer = buffer;
-    const card = await this.#device.open({
+    const request = {
       rate: open.pcmRate,
       channels: open.pcmChannels,
       format: open.pcmFormat,
       frameBytes,
       bufferFrames: open.bufferSz / frameBytes,
       periodFrames: open.periodSz / frameBytes,
-    }).catch((error) => {
+    };
+    const card = await this.#device.open(request).catch((error) => {
       this.#unmapBuffer();
       throw error;
     });
     this.#card = card;
     if (!this.connected) return;
-    this.services.engine.post({
+    this.#request = request;
+    this.#engine.post({
       op: "opened",
       slot: this.#slot,
       buffer: String(buffer.address),

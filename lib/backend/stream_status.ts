@@ -4,6 +4,8 @@
  * them from different moments sees nothing worse than that.
  */
 import { HOLDS, STREAM_STATES } from "./stream_state.ts";
+import type { Percentiles } from "../percentiles.ts";
+import { Durations, DURATIONS_WORDS } from "./durations.ts";
 
 /** Columns of a row. Frames count from OPEN, the rest from the stream's connection. */
 export const FIELDS = [
@@ -31,22 +33,39 @@ export const FIELDS = [
   /** Frames of the guest's that were not heard in their place, or not at all. */
   "lateFrames",
   "protocolErrors",
+  /** HW_PARAM_QUERY requests that the engine has answered by itself. */
+  "queries",
+  /** Losses of the card since OPEN; while `cardLost` is 1 a stand-in plays in its place. */
+  "losses",
+  "cardLost",
 ] as const;
 
 type Field = typeof FIELDS[number];
+
+export type StatusSnapshot = Record<Exclude<Field, "state" | "hold" | "cardLost">, number> & {
+  readonly state: string;
+  readonly hold: string;
+  readonly cardLost: boolean;
+  readonly eventDelayMicros: Percentiles;
+};
+/** After the columns: durations in µs from the card's interrupt to the event that tells the guest of it. */
+const ROW_WORDS = FIELDS.length + DURATIONS_WORDS;
 const COLUMN = Object.fromEntries(FIELDS.map((name, i) => [name, i])) as Record<Field, number>;
 
 /** A table of `slots` rows for {@link StatusRow}. */
 export function createStatusTable(slots: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(slots * FIELDS.length * 8);
+  return new SharedArrayBuffer(slots * ROW_WORDS * 8);
 }
 
 /** One stream's row. */
 export class StatusRow {
   readonly #row: Float64Array;
+  /** From the card's interrupt to the event that tells the guest of it, in µs. */
+  readonly eventDelays: Durations;
 
   constructor(table: SharedArrayBuffer, slot: number) {
-    this.#row = new Float64Array(table, slot * FIELDS.length * 8, FIELDS.length);
+    this.#row = new Float64Array(table, slot * ROW_WORDS * 8, ROW_WORDS);
+    this.eventDelays = new Durations(this.#row.subarray(FIELDS.length));
   }
 
   set(field: Field, value: number): void {
@@ -66,8 +85,15 @@ export class StatusRow {
   }
 
   /** The whole row by name, states as words. */
-  snapshot(): Record<Exclude<Field, "state" | "hold">, number> & { state: string; hold: string } {
+  snapshot(): StatusSnapshot {
     const numbers = Object.fromEntries(FIELDS.map((name) => [name, this.get(name)])) as Record<Field, number>;
-    return { ...numbers, state: STREAM_STATES[numbers.state], hold: HOLDS[numbers.hold] };
+    const { state, hold, cardLost } = numbers;
+    return {
+      ...numbers,
+      state: STREAM_STATES[state],
+      hold: HOLDS[hold],
+      cardLost: cardLost === 1,
+      eventDelayMicros: this.eventDelays.percentiles(),
+    };
   }
 }

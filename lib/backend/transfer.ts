@@ -29,16 +29,22 @@ export abstract class Transfer {
   #prepared = false;
   /** The card's last error, -errno; 0 while it is well. */
   error = 0;
+  #pcm: Pcm;
 
   constructor(
-    readonly pcm: Pcm,
+    pcm: Pcm,
     readonly buffer: GuestBuffer,
     protected readonly status: StatusRow,
   ) {
+    this.#pcm = pcm;
     this.frameBytes = pcm.params.frameBytes;
     this.bufferFrames = buffer.bytes / this.frameBytes;
     this.stagingFrames = Math.floor(pcm.staging.byteLength / this.frameBytes);
     this.volume = new Volume(pcm);
+  }
+
+  get pcm(): Pcm {
+    return this.#pcm;
   }
 
   /** The card's pointer as an absolute frame, read now; never goes back. */
@@ -138,6 +144,22 @@ export abstract class Transfer {
     this.error = 0;
     this.rebase(Math.max(this.#position, this.cardFrames));
     return this.start();
+  }
+
+  /**
+   * Goes on with another card in the place of this one, which is released: of the same rate and format, and with the same
+   * staging. It takes over at the position; what this one held and has not played, it is given. 0, or -errno if it is to run
+   * and does not.
+   */
+  replaceCard(pcm: Pcm, runs: boolean): number {
+    this.position();
+    this.#pcm.release();
+    this.#pcm = pcm;
+    this.error = 0;
+    this.rebase(this.reportable());
+    // Whatever it stands for, it has yet to be started.
+    this.#prepared = true;
+    return runs ? this.start() : 0;
   }
 
   protected countXrun(late: "guest" | "host"): void {

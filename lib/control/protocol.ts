@@ -4,6 +4,7 @@
  */
 import type { OperatorTrigger } from "../backend/stream_state.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
+import type { Percentiles } from "../percentiles.ts";
 import { CONTROL_VARIABLE, controlPath } from "../xen/embedded/layout.ts";
 import { SANDBOX_VARIABLE } from "../xen/mod.ts";
 
@@ -38,6 +39,8 @@ export interface StreamReport {
   readonly domid: number;
   readonly type: "playback" | "capture";
   readonly device: string;
+  /** Whether the guest gets silence in the device's place. */
+  readonly denied: boolean;
   readonly uniqueId: string;
   /** detached, closed, opening, prepared, running or paused: as the guest wants it. */
   readonly state: string;
@@ -46,7 +49,11 @@ export interface StreamReport {
   /** The operator's, in dB. */
   readonly volume: number;
   readonly muted: boolean;
-  readonly [counter: string]: string | number | boolean;
+  /** While the stream is connected: whether its card was lost, and silence is played until it is there again. */
+  readonly cardLost?: boolean;
+  /** From the card's interrupt to the event that tells the guest of it; while the stream is connected. */
+  readonly eventDelayMicros?: Percentiles;
+  readonly [counter: string]: string | number | boolean | Percentiles | undefined;
 }
 
 export interface StatusReport {

@@ -1,6 +1,6 @@
 /** What a playing or recording session is asked to do and what it tells, in a form that travels between threads. */
 import type { EventIdBehaviour } from "../sndif/mod.ts";
-import type { Percentiles } from "./percentiles.ts";
+import type { Percentiles } from "../percentiles.ts";
 
 /** A stream as a session needs it: already resolved to numbers. */
 export interface SessionStream {

@@ -1,6 +1,6 @@
 /** The measurements of a session: round trips, how true positions are, how long it all took. */
 import type { GuestPcm } from "./guest_pcm.ts";
-import { type Percentiles, percentiles } from "./percentiles.ts";
+import { type Percentiles, percentiles } from "../percentiles.ts";
 import type { PingPong } from "./ping_pong.ts";
 
 export class SessionMeter {

@@ -3,11 +3,11 @@
  * (`alsa_device.ts`) so that it starts and stops only when told to, plays silence when it runs dry, and wakes this
  * thread at each of its periods.
  */
-import { addressOf, libc, POLL, TimerFd } from "../../ffi/libc.ts";
+import { addressOf, libc, monotonicMillis, POLL, TimerFd } from "../../ffi/libc.ts";
 import { SND_PCM_STATE } from "../../ffi/libasound.ts";
 import { SndPcmIo } from "../../ffi/libasound_pcm.ts";
 import { fillSilence, FORMATS } from "../sndif/mod.ts";
-import type { Pcm, PcmParams } from "./pcm.ts";
+import { type Pcm, type PcmParams, STAGING_BYTES } from "./pcm.ts";
 
 /** Everything that the engine's thread needs to run an open ALSA PCM. */
 export interface AlsaDescriptor {
@@ -27,7 +27,6 @@ export interface AlsaDescriptor {
   readonly steadyFrames: number;
 }
 
-const STAGING_BYTES = 1 << 16;
 /** Periods that a card of plugins always has before it: it is looked at once in each, and that can be late. */
 const KEEP_AHEAD = 4;
 /** Room for all that a period interrupt's timer queues: 128 `struct snd_timer_tread` of up to 32 octets. */
@@ -37,11 +36,10 @@ const ENOSYS = 38;
 
 export class AlsaPcm implements Pcm {
   readonly params: PcmParams;
-  readonly staging = new ArrayBuffer(STAGING_BYTES);
   readonly pollEvents = POLL.IN;
   readonly #descriptor: AlsaDescriptor;
   readonly #io: SndPcmIo;
-  readonly #staging = addressOf(new Uint8Array(this.staging));
+  readonly #staging: NonNullable<Deno.PointerValue>;
   readonly #timer: TimerFd | undefined;
   readonly #interrupts = addressOf(new Uint8Array(INTERRUPT_BYTES));
   /** Frames that have gone to (come from) the card since prepare, silence of our own included. */
@@ -49,6 +47,8 @@ export class AlsaPcm implements Pcm {
   /** The pointer of a playing card as last read. */
   #position = 0;
   #running = false;
+  /** What CLOCK_MONOTONIC, the clock of the card's time-stamps, is ahead of performance.now(), in ms. */
+  readonly #clockOffset = monotonicMillis() - performance.now();
   /** Where the pointer of a card of plugins was last found to have moved, and when, in ms. */
   #lastPosition = 0;
   #movedAt = 0;
@@ -56,8 +56,9 @@ export class AlsaPcm implements Pcm {
   readonly #silence: Uint8Array<ArrayBuffer>;
   readonly #silenceAddress: NonNullable<Deno.PointerValue>;
 
-  constructor(descriptor: AlsaDescriptor) {
+  constructor(descriptor: AlsaDescriptor, readonly staging = new ArrayBuffer(STAGING_BYTES)) {
     this.#descriptor = descriptor;
+    this.#staging = addressOf(new Uint8Array(staging));
     this.params = descriptor.params;
     this.#io = new SndPcmIo(BigInt(descriptor.pcm));
     if (descriptor.interruptFd < 0) this.#timer = new TimerFd();
@@ -75,6 +76,12 @@ export class AlsaPcm implements Pcm {
     if (this.#timer !== undefined) this.#timer.drain();
     // snd_pcm_poll_descriptors_revents does no more than that either, but asks the device several times.
     else libc().hot_read(this.#descriptor.interruptFd, this.#interrupts, INTERRUPT_BYTES);
+  }
+
+  interruptAge(): number {
+    if (this.#timer !== undefined) return -1;
+    const updated = this.#io.updatedMicros();
+    return updated > 0 ? ((performance.now() + this.#clockOffset) * 1000 - updated) | 0 : -1;
   }
 
   position(): number {
@@ -147,7 +154,13 @@ export class AlsaPcm implements Pcm {
   }
 
   start(): number {
-    if (this.params.direction === "playback" && !this.#descriptor.silencesItself) this.#keepGoing(0);
+    if (this.params.direction === "playback") {
+      if (!this.#descriptor.silencesItself) this.#keepGoing(0);
+      // A card does not start with nothing to play.
+      else if (this.#applFrames === 0) {
+        this.#applFrames += Math.max(0, this.#io.writei(this.#silenceAddress, 1));
+      }
+    }
     const status = this.#io.start();
     if (status === 0) this.#run(true);
     return status;

@@ -9,24 +9,21 @@ import {
   SND_PCM_ACCESS,
   SND_PCM_NONBLOCK,
   SND_PCM_STREAM,
+  SND_PCM_TSTAMP_TYPE,
 } from "../../ffi/libasound.ts";
-import type { HwParams } from "../../ffi/libasound_params.ts";
 import { SndPcm } from "../../ffi/libasound_pcm.ts";
-import { FORMATS, formatsToMask, HwParam, maskToFormats, XENSND_PCM_FORMAT_S16_LE } from "../sndif/mod.ts";
-import { XEN_EBUSY, XEN_EINVAL, XEN_EIO, XEN_ENODEV } from "../sndif/mod.ts";
+import { FORMATS, formatsToMask, HwParam, XENSND_PCM_FORMAT_S16_LE } from "../sndif/mod.ts";
+import { XEN_EBUSY, XEN_EIO, XEN_ENODEV } from "../sndif/mod.ts";
 import type { AlsaDescriptor } from "./alsa.ts";
 import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
 import type { Direction } from "./pcm.ts";
-
-/** How long a handle that answered a query is kept for the next one: queries come in bursts of a few dozen. */
-const PROBE_IDLE_MS = 200;
+import { refine, type RefinerDescriptor } from "./refiner.ts";
 
 export class AlsaDevice implements PcmDevice {
+  readonly comesBack = true;
   #probe: SndPcm | undefined;
   /** The PCM that is in use. Queries go to it meanwhile: a card with one substream could not be opened a second time. */
   #open: SndPcm | undefined;
-  #probeTimer: ReturnType<typeof setTimeout> | undefined;
-  #closing: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly name: string, private readonly direction: Direction) {}
 
@@ -38,26 +35,18 @@ export class AlsaDevice implements PcmDevice {
     return warm ??= queryNull();
   }
 
-  async refine(param: HwParam): Promise<void> {
-    try {
-      refineWith(this.#open ?? await this.#takeProbe(), param);
-    } catch (error) {
-      if (!(error instanceof AlsaError)) throw error;
-      throw new PcmError(`${this.#what()} cannot do what the guest asks for: ${error.message}`, XEN_EINVAL);
-    }
+  async probe(): Promise<RefinerDescriptor> {
+    if (this.#open === undefined) this.#probe ??= await this.#openPcm();
+    return { kind: "alsa", pcm: String((this.#open ?? this.#probe!).address) };
   }
 
-  async #takeProbe(): Promise<SndPcm> {
-    clearTimeout(this.#probeTimer);
-    await this.#closing;
-    this.#probe ??= await this.#openPcm();
-    this.#probeTimer = setTimeout(() => this.#closeProbe(), PROBE_IDLE_MS);
-    return this.#probe;
+  async closeProbe(): Promise<void> {
+    const pcm = this.#probe;
+    this.#probe = undefined;
+    await pcm?.[Symbol.asyncDispose]();
   }
 
   async open(request: PcmRequest): Promise<OpenCard> {
-    clearTimeout(this.#probeTimer);
-    await this.#closing;
     const pcm = this.#probe ?? await this.#openPcm();
     this.#probe = undefined;
     try {
@@ -77,12 +66,6 @@ export class AlsaDevice implements PcmDevice {
     return pcm[Symbol.asyncDispose]();
   }
 
-  async dispose(): Promise<void> {
-    clearTimeout(this.#probeTimer);
-    this.#closeProbe();
-    await this.#closing;
-  }
-
   #what(): string {
     return `PCM ${JSON.stringify(this.name)} for ${this.direction}`;
   }
@@ -99,12 +82,6 @@ export class AlsaDevice implements PcmDevice {
       );
     }
   }
-
-  #closeProbe(): void {
-    const pcm = this.#probe;
-    this.#probe = undefined;
-    if (pcm !== undefined) this.#closing = pcm[Symbol.asyncDispose]();
-  }
 }
 
 let warm: Promise<void> | undefined;
@@ -116,11 +93,11 @@ async function queryNull(): Promise<void> {
   Object.assign(param.rates, { min: 8000, max: 48000 });
   Object.assign(param.channels, { min: 1, max: 2 });
   try {
-    await device.refine(param);
+    refine(await device.probe(), param);
   } catch (error) {
     getLogger(["xsnd", "alsa"]).warn("ALSA cannot be used: {reason}", { reason: (error as Error).message });
   } finally {
-    await device.dispose();
+    await device.closeProbe();
   }
 }
 
@@ -130,31 +107,6 @@ function xenErrno({ code }: AlsaError): number {
 }
 
 const STREAM = { playback: SND_PCM_STREAM.PLAYBACK, capture: SND_PCM_STREAM.CAPTURE } as const;
-
-/** Leaves of `param`'s formats, rates and channels what `pcm` can do. Sizes are the engine's affair, not the card's. */
-function refineWith(pcm: SndPcm, param: HwParam): void {
-  using space = pcm.hwParams();
-  space.setAccess(SND_PCM_ACCESS.RW_INTERLEAVED);
-  narrowTo(space, param);
-  const possible = maskToFormats(param.formatsLow).filter(({ alsaFormat }) => space.testFormat(alsaFormat));
-  if (possible.length === 0) {
-    throw new PcmError("the card has none of the formats that the guest asks for", XEN_EINVAL);
-  }
-  param.formatsLow = formatsToMask(possible.map(({ code }) => code));
-  param.rates.min = space.min("rate");
-  param.rates.max = space.max("rate");
-  param.channels.min = space.min("channels");
-  param.channels.max = space.max("channels");
-}
-
-function narrowTo(space: HwParams, param: HwParam): void {
-  space.setMin("rate", param.rates.min);
-  space.setMax("rate", param.rates.max);
-  space.setMin("channels", param.channels.min);
-  space.setMax("channels", param.channels.max);
-  const formats = maskToFormats(param.formatsLow);
-  if (formats.length === 1) space.setFormat(formats[0].alsaFormat);
-}
 
 /** Sets `pcm` up for `request`, so that it starts and stops only when told to; what that came to is for the engine. */
 async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Promise<AlsaDescriptor> {
@@ -176,7 +128,10 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
   sw.set("stop_threshold", sw.boundary);
   const silencesItself = isCard && direction === "playback";
   if (silencesItself) sw.set("silence_size", sw.boundary);
-  if (isCard) sw.setPeriodEvent(true);
+  if (isCard) {
+    sw.setPeriodEvent(true);
+    sw.setTimestamps(SND_PCM_TSTAMP_TYPE.MONOTONIC);
+  }
   pcm.setSwParams(sw);
   await pcm.prepare();
   return {

@@ -2,9 +2,9 @@
  * A card's PCM as the main thread deals with it: what it can do, opening and closing it. All that can take long is
  * here, off the engine's thread; what comes out is a {@link PcmDescriptor} that the engine turns into a `Pcm`.
  */
-import type { HwParam } from "../sndif/mod.ts";
 import type { PcmDescriptor } from "./descriptor.ts";
 import type { PcmParams } from "./pcm.ts";
+import type { RefinerDescriptor } from "./refiner.ts";
 
 /** What a guest's OPEN asks for, already found to be allowed and consistent. A period of 0: the guest wants no events. */
 export type PcmRequest = Omit<PcmParams, "direction">;
@@ -15,15 +15,18 @@ export interface OpenCard {
   close(): Promise<void>;
 }
 
+/** Calls of one device follow each other: none begins before the last one has ended. */
 export interface PcmDevice {
+  /** Whether a card that was lost may be there again by itself. */
+  readonly comesBack: boolean;
   /** Does beforehand what would make the first use slow, without touching the card. Never fails: the first use will. */
   warmUp(): Promise<void>;
-  /** Narrows formats, rates and channels of `param` to what the device can do together. Throws {@link PcmError}. */
-  refine(param: HwParam): Promise<void>;
+  /** What can be asked about the device's parameters, until {@link closeProbe}, {@link open} or a close. Throws {@link PcmError}. */
+  probe(): Promise<RefinerDescriptor>;
+  /** Gives up the handle that {@link probe} keeps: an exclusive card must not be held by a guest that merely asks. */
+  closeProbe(): Promise<void>;
   /** Throws {@link PcmError}. */
   open(request: PcmRequest): Promise<OpenCard>;
-  /** Gives up whatever {@link refine} keeps for speed. */
-  dispose(): Promise<void>;
 }
 
 /** A card that cannot do what was asked. */

@@ -9,7 +9,7 @@
 import { addressOf, errno, libc, POLL, TimerFd } from "../../ffi/libc.ts";
 import { copyMemory, Memory, writeMemory } from "../../ffi/memory.ts";
 import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../sndif/mod.ts";
-import type { Pcm, PcmParams } from "./pcm.ts";
+import { type Pcm, type PcmParams, STAGING_BYTES } from "./pcm.ts";
 
 /** Everything that the engine's thread needs to run a dummy card; the file is opened by the main thread. */
 export interface DummyDescriptor {
@@ -22,27 +22,25 @@ export interface DummyDescriptor {
 /** Milliseconds on a clock that only goes forward; a test may bring its own. */
 export type Clock = () => number;
 
-const STAGING_BYTES = 1 << 16;
 /** The most that the file gets of one silence: a guest that writes nothing for a week is not worth a disk. */
 const SILENCE_BYTES = 1 << 18;
 
 export class DummyPcm implements Pcm {
   readonly params: PcmParams;
-  readonly staging = new ArrayBuffer(STAGING_BYTES);
   readonly #timer = new TimerFd();
   readonly #clock: Clock;
   readonly #fd: number;
   readonly #format: SampleFormat;
   readonly #silence = new Uint8Array(STAGING_BYTES);
   readonly #silenceMemory = Memory.of(this.#silence.buffer);
-  readonly #stagingBytes = new Uint8Array(this.staging);
-  readonly #stagingAddress = addressOf(this.#stagingBytes);
+  readonly #stagingBytes: Uint8Array<ArrayBuffer>;
+  readonly #stagingAddress: NonNullable<Deno.PointerValue>;
   /** Frames written (read) by the engine since prepare, silence included. */
   #applFrames = 0;
   /** The file's samples go through a ring as large as the card's buffer and reach the file when the pointer passes them. */
   readonly #ringBuffer: ArrayBuffer;
   readonly #ring: Memory;
-  readonly #stagingMemory = Memory.of(this.staging);
+  readonly #stagingMemory: Memory;
   #filedFrames = 0;
   /** Clock time at which the pointer last began to move; undefined while it stands. */
   #startedAt: number | undefined;
@@ -51,8 +49,15 @@ export class DummyPcm implements Pcm {
   /** The first errno of a write to the file, or 0. */
   fileError = 0;
 
-  constructor(descriptor: DummyDescriptor, clock: Clock = () => performance.now()) {
+  constructor(
+    descriptor: DummyDescriptor,
+    clock: Clock = () => performance.now(),
+    readonly staging = new ArrayBuffer(STAGING_BYTES),
+  ) {
     this.params = descriptor.params;
+    this.#stagingBytes = new Uint8Array(staging);
+    this.#stagingAddress = addressOf(this.#stagingBytes);
+    this.#stagingMemory = Memory.of(staging);
     this.#fd = descriptor.fd;
     this.#clock = clock;
     const { bufferFrames, frameBytes } = this.params;
@@ -71,6 +76,12 @@ export class DummyPcm implements Pcm {
   acknowledge(): void {
     this.#timer.drain();
     if (this.params.direction === "playback") this.#file(Math.min(this.position(), this.#applFrames));
+  }
+
+  interruptAge(): number {
+    if (this.#startedAt === undefined) return -1;
+    const interval = this.params.periodFrames * 1000 / this.params.rate;
+    return ((this.#clock() - this.#startedAt) % interval * 1000) | 0;
   }
 
   position(): number {

@@ -5,17 +5,21 @@
 import { F, libc, O, unwrap, whileAlive } from "../../ffi/libc.ts";
 import { cString } from "../../ffi/library.ts";
 import { XsndError } from "../error.ts";
-import { FORMATS, formatsToMask, type HwParam, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
+import { FORMATS, formatsToMask, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
 import { type AudioReader, WavReader, WavWriter } from "../wav/mod.ts";
 import { wavFormat } from "../wav/samples.ts";
 import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
 import type { Direction, PcmParams } from "./pcm.ts";
+import type { RefinerDescriptor } from "./refiner.ts";
 
 /** Seconds of sound fit into this, should the main thread be held up. */
 const PIPE_BYTES = 1 << 20;
 const SEEK_SET = 0;
 
 export class DummyDevice implements PcmDevice {
+  /** Its file has failed for good, and opening it anew would empty it. */
+  readonly comesBack = false;
+
   /** @param file what playback writes, what capture hears; empty: nothing */
   constructor(private readonly file: string, private readonly direction: Direction) {}
 
@@ -24,17 +28,30 @@ export class DummyDevice implements PcmDevice {
   }
 
   // deno-lint-ignore require-await
-  async refine(param: HwParam): Promise<void> {
-    if (this.file === "") return;
+  async probe(): Promise<RefinerDescriptor> {
+    const any = { min: 0, max: 0xffffffff };
+    if (this.file === "") return { kind: "known", formatsLow: 0xffffffff, rates: any, channels: any };
     if (this.direction === "playback") {
       const storable = FORMATS.filter((format) => wavFormat(format) !== undefined);
-      param.formatsLow = (param.formatsLow & formatsToMask(storable.map(({ code }) => code))) >>> 0;
-      return;
+      return {
+        kind: "known",
+        formatsLow: formatsToMask(storable.map(({ code }) => code)),
+        rates: any,
+        channels: any,
+      };
     }
     using reader = this.#read();
-    param.formatsLow = (param.formatsLow & formatsToMask(reader.formats.map(({ code }) => code))) >>> 0;
-    restrict(param.rates, reader.params.rate);
-    restrict(param.channels, reader.params.channels);
+    const { rate, channels } = reader.params;
+    return {
+      kind: "known",
+      formatsLow: formatsToMask(reader.formats.map(({ code }) => code)),
+      rates: { min: rate, max: rate },
+      channels: { min: channels, max: channels },
+    };
+  }
+
+  closeProbe(): Promise<void> {
+    return Promise.resolve();
   }
 
   // deno-lint-ignore require-await
@@ -51,10 +68,6 @@ export class DummyDevice implements PcmDevice {
       };
     }
     return this.direction === "playback" ? this.#openPlayback(params) : this.#openCapture(params);
-  }
-
-  dispose(): Promise<void> {
-    return Promise.resolve();
   }
 
   #openPlayback(params: PcmParams): OpenCard {
@@ -148,9 +161,4 @@ function writeAll(fd: number, octets: Uint8Array<ArrayBuffer>): void {
       unwrap(libc().write(fd, octets.subarray(done), BigInt(octets.length - done)), "write to a memfd"),
     );
   }
-}
-
-function restrict(interval: { min: number; max: number }, value: number): void {
-  interval.min = Math.max(interval.min, value);
-  interval.max = Math.min(interval.max, value);
 }

@@ -20,6 +20,9 @@ export interface PcmParams {
   readonly periodFrames: number;
 }
 
+/** Octets of {@link Pcm.staging}, which cards that follow one another under a stream share. */
+export const STAGING_BYTES = 1 << 16;
+
 export interface Pcm {
   /** What the card was set up with: its own buffer and period, which may differ from the guest's. */
   readonly params: PcmParams;
@@ -28,6 +31,8 @@ export interface Pcm {
   readonly pollEvents: number;
   /** Called when {@link pollFd} was ready and before it is polled again; makes it unready until the next period. */
   acknowledge(): void;
+  /** Whole µs since the card's last interrupt, by its own time-stamp; -1 where that cannot be known. */
+  interruptAge(): number;
   /**
    * The hardware pointer: frames played or captured since the last {@link prepare}, read from the card now.
    * Never decreases between two calls of `prepare`. Negative errno if the card failed (-EPIPE: xrun).
@@ -54,7 +59,7 @@ export interface Pcm {
   write(frames: number): number;
   /** Captures up to `frames` frames to the start of {@link staging}; returns how many, or -errno. */
   read(frames: number): number;
-  /** Memory that samples pass through on their way to and from the card; private to this process. */
+  /** Memory of {@link STAGING_BYTES} that samples pass through on their way to and from the card; private to this process. */
   readonly staging: ArrayBuffer;
   start(): number;
   /** Stops at once and throws away what was not played. {@link prepare} follows before the next write. */

@@ -101,6 +101,7 @@ export interface StreamStatus extends StreamReport {
   readonly events: number;
   readonly xruns: number;
   readonly protocolErrors: number;
+  readonly queries: number;
 }
 
 /** A stream of a card, as configurations have it. */

@@ -6,14 +6,20 @@ import assert from "node:assert/strict";
 import { basename, dirname } from "node:path";
 import { Process, until } from "./harness.ts";
 
+interface Sink {
+  readonly rate: number;
+  readonly channels: number;
+  readonly format: string;
+}
+
 export class PulseServer implements AsyncDisposable {
   /** What a process needs in its environment to play into the sink through ALSA. */
   readonly environment: Record<string, string>;
-  readonly #stack = new AsyncDisposableStack();
+  #running = new AsyncDisposableStack();
   /** What a recording is told of samples, which it would else convert. */
   #format: string[] = [];
 
-  private constructor(private readonly directory: string) {
+  private constructor(private readonly directory: string, private readonly sink: Sink) {
     this.environment = {
       HOME: directory,
       XDG_RUNTIME_DIR: directory,
@@ -23,10 +29,10 @@ export class PulseServer implements AsyncDisposable {
   }
 
   /** Starts a server whose sink is of these parameters; it plays when this resolves. */
-  static async start(sink: { rate: number; channels: number; format: string }): Promise<PulseServer> {
-    const server = new PulseServer(Deno.makeTempDirSync({ prefix: "xsnd-pulse-" }));
+  static async start(sink: Sink): Promise<PulseServer> {
+    const server = new PulseServer(Deno.makeTempDirSync({ prefix: "xsnd-pulse-" }), sink);
     try {
-      await server.#start(sink);
+      await server.restart();
       return server;
     } catch (error) {
       await server[Symbol.asyncDispose]();
@@ -34,10 +40,10 @@ export class PulseServer implements AsyncDisposable {
     }
   }
 
-  async #start(
-    { rate, channels, format }: { rate: number; channels: number; format: string },
-  ): Promise<void> {
-    const { directory } = this;
+  /** Starts the server, after {@link stop} again; it plays when this resolves. */
+  async restart(): Promise<void> {
+    const { directory, sink: { rate, channels, format } } = this;
+    this.#running = new AsyncDisposableStack();
     this.#format = ["--raw", `--rate=${rate}`, `--channels=${channels}`, `--format=${format}`];
     Deno.writeTextFileSync(
       `${directory}/asound.conf`,
@@ -53,9 +59,9 @@ export class PulseServer implements AsyncDisposable {
       "-L",
       `module-native-protocol-unix auth-anonymous=1 socket=${directory}/native`,
     ]);
-    await until("the sound server listens", () => {
+    await until("the sound server listens", async () => {
       assert(!server.ended, server.stderr);
-      return [...Deno.readDirSync(directory)].some(({ name }) => name === "native");
+      return (await this.#run("pactl", ["info"]).result).code === 0;
     });
     // A sink that nobody plays to goes to sleep, and takes seconds to wake.
     this.#run("pacat", ["--playback", "--latency-msec=20", "/dev/zero"]);
@@ -81,13 +87,20 @@ export class PulseServer implements AsyncDisposable {
     return recorder;
   }
 
+  /** Programs that are connected to it. */
+  async clients(): Promise<number> {
+    const { code, stdout, stderr } = await this.#run("pactl", ["list", "short", "clients"]).result;
+    assert.equal(code, 0, stderr);
+    return stdout.trimEnd().split("\n").length;
+  }
+
   #run(command: string, args: string[]): Process {
-    return this.#stack.use(new Process(command, args, { env: this.environment }));
+    return this.#running.use(new Process(command, args, { env: this.environment }));
   }
 
   /** Ends the server under whoever plays into it. */
   stop(): Promise<void> {
-    return this.#stack.disposeAsync();
+    return this.#running.disposeAsync();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

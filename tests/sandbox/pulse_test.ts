@@ -74,25 +74,47 @@ for (
     ));
 }
 
-Deno.test("a sound server that goes in mid-play is said to have failed, and other guests are none the worse", async () => {
+Deno.test("a sound server that goes in mid-play is lost: silence in real time, and sound again when it is back; other guests are none the worse", async () => {
   await using other = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
   await inBox(
     async (box) => {
       await box.provision("domU", [{ type: "playback", device: "pulse" }]);
       await box.provision("domV", [{ type: "playback", device: `dummy:${box.path("played.wav")}` }]);
       const daemon = await box.serveWith(other.environment);
+      const long = makeWav(box.path("long.wav"), { ...sound, frames: 30 * sound.rate });
       const input = makeWav(box.path("in.wav"), sound);
-      const playing = box.spawn("play", input, "domU");
+      const playing = box.spawn("play", long, "domU");
       const safe = box.spawn("play", input, "domV");
       await box.untilStream(
         STREAM,
         ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
       );
       await other.stop();
-      await until("it is said", () => /error: domU\/0\/0\/0: .*failed/.test(daemon.stderr));
+      await until("it is said", () => /error: domU\/0\/0\/0: pulse is lost \(E/.test(daemon.stderr));
+      const lost = await box.untilStream(STREAM, ({ cardLost }) => cardLost === true);
+      // Two seconds of silence at the sound's own pace.
+      const start = performance.now();
+      const later = await box.untilStream(
+        STREAM,
+        ({ positionFrames }) => positionFrames >= lost.positionFrames + 2 * sound.rate,
+      );
+      const expected = (performance.now() - start) / 1000 * sound.rate;
+      const passed = later.positionFrames - lost.positionFrames;
+      assert(Math.abs(passed - expected) < sound.rate, `${passed} frames for ${expected}`);
+      assert(!playing.ended, playing.stderr);
+      assert.match(await box.ok("status"), /its card is lost: silence/);
+
+      await other.restart();
+      await until("it is said", () => /domU\/0\/0\/0: pulse is there again/.test(daemon.stderr));
+      const heard = box.path("heard.raw");
+      await using recorder = await other.record(heard);
+      await sleep(1000);
+      await recorder.end("SIGTERM");
+      assertHeardPart(Deno.readFileSync(heard), samplesOf(long));
+      const back = await box.untilStream(STREAM, ({ cardLost }) => cardLost === false);
+      assert.equal(back.state, "running");
       await playing.end("SIGINT");
-      assertFails(await box.run("play", input, "domU"), 1, /the backend refuses .*: E/);
-      assert.match(daemon.stderr, /warning: domU\/0\/0\/0: cannot open PCM "pulse" for playback: /);
+
       const { code, stderr } = await safe.result;
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
       assert(!daemon.ended && !/^\s+at /m.test(daemon.stderr), daemon.stderr);
@@ -101,5 +123,24 @@ Deno.test("a sound server that goes in mid-play is said to have failed, and othe
     "domV",
   );
 });
+
+Deno.test("a sound server that is not there is an error for the guest that opens it", async () => {
+  await using other = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
+  await inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "pulse" }]);
+    const daemon = await box.serveWith(other.environment);
+    await other.stop();
+    const input = makeWav(box.path("in.wav"), sound);
+    assertFails(await box.run("play", input, "domU"), 1, /the backend refuses .*: E/);
+    assert.match(daemon.stderr, /warning: domU\/0\/0\/0: cannot open PCM "pulse" for playback: /);
+  });
+});
+
+/** That a tenth of a second of `samples` is in `heard`. */
+function assertHeardPart(heard: Uint8Array, samples: Uint8Array): void {
+  const part = 4800 * FRAME_BYTES;
+  const middle = heard.subarray(Math.floor(heard.length / 2 / FRAME_BYTES) * FRAME_BYTES).subarray(0, part);
+  assert(find(samples, middle) >= 0, "what is heard is not what is played");
+}
 
 testPcmContract("pulse", { attempts: 3 });

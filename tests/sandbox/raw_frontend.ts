@@ -8,6 +8,7 @@ import {
   bufferPages,
   directoryPages,
   encodeCloseRequest,
+  encodeHwParamQuery,
   encodeOpenRequest,
   encodeRwRequest,
   encodeTriggerRequest,
@@ -15,6 +16,7 @@ import {
   EventView,
   formatByName,
   FrontRing,
+  type HwParam,
   initSharedRing,
   type OpenRequest,
   ResponseView,
@@ -100,6 +102,13 @@ export class RawStream {
     const directory = this.sharer.share(0, directoryPages(pages), "write");
     writePageDirectory(new Uint32Array(directory.buffer), directory.grefs, buffer.grefs);
     return { buffer, directory };
+  }
+
+  /** Asks what is possible within `param`, which is what the backend leaves of it; returns the status. */
+  query(param: HwParam): number {
+    const status = this.call((view, at, id) => encodeHwParamQuery(view, at, id, param));
+    if (status === 0) this.#response.readHwParam(param);
+    return status;
   }
 
   open(open: OpenRequest): number {

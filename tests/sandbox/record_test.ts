@@ -5,6 +5,7 @@ import {
   assertSameSamples,
   bestOfThree,
   type Box,
+  inBox,
   makeWav,
   samplesOf,
   sharedBox,
@@ -120,4 +121,23 @@ Deno.test("record says what will not do, and goes on working", () =>
       assert.match(stderr, new RegExp(`'${option} .*argument '${value}' is invalid`));
     }
     await box.ok("record", box.path("x.wav"), STREAM, "--seconds", "0.1");
+  }));
+
+Deno.test("record of a stream that is denied hears silence in real time, and its guest sees what any guest sees", () =>
+  inBox(async (box) => {
+    const heard = makeWav(box.path("heard.wav"), sound);
+    const trees: string[] = [];
+    for (const denied of [false, true]) {
+      await box.provision("domU", [{ type: "capture", device: `dummy:${heard}`, denied }]);
+      trees.push(await box.xenstore("ls", "-p", "/local/domain/1/device/vsnd"));
+    }
+    assert.equal(trees[0], trees[1]);
+    await box.serve();
+    const file = box.path("recorded.wav");
+    const report = JSON.parse(await box.ok("record", file, STREAM, "--seconds", "0.5", "--json"));
+    assert.deepEqual([report.frames, report.xruns], [24_000, 0]);
+    assert(report.seconds >= 0.4, `${report.seconds} s`);
+    assert(samplesOf(file).every((octet) => octet === 0));
+    assert.match(await box.ok("status"), /denied: silence/);
+    assert.match(await box.ok("show", "domU"), /denied: silence/);
   }));

@@ -20,6 +20,8 @@ export interface DummyCardOptions {
   readonly heard?: Uint32Array<ArrayBuffer>;
   /** Milliseconds on the clock when the card is made. */
   readonly now?: number;
+  /** That of the card which it replaces. */
+  readonly staging?: ArrayBuffer;
 }
 
 export class DummyCard implements Disposable {
@@ -27,7 +29,10 @@ export class DummyCard implements Disposable {
   readonly #fd = unwrap(libc().memfd_create(cString("xsnd-test"), 0), "memfd_create");
   #now: number;
 
-  constructor(direction: Direction, { bufferFrames, periodFrames = 8, heard, now = 0 }: DummyCardOptions) {
+  constructor(
+    direction: Direction,
+    { bufferFrames, periodFrames = 8, heard, now = 0, staging }: DummyCardOptions,
+  ) {
     this.#now = now;
     if (heard !== undefined) {
       Deno.writeFileSync(`/proc/self/fd/${this.#fd}`, new Uint8Array(heard.buffer));
@@ -41,7 +46,7 @@ export class DummyCard implements Disposable {
       bufferFrames,
       periodFrames,
     };
-    this.pcm = new DummyPcm({ kind: "dummy", params, fd: this.#fd }, () => this.#now);
+    this.pcm = new DummyPcm({ kind: "dummy", params, fd: this.#fd }, () => this.#now, staging);
   }
 
   /** Moves the clock on. The card does not know until it is asked. */
@@ -52,6 +57,13 @@ export class DummyCard implements Disposable {
   /** The frames in its file. */
   played(): number[] {
     return Array.from(new Uint32Array(Deno.readFileSync(`/proc/self/fd/${this.#fd}`).buffer));
+  }
+
+  /** {@link played}, of a card that was released already. */
+  retire(): number[] {
+    const played = this.played();
+    libc().close(this.#fd);
+    return played;
   }
 
   [Symbol.dispose](): void {

@@ -4,6 +4,7 @@
  * in between.
  */
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
+import { POLL } from "../../ffi/libc.ts";
 import { BUFFER_BYTES, EngineRig } from "./engine_rig.ts";
 
 const WRITE_BYTES = 256;
@@ -14,7 +15,7 @@ if (rig.trigger(XENSND_OP_TRIGGER_START) !== 0) throw new Error("it does not sta
 function play(rounds: number): void {
   for (let i = 0; i < rounds; i++) {
     if (rig.write(i * WRITE_BYTES % BUFFER_BYTES, WRITE_BYTES) !== 0) throw new Error("a WRITE was refused");
-    rig.stream.servePcm();
+    rig.stream.servePcm(POLL.IN);
     rig.takeEvents();
   }
 }

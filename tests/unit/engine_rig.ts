@@ -1,12 +1,15 @@
 /** One stream of the engine in this thread, on a dummy card in real time, with its guest's end in the test's hands. */
 import { addressOf } from "../../ffi/libc.ts";
 import { EngineStream } from "../../lib/backend/engine_stream.ts";
-import type { Address } from "../../lib/backend/messages.ts";
+import type { Address, EngineEvent } from "../../lib/backend/messages.ts";
+import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
 import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
 import {
   encodeOpenRequest,
   encodeRwRequest,
   encodeTriggerRequest,
+  EventPageConsumer,
+  EventView,
   formatByName,
   FrontRing,
   initSharedRing,
@@ -16,9 +19,23 @@ import {
 } from "../../lib/sndif/mod.ts";
 import type { EventChannels } from "../../lib/xen/ports.ts";
 
+/** Of the guest's sample buffer, unless told. */
 export const BUFFER_BYTES = 16384;
-const RATE = 192_000;
+export const RATE = 192_000;
 const FRAME_BYTES = 4;
+/** What its card is set up with. */
+const PARAMS = {
+  direction: "playback",
+  rate: RATE,
+  channels: 2,
+  format: formatByName("s16_le")!.code,
+  frameBytes: FRAME_BYTES,
+  bufferFrames: BUFFER_BYTES / FRAME_BYTES,
+  periodFrames: RATE / 1000,
+} as const;
+
+/** A dummy card that appends what it plays to the descriptor `fd`, -1 for nowhere. */
+export const dummyCard = (fd: number) => ({ kind: "dummy", params: PARAMS, fd }) as const;
 
 const address = (memory: Uint8Array<ArrayBuffer>): Address =>
   String(Deno.UnsafePointer.value(addressOf(memory)));
@@ -29,13 +46,21 @@ export class EngineRig implements Disposable {
   readonly status = new StatusRow(createStatusTable(1), 0);
   readonly #page = new Uint8Array(4096);
   readonly #events = new Uint8Array(4096);
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  /** The guest's sample buffer. */
+  readonly buffer: Uint8Array<ArrayBuffer>;
+  /** What the engine has told the main thread. */
+  readonly told: EngineEvent[] = [];
   readonly #ring: FrontRing;
   readonly #response = new ResponseView();
   readonly #eventWords = new Int32Array(this.#events.buffer);
   #id = 0;
 
-  constructor() {
+  readonly #consumer = new EventPageConsumer(this.#events.buffer, 0, "linux-6.1");
+  readonly #event = new EventView();
+
+  /** @param fd where its card appends what it plays */
+  constructor({ fd = -1, bufferBytes = BUFFER_BYTES } = {}) {
+    this.buffer = new Uint8Array(bufferBytes);
     initSharedRing(this.#page.buffer);
     this.#ring = new FrontRing(this.#page.buffer);
     // Nobody is at the other end: what Xen does with an event is not tested here.
@@ -45,6 +70,7 @@ export class EngineRig implements Disposable {
         op: "attach",
         slot: 0,
         direction: "playback",
+        allowed: DEFAULT_PARAMS,
         ring: address(this.#page),
         eventPage: address(this.#events),
         requestPort: 1,
@@ -52,35 +78,26 @@ export class EngineRig implements Disposable {
         hold: "none",
         settings: { volume: 0, muted: false },
       },
-      { channels, post: () => {}, pollSetChanged: () => {} },
+      { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
       this.status,
     );
-    this.#open();
+    this.#open(fd);
   }
 
-  #open(): void {
-    const format = formatByName("s16_le")!.code;
-    const sizes = { bufferSz: BUFFER_BYTES, periodSz: BUFFER_BYTES / 4 };
-    const open = { pcmRate: RATE, pcmFormat: format, pcmChannels: 2, grefDirectory: 0, ...sizes };
+  #open(fd: number): void {
+    const { format, channels } = PARAMS;
+    const sizes = { bufferSz: this.buffer.length, periodSz: this.buffer.length / 4 };
+    const open = { pcmRate: RATE, pcmFormat: format, pcmChannels: channels, grefDirectory: 0, ...sizes };
     encodeOpenRequest(this.#ring.view, this.#ring.reserve(), this.#id, open);
     this.#ring.pushRequests();
     this.stream.serveRing();
-    const params = {
-      direction: "playback",
-      rate: RATE,
-      channels: 2,
-      format,
-      frameBytes: FRAME_BYTES,
-      bufferFrames: BUFFER_BYTES / FRAME_BYTES,
-      periodFrames: RATE / 1000,
-    } as const;
     this.stream.opened({
       op: "opened",
       slot: 0,
-      buffer: address(this.#buffer),
-      mappedBytes: BUFFER_BYTES,
+      buffer: address(this.buffer),
+      mappedBytes: this.buffer.length,
       open,
-      pcm: { kind: "dummy", params, fd: -1 },
+      pcm: dummyCard(fd),
     });
     if (this.#answer() !== 0) throw new Error("it does not open");
   }
@@ -111,6 +128,13 @@ export class EngineRig implements Disposable {
   /** The guest takes all events that there are. */
   takeEvents(): void {
     Atomics.store(this.#eventWords, 0, Atomics.load(this.#eventWords, 1));
+  }
+
+  /** The same, with their positions, in octets. */
+  takePositions(): number[] {
+    const positions: number[] = [];
+    while (this.#consumer.take(this.#event) === Taken.one) positions.push(this.#event.position);
+    return positions;
   }
 
   [Symbol.dispose](): void {

@@ -235,6 +235,6 @@ async function runCase(device: string, direction: Direction, run: ContractCase["
   } finally {
     pcm.release();
     await open.close();
-    await card.dispose();
+    await card.closeProbe();
   }
 }

@@ -27,7 +27,7 @@ interface Options {
 /** A guest's stream and the card behind it, driven as the engine drives them. */
 class Stream implements Disposable {
   readonly bufferFrames: number;
-  readonly card: DummyCard;
+  card: DummyCard;
   readonly transfer: Playback;
   readonly status = new StatusRow(createStatusTable(1), 0);
   readonly #memory: Uint32Array<ArrayBuffer>;
@@ -81,6 +81,15 @@ class Stream implements Disposable {
     this.card.advance(count);
     this.card.pcm.acknowledge();
     this.transfer.pump();
+  }
+
+  /** The card is lost, and another one takes over; what the former one had played. */
+  replaceCard(): number[] {
+    const former = this.card;
+    const { params: { bufferFrames }, staging } = former.pcm;
+    this.card = new DummyCard("playback", { bufferFrames, staging });
+    assert.equal(this.transfer.replaceCard(this.card.pcm, true), 0);
+    return former.retire();
   }
 
   /** The engine publishes the position. */
@@ -159,6 +168,28 @@ for (const at of [0, WEEKS]) {
     );
   });
 }
+
+Deno.test("Playback.replaceCard() goes on with the very next sample", () => {
+  const cardFrames = fc.integer({ min: 1, max: 500 });
+  fc.assert(fc.property(bufferFrames, cardFrames, turns, turns, (bufferFrames, cardFrames, before, after) => {
+    using stream = new Stream({ bufferFrames, cardFrames });
+    stream.transfer.start();
+    const play = (turns: readonly Turn[]) => {
+      for (const { write, run, publish, takeEvents } of turns) {
+        stream.write(of(write, stream.room));
+        stream.run(of(run, stream.transfer.cardFrames - stream.transfer.position()));
+        if (publish) stream.publish();
+        if (takeEvents) stream.takeEvents();
+      }
+    };
+    play(before);
+    const played = stream.replaceCard();
+    play(after);
+    drain(stream);
+    assert.deepEqual([...played, ...stream.card.played()], Array.from(frames(1, stream.next - 1)));
+    assert.equal(stream.status.get("lateFrames"), 0);
+  }));
+});
 
 Deno.test("Playback plays a frame that comes late never at a wrong time: silence until then, or not at all", () => {
   const turns = fc.array(fc.tuple(turn, fc.integer({ min: 0, max: 1000 })), { maxLength: 150, size: "max" });

@@ -1,0 +1,91 @@
+/** A stream whose card goes away, and comes back. */
+import assert from "node:assert/strict";
+import { libc, O, POLL, unwrap } from "../../ffi/libc.ts";
+import { cString } from "../../ffi/library.ts";
+import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
+import { BUFFER_BYTES, dummyCard, EngineRig, RATE } from "./engine_rig.ts";
+
+/** A file that takes nothing: a card that goes there fails as soon as it plays. */
+function openFull(): number {
+  return unwrap(libc().open(cString("/dev/full"), O.WRONLY, 0), "open /dev/full");
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Does for the stream what the engine does, with its guest writing all the time, until `done`. */
+async function play(rig: EngineRig, done: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  for (let offset = 0; !done();) {
+    assert(performance.now() < deadline, `it never came true: ${done}`);
+    await sleep(1);
+    rig.stream.servePcm(POLL.IN);
+    rig.takeEvents();
+    assert.equal(rig.write(offset, 256), 0);
+    offset = (offset + 256) % BUFFER_BYTES;
+  }
+}
+
+function lossesTold(rig: EngineRig): number {
+  return rig.told.filter(({ op }) => op === "lost").length;
+}
+
+Deno.test("a card that fails gives way to a stand-in: it is told once, and the position goes on in real time", async () => {
+  const fd = openFull();
+  using rig = new EngineRig({ fd });
+  assert.equal(rig.write(0, BUFFER_BYTES), 0);
+  assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
+  await play(rig, () => lossesTold(rig) > 0);
+  assert.equal(rig.status.get("cardLost"), 1);
+  const [position, start] = [rig.status.get("positionFrames"), performance.now()];
+  await play(rig, () => rig.status.get("positionFrames") > position + RATE / 10);
+  const passed = rig.status.get("positionFrames") - position;
+  const expected = (performance.now() - start) / 1000 * RATE;
+  assert(Math.abs(passed - expected) < RATE / 20, `${passed} frames for ${expected}`);
+  assert.equal(lossesTold(rig), 1);
+  libc().close(fd);
+});
+
+Deno.test("the card that is there again is heard, from the position on", async () => {
+  const [full, memory] = [openFull(), unwrap(libc().memfd_create(cString("xsnd-test"), 0), "memfd_create")];
+  using rig = new EngineRig({ fd: full });
+  rig.buffer.fill(1);
+  assert.equal(rig.write(0, BUFFER_BYTES), 0);
+  assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
+  await play(rig, () => lossesTold(rig) > 0);
+  const position = rig.status.get("positionFrames");
+  rig.stream.replaced({ op: "replaced", slot: 0, pcm: dummyCard(memory) });
+  assert.equal(rig.status.get("cardLost"), 0);
+  await play(rig, () => rig.status.get("positionFrames") > position + RATE / 20);
+  assert(Deno.readFileSync(`/proc/self/fd/${memory}`).includes(1), "nothing was heard");
+  assert.equal(lossesTold(rig), 1);
+  for (const fd of [full, memory]) libc().close(fd);
+});
+
+Deno.test("a card that goes while it stands, or is paused, goes on when it is started", async () => {
+  for (const operator of [undefined, "pause", "stop"] as const) {
+    using rig = new EngineRig();
+    assert.equal(rig.write(0, BUFFER_BYTES), 0);
+    if (operator !== undefined) {
+      assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
+      rig.stream.operatorTrigger(operator);
+    }
+    rig.stream.servePcm(POLL.IN | POLL.ERR);
+    assert.equal(lossesTold(rig), 1);
+    const stands = rig.status.get("positionFrames");
+    await sleep(5);
+    rig.stream.servePcm(POLL.IN);
+    assert.equal(rig.status.get("positionFrames"), stands);
+    if (operator === undefined) assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
+    else rig.stream.operatorTrigger("resume");
+    await play(rig, () => rig.status.get("positionFrames") > stands + RATE / 100);
+    assert.equal(rig.trigger(XENSND_OP_TRIGGER_STOP), 0);
+  }
+});
+
+Deno.test("a card that is there again after its guest has closed the stream is left alone", () => {
+  const rig = new EngineRig();
+  rig.stream.servePcm(POLL.HUP);
+  rig.stream.detach();
+  rig.stream.replaced({ op: "replaced", slot: 0, pcm: dummyCard(-1) });
+  assert.equal(rig.stream.pcm, undefined);
+});
