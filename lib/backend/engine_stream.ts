@@ -145,7 +145,7 @@ export class EngineStream {
     }
     if (served > 0) {
       this.#status.add("requests", served);
-      if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
+      this.#pushResponses();
       // After the answer: what was written stays in the guest's buffer until the card has room for it. A card that stands
       // has it in advance: a sound server that is started in the moment that it gets its first samples stumbles.
       if (this.#transfer !== undefined) this.#pump(this.#transfer);
@@ -177,6 +177,17 @@ export class EngineStream {
     }
   }
 
+  /**
+   * Publishes the answers that are ready. The guest is told whether it asks for that or not: while its PCM is closed
+   * snd_xen_front takes no notice of interrupts (evtchnl_interrupt_req), so an answer that comes so late, from a daemon that
+   * was started again, leaves its rsp_event behind, and going by that it would be told of no answer ever after.
+   */
+  #pushResponses(): void {
+    if (this.#ring.unpublished === 0) return;
+    this.#ring.pushResponses();
+    this.#services.channels.notify(this.requestPort);
+  }
+
   #respond(status: number): void {
     if (status < 0) this.#status.add("protocolErrors", 1);
     encodeResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#request.operation, status);
@@ -203,7 +214,7 @@ export class EngineStream {
     this.#pendingOperation = -1;
     this.#refiner = refiner;
     this.#query(refiner);
-    if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
+    this.#pushResponses();
   }
 
   /** Gives back what {@link lend} brought. */
@@ -435,7 +446,7 @@ export class EngineStream {
     if (operation === XENSND_OP_OPEN && status < 0) this.#setState("closed");
     encodeResponse(this.#ring.view, this.#ring.reserve(), this.#pendingId, operation, status);
     this.#pendingOperation = -1;
-    if (this.#ring.pushResponses()) this.#services.channels.notify(this.requestPort);
+    this.#pushResponses();
   }
 
   /** `xsnd trigger`: see {@link Hold}. */

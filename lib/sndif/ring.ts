@@ -114,6 +114,11 @@ export class BackRing {
     return offset;
   }
 
+  /** Responses that were reserved and are still to be pushed. */
+  get unpublished(): number {
+    return (this.#rspProdPvt - this.#rspProdPublished) >>> 0;
+  }
+
   /** `RING_PUSH_RESPONSES_AND_CHECK_NOTIFY`: publishes what was reserved; true if the frontend wants to be notified. */
   pushResponses(): boolean {
     const published = this.#rspProdPublished;

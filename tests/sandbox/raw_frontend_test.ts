@@ -5,8 +5,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  encodeCloseRequest,
   formatByName,
   type OpenRequest,
+  ResponseView,
+  Taken,
   XEN_EINVAL,
   XEN_EIO,
   XEN_ENODEV,
@@ -49,6 +52,26 @@ Deno.test("requests before OPEN are refused, CLOSE is not; the stream is none th
       assert.equal(playback.close(), 0);
       assert.equal(playback.close(), 0);
       assertWorks(playback);
+    })
+  ));
+
+Deno.test("every answer is told, even if the guest's rsp_event has stayed behind", () =>
+  inServedBox((box) =>
+    withRaw(box, async (_card, playback) => {
+      const RSP_EVENT = 3;
+      for (const behind of [1, 5, 1000]) {
+        assert.equal(playback.close(), 0);
+        while (playback.channels.pending() >= 0) { /* what was told already */ }
+        playback.channels.unmask(playback.requestPort);
+        Atomics.sub(playback.words, RSP_EVENT, behind);
+        encodeCloseRequest(playback.ring.view, playback.ring.reserve(), behind);
+        playback.ring.pushRequests();
+        playback.notify();
+        await until("it is told", () => playback.channels.pending() === playback.requestPort);
+        playback.channels.unmask(playback.requestPort);
+        assert.equal(playback.ring.take(new ResponseView()), Taken.one);
+        assert.equal(playback.ring.finalCheckForResponses(), false);
+      }
     })
   ));
 
