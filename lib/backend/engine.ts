@@ -5,6 +5,8 @@
  */
 /// <reference lib="deno.worker" />
 import { ERRNO } from "../../ffi/errno.ts";
+import { libasound } from "../../ffi/libasound.ts";
+import { LibraryNotFoundError } from "../../ffi/library.ts";
 import { Errno, errno, EventFd, POLL, PollSet } from "../../ffi/libc.ts";
 import { adoptEventChannels } from "../xen/mod.ts";
 import type { EventChannels } from "../xen/ports.ts";
@@ -44,6 +46,7 @@ class Engine {
 
   run(): void {
     const wake = new EventFd(this.#wakeFd);
+    loadAlsa();
     this.#events.post({ op: "ready", realtimeErrno: this.#realtime ? scheduleRealtime() : 0 });
     while (!this.#stopping) {
       if (this.#pollSetStale) this.#rebuildPollSet();
@@ -107,10 +110,10 @@ class Engine {
         stream?.answer(command.status);
         break;
       case "refiner":
-        stream?.lend(command.refiner);
+        stream?.lend(command.refiner, command.loan);
         break;
       case "forget":
-        stream?.forget();
+        stream?.forget(command.loan);
         break;
       case "replaced":
         stream?.replaced(command);
@@ -149,6 +152,15 @@ class Engine {
     this.#byPort.delete(stream.eventPort);
     this.#unfinished.delete(stream);
     this.#pollSetStale = true;
+  }
+}
+
+/** Before anything plays, since it takes a good part of a period. A host without ALSA has the dummy card. */
+function loadAlsa(): void {
+  try {
+    libasound();
+  } catch (error) {
+    if (!(error instanceof LibraryNotFoundError)) throw error;
   }
 }
 

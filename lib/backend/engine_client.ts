@@ -19,7 +19,19 @@ export type SlotEvent = Exclude<
 /** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
 const MAILBOX_BYTES = 1 << 18;
 
+/** How long an engine is waited for; only the code of a PCM that is no card can hold it up. */
 const STOP_MS = 2000;
+
+/** Whether `work` is done within {@link STOP_MS}. */
+async function inTime(work: Promise<void>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<false>((resolve) => timer = setTimeout(resolve, STOP_MS, false));
+  try {
+    return await Promise.race([work.then(() => true), tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 function engineFailed(reason: string): XsndError {
   return new XsndError(`the engine has failed: ${reason}; start \`xsnd serve\` again`, Exit.failed);
@@ -95,16 +107,20 @@ export class EngineClient implements AsyncDisposable {
     return undefined;
   }
 
-  /** Takes a slot's stream from the engine, and frees the slot; resolves when nothing of the stream's memory is used. */
-  async detach(slot: number): Promise<void> {
+  /**
+   * Takes a slot's stream from the engine, and frees the slot; resolves to true when nothing of the stream's memory is used. To
+   * false if the engine does not come back from a PCM's code within {@link STOP_MS}: then it may use it at any time.
+   */
+  async detach(slot: number): Promise<boolean> {
     const done = Promise.withResolvers<void>();
     this.#detached.set(slot, done.resolve);
     this.post({ op: "detach", slot });
     // An engine that has ended uses nothing either.
-    await Promise.race([done.promise, this.ended.catch(() => {})]);
+    if (!await inTime(Promise.race([done.promise, this.ended.catch(() => {})]))) return false;
     this.#detached.delete(slot);
     this.#handlers.delete(slot);
     this.status(slot).clear();
+    return true;
   }
 
   post(command: EngineCommand): void {
@@ -138,19 +154,21 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  /**
-   * Stops the engine. All streams should have been detached. Resolves when it uses no descriptor any more, or, if a PCM's code
-   * does not come back, after {@link STOP_MS}: then this one's stays open for good.
-   */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /**
+   * Stops the engine. All streams should have been detached. Resolves to true when it uses no descriptor any more, to false if
+   * the code of a PCM does not come back in time: then this one's stays open for good.
+   */
+  async stop(): Promise<boolean> {
     this.post({ op: "stop" });
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLong = new Promise<"too long">((resolve) => timer = setTimeout(resolve, STOP_MS, "too long"));
-    const how = await Promise.race([this.#stopped.promise, this.ended.catch(() => {}), tooLong]);
-    clearTimeout(timer);
+    const hasStopped = await inTime(Promise.race([this.#stopped.promise, this.ended.catch(() => {})]));
     this.#reading.abort();
     this.#worker.terminate();
-    if (how !== "too long") this.#wake[Symbol.dispose]();
+    if (hasStopped) this.#wake[Symbol.dispose]();
     this.#ended.resolve();
+    return hasStopped;
   }
 }

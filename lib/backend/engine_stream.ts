@@ -94,6 +94,7 @@ export class EngineStream {
   #isDead = false;
   /** What answers the guest's queries, as long as the main thread lends it. */
   #refiner: RefinerDescriptor | undefined;
+  #loan = -1;
   readonly #hwParam = new HwParam();
   #broken = false;
 
@@ -202,25 +203,33 @@ export class EngineStream {
       refine(refiner, this.#hwParam);
     } catch (error) {
       if (!(error instanceof PcmError)) throw error;
-      if (error.errno !== XEN_EINVAL) this.forget();
+      if (error.errno !== XEN_EINVAL) this.forget(this.#loan);
       return this.#respond(-error.errno);
     }
     encodeHwParamResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#hwParam);
   }
 
   /** The main thread lends what answers queries, the one that waits and those after it. */
-  lend(refiner: RefinerDescriptor): void {
+  lend(refiner: RefinerDescriptor, loan: number): void {
     if (this.#pendingOperation !== XENSND_OP_HW_PARAM_QUERY) return;
     this.#pendingOperation = -1;
     this.#refiner = refiner;
+    this.#loan = loan;
     this.#query(refiner);
     this.#pushResponses();
   }
 
-  /** Gives back what {@link lend} brought. */
-  forget(): void {
-    if (!this.#isLost) this.#refiner = undefined;
-    this.#services.post({ op: "forgotten", slot: this.slot });
+  /** Gives back what {@link lend} brought, unless it has been given back already. */
+  forget(loan: number): void {
+    if (loan !== this.#loan) return;
+    this.#dropLoan();
+    this.#services.post({ op: "forgotten", slot: this.slot, loan });
+  }
+
+  /** From now on the refiner is the main thread's to close. */
+  #dropLoan(): void {
+    this.#refiner = undefined;
+    this.#loan = -1;
   }
 
   /** WRITE or READ. */
@@ -320,6 +329,7 @@ export class EngineStream {
       return false;
     }
     this.#isLost = true;
+    this.#dropLoan();
     this.#refiner = only(params);
     this.#status.set("cardLost", 1);
     this.#status.add("losses", 1);
@@ -338,7 +348,7 @@ export class EngineStream {
       return this.#services.post({ op: "lost", slot: this.slot, errno: ERRNO.EMFILE });
     }
     this.#isLost = false;
-    this.#refiner = undefined;
+    this.#dropLoan();
     this.#status.set("cardLost", 0);
     const status = this.#replaceCard(transfer, pcm);
     if (status < 0) this.#recover(transfer, status);
@@ -478,11 +488,8 @@ export class EngineStream {
       this.#services.pollSetChanged();
     }
     this.#buffer?.detach();
-    this.#buffer =
-      this.#transfer =
-      this.#reporter =
-      this.#refiner =
-        undefined;
+    this.#buffer = this.#transfer = this.#reporter = undefined;
+    this.#dropLoan();
     this.#card = "stopped";
     this.#isLost = this.#isDead = false;
     this.#status.set("cardLost", 0);

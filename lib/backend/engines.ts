@@ -70,8 +70,7 @@ async function startSeat(xen: Xen, { realtime }: EnginesOptions): Promise<Seat> 
   try {
     const engine = await EngineClient.start(channels.shareable, { realtime });
     const end = async () => {
-      await engine[Symbol.asyncDispose]();
-      channels[Symbol.dispose]();
+      if (await engine.stop()) channels[Symbol.dispose]();
     };
     return { engine, channels, [Symbol.asyncDispose]: end };
   } catch (error) {

@@ -52,10 +52,15 @@ export type EngineCommand =
   | { readonly op: "respond"; readonly slot: number; readonly status: number }
   /**
    * What to ask about the card's parameters: the engine answers the query that waits for it, and those that follow, until
-   * it passes another request on, or is told to `forget`.
+   * it passes OPEN or CLOSE on, or is told to `forget` what it was lent under that number.
    */
-  | { readonly op: "refiner"; readonly slot: number; readonly refiner: RefinerDescriptor }
-  | { readonly op: "forget"; readonly slot: number }
+  | {
+    readonly op: "refiner";
+    readonly slot: number;
+    readonly refiner: RefinerDescriptor;
+    readonly loan: number;
+  }
+  | { readonly op: "forget"; readonly slot: number; readonly loan: number }
   /** The card that was lost is there again. */
   | { readonly op: "replaced"; readonly slot: number; readonly pcm: PcmDescriptor }
   | {
@@ -82,8 +87,8 @@ export type EngineEvent =
   | { readonly op: "close"; readonly slot: number }
   /** The guest's HW_PARAM_QUERY, for which a refiner is needed. */
   | { readonly op: "query"; readonly slot: number }
-  /** The refiner is not used any more. */
-  | { readonly op: "forgotten"; readonly slot: number }
+  /** The refiner of this number is not used any more, though neither OPEN nor CLOSE was passed on. */
+  | { readonly op: "forgotten"; readonly slot: number; readonly loan: number }
   /** The engine has let go of the card, which failed, and plays into a stand-in. */
   | { readonly op: "lost"; readonly slot: number; readonly errno: number }
   /** What `opened` brought is of no use; the OPEN is still to be answered. */

@@ -55,6 +55,8 @@ export class StreamHost implements AsyncDisposable {
   #request: PcmRequest | undefined;
   #lookTimer: ReturnType<typeof setTimeout> | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Number of the last refiner that the engine was lent. */
+  #loan = 0;
   #detaching: Promise<void> | undefined;
   #hold: Hold = "none";
   #settings: OperatorSettings;
@@ -134,8 +136,20 @@ export class StreamHost implements AsyncDisposable {
     this.#request = undefined;
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#probeTimer);
-    await this.#engine.detach(this.#slot);
+    const isFree = await this.#engine.detach(this.#slot);
     this.#slot = -1;
+    if (!isFree) {
+      // Not unmapped, lest the engine touch it later: it goes with the process.
+      this.#pages = [];
+      this.#ports = [];
+      this.#buffer = this.#card = undefined;
+      return this.#log.error(
+        "{device} does not come back: what it holds of the guest's stays until the daemon ends",
+        {
+          device: this.policy.device,
+        },
+      );
+    }
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
     this.#unmapTransport();
     await this.#work;
@@ -210,6 +224,7 @@ export class StreamHost implements AsyncDisposable {
         this.#request = undefined;
         this.#unmapBuffer();
         this.#answer(0);
+        this.#enqueue(() => this.#device.closeProbe());
         return this.#queue(() => this.#closeCard());
       case "lost":
         this.#log.error("{device} is lost ({code}): the stream goes on in silence", {
@@ -233,22 +248,24 @@ export class StreamHost implements AsyncDisposable {
         return this.#queue(async () => {
           const refiner = await this.#device.probe();
           if (!this.connected) return;
-          this.#engine.post({ op: "refiner", slot: this.#slot, refiner });
-          this.#forgetWhenIdle();
+          this.#engine.post({ op: "refiner", slot: this.#slot, refiner, loan: ++this.#loan });
+          this.#forgetWhenIdle(this.#loan);
         });
       case "forgotten":
+        // A later loan is of the same handle.
+        if (event.loan !== this.#loan) return;
         return this.#enqueue(() => this.#device.closeProbe());
     }
   }
 
-  #forgetWhenIdle(): void {
+  #forgetWhenIdle(loan: number): void {
     clearTimeout(this.#probeTimer);
     const engine = this.#engine;
     const queries = () => engine.status(this.#slot).get("queries");
     const before = queries();
     this.#probeTimer = setTimeout(() => {
-      if (queries() !== before) this.#forgetWhenIdle();
-      else engine.post({ op: "forget", slot: this.#slot });
+      if (queries() !== before) this.#forgetWhenIdle(loan);
+      else engine.post({ op: "forget", slot: this.#slot, loan });
     }, PROBE_IDLE_MS);
   }
 

@@ -95,6 +95,8 @@ async function queryNull(): Promise<void> {
   try {
     refine(await device.probe(), param);
   } catch (error) {
+    // A configuration need not have it; what takes so long has been done.
+    if (error instanceof PcmError) return;
     getLogger(["xsnd", "alsa"]).warn("ALSA cannot be used: {reason}", { reason: (error as Error).message });
   } finally {
     await device.closeProbe();

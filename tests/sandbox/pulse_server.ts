@@ -15,6 +15,7 @@ interface Sink {
 export class PulseServer implements AsyncDisposable {
   /** What a process needs in its environment to play into the sink through ALSA. */
   readonly environment: Record<string, string>;
+  #server: Process | undefined;
   #running = new AsyncDisposableStack();
   /** What a recording is told of samples, which it would else convert. */
   #format: string[] = [];
@@ -49,7 +50,7 @@ export class PulseServer implements AsyncDisposable {
       `${directory}/asound.conf`,
       "</usr/share/alsa/alsa.conf>\npcm.pulse { type pulse }\nctl.pulse { type pulse }\n",
     );
-    const server = this.#run("pulseaudio", [
+    const server = this.#server = this.#run("pulseaudio", [
       "-n",
       "--daemonize=no",
       "--exit-idle-time=-1",
@@ -85,6 +86,11 @@ export class PulseServer implements AsyncDisposable {
         Deno.statSync(path).size > 0;
     });
     return recorder;
+  }
+
+  /** Makes the server hang (SIGSTOP), or go on (SIGCONT). */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#server!.kill(signal);
   }
 
   /** Programs that are connected to it. */

@@ -124,6 +124,48 @@ Deno.test("a sound server that goes in mid-play is lost: silence in real time, a
   );
 });
 
+Deno.test("a sound server that hangs keeps no other stream waiting, nor the daemon's end", async () => {
+  await using other = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
+  await inBox(
+    async (box) => {
+      const output = box.path("played.wav");
+      await box.provision("domU", [{ type: "playback", device: "pulse" }]);
+      await box.provision("domV", [{ type: "playback", device: `dummy:${output}` }]);
+      const daemon = await box.serveWith(other.environment);
+      const long = makeWav(box.path("long.wav"), { ...sound, frames: 60 * sound.rate });
+      const input = makeWav(box.path("in.wav"), sound);
+      box.spawn("play", long, "domU");
+      await box.untilStream(
+        STREAM,
+        ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
+      );
+      other.signal("SIGSTOP");
+      // Which asks the server to drop what it holds, and waits for its answer.
+      const stopping = box.spawn("trigger", "stop", "domU");
+      await sleep(300);
+      assert(!stopping.ended, "nothing hangs");
+      await bestOfThree(async () => {
+        assert.equal(JSON.parse(await box.ok("play", input, "domV", "--json")).xruns, 0);
+      });
+      assert.deepEqual(samplesOf(output), samplesOf(input));
+      assert(!stopping.ended, "nothing hangs");
+      other.signal("SIGCONT");
+      assert.equal((await stopping.result).code, 0);
+
+      await box.ok("trigger", "start", "domU");
+      other.signal("SIGSTOP");
+      box.spawn("trigger", "stop", "domU");
+      await sleep(300);
+      const { code, stderr } = await daemon.end("SIGTERM");
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /error: domU\/0\/0\/0: pulse does not come back/);
+      other.signal("SIGCONT");
+    },
+    "domU",
+    "domV",
+  );
+});
+
 Deno.test("a sound server that is not there is an error for the guest that opens it", async () => {
   await using other = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
   await inBox(async (box) => {
