@@ -5,7 +5,7 @@ import { startLogging } from "../lib/log.ts";
 import { Daemon } from "../lib/backend/daemon.ts";
 import { choosePolicy } from "../lib/backend/choose_policy.ts";
 import { controlSocketPath } from "../lib/control/protocol.ts";
-import { loadConfig } from "../lib/vsnd/config.ts";
+import type { Config } from "../lib/vsnd/card.ts";
 import { untilSignal } from "../lib/signals.ts";
 import { openXen } from "../lib/xen/mod.ts";
 
@@ -30,7 +30,7 @@ export function serveCommand(): Command {
     )
     .option("--realtime", "give the engine real-time scheduling (SCHED_FIFO), if that is permitted")
     .action(async (options: ServeOptions) => {
-      const config = options.config === undefined ? undefined : loadConfig(options.config);
+      const config = options.config === undefined ? undefined : await readConfig(options.config);
       await startLogging();
       silenceAlsa();
       using xen = await openXen();
@@ -41,4 +41,10 @@ export function serveCommand(): Command {
       });
       await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed]);
     });
+}
+
+/** The schema and the YAML parser are a tenth of the daemon's memory: only for who needs them. */
+async function readConfig(file: string): Promise<Config> {
+  const { loadConfig } = await import("../lib/vsnd/config.ts");
+  return loadConfig(file);
 }

@@ -18,7 +18,7 @@ const QUERIES = 2000;
 
 const short = Deno.args.includes("--short");
 const seconds = short ? 2 : 5;
-const together = short ? { streams: 4, seconds: 5 } : { streams: 32, seconds: 60 };
+const together = short ? { streams: 8, seconds: 5 } : { streams: 32, seconds: 60 };
 const PERIOD_TOGETHER = 480;
 
 /** The engine's thread of a daemon. */
