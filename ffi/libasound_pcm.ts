@@ -4,7 +4,7 @@
  */
 import { check, libasound, text } from "./libasound.ts";
 import { allocate, HwParams, SwParams } from "./libasound_params.ts";
-import { addressOf, whileAlive } from "./libc.ts";
+import { addressOf, whileAlive, wrappedMicros } from "./libc.ts";
 import { cString } from "./library.ts";
 
 type Pointer = NonNullable<Deno.PointerValue>;
@@ -263,21 +263,17 @@ export class SndPcmIo implements Disposable {
   }
 
   /**
-   * When the pointer was last brought up to date, in µs of the clock that {@link SwParams.setTimestamps} chose, without asking
-   * the card; negative on error.
+   * Whole µs from the last update of the pointer to `now` ({@link MicrosClock}), without asking the card; negative if that is
+   * not known. The PCM's time-stamps must be CLOCK_MONOTONIC's: {@link SwParams.setTimestamps}.
    */
-  updatedMicros(): number {
-    const result = this.#lib.hot_htimestamp(this.#pcm, this.#availCell, this.#stampCell);
-    return result < 0 ? result : this.#stampMicros();
-  }
-
-  #stampMicros(): number {
-    return (this.#words[4] >>> 0) * 1e6 + this.#words[6] / 1000;
+  updateAge(now: number): number {
+    if (this.#lib.hot_htimestamp(this.#pcm, this.#availCell, this.#stampCell) < 0) return -1;
+    return now - wrappedMicros(this.#words[4], this.#words[6]) | 0;
   }
 
   /** Microseconds of the clock that {@link SwParams.setTimestamps} chose. */
   statusTimeMicros(): number {
     this.#lib.hot_status_get_htstamp(this.#status, this.#stampCell);
-    return this.#stampMicros();
+    return (this.#words[4] >>> 0) * 1e6 + this.#words[6] / 1000;
   }
 }

@@ -3,7 +3,7 @@
  * thread, keeps the card in the state that guest and operator want, and tells the guest the card's position.
  */
 import { ERRNO, errnoName } from "../../ffi/errno.ts";
-import { POLL } from "../../ffi/libc.ts";
+import { MicrosClock, POLL } from "../../ffi/libc.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { PcmError } from "../pcm/device.ts";
 import { DummyPcm } from "../pcm/dummy.ts";
@@ -96,6 +96,7 @@ export class EngineStream {
   #refiner: RefinerDescriptor | undefined;
   #loan = -1;
   readonly #hwParam = new HwParam();
+  readonly #clock = new MicrosClock();
   #broken = false;
 
   constructor(command: EngineCommand & { op: "attach" }, services: EngineServices, status: StatusRow) {
@@ -286,11 +287,12 @@ export class EngineStream {
     transfer.pcm.acknowledge();
     if (this.#card !== "running") return;
     const told = transfer.reportedFrames;
-    const start = performance.now();
-    const age = transfer.pcm.interruptAge();
+    const start = this.#clock.now();
+    const age = transfer.pcm.interruptAge(start);
     this.#pump(transfer);
-    if (transfer.reportedFrames === told || age < 0) return;
-    this.#status.eventDelays.add(age + (((performance.now() - start) * 1000) | 0));
+    // From the card's interrupt to the event that tells the guest of it, if one does.
+    if (age < 0 || transfer.reportedFrames === told) return;
+    this.#status.eventDelays.add(age + (this.#clock.now() - start | 0));
   }
 
   #pump(transfer: Transfer): void {

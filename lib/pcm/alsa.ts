@@ -3,7 +3,7 @@
  * (`alsa_device.ts`) so that it starts and stops only when told to, plays silence when it runs dry, and wakes this
  * thread at each of its periods.
  */
-import { addressOf, libc, monotonicMillis, POLL, TimerFd } from "../../ffi/libc.ts";
+import { addressOf, libc, POLL, TimerFd } from "../../ffi/libc.ts";
 import { SND_PCM_STATE } from "../../ffi/libasound.ts";
 import { SndPcmIo } from "../../ffi/libasound_pcm.ts";
 import { fillSilence, FORMATS } from "../sndif/mod.ts";
@@ -47,8 +47,6 @@ export class AlsaPcm implements Pcm {
   /** The pointer of a playing card as last read. */
   #position = 0;
   #running = false;
-  /** What CLOCK_MONOTONIC, the clock of the card's time-stamps, is ahead of performance.now(), in ms. */
-  readonly #clockOffset = monotonicMillis() - performance.now();
   /** Where the pointer of a card of plugins was last found to have moved, and when, in ms. */
   #lastPosition = 0;
   #movedAt = 0;
@@ -78,10 +76,8 @@ export class AlsaPcm implements Pcm {
     else libc().hot_read(this.#descriptor.interruptFd, this.#interrupts, INTERRUPT_BYTES);
   }
 
-  interruptAge(): number {
-    if (this.#timer !== undefined) return -1;
-    const updated = this.#io.updatedMicros();
-    return updated > 0 ? ((performance.now() + this.#clockOffset) * 1000 - updated) | 0 : -1;
+  interruptAge(now: number): number {
+    return this.#timer === undefined ? this.#io.updateAge(now) : -1;
   }
 
   position(): number {

@@ -80,8 +80,8 @@ export class DummyPcm implements Pcm {
 
   interruptAge(): number {
     if (this.#startedAt === undefined) return -1;
-    const interval = this.params.periodFrames * 1000 / this.params.rate;
-    return ((this.#clock() - this.#startedAt) % interval * 1000) | 0;
+    const { periodFrames, rate } = this.params;
+    return ((this.position() - this.#standsAt) % periodFrames * 1e6 / rate) | 0;
   }
 
   position(): number {

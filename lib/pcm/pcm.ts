@@ -31,8 +31,8 @@ export interface Pcm {
   readonly pollEvents: number;
   /** Called when {@link pollFd} was ready and before it is polled again; makes it unready until the next period. */
   acknowledge(): void;
-  /** Whole µs since the card's last interrupt, by its own time-stamp; -1 where that cannot be known. */
-  interruptAge(): number;
+  /** Whole µs from the card's last interrupt, by its own time-stamp, to `now` (`MicrosClock`); -1 where that cannot be known. */
+  interruptAge(now: number): number;
   /**
    * The hardware pointer: frames played or captured since the last {@link prepare}, read from the card now.
    * Never decreases between two calls of `prepare`. Negative errno if the card failed (-EPIPE: xrun).

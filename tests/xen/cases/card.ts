@@ -188,7 +188,9 @@ function isTelling({ bareUnderruns, busy }: Measured): boolean {
 /** Plays /tmp/five with that period, and as much on the bare card; an aplay that fails counts as infinitely many underruns. */
 async function measure(lab: Lab, guest: Guest, daemon: Daemon, period: number) {
   const [cpu, work] = [await daemon.cpuSeconds(), await domainsWork(lab)];
+  const middle = lab.dom0.attempt(cpuInTheMiddle(daemon.pid), { timeout: 60 });
   const { code, stdout, stderr } = await guest.attempt(timedPlay(period), { timeout: 60 });
+  const playingCpu = Number((await middle).stdout);
   const after = await domainsWork(lab);
   const cpuPerSecond = (await daemon.cpuSeconds() - cpu) / 5;
   const bare = await lab.dom0.attempt(
@@ -200,10 +202,18 @@ async function measure(lab: Lab, guest: Guest, daemon: Daemon, period: number) {
     underruns: code === 0 ? countUnderruns(stderr) : Infinity,
     seconds: Number(stdout),
     cpuPerSecond: Math.round(cpuPerSecond * 100) / 100,
+    playingCpu: Math.round(playingCpu * 100) / 100,
     residentMegabytes: Math.round(await daemon.residentMegabytes()),
     bareUnderruns: bare.code === 0 ? countUnderruns(bare.stderr) : Infinity,
     busy: Math.round((after.cpu - work.cpu) / (after.time - work.time) * 100) / 100,
   };
+}
+
+/** A shell script that prints the CPU seconds a second of process `pid`, utime and stime, in 3 s while AC97 plays. */
+function cpuInTheMiddle(pid: number): string {
+  const look = `awk -v t="$(cut -d' ' -f1 /proc/uptime)" '{ print ($14 + $15) / 100, t }' /proc/${pid}/stat`;
+  return `until grep -q RUNNING /proc/asound/card0/pcm0p/sub0/status; do sleep 0.1; done; sleep 0.5
+    a=$(${look}); sleep 3; b=$(${look}); echo $a $b | awk '{ print ($3 - $1) / ($4 - $2) }'`;
 }
 
 /** CPU seconds that all domains together have used, and processor seconds that there were. */
