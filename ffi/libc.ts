@@ -177,12 +177,18 @@ export function unwrap<T extends number | bigint>(result: T, call: string): T {
   return result;
 }
 
+/** What each pointer of {@link addressOf} points into. */
+const pointedInto = new WeakMap<NonNullable<Deno.PointerValue>, ArrayBuffer>();
+
 /**
- * The address of a (non-empty) typed array's memory; right for as long as its buffer lives and is not detached. V8
- * keeps small typed arrays in its moving heap until someone asks for their `buffer`, hence the detour.
+ * The address of a (non-empty) typed array's memory; right for as long as the pointer itself is kept, and the buffer is not
+ * detached. (`UnsafePointer.offset` alone keeps no buffer alive.) V8 keeps small typed arrays in its moving heap until
+ * someone asks for their `buffer`, hence the detour.
  */
 export function addressOf(view: ArrayBufferView<ArrayBuffer>): NonNullable<Deno.PointerValue> {
-  return Deno.UnsafePointer.offset(Deno.UnsafePointer.of(view.buffer)!, view.byteOffset)!;
+  const pointer = Deno.UnsafePointer.offset(Deno.UnsafePointer.of(view.buffer)!, view.byteOffset)!;
+  pointedInto.set(pointer, view.buffer);
+  return pointer;
 }
 
 /**

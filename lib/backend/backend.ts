@@ -169,7 +169,8 @@ export class Backend implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const watch of this.#watches) watch[Symbol.dispose]();
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
-    await this.engines[Symbol.asyncDispose]();
+    // What a hanging engine may still touch stays mapped until the process is gone.
+    if (!await this.engines.stop()) return;
     this.grants[Symbol.dispose]();
   }
 }

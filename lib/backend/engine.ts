@@ -9,6 +9,7 @@ import { libasound } from "../../ffi/libasound.ts";
 import { LibraryNotFoundError } from "../../ffi/library.ts";
 import { Errno, errno, EventFd, POLL, PollSet } from "../../ffi/libc.ts";
 import { adoptEventChannels } from "../xen/mod.ts";
+import type { Pcm } from "../pcm/pcm.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { EngineStream } from "./engine_stream.ts";
 import { MailboxReader, MailboxWriter } from "./mailbox.ts";
@@ -30,6 +31,7 @@ class Engine {
   readonly #byPort = new Map<number, EngineStream>();
   /** Streams whose card is in the poll set, in its order. */
   #polled: EngineStream[] = [];
+  #pcms: Pcm[] = [];
   #pollSetStale = true;
   /** Streams with requests left over from the last turn. */
   readonly #unfinished = new Set<EngineStream>();
@@ -62,10 +64,12 @@ class Engine {
       if (this.#unfinished.size > 0) { for (const stream of this.#unfinished) this.#serveRing(stream); }
       for (let i = 0; i < this.#polled.length; i++) {
         const revents = this.#poll.revents(i + 2);
-        if (revents !== 0) this.#polled[i].servePcm(revents);
+        // What poll(2) said of a card that was replaced since says nothing of the other one.
+        if (revents !== 0 && this.#polled[i].pcm === this.#pcms[i]) this.#polled[i].servePcm(revents);
       }
     }
     for (const stream of this.#streams) stream?.detach();
+    this.#channels[Symbol.dispose]();
     this.#events.post({ op: "stopped" });
   }
 
@@ -75,7 +79,8 @@ class Engine {
     this.#poll.add(this.#wakeFd, POLL.IN);
     this.#poll.add(this.#channels.fd, POLL.IN);
     this.#polled = this.#streams.filter((stream) => stream?.pcm !== undefined) as EngineStream[];
-    for (const stream of this.#polled) this.#poll.add(stream.pcm!.pollFd, stream.pcm!.pollEvents);
+    this.#pcms = this.#polled.map((stream) => stream.pcm!);
+    for (const pcm of this.#pcms) this.#poll.add(pcm.pollFd, pcm.pollEvents);
   }
 
   #serveChannels(): void {

@@ -22,8 +22,8 @@ const MAILBOX_BYTES = 1 << 18;
 /** How long an engine is waited for; only the code of a PCM that is no card can hold it up. */
 const STOP_MS = 2000;
 
-/** Whether `work` is done within {@link STOP_MS}. */
-async function inTime(work: Promise<void>): Promise<boolean> {
+/** Whether `work` is done within {@link STOP_MS}. It may go on after that. */
+export async function inTime(work: Promise<void>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<false>((resolve) => timer = setTimeout(resolve, STOP_MS, false));
   try {
@@ -72,7 +72,8 @@ export class EngineClient implements AsyncDisposable {
     // A failure before anyone waits for the end must not pass as an unhandled rejection.
     this.#ended.promise.catch(() => {});
     this.#worker.postMessage(start);
-    this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready);
+    this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready)
+      .catch((error) => this.#ended.reject(error));
   }
 
   /**
@@ -107,20 +108,16 @@ export class EngineClient implements AsyncDisposable {
     return undefined;
   }
 
-  /**
-   * Takes a slot's stream from the engine, and frees the slot; resolves to true when nothing of the stream's memory is used. To
-   * false if the engine does not come back from a PCM's code within {@link STOP_MS}: then it may use it at any time.
-   */
-  async detach(slot: number): Promise<boolean> {
+  /** Takes a slot's stream from the engine, and frees the slot; resolves when nothing of the stream's memory is used. */
+  async detach(slot: number): Promise<void> {
     const done = Promise.withResolvers<void>();
     this.#detached.set(slot, done.resolve);
     this.post({ op: "detach", slot });
     // An engine that has ended uses nothing either.
-    if (!await inTime(Promise.race([done.promise, this.ended.catch(() => {})]))) return false;
+    await Promise.race([done.promise, this.ended.catch(() => {})]);
     this.#detached.delete(slot);
     this.#handlers.delete(slot);
     this.status(slot).clear();
-    return true;
   }
 
   post(command: EngineCommand): void {

@@ -3,6 +3,7 @@
  * thread, keeps the card in the state that guest and operator want, and tells the guest the card's position.
  */
 import { ERRNO, errnoName } from "../../ffi/errno.ts";
+import { SND_ERROR_BEGIN } from "../../ffi/libasound.ts";
 import { MicrosClock, POLL } from "../../ffi/libc.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { PcmError } from "../pcm/device.ts";
@@ -144,6 +145,11 @@ export class EngineStream {
       }
       served++;
       this.#serve();
+      if (this.#request.operation === XENSND_OP_HW_PARAM_QUERY) {
+        // It takes as long as many others.
+        more = true;
+        break;
+      }
     }
     if (served > 0) {
       this.#status.add("requests", served);
@@ -214,9 +220,12 @@ export class EngineStream {
   lend(refiner: RefinerDescriptor, loan: number): void {
     if (this.#pendingOperation !== XENSND_OP_HW_PARAM_QUERY) return;
     this.#pendingOperation = -1;
-    this.#refiner = refiner;
-    this.#loan = loan;
-    this.#query(refiner);
+    // A card that was lost since is being closed.
+    if (!this.#isLost) {
+      this.#refiner = refiner;
+      this.#loan = loan;
+    }
+    this.#query(this.#refiner!);
     this.#pushResponses();
   }
 
@@ -246,9 +255,10 @@ export class EngineStream {
     if (next === "prepared" && before !== "prepared") this.#stop(this.#transfer);
     this.#setState(next);
     const status = this.#runCard();
-    // What the guest is told has failed has not happened.
-    if (status < 0) this.#setState(before);
-    return status;
+    if (status >= 0) return 0;
+    // What the guest is told has failed has not happened. ALSA has errors of its own, which are none to a guest.
+    this.#setState(before);
+    return -status < SND_ERROR_BEGIN ? status : -XEN_EIO;
   }
 
   /** The guest's STOP. Its position is put right before the answer, while its driver still listens. */
@@ -266,6 +276,8 @@ export class EngineStream {
     let status = 0;
     if (run && this.#card !== "running") {
       status = this.#card === "held" ? transfer.unhold() : transfer.start();
+      // The host has slept since the card was prepared.
+      if (status < 0 && !isLoss(status)) status = transfer.startAnew();
       if (isLoss(status) && this.#lose(transfer, status)) status = transfer.start();
       if (status >= 0) this.#card = "running";
     } else if (!run && this.#card === "running") {
@@ -371,7 +383,10 @@ export class EngineStream {
 
   /** Tells the guest the position that {@link Transfer.pump} found, if it is time to. */
   #report(transfer: Transfer): void {
-    if (this.#card === "running" && this.#reporter !== undefined) {
+    if (this.#card === "running" && this.#reporter === undefined) {
+      // A guest that wants no events has been told nothing, but the round of its buffer goes on.
+      transfer.reportedFrames = transfer.reportable();
+    } else if (this.#card === "running" && this.#reporter !== undefined) {
       for (let i = 0; i < EVENTS_A_TURN; i++) {
         const position = this.#reporter.next(transfer.reportedFrames, transfer.reportable());
         if (position < 0 || !this.#publish(transfer, position)) break;
@@ -413,6 +428,7 @@ export class EngineStream {
 
   /** The main thread has opened the card and mapped the buffer. If they cannot be used here, it is to give them up again. */
   opened(command: EngineCommand & { op: "opened" }): void {
+    if (this.#pendingOperation !== XENSND_OP_OPEN) return;
     let pcm: Pcm | undefined;
     try {
       pcm = openPcm(command.pcm);

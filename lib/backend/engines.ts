@@ -6,10 +6,18 @@
 import type { EventChannels, Xen } from "../xen/ports.ts";
 import { EngineClient } from "./engine_client.ts";
 
-/** An engine, and the handle on the event channels that it serves. */
+/** A place at an engine, for one stream. */
 export interface Seat extends AsyncDisposable {
   readonly engine: EngineClient;
+  /** The handle on the event channels that the engine serves. */
   readonly channels: EventChannels;
+}
+
+interface Running {
+  readonly engine: EngineClient;
+  readonly channels: EventChannels;
+  /** Whether it could be stopped: see {@link EngineClient.stop}. */
+  stop(): Promise<boolean>;
 }
 
 export interface EnginesOptions {
@@ -20,20 +28,20 @@ export interface EnginesOptions {
 const NEVER_WAITS = /^(dummy:|(plug)?hw(:|$)|null$)/;
 
 export class Engines implements AsyncDisposable {
-  readonly #own = new Set<Seat>();
+  readonly #own = new Set<Running>();
   readonly #failed = Promise.withResolvers<never>();
 
   private constructor(
     private readonly xen: Xen,
     private readonly options: EnginesOptions,
-    private readonly shared: Seat,
+    private readonly shared: Running,
   ) {
     this.#failed.promise.catch(() => {});
     this.#watch(shared);
   }
 
   static async start(xen: Xen, options: EnginesOptions): Promise<Engines> {
-    return new Engines(xen, options, await startSeat(xen, options));
+    return new Engines(xen, options, await startEngine(xen, options));
   }
 
   /** Rejects if an engine fails. */
@@ -47,32 +55,40 @@ export class Engines implements AsyncDisposable {
       const { engine, channels } = this.shared;
       return { engine, channels, [Symbol.asyncDispose]: () => Promise.resolve() };
     }
-    const seat = await startSeat(this.xen, this.options);
-    this.#own.add(seat);
-    this.#watch(seat);
+    const own = await startEngine(this.xen, this.options);
+    this.#own.add(own);
+    this.#watch(own);
     const end = async () => {
-      if (this.#own.delete(seat)) await seat[Symbol.asyncDispose]();
+      if (this.#own.delete(own)) await own.stop();
     };
-    return { engine: seat.engine, channels: seat.channels, [Symbol.asyncDispose]: end };
+    return { engine: own.engine, channels: own.channels, [Symbol.asyncDispose]: end };
   }
 
-  #watch({ engine }: Seat): void {
+  #watch({ engine }: Running): void {
     engine.ended.catch((error) => this.#failed.reject(error));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const seat of [...this.#own, this.shared]) await seat[Symbol.asyncDispose]();
+    await this.stop();
+  }
+
+  /** Stops all engines; false if one hangs, and may still touch what is mapped. */
+  async stop(): Promise<boolean> {
+    const stopped = await Promise.all([...this.#own, this.shared].map((seat) => seat.stop()));
+    return stopped.every((one) => one);
   }
 }
 
-async function startSeat(xen: Xen, { realtime }: EnginesOptions): Promise<Seat> {
+async function startEngine(xen: Xen, { realtime }: EnginesOptions): Promise<Running> {
   const channels = xen.openEventChannels();
   try {
     const engine = await EngineClient.start(channels.shareable, { realtime });
-    const end = async () => {
-      if (await engine.stop()) channels[Symbol.dispose]();
+    const stop = async () => {
+      const hasStopped = await engine.stop();
+      if (hasStopped) channels[Symbol.dispose]();
+      return hasStopped;
     };
-    return { engine, channels, [Symbol.asyncDispose]: end };
+    return { engine, channels, stop };
   } catch (error) {
     channels[Symbol.dispose]();
     throw error;

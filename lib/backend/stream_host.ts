@@ -8,8 +8,8 @@ import { type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "../pcm
 import { pcmDevice } from "../pcm/open_device.ts";
 import { FORMATS, type OpenRequest, walkPageDirectory, XEN_EINVAL, XEN_EIO } from "../sndif/mod.ts";
 import type { StreamPolicy } from "../vsnd/card.ts";
-import { GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
-import type { EngineClient, SlotEvent } from "./engine_client.ts";
+import { type EventChannels, GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
+import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
 import type { OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
@@ -47,6 +47,8 @@ export class StreamHost implements AsyncDisposable {
   #work: Promise<void> = Promise.resolve();
   #seat: Seat | undefined;
   #slot = -1;
+  /** Counts connections, so that work which was begun for one does not end in another. */
+  #connection = 0;
   #ports: number[] = [];
   #pages: Mapping[] = [];
   #buffer: Mapping | undefined;
@@ -77,9 +79,11 @@ export class StreamHost implements AsyncDisposable {
 
   /** To be called before {@link attach}: takes an engine, and makes the first request as quick as those after it. */
   async getReady(): Promise<void> {
-    const seat = this.services.engines.seat(this.#deviceName);
-    await this.#device.warmUp();
-    this.#seat = await seat;
+    const [seat] = await Promise.all([
+      this.services.engines.seat(this.#deviceName),
+      this.#device.warmUp(),
+    ]);
+    this.#seat = seat;
   }
 
   get #engine(): EngineClient {
@@ -107,6 +111,7 @@ export class StreamHost implements AsyncDisposable {
       const slot = engine.takeSlot((event) => this.#handle(event));
       if (slot === undefined) throw new RangeError("the daemon serves as many streams as it can");
       this.#slot = slot;
+      this.#connection++;
     } catch (error) {
       this.#unmapTransport();
       throw error;
@@ -136,26 +141,34 @@ export class StreamHost implements AsyncDisposable {
     this.#request = undefined;
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#probeTimer);
-    const isFree = await this.#engine.detach(this.#slot);
+    const held = { pages: this.#pages, ports: this.#ports, channels: this.#seat!.channels };
+    const freed = this.#engine.detach(this.#slot).then(() => this.#release(held));
+    const isFree = await inTime(freed);
     this.#slot = -1;
-    if (!isFree) {
-      // Not unmapped, lest the engine touch it later: it goes with the process.
-      this.#pages = [];
-      this.#ports = [];
-      this.#buffer = this.#card = undefined;
-      return this.#log.error(
-        "{device} does not come back: what it holds of the guest's stays until the daemon ends",
-        {
-          device: this.policy.device,
-        },
-      );
-    }
+    this.#pages = [];
+    this.#ports = [];
+    if (isFree) return;
+    // Nothing is unmapped before the engine has let go of it, lest it touch that.
+    this.#log.error("{device} does not come back: what it holds of the guest's stays until it does", {
+      device: this.policy.device,
+    });
+    // It goes on with the rest by itself; if that fails, whoever looks at the log is to know.
+    freed.catch((error) => this.#log.error("{error}", { error: String(error) }));
+  }
+
+  /** Unmaps what the engine has let go of, and closes the card. */
+  async #release(held: { pages: Mapping[]; ports: number[]; channels: EventChannels }): Promise<void> {
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
-    this.#unmapTransport();
-    await this.#work;
+    for (const page of held.pages) page[Symbol.dispose]();
+    for (const port of held.ports) held.channels.unbind(port);
     this.#unmapBuffer();
-    await this.#closeCard();
-    await this.#device.closeProbe();
+    // After what is under way, and before what the next connection brings.
+    this.#enqueue(async () => {
+      this.#unmapBuffer();
+      await this.#closeCard();
+      await this.#device.closeProbe();
+    });
+    await this.#work;
   }
 
   /** Gives the engine back, for good. To be called after {@link detach}. */
@@ -216,7 +229,8 @@ export class StreamHost implements AsyncDisposable {
         this.#log.error("the frontend is broken: {reason}; the stream is disconnected", {
           reason: event.reason,
         });
-        return void this.detach();
+        this.detach().catch((error) => this.#log.error("{error}", { error: String(error) }));
+        return;
       case "log":
         return this.#log[event.level](event.text);
       case "close":
@@ -243,11 +257,18 @@ export class StreamHost implements AsyncDisposable {
       case "open":
         this.#request = undefined;
         this.#unmapBuffer();
-        return this.#queue(() => this.#open(event.open));
+        return this.#queue(async (connection) => {
+          try {
+            await this.#open(event.open, connection);
+          } catch (error) {
+            await this.#device.closeProbe();
+            throw error;
+          }
+        });
       case "query":
-        return this.#queue(async () => {
+        return this.#queue(async (connection) => {
           const refiner = await this.#device.probe();
-          if (!this.connected) return;
+          if (!this.#isConnected(connection)) return;
           this.#engine.post({ op: "refiner", slot: this.#slot, refiner, loan: ++this.#loan });
           this.#forgetWhenIdle(this.#loan);
         });
@@ -260,12 +281,13 @@ export class StreamHost implements AsyncDisposable {
 
   #forgetWhenIdle(loan: number): void {
     clearTimeout(this.#probeTimer);
-    const engine = this.#engine;
-    const queries = () => engine.status(this.#slot).get("queries");
+    const [engine, slot] = [this.#engine, this.#slot];
+    const queries = () => engine.status(slot).get("queries");
     const before = queries();
     this.#probeTimer = setTimeout(() => {
+      if (this.#slot !== slot) return;
       if (queries() !== before) this.#forgetWhenIdle(loan);
-      else engine.post({ op: "forget", slot: this.#slot, loan });
+      else engine.post({ op: "forget", slot, loan });
     }, PROBE_IDLE_MS);
   }
 
@@ -281,9 +303,9 @@ export class StreamHost implements AsyncDisposable {
     try {
       this.#card = await this.#device.open(request);
     } catch (error) {
+      this.#lookForCard(request);
       if (!(error instanceof PcmError)) throw error;
-      this.#log.debug("{error}", { error: error.message });
-      return this.#lookForCard(request);
+      return this.#log.debug("{error}", { error: error.message });
     }
     if (this.#request !== request || !this.connected) return await this.#closeCard();
     this.#engine.post({ op: "replaced", slot: this.#slot, pcm: this.#card.descriptor });
@@ -291,11 +313,12 @@ export class StreamHost implements AsyncDisposable {
   }
 
   /** Queues work that ends in an answer; if it fails, the failure is the answer. */
-  #queue(work: () => Promise<void>): void {
+  #queue(work: (connection: number) => Promise<void>): void {
+    const connection = this.#connection;
     this.#enqueue(() =>
-      work().catch((error) => {
+      work(connection).catch((error) => {
         this.#log.warn("{error}", { error: error instanceof Error ? error.message : String(error) });
-        this.#answer(statusOf(error));
+        this.#answer(statusOf(error), connection);
       })
     );
   }
@@ -307,13 +330,17 @@ export class StreamHost implements AsyncDisposable {
     });
   }
 
-  #answer(status: number): void {
-    if (this.connected) this.#engine.post({ op: "respond", slot: this.#slot, status });
+  #isConnected(connection: number): boolean {
+    return this.connected && this.#connection === connection;
   }
 
-  async #open(open: OpenRequest): Promise<void> {
+  #answer(status: number, connection = this.#connection): void {
+    if (this.#isConnected(connection)) this.#engine.post({ op: "respond", slot: this.#slot, status });
+  }
+
+  async #open(open: OpenRequest, connection: number): Promise<void> {
     await this.#closeCard();
-    if (!this.connected) return;
+    if (!this.#isConnected(connection)) return;
     const reason = judgeOpen(open, this.policy.effective);
     if (reason !== undefined) throw new PcmError(`OPEN refused: ${reason}`, XEN_EINVAL);
     const buffer = this.#mapBuffer(open);
@@ -332,7 +359,7 @@ export class StreamHost implements AsyncDisposable {
       throw error;
     });
     this.#card = card;
-    if (!this.connected) return;
+    if (!this.#isConnected(connection)) return;
     this.#request = request;
     this.#engine.post({
       op: "opened",

@@ -135,6 +135,13 @@ export abstract class Transfer {
     return this.pcm.start();
   }
 
+  /** Prepares and starts a card that could not be started as it was, with all that it has not played. 0 or -errno. */
+  startAnew(): number {
+    this.error = 0;
+    this.rebase(this.reportable());
+    return this.start();
+  }
+
   /**
    * Starts a card anew that stopped by itself, as some plugins do when they run dry: what it was given is taken to have been
    * played, and the guest's clock goes on. 0 or -errno; -EPIPE and -ESTRPIPE are the errors that this can mend.

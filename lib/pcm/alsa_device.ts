@@ -43,7 +43,17 @@ export class AlsaDevice implements PcmDevice {
   async closeProbe(): Promise<void> {
     const pcm = this.#probe;
     this.#probe = undefined;
-    await pcm?.[Symbol.asyncDispose]();
+    if (pcm !== undefined) await this.#discard(pcm);
+  }
+
+  /** Closes a handle that nobody plays through: one that cannot even be closed, as its card is gone, is of no interest. */
+  async #discard(pcm: SndPcm): Promise<void> {
+    try {
+      await pcm[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!(error instanceof AlsaError)) throw error;
+      getLogger(["xsnd", "alsa"]).debug("{error}", { error: error.message });
+    }
   }
 
   async open(request: PcmRequest): Promise<OpenCard> {
@@ -54,7 +64,7 @@ export class AlsaDevice implements PcmDevice {
       this.#open = pcm;
       return { descriptor, close: () => this.#close(pcm) };
     } catch (error) {
-      await pcm[Symbol.asyncDispose]();
+      await this.#discard(pcm);
       if (!(error instanceof AlsaError)) throw error;
       const what = `cannot set up ${this.#what()}: ${error.message}`;
       throw new PcmError(what, xenErrno(error), { cause: error });

@@ -5,6 +5,7 @@ import type { Address, EngineEvent } from "../../lib/backend/messages.ts";
 import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
 import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
 import {
+  encodeHwParamQuery,
   encodeOpenRequest,
   encodeRwRequest,
   encodeTriggerRequest,
@@ -12,6 +13,7 @@ import {
   EventView,
   formatByName,
   FrontRing,
+  HwParam,
   initSharedRing,
   ResponseView,
   Taken,
@@ -40,6 +42,14 @@ export const dummyCard = (fd: number) => ({ kind: "dummy", params: PARAMS, fd })
 const address = (memory: Uint8Array<ArrayBuffer>): Address =>
   String(Deno.UnsafePointer.value(addressOf(memory)));
 
+interface RigOptions {
+  /** Where its card appends what it plays. */
+  readonly fd?: number;
+  readonly bufferBytes?: number;
+  /** A quarter of the buffer, unless told. */
+  readonly periodBytes?: number;
+}
+
 /** Open for playback, and prepared. */
 export class EngineRig implements Disposable {
   readonly stream: EngineStream;
@@ -58,8 +68,7 @@ export class EngineRig implements Disposable {
   readonly #consumer = new EventPageConsumer(this.#events.buffer, 0, "linux-6.1");
   readonly #event = new EventView();
 
-  /** @param fd where its card appends what it plays */
-  constructor({ fd = -1, bufferBytes = BUFFER_BYTES } = {}) {
+  constructor({ fd = -1, bufferBytes = BUFFER_BYTES, periodBytes }: RigOptions = {}) {
     this.buffer = new Uint8Array(bufferBytes);
     initSharedRing(this.#page.buffer);
     this.#ring = new FrontRing(this.#page.buffer);
@@ -70,7 +79,7 @@ export class EngineRig implements Disposable {
         op: "attach",
         slot: 0,
         direction: "playback",
-        allowed: DEFAULT_PARAMS,
+        allowed: { ...DEFAULT_PARAMS, rates: [8000, RATE] },
         ring: address(this.#page),
         eventPage: address(this.#events),
         requestPort: 1,
@@ -81,12 +90,12 @@ export class EngineRig implements Disposable {
       { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
       this.status,
     );
-    this.#open(fd);
+    this.#open(fd, periodBytes ?? bufferBytes / 4);
   }
 
-  #open(fd: number): void {
+  #open(fd: number, periodBytes: number): void {
     const { format, channels } = PARAMS;
-    const sizes = { bufferSz: this.buffer.length, periodSz: this.buffer.length / 4 };
+    const sizes = { bufferSz: this.buffer.length, periodSz: periodBytes };
     const open = { pcmRate: RATE, pcmFormat: format, pcmChannels: channels, grefDirectory: 0, ...sizes };
     encodeOpenRequest(this.#ring.view, this.#ring.reserve(), this.#id, open);
     this.#ring.pushRequests();
@@ -108,6 +117,27 @@ export class EngineRig implements Disposable {
     if (this.#ring.take(this.#response) !== Taken.one) throw new Error("no answer");
     this.#ring.finalCheckForResponses();
     return this.#response.status;
+  }
+
+  /** Puts a HW_PARAM_QUERY on the ring. */
+  ask(): void {
+    const param = new HwParam();
+    param.formatsLow = 0xffffffff;
+    for (const interval of [param.rates, param.channels, param.buffer, param.period]) {
+      interval.max = 0xffffffff;
+    }
+    this.#id = this.#id + 1 & 0xffff;
+    encodeHwParamQuery(this.#ring.view, this.#ring.reserve(), this.#id, param);
+    this.#ring.pushRequests();
+  }
+
+  /** The rates in the answer to a HW_PARAM_QUERY; undefined if there is none. */
+  takeRates(): { min: number; max: number } | undefined {
+    if (this.#ring.take(this.#response) !== Taken.one) return undefined;
+    if (this.#response.status < 0) throw new Error(`refused: ${this.#response.status}`);
+    const param = new HwParam();
+    this.#response.readHwParam(param);
+    return { ...param.rates };
   }
 
   /** WRITE of octets of the buffer. Allocates nothing, as all that follows. */

@@ -37,7 +37,7 @@ bench.test("serve starts before any guest, and after one", async (lab) => {
 });
 
 soundCases(bench);
-if (amd64) cardCases(bench, () => daemon!);
+if (amd64) cardCases(bench, () => daemon!, restart);
 lifeCases(bench, () => daemon!, restart);
 hostCases(bench, amd64);
 if (amd64) xlCases(bench, restart);

@@ -14,6 +14,7 @@ import {
   noise,
   recordLoopback,
   shapeOptions,
+  waitForCard,
 } from "../rig.ts";
 
 const AC97 = {
@@ -23,7 +24,12 @@ const AC97 = {
   pcms: [[{ type: "playback", device: "hw:0,0" }]],
 } as const;
 
-export function cardCases(bench: Bench, daemon: () => Daemon): void {
+/** @param restart replaces the daemon of all cases by one with other options */
+export function cardCases(
+  bench: Bench,
+  daemon: () => Daemon,
+  restart: (options?: string) => Promise<void>,
+): void {
   bench.test("aplay plays to AC97 with no period or buffer option", async (lab) => {
     const guest = await bench.guest("6.1");
     await give(lab, guest, AC97);
@@ -46,6 +52,10 @@ export function cardCases(bench: Bench, daemon: () => Daemon): void {
     const guest = await bench.guest("6.1");
     await give(lab, guest, AC97);
     await guest.put("/tmp/five", noise(CD, 5));
+    // As who wants short periods would: and V8 has compiled the engine after ten seconds of sound.
+    await restart("--realtime");
+    await waitForCard(lab, guest);
+    for (let i = 0; i < 2; i++) await guest.attempt(timedPlay(1024), { timeout: 60 });
     const tries = [];
     for (const period of [1024, 512, 256, 128]) {
       for (let n = 0; n < TRIES; n++) {
@@ -180,7 +190,10 @@ function isClean({ period, underruns, seconds }: Measured): boolean {
   return underruns === 0 && Math.abs(seconds - 5) <= 0.25 + period * 4 / 48000;
 }
 
-/** Whether the try could have been clean: domain 0's own aplay was, on the bare card, and the processors had time left. */
+/**
+ * Whether the try could have been clean: domain 0's own aplay was, on the bare card with half the buffer (the guest's sound has
+ * two domains to come through, each with a scheduler of its own), and the processors had time left.
+ */
 function isTelling({ bareUnderruns, busy }: Measured): boolean {
   return bareUnderruns === 0 && busy < 0.9;
 }
@@ -194,7 +207,9 @@ async function measure(lab: Lab, guest: Guest, daemon: Daemon, period: number) {
   const after = await domainsWork(lab);
   const cpuPerSecond = (await daemon.cpuSeconds() - cpu) / 5;
   const bare = await lab.dom0.attempt(
-    `aplay -q -D hw:0,0 ${shapeOptions(CD)} ${sizes(period)} -d 5 /dev/zero`,
+    `aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=${period} --buffer-size=${
+      period * 2
+    } -d 5 /dev/zero`,
     { timeout: 60 },
   );
   return {
