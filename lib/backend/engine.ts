@@ -15,6 +15,7 @@ import { EngineStream } from "./engine_stream.ts";
 import { MailboxReader, MailboxWriter } from "./mailbox.ts";
 import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
 import { scheduleRealtime } from "./realtime.ts";
+import { rehearse } from "./rehearsal.ts";
 import { StatusRow } from "./stream_status.ts";
 import { MAX_STREAMS } from "./limits.ts";
 
@@ -49,6 +50,7 @@ class Engine {
   run(): void {
     const wake = new EventFd(this.#wakeFd);
     loadAlsa();
+    rehearse();
     this.#events.post({ op: "ready", realtimeErrno: this.#realtime ? scheduleRealtime() : 0 });
     while (!this.#stopping) {
       if (this.#pollSetStale) this.#rebuildPollSet();

@@ -1,123 +1,13 @@
-/** One stream of the engine in this thread, on a dummy card in real time, with its guest's end in the test's hands. */
-import { addressOf } from "../../ffi/libc.ts";
-import { EngineStream } from "../../lib/backend/engine_stream.ts";
-import type { Address, EngineEvent } from "../../lib/backend/messages.ts";
-import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
-import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
-import {
-  encodeHwParamQuery,
-  encodeOpenRequest,
-  encodeRwRequest,
-  encodeTriggerRequest,
-  EventPageConsumer,
-  EventView,
-  formatByName,
-  FrontRing,
-  HwParam,
-  initSharedRing,
-  ResponseView,
-  Taken,
-  XENSND_OP_WRITE,
-} from "../../lib/sndif/mod.ts";
-import type { EventChannels } from "../../lib/xen/ports.ts";
+/** A stream of the engine of which a test has the guest's end: see {@link SoloStream}. */
+import { SoloStream } from "../../lib/backend/solo_stream.ts";
+import { encodeHwParamQuery, EventPageConsumer, EventView, HwParam, Taken } from "../../lib/sndif/mod.ts";
 
-/** Of the guest's sample buffer, unless told. */
-export const BUFFER_BYTES = 16384;
-export const RATE = 192_000;
-const FRAME_BYTES = 4;
-/** What its card is set up with. */
-const PARAMS = {
-  direction: "playback",
-  rate: RATE,
-  channels: 2,
-  format: formatByName("s16_le")!.code,
-  frameBytes: FRAME_BYTES,
-  bufferFrames: BUFFER_BYTES / FRAME_BYTES,
-  periodFrames: RATE / 1000,
-} as const;
-
-/** A dummy card that appends what it plays to the descriptor `fd`, -1 for nowhere. */
-export const dummyCard = (fd: number) => ({ kind: "dummy", params: PARAMS, fd }) as const;
-
-const address = (memory: Uint8Array<ArrayBuffer>): Address =>
-  String(Deno.UnsafePointer.value(addressOf(memory)));
-
-interface RigOptions {
-  /** Where its card appends what it plays. */
-  readonly fd?: number;
-  readonly bufferBytes?: number;
-  /** A quarter of the buffer, unless told. */
-  readonly periodBytes?: number;
-}
+export { BUFFER_BYTES, dummyCard, RATE } from "../../lib/backend/solo_stream.ts";
 
 /** Open for playback, and prepared. */
-export class EngineRig implements Disposable {
-  readonly stream: EngineStream;
-  readonly status = new StatusRow(createStatusTable(1), 0);
-  readonly #page = new Uint8Array(4096);
-  readonly #events = new Uint8Array(4096);
-  /** The guest's sample buffer. */
-  readonly buffer: Uint8Array<ArrayBuffer>;
-  /** What the engine has told the main thread. */
-  readonly told: EngineEvent[] = [];
-  readonly #ring: FrontRing;
-  readonly #response = new ResponseView();
-  readonly #eventWords = new Int32Array(this.#events.buffer);
-  #id = 0;
-
-  readonly #consumer = new EventPageConsumer(this.#events.buffer, 0, "linux-6.1");
+export class EngineRig extends SoloStream {
+  readonly #consumer = new EventPageConsumer(this.events.buffer, 0, "linux-6.1");
   readonly #event = new EventView();
-
-  constructor({ fd = -1, bufferBytes = BUFFER_BYTES, periodBytes }: RigOptions = {}) {
-    this.buffer = new Uint8Array(bufferBytes);
-    initSharedRing(this.#page.buffer);
-    this.#ring = new FrontRing(this.#page.buffer);
-    // Nobody is at the other end: what Xen does with an event is not tested here.
-    const channels = { notify: () => 0 } as unknown as EventChannels;
-    this.stream = new EngineStream(
-      {
-        op: "attach",
-        slot: 0,
-        direction: "playback",
-        allowed: { ...DEFAULT_PARAMS, rates: [8000, RATE] },
-        ring: address(this.#page),
-        eventPage: address(this.#events),
-        requestPort: 1,
-        eventPort: 2,
-        hold: "none",
-        settings: { volume: 0, muted: false },
-      },
-      { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
-      this.status,
-    );
-    this.#open(fd, periodBytes ?? bufferBytes / 4);
-  }
-
-  #open(fd: number, periodBytes: number): void {
-    const { format, channels } = PARAMS;
-    const sizes = { bufferSz: this.buffer.length, periodSz: periodBytes };
-    const open = { pcmRate: RATE, pcmFormat: format, pcmChannels: channels, grefDirectory: 0, ...sizes };
-    encodeOpenRequest(this.#ring.view, this.#ring.reserve(), this.#id, open);
-    this.#ring.pushRequests();
-    this.stream.serveRing();
-    this.stream.opened({
-      op: "opened",
-      slot: 0,
-      buffer: address(this.buffer),
-      mappedBytes: this.buffer.length,
-      open,
-      pcm: dummyCard(fd),
-    });
-    if (this.#answer() !== 0) throw new Error("it does not open");
-  }
-
-  /** Has the engine serve the request that was put on the ring; returns its status. */
-  #answer(): number {
-    this.stream.serveRing();
-    if (this.#ring.take(this.#response) !== Taken.one) throw new Error("no answer");
-    this.#ring.finalCheckForResponses();
-    return this.#response.status;
-  }
 
   /** Puts a HW_PARAM_QUERY on the ring. */
   ask(): void {
@@ -126,48 +16,24 @@ export class EngineRig implements Disposable {
     for (const interval of [param.rates, param.channels, param.buffer, param.period]) {
       interval.max = 0xffffffff;
     }
-    this.#id = this.#id + 1 & 0xffff;
-    encodeHwParamQuery(this.#ring.view, this.#ring.reserve(), this.#id, param);
-    this.#ring.pushRequests();
+    this.id = this.id + 1 & 0xffff;
+    encodeHwParamQuery(this.ring.view, this.ring.reserve(), this.id, param);
+    this.ring.pushRequests();
   }
 
   /** The rates in the answer to a HW_PARAM_QUERY; undefined if there is none. */
   takeRates(): { min: number; max: number } | undefined {
-    if (this.#ring.take(this.#response) !== Taken.one) return undefined;
-    if (this.#response.status < 0) throw new Error(`refused: ${this.#response.status}`);
+    if (this.ring.take(this.response) !== Taken.one) return undefined;
+    if (this.response.status < 0) throw new Error(`refused: ${this.response.status}`);
     const param = new HwParam();
-    this.#response.readHwParam(param);
+    this.response.readHwParam(param);
     return { ...param.rates };
   }
 
-  /** WRITE of octets of the buffer. Allocates nothing, as all that follows. */
-  write(offset: number, length: number): number {
-    this.#id = this.#id + 1 & 0xffff;
-    encodeRwRequest(this.#ring.view, this.#ring.reserve(), this.#id, XENSND_OP_WRITE, offset, length);
-    this.#ring.pushRequests();
-    return this.#answer();
-  }
-
-  trigger(type: number): number {
-    this.#id = this.#id + 1 & 0xffff;
-    encodeTriggerRequest(this.#ring.view, this.#ring.reserve(), this.#id, type);
-    this.#ring.pushRequests();
-    return this.#answer();
-  }
-
-  /** The guest takes all events that there are. */
-  takeEvents(): void {
-    Atomics.store(this.#eventWords, 0, Atomics.load(this.#eventWords, 1));
-  }
-
-  /** The same, with their positions, in octets. */
+  /** Takes all events that there are; their positions, in octets. */
   takePositions(): number[] {
     const positions: number[] = [];
     while (this.#consumer.take(this.#event) === Taken.one) positions.push(this.#event.position);
     return positions;
-  }
-
-  [Symbol.dispose](): void {
-    this.stream.detach();
   }
 }
