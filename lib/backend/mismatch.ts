@@ -11,9 +11,12 @@ import { narrow } from "./policy.ts";
 
 /**
  * Why the stream's device can do nothing of what the stream allows; undefined if it can, and also if it cannot be asked now: it
- * is busy, not plugged in, or libasound is not there.
+ * is busy, not plugged in, or libasound is not there. Of a denied stream it never is.
  */
-export async function mismatchOf({ type, device, effective }: StreamPolicy): Promise<string | undefined> {
+export async function mismatchOf(
+  { type, device, denied, effective }: StreamPolicy,
+): Promise<string | undefined> {
+  if (denied) return undefined;
   const param = everything();
   narrow(param, effective);
   try {

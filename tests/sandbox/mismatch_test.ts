@@ -52,3 +52,12 @@ Deno.test("provision takes a device that cannot be asked: it may be plugged in l
       await box.ok("deprovision", "domU");
     }
   }));
+
+Deno.test("provision does not ask the device of a denied stream", () =>
+  inBox(async (box) => {
+    const wav = makeWav(box.path("in.wav"), { rate: 44100, channels: 2, format: "s16_le", frames: 10 });
+    const stream = { type: "capture", device: `dummy:${wav}`, "sample-rates": [48000] };
+    assertFails(await provisionStream(box, stream), 6, /it has 44100 Hz/);
+    const { code, stderr } = await provisionStream(box, { ...stream, denied: true });
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  }));
