@@ -358,8 +358,10 @@ export class EngineStream {
     let pcm: Pcm;
     try {
       pcm = openPcm(command.pcm, transfer.pcm.staging);
-    } catch {
-      return this.#services.post({ op: "lost", slot: this.slot, errno: ERRNO.EMFILE });
+    } catch (error) {
+      const text = `the card is there again, and cannot be used: ${error}`;
+      this.#services.post({ op: "log", slot: this.slot, level: "error", text });
+      return this.#services.post({ op: "lost", slot: this.slot, errno: XEN_EIO });
     }
     this.#isLost = false;
     this.#dropLoan();
