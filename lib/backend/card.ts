@@ -75,7 +75,7 @@ export class Card {
     // What changes meanwhile is looked at after this.
     this.#evaluating = begun.promise;
     try {
-      await Promise.all(this.streams.map((stream) => stream.getReady()));
+      if (!await this.#getReady()) return;
       const backend = readState(store, this.paths.backend);
       const isGone = this.#shutDown || backend === undefined || this.#isBeingDetached();
       if (!isGone && !await this.#adopt()) this.#enterInitWait(backend);
@@ -84,6 +84,19 @@ export class Card {
       begun.resolve();
     }
     await this.evaluate();
+  }
+
+  /** Gets the streams ready; false if the host has not got what they need: then the card is not served, and others are. */
+  async #getReady(): Promise<boolean> {
+    const outcomes = await Promise.allSettled(this.streams.map((stream) => stream.getReady()));
+    const failure = outcomes.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+    if (failure === undefined) return true;
+    this.#log.error("it is not served: {reason}; start `xsnd serve` again when that is mended", {
+      reason: failure.reason instanceof Error ? failure.reason.message : String(failure.reason),
+    });
+    this.#shutDown = true;
+    await Promise.all(this.streams.map((stream) => stream[Symbol.asyncDispose]()));
+    return false;
   }
 
   /** Goes on with the rings of a frontend that was connected to a former daemon. Returns false if that cannot be done. */

@@ -83,7 +83,13 @@ export class EngineClient implements AsyncDisposable {
   static async start(channels: EventChannelsShare, { realtime = false } = {}): Promise<EngineClient> {
     const ready = Promise.withResolvers<number>();
     const engine = new EngineClient(channels, realtime, ready.resolve);
-    const errno = await Promise.race([ready.promise, engine.ended]);
+    let errno;
+    try {
+      errno = await Promise.race([ready.promise, engine.ended]);
+    } catch (error) {
+      await engine.stop();
+      throw error;
+    }
     if (errno) {
       getLogger(["xsnd", "engine"]).warn(
         "it runs without real-time scheduling ({code}): start it as root, with CAP_SYS_NICE",

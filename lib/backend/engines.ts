@@ -3,6 +3,7 @@
  * PCMs may wait: a sound server's plugin does for its server, to start or to stop. A stream on one of them has an
  * engine, and with it a thread, of its own, and keeps no other stream waiting.
  */
+import { EventFd } from "../../ffi/libc.ts";
 import type { EventChannels, Xen } from "../xen/ports.ts";
 import { EngineClient } from "./engine_client.ts";
 
@@ -19,6 +20,9 @@ interface Running {
   /** Whether it could be stopped: see {@link EngineClient.stop}. */
   stop(): Promise<boolean>;
 }
+
+/** An engine takes some dozen descriptors. Deno ends the process if it has too few for a Worker, so they are counted before. */
+const DESCRIPTORS = 24;
 
 export interface EnginesOptions {
   readonly realtime?: boolean;
@@ -79,7 +83,14 @@ export class Engines implements AsyncDisposable {
   }
 }
 
+/** Throws Errno (EMFILE) unless this process may open `count` descriptors more. */
+function requireDescriptors(count: number): void {
+  using taken = new DisposableStack();
+  for (let i = 0; i < count; i++) taken.use(new EventFd());
+}
+
 async function startEngine(xen: Xen, { realtime }: EnginesOptions): Promise<Running> {
+  requireDescriptors(DESCRIPTORS);
   const channels = xen.openEventChannels();
   try {
     const engine = await EngineClient.start(channels.shareable, { realtime });

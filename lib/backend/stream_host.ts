@@ -77,13 +77,13 @@ export class StreamHost implements AsyncDisposable {
     this.#settings = nodes.read();
   }
 
-  /** To be called before {@link attach}: takes an engine, and makes the first request as quick as those after it. */
+  /**
+   * To be called before {@link attach}: takes an engine, and makes the first request as quick as those after it. Throws what
+   * an engine's start does.
+   */
   async getReady(): Promise<void> {
-    const [seat] = await Promise.all([
-      this.services.engines.seat(this.#deviceName),
-      this.#device.warmUp(),
-    ]);
-    this.#seat = seat;
+    this.#seat = await this.services.engines.seat(this.#deviceName);
+    await this.#device.warmUp();
   }
 
   get #engine(): EngineClient {

@@ -285,6 +285,26 @@ export async function descriptorLimit(pid: number, soft: string): Promise<string
   return stdout.trim();
 }
 
+/** The descriptors that a process has open. */
+export const descriptors = (pid: number) =>
+  new Set(Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => Number(name)));
+
+/** The same once they have stopped changing: a connection or a card may be closed after the answer. */
+export async function settledDescriptors(pid: number): Promise<Set<number>> {
+  while (true) {
+    const before = descriptors(pid);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (descriptors(pid).size === before.size) return before;
+  }
+}
+
+/** The limit (RLIMIT_NOFILE) under which a process that has `taken` may open `left` more. */
+export function limitThatLeaves(left: number, taken: ReadonlySet<number>): number {
+  let limit = 0;
+  for (let free = 0; free < left || taken.has(limit); limit++) if (!taken.has(limit)) free++;
+  return limit;
+}
+
 /** One line of an error message as every command gives it, and nothing else said. */
 export function assertFails(result: Result, code: number, message: RegExp): void {
   assert.equal(result.code, code, result.stderr || result.stdout);

@@ -26,9 +26,12 @@ import {
   assertSameSamples,
   bestOfThree,
   descriptorLimit,
+  descriptors,
   inBox,
+  limitThatLeaves,
   makeWav,
   samplesOf,
+  settledDescriptors,
   until,
 } from "./harness.ts";
 import { assertWorks, open, type RawStream, withRaw } from "./raw_frontend.ts";
@@ -160,25 +163,6 @@ Deno.test("an OPEN for which the daemon has too few file descriptors is refused,
       assertWorks(playback);
     })
   ));
-
-const descriptors = (pid: number) =>
-  new Set(Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => Number(name)));
-
-/** CLOSE is answered before the card is closed. */
-async function settledDescriptors(pid: number): Promise<Set<number>> {
-  while (true) {
-    const before = descriptors(pid);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    if (descriptors(pid).size === before.size) return before;
-  }
-}
-
-/** The limit (RLIMIT_NOFILE) under which a process that has `taken` may open `left` more. */
-function limitThatLeaves(left: number, taken: ReadonlySet<number>): number {
-  let limit = 0;
-  for (let free = 0; free < left || taken.has(limit); limit++) if (!taken.has(limit)) free++;
-  return limit;
-}
 
 Deno.test("a stream without events plays all the same", () =>
   inServedBox(async (box, _daemon, output) => {
