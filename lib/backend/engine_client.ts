@@ -48,6 +48,7 @@ export class EngineClient implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #reading = new AbortController();
+  #gone: Promise<void> = new Promise(() => {});
   #tickets = 0;
 
   private constructor(
@@ -162,16 +163,26 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /**
-   * Stops the engine. All streams should have been detached. Resolves to true when it uses no descriptor any more, to false if
-   * the code of a PCM does not come back in time: then this one's stays open for good.
+   * Stops the engine. All streams should have been detached. Resolves to true when it is gone, to false if the code of a PCM does
+   * not come back in time. It is not terminated then: when it does come back it lets go of what it holds of its guests',
+   * stops, and {@link gone} resolves.
    */
   async stop(): Promise<boolean> {
     this.post({ op: "stop" });
-    const hasStopped = await inTime(Promise.race([this.#stopped.promise, this.ended.catch(() => {})]));
+    const stopped = Promise.race([this.#stopped.promise, this.ended.catch(() => {})]);
+    this.#gone = stopped.then(() => this.#end());
+    return await inTime(this.#gone);
+  }
+
+  /** Resolves when the engine, which was told to {@link stop}, uses no descriptor any more. */
+  get gone(): Promise<void> {
+    return this.#gone;
+  }
+
+  #end(): void {
     this.#reading.abort();
     this.#worker.terminate();
-    if (hasStopped) this.#wake[Symbol.dispose]();
+    this.#wake[Symbol.dispose]();
     this.#ended.resolve();
-    return hasStopped;
   }
 }

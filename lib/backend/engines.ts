@@ -63,7 +63,9 @@ export class Engines implements AsyncDisposable {
     this.#own.add(own);
     this.#watch(own);
     const end = async () => {
-      if (this.#own.delete(own)) await own.stop();
+      await own.stop();
+      // One that hangs is stopped once more, and waited for, when the daemon ends.
+      own.engine.gone.then(() => this.#own.delete(own));
     };
     return { engine: own.engine, channels: own.channels, [Symbol.asyncDispose]: end };
   }
@@ -95,9 +97,11 @@ async function startEngine(xen: Xen, { realtime }: EnginesOptions): Promise<Runn
   try {
     const engine = await EngineClient.start(channels.shareable, { realtime });
     const stop = async () => {
-      const hasStopped = await engine.stop();
-      if (hasStopped) channels[Symbol.dispose]();
-      return hasStopped;
+      const hasStopped = engine.stop();
+      const letGo = engine.gone.then(() => channels[Symbol.dispose]());
+      if (!await hasStopped) return false;
+      await letGo;
+      return true;
     };
     return { engine, channels, stop };
   } catch (error) {

@@ -160,7 +160,6 @@ export class StreamHost implements AsyncDisposable {
   async #release(held: { pages: Mapping[]; ports: number[]; channels: EventChannels }): Promise<void> {
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
     for (const page of held.pages) page[Symbol.dispose]();
-    for (const port of held.ports) held.channels.unbind(port);
     this.#unmapBuffer();
     // After what is under way, and before what the next connection brings.
     this.#enqueue(async () => {
@@ -168,6 +167,7 @@ export class StreamHost implements AsyncDisposable {
       await this.#closeCard();
       await this.#device.closeProbe();
     });
+    for (const port of held.ports) held.channels.unbind(port);
     await this.#work;
   }
 

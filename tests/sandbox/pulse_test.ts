@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { assertFails, bestOfThree, type Box, inBox, makeWav, samplesOf, sleep, until } from "./harness.ts";
 import { testPcmContract } from "../unit/pcm_contract.ts";
+import { grantsPath } from "../../lib/xen/embedded/layout.ts";
 import { PulseServer } from "./pulse_server.ts";
 
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 72_000 };
@@ -164,6 +165,42 @@ Deno.test("a sound server that hangs keeps no other stream waiting, nor the daem
     "domU",
     "domV",
   );
+});
+
+Deno.test("an engine that hangs in a sound server's plugin gives back what it has when it comes back", async () => {
+  await using other = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
+  await inBox(async (box) => {
+    const daemon = await box.serveWith(other.environment);
+    const engines = () =>
+      Array.from(Deno.readDirSync(`/proc/${daemon.pid}/task`), ({ name }) => name)
+        .filter((thread) =>
+          Deno.readTextFileSync(`/proc/${daemon.pid}/task/${thread}/comm`).startsWith("worker")
+        )
+        .length;
+    /** Whether the daemon has any of the guest's pages mapped. */
+    const isMapped = () => Deno.readTextFileSync(`/proc/${daemon.pid}/maps`).includes(grantsPath(box.xen, 1));
+    assert.equal(engines(), 1);
+    await box.provision("domU", [{ type: "playback", device: "pulse" }]);
+    const long = makeWav(box.path("long.wav"), { ...sound, frames: 60 * sound.rate });
+    const playing = box.spawn("play", long, "domU");
+    await box.untilStream(
+      STREAM,
+      ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
+    );
+    assert.equal(engines(), 2);
+    assert(isMapped());
+    other.signal("SIGSTOP");
+    box.spawn("trigger", "stop", "domU");
+    await sleep(300);
+    await playing.end("SIGKILL");
+    await box.ok("deprovision", "domU", "--force");
+    await until("it is said", () => /error: domU\/0\/0\/0: pulse does not come back/.test(daemon.stderr));
+    assert(engines() === 2 && isMapped(), "it hangs");
+    other.signal("SIGCONT");
+    await until("the engine is gone", () => engines() === 1);
+    await until("nothing of the guest's is mapped", () => !isMapped());
+    assert(!daemon.ended, daemon.stderr);
+  });
 });
 
 Deno.test("a sound server that is not there is an error for the guest that opens it", async () => {
