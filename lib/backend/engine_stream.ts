@@ -6,16 +6,14 @@ import { ERRNO, errnoName } from "../../ffi/errno.ts";
 import { SND_ERROR_BEGIN } from "../../ffi/libasound.ts";
 import { MicrosClock, POLL } from "../../ffi/libc.ts";
 import { openPcm } from "../pcm/descriptor.ts";
-import { PcmError } from "../pcm/device.ts";
 import { DummyPcm } from "../pcm/dummy.ts";
-import type { Pcm, PcmParams } from "../pcm/pcm.ts";
-import { refine, type RefinerDescriptor } from "../pcm/refiner.ts";
+import type { Pcm } from "../pcm/pcm.ts";
+import type { RefinerDescriptor } from "../pcm/refiner.ts";
 import {
   BackRing,
   encodeHwParamResponse,
   encodeResponse,
   EventPageProducer,
-  HwParam,
   type OpenRequest,
   positionHigh,
   positionLow,
@@ -36,14 +34,13 @@ import {
   XENSND_OP_UNMUTE,
   XENSND_OP_WRITE,
 } from "../sndif/mod.ts";
-import type { StreamParams } from "../vsnd/card.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { Capture } from "./capture.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
 import type { EngineCommand, EngineEvent } from "./messages.ts";
 import type { OperatorSettings } from "./operator_settings.ts";
 import { Playback } from "./playback.ts";
-import { narrow } from "./policy.ts";
+import { Queries } from "./queries.ts";
 import { afterOperatorTrigger, afterTrigger, type Hold, HOLDS, STREAM_STATES } from "./stream_state.ts";
 import type { OperatorTrigger, StreamState } from "./stream_state.ts";
 import { PositionReporter } from "./position_reporter.ts";
@@ -71,7 +68,7 @@ export class EngineStream {
   readonly requestPort: number;
   readonly eventPort: number;
   readonly #direction: "playback" | "capture";
-  readonly #allowed: StreamParams;
+  readonly #queries: Queries;
   readonly #services: EngineServices;
   readonly #status: StatusRow;
   readonly #pages: ArrayBuffer[];
@@ -93,10 +90,6 @@ export class EngineStream {
   #isLost = false;
   /** Whether not even a stand-in could be had: the pointer stands, and the guest times out. */
   #isDead = false;
-  /** What answers the guest's queries, as long as the main thread lends it. */
-  #refiner: RefinerDescriptor | undefined;
-  #loan = -1;
-  readonly #hwParam = new HwParam();
   readonly #clock = new MicrosClock();
   #broken = false;
 
@@ -105,7 +98,7 @@ export class EngineStream {
     this.requestPort = command.requestPort;
     this.eventPort = command.eventPort;
     this.#direction = command.direction;
-    this.#allowed = command.allowed;
+    this.#queries = new Queries(command.allowed);
     this.#services = services;
     this.#status = status;
     this.#pages = [
@@ -171,7 +164,7 @@ export class EngineStream {
       case XENSND_OP_TRIGGER:
         return this.#respond(this.#trigger(request.triggerType));
       case XENSND_OP_HW_PARAM_QUERY:
-        return this.#refiner === undefined ? this.#passOn() : this.#query(this.#refiner);
+        return this.#queries.canAnswer ? this.#query() : this.#passOn();
       case XENSND_OP_OPEN:
       case XENSND_OP_CLOSE:
         return this.#passOn();
@@ -201,45 +194,28 @@ export class EngineStream {
     encodeResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#request.operation, status);
   }
 
-  /** Answers a HW_PARAM_QUERY: what the host allows of what the card can do. */
-  #query(refiner: RefinerDescriptor): void {
+  #query(): void {
     this.#status.add("queries", 1);
-    this.#request.readHwParam(this.#hwParam);
-    narrow(this.#hwParam, this.#allowed);
-    try {
-      refine(refiner, this.#hwParam);
-    } catch (error) {
-      if (!(error instanceof PcmError)) throw error;
-      if (error.errno !== XEN_EINVAL) this.forget(this.#loan);
-      return this.#respond(-error.errno);
-    }
-    encodeHwParamResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#hwParam);
+    const status = this.#queries.answer(this.#request);
+    if (this.#queries.isSpent(status)) this.forget(this.#queries.loan);
+    if (status < 0) return this.#respond(status);
+    encodeHwParamResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#queries.param);
   }
 
   /** The main thread lends what answers queries, the one that waits and those after it. */
   lend(refiner: RefinerDescriptor, loan: number): void {
     if (this.#pendingOperation !== XENSND_OP_HW_PARAM_QUERY) return;
     this.#pendingOperation = -1;
-    // A card that was lost since is being closed.
-    if (!this.#isLost) {
-      this.#refiner = refiner;
-      this.#loan = loan;
-    }
-    this.#query(this.#refiner!);
+    this.#queries.lend(refiner, loan);
+    this.#query();
     this.#pushResponses();
   }
 
   /** Gives back what {@link lend} brought, unless it has been given back already. */
   forget(loan: number): void {
-    if (loan !== this.#loan) return;
-    this.#dropLoan();
+    if (loan !== this.#queries.loan) return;
+    this.#queries.end();
     this.#services.post({ op: "forgotten", slot: this.slot, loan });
-  }
-
-  /** From now on the refiner is the main thread's to close. */
-  #dropLoan(): void {
-    this.#refiner = undefined;
-    this.#loan = -1;
   }
 
   /** WRITE or READ. */
@@ -343,8 +319,7 @@ export class EngineStream {
       return false;
     }
     this.#isLost = true;
-    this.#dropLoan();
-    this.#refiner = only(params);
+    this.#queries.standIn(params);
     this.#status.set("cardLost", 1);
     this.#status.add("losses", 1);
     this.#services.post({ op: "lost", slot: this.slot, errno: -error });
@@ -364,7 +339,7 @@ export class EngineStream {
       return this.#services.post({ op: "lost", slot: this.slot, errno: XEN_EIO });
     }
     this.#isLost = false;
-    this.#dropLoan();
+    this.#queries.end();
     this.#status.set("cardLost", 0);
     const status = this.#replaceCard(transfer, pcm);
     if (status < 0) this.#recover(transfer, status);
@@ -509,7 +484,7 @@ export class EngineStream {
     }
     this.#buffer?.detach();
     this.#buffer = this.#transfer = this.#reporter = undefined;
-    this.#dropLoan();
+    this.#queries.end();
     this.#card = "stopped";
     this.#isLost = this.#isDead = false;
     this.#status.set("cardLost", 0);
@@ -547,14 +522,4 @@ function mapped(address: string, bytes: number): ArrayBuffer {
 /** Whether a card's error means that it will not do any more, and not just that it has stopped (xrun, suspend). */
 function isLoss(error: number): boolean {
   return error < 0 && error !== -ERRNO.EPIPE && error !== -ERRNO.ESTRPIPE;
-}
-
-/** A refiner for a stream that can be nothing but what it is. */
-function only({ format, rate, channels }: PcmParams): RefinerDescriptor {
-  return {
-    kind: "known",
-    formatsLow: (1 << format) >>> 0,
-    rates: { min: rate, max: rate },
-    channels: { min: channels, max: channels },
-  };
 }
