@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
 import type { StatusReport, StreamReport } from "../lib/control/protocol.ts";
+import { withManual } from "./manual.ts";
 import { seconds } from "./options.ts";
 
 /** Why the stream is not heard as its guest plays it, if so. */
@@ -11,7 +12,7 @@ function attenuation({ volume, muted, denied, cardLost }: StreamReport): string 
 }
 
 export function statusCommand(): Command {
-  return new Command("status")
+  const command = new Command("status")
     .summary("what the daemon is doing")
     .description("Show each stream that the daemon serves: its state, its parameters, where the card is.")
     .option("--timeout <seconds>", "how long to wait for the daemon", seconds, 5)
@@ -30,4 +31,11 @@ export function statusCommand(): Command {
         console.log(`${stream}  ${type} on ${device}: ${doing}${where}${attenuation(report)}`);
       }
     });
+  return withManual(command, {
+    examples: [
+      ["xsnd status", "a line for each stream"],
+      ["xsnd status --json | jq '.streams[].xruns'", "for scripts"],
+    ],
+    exits: { noDaemon: "no daemon answers within the time-out", permission: "may not talk to the daemon" },
+  });
 }

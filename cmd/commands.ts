@@ -1,0 +1,69 @@
+/**
+ * The one table of commands: main.ts runs by it, and the man page and the shells' completions are made of it. Each command
+ * is loaded only when it is called for.
+ */
+import type { Command } from "commander";
+
+export interface Entry {
+  /** What it does, in a line of the overall help. */
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+/** Every command, in the order of the overall help. */
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  provision: {
+    summary: "write the vsnd tree of a guest's sound cards",
+    load: async () => (await import("./provision.ts")).provisionCommand(),
+  },
+  deprovision: {
+    summary: "take a guest's sound cards away",
+    load: async () => (await import("./deprovision.ts")).deprovisionCommand(),
+  },
+  list: { summary: "what is provisioned", load: async () => (await import("./list.ts")).listCommand() },
+  show: {
+    summary: "a domain's cards, with policy and states",
+    load: async () => (await import("./show.ts")).showCommand(),
+  },
+  serve: { summary: "the backend daemon", load: async () => (await import("./serve.ts")).serveCommand() },
+  trigger: {
+    summary: "start, pause, resume or stop a stream on the card",
+    load: async () => (await import("./trigger.ts")).triggerCommand(),
+  },
+  volume: {
+    summary: "show or set a stream's volume",
+    load: async () => (await import("./volume.ts")).volumeCommand(),
+  },
+  mute: {
+    summary: "silence a stream",
+    load: async () => (await import("./volume.ts")).muteCommand(),
+  },
+  unmute: {
+    summary: "let a muted stream be heard again",
+    load: async () => (await import("./volume.ts")).unmuteCommand(),
+  },
+  status: {
+    summary: "what the daemon is doing",
+    load: async () => (await import("./status.ts")).statusCommand(),
+  },
+  play: {
+    summary: "play a file into a stream, as a guest of the daemon",
+    load: async () => (await import("./play.ts")).playCommand(),
+  },
+  record: {
+    summary: "record a stream to a file, as a guest of the daemon",
+    load: async () => (await import("./record.ts")).recordCommand(),
+  },
+  sandbox: {
+    summary: "run a command inside an embedded Xen",
+    load: async () => (await import("./sandbox.ts")).sandboxCommand(),
+  },
+  demo: {
+    summary: "sandbox, provision, serve and play in one, with a verdict",
+    load: async () => (await import("./demo.ts")).demoCommand(),
+  },
+  check: {
+    summary: "is this configuration file right",
+    load: async () => (await import("./check.ts")).checkCommand(),
+  },
+};
