@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./cmd/commands.ts";
-import { Exit, XsndError } from "./lib/error.ts";
+import { Exit, firstError, XsndError } from "./lib/error.ts";
 
 const VERSION = "0.1.0";
 
@@ -25,7 +25,7 @@ async function main(args: string[]): Promise<number> {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return Exit.done;
   } catch (error) {
-    return exitCodeOf(error);
+    return exitCodeOf(firstError(error));
   }
 }
 

@@ -304,6 +304,14 @@ export const libasoundSymbols = {
   hot_htimestamp: { name: "snd_pcm_htimestamp", parameters: ["pointer", "pointer", "pointer"], result: "i32" },
   hot_status_get_avail: { name: "snd_pcm_status_get_avail", parameters: ["pointer"], result: "u32" },
   hot_status_get_delay: { name: "snd_pcm_status_get_delay", parameters: ["pointer"], result: "i32" },
+  hot_set_rate_min: { name: "snd_pcm_hw_params_set_rate_min", parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  hot_set_rate_max: { name: "snd_pcm_hw_params_set_rate_max", parameters: ["pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  hot_set_channels_min: { name: "snd_pcm_hw_params_set_channels_min", parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  hot_set_channels_max: { name: "snd_pcm_hw_params_set_channels_max", parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  hot_get_rate_min: { name: "snd_pcm_hw_params_get_rate_min", parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  hot_get_rate_max: { name: "snd_pcm_hw_params_get_rate_max", parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  hot_get_channels_min: { name: "snd_pcm_hw_params_get_channels_min", parameters: ["pointer", "pointer"], result: "i32" },
+  hot_get_channels_max: { name: "snd_pcm_hw_params_get_channels_max", parameters: ["pointer", "pointer"], result: "i32" },
   hot_status_get_htstamp: { name: "snd_pcm_status_get_htstamp", parameters: ["pointer", "pointer"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

@@ -25,3 +25,8 @@ export class XsndError extends Error {
     super(message, options);
   }
 }
+
+/** What went wrong first, where something else went wrong as `using` tidied up after it. */
+export function firstError(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstError(error.suppressed) : error;
+}

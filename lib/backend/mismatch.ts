@@ -4,7 +4,7 @@ import { Exit, XsndError } from "../error.ts";
 import { AlsaDevice } from "../pcm/alsa_device.ts";
 import { PcmError } from "../pcm/device.ts";
 import { pcmDevice } from "../pcm/open_device.ts";
-import { refine } from "../pcm/refiner.ts";
+import { refinerOf } from "../pcm/refiner.ts";
 import { HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
 import type { StreamPolicy } from "../vsnd/card.ts";
 import { narrow } from "./policy.ts";
@@ -23,7 +23,7 @@ export async function mismatchOf(
     const pcm = pcmDevice(device, type);
     if (pcm instanceof AlsaDevice) silenceAlsa();
     try {
-      refine(await pcm.probe(), param);
+      refinerOf(await pcm.probe()).refine(param);
     } finally {
       await pcm.closeProbe();
     }

@@ -1,5 +1,5 @@
 /** What the host allows a stream, applied to what its guest asks for. */
-import { formatByName, FORMATS, formatsToMask, type HwParam, type OpenRequest } from "../sndif/mod.ts";
+import { formatByName, FORMATS, type HwParam, type Interval, type OpenRequest } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/card.ts";
 
 /** The shortest period, in frames, that a guest is offered: below it a guest does little but take events. */
@@ -33,26 +33,49 @@ export function judgeOpen(open: OpenRequest, allowed: StreamParams): string | un
   return undefined;
 }
 
-/** Cuts `param` down to `allowed`. An interval whose minimum ends above its maximum is empty: nothing fits. */
+/**
+ * Cuts `param` down to `allowed`. An interval whose minimum ends above its maximum is empty: nothing fits. Allocates
+ * nothing.
+ */
 export function narrow(param: HwParam, allowed: StreamParams): void {
-  const codes = allowed.formats.map((name) => formatByName(name)?.code).filter((code) => code !== undefined);
-  param.formatsLow = (param.formatsLow & formatsToMask(codes)) >>> 0;
+  let formats = 0;
+  for (const name of allowed.formats) {
+    const format = formatByName(name);
+    if (format !== undefined) formats |= 1 << format.code;
+  }
+  param.formatsLow = (param.formatsLow & formats) >>> 0;
   param.formatsHigh = 0;
-  const rates = allowed.rates.filter((rate) => rate >= param.rates.min && rate <= param.rates.max);
-  clip(param.rates, Math.min(0xffffffff, ...rates), Math.max(0, ...rates));
+  narrowRates(param.rates, allowed.rates);
   clip(param.channels, allowed.channelsMin, allowed.channelsMax);
-  const smallestFrame = Math.max(1, param.channels.min) * Math.min(
-    ...FORMATS.filter(({ code, octets }) => octets !== undefined && (param.formatsLow >>> code & 1) === 1)
-      .map(({ octets }) => octets!),
-  );
-  const bufferFrames = Number.isFinite(smallestFrame)
-    ? Math.floor(allowed.bufferSizeBytes / smallestFrame)
-    : 0;
+  const frame = smallestFrame(param);
+  const bufferFrames = frame === 0 ? 0 : Math.floor(allowed.bufferSizeBytes / frame);
   clip(param.buffer, MIN_PERIOD_FRAMES * MIN_PERIODS, bufferFrames);
   clip(param.period, MIN_PERIOD_FRAMES, Math.floor(bufferFrames / MIN_PERIODS));
 }
 
-function clip(interval: { min: number; max: number }, min: number, max: number): void {
+/** Leaves of `asked` what is between the lowest and the highest of `rates` that it has. */
+function narrowRates(asked: Interval, rates: readonly number[]): void {
+  let lowest = 0xffffffff;
+  let highest = 0;
+  for (const rate of rates) {
+    if (rate < asked.min || rate > asked.max) continue;
+    lowest = Math.min(lowest, rate);
+    highest = Math.max(highest, rate);
+  }
+  clip(asked, lowest, highest);
+}
+
+/** Octets of the smallest frame that `param` leaves; 0 if it leaves none. */
+function smallestFrame({ formatsLow, channels }: HwParam): number {
+  let octets = 0;
+  for (const format of FORMATS) {
+    if (format.octets === undefined || (formatsLow >>> format.code & 1) === 0) continue;
+    if (octets === 0 || format.octets < octets) octets = format.octets;
+  }
+  return octets * Math.max(1, channels.min);
+}
+
+function clip(interval: Interval, min: number, max: number): void {
   interval.min = Math.max(interval.min, min);
   interval.max = Math.min(interval.max, max);
 }

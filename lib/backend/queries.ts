@@ -4,7 +4,7 @@
  */
 import { PcmError } from "../pcm/device.ts";
 import type { PcmParams } from "../pcm/pcm.ts";
-import { refine, type RefinerDescriptor } from "../pcm/refiner.ts";
+import { type Refiner, type RefinerDescriptor, refinerOf } from "../pcm/refiner.ts";
 import { HwParam, type RequestView, XEN_EINVAL } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/card.ts";
 import { narrow } from "./policy.ts";
@@ -15,7 +15,7 @@ const NONE = -1;
 export class Queries {
   /** The answer, after {@link answer} has returned 0. */
   readonly param = new HwParam();
-  #refiner: RefinerDescriptor | undefined;
+  #refiner: Refiner | undefined;
   #loan = NONE;
 
   constructor(private readonly allowed: StreamParams) {}
@@ -33,19 +33,19 @@ export class Queries {
   /** Begins a loan. A stand-in goes on answering: the card that was lost meanwhile is being closed. */
   lend(refiner: RefinerDescriptor, loan: number): void {
     if (this.#refiner !== undefined) return;
-    this.#refiner = refiner;
+    this.#refiner = refinerOf(refiner);
     this.#loan = loan;
   }
 
   /** Answers by the card's own parameters alone from now on, whatever was lent. */
   standIn({ format, rate, channels }: PcmParams): void {
     this.#loan = NONE;
-    this.#refiner = {
+    this.#refiner = refinerOf({
       kind: "known",
       formatsLow: (1 << format) >>> 0,
       rates: { min: rate, max: rate },
       channels: { min: channels, max: channels },
-    };
+    });
   }
 
   /** Ends loan and stand-in. */
@@ -59,7 +59,7 @@ export class Queries {
     request.readHwParam(this.param);
     narrow(this.param, this.allowed);
     try {
-      refine(this.#refiner!, this.param);
+      this.#refiner!.refine(this.param);
       return 0;
     } catch (error) {
       if (error instanceof PcmError) return -error.errno;

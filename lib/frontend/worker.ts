@@ -3,7 +3,7 @@
  * trips are what they would be in a guest; the main thread keeps signals and the terminal.
  */
 /// <reference lib="deno.worker" />
-import { XsndError } from "../error.ts";
+import { firstError, XsndError } from "../error.ts";
 import { formatByName, FORMATS, type SampleFormat } from "../sndif/mod.ts";
 import {
   type AudioParams,
@@ -30,7 +30,8 @@ const post = (message: SessionMessage) => self.postMessage(message);
 self.onmessage = async ({ data }: MessageEvent<SessionStart>) => {
   try {
     post({ kind: "report", report: await run(data) });
-  } catch (error) {
+  } catch (caught) {
+    const error = firstError(caught);
     if (error instanceof XsndError) {
       post({ kind: "failed", message: error.message, exitCode: error.exitCode });
     } else post({ kind: "failed", message: String((error as Error).stack ?? error), exitCode: undefined });

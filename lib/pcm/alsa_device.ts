@@ -17,7 +17,7 @@ import { XEN_EBUSY, XEN_EIO, XEN_ENODEV } from "../sndif/mod.ts";
 import type { AlsaDescriptor } from "./alsa.ts";
 import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
 import type { Direction } from "./pcm.ts";
-import { refine, type RefinerDescriptor } from "./refiner.ts";
+import { type RefinerDescriptor, refinerOf } from "./refiner.ts";
 
 export class AlsaDevice implements PcmDevice {
   readonly comesBack = true;
@@ -103,7 +103,7 @@ async function queryNull(): Promise<void> {
   Object.assign(param.rates, { min: 8000, max: 48000 });
   Object.assign(param.channels, { min: 1, max: 2 });
   try {
-    refine(await device.probe(), param);
+    refinerOf(await device.probe()).refine(param);
   } catch (error) {
     // A configuration need not have it; what takes so long has been done.
     if (error instanceof PcmError) return;

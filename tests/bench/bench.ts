@@ -6,8 +6,11 @@
 import { copyMemory, Memory } from "../../ffi/memory.ts";
 import { type Percentiles, percentiles } from "../../lib/percentiles.ts";
 import { HwParam } from "../../lib/sndif/mod.ts";
+import type { StreamReport } from "../../lib/control/protocol.ts";
 import { Box, makeWav, type Process, sleep, until } from "../sandbox/harness.ts";
 import { RawCard } from "../sandbox/raw_frontend.ts";
+import { EngineThread, residentMegabytes } from "./daemon_process.ts";
+import { Players } from "./players.ts";
 
 const RATE = 48000;
 const FRAME_BYTES = 4;
@@ -20,30 +23,6 @@ const short = Deno.args.includes("--short");
 const seconds = short ? 2 : 5;
 const together = short ? { streams: 8, seconds: 5 } : { streams: 32, seconds: 60 };
 const PERIOD_TOGETHER = 480;
-
-/** The engine's thread of a daemon. */
-class EngineThread {
-  readonly #directory: string;
-
-  constructor({ pid }: Process) {
-    const threads = Array.from(
-      Deno.readDirSync(`/proc/${pid}/task`),
-      ({ name }) => `/proc/${pid}/task/${name}`,
-    );
-    this.#directory = threads.find((thread) => Deno.readTextFileSync(`${thread}/comm`).startsWith("worker"))!;
-  }
-
-  /** Seconds that it has spent on a processor. */
-  get cpuSeconds(): number {
-    return Number(Deno.readTextFileSync(`${this.#directory}/schedstat`).split(" ")[0]) / 1e9;
-  }
-
-  /** How often it has gone to sleep. */
-  get sleeps(): number {
-    const status = Deno.readTextFileSync(`${this.#directory}/status`);
-    return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)![1]);
-  }
-}
 
 /** CPU seconds of copying a second of sound in pieces of `frames`: the least that any engine does. */
 function memcpySeconds(frames: number): number {
@@ -136,39 +115,34 @@ async function measurePeriods(box: Box, engine: EngineThread) {
 
 /** Many streams at once, for as long as all of them play. */
 async function measureTogether(box: Box, daemon: Process, engine: EngineThread) {
-  const { streams } = together;
-  // Starting that many programs takes a while, and one guest may have so many transactions at once, and no more.
-  const frames = (together.seconds + streams * 2 + 2) * RATE;
-  const file = makeWav(box.path("long.wav"), { rate: RATE, channels: 2, format: "s16_le", frames });
-  const players: Process[] = [];
+  const { streams, seconds } = together;
+  await using players = new Players(box);
+  const running = async () => {
+    const reports = (await box.status()).streams.filter(({ state }) => state === "running");
+    return reports.length === streams ? reports : undefined;
+  };
   for (let card = 0; card < streams; card++) {
-    players.push(play(box, file, card, PERIOD_TOGETHER));
-    await until("it plays", async () => {
-      const failed = players.find(({ ended }) => ended);
-      if (failed !== undefined) throw new Error(`a player has ended: ${failed.stderr}`);
-      const running = (await box.status()).streams.filter(({ state }) => state === "running");
-      return running.length === players.length;
-    });
+    players.start({ domain: "domU", domid: 1, card }, PERIOD_TOGETHER);
   }
-  const xruns = async () =>
-    (await box.status()).streams.reduce((sum, { xruns = 0 }) => sum + Number(xruns), 0);
-  const [cpu, before, start] = [engine.cpuSeconds, await xruns(), performance.now()];
-  await sleep(together.seconds * 1000);
-  const lasted = (performance.now() - start) / 1000;
-  const residentKilobytes = Number(
-    /^VmRSS:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${daemon.pid}/status`))![1],
-  );
-  const row = {
+  await until("all of them play", running);
+  // The threads have been compiled by then.
+  await sleep(2000);
+  const xruns = (reports: readonly StreamReport[]) =>
+    reports.reduce((sum, { xruns = 0 }) => sum + Number(xruns), 0);
+  const [before, cpu, start] = [await running(), engine.cpuSeconds, performance.now()];
+  await sleep(seconds * 1000);
+  const [cores, lasted] = [engine.cpuSeconds - cpu, (performance.now() - start) / 1000];
+  const after = await running();
+  if (before === undefined || after === undefined) throw new Error("a stream has stopped in between");
+  return {
     streams,
     period: PERIOD_TOGETHER,
     seconds: lasted,
-    xruns: await xruns() - before,
-    cores: (engine.cpuSeconds - cpu) / lasted,
+    xruns: xruns(after) - xruns(before),
+    cores: cores / lasted,
     memcpyCores: memcpySeconds(PERIOD_TOGETHER) * streams,
-    residentMegabytes: residentKilobytes / 1024,
+    residentMegabytes: residentMegabytes(daemon),
   };
-  for (const player of players) await player.end("SIGTERM");
-  return row;
 }
 
 /** Wake-ups of the engine in a second, while a card is connected and nothing is open. */
@@ -261,12 +235,10 @@ table([
   ]),
 ]).forEach(say);
 say("");
-const { streams, seconds: lasted, xruns, cores, memcpyCores, residentMegabytes } = atOnce;
+const { streams, seconds: lasted, xruns, cores, memcpyCores, residentMegabytes: resident } = atOnce;
 say(
   `${streams} streams at once, periods of ${PERIOD_TOGETHER}: ${xruns} xruns in ${lasted.toFixed(0)} s, ` +
-    `${cores.toFixed(3)} cores (memcpy alone ${memcpyCores.toFixed(4)}), ${
-      residentMegabytes.toFixed(0)
-    } MB resident`,
+    `${cores.toFixed(3)} cores (memcpy alone ${memcpyCores.toFixed(4)}), ${resident.toFixed(0)} MB resident`,
 );
 say(`HW_PARAM_QUERY, warm: p50 ${queryMicros.p50}, p99 ${queryMicros.p99}, max ${queryMicros.max} µs`);
 say(`an idle engine wakes ${idleWakeUps} times a second; 100 000 WRITEs allocate ${allocatedOctets} octets`);
