@@ -4,7 +4,7 @@ import { fifoPath } from "../../lib/xen/embedded/layout.ts";
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { Xs } from "../../lib/xen/embedded/wire.ts";
-import { openXen } from "../../lib/xen/mod.ts";
+import { adoptEventChannels, openXen } from "../../lib/xen/mod.ts";
 import { EventChannelError, type EventChannels, GrantError, type Xen } from "../../lib/xen/ports.ts";
 import { WireClient } from "./xenstore_wire_client.ts";
 
@@ -159,6 +159,22 @@ Deno.test("another thread of the process takes and makes the handle's events", (
     } finally {
       worker.terminate();
     }
+  }));
+
+Deno.test("what a handle unbinds is forgotten by the threads that adopted it, and their descriptors closed", () =>
+  inSandbox(["domU"], async (sandbox, dom0) => {
+    using domU = await openXen({ sandbox, domid: 1 });
+    using front = domU.openEventChannels();
+    using back = dom0.openEventChannels();
+    using adopted = await adoptEventChannels(back.shareable);
+    const descriptors: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      const port = back.bindInterdomain(1, front.bindUnbound(0));
+      adopted.notify(port);
+      back.unbind(port);
+      descriptors.push([...Deno.readDirSync("/proc/self/fd")].length);
+    }
+    assert.equal(descriptors.at(-1), descriptors[1]);
   }));
 
 Deno.test("a released domain's pages and ports are nobody's, and a later domain of its id has its own", () =>

@@ -121,9 +121,7 @@ export class EmbeddedEventChannels implements EventChannels {
 
   notify(port: number): number {
     if (!this.#owns(port)) return -1;
-    if (this.#seen[port] !== Atomics.load(this.#table.words, port * PORT_WORDS + Word.GENERATION)) {
-      this.#findPeer(port);
-    }
+    if (this.#seen[port] !== this.#generation(port)) this.#findPeer(port);
     const peer = this.#peers[port];
     if (peer !== undefined) this.#deliver(peer.words, peer.port, peer.fifo);
     return 0; // an event to nobody is dropped, as in Xen
@@ -254,12 +252,23 @@ export class EmbeddedEventChannels implements EventChannels {
   }
 
   #findPeer(port: number): void {
+    // What another thread's handle has unbound since is noticed here alone.
+    for (let other = 1; other < PORTS; other++) {
+      if (this.#peers[other] !== undefined && this.#seen[other] !== this.#generation(other)) {
+        this.#forgetPeer(other);
+      }
+    }
     this.#forgetPeer(port);
-    const generation = this.#table.get(port, Word.GENERATION); // read first: a change after this is noticed
+    const generation = this.#generation(port); // read first: a change after this is noticed
     const end = this.#otherEnd(this.#table, port);
     const fifo = end && openFd(fifoPath(this.shareable.directory, end.table.domid, end.handle));
     if (end && fifo !== undefined) this.#peers[port] = { words: end.table.words, port: end.port, fifo };
     this.#seen[port] = generation;
+  }
+
+  /** Which use of its number a port is in. */
+  #generation(port: number): number {
+    return Atomics.load(this.#table.words, port * PORT_WORDS + Word.GENERATION);
   }
 
   #forgetPeer(port: number): void {

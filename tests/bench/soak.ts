@@ -1,0 +1,101 @@
+/**
+ * `deno task soak [--minutes N]` (60): a daemon with eight streams of two guests, in the embedded Xen on dummy cards. One guest plays all the time,
+ * the other's programs come and go. Prints one JSON object, with what the daemon held of memory and descriptors every
+ * half a minute, and a line for people at each of them; exit 1 if a stream that was to play did not, or descriptors were lost.
+ */
+import { parseArgs } from "node:util";
+import type { StreamReport } from "../../lib/control/protocol.ts";
+import { Box, descriptors, type Process, settledDescriptors, sleep, until } from "../sandbox/harness.ts";
+import { residentMegabytes } from "./daemon_process.ts";
+import { Players } from "./players.ts";
+
+const CARDS = 4;
+const PERIOD_FRAMES = 480;
+const SAMPLE_MS = 30_000;
+/** How long a program of the restless guest's plays, and how long it is away. */
+const STAY_MS = 3000;
+const AWAY_MS = 500;
+const GUESTS = [{ domain: "domU", domid: 1 }, { domain: "domV", domid: 2 }] as const;
+
+const { values } = parseArgs({ options: { minutes: { type: "string", default: "60" } } });
+const endAt = performance.now() + Number(values.minutes) * 60_000;
+
+async function provision(box: Box): Promise<void> {
+  const cards = (domain: string) =>
+    Array.from({ length: CARDS }, (_, card) => ({
+      pcms: [{ streams: [{ type: "playback", device: "dummy:", "unique-id": `${domain}${card}` }] }],
+    }));
+  const domains = Object.fromEntries(GUESTS.map(({ domain }) => [domain, { cards: cards(domain) }]));
+  const file = box.path("soak.yaml");
+  Deno.writeTextFileSync(file, JSON.stringify({ domains }));
+  await box.ok("provision", "-f", file);
+}
+
+async function running(box: Box, domain: string): Promise<StreamReport[]> {
+  const { streams } = await box.status();
+  return streams.filter(({ stream, state }) => stream.startsWith(`${domain}/`) && state === "running");
+}
+
+/** Players on all cards of a guest, all of them playing. */
+async function playAll(box: Box, { domain, domid }: typeof GUESTS[number]): Promise<Players> {
+  const players = new Players(box);
+  for (let card = 0; card < CARDS; card++) players.start({ domain, domid, card }, PERIOD_FRAMES);
+  await until(`${domain} plays`, async () => (await running(box, domain)).length === CARDS);
+  return players;
+}
+
+/** Comes and goes until the end; returns how often. */
+async function comeAndGo(box: Box): Promise<number> {
+  for (let visits = 0;; visits++) {
+    if (performance.now() >= endAt) return visits;
+    {
+      await using _players = await playAll(box, GUESTS[1]);
+      await sleep(STAY_MS);
+    }
+    await sleep(AWAY_MS);
+  }
+}
+
+interface Sample {
+  readonly seconds: number;
+  readonly residentMegabytes: number;
+  readonly descriptors: number;
+  readonly xruns: number;
+}
+
+/** Looks at the daemon until the end. */
+async function watch(box: Box, daemon: Process): Promise<Sample[]> {
+  const [samples, start]: [Sample[], number] = [[], performance.now()];
+  while (true) {
+    const streams = await running(box, GUESTS[0].domain);
+    if (streams.length !== CARDS) throw new Error(`${CARDS - streams.length} streams have stopped`);
+    const sample = {
+      seconds: Math.round((performance.now() - start) / 1000),
+      residentMegabytes: Math.round(residentMegabytes(daemon) * 10) / 10,
+      descriptors: descriptors(daemon.pid).size,
+      xruns: streams.reduce((sum, { xruns = 0 }) => sum + Number(xruns), 0),
+    };
+    samples.push(sample);
+    console.error(
+      `${sample.seconds} s: ${sample.residentMegabytes} MB resident, ${sample.descriptors} descriptors, ${sample.xruns} xruns`,
+    );
+    if (performance.now() >= endAt) return samples;
+    await sleep(Math.min(SAMPLE_MS, Math.max(0, endAt - performance.now())));
+  }
+}
+
+await using box = await Box.start(...GUESTS.map(({ domain }) => domain));
+await provision(box);
+const daemon = await box.serve();
+const before = (await settledDescriptors(daemon.pid)).size;
+let visits: number, samples: Sample[];
+{
+  await using _steady = await playAll(box, GUESTS[0]);
+  [visits, samples] = await Promise.all([comeAndGo(box), watch(box, daemon)]);
+}
+const after = (await settledDescriptors(daemon.pid)).size;
+console.log(JSON.stringify({ version: 1, visits, descriptors: { before, after }, samples }));
+if (after > before) {
+  console.error(`FAILED: ${after - before} descriptors were not closed`);
+  Deno.exitCode = 1;
+}
