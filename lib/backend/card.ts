@@ -169,7 +169,10 @@ export class Card {
     if (frontend !== XenbusState.Initialised || this.#refused) return;
     const dwell = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - performance.now();
     if (dwell > 0) return this.#later(dwell);
-    await this.#connect();
+    const writtenAt = this.#writtenAt;
+    // A busy host learns of changes long after it can read them. What led here must not be taken for a new start afterwards.
+    await store.settled();
+    if (this.#writtenAt === writtenAt) await this.#connect();
   }
 
   /** A connected frontend may go on, start over or go away. */

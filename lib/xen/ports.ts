@@ -47,6 +47,11 @@ export interface Store extends StoreView, Disposable {
   transaction<T>(body: (view: StoreView) => T): T;
   /** Watches `path` and everything below it, until the watch is disposed. */
   watch(path: string): StoreWatch;
+  /**
+   * Resolves when all watches have yielded every change that was made before this call, and their readers have taken it:
+   * what {@link read} has shown by then is no news afterwards.
+   */
+  settled(): Promise<void>;
   /** `/local/domain/<domid>`. */
   domainPath(domid: number): string;
   /** Whether the domain is known to XenStore (introduced and not released). */

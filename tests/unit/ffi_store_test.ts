@@ -209,6 +209,24 @@ Deno.test("Store.watch() begins with one event, and tells of changes below", asy
   assert.deepEqual(await until(watch, "/watched"), ["/watched"]);
 });
 
+Deno.test("Store.settled() resolves when what was changed before it has been told", async () => {
+  using store = server.open();
+  using other = server.open();
+  using watch = store.watch("/settled");
+  const told: string[] = [];
+  const reading = (async () => {
+    for await (const path of watch) told.push(path);
+  })();
+  for (let round = 0; round < 100; round++) {
+    const paths = Array.from({ length: 5 }, (_, i) => `/settled/${round}/${i}`);
+    other.transaction((view) => paths.forEach((path) => view.write(path, "")));
+    await store.settled();
+    assert.deepEqual(told.slice(-paths.length), paths);
+  }
+  watch[Symbol.dispose]();
+  await reading;
+});
+
 Deno.test("watches of one Store are told apart, equal paths too", async () => {
   using store = server.open();
   using here = store.watch("/apart/here");

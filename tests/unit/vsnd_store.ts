@@ -137,6 +137,10 @@ class TestStore extends TestView implements Store {
     return watch;
   }
 
+  async settled(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
   domainPath(domid: number): string {
     return `/local/domain/${domid}`;
   }

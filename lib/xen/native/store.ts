@@ -165,6 +165,12 @@ class XenStore extends View implements Store {
     return this.#watches.add(path);
   }
 
+  async settled(): Promise<void> {
+    this.domainPath(0); // XenStore keeps the order: events from before are in libxenstore's queue when this is answered
+    this.#watches.deal();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
   domainPath(domid: number): string {
     return storeCall(`get the path of domain ${domid} in`, () => this.#handle.domainPath(domid));
   }

@@ -65,7 +65,7 @@ export class StoreWatches implements Disposable {
       while (this.#watches.size > 0) {
         await fds.waitAsync(LOST_CHECK_MS);
         this.#wake.drain();
-        if (!this.#disposed) this.#deal();
+        if (!this.#disposed) this.deal();
       }
     } catch (error) {
       // EINVAL is how xs_check_watch says that the connection is lost
@@ -76,7 +76,8 @@ export class StoreWatches implements Disposable {
     }
   }
 
-  #deal(): void {
+  /** Gives each watch the events of its that libxenstore has got. */
+  deal(): void {
     for (let event; (event = this.#handle.checkWatch()) !== undefined;) {
       this.#watches.get(event.token)?.push(event.path); // none: disposed meanwhile
     }
