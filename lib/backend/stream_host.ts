@@ -142,12 +142,13 @@ export class StreamHost implements AsyncDisposable {
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#probeTimer);
     const held = { pages: this.#pages, ports: this.#ports, channels: this.#seat!.channels };
-    const freed = this.#engine.detach(this.#slot).then(() => this.#release(held));
-    const isFree = await inTime(freed);
+    const slot = this.#slot;
+    // The slot is somebody else's as soon as the engine has let go of it: what is still under way must not speak for that one.
     this.#slot = -1;
     this.#pages = [];
     this.#ports = [];
-    if (isFree) return;
+    const freed = this.#engine.detach(slot).then(() => this.#release(held));
+    if (await inTime(freed)) return;
     // Nothing is unmapped before the engine has let go of it, lest it touch that.
     this.#log.error("{device} does not come back: what it holds of the guest's stays until it does", {
       device: this.policy.device,

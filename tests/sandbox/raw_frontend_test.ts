@@ -70,9 +70,12 @@ Deno.test("every answer is told, even if the guest's rsp_event has stayed behind
         encodeCloseRequest(playback.ring.view, playback.ring.reserve(), behind);
         playback.ring.pushRequests();
         playback.notify();
-        await until("it is told", () => playback.channels.pending() === playback.requestPort);
-        playback.channels.unmask(playback.requestPort);
-        assert.equal(playback.ring.take(new ResponseView()), Taken.one);
+        await until("it is told", () => {
+          if (playback.channels.pending() !== playback.requestPort) return false;
+          playback.channels.unmask(playback.requestPort);
+          // The former answer may have been told twice.
+          return playback.ring.take(new ResponseView()) === Taken.one;
+        });
         assert.equal(playback.ring.finalCheckForResponses(), false);
       }
     })
