@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import type { StreamReport } from "../../lib/control/protocol.ts";
-import { Box, descriptors, type Process, settledDescriptors, sleep, until } from "../sandbox/harness.ts";
+import { Box, descriptors, type Process, settledDescriptors, sleep } from "../sandbox/harness.ts";
 import { residentMegabytes } from "./daemon_process.ts";
 import { Players } from "./players.ts";
 
@@ -15,6 +15,7 @@ const SAMPLE_MS = 30_000;
 /** How long a program of the restless guest's plays, and how long it is away. */
 const STAY_MS = 3000;
 const AWAY_MS = 500;
+const LOOK_MS = 250;
 const GUESTS = [{ domain: "domU", domid: 1 }, { domain: "domV", domid: 2 }] as const;
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "60" } } });
@@ -40,7 +41,8 @@ async function running(box: Box, domain: string): Promise<StreamReport[]> {
 async function playAll(box: Box, { domain, domid }: typeof GUESTS[number]): Promise<Players> {
   const players = new Players(box);
   for (let card = 0; card < CARDS; card++) players.start({ domain, domid, card }, PERIOD_FRAMES);
-  await until(`${domain} plays`, async () => (await running(box, domain)).length === CARDS);
+  // Seldom enough to be no load of its own.
+  do await sleep(LOOK_MS); while ((await running(box, domain)).length < CARDS);
   return players;
 }
 
@@ -87,8 +89,9 @@ async function watch(box: Box, daemon: Process): Promise<Sample[]> {
 await using box = await Box.start(...GUESTS.map(({ domain }) => domain));
 await provision(box);
 const daemon = await box.serve();
-/** As many as there are after all of them have been there once: the engine keeps some for who comes next. */
-for (const guest of GUESTS) await (await playAll(box, guest))[Symbol.asyncDispose]();
+// As many as there are after all of them have been there once: the engine keeps some for who comes next.
+const all = await Promise.all(GUESTS.map((guest) => playAll(box, guest)));
+for (const players of all) await players[Symbol.asyncDispose]();
 const before = (await settledDescriptors(daemon.pid)).size;
 let visits: number, samples: Sample[];
 {

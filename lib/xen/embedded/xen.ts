@@ -3,7 +3,11 @@ import { openStore } from "../native/store.ts";
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { EmbeddedEventChannels } from "./event_channels.ts";
 import { EmbeddedGrantSharer, EmbeddedGrantTable } from "./grants.ts";
-import { socketPath } from "./layout.ts";
+import { evtchnLockPath, socketPath } from "./layout.ts";
+import { SharedFile } from "./shared_file.ts";
+
+/** Octet of the file of locks that is held while a store is opened. */
+const OPENING = 1;
 
 class EmbeddedXen implements Xen {
   readonly kind = "embedded";
@@ -32,5 +36,9 @@ class EmbeddedXen implements Xen {
  * there is no such domain, or no embedded Xen any more.
  */
 export function openEmbeddedXen(directory: string, domid: number): Xen {
+  // The environment, by which libxenstore finds its socket, is the whole process's: its threads take turns. Where there is no
+  // such file there is no store either, which is for openStore() to say.
+  using turn = SharedFile.open(evtchnLockPath(directory));
+  turn?.lockWait(OPENING, 1);
   return new EmbeddedXen(directory, domid, openStore(socketPath(directory, domid)));
 }
