@@ -1,4 +1,5 @@
 /** The three ports inside an embedded Xen, for a process that acts as one of its domains. */
+import { Errno } from "../../../ffi/libc.ts";
 import { openStore } from "../native/store.ts";
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { EmbeddedEventChannels } from "./event_channels.ts";
@@ -36,9 +37,21 @@ class EmbeddedXen implements Xen {
  * there is no such domain, or no embedded Xen any more.
  */
 export function openEmbeddedXen(directory: string, domid: number): Xen {
-  // The environment, by which libxenstore finds its socket, is the whole process's: its threads take turns. Where there is no
-  // such file there is no store either, which is for openStore() to say.
-  using turn = SharedFile.open(evtchnLockPath(directory));
-  turn?.lockWait(OPENING, 1);
+  using _turn = takeTurn(directory);
   return new EmbeddedXen(directory, domid, openStore(socketPath(directory, domid)));
+}
+
+/**
+ * The environment, by which libxenstore finds its socket, is the whole process's: its threads take turns. Where the file is
+ * missing, or not for this user, the store is so, too, and that is for openStore() to say.
+ */
+function takeTurn(directory: string): SharedFile | undefined {
+  try {
+    const turn = SharedFile.open(evtchnLockPath(directory));
+    turn?.lockWait(OPENING, 1);
+    return turn;
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    return undefined;
+  }
 }
