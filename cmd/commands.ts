@@ -46,6 +46,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "what the daemon is doing",
     load: async () => (await import("./status.ts")).statusCommand(),
   },
+  wait: {
+    summary: "wait until a stream is connected, open, running or closed",
+    load: async () => (await import("./wait.ts")).waitCommand(),
+  },
   play: {
     summary: "play a file into a stream, as a guest of the daemon",
     load: async () => (await import("./play.ts")).playCommand(),

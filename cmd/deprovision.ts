@@ -1,10 +1,11 @@
 /** `xsnd deprovision`: takes virtual sound cards away. */
 import { Command, InvalidArgumentError } from "commander";
-import { Exit, XsndError } from "../lib/error.ts";
+import { Exit, throwAll, XsndError } from "../lib/error.ts";
 import { deprovisionCard } from "../lib/vsnd/deprovision.ts";
 import { type CardRecord, cardRecords } from "../lib/vsnd/inventory.ts";
 import { type Domain, resolveDomain } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
+import { seconds } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { withStore } from "./store.ts";
 
@@ -36,7 +37,7 @@ export function deprovisionCommand(): Command {
         );
         const removed = records.filter((_, index) => results[index].status === "fulfilled");
         report(domain, removed, json);
-        failWith(results.flatMap((result) => result.status === "rejected" ? [result.reason] : []));
+        throwAll(results.flatMap((result) => result.status === "rejected" ? [result.reason] : []));
       })
     );
 }
@@ -60,25 +61,7 @@ function report({ name, domid }: Domain, removed: readonly CardRecord[], json: b
   else for (const card of cards) print(`${name} card ${card}: removed`);
 }
 
-/** Throws all of `errors` as one; a defect as it is. */
-function failWith(errors: readonly unknown[]): void {
-  if (errors.length === 0) return;
-  const defect = errors.find((error) => !(error instanceof XsndError));
-  if (errors.length === 1 || defect !== undefined) throw defect ?? errors[0];
-  const known = errors as XsndError[];
-  throw new XsndError(known.map(({ message }) => message).join("\n"), known[0].exitCode);
-}
-
 function cardNumber(text: string): number {
   if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("A card is a number; `xsnd list` shows them.");
   return Number(text);
-}
-
-function seconds(text: string): number {
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
-  // a timer's delay is a signed 32-bit number of milliseconds
-  if (!(value <= 0x7fffffff / 1000)) {
-    throw new InvalidArgumentError("Write a number of seconds, such as 2.5.");
-  }
-  return value;
 }

@@ -9,9 +9,13 @@ export function streamArgument(): Argument {
   );
 }
 
-/** A time-out: seconds, 0 for none. */
+/** A timer's delay is a signed 32-bit number of milliseconds. */
+const MOST_SECONDS = 0x7fffffff / 1000;
+
+/** A time-out, in seconds: `10`, `2.5s` or `500ms`; 0 for none. */
 export function seconds(text: string): number {
-  const value = Number(text.replace(/s$/, ""));
-  if (text !== "" && Number.isFinite(value) && value >= 0) return value;
-  throw new InvalidArgumentError("it is a number of seconds.");
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(s|ms|)$/.exec(text) ?? [];
+  const value = Number(number) / (unit === "ms" ? 1000 : 1);
+  if (value <= MOST_SECONDS) return value;
+  throw new InvalidArgumentError("Write a number of seconds, such as 2.5, or 500ms.");
 }

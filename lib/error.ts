@@ -30,3 +30,12 @@ export class XsndError extends Error {
 export function firstError(error: unknown): unknown {
   return error instanceof SuppressedError ? firstError(error.suppressed) : error;
 }
+
+/** Throws all of `errors` as one, if there are any; a defect as it is. */
+export function throwAll(errors: readonly unknown[]): void {
+  if (errors.length === 0) return;
+  const defect = errors.find((error) => !(error instanceof XsndError));
+  if (errors.length === 1 || defect !== undefined) throw defect ?? errors[0];
+  const known = errors as XsndError[];
+  throw new XsndError(known.map(({ message }) => message).join("\n"), known[0].exitCode);
+}

@@ -4,6 +4,8 @@ import {
   type ControlRequest,
   resolveStream,
   type StatusReport,
+  STREAM_GOALS,
+  type StreamGoal,
   type StreamReport,
 } from "../control/protocol.ts";
 import { Exit, XsndError } from "../error.ts";
@@ -54,6 +56,8 @@ async function handle(backend: Backend, request: ControlRequest): Promise<unknow
       return await trigger(backend, request);
     case "volume":
       return await volume(backend, request);
+    case "wait":
+      return await waitFor(backend, request);
     default:
       throw new XsndError(
         `the daemon knows no ${JSON.stringify((request as { command: unknown }).command)}`,
@@ -113,6 +117,32 @@ async function trigger(
   );
   await stream.trigger(trigger);
   return report(stream);
+}
+
+type Snapshot = ReturnType<StreamHost["snapshot"]>;
+
+const HAS_REACHED: Readonly<Record<StreamGoal, (snapshot: Snapshot) => boolean>> = {
+  open: ({ state }) => state === "prepared" || state === "running" || state === "paused",
+  running: ({ state, hold }) => state === "running" && hold === "none",
+  closed: ({ state }) => state === "closed" || state === "detached",
+};
+
+/** Answers when the stream is as is wanted, though nobody may have provisioned it yet. */
+async function waitFor(
+  backend: Backend,
+  { stream: wanted, goal, waitMs }: ControlRequest & { command: "wait" },
+): Promise<StreamReport> {
+  if (!STREAM_GOALS.includes(goal) || typeof wanted !== "string") {
+    throw new XsndError(`one waits for ${STREAM_GOALS.join(", ")}, of a stream`, Exit.usage);
+  }
+  const describe = (stream: StreamHost) => {
+    const { state, hold } = stream.snapshot();
+    return `${stream.name} is ${state}${hold === "none" ? "" : `, ${hold} by the operator`}, and not ${goal}`;
+  };
+  const hasReached = HAS_REACHED[goal];
+  return report(
+    await streamWhen(backend, wanted, waitMs, (stream) => hasReached(stream.snapshot()), describe),
+  );
 }
 
 /** The stream, once it is served and `isReady`. Throws {@link XsndError} if it is not in time; `why` says what it is not. */

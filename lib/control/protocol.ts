@@ -26,7 +26,21 @@ export type ControlRequest =
     readonly muted?: boolean;
     /** How long to wait for the daemon to serve the stream. */
     readonly waitMs: number;
+  }
+  | {
+    /** Is answered when the stream is so, with its report. */
+    readonly command: "wait";
+    readonly stream: string;
+    readonly goal: StreamGoal;
+    readonly waitMs: number;
   };
+
+/**
+ * What one can wait for of a stream: that its guest has opened it; that it runs, and no operator holds it; that nobody has it
+ * open.
+ */
+export const STREAM_GOALS = ["open", "running", "closed"] as const;
+export type StreamGoal = typeof STREAM_GOALS[number];
 
 export type ControlResponse<T = unknown> =
   | { readonly ok: true; readonly result: T }

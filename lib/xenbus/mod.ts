@@ -3,3 +3,4 @@ export * from "./cleanup.ts";
 export * from "./domains.ts";
 export * from "./paths.ts";
 export * from "./state.ts";
+export * from "./until.ts";

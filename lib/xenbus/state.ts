@@ -4,6 +4,7 @@
  */
 import { Exit, XsndError } from "../error.ts";
 import { type Store, StoreError, type StoreView } from "../xen/ports.ts";
+import { untilInStore } from "./until.ts";
 
 /** `enum xenbus_state`, without the prefix. */
 export const XenbusState = {
@@ -80,19 +81,11 @@ export async function waitForState(
   wanted: (state: XenbusState | undefined) => boolean,
   timeoutMs: number,
 ): Promise<XenbusState | undefined> {
-  const expired = Promise.withResolvers<"expired">();
-  const timer = setTimeout(() => expired.resolve("expired"), timeoutMs);
-  try {
-    using watch = store.watch(`${device}/state`);
-    const events = watch[Symbol.asyncIterator]();
-    while (true) {
-      const state = readState(store, device);
-      if (wanted(state)) return state;
-      const event = await Promise.race([events.next(), expired.promise]);
-      if (event === "expired") throw new StateTimeoutError(device, readState(store, device), timeoutMs);
-      if (event.done) throw new Error(`the watch on ${device}/state ended by itself`);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
+  const look = () => {
+    const state = readState(store, device);
+    return wanted(state) ? { state } : undefined;
+  };
+  const found = await untilInStore(store, [`${device}/state`], look, timeoutMs);
+  if (found === undefined) throw new StateTimeoutError(device, readState(store, device), timeoutMs);
+  return found.state;
 }

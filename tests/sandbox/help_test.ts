@@ -14,6 +14,7 @@ const COMMANDS = [
   "mute",
   "unmute",
   "status",
+  "wait",
   "play",
   "record",
   "sandbox",

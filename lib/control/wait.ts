@@ -1,0 +1,23 @@
+/** Waiting, in a command, for a stream of a daemon that may come, or be started again, meanwhile. */
+import { Exit, XsndError } from "../error.ts";
+import { ControlClient } from "./client.ts";
+import type { StreamGoal, StreamReport } from "./protocol.ts";
+
+/** The stream's report as soon as it has reached `goal`. Throws {@link XsndError}: exit 124 after `timeoutMs`, 3 without a daemon. */
+export async function waitForStream(
+  stream: string,
+  goal: StreamGoal,
+  timeoutMs: number,
+): Promise<StreamReport> {
+  const deadline = performance.now() + timeoutMs;
+  const left = () => Math.max(0, Math.ceil(deadline - performance.now()));
+  for (;;) {
+    using daemon = await ControlClient.connect(left());
+    try {
+      return await daemon.call<StreamReport>({ command: "wait", stream, goal, waitMs: left() });
+    } catch (error) {
+      const hasEnded = error instanceof XsndError && error.exitCode === Exit.noDaemon;
+      if (!hasEnded || left() === 0) throw error;
+    }
+  }
+}
