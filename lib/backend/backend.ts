@@ -10,6 +10,7 @@ import { Card } from "./card.ts";
 import { Engines } from "./engines.ts";
 import type { StreamHost } from "./stream_host.ts";
 import type { CardPolicy } from "../vsnd/card.ts";
+import { POLICY_DIRECTORY } from "../vsnd/tree.ts";
 
 export interface BackendOptions {
   /** What the host allows the card; undefined: it is not served. Throws XsndError if that cannot be found out. */
@@ -23,7 +24,12 @@ interface Served {
   readonly watch: StoreWatch;
   /** Pending until the card has been taken over in the state that it was found in. */
   readonly started: Promise<void>;
+  /** Set while a change of the card's policy is to be looked at. */
+  lookTimer?: ReturnType<typeof setTimeout>;
 }
+
+/** A policy is written node by node; it is looked at once for all of them. */
+const POLICY_LOOK_MS = 20;
 
 export class Backend implements AsyncDisposable {
   readonly #log = getLogger(["xsnd", "backend"]);
@@ -100,22 +106,59 @@ export class Backend implements AsyncDisposable {
 
   /** Something changed at or below the directory of all backends: a card's own node, or cards came or went. */
   #changed(path: string): void {
-    const card = path.slice(0, this.#root.length + 1) === `${this.#root}/`
-      ? path.slice(this.#root.length + 1).split("/", 2).join("/")
-      : "";
-    const served = this.#cards.get(card);
-    if (served !== undefined) this.#spawn(this.#evaluate(card, served));
-    // Something that is no card we know: a new one, or a whole domain's directory.
-    else this.#rescan();
+    const [domid, id, node] = path.slice(0, this.#root.length + 1) === `${this.#root}/`
+      ? path.slice(this.#root.length + 1).split("/", 3)
+      : [];
+    const key = `${domid}/${id}`;
+    const served = this.#cards.get(key);
+    if (served === undefined) {
+      // There were more changes than the watch holds, or something is there that is no card we know.
+      if (domid === undefined) this.#cards.forEach((served, key) => this.#lookSoon(key, served));
+      return this.#rescan();
+    }
+    if (node === undefined || node === POLICY_DIRECTORY) this.#lookSoon(key, served);
+    this.#spawn(this.#evaluate(key, served));
   }
 
-  async #evaluate(key: string, { card, watch }: Served): Promise<void> {
-    await card.evaluate();
-    if (this.xen.store.read(`${this.#root}/${key}/state`) !== undefined || !this.#cards.has(key)) return;
+  #lookSoon(key: string, served: Served): void {
+    served.lookTimer ??= setTimeout(() => this.#spawn(this.#lookAtPolicy(key, served)), POLICY_LOOK_MS);
+  }
+
+  async #evaluate(key: string, served: Served): Promise<void> {
+    if (!served.card.isReplaced) await served.card.evaluate();
+    if (served.card.isReplaced) return await this.#takeAnew(key, served);
+    if (this.xen.store.read(`${this.#root}/${key}/state`) === undefined) await this.#drop(key, served);
+  }
+
+  /**
+   * The host may decide anew about a card that it has. Under a frontend that is connected only its devices change; a card that
+   * nobody uses is made anew.
+   */
+  async #lookAtPolicy(key: string, served: Served): Promise<void> {
+    served.lookTimer = undefined;
+    await served.started;
+    const { card } = served;
+    if (this.#cards.get(key) !== served || card.isReplaced) return;
+    const policy = this.#policyOf(card.address, card.paths.backend);
+    if (policy === undefined) return;
+    if (card.connected || card.isMadeBy(policy)) card.setPolicy(policy);
+    else await this.#takeAnew(key, served);
+  }
+
+  /** Serves what the toolstack has put in the place of a card. */
+  async #takeAnew(key: string, served: Served): Promise<void> {
+    await this.#drop(key, served);
+    this.#rescan();
+  }
+
+  /** Serves the card no longer. */
+  async #drop(key: string, served: Served): Promise<void> {
+    if (this.#cards.get(key) !== served) return;
     this.#cards.delete(key);
-    this.#watches.delete(watch);
-    watch[Symbol.dispose]();
-    await card.shutDown({ leave: false });
+    this.#watches.delete(served.watch);
+    clearTimeout(served.lookTimer);
+    served.watch[Symbol.dispose]();
+    await served.card.shutDown({ leave: false });
   }
 
   #rescan(): void {
@@ -168,6 +211,7 @@ export class Backend implements AsyncDisposable {
   /** Closes all streams and leaves the cards for the next daemon to find. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const watch of this.#watches) watch[Symbol.dispose]();
+    for (const { lookTimer } of this.#cards.values()) clearTimeout(lookTimer);
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
     // What a hanging engine may still touch stays mapped until the process is gone.
     if (!await this.engines.stop()) return;

@@ -38,6 +38,8 @@ export class Card {
   readonly #log;
   readonly streams: readonly StreamHost[];
   #connected = false;
+  /** Whether it has left the state in which the toolstack makes a card. */
+  #isBegun = false;
   #initWaitUntil = 0;
   /** Whether the toolstack has just made the card, and its frontend has yet to find it. */
   #fresh = false;
@@ -56,7 +58,7 @@ export class Card {
     readonly name: string,
     readonly address: CardAddress,
     readonly paths: CardPaths,
-    policy: CardPolicy,
+    private readonly policy: CardPolicy,
     private readonly services: CardServices,
   ) {
     this.#log = getLogger(["xsnd", "card"]).with({ card: name });
@@ -66,6 +68,44 @@ export class Card {
         return new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services, nodes);
       })
     );
+  }
+
+  /** Whether its streams are connected to the frontend. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /**
+   * Takes over of `policy` what can change under a frontend that is connected: the streams' devices. The rest it has read, and
+   * goes by.
+   */
+  setPolicy(policy: CardPolicy): void {
+    for (const stream of this.streams) {
+      const [pcm, number] = stream.name.split("/").slice(-2).map(Number);
+      const decided = policy.pcms[pcm]?.streams[number];
+      try {
+        if (decided !== undefined) stream.setDevice(decided);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        this.#log.error(
+          "{stream} keeps its device: {reason}; `xsnd provision --replace` gives it the other",
+          {
+            stream: stream.name,
+            reason: error.message,
+          },
+        );
+      }
+    }
+  }
+
+  /** Whether `policy` is what the card was made by. */
+  isMadeBy(policy: CardPolicy): boolean {
+    return JSON.stringify(policy) === JSON.stringify(this.policy);
+  }
+
+  /** Whether the toolstack has put a new card in the place of this one. */
+  get isReplaced(): boolean {
+    return this.#isBegun && readState(this.services.store, this.paths.backend) === XenbusState.Initialising;
   }
 
   /** Takes the card over in whatever state it was left. */
@@ -78,7 +118,9 @@ export class Card {
       if (!await this.#getReady()) return;
       const backend = readState(store, this.paths.backend);
       const isGone = this.#shutDown || backend === undefined || this.#isBeingDetached();
-      if (!isGone && !await this.#adopt()) this.#enterInitWait(backend);
+      if (isGone) return;
+      if (!await this.#adopt()) this.#enterInitWait(backend);
+      this.#isBegun = true;
     } finally {
       this.#evaluating = undefined;
       begun.resolve();
@@ -156,6 +198,7 @@ export class Card {
     const { store } = this.services;
     const backend = readState(store, this.paths.backend);
     if (backend === undefined) return await this.#disconnect("the toolstack has removed the card");
+    if (this.isReplaced) return await this.#disconnect("the toolstack has put another card in its place");
     if (this.#isBeingDetached()) {
       await this.#disconnect("the toolstack detaches the card");
       switchState(store, this.paths.backend, XenbusState.Closed);

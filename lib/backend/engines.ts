@@ -4,6 +4,7 @@
  * engine, and with it a thread, of its own, and keeps no other stream waiting.
  */
 import { EventFd } from "../../ffi/libc.ts";
+import { mayWait } from "../pcm/device.ts";
 import type { EventChannels, Xen } from "../xen/ports.ts";
 import { EngineClient } from "./engine_client.ts";
 
@@ -27,9 +28,6 @@ const DESCRIPTORS = 24;
 export interface EnginesOptions {
   readonly realtime?: boolean;
 }
-
-/** PCMs that are the kernel's, or nothing but computation: the dummy card, hw, plughw, null. */
-const NEVER_WAITS = /^(dummy:|(plug)?hw(:|$)|null$)/;
 
 export class Engines implements AsyncDisposable {
   readonly #own = new Set<Running>();
@@ -55,7 +53,7 @@ export class Engines implements AsyncDisposable {
 
   /** Where a stream on `device` is served, until it is disposed. */
   async seat(device: string): Promise<Seat> {
-    if (NEVER_WAITS.test(device)) {
+    if (!mayWait(device)) {
       const { engine, channels } = this.shared;
       return { engine, channels, [Symbol.asyncDispose]: () => Promise.resolve() };
     }

@@ -4,11 +4,11 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { errnoName } from "../../ffi/errno.ts";
-import { type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "../pcm/device.ts";
-import { pcmDevice } from "../pcm/open_device.ts";
+import { type OpenCard, PcmError, type PcmRequest } from "../pcm/device.ts";
 import { FORMATS, type OpenRequest, walkPageDirectory, XEN_EINVAL, XEN_EIO } from "../sndif/mod.ts";
-import type { StreamPolicy } from "../vsnd/card.ts";
+import { type StreamPolicy, usedDevice } from "../vsnd/card.ts";
 import { type EventChannels, GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
+import { ChosenDevice } from "./chosen_device.ts";
 import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
 import type { OperatorNodes, OperatorSettings } from "./operator_settings.ts";
@@ -34,15 +34,12 @@ const statusOf = (error: unknown) => -(error instanceof PcmError ? error.errno :
 
 /** How long queries must have stopped before the card is let go of that answered them: they come in bursts of some dozens. */
 const PROBE_IDLE_MS = 200;
-/** The device of a stream that is denied: silence in real time, so that its guest sees nothing of the policy. */
-const NOTHING = "dummy:";
 /** How often a card that was lost is looked for. */
 const LOOK_MS = 1000;
 
 export class StreamHost implements AsyncDisposable {
   readonly #log;
-  readonly #deviceName: string;
-  readonly #device: PcmDevice;
+  readonly #chosen: ChosenDevice;
   /** What the stream is doing, one thing after the other. */
   #work: Promise<void> = Promise.resolve();
   #seat: Seat | undefined;
@@ -67,13 +64,12 @@ export class StreamHost implements AsyncDisposable {
   constructor(
     readonly name: string,
     readonly domid: number,
-    readonly policy: StreamPolicy,
+    policy: StreamPolicy,
     private readonly services: HostServices,
     private readonly nodes: OperatorNodes,
   ) {
     this.#log = getLogger(["xsnd", "stream"]).with({ stream: name });
-    this.#deviceName = policy.denied ? NOTHING : policy.device;
-    this.#device = pcmDevice(this.#deviceName, policy.type);
+    this.#chosen = new ChosenDevice(policy);
     this.#settings = nodes.read();
   }
 
@@ -82,8 +78,32 @@ export class StreamHost implements AsyncDisposable {
    * an engine's start does.
    */
   async getReady(): Promise<void> {
-    this.#seat = await this.services.engines.seat(this.#deviceName);
-    await this.#device.warmUp();
+    this.#seat = await this.services.engines.seat(usedDevice(this.#chosen.policy));
+    await this.#chosen.device.warmUp();
+  }
+
+  /** What holds for what the guest has open; if that is nothing, for what it will. */
+  get policy(): StreamPolicy {
+    return this.#isOpen ? this.#chosen.policy : this.#chosen.decided;
+  }
+
+  get #isOpen(): boolean {
+    return this.#card !== undefined || this.#request !== undefined;
+  }
+
+  /** Gives the stream another device, or denies it, from the next time that its guest opens it. Throws RangeError: {@link ChosenDevice.choose}. */
+  setDevice(choice: Pick<StreamPolicy, "device" | "denied">): void {
+    const device = this.#chosen.choose(choice);
+    if (device === undefined) return;
+    this.#enqueue(() => device.warmUp());
+    // What the former device can do is no answer any more.
+    if (this.connected) this.#engine.post({ op: "forget", slot: this.#slot, loan: this.#loan });
+  }
+
+  /** Goes over to the device that is chosen by now, unless one is open. The engine has been lent nothing. */
+  async #changeDevice(): Promise<void> {
+    if (this.#isOpen || !await this.#chosen.change()) return;
+    this.#log.info("its device is {device} from now on", { device: usedDevice(this.policy) });
   }
 
   get #engine(): EngineClient {
@@ -119,8 +139,8 @@ export class StreamHost implements AsyncDisposable {
     engine.post({
       op: "attach",
       slot: this.#slot,
-      direction: this.policy.type,
-      allowed: this.policy.effective,
+      direction: this.#chosen.policy.type,
+      allowed: this.#chosen.policy.effective,
       ring: String(this.#pages[0].address),
       eventPage: String(this.#pages[1].address),
       requestPort: this.#ports[0],
@@ -151,7 +171,7 @@ export class StreamHost implements AsyncDisposable {
     if (await inTime(freed)) return;
     // Nothing is unmapped before the engine has let go of it, lest it touch that.
     this.#log.error("{device} does not come back: what it holds of the guest's stays until it does", {
-      device: this.policy.device,
+      device: this.#chosen.policy.device,
     });
     // It goes on with the rest by itself; if that fails, whoever looks at the log is to know.
     freed.catch((error) => this.#log.error("{error}", { error: String(error) }));
@@ -166,7 +186,7 @@ export class StreamHost implements AsyncDisposable {
     this.#enqueue(async () => {
       this.#unmapBuffer();
       await this.#closeCard();
-      await this.#device.closeProbe();
+      await this.#chosen.device.closeProbe();
     });
     for (const port of held.ports) held.channels.unbind(port);
     await this.#work;
@@ -220,7 +240,10 @@ export class StreamHost implements AsyncDisposable {
     try {
       await card?.close();
     } catch (error) {
-      this.#log.warn("closing {device}: {error}", { device: this.policy.device, error: String(error) });
+      this.#log.warn("closing {device}: {error}", {
+        device: this.#chosen.policy.device,
+        error: String(error),
+      });
     }
   }
 
@@ -239,11 +262,11 @@ export class StreamHost implements AsyncDisposable {
         this.#request = undefined;
         this.#unmapBuffer();
         this.#answer(0);
-        this.#enqueue(() => this.#device.closeProbe());
+        this.#enqueue(() => this.#chosen.device.closeProbe());
         return this.#queue(() => this.#closeCard());
       case "lost":
         this.#log.error("{device} is lost ({code}): the stream goes on in silence", {
-          device: this.policy.device,
+          device: this.#chosen.policy.device,
           code: errnoName(event.errno),
         });
         this.#enqueue(() => this.#closeCard());
@@ -262,13 +285,14 @@ export class StreamHost implements AsyncDisposable {
           try {
             await this.#open(event.open, connection);
           } catch (error) {
-            await this.#device.closeProbe();
+            await this.#chosen.device.closeProbe();
             throw error;
           }
         });
       case "query":
         return this.#queue(async (connection) => {
-          const refiner = await this.#device.probe();
+          await this.#changeDevice();
+          const refiner = await this.#chosen.device.probe();
           if (!this.#isConnected(connection)) return;
           this.#engine.post({ op: "refiner", slot: this.#slot, refiner, loan: ++this.#loan });
           this.#forgetWhenIdle(this.#loan);
@@ -276,7 +300,7 @@ export class StreamHost implements AsyncDisposable {
       case "forgotten":
         // A later loan is of the same handle.
         if (event.loan !== this.#loan) return;
-        return this.#enqueue(() => this.#device.closeProbe());
+        return this.#enqueue(() => this.#chosen.device.closeProbe());
     }
   }
 
@@ -295,14 +319,14 @@ export class StreamHost implements AsyncDisposable {
   /** Opens the card again that was lost, as soon as that can be done, unless the guest is done with it before. */
   #lookForCard(request: PcmRequest | undefined): void {
     clearTimeout(this.#lookTimer);
-    if (request === undefined || !this.#device.comesBack) return;
+    if (request === undefined || !this.#chosen.device.comesBack) return;
     this.#lookTimer = setTimeout(() => this.#enqueue(() => this.#reopen(request)), LOOK_MS);
   }
 
   async #reopen(request: PcmRequest): Promise<void> {
     if (this.#request !== request) return;
     try {
-      this.#card = await this.#device.open(request);
+      this.#card = await this.#chosen.device.open(request);
     } catch (error) {
       this.#lookForCard(request);
       if (!(error instanceof PcmError)) throw error;
@@ -310,7 +334,7 @@ export class StreamHost implements AsyncDisposable {
     }
     if (this.#request !== request || !this.connected) return await this.#closeCard();
     this.#engine.post({ op: "replaced", slot: this.#slot, pcm: this.#card.descriptor });
-    this.#log.info("{device} is there again", { device: this.policy.device });
+    this.#log.info("{device} is there again", { device: this.#chosen.policy.device });
   }
 
   /** Queues work that ends in an answer; if it fails, the failure is the answer. */
@@ -341,8 +365,9 @@ export class StreamHost implements AsyncDisposable {
 
   async #open(open: OpenRequest, connection: number): Promise<void> {
     await this.#closeCard();
+    await this.#changeDevice();
     if (!this.#isConnected(connection)) return;
-    const reason = judgeOpen(open, this.policy.effective);
+    const reason = judgeOpen(open, this.#chosen.policy.effective);
     if (reason !== undefined) throw new PcmError(`OPEN refused: ${reason}`, XEN_EINVAL);
     const buffer = this.#mapBuffer(open);
     const frameBytes = FORMATS[open.pcmFormat].octets! * open.pcmChannels;
@@ -355,7 +380,7 @@ export class StreamHost implements AsyncDisposable {
       bufferFrames: open.bufferSz / frameBytes,
       periodFrames: open.periodSz / frameBytes,
     };
-    const card = await this.#device.open(request).catch((error) => {
+    const card = await this.#chosen.device.open(request).catch((error) => {
       this.#unmapBuffer();
       throw error;
     });
@@ -398,7 +423,7 @@ export class StreamHost implements AsyncDisposable {
       open.bufferSz,
       open.grefDirectory,
       readPage,
-      this.policy.effective.bufferSizeBytes,
+      this.#chosen.policy.effective.bufferSizeBytes,
     );
     if ("reason" in walk) throw new PcmError(`OPEN refused: ${walk.reason}`, walk.errno);
     return grants.map(this.domid, walk.grefs, "write");

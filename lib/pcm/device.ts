@@ -54,3 +54,11 @@ export function cardPeriodFrames({ rate, periodFrames, bufferFrames }: PcmReques
     millisecond,
   );
 }
+
+/** PCMs that are the kernel's, or nothing but computation: the dummy card, hw, plughw, null. */
+const NEVER_WAITS = /^(dummy:|(plug)?hw(:|$)|null$)/;
+
+/** Whether a call to the device of this name may wait for another process, as the plugin of a sound server does. */
+export function mayWait(name: string): boolean {
+  return !NEVER_WAITS.test(name);
+}

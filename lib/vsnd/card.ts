@@ -27,6 +27,14 @@ export interface StreamPolicy {
   readonly effective: StreamParams;
 }
 
+/** The device of a stream that is denied: silence in real time, so that its guest sees nothing of the policy. */
+export const SILENT_DEVICE = "dummy:";
+
+/** The device that serves the stream. */
+export function usedDevice({ device, denied }: Pick<StreamPolicy, "device" | "denied">): string {
+  return denied ? SILENT_DEVICE : device;
+}
+
 export interface CardPolicy {
   readonly pcms: readonly { readonly streams: readonly StreamPolicy[] }[];
 }

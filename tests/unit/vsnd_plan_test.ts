@@ -123,7 +123,7 @@ Deno.test("provision() refuses to change a card in use, by either end's state, a
           assert.equal(error.exitCode, Exit.failed);
           assert.match(
             error.message,
-            /^card 0 of domU is in use \(frontend \w+, backend \w+\) and would change; unload/,
+            /^card 0 of domU is in use \(frontend \w+, backend \w+\) and cannot change so: long-name: .* Unload/,
           );
           return true;
         });
@@ -133,6 +133,37 @@ Deno.test("provision() refuses to change a card in use, by either end's state, a
       }
     }
   }
+});
+
+Deno.test("provision() changes only the nodes that differ of a card in use, and says when that holds", () => {
+  const xen = new TestXen(["domU"]);
+  const store = xen.store();
+  provisionCards(store, defaultCard("hw:0"));
+  store.write(`${frontend}/state`, "4");
+  store.write(`${backend}/state`, "4");
+  store.write(`${backend}/operator/0/0/muted`, "1");
+  const before = xen.dump("/");
+  const [plan] = provisionCards(store, defaultCard("hw:1"));
+  assert.deepEqual([plan.action, plan.refusal], ["changed", undefined]);
+  assert.deepEqual(plan.notes, [
+    "0/0/device, 0/1/device: holds from the next time that the guest opens the stream",
+  ]);
+  assert.equal(xen.dump("/"), before.replaceAll(`/device = "hw:0"`, `/device = "hw:1"`));
+  assert.deepEqual(actions(provisionCards(store, defaultCard("hw:1"))), ["unchanged"]);
+});
+
+Deno.test("provision() changes nothing of a card in use of which not all can change", () => {
+  const xen = new TestXen(["domU"]);
+  const store = xen.store();
+  provisionCards(store, defaultCard("hw:0"));
+  store.write(`${backend}/state`, "4");
+  const before = xen.dump("/");
+  const change = { ...defaultCard("hw:1"), longName: "Other" };
+  assert.throws(
+    () => provisionCards(store, change),
+    /cannot change so: long-name: the guest's driver reads it/,
+  );
+  assert.equal(xen.dump("/"), before);
 });
 
 Deno.test("provision() sees a frontend that connects between comparison and commit", () => {

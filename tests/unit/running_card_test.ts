@@ -1,0 +1,146 @@
+/** What may change of a card in use: a test for each rule. */
+import assert from "node:assert/strict";
+import { type CardConfig, defaultCard } from "../../lib/vsnd/card.ts";
+import { differencesOf, presentNodes } from "../../lib/vsnd/compare.ts";
+import { judge, type Judgement, RULES } from "../../lib/vsnd/running_card.ts";
+import { cardTree } from "../../lib/vsnd/tree.ts";
+import { cardPaths } from "../../lib/xenbus/mod.ts";
+import type { Store } from "../../lib/xen/ports.ts";
+import { provisionCards } from "./vsnd_cards.ts";
+import { TestXen } from "./vsnd_store.ts";
+
+const ADDRESS = { domid: 1, card: 0, backendDomid: 0 };
+const PATHS = cardPaths(ADDRESS);
+const POLICY = `${PATHS.backend}/xsnd`;
+
+const denied = (card: CardConfig): CardConfig => ({
+  ...card,
+  pcms: card.pcms.map((pcm) => ({ ...pcm, streams: pcm.streams.map((s) => ({ ...s, denied: true })) })),
+});
+
+interface Case {
+  readonly from: CardConfig;
+  /** What somebody did to it since. */
+  readonly meddle?: (store: Store) => void;
+  readonly to: CardConfig;
+  readonly address?: typeof ADDRESS;
+}
+
+function judged({ from, meddle = () => {}, to, address = ADDRESS }: Case): Judgement {
+  const store = new TestXen(["domU"]).store();
+  provisionCards(store, from);
+  meddle(store);
+  const wanted = cardTree(address, to);
+  const present = presentNodes(store, PATHS);
+  const differences = differencesOf(present, wanted, PATHS.frontend);
+  return judge(differences, present, new Map(wanted.map((node) => [node.path, node])), PATHS);
+}
+
+const card = defaultCard("hw:0");
+const PERMISSIONS = "permissions";
+const KIND = "a device of the kind that may wait, in place of one that never does";
+const DEVICE = "a device, or that a stream is denied";
+const HELD = "what the backend holds the guest to";
+const ENDS = "which two ends belong together";
+const REST = "names, streams and their parameters";
+
+const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
+  [PERMISSIONS]: {
+    cases: [
+      { from: card, to: card, meddle: (s) => s.setPermissions(POLICY, [{ domid: 0, access: "read" }]) },
+      {
+        from: card,
+        to: card,
+        meddle: (s) => s.setPermissions(`${PATHS.libxl}/frontend`, [{ domid: 1, access: "both" }]),
+      },
+    ],
+    names: /^(\/local\/domain\/0\/backend\/vsnd\/1\/0\/xsnd|frontend): holds at once$/,
+  },
+  [KIND]: {
+    cases: [
+      { from: card, to: defaultCard("pulse") },
+      { from: defaultCard("dummy:"), to: defaultCard("default") },
+      { from: denied(defaultCard("pulse")), to: defaultCard("pulse") },
+    ],
+    names: /^0\/0\/(device|denied), 0\/1\/(device|denied): a device that may wait, /,
+  },
+  [DEVICE]: {
+    cases: [
+      { from: card, to: defaultCard("plughw:1,0") },
+      { from: defaultCard("pulse"), to: defaultCard("default") },
+      { from: defaultCard("pulse"), to: card },
+      { from: card, to: denied(card) },
+      { from: defaultCard("pulse"), to: denied(defaultCard("pulse")) },
+      { from: denied(card), to: card },
+    ],
+    names: /^0\/0\/(device|denied), 0\/1\/(device|denied): holds from the next time that the guest opens/,
+  },
+  [HELD]: {
+    cases: [
+      { from: card, to: card, meddle: (s) => s.write(`${POLICY}/0/0/buffer-size`, "4096") },
+      { from: card, to: card, meddle: (s) => s.write(`${POLICY}/0/0/unique-id`, "other") },
+      { from: card, to: card, meddle: (s) => s.remove(`${POLICY}/0/0`) },
+      { from: card, to: card, meddle: (s) => s.remove(POLICY) },
+      { from: card, to: card, meddle: (s) => s.remove(`${POLICY}/0/0/device`) },
+      { from: card, to: card, meddle: (s) => s.write(`${POLICY}/0/2/device`, "hw:0") },
+    ],
+    names: /(0\/[0-2](\/[a-z-]+)?|xsnd)[^:]*: it has to be what the guest's driver goes by/,
+  },
+  [ENDS]: {
+    cases: [
+      { from: card, to: card, meddle: (s) => s.remove(PATHS.frontend) },
+      { from: card, to: card, meddle: (s) => s.write(`${PATHS.frontend}/backend`, "/local/domain/2/mine") },
+      { from: card, to: card, meddle: (s) => s.write(`${PATHS.backend}/frontend-id`, "2") },
+      { from: card, to: card, meddle: (s) => s.write(`${PATHS.libxl}/frontend`, "/elsewhere") },
+      { from: card, to: card, address: { ...ADDRESS, backendDomid: 2 } },
+    ],
+    names: /: it ties the card's two ends together$/,
+  },
+  [REST]: {
+    cases: [
+      { from: card, to: { ...card, shortName: "Other" } },
+      { from: card, to: { ...card, longName: undefined } },
+      { from: card, to: { ...card, pcms: [{ ...card.pcms[0], name: "Other" }] } },
+      { from: card, to: card, meddle: (s) => s.write(`${PATHS.frontend}/sample-rates`, "8000") },
+      { from: card, to: card, meddle: (s) => s.write(`${PATHS.frontend}/0/2/type`, "p") },
+      { from: card, to: card, meddle: (s) => s.remove(`${PATHS.frontend}/0/1/type`) },
+    ],
+    names: /^[a-z0-9/, -]+: the guest's driver reads it only when it connects$/,
+  },
+};
+
+Deno.test("there is a test for each rule of what may change of a card in use", () => {
+  assert.deepEqual(Object.keys(CASES), RULES.map((rule) => rule.of));
+});
+
+for (const { of: rule, isApplied } of RULES) {
+  Deno.test(`judge() ${isApplied ? "applies" : "refuses"} a change of ${rule}`, () => {
+    for (const one of CASES[rule].cases) {
+      const { notes, refusals } = judged(one);
+      const lines = isApplied ? notes : refusals;
+      assert(lines.some((line) => CASES[rule].names.test(line)), JSON.stringify({ notes, refusals }));
+      if (isApplied) assert.deepEqual(refusals, []);
+    }
+  });
+}
+
+Deno.test("judge() refuses other limits on both sides, and names the nodes that it is for", () => {
+  const narrower = {
+    ...card.pcms[0],
+    streams: card.pcms[0].streams.map((s) => ({ ...s, effective: { ...s.effective, rates: [48000] } })),
+  };
+  const { notes, refusals } = judged({
+    from: card,
+    to: { ...card, declared: { ...card.declared, rates: [48000] }, pcms: [narrower] },
+  });
+  assert.deepEqual(notes, []);
+  assert.deepEqual(refusals, [
+    "sample-rates: the guest's driver reads it only when it connects",
+    "0/0/sample-rates, 0/1/sample-rates: it has to be what the guest's driver goes by, which has read its own",
+  ]);
+});
+
+Deno.test("judge() names no more nodes for a reason than one can take in", () => {
+  const { refusals } = judged({ from: card, to: card, meddle: (s) => s.remove(POLICY) });
+  assert.match(refusals[0], /^\S+, 0, 0\/0, 0\/0\/type and \d+ more: /);
+});
