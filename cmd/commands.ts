@@ -16,6 +16,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "write the vsnd tree of a guest's sound cards",
     load: async () => (await import("./provision.ts")).provisionCommand(),
   },
+  diff: {
+    summary: "compare what is provisioned with what is wanted",
+    load: async () => (await import("./diff.ts")).diffCommand(),
+  },
   deprovision: {
     summary: "take a guest's sound cards away",
     load: async () => (await import("./deprovision.ts")).deprovisionCommand(),

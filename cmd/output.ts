@@ -40,15 +40,19 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
 
 /** Prints `text`, broken at spaces into lines of at most 80 columns that begin with `indent`. */
 export function printWrapped(text: string, indent: string): void {
-  let line = indent;
+  for (const line of wrapped(text, indent)) console.log(line);
+}
+
+/** The lines that {@link printWrapped} prints. */
+export function wrapped(text: string, indent: string): string[] {
+  const lines = [indent];
   for (const word of printable(text).split(" ")) {
-    if (line !== indent && length(line) + 1 + length(word) > COLUMNS) {
-      console.log(line);
-      line = indent;
-    }
-    line += line === indent ? word : ` ${word}`;
+    const line = lines.at(-1)!;
+    if (line === indent) lines[lines.length - 1] += word;
+    else if (length(line) + 1 + length(word) > COLUMNS) lines.push(indent + word);
+    else lines[lines.length - 1] += ` ${word}`;
   }
-  console.log(line);
+  return lines;
 }
 
 /** `1 stream`, `2 streams`. */

@@ -1,67 +1,96 @@
 /** `xsnd provision`: writes the XenStore tree of virtual sound cards. */
 import { Command, Option } from "commander";
-import { Exit, XsndError } from "../lib/error.ts";
-import { type PlannedCard, provision, type WantedCard } from "../lib/vsnd/plan.ts";
-import { cardsOfFile, defaultCardFor } from "../lib/vsnd/wanted.ts";
-import type { StoreView } from "../lib/xen/ports.ts";
-import { print, printJson, printWrapped } from "./output.ts";
+import { Exit, throwAll, XsndError } from "../lib/error.ts";
+import { awaitCards, CARD_GOALS, type CardGoal } from "../lib/vsnd/await_cards.ts";
+import { type Choice, provision, provisionIn, type WantedCard } from "../lib/vsnd/plan.ts";
+import { rehearse, type StoreChange } from "../lib/vsnd/rehearsal.ts";
+import { provisionReplacing, replaceIn } from "../lib/vsnd/replace.ts";
+import { formatNode, formatPermissions } from "../lib/vsnd/tree_format.ts";
+import { cardPaths } from "../lib/xenbus/mod.ts";
+import type { Store } from "../lib/xen/ports.ts";
+import { withManual } from "./manual.ts";
+import { seconds } from "./options.ts";
+import { print, printJson } from "./output.ts";
+import { planLines, planToJson } from "./plan_output.ts";
 import { withStore } from "./store.ts";
+import { wantedCards, type WantedOptions, withWantedCards } from "./wanted_cards.ts";
 
-/** Nodes of a changed card that are named one by one. */
-const SHOWN_DIFFERENCES = 8;
-
-interface Options {
-  readonly file?: string;
-  readonly device: string;
+interface Options extends WantedOptions {
+  readonly dryRun?: boolean;
+  readonly replace?: boolean;
+  readonly wait?: CardGoal;
+  /** Seconds. */
+  readonly timeout: number;
   readonly json?: boolean;
 }
 
 export function provisionCommand(): Command {
-  return new Command("provision")
+  const command = withWantedCards(new Command("provision"))
     .summary("give guests virtual sound cards")
     .description(
       "Write what a guest's sound driver and `xsnd serve` read from XenStore. DOMAIN alone gets one card with a " +
-        "stereo playback and a stereo capture stream. A card that is as wanted is left alone; one in use is not changed.",
+        "stereo playback and a stereo capture stream. A card that is as wanted is left alone. Under a guest that uses " +
+        "its card only devices, and which streams are denied, can change; that holds from the next time that it opens the " +
+        "stream.",
     )
-    .argument("[domain]", "the guest, by name or number; with --file: this one only")
-    .option("-f, --file <file>", "a YAML file of guests and their cards")
+    .option("--dry-run", "write nothing; print what would be written and removed")
+    .option("--replace", "detach a card that cannot change while it is in use, and attach it anew")
     .addOption(
-      new Option("--device <name>", "without --file: an ALSA PCM name, or dummy:[FILE]").default("default")
-        .conflicts("file"),
+      new Option("--wait <state>", "wait until a daemon has taken the cards up, or their guests have, too")
+        .choices(CARD_GOALS),
     )
+    .option("--timeout <seconds>", "how long --replace and --wait may take, each", seconds, 10)
     .option("--json", "print the result as JSON")
-    .action(async (domain: string | undefined, { file, device, json }: Options) => {
-      const plan = await planFor(domain, file, device);
-      if (json) printJson(plan.map(toJson));
-      else plan.forEach(printCard);
+    .action(async (domain: string | undefined, options: Options) => {
+      const choose = await wantedCards("provision", domain, options);
+      await withStore(async (store, domid) => {
+        await refuseMismatches(choose(store).filter(({ address }) => address.backendDomid === domid));
+        if (options.dryRun) printRehearsal(store, choose, options);
+        else await carryOut(store, choose, options);
+      });
     });
-}
-
-async function planFor(
-  domain: string | undefined,
-  file: string | undefined,
-  device: string,
-): Promise<PlannedCard[]> {
-  if (file !== undefined) {
-    const { loadConfig } = await import("../lib/vsnd/config.ts");
-    const config = loadConfig(file);
-    return provisionAll((view) => cardsOfFile(view, config, file, domain));
-  }
-  if (domain === undefined) {
-    throw new XsndError(
-      "provision what? name a DOMAIN, or a file with --file; see `xsnd provision --help`",
-      Exit.usage,
-    );
-  }
-  return provisionAll((view) => defaultCardFor(view, domain, device));
-}
-
-/** Provisions the cards that `choose` names, after a look at those devices that this domain is to serve. */
-function provisionAll(choose: (view: StoreView) => readonly WantedCard[]): Promise<PlannedCard[]> {
-  return withStore(async (store, domid) => {
-    await refuseMismatches(choose(store).filter(({ address }) => address.backendDomid === domid));
-    return provision(store, choose);
+  return withManual(command, {
+    examples: [
+      ["xsnd provision domU --device hw:0,0", "one card, on the host's first"],
+      ["xsnd provision -f guests.yaml --wait=connected", "all of a file's, until their guests use them"],
+      ["xsnd provision -f guests.yaml --dry-run", "the nodes as `xenstore-ls -fp /` would show them"],
+      ["xsnd provision domU -f guests.yaml --replace", "also what a running guest cannot be given as it is"],
+    ],
+    exits: {
+      failed: "a card in use would change, or there is no such domain; nothing was written",
+      permission: "may not write to XenStore",
+      xenOrLibraryMissing: "there is no XenStore",
+      badConfiguration:
+        "the file is not right, or a device can do nothing of what is allowed; nothing was written",
+      timedOut: "--replace or --wait took too long",
+    },
   });
+}
+
+async function carryOut(store: Store, choose: Choice, options: Options): Promise<void> {
+  const timeoutMs = options.timeout * 1000;
+  const { cards, failures } = options.replace
+    ? await provisionReplacing(store, choose, timeoutMs)
+    : { cards: provision(store, choose), failures: [] };
+  if (options.json) printJson(cards.map(planToJson));
+  else for (const line of planLines(cards, { done: true })) print(line);
+  throwAll(failures);
+  if (options.wait === undefined) return;
+  const awaited = cards.map((card) => ({ ...card, paths: cardPaths(card.address) }));
+  await awaitCards(store, awaited, options.wait, timeoutMs);
+}
+
+/** Lines with `#` are for people; the others are what `xenstore-ls -fp` shows of the nodes, and removals. */
+function printRehearsal(store: Store, choose: Choice, { replace, json }: Options): void {
+  const { result, changes } = rehearse(store, (view) => (replace ? replaceIn : provisionIn)(view, choose));
+  if (json) return printJson({ cards: result.map(planToJson), changes: changes.map(changeToJson) });
+  for (const line of planLines(result, { done: false })) print(`# ${line}`);
+  for (const change of changes) print(change.op === "remove" ? `remove ${change.path}` : formatNode(change));
+}
+
+function changeToJson(change: StoreChange) {
+  if (change.op === "remove") return change;
+  return { ...change, permissions: formatPermissions(change.permissions) };
 }
 
 /** Throws XsndError (exit 6) if a card has a stream whose device can do nothing of what it allows. */
@@ -84,16 +113,4 @@ async function refuseMismatches(cards: readonly WantedCard[]): Promise<void> {
     }
   }
   if (refusals.length > 0) throw new XsndError(refusals.join("\n"), Exit.badConfiguration);
-}
-
-function toJson({ domain, address, action, differences }: PlannedCard) {
-  return { domain: domain.name, domid: domain.domid, card: address.card, action, differences };
-}
-
-function printCard({ domain, address, card, action, differences }: PlannedCard): void {
-  const name = card.shortName === undefined ? "" : ` (${card.shortName})`;
-  print(`${domain.name} card ${address.card}${name}: ${action}`);
-  for (const difference of differences.slice(0, SHOWN_DIFFERENCES)) printWrapped(difference, "  ");
-  const more = differences.length - SHOWN_DIFFERENCES;
-  if (more > 0) print(`  and ${more} more`);
 }

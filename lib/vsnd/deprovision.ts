@@ -1,7 +1,7 @@
 /** Taking a card away, as libxl detaches one (`libxl__initiate_device_generic_remove`). */
 import { Exit, XsndError } from "../error.ts";
 import { readState, stateName, StateTimeoutError, waitForState, XenbusState } from "../xenbus/mod.ts";
-import type { Store } from "../xen/ports.ts";
+import type { Store, StoreView } from "../xen/ports.ts";
 import type { CardRecord } from "./inventory.ts";
 import { removeCard } from "./plan.ts";
 
@@ -31,16 +31,7 @@ export async function deprovisionCard(
   { timeoutMs, force }: DeprovisionOptions,
 ): Promise<void> {
   const { paths: { backend } } = record;
-  const gone = store.transaction((view) => {
-    if (force || UNSERVED.has(readState(view, backend))) {
-      removeCard(view, record);
-      return true;
-    }
-    view.write(`${backend}/online`, "0");
-    view.write(`${backend}/state`, String(XenbusState.Closing));
-    return false;
-  });
-  if (gone) return;
+  if (!store.transaction((view) => beginRemoval(view, record, force))) return;
   await closed(store, backend, timeoutMs);
   store.transaction((view) => {
     const state = readState(view, backend);
@@ -52,6 +43,18 @@ export async function deprovisionCard(
     }
     removeCard(view, record);
   });
+}
+
+/** Removes a card that no backend serves, or any with `force`; otherwise asks its backend to close. Returns whether it was asked. */
+export function beginRemoval(view: StoreView, record: CardRecord, force = false): boolean {
+  const { paths: { backend } } = record;
+  if (force || UNSERVED.has(readState(view, backend))) {
+    removeCard(view, record);
+    return false;
+  }
+  view.write(`${backend}/online`, "0");
+  view.write(`${backend}/state`, String(XenbusState.Closing));
+  return true;
 }
 
 async function closed(store: Store, backend: string, timeoutMs: number): Promise<void> {

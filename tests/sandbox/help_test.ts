@@ -5,6 +5,7 @@ import { bestOfThree, launcher, root, xsnd } from "./harness.ts";
 
 const COMMANDS = [
   "provision",
+  "diff",
   "deprovision",
   "list",
   "show",

@@ -141,6 +141,123 @@ Deno.test("provision refuses to change a card in use: exit 1, and nothing at all
   assert.equal(result.stdout, "status 1\ndomU card 0 (xsnd): unchanged\nstatus 0\n");
 });
 
+Deno.test("provision of several cards ends in a summary, and --wait says of each what keeps it", async () => {
+  const result = await inSandbox(`
+    xsnd provision domU >/dev/null
+    status xsnd provision -f fixtures/two-guests.yaml --wait=connected --timeout=100ms`);
+  assert.match(result.stdout, /^domU card 0 \(Music\): changed\n( {2}.*\n)+domU card 1 \(Calls\): created\n/);
+  assert.match(result.stdout, /\nguest2 card 0: created\n3 cards: 2 created, 1 changed\nstatus 124\n$/);
+  const lines = result.stderr.replace(/^xsnd: /, "").trim().split("\n");
+  assert.deepEqual(lines.map((line) => line.slice(0, line.indexOf(" is"))), [
+    "card 0 of domU",
+    "card 1 of domU",
+    "card 0 of guest2",
+  ]);
+  for (const line of lines) {
+    assert.match(
+      line,
+      /is not connected after 0\.1 s: its frontend is Initialising, its backend Initialising; no daemon/,
+    );
+  }
+});
+
+Deno.test("provision --wait tells the cases apart in which a card does not come to be connected", async () => {
+  const cases: [frontend: string, backend: string, advice: RegExp][] = [
+    ["1", "1", /no daemon serves it: start `xsnd serve`, or/],
+    ["1", "2", /its guest does not take it: is domU running, and its driver loaded/],
+    ["6", "2", /its guest does not take it/],
+    ["3", "2", /its two ends do not come together: look at the daemon's log, and at the guest's/],
+    ["3", "4", /its two ends do not come together/],
+    ["3", "5", /the daemon refuses its guest's rings, or it is being detached/],
+    ["4", "6", /it has been detached: `xsnd deprovision domU 0`, and provision it again/],
+  ];
+  const result = await inSandbox(`
+    xsnd provision domU >/dev/null
+    for states in ${cases.map(([frontend, backend]) => `${frontend}:${backend}`).join(" ")}; do
+      xenstore-write $fe/state \${states%:*} $be/state \${states#*:}
+      xsnd provision domU --wait=connected --timeout=0
+    done
+    xenstore-write $fe/state 1 $be/state 2
+    status xsnd provision domU --wait=initwait --timeout=0
+    (sleep 0.3; xenstore-write $fe/state 4 $be/state 4) &
+    status xsnd provision domU --wait=connected --timeout=60s
+    status xsnd provision domU --wait=closed`);
+  const lines = result.stderr.split("\n");
+  cases.forEach(([, , advice], i) => assert.match(lines[i], advice));
+  assert.match(result.stdout, /status 0\ndomU card 0 \(xsnd\): unchanged\nstatus 0\nstatus 2\n$/);
+});
+
+Deno.test("provision --dry-run prints what xenstore-ls shows of what it would write, and writes nothing", async () => {
+  const result = await inSandbox(`
+    cd $XSND_SANDBOX
+    shown() { xenstore-ls -fp / | sort > $1; }
+    file=${root}fixtures/two-guests.yaml
+    shown before
+    xsnd provision -f $file --dry-run > dry
+    shown still && cmp before still
+    xsnd provision -f $file > /dev/null
+    shown after
+    comm -13 before after > made
+    grep '^/' dry | sort | cmp - made && echo the same
+    grep '^#' dry
+    xsnd provision -f $file --dry-run
+    cat > odd.yaml <<'END'
+{ domains: { domU: { cards: [ { long-name: '\\ é', pcms: [ { streams: [ { type: p, device: d } ] } ] } ] } } }
+END
+    xsnd provision -f odd.yaml --dry-run | grep '^/.*long-name'
+    xsnd provision -f odd.yaml > /dev/null; xenstore-ls -fp $fe | grep long-name
+    xsnd provision domU --dry-run --json`);
+  assertOk(result);
+  const lines = result.stdout.split("\n");
+  assert.deepEqual(lines.slice(0, 9), [
+    "the same",
+    "# domU card 0 (Music): would be created",
+    "# domU card 1 (Calls): would be created",
+    "# guest2 card 0: would be created",
+    "# 3 cards: 3 created",
+    "# domU card 0 (Music): unchanged",
+    "# domU card 1 (Calls): unchanged",
+    "# guest2 card 0: unchanged",
+    "# 3 cards: 3 unchanged",
+  ]);
+  assert.equal(lines[9], lines[10], "as xenstore-ls escapes it");
+  assert.match(lines[9], /long-name = "\\\\ \\xc3\\xa9"/);
+  const { cards, changes } = JSON.parse(lines.slice(11).join("\n"));
+  assert.equal(cards[0].action, "changed");
+  assert.deepEqual(changes[0], { op: "remove", path: frontend });
+  assert.deepEqual(changes.find(({ path }: { path: string }) => path === `${backend}/online`), {
+    op: "write",
+    path: `${backend}/online`,
+    value: "1",
+    permissions: "n0,r1",
+  });
+});
+
+Deno.test("diff says what provision would change: exit 1, or 0 if that is nothing", async () => {
+  const result = await inSandbox(`
+    xenstore-ls -fp / > $XSND_SANDBOX/before
+    status xsnd diff -f fixtures/two-guests.yaml
+    xenstore-ls -fp / | cmp - $XSND_SANDBOX/before; rm $XSND_SANDBOX/before
+    xsnd provision -f fixtures/two-guests.yaml >/dev/null
+    status xsnd diff -f fixtures/two-guests.yaml
+    status xsnd diff guest2 -f fixtures/two-guests.yaml
+    xenstore-write $be/xsnd/0/0/device other $be/state 4
+    status xsnd diff domU -f fixtures/two-guests.yaml
+    status xsnd diff domU --device x --json`);
+  assert.equal(result.stderr, "");
+  const [missing, same, one, other, json] = result.stdout.split(/status \d\n/);
+  assert.deepEqual(result.stdout.match(/status \d/g), [1, 0, 0, 1, 1].map((code) => `status ${code}`));
+  assert.match(missing, /^domU card 0 \(Music\): would be created\n(.*\n){2}3 cards: 3 created\n$/);
+  assert.match(same, /3 cards: 3 unchanged\n$/);
+  assert.equal(one, "guest2 card 0: unchanged\n");
+  assert.match(other, /^domU card 0 \(Music\): would be changed\n {2}\S+\/xsnd\/0\/0\/device: "other" -> /);
+  assert.match(other, /\n {2}0\/0\/device: holds from the next time that the guest opens the stream\n/);
+  const [card] = JSON.parse(json);
+  assert.deepEqual([card.domain, card.card, card.action], ["domU", 0, "changed"]);
+  assert(card.differences.length > 8);
+  assert.match(card.refusal, /is in use/);
+});
+
 Deno.test("several provisions at once agree: one creates, the others find it done", async () => {
   const result = await inSandbox(`
     for i in 1 2 3 4; do xsnd provision -f fixtures/domU.yaml & done
@@ -293,6 +410,19 @@ Deno.test("each command says in one line what is wrong, with its exit code, and 
         Exit.failed,
         /has no cards for guest2; it has some for domU/,
       ],
+      [
+        "provision domU --wait=served",
+        Exit.usage,
+        /'served' is invalid.*Allowed choices are initwait, connected/,
+      ],
+      [
+        "provision domU --timeout 1m",
+        Exit.usage,
+        /'1m' is invalid. Write a number of seconds, such as 2\.5, or 500ms/,
+      ],
+      ["diff", Exit.usage, /diff what\? name a DOMAIN, or a file with --file/],
+      ["diff nobody", Exit.failed, /there is no domain "nobody"/],
+      ["diff -f nowhere.yaml", Exit.badConfiguration, /there is no such file/],
       ["deprovision domU", Exit.failed, /domU has no virtual sound card/],
       ["deprovision nobody", Exit.failed, /there is no domain "nobody"/],
       ["deprovision domU first", Exit.usage, /'first' is invalid/],
@@ -321,10 +451,10 @@ Deno.test("each command says in one line what is wrong, with its exit code, and 
 
 Deno.test("as a guest every command but check is refused: exit 4", async () => {
   const result = await inSandbox(`
-    for command in "list" "show domU" "provision domU" "deprovision domU"; do
+    for command in "list" "show domU" "provision domU" "provision domU --dry-run" "diff domU" "deprovision domU" "wait domU --for=connected"; do
       status as_guest env -u XSND_SANDBOX "$XSND_LAUNCHER" $command
     done`);
-  assert.equal(result.stdout, "status 4\n".repeat(4), result.stderr);
+  assert.equal(result.stdout, "status 4\n".repeat(7), result.stderr);
   for (const line of result.stderr.trim().split("\n")) {
     assert.match(line, /EACCES; only the toolstack's domain/);
   }
