@@ -33,7 +33,9 @@ export function provisionCommand(): Command {
         "its card only devices, and which streams are denied, can change; that holds from the next time that it opens the " +
         "stream.",
     )
-    .option("--dry-run", "write nothing; print what would be written and removed")
+    .addOption(
+      new Option("--dry-run", "write nothing; print what would be written and removed").conflicts("wait"),
+    )
     .option("--replace", "detach a card that cannot change while it is in use, and attach it anew")
     .addOption(
       new Option("--wait <state>", "wait until a daemon has taken the cards up, or their guests have, too")
