@@ -5,6 +5,8 @@ import { loadConfig } from "../../lib/vsnd/config.ts";
 import { defaultCard, type StreamParams } from "../../lib/vsnd/card.ts";
 import { provision } from "../../lib/vsnd/plan.ts";
 import { readBackendPolicy } from "../../lib/vsnd/policy.ts";
+import { cardTree } from "../../lib/vsnd/tree.ts";
+import { formatPermissions } from "../../lib/vsnd/tree_format.ts";
 import { FORMATS } from "../../lib/sndif/mod.ts";
 import { StoreError, type StoreView } from "../../lib/xen/ports.ts";
 import { card, provisionCards, wanted } from "./vsnd_cards.ts";
@@ -61,6 +63,30 @@ Deno.test("cardTree() gives a driver domain its directory and the right to read 
   driver.write(`${path}/state`, "2");
   assert.throws(() => driver.write(`${frontend}/state`, "4"), StoreError);
   assert.throws(() => xen.store(1).read(`${path}/xsnd/0/0/device`), StoreError);
+});
+
+Deno.test("cardTree() has the owners and readers that libxl gives, node for node, in dom0 and in a driver domain", () => {
+  for (const backendDomid of [0, 2]) {
+    const address = { domid: 1, card: 3, backendDomid };
+    const backend = `/local/domain/${backendDomid}/backend/vsnd/1/3`;
+    const nodes = cardTree(address, defaultCard("hw:0"));
+    const below = (directory: string) =>
+      nodes.filter(({ path }) => `${path}/`.startsWith(`${directory}/`)).map(({ path, permissions }) => {
+        nodes.splice(nodes.findIndex((node) => node.path === path), 1);
+        return formatPermissions(permissions);
+      });
+    const all = (directory: string, permissions: string) => {
+      const found = below(directory);
+      assert(found.length > 3, directory);
+      assert.deepEqual([...new Set(found)], [permissions], directory);
+    };
+    // What of it is not libxl's comes first: it is in a directory of libxl's.
+    all(`${backend}/xsnd`, `n${backendDomid}`);
+    all(backend, `n${backendDomid},r1`);
+    all("/local/domain/1/device/vsnd/3", `n1,r${backendDomid}`);
+    all("/libxl/1/device/vsnd/3", "n0");
+    assert.deepEqual(nodes, []);
+  }
 });
 
 /** What Linux reads of a stream: cfg_read_pcm_hw of xen_snd_front_cfg.c, for card, PCM and stream in turn. */
