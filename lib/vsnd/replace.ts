@@ -6,15 +6,7 @@ import { Exit, XsndError } from "../error.ts";
 import { stateName, StateTimeoutError } from "../xenbus/mod.ts";
 import type { Store, StoreView } from "../xen/ports.ts";
 import { beginRemoval, deprovisionCard } from "./deprovision.ts";
-import {
-  type Choice,
-  type Plan,
-  planIn,
-  type PlannedCard,
-  provision,
-  provisionIn,
-  removeCard,
-} from "./plan.ts";
+import { type Choice, type Plan, planIn, type PlannedCard, provisionIn, removeCard } from "./plan.ts";
 
 export interface Replaced {
   readonly cards: readonly PlannedCard[];
@@ -23,25 +15,51 @@ export interface Replaced {
 }
 
 /**
- * As {@link provision}; cards that it would refuse to change are detached first, all at once, each within `timeoutMs`. One
+ * As provision(); cards that it would refuse to change are detached first, all at once, each within `timeoutMs`. One
  * whose backend does not close in time is left asked to; the others are provisioned all the same, so that no guest is left
  * without the card that it had.
  */
 export async function provisionReplacing(store: Store, choose: Choice, timeoutMs: number): Promise<Replaced> {
-  const refused = store.transaction((view) => planIn(view, choose)).filter(isRefused);
-  const outcomes = await Promise.allSettled(
-    refused.map(({ record }) => deprovisionCard(store, record!, { timeoutMs, force: false })),
-  );
-  const detached = refused.filter((_, i) => outcomes[i].status === "fulfilled");
-  const kept = refused.filter((plan) => !detached.includes(plan));
-  const cards = provision(store, (view) => choose(view).filter((card) => among(kept, card) === undefined));
-  return {
-    cards: asReplaced(cards, detached),
-    failures: refused.flatMap((plan, i) => {
-      const outcome = outcomes[i];
-      return outcome.status === "rejected" ? [explained(plan, outcome.reason)] : [];
-    }),
-  };
+  const detached: Plan[] = [];
+  const kept: Plan[] = [];
+  const failures: unknown[] = [];
+  const remaining: Choice = (view) => choose(view).filter((card) => among(kept, card) === undefined);
+  try {
+    for (;;) {
+      // More may have come into use while others were detached.
+      const { cards, refused } = store.transaction((view) => attempt(view, remaining));
+      if (cards !== undefined) return { cards: asReplaced(cards, detached), failures };
+      await Promise.all(
+        refused.map((plan) =>
+          deprovisionCard(store, plan.record!, { timeoutMs, force: false }).then(
+            () => void detached.push(plan),
+            (error) => {
+              kept.push(plan);
+              failures.push(explained(plan, error));
+            },
+          )
+        ),
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof XsndError) || detached.length === 0) throw error;
+    const names = detached.map(({ domain, address }) => `card ${address.card} of ${domain.name}`).join(", ");
+    throw new XsndError(
+      `${error.message}; detached by now, and to be provisioned again: ${names}`,
+      error.exitCode,
+      { cause: error },
+    );
+  }
+}
+
+type Attempt =
+  | { readonly cards: PlannedCard[]; readonly refused?: undefined }
+  | { readonly cards?: undefined; readonly refused: Plan[] };
+
+/** Provisions all cards, or none and says which have to be detached first. */
+function attempt(view: StoreView, choose: Choice): Attempt {
+  const refused = planIn(view, choose).filter(isRefused);
+  return refused.length > 0 ? { refused } : { cards: provisionIn(view, choose) };
 }
 
 /** The same in one go, as if every backend closed at once: for a rehearsal. */
