@@ -1,13 +1,11 @@
 /** Printing for commands: tables for people, JSON for programs; both safe for texts that a guest wrote. */
+import { escapeCharacter, printable } from "../lib/text.ts";
+
+export { count, printable } from "../lib/text.ts";
 
 /** The widest that a line for people gets. */
 const COLUMNS = 80;
 const MIN_COLUMN = 4;
-
-/** The text with control characters, which could drive a terminal, as escapes. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, escape);
-}
 
 /** Prints a line for people, or for programs that take lines. */
 export function print(line = ""): void {
@@ -16,11 +14,7 @@ export function print(line = ""): void {
 
 /** Prints one JSON document. JSON itself allows DEL and the C1 controls in strings; here they are escaped, too. */
 export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escape));
-}
-
-function escape(character: string): string {
-  return `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`;
+  console.log(JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escapeCharacter));
 }
 
 /** Prints rows under a header, in columns that together fit 80; what does not fit ends in an ellipsis. */
@@ -53,11 +47,6 @@ export function wrapped(text: string, indent: string): string[] {
     else lines[lines.length - 1] += ` ${word}`;
   }
   return lines;
-}
-
-/** `1 stream`, `2 streams`. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -5,6 +5,8 @@ import { startLogging } from "../lib/log.ts";
 import { Daemon } from "../lib/backend/daemon.ts";
 import { choosePolicy } from "../lib/backend/choose_policy.ts";
 import { controlSocketPath } from "../lib/control/protocol.ts";
+import { ServiceManager } from "../lib/service/manager.ts";
+import { Service } from "../lib/service/service.ts";
 import type { Config } from "../lib/vsnd/card.ts";
 import { untilSignal } from "../lib/signals.ts";
 import { openXen } from "../lib/xen/mod.ts";
@@ -33,12 +35,14 @@ export function serveCommand(): Command {
       const config = options.config === undefined ? undefined : await readConfig(options.config);
       await startLogging();
       silenceAlsa();
+      using manager = ServiceManager.fromEnvironment();
       using xen = await openXen();
       await using daemon = await Daemon.start(xen, {
         controlSocket: controlSocketPath(),
         readPolicy: choosePolicy(xen.store, config, options.defaultDevice),
         realtime: options.realtime,
       });
+      using _service = new Service(manager, daemon.backend);
       await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed]);
     });
 }

@@ -57,6 +57,10 @@ export const CLOCK = { REALTIME: 0, MONOTONIC: 1, TIMER_ABSTIME: 1 } as const;
 export const SCHED = { OTHER: 0, FIFO: 1, RR: 2, RESET_ON_FORK: 0x40000000 } as const;
 /** sys/resource.h: resources. */
 export const RLIMIT = { NOFILE: 7, MEMLOCK: 8, RTPRIO: 14 } as const;
+/** sys/socket.h: address families, socket types and flags, as Linux has them everywhere but on MIPS. */
+export const AF = { UNIX: 1 } as const;
+export const SOCK = { DGRAM: 2, CLOEXEC: O.CLOEXEC } as const;
+export const MSG = { NOSIGNAL: 0x4000 } as const;
 /** unistd.h: access modes. */
 export const ACCESS = { F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4 } as const;
 
@@ -91,6 +95,10 @@ export const libcSymbols = {
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" }, // fd, offset, whence
   ftruncate: { parameters: ["i32", "i64"], result: "i32" }, // fd, length
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" }, // name, flags
+  fstat: { parameters: ["i32", "buffer"], result: "i32", optional: true }, // fd, statbuf; glibc 2.33
+
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" }, // domain, type, protocol
+  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" }, // sockfd, buf, len, flags, addr, addrlen
 
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" }, // addr, length, prot, flags, fd, offset
   munmap: { parameters: ["pointer", "usize"], result: "i32" }, // addr, length
@@ -98,6 +106,8 @@ export const libcSymbols = {
 
   getpid: { parameters: [], result: "i32" },
   getuid: { parameters: [], result: "u32" },
+  getgid: { parameters: [], result: "u32" },
+  getgrnam: { parameters: ["buffer"], result: "pointer" }, // name
   gettid: { parameters: [], result: "i32", optional: true }, // glibc 2.30
   kill: { parameters: ["i32", "i32"], result: "i32" }, // pid, sig
   sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" }, // pid (0: this thread), policy, param

@@ -79,6 +79,11 @@ export class Backend implements AsyncDisposable {
     return this.#failed.promise;
   }
 
+  /** Resolves when the engine has answered: {@link Engines.ping}. */
+  ping(): Promise<void> {
+    return this.engines.ping();
+  }
+
   /** All streams of all cards, by name. */
   get streams(): StreamHost[] {
     return [...this.#cards.values()].flatMap(({ card }) => card.streams);

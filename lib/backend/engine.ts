@@ -104,6 +104,7 @@ class Engine {
       this.#stopping = true;
       return;
     }
+    if (command.op === "ping") return this.#events.post({ op: "done", ticket: command.ticket });
     if (command.op === "attach") return this.#attach(command);
     const stream = this.#streams[command.slot];
     switch (command.op) {
@@ -130,7 +131,7 @@ class Engine {
         break;
       case "trigger":
         stream?.operatorTrigger(command.trigger);
-        return this.#events.post({ op: "triggered", ticket: command.ticket });
+        return this.#events.post({ op: "done", ticket: command.ticket });
     }
     if (stream !== undefined) this.#serveRing(stream);
   }

@@ -13,7 +13,7 @@ import { createStatusTable, StatusRow } from "./stream_status.ts";
 /** Events that concern one slot. */
 export type SlotEvent = Exclude<
   EngineEvent,
-  { op: "ready" | "stopped" | "failed" | "triggered" | "detached" }
+  { op: "ready" | "stopped" | "failed" | "done" | "detached" }
 >;
 
 /** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
@@ -43,13 +43,14 @@ export class EngineClient implements AsyncDisposable {
   readonly #commands: MailboxWriter<EngineCommand>;
   readonly #statusTable = createStatusTable(MAX_STREAMS);
   readonly #handlers = new Map<number, (event: SlotEvent) => void>();
-  readonly #triggers = new Map<number, () => void>();
+  /** What resolves when the command of a ticket is done. */
+  readonly #tickets = new Map<number, () => void>();
   readonly #detached = new Map<number, () => void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #reading = new AbortController();
   #gone: Promise<void> = new Promise(() => {});
-  #tickets = 0;
+  #lastTicket = 0;
 
   private constructor(
     channels: EventChannelsShare,
@@ -134,11 +135,20 @@ export class EngineClient implements AsyncDisposable {
 
   /** Carries out an operator's trigger; resolves when the card has obeyed. */
   trigger(slot: number, trigger: OperatorTrigger): Promise<void> {
-    const done = Promise.withResolvers<void>();
-    const ticket = ++this.#tickets;
-    this.#triggers.set(ticket, done.resolve);
-    this.post({ op: "trigger", slot, trigger, ticket });
-    return done.promise;
+    return this.#ask((ticket) => ({ op: "trigger", slot, trigger, ticket }));
+  }
+
+  /** Resolves when the engine has answered, which it does as soon as it is at leisure. It is woken up for that. */
+  ping(): Promise<void> {
+    return this.#ask((ticket) => ({ op: "ping", ticket }));
+  }
+
+  #ask(command: (ticket: number) => EngineCommand): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const ticket = ++this.#lastTicket;
+    this.#tickets.set(ticket, resolve);
+    this.post(command(ticket));
+    return promise;
   }
 
   status(slot: number): StatusRow {
@@ -150,9 +160,9 @@ export class EngineClient implements AsyncDisposable {
       if (event.op === "ready") ready(event.realtimeErrno);
       else if (event.op === "stopped") this.#stopped.resolve();
       else if (event.op === "failed") this.#ended.reject(engineFailed(event.reason));
-      else if (event.op === "triggered") {
-        this.#triggers.get(event.ticket)?.();
-        this.#triggers.delete(event.ticket);
+      else if (event.op === "done") {
+        this.#tickets.get(event.ticket)?.();
+        this.#tickets.delete(event.ticket);
       } else if (event.op === "detached") this.#detached.get(event.slot)?.();
       else this.#handlers.get(event.slot)?.(event);
     }

@@ -68,6 +68,14 @@ export class Engines implements AsyncDisposable {
     return { engine: own.engine, channels: own.channels, [Symbol.asyncDispose]: end };
   }
 
+  /**
+   * Resolves when the engine that the kernel's cards share has answered. Those of the other PCMs are not asked: one that hangs is
+   * its own stream's trouble, which a daemon that is started anew for it would make that of all.
+   */
+  ping(): Promise<void> {
+    return this.shared.engine.ping();
+  }
+
   #watch({ engine }: Running): void {
     engine.ended.catch((error) => this.#failed.reject(error));
   }

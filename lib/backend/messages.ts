@@ -70,6 +70,8 @@ export type EngineCommand =
     readonly ticket: number;
   }
   | { readonly op: "settings"; readonly slot: number; readonly settings: OperatorSettings }
+  /** Is it alive? */
+  | { readonly op: "ping"; readonly ticket: number }
   | { readonly op: "stop" };
 
 /** What the engine passes on to the main thread. */
@@ -93,7 +95,8 @@ export type EngineEvent =
   | { readonly op: "lost"; readonly slot: number; readonly errno: number }
   /** What `opened` brought is of no use; the OPEN is still to be answered. */
   | { readonly op: "openFailed"; readonly slot: number; readonly reason: string }
-  | { readonly op: "triggered"; readonly ticket: number }
+  /** The trigger, or the ping, of this number is done. */
+  | { readonly op: "done"; readonly ticket: number }
   /** The stream's frontend broke the protocol and is served no more. */
   | { readonly op: "broken"; readonly slot: number; readonly reason: string }
   | { readonly op: "log"; readonly slot: number; readonly level: "warn" | "error"; readonly text: string };

@@ -45,6 +45,8 @@ const libraries: Library[] = [
       "signal.h",
       "sched.h",
       "sys/resource.h",
+      "sys/socket.h",
+      "grp.h",
     ],
     constants: {
       ...ERRNO,
@@ -62,6 +64,9 @@ const libraries: Library[] = [
       ...prefixed("SCHED_", c.SCHED),
       ...prefixed("RLIMIT_", c.RLIMIT),
       ...c.ACCESS,
+      ...prefixed("AF_", c.AF),
+      ...prefixed("SOCK_", c.SOCK),
+      ...prefixed("MSG_", c.MSG),
     },
   },
   {
@@ -136,6 +141,8 @@ async function compare({ symbols, headers, constants }: Library): Promise<void> 
       "#define _GNU_SOURCE",
       ...headers.map((name) => `#include <${name}>`),
       "#include <stdio.h>",
+      // A union of pointers to all kinds of addresses, which is passed as any one of them.
+      "#define __CONST_SOCKADDR_ARG const struct sockaddr *",
     ];
     const declared = await prototypes(directory, preamble.join("\n") + "\n");
 

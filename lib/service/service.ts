@@ -1,0 +1,49 @@
+/** A daemon as a service: what its manager hears of it from when it serves until it ends. */
+import type { Backend } from "../backend/backend.ts";
+import { count } from "../text.ts";
+import type { ServiceManager } from "./manager.ts";
+import { startWatchdog } from "./watchdog.ts";
+
+/** How often the streams are looked at for the manager's status line. */
+const LOOK_MS = 2000;
+
+export class Service implements Disposable {
+  readonly #watchdog: Disposable;
+  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  #told: string;
+
+  /** Tells `manager` that `backend` serves. */
+  constructor(private readonly manager: ServiceManager, private readonly backend: Backend) {
+    this.#told = describe(backend);
+    manager.ready(this.#told);
+    this.#watchdog = startWatchdog(manager, () => backend.ping());
+    if (manager.isThere) this.#timer = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  #look(): void {
+    const status = describe(this.backend);
+    if (status === this.#told) return;
+    this.#told = status;
+    this.manager.status(status);
+  }
+
+  /** Tells the manager of a reload, and when it is over. */
+  async reload(work: () => Promise<void>): Promise<void> {
+    this.manager.reloading();
+    await work();
+    this.manager.ready(this.#told = describe(this.backend));
+  }
+
+  /** The daemon ends. */
+  [Symbol.dispose](): void {
+    this.#watchdog[Symbol.dispose]();
+    clearInterval(this.#timer);
+    this.manager.stopping();
+  }
+}
+
+/** `3 streams, 1 running`. */
+function describe({ streams }: Backend): string {
+  const running = streams.filter((stream) => stream.snapshot().state === "running").length;
+  return `${count(streams.length, "stream")}, ${running} running`;
+}

@@ -1,0 +1,45 @@
+/** A service manager's end of sd_notify(3), in a process that is not ours: Perl, which every Debian has. */
+import { Process, until } from "./harness.ts";
+
+/** Prints each datagram as a line, with its newlines as spaces. */
+const RECEIVER = `
+  use Socket;
+  $| = 1;
+  my $address = shift;
+  $address =~ s/^@/\\0/;
+  socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or die "socket: $!";
+  bind($socket, pack_sockaddr_un($address)) or die "bind: $!";
+  print "listening\\n";
+  while (defined recv($socket, my $message, 4096, 0)) { $message =~ s/\\n/ /g; print "$message\\n" }
+`;
+
+export class ServiceManagerSocket implements AsyncDisposable {
+  private constructor(readonly address: string, private readonly receiver: Process) {}
+
+  /** Listens at a path, or at an abstract address: `@NAME`. */
+  static async listen(address: string): Promise<ServiceManagerSocket> {
+    const receiver = new Process("perl", ["-e", RECEIVER, address]);
+    await until(`it listens at ${address}`, () => {
+      if (receiver.ended) throw new Error(receiver.stderr);
+      return receiver.stdout.startsWith("listening\n");
+    });
+    return new ServiceManagerSocket(address, receiver);
+  }
+
+  /** What it was told, in order, the signs of life left out. */
+  get messages(): string[] {
+    return this.#all.filter((message) => message !== "WATCHDOG=1");
+  }
+
+  get signsOfLife(): number {
+    return this.#all.length - this.messages.length;
+  }
+
+  get #all(): string[] {
+    return this.receiver.stdout.split("\n").slice(1, -1);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.receiver[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,112 @@
+/** `xsnd serve` as a service: what its manager hears, and what it may ask. */
+import assert from "node:assert/strict";
+import { type Box, inBox, makeWav, Process, sleep, until } from "./harness.ts";
+import { ServiceManagerSocket } from "./service_manager.ts";
+
+const STREAM = "domU/0/0/0";
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 960_000 };
+
+/** A box with a guest's playback stream, and a service manager for the daemon. */
+async function inService(
+  body: (box: Box, manager: ServiceManagerSocket) => Promise<void>,
+  address = (box: Box) => box.path("notify"),
+): Promise<void> {
+  await inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    await using manager = await ServiceManagerSocket.listen(address(box));
+    await body(box, manager);
+  });
+}
+
+for (const [kind, address] of [["path", undefined], ["abstract", () => `@xsnd-${Deno.pid}`]] as const) {
+  Deno.test(`serve tells its service manager when it is ready, what it does, and that it ends (${kind} address)`, () =>
+    inService(async (box, manager) => {
+      const daemon = box.spawnWith({ NOTIFY_SOCKET: manager.address }, "serve");
+      await until("it is ready", () => manager.messages.length > 0);
+      assert.deepEqual(manager.messages, ["READY=1 STATUS=1 stream, 0 running"]);
+      assert.equal((await box.status()).streams.length, 1, "who is ready serves");
+      const playing = box.spawn("play", makeWav(box.path("long.wav"), sound), STREAM);
+      await until("it says so", () => manager.messages.at(-1) === "STATUS=1 stream, 1 running");
+      await playing.end("SIGINT");
+      await until("it says so", () => manager.messages.at(-1) === "STATUS=1 stream, 0 running");
+      const { code, stderr } = await daemon.end("SIGTERM");
+      assert.equal(code, 0, stderr);
+      await until("it says so", () => manager.messages.at(-1) === "STOPPING=1 STATUS=ending");
+      assert.equal(manager.signsOfLife, 0, "nobody asked for any");
+    }, address));
+}
+
+Deno.test("serve that cannot be started is never ready", () =>
+  inService(async (box, manager) => {
+    await box.serve();
+    const { code } = await box.spawnWith({ NOTIFY_SOCKET: manager.address }, "serve").result;
+    assert.equal(code, 1);
+    assert.deepEqual(manager.messages, []);
+  }));
+
+Deno.test("serve goes on, with a word, where nobody listens at NOTIFY_SOCKET, or where that is no address", () =>
+  inBox(async (box) => {
+    for (const address of [box.path("nobody"), "vsock:2:1234", `/${"x".repeat(200)}`]) {
+      const { stderr } = await box.serveWith({ NOTIFY_SOCKET: address }).then((daemon) =>
+        daemon.end("SIGTERM")
+      );
+      assert.equal(
+        stderr.match(/warning: service: the service manager cannot be told anything: /g)?.length,
+        1,
+        stderr,
+      );
+    }
+  }));
+
+Deno.test("serve gives signs of life while its engine answers, and none while it hangs", () =>
+  inBox(async (box) => {
+    await using manager = await ServiceManagerSocket.listen(box.path("notify"));
+    // An ALSA PCM that writes what it plays into a pipe which nobody reads: when that is full, the engine waits.
+    const [pipe, alsa] = [box.path("pipe"), box.path("asound.conf")];
+    await new Process("mkfifo", [pipe]).result;
+    Deno.writeTextFileSync(
+      alsa,
+      `pcm.null { type file slave.pcm { type null } file "${pipe}" format raw }\n`,
+    );
+    await using _reader = new Process("sh", ["-c", 'exec sleep 600 <>"$0"', pipe]);
+    await box.provision("domU", [{ type: "playback", device: "null" }]);
+    const env = { NOTIFY_SOCKET: manager.address, WATCHDOG_USEC: "200000", ALSA_CONFIG_PATH: alsa };
+    const daemon = await box.serveWith(env);
+    await until("it lives", () => manager.signsOfLife >= 3);
+    await using _playing = box.spawn("play", makeWav(box.path("long.wav"), sound), STREAM);
+    await until("the engine hangs", () => /pipe/.test(ofEngine(daemon, "wchan")));
+    await sleep(300); // for an answer that was under way
+    const before = manager.signsOfLife;
+    await sleep(1000);
+    assert.equal(manager.signsOfLife, before);
+    assert(!daemon.ended);
+  }));
+
+Deno.test("serve gives no signs of life that are asked of another process", () =>
+  inService(async (box, manager) => {
+    const env = { NOTIFY_SOCKET: manager.address, WATCHDOG_USEC: "50000", WATCHDOG_PID: "1" };
+    await box.serveWith(env);
+    await sleep(500);
+    assert.equal(manager.signsOfLife, 0);
+  }));
+
+Deno.test("serve with nothing to do and no watchdog never wakes its engine up", () =>
+  inService(async (box, manager) => {
+    const daemon = await box.serveWith({ NOTIFY_SOCKET: manager.address });
+    await box.untilStream(STREAM, ({ state }) => state === "detached");
+    const wakeUps = () => /^voluntary_ctxt_switches:\s*(\d+)$/m.exec(ofEngine(daemon, "status"))![1];
+    await sleep(1000);
+    const before = wakeUps();
+    await sleep(3000);
+    assert.equal(wakeUps(), before);
+  }));
+
+/** A file that the kernel has about the engine's thread. */
+function ofEngine({ pid }: Process, file: string): string {
+  const threads = Array.from(
+    Deno.readDirSync(`/proc/${pid}/task`),
+    ({ name }) => `/proc/${pid}/task/${name}`,
+  );
+  const engine = threads.find((thread) => Deno.readTextFileSync(`${thread}/comm`) === "worker-1\n");
+  return Deno.readTextFileSync(`${engine}/${file}`);
+}
