@@ -1,0 +1,58 @@
+/** packaging/xsnd.service: as systemd reads it, and whether the daemon can live with what it leaves it. */
+import assert from "node:assert/strict";
+import { inBox, launcher, Process, root, until } from "./harness.ts";
+
+const unit = Deno.readTextFileSync(`${root}packaging/xsnd.service`);
+const hasSystemd = await new Process("sh", ["-c", "command -v systemd-analyze"]).result.then(({ code }) =>
+  code === 0
+);
+
+async function analyze(verb: string, ...options: string[]) {
+  const directory = Deno.makeTempDirSync({ prefix: "xsnd-unit-" });
+  try {
+    const file = `${directory}/xsnd.service`;
+    // Where the command is before it is installed.
+    Deno.writeTextFileSync(file, unit.replace("/usr/bin/xsnd", launcher));
+    return await new Process("systemd-analyze", [verb, ...options, file]).result;
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+Deno.test({
+  name: "systemd finds nothing wrong with the unit (needs systemd-analyze)",
+  ignore: !hasSystemd,
+  fn: async () => {
+    assert.deepEqual(await analyze("verify", "--man=no"), { code: 0, stdout: "", stderr: "" });
+  },
+});
+
+Deno.test({
+  name: "systemd finds the unit's exposure to be at most 2.5 of 10 (needs systemd-analyze)",
+  ignore: !hasSystemd,
+  fn: async () => {
+    const { code, stdout, stderr } = await analyze(
+      "security",
+      "--offline=true",
+      "--no-pager",
+      "--threshold=25",
+    );
+    assert.equal(code, 0, stdout + stderr);
+  },
+});
+
+Deno.test("serve can do all that it is for with the capabilities that the unit leaves it", () =>
+  inBox(async (box) => {
+    const kept = /^CapabilityBoundingSet=(.*)$/m.exec(unit)![1].toLowerCase().replaceAll("cap_", "+").split(
+      " ",
+    );
+    const limits = ["--no-new-privs", "--inh-caps=-all", `--bounding-set=-all,${kept}`];
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    const daemon = box.spawnUnder(["setpriv", ...limits], "serve", "--realtime");
+    await until("the daemon answers", () => box.status().catch(() => undefined));
+    assert.match(await box.ok("play", "fixtures/melody.wav", "domU/0/0/0"), /, 0 xruns;/);
+    const { code, stderr } = await daemon.end("SIGTERM");
+    assert.equal(code, 0, stderr);
+    // A machine that permits real-time scheduling to nobody says so.
+    assert(!/warning|error/.test(stderr.replace(/^.* \(EPERM\): .*CAP_SYS_NICE\n/m, "")), stderr);
+  }));
