@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./cmd/commands.ts";
 import { Exit, firstError, XsndError } from "./lib/error.ts";
+import { reportFailure } from "./lib/failure.ts";
 
 const VERSION = "0.1.0";
 
@@ -33,7 +34,7 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.done : Exit.usage;
   if (error instanceof Deno.errors.BrokenPipe) return Exit.done;
   if (error instanceof XsndError) {
-    console.error(`xsnd: ${error.message}`);
+    reportFailure(error.message);
     return error.exitCode;
   }
   throw error;

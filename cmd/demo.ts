@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { type DemoReport, runDemo } from "../lib/demo.ts";
 import { Exit } from "../lib/error.ts";
-import { startLogging } from "../lib/log.ts";
+import { startLogging } from "../lib/log/mod.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { interruptible } from "../lib/signals.ts";
 import { clearProgress, positiveCount, showProgress } from "./session_options.ts";
@@ -38,7 +38,7 @@ export function demoCommand(): Command {
     .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positiveCount)
     .option("--json", "print the measurements as one JSON object")
     .action(async (options: Options) => {
-      await startLogging("warning");
+      using _log = await startLogging({ level: "warning" });
       const report = await interruptible((signal) =>
         runDemo(options, showProgress, signal).finally(clearProgress)
       );

@@ -1,24 +1,13 @@
 /** `xsnd serve`: the backend daemon. */
 import { Command } from "commander";
 import { silenceAlsa } from "../ffi/libasound.ts";
-import { startLogging } from "../lib/log.ts";
-import { Daemon } from "../lib/backend/daemon.ts";
-import { choosePolicy } from "../lib/backend/choose_policy.ts";
-import { controlSocketPath } from "../lib/control/protocol.ts";
-import { ServiceManager } from "../lib/service/manager.ts";
-import { Service } from "../lib/service/service.ts";
-import type { Config } from "../lib/vsnd/card.ts";
-import { untilSignal } from "../lib/signals.ts";
-import { openXen } from "../lib/xen/mod.ts";
-
-interface ServeOptions {
-  readonly config?: string;
-  readonly defaultDevice?: string;
-  readonly realtime?: boolean;
-}
+import { startLogging } from "../lib/log/mod.ts";
+import { serve, type ServeOptions } from "../lib/service/serve.ts";
+import { addLogOptions, type LogChoice, logOptions } from "./log_options.ts";
+import { withManual } from "./manual.ts";
 
 export function serveCommand(): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .summary("the backend daemon")
     .description(
       "Serve the virtual sound cards of all guests for which this domain is the backend, until SIGTERM or SIGINT. " +
@@ -31,24 +20,25 @@ export function serveCommand(): Command {
       "an ALSA PCM, or dummy:[FILE], for streams that nothing else names a device for",
     )
     .option("--realtime", "give the engine real-time scheduling (SCHED_FIFO), if that is permitted")
-    .action(async (options: ServeOptions) => {
-      const config = options.config === undefined ? undefined : await readConfig(options.config);
-      await startLogging();
+    .option("--group <name>", "let this group's members use the control socket, as status and volume do")
+    .action(async (options: ServeOptions & LogChoice) => {
+      using _log = await startLogging(logOptions(options));
       silenceAlsa();
-      using manager = ServiceManager.fromEnvironment();
-      using xen = await openXen();
-      await using daemon = await Daemon.start(xen, {
-        controlSocket: controlSocketPath(),
-        readPolicy: choosePolicy(xen.store, config, options.defaultDevice),
-        realtime: options.realtime,
-      });
-      using _service = new Service(manager, daemon.backend);
-      await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed]);
+      await serve(options);
     });
-}
-
-/** The schema and the YAML parser are a tenth of the daemon's memory: only for who needs them. */
-async function readConfig(file: string): Promise<Config> {
-  const { loadConfig } = await import("../lib/vsnd/config.ts");
-  return loadConfig(file);
+  return withManual(addLogOptions(command), {
+    examples: [
+      ["xsnd serve", "serve all cards that `xsnd provision` has made"],
+      ["xsnd serve --default-device hw:0,0", "and all that xl has, on one device"],
+      ["xsnd serve --config /etc/xsnd/xsnd.yaml --group audio", "which SIGHUP reads again"],
+      ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "for programs that read logs"],
+    ],
+    exits: {
+      done: "ended by SIGTERM or SIGINT; a second one forces that, and shows as 143 or 130",
+      failed: "a daemon is already running, or XenStore or an engine was lost",
+      permission: "Xen's devices or the control socket's directory are not this user's",
+      xenOrLibraryMissing: "no Xen here, not yet, or a library is missing",
+      badConfiguration: "the file given by --config is not right",
+    },
+  });
 }

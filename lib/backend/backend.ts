@@ -10,6 +10,7 @@ import { Card } from "./card.ts";
 import { Engines } from "./engines.ts";
 import type { StreamHost } from "./stream_host.ts";
 import type { CardPolicy } from "../vsnd/card.ts";
+import { policyChanges } from "../vsnd/policy_changes.ts";
 import { POLICY_DIRECTORY } from "../vsnd/tree.ts";
 
 export interface BackendOptions {
@@ -26,6 +27,8 @@ interface Served {
   readonly started: Promise<void>;
   /** Set while a change of the card's policy is to be looked at. */
   lookTimer?: ReturnType<typeof setTimeout>;
+  /** Whether the card was made by a policy that holds no more: it is made anew as soon as it is not connected. */
+  isOutdated: boolean;
 }
 
 /** A policy is written node by node; it is looked at once for all of them. */
@@ -36,6 +39,7 @@ export class Backend implements AsyncDisposable {
   readonly #cards = new Map<string, Served>();
   readonly #root: string;
   readonly #watches = new Set<StoreWatch>();
+  #isEnding = false;
   /** Rejects when the backend cannot go on. */
   readonly #failed = Promise.withResolvers<never>();
 
@@ -130,15 +134,15 @@ export class Backend implements AsyncDisposable {
   }
 
   async #evaluate(key: string, served: Served): Promise<void> {
-    if (!served.card.isReplaced) await served.card.evaluate();
-    if (served.card.isReplaced) return await this.#takeAnew(key, served);
-    if (this.xen.store.read(`${this.#root}/${key}/state`) === undefined) await this.#drop(key, served);
+    const { card } = served;
+    if (!card.isReplaced) await card.evaluate();
+    if (this.#cards.get(key) !== served) return;
+    if (card.isReplaced) await this.#takeAnew(key, served);
+    else if (this.xen.store.read(`${this.#root}/${key}/state`) === undefined) await this.#drop(key, served);
+    else if (served.isOutdated && !card.connected) await this.#takeAnew(key, served, card);
   }
 
-  /**
-   * The host may decide anew about a card that it has. Under a frontend that is connected only its devices change; a card that
-   * nobody uses is made anew.
-   */
+  /** The host may decide anew about a card that it has. */
   async #lookAtPolicy(key: string, served: Served): Promise<void> {
     served.lookTimer = undefined;
     await served.started;
@@ -146,24 +150,67 @@ export class Backend implements AsyncDisposable {
     if (this.#cards.get(key) !== served || card.isReplaced) return;
     const policy = this.#policyOf(card.address, card.paths.backend);
     if (policy === undefined) return;
-    if (card.connected || card.isMadeBy(policy)) card.setPolicy(policy);
-    else await this.#takeAnew(key, served);
-  }
-
-  /** Serves what the toolstack has put in the place of a card. */
-  async #takeAnew(key: string, served: Served): Promise<void> {
-    await this.#drop(key, served);
-    this.#rescan();
+    served.isOutdated = !card.isMadeBy(policy);
+    // Under a frontend that is connected only its devices change; a card that nobody uses is made anew.
+    if (card.connected || !served.isOutdated) card.setPolicy(policy);
+    await this.#evaluate(key, served);
   }
 
   /** Serves the card no longer. */
   async #drop(key: string, served: Served): Promise<void> {
-    if (this.#cards.get(key) !== served) return;
     this.#cards.delete(key);
     this.#watches.delete(served.watch);
     clearTimeout(served.lookTimer);
     served.watch[Symbol.dispose]();
     await served.card.shutDown({ leave: false });
+  }
+
+  /**
+   * Serves the card by the policy that holds now, or what the toolstack has put in its place, which has no `former`. It stays where
+   * it is known until it is shut down, lest it be served twice.
+   */
+  async #takeAnew(key: string, served: Served, former?: Card): Promise<void> {
+    const { card, watch } = served;
+    served.isOutdated = false;
+    this.#watches.delete(watch);
+    clearTimeout(served.lookTimer);
+    watch[Symbol.dispose]();
+    await card.shutDown({ leave: false });
+    if (this.#cards.get(key) !== served) return;
+    this.#cards.delete(key);
+    this.#take(key, card.address, former);
+  }
+
+  /**
+   * Asks for all policies again. A card whose policy has changed goes by it from its next connection, by its devices from the next OPEN; one that is not served may be
+   * by now. Returns what changes, a text a card. Throws {@link XsndError} if XenStore is lost.
+   */
+  async reload(): Promise<string[]> {
+    try {
+      return await this.#reload();
+    } catch (error) {
+      throw error instanceof StoreError ? storeLost(error) : error;
+    }
+  }
+
+  async #reload(): Promise<string[]> {
+    const changed: string[] = [];
+    for (const [key, served] of [...this.#cards]) {
+      await served.started.catch(() => {});
+      const { card } = served;
+      const policy = this.#policyOf(card.address, card.paths.backend);
+      const changes = policy === undefined ? ["it is not served"] : policyChanges(card.policy, policy);
+      served.isOutdated = changes.length > 0;
+      if (!served.isOutdated) continue;
+      if (card.connected && policy !== undefined) card.setPolicy(policy);
+      const when = card.connected ? "once its guest opens it again (limits: connects)" : "from now on";
+      changed.push(`${card.name}, ${when}: ${changes.join(", ")}`);
+      await this.#evaluate(key, served);
+    }
+    const before = new Set(this.#cards.keys());
+    this.#rescan();
+    for (const [key, { card }] of this.#cards) if (!before.has(key)) changed.push(`${card.name} is served`);
+    return changed;
   }
 
   #rescan(): void {
@@ -179,7 +226,8 @@ export class Backend implements AsyncDisposable {
   }
 
   /** Begins to serve a card, once its directory is whole. */
-  #take(key: string, address: CardAddress): void {
+  #take(key: string, address: CardAddress, former?: Card): void {
+    if (this.#isEnding) return;
     const { store } = this.xen;
     const path = `${this.#root}/${key}`;
     const frontend = store.read(`${path}/frontend`);
@@ -190,9 +238,10 @@ export class Backend implements AsyncDisposable {
     const paths = { ...cardPaths(address), frontend };
     const services = { store, engines: this.engines, grants: this.grants };
     const card = new Card(name, address, paths, policy, services);
+    if (former !== undefined) card.succeed(former);
     const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
     const started = card.start();
-    this.#cards.set(key, { card, watch, started });
+    this.#cards.set(key, { card, watch, started, isOutdated: false });
     this.#spawn(started);
   }
 
@@ -215,6 +264,7 @@ export class Backend implements AsyncDisposable {
 
   /** Closes all streams and leaves the cards for the next daemon to find. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true;
     for (const watch of this.#watches) watch[Symbol.dispose]();
     for (const { lookTimer } of this.#cards.values()) clearTimeout(lookTimer);
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));

@@ -58,7 +58,7 @@ export class Card {
     readonly name: string,
     readonly address: CardAddress,
     readonly paths: CardPaths,
-    private readonly policy: CardPolicy,
+    readonly policy: CardPolicy,
     private readonly services: CardServices,
   ) {
     this.#log = getLogger(["xsnd", "card"]).with({ card: name });
@@ -106,6 +106,14 @@ export class Card {
   /** Whether the toolstack has put a new card in the place of this one. */
   get isReplaced(): boolean {
     return this.#isBegun && readState(this.services.store, this.paths.backend) === XenbusState.Initialising;
+  }
+
+  /** To be called before {@link start}: what an operator has imposed on `former`, which this one replaces, holds for this one. */
+  succeed(former: Card): void {
+    for (const stream of this.streams) {
+      const predecessor = former.streams.find(({ name }) => name === stream.name);
+      if (predecessor !== undefined) stream.succeed(predecessor);
+    }
   }
 
   /** Takes the card over in whatever state it was left. */

@@ -21,6 +21,8 @@ const LOOK_MS = 10;
 
 export interface DaemonOptions extends BackendOptions {
   readonly controlSocket: string;
+  /** Whose members may use the control socket, besides this user. */
+  readonly controlGroup?: string;
 }
 
 export class Daemon implements AsyncDisposable {
@@ -30,7 +32,7 @@ export class Daemon implements AsyncDisposable {
   static async start(xen: Xen, options: DaemonOptions): Promise<Daemon> {
     await using stack = new AsyncDisposableStack();
     // The socket first: a second daemon must not touch the first one's cards.
-    const control = stack.use(await ControlServer.listen(options.controlSocket));
+    const control = stack.use(await ControlServer.listen(options.controlSocket, options.controlGroup));
     const backend = stack.use(await Backend.start(xen, options));
     control.serve((request) => handle(backend, request));
     stack.move();

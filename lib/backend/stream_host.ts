@@ -199,6 +199,11 @@ export class StreamHost implements AsyncDisposable {
     await seat?.[Symbol.asyncDispose]();
   }
 
+  /** Takes over what an operator has imposed on another host of the same stream, which this one replaces. */
+  succeed(former: StreamHost): void {
+    this.#hold = former.#hold;
+  }
+
   /** An operator's trigger; resolves when the card has obeyed. */
   trigger(trigger: OperatorTrigger): Promise<void> {
     this.#hold = afterOperatorTrigger(trigger);

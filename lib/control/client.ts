@@ -27,7 +27,8 @@ export class ControlClient implements Disposable {
       } catch (error) {
         if (error instanceof Deno.errors.PermissionDenied) {
           throw new XsndError(
-            `may not talk to the daemon at ${path}: permission denied; run as root`,
+            `may not talk to the daemon at ${path}: permission denied; run as root, or as a member of the group that ` +
+              "`xsnd serve --group` names",
             Exit.permission,
           );
         }

@@ -77,12 +77,15 @@ export interface StatusReport {
   readonly streams: readonly StreamReport[];
 }
 
-/** Where the daemon listens: `$XSND_CONTROL`, in a sandbox its directory, else /run/xsnd. */
+/** The daemon's own directory, outside of a sandbox. */
+export const RUN_DIRECTORY = "/run/xsnd";
+
+/** Where the daemon listens: `$XSND_CONTROL`, in a sandbox its directory, else {@link RUN_DIRECTORY}. */
 export function controlSocketPath(): string {
   const explicit = Deno.env.get(CONTROL_VARIABLE);
   if (explicit) return explicit;
   const sandbox = Deno.env.get(SANDBOX_VARIABLE);
-  return sandbox ? controlPath(sandbox) : "/run/xsnd/control.sock";
+  return sandbox ? controlPath(sandbox) : `${RUN_DIRECTORY}/control.sock`;
 }
 
 /**

@@ -1,8 +1,10 @@
 /** The daemon's end of the control socket. */
 import { getLogger } from "@logtape/logtape";
 import { dirname } from "node:path";
+import { groupId } from "../../ffi/groups.ts";
+import { libc } from "../../ffi/libc.ts";
 import { Exit, XsndError } from "../error.ts";
-import type { ControlRequest, ControlResponse } from "./protocol.ts";
+import { type ControlRequest, type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
 import { lines } from "./lines.ts";
 
 /** Carries out a request; what it throws as {@link XsndError} is for the user to read. */
@@ -13,18 +15,22 @@ export class ControlServer implements Disposable {
   readonly #connections = new Set<Deno.UnixConn>();
   readonly #handler = Promise.withResolvers<ControlHandler>();
 
-  private constructor(readonly path: string) {
+  private constructor(readonly path: string, gid: number | undefined) {
     this.#listener = Deno.listen({ transport: "unix", path });
-    Deno.chmodSync(path, 0o600);
+    share(path, gid, 0o600, 0o660);
     void this.#accept();
   }
 
-  /** Listens at `path`; throws {@link XsndError} if a daemon does already. A socket that a dead one left is replaced. */
-  static async listen(path: string): Promise<ControlServer> {
+  /**
+   * Listens at `path`, for this user and the members of `group`. Throws {@link XsndError} if a daemon does already, or there is no
+   * such group. A socket that a dead one left is replaced.
+   */
+  static async listen(path: string, group?: string): Promise<ControlServer> {
+    const gid = group === undefined ? undefined : existingGroup(group);
     try {
-      Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
       if (await isServed(path)) throw new XsndError(`a daemon is already running: it answers at ${path}`);
-      return new ControlServer(path);
+      makeDirectory(dirname(path), gid);
+      return new ControlServer(path, gid);
     } catch (error) {
       if (error instanceof XsndError) throw error;
       const isPermission = error instanceof Deno.errors.PermissionDenied;
@@ -85,6 +91,34 @@ export class ControlServer implements Disposable {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+}
+
+function existingGroup(name: string): number {
+  const gid = groupId(name);
+  if (gid !== undefined) return gid;
+  throw new XsndError(
+    `cannot share the control socket with the group ${JSON.stringify(name)}: there is none of that name; ` +
+      "`getent group` lists them, `groupadd --system NAME` makes one",
+    Exit.usage,
+  );
+}
+
+/** Makes the socket's directory, for the same users; one that is there already keeps its own if it is not the daemon's. */
+function makeDirectory(path: string, gid: number | undefined): void {
+  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  try {
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if (path !== RUN_DIRECTORY) return;
+  }
+  share(path, gid, 0o700, 0o750);
+}
+
+/** Gives `path` to this user with the mode `alone`, or to the group `gid` as well with the mode `shared`. */
+function share(path: string, gid: number | undefined, alone: number, shared: number): void {
+  Deno.chownSync(path, null, gid ?? libc().getgid());
+  Deno.chmodSync(path, gid === undefined ? alone : shared);
 }
 
 /** Whether somebody listens at `path`; what a dead daemon left there is removed. Nothing else ever is. */

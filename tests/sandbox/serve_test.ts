@@ -8,6 +8,7 @@ import {
   descriptorLimit,
   inBox,
   makeWav,
+  Process,
   samplesOf,
   until,
 } from "./harness.ts";
@@ -296,3 +297,31 @@ Deno.test("serve that is ended after XenStore is gone, and before it has noticed
     assert([0, 1].includes(code), stderr);
     assert(!/^\s+at /m.test(stderr), stderr);
   }));
+
+Deno.test("serve that hangs as it ends is forced to by a second signal, as its first word on it says", () =>
+  inProvisionedBox(async (box) => {
+    for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+      const daemon = await box.serve();
+      // XenStore answers nobody any more, and the daemon waits for it.
+      const xenstored = await xenstoredOf(box);
+      Deno.kill(xenstored, "SIGSTOP");
+      try {
+        daemon.kill("SIGTERM");
+        await until(
+          "it is said",
+          () => /info: serve: SIGTERM: ending; once more to force it\n/.test(daemon.stderr),
+        );
+        assert.equal((await daemon.end(signal)).code, code);
+      } finally {
+        Deno.kill(xenstored, "SIGCONT");
+      }
+    }
+  }));
+
+/** The process that listens at the sandbox's socket. */
+async function xenstoredOf(box: Box): Promise<number> {
+  const { stdout } = await new Process("pgrep", ["-f", box.xen]).result;
+  const pids = stdout.trim().split("\n").map(Number);
+  const isServer = (pid: number) => /xenstored\.ts/.test(Deno.readTextFileSync(`/proc/${pid}/cmdline`));
+  return pids.find((pid) => isServer(pid))!;
+}

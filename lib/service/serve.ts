@@ -1,0 +1,69 @@
+/** The daemon from its start to its end, as `xsnd serve` and a service manager see it. */
+import { getLogger } from "@logtape/logtape";
+import { choosePolicy } from "../backend/choose_policy.ts";
+import { Daemon } from "../backend/daemon.ts";
+import { controlSocketPath } from "../control/protocol.ts";
+import { XsndError } from "../error.ts";
+import { onSignal, untilSignal } from "../signals.ts";
+import type { Config } from "../vsnd/card.ts";
+import { openXen } from "../xen/mod.ts";
+import { ServiceManager } from "./manager.ts";
+import { Service } from "./service.ts";
+
+export interface ServeOptions {
+  /** A configuration file, for cards that xl made. */
+  readonly config?: string;
+  /** For streams that nothing else names a device for. */
+  readonly defaultDevice?: string;
+  readonly realtime?: boolean;
+  /** Whose members may use the control socket. */
+  readonly group?: string;
+}
+
+/**
+ * Serves until SIGTERM or SIGINT; a second one has its ordinary effect, and forces the end. On SIGHUP the configuration is read
+ * again. Throws {@link XsndError} if it cannot start, or go on.
+ */
+export async function serve({ config: file, defaultDevice, realtime, group }: ServeOptions): Promise<void> {
+  const log = getLogger(["xsnd", "serve"]);
+  const config = file === undefined ? undefined : await readConfig(file);
+  using manager = ServiceManager.fromEnvironment();
+  using xen = await openXen();
+  let readPolicy = choosePolicy(xen.store, config, defaultDevice);
+  await using daemon = await Daemon.start(xen, {
+    controlSocket: controlSocketPath(),
+    controlGroup: group,
+    readPolicy: (...card) => readPolicy(...card),
+    realtime,
+  });
+  using service = new Service(manager, daemon.backend);
+
+  const reload = async () => {
+    if (file === undefined) {
+      return log.info("there is nothing to read again: it was started without --config");
+    }
+    try {
+      readPolicy = choosePolicy(xen.store, await readConfig(file), defaultDevice);
+    } catch (error) {
+      if (!(error instanceof XsndError)) throw error;
+      return log.error("{file} is not taken, what was read of it before holds on: {reason}", {
+        file,
+        reason: error.message,
+      });
+    }
+    const changed = await daemon.backend.reload();
+    log.info("{file} is read again: {cards}", {
+      file,
+      cards: changed.length === 0 ? "no card changes" : changed.join(", "),
+    });
+  };
+  using hangUps = onSignal("SIGHUP", () => service.reload(reload));
+  const signal = await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed, hangUps.failed]);
+  log.info("{signal}: ending; once more to force it", { signal });
+}
+
+/** The schema and the YAML parser are a tenth of the daemon's memory: only for who needs them. */
+async function readConfig(file: string): Promise<Config> {
+  const { loadConfig } = await import("../vsnd/config.ts");
+  return loadConfig(file);
+}

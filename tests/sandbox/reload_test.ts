@@ -1,0 +1,113 @@
+/** `xsnd serve --config FILE` that is sent SIGHUP. */
+import assert from "node:assert/strict";
+import { assertSameSamples, type Box, inBox, makeWav, type Process, samplesOf, until } from "./harness.ts";
+import { ServiceManagerSocket } from "./service_manager.ts";
+
+const STREAM = "domU/0/0/0";
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
+
+/** A card that xl has made, and the daemon's configuration for it. */
+async function inXlBox(body: (box: Box, config: string) => Promise<void>): Promise<void> {
+  await inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
+    // xl writes no policy.
+    await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/0/xsnd");
+    await body(box, box.path("devices.yaml"));
+  });
+}
+
+/** Writes a configuration in which the stream has `device`, if any. */
+function configure(file: string, device: string | undefined): void {
+  const streams = [{
+    type: "playback",
+    "unique-id": device ? "speakers" : "others",
+    device: device ?? "dummy:",
+  }];
+  const card = { "sample-rates": [48000], pcms: [{ streams }] };
+  Deno.writeTextFileSync(file, JSON.stringify({ domains: { domU: { cards: [card] } } }));
+}
+
+/** Sends SIGHUP, and returns what the daemon says of it. */
+async function reload(daemon: Process, said: RegExp): Promise<string> {
+  const from = daemon.stderr.length;
+  daemon.kill("SIGHUP");
+  await until(`it says ${said}`, () => said.test(daemon.stderr.slice(from)));
+  return daemon.stderr.slice(from);
+}
+
+async function assertPlays(box: Box, output: string): Promise<void> {
+  const input = makeWav(box.path("short.wav"), sound);
+  assert.match(await box.ok("play", input, STREAM), /^played /);
+  assertSameSamples(samplesOf(output), samplesOf(input));
+}
+
+Deno.test("serve reads its configuration again at SIGHUP: what changes for a card holds from its next OPEN", () =>
+  inXlBox(async (box, config) => {
+    await using manager = await ServiceManagerSocket.listen(box.path("notify"));
+    const [first, second] = [box.path("first.wav"), box.path("second.wav")];
+    configure(config, undefined);
+    const daemon = await box.serveWith({ NOTIFY_SOCKET: manager.address }, "--config", config);
+    assert.deepEqual((await box.status()).streams, []);
+
+    configure(config, `dummy:${first}`);
+    await reload(daemon, /info: serve: .*devices\.yaml is read again: domU\/0 is served\n/);
+    await until(
+      "the manager is told",
+      () => manager.messages.at(-1) === "READY=1 STATUS=1 stream, 0 running",
+    );
+    assert.match(manager.messages.at(-2)!, /^RELOADING=1 MONOTONIC_USEC=\d+$/);
+
+    await assertPlays(box, first);
+    await reload(daemon, /is read again: no card changes\n/);
+
+    await using playing = box.spawn(
+      "play",
+      makeWav(box.path("long.wav"), { ...sound, frames: 960_000 }),
+      STREAM,
+    );
+    await box.untilStream(STREAM, ({ state }) => state === "running");
+    await box.ok("trigger", "pause", STREAM);
+    configure(config, `dummy:${second}`);
+    await reload(
+      daemon,
+      /domU\/0, once its guest opens it again \(limits: connects\): 0\/0: dummy:.*first\.wav -> dummy:.*second\.wav\n/,
+    );
+    assert.equal((await box.stream(STREAM)).device, `dummy:${first}`, "what plays goes on");
+    await playing.end("SIGINT");
+    // What an operator has imposed holds as before.
+    await box.untilStream(STREAM, ({ device, hold }) => device === `dummy:${second}` && hold === "paused");
+    const input = makeWav(box.path("short.wav"), sound);
+    const again = box.spawn("play", input, STREAM);
+    await box.untilStream(STREAM, ({ state, hold }) => state === "running" && hold === "paused");
+    await box.ok("trigger", "resume", STREAM);
+    assert.equal((await again.result).code, 0);
+    assertSameSamples(samplesOf(second), samplesOf(input));
+
+    configure(config, undefined);
+    await reload(daemon, /domU\/0, from now on: it is not served\n/);
+    await until("it is not served", async () => (await box.status()).streams.length === 0);
+    assert.equal((await daemon.end("SIGTERM")).code, 0);
+  }));
+
+Deno.test("serve does not take a file that is not right, or gone, and goes on with what it had", () =>
+  inXlBox(async (box, config) => {
+    const output = box.path("played.wav");
+    configure(config, `dummy:${output}`);
+    const daemon = await box.serve("--config", config);
+    Deno.writeTextFileSync(config, "domains: { domU: { cards: [{ pcms: [{ streams: [{ typ: x }] }] }] } }\n");
+    const said = await reload(daemon, /devices\.yaml is not taken, what was read of it before holds on: /);
+    assert.match(
+      said,
+      /devices\.yaml:1:\d+: domains\.domU\.cards\[0\]\.pcms\[0\]\.streams\[0\]\.typ: unknown key/,
+    );
+    Deno.removeSync(config);
+    await reload(daemon, /is not taken.*: cannot read the configuration .*: there is no such file/);
+    await assertPlays(box, output);
+  }));
+
+Deno.test("serve without a configuration says at SIGHUP that there is nothing to read, and goes on", () =>
+  inBox(async (box) => {
+    const daemon = await box.serve();
+    await reload(daemon, /info: serve: there is nothing to read again: it was started without --config\n/);
+    assert.equal((await daemon.end("SIGTERM")).code, 0);
+  }));

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import type { LogLevel, LogRecord } from "@logtape/logtape";
+import { jsonLine, textLines } from "../../lib/log/format.ts";
+import { LINES_A_MINUTE, RateLimit } from "../../lib/log/rate_limit.ts";
+
+function recordOf(level: LogLevel, text: string, properties: Record<string, unknown> = {}): LogRecord {
+  const timestamp = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+  return { category: ["xsnd", "stream"], level, timestamp, message: [text], rawMessage: text, properties };
+}
+
+Deno.test("textLines() says what a line is about: a stream, a card, or the part of the program", () => {
+  assert.deepEqual(textLines(recordOf("info", "open", { stream: "domU/0/0/0" })), [
+    "xsnd: info: domU/0/0/0: open",
+  ]);
+  assert.deepEqual(textLines(recordOf("error", "gone", { card: "domU/0" })), ["xsnd: error: domU/0: gone"]);
+  assert.deepEqual(textLines(recordOf("warning", "odd")), ["xsnd: warning: stream: odd"]);
+});
+
+Deno.test("textLines() lets no text pass for a line of its own, or drive a terminal", () => {
+  const lines = textLines(
+    recordOf("info", "it is \u001b[2J\rthis\nxsnd: error: forged\n", { stream: "a\nb/0/0/0" }),
+  );
+  assert.deepEqual(lines, [
+    "xsnd: info: a\\u000ab/0/0/0: it is \\u001b[2J\\u000dthis",
+    "  xsnd: error: forged",
+  ]);
+});
+
+Deno.test("jsonLine() has time, level, category, message, domain and stream, then what the message was made of", () => {
+  const line = jsonLine(
+    recordOf("warning", "no\nway\u009b", { stream: "domU/0/0/0", reason: "x", level: "forged" }),
+  );
+  assert(!/[^ -~]/.test(line), line);
+  assert.deepEqual(JSON.parse(line), {
+    time: "2026-01-02T03:04:05.678Z",
+    level: "warning",
+    category: "xsnd.stream",
+    message: "no\nway\u009b",
+    domain: "domU",
+    stream: "domU/0/0/0",
+    reason: "x",
+  });
+  assert.equal("domain" in JSON.parse(jsonLine(recordOf("info", "x"))), false);
+});
+
+Deno.test("RateLimit writes so many lines a minute of a stream, then how many were left out", async () => {
+  const written: string[] = [];
+  const write = (record: LogRecord) => void written.push(...textLines(record));
+  const limit = new RateLimit(write, 500);
+  const pass = (level: LogLevel, stream: string, from: number, to: number) => {
+    for (let i = from; i <= to; i++) limit.pass(recordOf(level, `line ${i}`, { stream }));
+  };
+  pass("info", "domU/0/0/0", 1, LINES_A_MINUTE + 7);
+  assert.equal(written.length, LINES_A_MINUTE);
+  // Neither another stream, nor another level, nor what is about none is held up by that.
+  pass("info", "domV/0/0/0", 1, 1);
+  pass("error", "domU/0/0/0", 1, 1);
+  for (let i = 0; i < 2 * LINES_A_MINUTE; i++) limit.pass(recordOf("info", "of the daemon"));
+  assert.equal(written.length, 3 * LINES_A_MINUTE + 2);
+  written.length = 0;
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  const last = LINES_A_MINUTE + 7;
+  assert.deepEqual(written, [
+    `xsnd: info: domU/0/0/0: 7 more info lines within a minute are left out; the last: line ${last}`,
+  ]);
+  pass("info", "domU/0/0/0", 1, 1);
+  assert.equal(written.at(-1), "xsnd: info: domU/0/0/0: line 1", "the next minute begins");
+  limit[Symbol.dispose]();
+});
+
+Deno.test("RateLimit that is disposed says at once what it left out", () => {
+  const written: LogRecord[] = [];
+  const limit = new RateLimit((record) => written.push(record));
+  for (let i = 0; i < LINES_A_MINUTE + 1; i++) limit.pass(recordOf("error", "broken", { card: "domU/0" }));
+  limit[Symbol.dispose]();
+  assert.equal(written.length, LINES_A_MINUTE + 1);
+  assert.equal(written.at(-1)!.properties.leftOut, 1);
+});
