@@ -6,8 +6,7 @@ import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./cmd/commands.ts";
 import { Exit, firstError, XsndError } from "./lib/error.ts";
 import { reportFailure } from "./lib/failure.ts";
-
-const VERSION = "0.1.0";
+import { VERSION } from "./lib/version.ts";
 
 /** Runs `args` and returns the exit code. */
 async function main(args: string[]): Promise<number> {

@@ -10,6 +10,7 @@ import {
 } from "../control/protocol.ts";
 import { Exit, XsndError } from "../error.ts";
 import type { Xen } from "../xen/ports.ts";
+import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
 import { isVolume } from "./operator_settings.ts";
 import type { StreamHost } from "./stream_host.ts";
@@ -26,17 +27,23 @@ export interface DaemonOptions extends BackendOptions {
 }
 
 export class Daemon implements AsyncDisposable {
-  private constructor(readonly backend: Backend, private readonly control: ControlServer) {}
+  private constructor(
+    readonly backend: Backend,
+    private readonly control: ControlServer,
+    private readonly announcement: Announcement,
+  ) {}
 
   /** Throws {@link XsndError} if another daemon is running or what it needs is missing; nothing is left behind then. */
   static async start(xen: Xen, options: DaemonOptions): Promise<Daemon> {
     await using stack = new AsyncDisposableStack();
     // The socket first: a second daemon must not touch the first one's cards.
     const control = stack.use(await ControlServer.listen(options.controlSocket, options.controlGroup));
+    const announcement = new Announcement(xen.store, xen.domid);
     const backend = stack.use(await Backend.start(xen, options));
+    announcement.make();
     control.serve((request) => handle(backend, request));
     stack.move();
-    return new Daemon(backend, control);
+    return new Daemon(backend, control, announcement);
   }
 
   /** Rejects when the daemon cannot go on. */
@@ -46,6 +53,7 @@ export class Daemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.control[Symbol.dispose]();
+    this.announcement[Symbol.dispose]();
     await this.backend[Symbol.asyncDispose]();
   }
 }

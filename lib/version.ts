@@ -1,0 +1,2 @@
+/** Of deno.json. */
+export const VERSION = "0.1.0";
