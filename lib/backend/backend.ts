@@ -182,8 +182,8 @@ export class Backend implements AsyncDisposable {
   }
 
   /**
-   * Asks for all policies again. A card whose policy has changed goes by it from its next connection, by its devices from the next OPEN; one that is not served may be
-   * by now. Returns what changes, a text a card. Throws {@link XsndError} if XenStore is lost.
+   * Asks for all policies again. A card whose policy has changed goes by it from its next connection, by its devices from the
+   * next OPEN; one that is not served may be by now. Returns what changes, a text a card. Throws {@link XsndError} if XenStore is lost.
    */
   async reload(): Promise<string[]> {
     try {
