@@ -34,7 +34,7 @@ export function serveCommand(): Command {
       ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "for programs that read logs"],
     ],
     exits: {
-      done: "ended by SIGTERM or SIGINT; a second one forces that, and shows as 143 or 130",
+      done: "ended by SIGTERM or SIGINT; by force, with a second one, 143 or 130",
       failed: "a daemon is already running, or XenStore or an engine was lost",
       permission: "Xen's devices or the control socket's directory are not this user's",
       xenOrLibraryMissing: "no Xen here, not yet, or a library is missing",

@@ -8,8 +8,9 @@ import {
   descriptorLimit,
   inBox,
   makeWav,
-  Process,
+  type Process,
   samplesOf,
+  sleep,
   until,
 } from "./harness.ts";
 import { assertWorks, RawCard } from "./raw_frontend.ts";
@@ -302,8 +303,9 @@ Deno.test("serve that hangs as it ends is forced to by a second signal, as its f
   inProvisionedBox(async (box) => {
     for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
       const daemon = await box.serve();
-      // XenStore answers nobody any more, and the daemon waits for it.
-      const xenstored = await xenstoredOf(box);
+      await untilAtRest(daemon);
+      // XenStore answers nobody any more: the daemon, as it ends, waits for it.
+      const xenstored = xenstoredOf(box);
       Deno.kill(xenstored, "SIGSTOP");
       try {
         daemon.kill("SIGTERM");
@@ -318,10 +320,26 @@ Deno.test("serve that hangs as it ends is forced to by a second signal, as its f
     }
   }));
 
-/** The process that listens at the sandbox's socket. */
-async function xenstoredOf(box: Box): Promise<number> {
-  const { stdout } = await new Process("pgrep", ["-f", box.xen]).result;
-  const pids = stdout.trim().split("\n").map(Number);
-  const isServer = (pid: number) => /xenstored\.ts/.test(Deno.readTextFileSync(`/proc/${pid}/cmdline`));
-  return pids.find((pid) => isServer(pid))!;
+/** Waits until a process's main thread has had nothing to do for a while. */
+async function untilAtRest({ pid }: Process): Promise<void> {
+  const wakeUps = () =>
+    /^voluntary_ctxt_switches:.*$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![0];
+  await until("it is at rest", async () => {
+    const before = wakeUps();
+    await sleep(500);
+    return wakeUps() === before;
+  });
+}
+
+/** The process that is the box's XenStore. */
+function xenstoredOf(box: Box): number {
+  const isIt = (pid: string) => {
+    try {
+      return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").includes(`--directory=${box.xen}`);
+    } catch {
+      return false; // it has just ended
+    }
+  };
+  const pids = Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => /^\d+$/.test(name));
+  return Number(pids.find(isIt));
 }
