@@ -93,6 +93,11 @@ export class Backend implements AsyncDisposable {
     return [...this.#cards.values()].flatMap(({ card }) => card.streams);
   }
 
+  /** See {@link Engines.sharedCpuSeconds}. */
+  get sharedEngineCpuSeconds(): number | undefined {
+    return this.engines.sharedCpuSeconds;
+  }
+
   #watch(path: string, changed: (path: string) => void): StoreWatch {
     const watch = this.xen.store.watch(path);
     this.#watches.add(watch);

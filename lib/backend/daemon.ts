@@ -1,4 +1,5 @@
 /** The daemon: a backend, and the control socket by which operators reach it. */
+import { processCpuSeconds } from "../../ffi/cpu_clock.ts";
 import { ControlServer } from "../control/server.ts";
 import {
   type ControlRequest,
@@ -77,14 +78,22 @@ async function handle(backend: Backend, request: ControlRequest): Promise<unknow
 }
 
 function status(backend: Backend): StatusReport {
-  return { version: 1, pid: Deno.pid, streams: backend.streams.map(report) };
+  return {
+    version: 1,
+    pid: Deno.pid,
+    uptimeSeconds: performance.now() / 1000,
+    cpuSeconds: processCpuSeconds(),
+    sharedEngineCpuSeconds: backend.sharedEngineCpuSeconds,
+    residentBytes: Deno.memoryUsage().rss,
+    streams: backend.streams.map(report),
+  };
 }
 
 function report(stream: StreamHost): StreamReport {
   const { type, device, denied = false, uniqueId } = stream.policy;
   const { volume, muted } = stream.settings;
   const names = { stream: stream.name, domid: stream.domid, type, device, denied, uniqueId };
-  return { ...names, volume: volume / 1000, muted, ...stream.snapshot() };
+  return { ...names, volume: volume / 1000, muted, ...stream.engineUse, ...stream.snapshot() };
 }
 
 /** Sets what the operator wants to hold for good, as soon as the stream is served. */

@@ -8,17 +8,46 @@ import type { Percentiles } from "../percentiles.ts";
 const BUCKETS = 22 * 4;
 const MAX = BUCKETS;
 
+const SUM = BUCKETS + 1;
+
 /** 64-bit numbers that {@link Durations} takes. */
-export const DURATIONS_WORDS = BUCKETS + 1;
+export const DURATIONS_WORDS = BUCKETS + 2;
+
+/** How many durations there were, and how long they took. */
+export interface Histogram {
+  /** How many were shorter than each of the bounds that were asked for. */
+  readonly below: readonly number[];
+  readonly count: number;
+  readonly sumMicros: number;
+}
 
 export class Durations {
   /** @param words {@link DURATIONS_WORDS} numbers, zero at the beginning */
   constructor(private readonly words: Float64Array) {}
 
-  /** @param micros a whole number. Allocates nothing. */
-  add(micros: number): void {
-    this.words[bucketOf(micros)]++;
+  /** @param micros a whole number, which `times` things took each. Allocates nothing. */
+  add(micros: number, times = 1): void {
+    this.words[bucketOf(micros)] += times;
+    this.words[SUM] += micros * times;
     if (micros > this.words[MAX]) this.words[MAX] = micros;
+  }
+
+  /** Adds all that `others` have counted. */
+  addAll({ words }: Durations): void {
+    const max = Math.max(this.words[MAX], words[MAX]);
+    for (let i = 0; i < DURATIONS_WORDS; i++) this.words[i] += words[i];
+    this.words[MAX] = max;
+  }
+
+  /** How many were shorter than each of `bounds`, µs: ends of buckets, as the powers of two up to 2^22 are. */
+  histogram(bounds: readonly number[]): Histogram {
+    const counts = this.words.subarray(0, BUCKETS);
+    const total = (end: number) => counts.subarray(0, end).reduce((sum, count) => sum + count, 0);
+    return {
+      below: bounds.map((bound) => total(bucketOf(bound - 1) + 1)),
+      count: total(BUCKETS),
+      sumMicros: this.words[SUM],
+    };
   }
 
   /** Upper ends of the buckets that the percentiles are in, and the longest as it was; zeroes if there was none. */

@@ -7,7 +7,8 @@
 import { ERRNO } from "../../ffi/errno.ts";
 import { libasound } from "../../ffi/libasound.ts";
 import { LibraryNotFoundError } from "../../ffi/library.ts";
-import { Errno, errno, EventFd, POLL, PollSet } from "../../ffi/libc.ts";
+import { threadId } from "../../ffi/cpu_clock.ts";
+import { Errno, errno, EventFd, MicrosClock, POLL, PollSet } from "../../ffi/libc.ts";
 import { adoptEventChannels } from "../xen/mod.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventChannels } from "../xen/ports.ts";
@@ -36,6 +37,9 @@ class Engine {
   #pollSetStale = true;
   /** Streams with requests left over from the last turn. */
   readonly #unfinished = new Set<EngineStream>();
+  readonly #clock = new MicrosClock();
+  /** When poll(2) returned, by {@link #clock}. */
+  #wokenAt = 0;
   #stopping = false;
 
   constructor(start: EngineStart, channels: EventChannels) {
@@ -51,13 +55,15 @@ class Engine {
     const wake = new EventFd(this.#wakeFd);
     loadAlsa();
     rehearse();
-    this.#events.post({ op: "ready", realtimeErrno: this.#realtime ? scheduleRealtime() : 0 });
+    const realtimeErrno = this.#realtime ? scheduleRealtime() : 0;
+    this.#events.post({ op: "ready", realtimeErrno, threadId: threadId() });
     while (!this.#stopping) {
       if (this.#pollSetStale) this.#rebuildPollSet();
       if (this.#poll.wait(this.#unfinished.size > 0 ? 0 : -1) < 0) {
         if (errno() === ERRNO.EINTR) continue;
         throw new Errno("poll", errno());
       }
+      this.#wokenAt = this.#clock.now();
       if (this.#poll.revents(0) !== 0) {
         wake.drain();
         for (let c = this.#commands.take(); c !== undefined; c = this.#commands.take()) this.#execute(c);
@@ -95,7 +101,7 @@ class Engine {
   }
 
   #serveRing(stream: EngineStream): void {
-    if (stream.serveRing()) this.#unfinished.add(stream);
+    if (stream.serveRing(this.#wokenAt)) this.#unfinished.add(stream);
     else this.#unfinished.delete(stream);
   }
 

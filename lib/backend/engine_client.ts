@@ -1,5 +1,6 @@
 /** The main thread's handle on the engine: starts it, sends it commands, hands its events to whoever asked for a slot. */
 import { getLogger } from "@logtape/logtape";
+import { threadCpuSeconds } from "../../ffi/cpu_clock.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import { EventFd } from "../../ffi/libc.ts";
 import { Exit, XsndError } from "../error.ts";
@@ -15,6 +16,8 @@ export type SlotEvent = Exclude<
   EngineEvent,
   { op: "ready" | "stopped" | "failed" | "done" | "detached" }
 >;
+
+type ReadyEvent = EngineEvent & { op: "ready" };
 
 /** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
 const MAILBOX_BYTES = 1 << 18;
@@ -51,11 +54,12 @@ export class EngineClient implements AsyncDisposable {
   readonly #reading = new AbortController();
   #gone: Promise<void> = new Promise(() => {});
   #lastTicket = 0;
+  #threadId = 0;
 
   private constructor(
     channels: EventChannelsShare,
     realtime: boolean,
-    ready: (realtimeErrno: number) => void,
+    ready: (event: ReadyEvent) => void,
   ) {
     const start: EngineStart = {
       toEngine: createMailbox(MAILBOX_BYTES),
@@ -83,19 +87,20 @@ export class EngineClient implements AsyncDisposable {
    * serves.
    */
   static async start(channels: EventChannelsShare, { realtime = false } = {}): Promise<EngineClient> {
-    const ready = Promise.withResolvers<number>();
+    const ready = Promise.withResolvers<ReadyEvent>();
     const engine = new EngineClient(channels, realtime, ready.resolve);
-    let errno;
+    let event;
     try {
-      errno = await Promise.race([ready.promise, engine.ended]);
+      event = await Promise.race([ready.promise, engine.ended]);
     } catch (error) {
       await engine.stop();
       throw error;
     }
-    if (errno) {
+    engine.#threadId = event?.threadId ?? 0;
+    if (event?.realtimeErrno) {
       getLogger(["xsnd", "engine"]).warn(
         "it runs without real-time scheduling ({code}): start it as root, with CAP_SYS_NICE",
-        { code: errnoName(errno) },
+        { code: errnoName(event.realtimeErrno) },
       );
     }
     return engine;
@@ -116,8 +121,16 @@ export class EngineClient implements AsyncDisposable {
     return undefined;
   }
 
-  /** Takes a slot's stream from the engine, and frees the slot; resolves when nothing of the stream's memory is used. */
-  async detach(slot: number): Promise<void> {
+  /** Seconds of processor time that its thread has taken; undefined if that cannot be told. */
+  get cpuSeconds(): number | undefined {
+    return threadCpuSeconds(this.#threadId);
+  }
+
+  /**
+   * Takes a slot's stream from the engine, and frees the slot; resolves when nothing of the stream's memory is used. `counted` is
+   * called when what the stream's row says is its last word, before it is cleared.
+   */
+  async detach(slot: number, counted: () => void = () => {}): Promise<void> {
     const done = Promise.withResolvers<void>();
     this.#detached.set(slot, done.resolve);
     this.post({ op: "detach", slot });
@@ -125,6 +138,7 @@ export class EngineClient implements AsyncDisposable {
     await Promise.race([done.promise, this.ended.catch(() => {})]);
     this.#detached.delete(slot);
     this.#handlers.delete(slot);
+    counted();
     this.status(slot).clear();
   }
 
@@ -155,9 +169,9 @@ export class EngineClient implements AsyncDisposable {
     return new StatusRow(this.#statusTable, slot);
   }
 
-  async #dispatch(events: MailboxReader<EngineEvent>, ready: (realtimeErrno: number) => void): Promise<void> {
+  async #dispatch(events: MailboxReader<EngineEvent>, ready: (event: ReadyEvent) => void): Promise<void> {
     for await (const event of events.messages(this.#reading.signal)) {
-      if (event.op === "ready") ready(event.realtimeErrno);
+      if (event.op === "ready") ready(event);
       else if (event.op === "stopped") this.#stopped.resolve();
       else if (event.op === "failed") this.#ended.reject(engineFailed(event.reason));
       else if (event.op === "done") {

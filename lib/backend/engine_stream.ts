@@ -81,6 +81,8 @@ export class EngineStream {
   /** Operation and id of the request that the main thread is working on; -1: none. */
   #pendingOperation = -1;
   #pendingId = 0;
+  /** When the engine woke up for the requests that are being answered, by {@link #clock}. */
+  #arrival = 0;
   #buffer: GuestBuffer | undefined;
   #transfer: Transfer | undefined;
   #reporter: PositionReporter | undefined;
@@ -119,10 +121,12 @@ export class EngineStream {
 
   /**
    * Serves what is on the ring, up to a turn's worth. Returns true if there may be more. A stream that waits for the
-   * main thread takes nothing: its requests are answered in their order.
+   * main thread takes nothing: its requests are answered in their order. `arrival` is when the engine woke up for them, by
+   * its {@link MicrosClock}.
    */
-  serveRing(): boolean {
+  serveRing(arrival = this.#clock.now()): boolean {
     if (this.#broken) return false;
+    if (this.#pendingOperation < 0) this.#arrival = arrival;
     let served = 0;
     let more = false;
     while (this.#pendingOperation < 0) {
@@ -184,9 +188,11 @@ export class EngineStream {
    * was started again, leaves its rsp_event behind, and going by that it would be told of no answer ever after.
    */
   #pushResponses(): void {
-    if (this.#ring.unpublished === 0) return;
+    const answers = this.#ring.unpublished;
+    if (answers === 0) return;
     this.#ring.pushResponses();
     this.#services.channels.notify(this.requestPort);
+    this.#status.requestTimes.add(this.#clock.now() - this.#arrival | 0, answers);
   }
 
   #respond(status: number): void {
@@ -433,6 +439,7 @@ export class EngineStream {
     this.#card = "stopped";
     this.#events.opened();
     this.#setState("prepared");
+    this.#status.set("positionFrames", 0);
     this.#status.set("rate", params.rate);
     this.#status.set("channels", params.channels);
     this.#status.set("format", params.format);

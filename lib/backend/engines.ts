@@ -13,6 +13,8 @@ export interface Seat extends AsyncDisposable {
   readonly engine: EngineClient;
   /** The handle on the event channels that the engine serves. */
   readonly channels: EventChannels;
+  /** Whether other streams are served there, too. */
+  readonly isShared: boolean;
 }
 
 interface Running {
@@ -51,11 +53,16 @@ export class Engines implements AsyncDisposable {
     return this.#failed.promise;
   }
 
+  /** Seconds of processor time that the shared engine has taken; undefined if that cannot be told. */
+  get sharedCpuSeconds(): number | undefined {
+    return this.shared.engine.cpuSeconds;
+  }
+
   /** Where a stream on `device` is served, until it is disposed. */
   async seat(device: string): Promise<Seat> {
     if (!mayWait(device)) {
       const { engine, channels } = this.shared;
-      return { engine, channels, [Symbol.asyncDispose]: () => Promise.resolve() };
+      return { engine, channels, isShared: true, [Symbol.asyncDispose]: () => Promise.resolve() };
     }
     const own = await startEngine(this.xen, this.options);
     this.#own.add(own);
@@ -65,7 +72,7 @@ export class Engines implements AsyncDisposable {
       // One that hangs is stopped once more, and waited for, when the daemon ends.
       own.engine.gone.then(() => this.#own.delete(own));
     };
-    return { engine: own.engine, channels: own.channels, [Symbol.asyncDispose]: end };
+    return { engine: own.engine, channels: own.channels, isShared: false, [Symbol.asyncDispose]: end };
   }
 
   /**

@@ -77,7 +77,7 @@ export type EngineCommand =
 /** What the engine passes on to the main thread. */
 export type EngineEvent =
   /** It serves; `realtimeErrno`: why not in real time, though it was to. */
-  | { readonly op: "ready"; readonly realtimeErrno: number }
+  | { readonly op: "ready"; readonly realtimeErrno: number; readonly threadId: number }
   /** It has stopped, and touches nothing any more. */
   | { readonly op: "stopped" }
   /** It has ended, in the middle of whatever it did. */

@@ -13,6 +13,7 @@ import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
 import type { OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
+import { createStatusTable, StatusRow } from "./stream_status.ts";
 import { afterOperatorTrigger, type Hold, type OperatorTrigger } from "./stream_state.ts";
 
 /** What a frontend publishes of a stream, already found to be numbers. */
@@ -59,6 +60,10 @@ export class StreamHost implements AsyncDisposable {
   #detaching: Promise<void> | undefined;
   #hold: Hold = "none";
   #settings: OperatorSettings;
+  /** The counters of the connections that have ended. */
+  readonly #past = newRow();
+  /** Rows of connections that the engine has yet to let go of. */
+  readonly #leaving = new Set<StatusRow>();
 
   /** @param name `domU/0/0/0`, for logs and status */
   constructor(
@@ -167,7 +172,13 @@ export class StreamHost implements AsyncDisposable {
     this.#slot = -1;
     this.#pages = [];
     this.#ports = [];
-    const freed = this.#engine.detach(slot).then(() => this.#release(held));
+    const leaving = this.#engine.status(slot);
+    this.#leaving.add(leaving);
+    const counted = () => {
+      this.#leaving.delete(leaving);
+      this.#past.addAll(leaving);
+    };
+    const freed = this.#engine.detach(slot, counted).then(() => this.#release(held));
     if (await inTime(freed)) return;
     // Nothing is unmapped before the engine has let go of it, lest it touch that.
     this.#log.error("{device} does not come back: what it holds of the guest's stays until it does", {
@@ -227,6 +238,29 @@ export class StreamHost implements AsyncDisposable {
     return this.connected
       ? this.#engine.status(this.#slot).snapshot()
       : { state: "detached", hold: this.#hold };
+  }
+
+  /** How often its frontend has connected, since this daemon serves it. */
+  get connections(): number {
+    return this.#connection;
+  }
+
+  /** Counters and durations of all its connections since this daemon serves it. */
+  totals(): StatusRow {
+    const totals = newRow();
+    for (const row of [this.#past, ...this.#leaving]) totals.addAll(row);
+    if (this.connected) totals.addAll(this.#engine.status(this.#slot));
+    return totals;
+  }
+
+  /** Which engine serves it, and the processor time that this has taken, as far as that can be told. */
+  get engineUse(): { engine: "shared" | "own"; engineCpuSeconds?: number } | undefined {
+    if (this.#seat === undefined) return undefined;
+    const { isShared, engine: { cpuSeconds } } = this.#seat;
+    return {
+      engine: isShared ? "shared" : "own",
+      ...(cpuSeconds !== undefined && { engineCpuSeconds: cpuSeconds }),
+    };
   }
 
   #unmapTransport(): void {
@@ -434,3 +468,6 @@ export class StreamHost implements AsyncDisposable {
     return grants.map(this.domid, walk.grefs, "write");
   }
 }
+
+/** A row of zeroes that no engine writes to. */
+const newRow = () => new StatusRow(createStatusTable(1), 0);

@@ -35,9 +35,25 @@ export const FIELDS = [
   "protocolErrors",
   /** HW_PARAM_QUERY requests that the engine has answered by itself. */
   "queries",
-  /** Losses of the card since OPEN; while `cardLost` is 1 a stand-in plays in its place. */
+  /** Frames by which the card's pointer has moved on in all, from OPEN to OPEN. */
+  "movedFrames",
+  /** Losses of the card; while `cardLost` is 1 a stand-in plays in its place. */
   "losses",
   "cardLost",
+] as const;
+
+/** The columns that count up from a stream's connection on. */
+const COUNTERS = [
+  "requests",
+  "events",
+  "periods",
+  "xruns",
+  "hostXruns",
+  "lateFrames",
+  "protocolErrors",
+  "queries",
+  "movedFrames",
+  "losses",
 ] as const;
 
 type Field = typeof FIELDS[number];
@@ -47,9 +63,10 @@ export type StatusSnapshot = Record<Exclude<Field, "state" | "hold" | "cardLost"
   readonly hold: string;
   readonly cardLost: boolean;
   readonly eventDelayMicros: Percentiles;
+  readonly requestMicros: Percentiles;
 };
-/** After the columns: durations in µs from the card's interrupt to the event that tells the guest of it. */
-const ROW_WORDS = FIELDS.length + DURATIONS_WORDS;
+/** After the columns: {@link StatusRow.eventDelays} and {@link StatusRow.requestTimes}. */
+const ROW_WORDS = FIELDS.length + 2 * DURATIONS_WORDS;
 const COLUMN = Object.fromEntries(FIELDS.map((name, i) => [name, i])) as Record<Field, number>;
 
 /** A table of `slots` rows for {@link StatusRow}. */
@@ -62,10 +79,14 @@ export class StatusRow {
   readonly #row: Float64Array;
   /** From the card's interrupt to the event that tells the guest of it, in µs. */
   readonly eventDelays: Durations;
+  /** From the engine's waking up for a request to its answer, in µs. */
+  readonly requestTimes: Durations;
 
   constructor(table: SharedArrayBuffer, slot: number) {
     this.#row = new Float64Array(table, slot * ROW_WORDS * 8, ROW_WORDS);
-    this.eventDelays = new Durations(this.#row.subarray(FIELDS.length));
+    const durations = (n: number) => new Durations(this.#row.subarray(FIELDS.length + n * DURATIONS_WORDS));
+    this.eventDelays = durations(0);
+    this.requestTimes = durations(1);
   }
 
   set(field: Field, value: number): void {
@@ -84,6 +105,13 @@ export class StatusRow {
     this.#row.fill(0);
   }
 
+  /** Adds the counters and durations of `row`, of an earlier connection or a later one. */
+  addAll(row: StatusRow): void {
+    for (const counter of COUNTERS) this.add(counter, row.get(counter));
+    this.eventDelays.addAll(row.eventDelays);
+    this.requestTimes.addAll(row.requestTimes);
+  }
+
   /** The whole row by name, states as words. */
   snapshot(): StatusSnapshot {
     const numbers = Object.fromEntries(FIELDS.map((name) => [name, this.get(name)])) as Record<Field, number>;
@@ -94,6 +122,7 @@ export class StatusRow {
       hold: HOLDS[hold],
       cardLost: cardLost === 1,
       eventDelayMicros: this.eventDelays.percentiles(),
+      requestMicros: this.requestTimes.percentiles(),
     };
   }
 }

@@ -176,6 +176,7 @@ export abstract class Transfer {
 
   /** Writes the counters that go with this transfer to the stream's status row. */
   report(): void {
+    this.status.add("movedFrames", this.#position - this.status.get("positionFrames"));
     this.status.set("positionFrames", this.#position);
     this.status.set("guestFrames", this.guestFrames);
     this.status.set("cardFrames", this.cardFrames);

@@ -67,6 +67,12 @@ export interface StreamReport {
   readonly cardLost?: boolean;
   /** From the card's interrupt to the event that tells the guest of it; while the stream is connected. */
   readonly eventDelayMicros?: Percentiles;
+  /** From the engine's waking up for a request to its answer; while the stream is connected. */
+  readonly requestMicros?: Percentiles;
+  /** Whether the stream has an engine, and with it a thread, of its own, or shares one; none while its card is not ready. */
+  readonly engine?: "shared" | "own";
+  /** Processor time that its engine has taken, in seconds. */
+  readonly engineCpuSeconds?: number;
   readonly [counter: string]: string | number | boolean | Percentiles | undefined;
 }
 
@@ -74,6 +80,13 @@ export interface StatusReport {
   /** Of this shape. */
   readonly version: 1;
   readonly pid: number;
+  /** Since the daemon was started. */
+  readonly uptimeSeconds: number;
+  /** Processor time that the daemon has taken, with all its engines. */
+  readonly cpuSeconds: number;
+  /** Of that, what the engine has taken that streams on the kernel's cards and on dummy cards share. */
+  readonly sharedEngineCpuSeconds?: number;
+  readonly residentBytes: number;
   readonly streams: readonly StreamReport[];
 }
 
