@@ -54,6 +54,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "wait until a stream is connected, open, running or closed",
     load: async () => (await import("./wait.ts")).waitCommand(),
   },
+  top: {
+    summary: "what the daemon is doing, live",
+    load: async () => (await import("./top.ts")).topCommand(),
+  },
   play: {
     summary: "play a file into a stream, as a guest of the daemon",
     load: async () => (await import("./play.ts")).playCommand(),

@@ -9,6 +9,13 @@ export function streamArgument(): Argument {
   );
 }
 
+/** How often to do something, in seconds: often enough to be seen, and seldom enough not to be felt. */
+export function interval(text: string): number {
+  const value = seconds(text);
+  if (value >= 0.1 && value <= 86_400) return value;
+  throw new InvalidArgumentError("it is a number of seconds, from 0.1 to 86400.");
+}
+
 /** A timer's delay is a signed 32-bit number of milliseconds. */
 const MOST_SECONDS = 0x7fffffff / 1000;
 

@@ -17,19 +17,47 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escapeCharacter));
 }
 
-/** Prints rows under a header, in columns that together fit 80; what does not fit ends in an ellipsis. */
-export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
+/** How wide a line for people may be here: as the terminal is, and {@link COLUMNS} off one. */
+export function columns(): number {
+  return Deno.stdout.isTerminal() ? Math.max(Deno.consoleSize().columns, MIN_COLUMN) : COLUMNS;
+}
+
+export interface TableOptions {
+  /** Where the lines end; what does not fit ends in an ellipsis. */
+  readonly width?: number;
+  /** Spaces between columns. */
+  readonly gap?: number;
+  /** Headers of the columns of numbers, which are aligned at their ends. */
+  readonly numbers?: readonly string[];
+}
+
+/** Prints rows under a header, in columns that together fit the terminal. */
+export function printTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  options: TableOptions = {},
+): void {
+  for (const line of tableLines(header, rows, { width: columns(), ...options })) console.log(line);
+}
+
+/** The lines of a table, the header's first. */
+export function tableLines(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  { width = COLUMNS, gap = 2, numbers = [] }: TableOptions = {},
+): string[] {
   const cells = [header, ...rows].map((row) => row.map(printable));
   const widths = header.map((_, column) => Math.max(...cells.map((row) => length(row[column]))));
-  const gaps = 2 * (widths.length - 1);
-  while (sum(widths) + gaps > COLUMNS) {
+  const gaps = gap * (widths.length - 1);
+  while (sum(widths) + gaps > width) {
     const widest = widths.indexOf(Math.max(...widths));
     if (widths[widest] <= MIN_COLUMN) break;
     widths[widest]--;
   }
-  for (const row of cells) {
-    console.log(row.map((cell, column) => fit(cell, widths[column])).join("  ").trimEnd());
-  }
+  return cells.map((row) =>
+    row.map((cell, column) => fit(cell, widths[column], numbers.includes(header[column])))
+      .join(" ".repeat(gap)).trimEnd()
+  );
 }
 
 /** Prints `text`, broken at spaces into lines of at most 80 columns that begin with `indent`. */
@@ -57,9 +85,9 @@ function length(text: string): number {
   return [...text].length;
 }
 
-function fit(text: string, width: number): string {
+function fit(text: string, width: number, isNumber: boolean): string {
   const characters = [...text];
-  return characters.length > width
-    ? `${characters.slice(0, width - 1).join("")}…`
-    : text + " ".repeat(width - characters.length);
+  if (characters.length > width) return `${characters.slice(0, width - 1).join("")}…`;
+  const space = " ".repeat(width - characters.length);
+  return isNumber ? space + text : text + space;
 }

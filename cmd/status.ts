@@ -1,15 +1,22 @@
 /** `xsnd status`: what the daemon is doing. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
-import type { StatusReport, StreamReport } from "../lib/control/protocol.ts";
+import type { StatusReport } from "../lib/control/protocol.ts";
+import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { withManual } from "./manual.ts";
 import { seconds } from "./options.ts";
+import { streamTable } from "./stream_table.ts";
 
-/** Why the stream is not heard as its guest plays it, if so. */
-function attenuation({ volume, muted, denied, cardLost }: StreamReport): string {
-  const volumes = muted ? ", muted" : volume === 0 ? "" : `, ${volume} dB`;
-  return `${denied ? ", denied: silence" : ""}${cardLost ? ", its card is lost: silence" : ""}${volumes}`;
-}
+const COLUMNS: readonly Column[] = [
+  COLUMN.stream,
+  COLUMN.type,
+  COLUMN.state,
+  COLUMN.rate,
+  COLUMN.position,
+  COLUMN.xruns,
+  COLUMN.device,
+  COLUMN.notes,
+];
 
 export function statusCommand(): Command {
   const command = new Command("status")
@@ -22,18 +29,12 @@ export function statusCommand(): Command {
       const status = await daemon.call<StatusReport>({ command: "status" });
       if (options.json) return console.log(JSON.stringify(status));
       if (status.streams.length === 0) return console.log("no streams; `xsnd provision DOMAIN` makes a card");
-      for (const report of status.streams) {
-        const { stream, type, device, state, hold, rate, positionFrames, xruns } = report;
-        const doing = hold === "none" ? state : `${state}, ${hold} by the operator`;
-        const where = state === "running" || state === "paused" || state === "prepared"
-          ? `, ${rate} Hz, at frame ${positionFrames}, ${xruns} xruns`
-          : "";
-        console.log(`${stream}  ${type} on ${device}: ${doing}${where}${attenuation(report)}`);
-      }
+      const lines = streamTable(status.streams.map((report) => ({ report })), COLUMNS);
+      for (const line of lines) console.log(line);
     });
   return withManual(command, {
     examples: [
-      ["xsnd status", "a line for each stream"],
+      ["xsnd status", "a table of the streams"],
       ["xsnd status --json | jq '.streams[].xruns'", "for scripts"],
     ],
     exits: { noDaemon: "no daemon answers within the time-out", permission: "may not talk to the daemon" },

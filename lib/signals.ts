@@ -1,4 +1,5 @@
 /** Signals as promises. */
+import { Exit, XsndError } from "./error.ts";
 
 /** Resolves with the first of `signals` that this process gets. A second one then has its ordinary effect. */
 export function untilSignal(...signals: Deno.Signal[]): Promise<Deno.Signal> {
@@ -53,5 +54,28 @@ export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>
   } finally {
     Deno.removeSignalListener("SIGINT", abort);
     Deno.removeSignalListener("SIGTERM", abort);
+  }
+}
+
+/** What `work` gives, unless `signal` is aborted before: then {@link XsndError}, exit 130, whatever becomes of the work. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(new XsndError("interrupted", Exit.interrupted));
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+/** Waits, unless `signal` is aborted: see {@link unlessAborted}. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    await unlessAborted(new Promise((resolve) => timer = setTimeout(resolve, ms)), signal);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -85,11 +85,12 @@ function status(backend: Backend): StatusReport {
     cpuSeconds: processCpuSeconds(),
     sharedEngineCpuSeconds: backend.sharedEngineCpuSeconds,
     residentBytes: Deno.memoryUsage().rss,
-    streams: backend.streams.map(report),
+    streams: backend.streams.map(reportStream),
   };
 }
 
-function report(stream: StreamHost): StreamReport {
+/** What the daemon tells of a stream. */
+export function reportStream(stream: StreamHost): StreamReport {
   const { type, device, denied = false, uniqueId } = stream.policy;
   const { volume, muted } = stream.settings;
   const names = { stream: stream.name, domid: stream.domid, type, device, denied, uniqueId };
@@ -113,7 +114,7 @@ async function volume(
     ...(steps === undefined ? {} : { volume: steps }),
     ...(muted === undefined ? {} : { muted: muted === true }),
   });
-  return report(stream);
+  return reportStream(stream);
 }
 
 /** An operator's trigger waits until there is something to trigger: a stream that its guest has started. */
@@ -135,7 +136,7 @@ async function trigger(
       `cannot ${trigger} ${stream.name}: it is ${stream.snapshot().state}, and its guest has not started it`,
   );
   await stream.trigger(trigger);
-  return report(stream);
+  return reportStream(stream);
 }
 
 type Snapshot = ReturnType<StreamHost["snapshot"]>;
@@ -159,7 +160,7 @@ async function waitFor(
     return `${stream.name} is ${state}${hold === "none" ? "" : `, ${hold} by the operator`}, and not ${goal}`;
   };
   const hasReached = HAS_REACHED[goal];
-  return report(
+  return reportStream(
     await streamWhen(backend, wanted, waitMs, (stream) => hasReached(stream.snapshot()), describe),
   );
 }

@@ -122,7 +122,7 @@ function share(path: string, gid: number | undefined, alone: number, shared: num
 }
 
 /** Whether somebody listens at `path`; what a dead daemon left there is removed. Nothing else ever is. */
-async function isServed(path: string): Promise<boolean> {
+export async function isServed(path: string): Promise<boolean> {
   try {
     if (!Deno.lstatSync(path).isSocket) {
       throw new Deno.errors.AlreadyExists("a file that is no socket is there");

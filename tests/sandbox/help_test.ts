@@ -16,6 +16,7 @@ const COMMANDS = [
   "unmute",
   "status",
   "wait",
+  "top",
   "play",
   "record",
   "sandbox",

@@ -196,9 +196,10 @@ Deno.test("status and trigger say what is there, and what will not do", () =>
       await box.untilStream("domV/0/0/0", ({ state }) => state === "detached");
       assert.deepEqual((await box.ok("status")).split("\n").sort(), [
         "",
-        "domU/0/0/0  playback on dummy:: detached",
-        "domU/0/0/1  capture on dummy:: detached",
-        "domV/0/0/0  playback on dummy:: detached",
+        "STREAM      TYPE      STATE     RATE  POSITION  XRUNS  DEVICE  NOTES",
+        "domU/0/0/0  playback  detached     -         -      -  dummy:",
+        "domU/0/0/1  capture   detached     -         -      -  dummy:",
+        "domV/0/0/0  playback  detached     -         -      -  dummy:",
       ]);
       const report = JSON.parse(await box.ok("status", "--json"));
       assert.deepEqual([report.version, report.pid, report.streams.length], [1, daemon.pid, 3]);

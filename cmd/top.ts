@@ -1,0 +1,84 @@
+/** `xsnd top`: the daemon's streams, live. */
+import { Command } from "commander";
+import { ControlClient } from "../lib/control/client.ts";
+import type { StatusReport } from "../lib/control/protocol.ts";
+import { Screen } from "../lib/observe/screen.ts";
+import { TOP_COLUMNS, type TopView, topView, WIDE_COLUMNS } from "../lib/observe/top_view.ts";
+import { interruptible, pause, unlessAborted } from "../lib/signals.ts";
+import { withManual } from "./manual.ts";
+import { interval, seconds } from "./options.ts";
+import { print, printable } from "./output.ts";
+import { positiveCount } from "./session_options.ts";
+import { streamTable } from "./stream_table.ts";
+
+const WIDE = { extra: WIDE_COLUMNS, gap: 1 };
+
+interface Options {
+  readonly interval: number;
+  readonly batch?: boolean;
+  readonly iterations?: number;
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+export function topCommand(): Command {
+  const command = new Command("top")
+    .summary("what the daemon is doing, live")
+    .description(
+      "Show the daemon's streams, a line each, again and again, until q or Ctrl-C. Off a terminal it prints plain lines, as with " +
+        "--batch. FILL is how much of the guest's buffer waits to be played or read, LAT the same in ms, POSITION the " +
+        "time since the guest opened the stream, CPU% the share of a processor that the stream's engine takes; the " +
+        "first of them is since the daemon's start.",
+    )
+    .option("-i, --interval <seconds>", "how often", interval, 1)
+    .option("-b, --batch", "print one view after the other, for logs")
+    .option("-n, --iterations <n>", "end after so many views", positiveCount)
+    .option("--timeout <seconds>", "how long to wait for the daemon", seconds, 5)
+    .option("--json", "print each view as one line of JSON, as `status --json` has it")
+    .action((options: Options) => interruptible((signal) => top(options, signal)));
+  return withManual(command, {
+    examples: [
+      ["xsnd top", "watch the streams"],
+      ["xsnd top --batch --iterations 60 --interval 10 >>top.log", "ten minutes, for a log"],
+    ],
+    exits: {
+      noDaemon: "no daemon answers within the time-out, or it ended",
+      permission: "may not talk to the daemon",
+      interrupted: "ended by Ctrl-C or SIGTERM",
+    },
+  });
+}
+
+async function top(options: Options, signal: AbortSignal): Promise<void> {
+  const isBatch = options.batch === true || options.json === true || !Deno.stdout.isTerminal();
+  using daemon = await unlessAborted(ControlClient.connect(options.timeout * 1000), signal);
+  using screen = isBatch ? undefined : new Screen();
+  let before: StatusReport | undefined;
+  for (let left = options.iterations ?? Infinity; left > 0; left--) {
+    const status = await unlessAborted(daemon.call<StatusReport>({ command: "status" }), signal);
+    const view = topView(status, before, new Date());
+    const more = left > 1;
+    if (options.json) console.log(JSON.stringify(status));
+    else if (screen === undefined) printView(view, more);
+    else if (await showView(screen, view, options.interval * 1000, signal) === "q") return;
+    if (screen === undefined && more) await pause(options.interval * 1000, signal);
+    before = status;
+  }
+}
+
+function printView({ header, streams }: TopView, more: boolean): void {
+  for (const line of [...header, ...streamTable(streams, TOP_COLUMNS, WIDE)]) print(line);
+  if (more) print();
+}
+
+/** Shows a view until the next is due, or `q` is pressed, which it returns. */
+async function showView(screen: Screen, view: TopView, ms: number, signal: AbortSignal): Promise<string> {
+  const end = performance.now() + ms;
+  for (;;) {
+    const { header, streams } = view;
+    const table = streamTable(streams, TOP_COLUMNS, { ...WIDE, width: screen.size.columns });
+    screen.draw([...header.map(printable), "", ...table], header.length + 1);
+    const key = await screen.pause(end - performance.now(), signal);
+    if (key === "" || key === "q") return key;
+  }
+}

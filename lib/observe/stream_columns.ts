@@ -1,0 +1,102 @@
+/** What `status` and `top` tell of a stream, column by column. */
+import type { StreamReport } from "../control/protocol.ts";
+import { FORMATS } from "../sndif/mod.ts";
+
+/** A stream's report; numbers of what is open are there while it is connected. */
+export interface Seen {
+  readonly report: StreamReport;
+  /** The share of a processor that its engine has taken lately, in percent. */
+  readonly cpuPercent?: number;
+}
+
+export interface Column {
+  readonly title: string;
+  readonly isNumber?: boolean;
+  cell(seen: Seen): string;
+}
+
+/** Where there is nothing to tell. */
+const NONE = "-";
+
+/** Whether the guest has a card open, so that its parameters mean something. */
+const isOpen = ({ state }: StreamReport) => state === "prepared" || state === "running" || state === "paused";
+
+function column(title: string, cell: (report: StreamReport, seen: Seen) => string): Column {
+  return { title, cell: (seen) => cell(seen.report, seen) };
+}
+
+/** A column of numbers that are there while the stream is open. */
+function numberColumn(title: string, cell: (report: StreamReport) => string): Column {
+  return { title, isNumber: true, cell: ({ report }) => isOpen(report) ? cell(report) : NONE };
+}
+
+/** A counter of the report's; the control protocol has more of them than it names. */
+const counter = (report: StreamReport, name: string) => Number(report[name] ?? 0);
+
+/**
+ * Frames that lie in the guest's buffer: written and not yet played, or recorded and not yet read. The stream is so many frames
+ * behind its guest.
+ */
+export function waitingFrames(report: StreamReport): number {
+  const ahead = counter(report, "guestFrames") - counter(report, "positionFrames");
+  return Math.max(0, report.type === "playback" ? ahead : -ahead);
+}
+
+const tenths = (value: number) => value.toFixed(value < 99.95 ? 1 : 0);
+
+/** `1:02:03`. */
+export function clockTime(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const two = (number: number) => String(number).padStart(2, "0");
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
+
+/** Why the stream is not heard as its guest plays it, if so, in words. */
+function notes({ hold, volume, muted, denied, cardLost }: StreamReport): string {
+  return [
+    hold === "none" ? "" : `${hold} by operator`,
+    denied ? "denied: silence" : "",
+    cardLost ? "card lost: silence" : "",
+    muted ? "muted" : volume === 0 ? "" : `${volume} dB`,
+  ].filter((note) => note !== "").join(", ");
+}
+
+export const STREAM_COLUMNS = {
+  stream: column("STREAM", ({ stream }) => stream),
+  type: column("TYPE", ({ type }) => type),
+  /** What an operator has imposed counts for more than what the guest wants. */
+  state: column("STATE", ({ state, hold }) => hold === "none" ? state : "held"),
+  rate: numberColumn("RATE", (report) => String(counter(report, "rate"))),
+  format: column(
+    "FORMAT",
+    (report) => isOpen(report) ? FORMATS[counter(report, "format")]?.name ?? NONE : NONE,
+  ),
+  channels: numberColumn("CH", (report) => String(counter(report, "channels"))),
+  period: numberColumn("PERIOD", (report) => String(counter(report, "periodFrames"))),
+  fill: numberColumn("FILL", (report) => {
+    const share = waitingFrames(report) / counter(report, "bufferFrames");
+    return Number.isFinite(share) ? `${Math.round(100 * share)}%` : NONE;
+  }),
+  /** In ms. */
+  latency: numberColumn("LAT", (report) => {
+    const ms = 1000 * waitingFrames(report) / counter(report, "rate");
+    return Number.isFinite(ms) ? tenths(ms) : NONE;
+  }),
+  /** Since OPEN. */
+  position: numberColumn("POSITION", (report) => {
+    const seconds = counter(report, "positionFrames") / counter(report, "rate");
+    return Number.isFinite(seconds) ? clockTime(seconds) : NONE;
+  }),
+  /** Of this connection. */
+  xruns: numberColumn("XRUNS", (report) => String(counter(report, "xruns"))),
+  /** A star marks the engine that several streams share. */
+  cpu: {
+    title: "CPU%",
+    isNumber: true,
+    cell: ({ report, cpuPercent }) =>
+      cpuPercent === undefined ? NONE : `${tenths(cpuPercent)}${report.engine === "shared" ? "*" : ""}`,
+  },
+  events: numberColumn("EVENTS", (report) => String(counter(report, "events"))),
+  device: column("DEVICE", ({ device }) => device),
+  notes: column("NOTES", notes),
+} as const satisfies Record<string, Column>;

@@ -1,0 +1,57 @@
+/** What `xsnd top` shows: what the daemon has said last, beside what it said before. */
+import type { StatusReport } from "../control/protocol.ts";
+import { clockTime, type Column, type Seen, STREAM_COLUMNS as COLUMN } from "./stream_columns.ts";
+
+/** As many as 80 columns hold. */
+export const TOP_COLUMNS: readonly Column[] = [
+  COLUMN.stream,
+  COLUMN.state,
+  COLUMN.rate,
+  COLUMN.format,
+  COLUMN.channels,
+  COLUMN.period,
+  COLUMN.fill,
+  COLUMN.latency,
+  COLUMN.position,
+  COLUMN.xruns,
+  COLUMN.cpu,
+];
+
+/** What a wider terminal shows besides, as far as there is room. */
+export const WIDE_COLUMNS: readonly Column[] = [COLUMN.type, COLUMN.device, COLUMN.notes, COLUMN.events];
+
+export interface TopView {
+  /** Two lines about the daemon. */
+  readonly header: readonly string[];
+  readonly streams: readonly Seen[];
+}
+
+/** @param before what was said an interval ago; without it, shares are those since the daemon's start */
+export function topView(status: StatusReport, before: StatusReport | undefined, time: Date): TopView {
+  const seconds = status.uptimeSeconds - (before?.uptimeSeconds ?? 0);
+  const percent = (now?: number, then = 0) => now === undefined ? undefined : 100 * (now - then) / seconds;
+  const earlier = new Map(before?.streams.map((stream) => [stream.stream, stream]));
+  const streams = status.streams.map((report) => ({
+    report,
+    cpuPercent: percent(report.engineCpuSeconds, earlier.get(report.stream)?.engineCpuSeconds),
+  }));
+  return { header: header(status, percent, before, time), streams };
+}
+
+function header(
+  status: StatusReport,
+  percent: (now?: number, then?: number) => number | undefined,
+  before: StatusReport | undefined,
+  time: Date,
+): string[] {
+  const { pid, uptimeSeconds, residentBytes, streams } = status;
+  const running = streams.filter(({ state }) => state === "running").length;
+  const share = (name: "cpuSeconds" | "sharedEngineCpuSeconds") =>
+    `${percent(status[name], before?.[name])?.toFixed(1) ?? "?"}%`;
+  return [
+    `${time.toISOString().slice(0, 19)}Z daemon ${pid}, up ${clockTime(uptimeSeconds)}, ` +
+    `${Math.round(residentBytes / 1e6)} MB; ${streams.length} streams, ${running} running`,
+    `CPU: daemon ${share("cpuSeconds")}, of it the shared engine ${share("sharedEngineCpuSeconds")} ` +
+    "(*: all its streams together)",
+  ];
+}

@@ -1,0 +1,195 @@
+/** `xsnd top` and the table of `xsnd status`: on a terminal, where tmux is the terminal, and off one. */
+import assert from "node:assert/strict";
+import { Exit } from "../../lib/error.ts";
+import { assertFails, type Box, inBox, launcher, makeWav, Process, sharedBox, until } from "./harness.ts";
+
+const STREAM = "domU/0/0/0";
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 960_000 };
+
+const served = sharedBox(async (box) => {
+  await box.provision("domU", [
+    { type: "playback", device: "dummy:" },
+    { type: "capture", device: "dummy:" },
+  ]);
+  await box.serve();
+});
+
+/** With a guest that plays for longer than any of this takes, paused by the operator. */
+async function whilePlaying(body: (box: Box) => Promise<void>): Promise<void> {
+  const box = served();
+  const input = makeWav(box.path("in.wav"), sound);
+  await using playing = box.spawn("play", input, STREAM);
+  await box.untilStream(STREAM, ({ state, positionFrames }) => state === "running" && positionFrames > 0);
+  await box.ok("trigger", "pause", STREAM);
+  try {
+    await body(box);
+  } finally {
+    await box.ok("trigger", "resume", STREAM);
+    await playing.end("SIGINT");
+  }
+}
+
+/** A program on a terminal of its own; it is a tmux server's, which nobody else uses. */
+class Terminal implements AsyncDisposable {
+  readonly #socket: string;
+
+  private constructor(box: Box) {
+    // Each its own: a server takes a moment to end.
+    this.#socket = box.path(`tmux-${crypto.randomUUID()}.sock`);
+  }
+
+  /** Runs a shell command; what it prints and its exit code, as `code N`, stay to be seen. */
+  static async run(box: Box, size: { columns: number; rows: number }, command: string): Promise<Terminal> {
+    const terminal = new Terminal(box);
+    const variables = Object.entries(box.environment).map(([name, value]) => `${name}='${value}'`).join(" ");
+    await terminal.tmux(
+      ...["-f", "/dev/null", "new-session", "-d", "-x", String(size.columns), "-y", String(size.rows)],
+      `echo before; env ${variables} ${command}; echo code $?; exec sleep 1000`,
+    );
+    return terminal;
+  }
+
+  async tmux(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await new Process("tmux", ["-S", this.#socket, ...args], {
+      env: { TERM: "xterm", LC_ALL: "C.UTF-8" },
+    }).result;
+    assert.equal(code, 0, stderr);
+    return stdout;
+  }
+
+  /** What is to be seen. */
+  screen(): Promise<string> {
+    return this.tmux("capture-pane", "-p");
+  }
+
+  untilScreen(pattern: RegExp): Promise<string> {
+    return until(`${pattern} on the screen`, async () => {
+      const screen = await this.screen();
+      return pattern.test(screen) ? screen : "";
+    });
+  }
+
+  /** The terminal is as it was, with what was there before, and the command has ended with `code`. */
+  async assertRestored(code: number): Promise<void> {
+    const screen = await this.untilScreen(/^code/m);
+    assert.match(screen, new RegExp(`^before\\n(xsnd: interrupted\\n)?code ${code}\\n`));
+    assert.equal(await this.tmux("display", "-p", "#{alternate_on} #{cursor_flag}"), "0 1\n");
+    const tty = await this.tmux("display", "-p", "#{pane_tty}");
+    const { stdout } = await new Process("stty", ["-F", tty.trim(), "-a"]).result;
+    assert.match(stdout, / icanon .* echo /s);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.tmux("kill-server");
+  }
+}
+
+Deno.test("top fits 80 columns, shows more in wider terminals, and q ends it", () =>
+  whilePlaying(async (box) => {
+    await using terminal = await Terminal.run(
+      box,
+      { columns: 80, rows: 12 },
+      `${launcher} top --interval 0.3`,
+    );
+    const screen = await terminal.untilScreen(/STREAM/);
+    const [daemon, cpu, empty, header, playback, capture] = screen.split("\n");
+    assert.match(daemon, /^\d{4}-\d\d-\d\dT.*Z daemon \d+, up \d+:\d\d:\d\d, \d+ MB; 2 streams, 1 running$/);
+    assert.match(cpu, /^CPU: daemon \d+\.\d%, of it the shared engine \d+\.\d% /);
+    assert.equal(empty, "");
+    assert.match(
+      header,
+      /^STREAM +STATE +RATE +FORMAT +CH +PERIOD +FILL +LAT +POSITION +XRUNS +CPU%( TYPE)?$/,
+    );
+    assert.match(
+      playback,
+      /^domU\/0\/0\/0 held +48000 s16_le +2 +\d+ +\d+% +[\d.]+ +0:00:0\d +\d+ +[\d.]+\*( playback)?$/,
+    );
+    assert.match(capture, /^domU\/0\/0\/1 closed( +-){8} +[\d.]+\*( capture)?$/);
+    assert.equal(await terminal.tmux("display", "-p", "#{alternate_on} #{cursor_flag}"), "1 0\n");
+    await terminal.tmux("resize-window", "-x", "120", "-y", "12");
+    await terminal.untilScreen(/CPU% TYPE +DEVICE +NOTES/);
+    await terminal.untilScreen(/ playback dummy: +paused by operator/);
+    await terminal.tmux("resize-window", "-x", "40", "-y", "5");
+    await terminal.untilScreen(/^domU/m);
+    assert.equal((await terminal.screen()).trimEnd().split("\n").length, 5);
+    await terminal.tmux("send-keys", "x");
+    await terminal.tmux("send-keys", "q");
+    await terminal.assertRestored(Exit.done);
+  }));
+
+Deno.test("Ctrl-C, SIGTERM and the daemon's end leave the terminal as it was", async () => {
+  const box = served();
+  const command = (rest: string) => `sh -c 'echo $$ >${box.path("pid")}; exec ${launcher} top ${rest}'`;
+  const size = { columns: 80, rows: 10 };
+  {
+    await using terminal = await Terminal.run(box, size, command(""));
+    await terminal.untilScreen(/^domU/m);
+    await terminal.tmux("send-keys", "C-c");
+    await terminal.assertRestored(Exit.interrupted);
+  }
+  {
+    await using terminal = await Terminal.run(box, size, command("--interval 1000"));
+    await terminal.untilScreen(/^domU/m);
+    Deno.kill(Number(Deno.readTextFileSync(box.path("pid"))), "SIGTERM");
+    await terminal.assertRestored(Exit.interrupted);
+  }
+  await inBox(async (other) => {
+    const daemon = await other.serve();
+    await using terminal = await Terminal.run(other, size, `${launcher} top --interval 0.1`);
+    await terminal.untilScreen(/daemon/);
+    await daemon.end("SIGTERM");
+    const screen = await terminal.untilScreen(/^code/m);
+    assert.match(screen, /^before\nxsnd: the daemon hung up[^\n]*\ncode 3\n/);
+    assert.equal(await terminal.tmux("display", "-p", "#{alternate_on} #{cursor_flag}"), "0 1\n");
+  });
+});
+
+Deno.test("off a terminal, and with --batch, top prints plain lines", () =>
+  whilePlaying(async (box) => {
+    const text = await box.ok("top", "--iterations", "2", "--interval", "0.1");
+    const views = text.split("\n\n");
+    assert.equal(views.length, 2);
+    for (const view of views) {
+      const lines = view.trimEnd().split("\n");
+      assert.equal(lines.length, 5);
+      for (const line of lines) assert(line.length <= 80, line);
+      assert.match(lines[3], /^domU\/0\/0\/0 held /);
+    }
+    assert(!/\p{Cc}/u.test(text.replaceAll("\n", "")), "no escape codes");
+    const reports = (await box.ok("top", "-n", "2", "-i", "0.1", "--json")).trimEnd().split("\n").map((
+      line,
+    ) => JSON.parse(line));
+    assert.equal(reports.length, 2);
+    for (const { version, streams } of reports) assert.deepEqual([version, streams.length], [1, 2]);
+    assert(reports[1].uptimeSeconds > reports[0].uptimeSeconds);
+    assert(reports[1].cpuSeconds >= reports[1].sharedEngineCpuSeconds);
+  }));
+
+Deno.test("top ends with 130 on SIGINT, 3 without a daemon and 2 for what is no interval", async () => {
+  const box = served();
+  const top = box.spawn("top", "--batch", "--interval", "1000");
+  await until("a view", () => /^domU/m.test(top.stdout));
+  assert.equal((await top.end("SIGINT")).code, Exit.interrupted);
+  const nowhere = { XSND_CONTROL: box.path("nothing.sock") };
+  assertFails(
+    await box.spawnWith(nowhere, "top", "--timeout", "0.1").result,
+    Exit.noDaemon,
+    /no daemon answers/,
+  );
+  for (const args of [["-i", "0"], ["-i", "soon"], ["-n", "0"], ["-n", "1.5"]]) {
+    assert.equal((await box.run("top", ...args)).code, Exit.usage, args.join(" "));
+  }
+});
+
+Deno.test("status is a table of at most 80 columns", () =>
+  whilePlaying(async (box) => {
+    const [header, playback, capture, end] = (await box.ok("status")).split("\n");
+    assert.match(header, /^STREAM +TYPE +STATE +RATE +POSITION +XRUNS +DEVICE +NOTES$/);
+    assert.match(
+      playback,
+      /^domU\/0\/0\/0 +playback +held +48000 +0:00:0\d +\d+ +dummy: +paused by operator$/,
+    );
+    assert.match(capture, /^domU\/0\/0\/1 +capture +closed +- +- +- +dummy:$/);
+    assert.equal(end, "");
+    for (const line of [header, playback, capture]) assert(line.length <= 80, line);
+  }));
