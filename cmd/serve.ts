@@ -1,7 +1,8 @@
 /** `xsnd serve`: the backend daemon. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { silenceAlsa } from "../ffi/libasound.ts";
 import { startLogging } from "../lib/log/mod.ts";
+import { type MetricsAddress, parseMetricsAddress } from "../lib/metrics/address.ts";
 import { serve, type ServeOptions } from "../lib/service/serve.ts";
 import { addLogOptions, type LogChoice, logOptions } from "./log_options.ts";
 import { withManual } from "./manual.ts";
@@ -21,6 +22,11 @@ export function serveCommand(): Command {
     )
     .option("--realtime", "give the engine real-time scheduling (SCHED_FIFO), if that is permitted")
     .option("--group <name>", "let this group's members use the control socket, as status and volume do")
+    .option(
+      "--metrics <address>",
+      "serve metrics for Prometheus at unix:PATH or HOST:PORT, a loopback address; off unless given",
+      metricsAddress,
+    )
     .action(async (options: ServeOptions & LogChoice) => {
       using _log = await startLogging(logOptions(options));
       silenceAlsa();
@@ -41,4 +47,13 @@ export function serveCommand(): Command {
       badConfiguration: "the file given by --config is not right",
     },
   });
+}
+
+function metricsAddress(text: string): MetricsAddress {
+  try {
+    return parseMetricsAddress(text);
+  } catch (error) {
+    if (error instanceof RangeError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }

@@ -1,2 +1,2 @@
-/** Of deno.json. */
+/** Which xsnd this is; deno.json says the same. */
 export const VERSION = "0.1.0";

@@ -1,9 +1,11 @@
 /** The daemon from its start to its end, as `xsnd serve` and a service manager see it. */
 import { getLogger } from "@logtape/logtape";
+import type { Backend } from "../backend/backend.ts";
 import { choosePolicy } from "../backend/choose_policy.ts";
 import { Daemon } from "../backend/daemon.ts";
 import { controlSocketPath } from "../control/protocol.ts";
 import { XsndError } from "../error.ts";
+import type { MetricsAddress } from "../metrics/address.ts";
 import { onSignal, untilSignal } from "../signals.ts";
 import type { Config } from "../vsnd/card.ts";
 import { openXen } from "../xen/mod.ts";
@@ -18,13 +20,16 @@ export interface ServeOptions {
   readonly realtime?: boolean;
   /** Whose members may use the control socket. */
   readonly group?: string;
+  /** Where Prometheus finds metrics; nowhere by default. */
+  readonly metrics?: MetricsAddress;
 }
 
 /**
  * Serves until SIGTERM or SIGINT; a second one has its ordinary effect, and forces the end. On SIGHUP the configuration is read
  * again. Throws {@link XsndError} if it cannot start, or go on.
  */
-export async function serve({ config: file, defaultDevice, realtime, group }: ServeOptions): Promise<void> {
+export async function serve(options: ServeOptions): Promise<void> {
+  const { config: file, defaultDevice, realtime, group, metrics } = options;
   const log = getLogger(["xsnd", "serve"]);
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
@@ -36,6 +41,7 @@ export async function serve({ config: file, defaultDevice, realtime, group }: Se
     readPolicy: (...card) => readPolicy(...card),
     realtime,
   });
+  await using _metrics = metrics && await serveMetrics(daemon.backend, metrics);
   using service = new Service(manager, daemon.backend);
 
   const reload = async () => {
@@ -60,6 +66,12 @@ export async function serve({ config: file, defaultDevice, realtime, group }: Se
   using hangUps = onSignal("SIGHUP", () => service.reload(reload));
   const signal = await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed, hangUps.failed]);
   log.info("{signal}: ending; once more to force it", { signal });
+}
+
+/** What writes the metrics is only for who wants them. */
+async function serveMetrics(backend: Backend, address: MetricsAddress): Promise<AsyncDisposable> {
+  const { MetricsServer } = await import("../metrics/server.ts");
+  return await MetricsServer.listen(backend, address);
 }
 
 /** The schema and the YAML parser are a tenth of the daemon's memory: only for who needs them. */

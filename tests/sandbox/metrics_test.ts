@@ -1,0 +1,176 @@
+/** `xsnd serve --metrics`: what Prometheus gets, and the dashboard that shows it. */
+import assert from "node:assert/strict";
+import { Exit } from "../../lib/error.ts";
+import { assertFails, type Box, inBox, makeWav, type Process, root, until } from "./harness.ts";
+
+const STREAM = "domU/0/0/0";
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
+
+type Connect = () => Promise<Deno.Conn>;
+
+/** Gets `path` as HTTP/1.0 has it, over any kind of socket. */
+async function get(connect: Connect, path: string, method = "GET"): Promise<{ head: string; body: string }> {
+  using connection = await connect();
+  await connection.write(new TextEncoder().encode(`${method} ${path} HTTP/1.0\r\nHost: localhost\r\n\r\n`));
+  let text = "";
+  for await (const part of connection.readable.pipeThrough(new TextDecoderStream())) text += part;
+  const end = text.indexOf("\r\n\r\n");
+  return { head: text.slice(0, end), body: text.slice(end + 4) };
+}
+
+/** Where the daemon says that it serves its metrics. */
+async function endpoint(daemon: Process): Promise<Connect> {
+  const said = () => /metrics: served at 127\.0\.0\.1:(\d+)$/m.exec(daemon.stderr)?.[1];
+  const port = Number(await until("the port is said", said));
+  return () => Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+/** All samples, by name and labels. */
+async function scrape(connect: Connect): Promise<Map<string, number>> {
+  const { head, body } = await get(connect, "/metrics");
+  assert.match(head, /^HTTP\/1\.[01] 200 /);
+  assert.match(head, /^content-type: text\/plain; version=0\.0\.4; charset=utf-8\r?$/im);
+  const samples = body.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(samples.map((line): [string, number] => {
+    const [, name, value] = /^([a-z_]+(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
+    assert(name !== undefined, line);
+    return [name, Number(value)];
+  }));
+}
+
+const of = (name: string, more = "") => `${name}{domain="domU",stream="${STREAM}",type="playback"${more}}`;
+
+/** Metrics as they are after a guest has played; several tests share the daemon that a box has. */
+function whileServed(body: (box: Box, connect: Connect) => Promise<void>): Promise<void> {
+  return inBox(async (box) => {
+    await box.provision("domU", [
+      { type: "playback", device: "dummy:" },
+      { type: "capture", device: "dummy:" },
+    ]);
+    await body(box, await endpoint(await box.serve("--metrics", "localhost:0")));
+  });
+}
+
+Deno.test("metrics count what a guest has done, over all its connections, and promtool finds no fault", () =>
+  whileServed(async (box, connect) => {
+    const input = makeWav(box.path("in.wav"), sound);
+    const idle = await scrape(connect);
+    assert.equal(idle.get('xsnd_streams{state="detached"}'), 2);
+    assert.equal(idle.get(of("xsnd_stream_frames_total")), 0);
+
+    let before = idle;
+    for (const times of [1, 2]) {
+      await box.ok("play", input, STREAM);
+      await box.untilStream(STREAM, ({ state }) => state === "detached");
+      const after = await scrape(connect);
+      const value = (name: string) => after.get(name)!;
+      const grown = (name: string) => value(name) - before.get(name)!;
+      assert(grown(of("xsnd_stream_frames_total")) >= sound.frames, "frames");
+      assert(grown(of("xsnd_stream_events_total")) > 0, "events");
+      assert.equal(value(of("xsnd_stream_reconnects_total")), times - 1);
+      assert(grown(of("xsnd_stream_request_duration_seconds_count")) >= 4, "OPEN, WRITE, TRIGGER, CLOSE");
+      assert(grown(of("xsnd_stream_request_duration_seconds_sum")) > 0, "seconds");
+      for (const [name, count] of before) {
+        if (!/_(total|count|bucket|sum)(\{|$)/.test(name)) continue;
+        assert(value(name) >= count, `${name} went back`);
+      }
+      before = after;
+    }
+    assertHistograms(before);
+    assert.equal(before.get('xsnd_build_info{version="0.1.0",deno="' + Deno.version.deno + '"}'), 1);
+
+    const { body } = await get(connect, "/metrics");
+    for (const line of body.split("\n")) {
+      if (line.startsWith("#")) assert.match(line, /^# (HELP|TYPE) (xsnd|process)_[a-z_]+ \S/);
+    }
+    await assertPromtool(box, body);
+  }));
+
+/** Buckets grow, and the last has all. */
+function assertHistograms(samples: Map<string, number>): void {
+  const prefix = of("xsnd_stream_request_duration_seconds_bucket").slice(0, -1);
+  const buckets = [...samples].filter(([name]) => name.startsWith(prefix));
+  assert.equal(buckets.length, 10);
+  buckets.forEach(([name, count], i) => assert(i === 0 || count >= buckets[i - 1][1], name));
+  assert.equal(buckets.at(-1)![0], `${prefix},le="+Inf"}`);
+  assert.equal(buckets.at(-1)![1], samples.get(of("xsnd_stream_request_duration_seconds_count")));
+}
+
+/** If Debian's prometheus is installed: it is too large to be asked for. */
+async function assertPromtool(box: Box, metrics: string): Promise<void> {
+  const file = box.path("metrics.txt");
+  Deno.writeTextFileSync(file, metrics);
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", 'command -v promtool >/dev/null || exit 0; promtool check metrics <"$1"', "sh", file],
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+}
+
+Deno.test("each metric that the dashboard names is there, and the other way round", () =>
+  whileServed(async (_box, connect) => {
+    const dashboard = Deno.readTextFileSync(`${root}contrib/grafana/xsnd.json`);
+    const { panels, templating } = JSON.parse(dashboard);
+    const expressions: string[] = panels.flatMap(({ targets }: { targets: { expr: string }[] }) =>
+      targets.map(({ expr }) => expr)
+    );
+    const queries = templating.list.map(({ query }: { query: string }) => query);
+    const named = new Set([...expressions, ...queries].join(" ").match(/\b(xsnd|process)_[a-z_]+/g));
+    const there = [...(await scrape(connect)).keys()].map((name) => name.replace(/\{.*/, ""));
+    for (const name of named) assert(there.includes(name), `${name} is in the dashboard only`);
+    const shown = new Set([...named].map((name) => name.replace(/_bucket$/, "")));
+    for (const name of there) {
+      assert(shown.has(name.replace(/_(bucket|sum|count)$/, "")), `${name} is not shown`);
+    }
+  }));
+
+Deno.test("the socket is only the daemon's user's, and other paths and methods are refused", () =>
+  inBox(async (box) => {
+    const path = box.path("metrics.sock");
+    const daemon = await box.serve("--metrics", `unix:${path}`);
+    await until("it is said", () => daemon.stderr.includes(`served at unix:${path}`));
+    assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
+    const connect = () => Deno.connect({ transport: "unix", path });
+    assert.equal((await scrape(connect)).get('xsnd_streams{state="running"}'), 0);
+    assert.match((await get(connect, "/")).head, / 404 /);
+    assert.match((await get(connect, "/metrics", "POST")).head, / 405 /);
+    await daemon.end("SIGKILL");
+    const second = await box.serve("--metrics", `unix:${path}`);
+    await until("the dead one's socket is taken over", () => /served at unix/.test(second.stderr));
+    assert.equal((await second.end("SIGTERM")).code, 0);
+    assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+  }));
+
+Deno.test("a guest's name is escaped in labels", () =>
+  inBox(
+    async (box) => {
+      await box.provision('do"m', [{ type: "playback", device: "dummy:" }]);
+      const connect = await endpoint(await box.serve("--metrics", "127.0.0.1:0"));
+      const samples = await scrape(connect);
+      const name = 'xsnd_stream_frames_total{domain="do\\"m",stream="do\\"m/0/0/0",type="playback"}';
+      assert.equal(samples.get(name), 0);
+    },
+    'do"m',
+  ));
+
+Deno.test("metrics are for this machine only, and off unless asked for", () =>
+  inBox(async (box) => {
+    for (
+      const [address, message] of [
+        ["0.0.0.0:9465", /0\.0\.0\.0 is not a loopback address/],
+        ["[::]:9465", /\[::\] is not a loopback address/],
+        ["example.org:80", /example\.org is not a loopback/],
+        ["9465", /it is unix:PATH or HOST:PORT/],
+        ["127.0.0.1:70000", /it is unix:PATH or HOST:PORT/],
+        ["unix:", /followed by a path/],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await box.run("serve", "--metrics", address);
+      assert.deepEqual([code, stdout], [Exit.usage, ""], address);
+      assert.match(stderr, message);
+    }
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const busy = await box.run("serve", "--metrics", `127.0.0.1:${taken.addr.port}`);
+    assertFails(busy, Exit.failed, /cannot serve metrics at 127\.0\.0\.1:\d+: .*--metrics can name another/);
+    const plain = await box.serve();
+    assert(!/metrics/.test(plain.stderr), plain.stderr);
+  }));
