@@ -1,24 +1,49 @@
 /** `xsnd list`: the virtual sound cards of all guests. */
 import { Command } from "commander";
 import { type PresentCard, readAllCards } from "../lib/vsnd/inventory.ts";
+import { watchCards } from "../lib/vsnd/watch_cards.ts";
 import { stateName } from "../lib/xenbus/mod.ts";
+import type { Store } from "../lib/xen/ports.ts";
+import { withManual } from "./manual.ts";
 import { count, print, printJson, printTable } from "./output.ts";
 import { withStore } from "./store.ts";
+import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
 
 export function listCommand(): Command {
-  return new Command("list")
+  const command = new Command("list")
     .summary("show the virtual sound cards of all guests")
     .description(
       "Show the virtual sound cards of all guests, also those that `xl` made, and the state of both ends.",
     )
-    .option("--json", "print the result as JSON")
-    .action(async ({ json }: { json?: boolean }) => {
+    .option("--json", "print the result as JSON, an array")
+    .option(WATCH_FLAG, WATCH_HELP)
+    .action(async ({ json, watch }: { json?: boolean; watch?: boolean }) => {
+      if (watch) return await withStore(watchList);
       const cards = await withStore((store) => readAllCards(store));
       if (json) printJson(cards.map(toJson));
       else if (cards.length === 0) {
         print("no guest has a virtual sound card; `xsnd provision DOMAIN` gives it one");
       } else printTable(["DOMAIN", "CARD", "NAME", "BY", "FRONTEND", "BACKEND", "STREAMS"], cards.map(toRow));
     });
+  return withManual(command, {
+    examples: [
+      ["xsnd list", "a table of the cards"],
+      ["xsnd list --watch", "a line of JSON for each change"],
+    ],
+    exits: {
+      permission: "may not read the toolstack's records",
+      xenOrLibraryMissing: "no Xen here",
+      interrupted: "--watch was ended by Ctrl-C or SIGTERM",
+    },
+  });
+}
+
+function watchList(store: Store): Promise<void> {
+  const looks = watchCards(store, "/libxl", readAllCards);
+  return printWatch(
+    { noun: "card", key: ({ domid, card }) => `${domid}/${card}` },
+    converted(looks, toJson),
+  );
 }
 
 function toRow(card: PresentCard): string[] {

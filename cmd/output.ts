@@ -12,6 +12,17 @@ export function print(line = ""): void {
   console.log(printable(line));
 }
 
+/** Prints a line of many. Throws BrokenPipe, which console.log hides, once nobody reads them any more. */
+export function printLine(line = ""): void {
+  const octets = new TextEncoder().encode(`${printable(line)}\n`);
+  for (let done = 0; done < octets.length;) done += Deno.stdout.writeSync(octets.subarray(done));
+}
+
+/** Prints a JSON document as a line of many, with the escapes of {@link printJson}. */
+export function printJsonLine(value: unknown): void {
+  printLine(JSON.stringify(value));
+}
+
 /** Prints one JSON document. JSON itself allows DEL and the C1 controls in strings; here they are escaped, too. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escapeCharacter));

@@ -1,27 +1,50 @@
 /** `xsnd show`: everything about one guest's virtual sound cards. */
 import { Command } from "commander";
 import { type PresentCard, type PresentStream, readCards } from "../lib/vsnd/inventory.ts";
-import { type Domain, resolveDomain, stateName } from "../lib/xenbus/mod.ts";
+import { watchCards } from "../lib/vsnd/watch_cards.ts";
+import { type Domain, libxlCardsPath, resolveDomain, stateName } from "../lib/xenbus/mod.ts";
+import type { Store } from "../lib/xen/ports.ts";
+import { withManual } from "./manual.ts";
 import { count, print, printJson, printWrapped } from "./output.ts";
 import { withStore } from "./store.ts";
+import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
 
 export function showCommand(): Command {
-  return new Command("show")
+  const command = new Command("show")
     .summary("show a guest's virtual sound cards in full")
     .description(
       "Show a guest's virtual sound cards: names, states, streams, what they may be opened with, devices.",
     )
     .argument("<domain>", "the guest, by name or number")
     .option("--json", "print the result as JSON")
-    .action(async (name: string, { json }: { json?: boolean }) => {
+    .option(WATCH_FLAG, WATCH_HELP)
+    .action(async (name: string, { json, watch }: { json?: boolean; watch?: boolean }) => {
+      if (watch) return await withStore((store) => watchDomain(store, resolveDomain(store, name)));
       const [domain, cards] = await withStore((store) => {
         const domain = resolveDomain(store, name);
         return [domain, readCards(store, domain)] as const;
       });
-      if (json) printJson({ domain: domain.name, domid: domain.domid, cards: cards.map(toJson) });
+      if (json) printJson({ version: 1, domain: domain.name, domid: domain.domid, cards: cards.map(toJson) });
       else if (cards.length === 0) print(`${domain.name} (${domain.domid}) has no virtual sound card`);
       else cards.forEach((card) => printCard(domain, card));
     });
+  return withManual(command, {
+    examples: [
+      ["xsnd show domU", "all that there is to know of its cards"],
+      ["xsnd show domU --json | jq '.cards[].backend.state'", "for scripts"],
+    ],
+    exits: {
+      failed: "there is no such domain",
+      permission: "may not read the toolstack's records",
+      xenOrLibraryMissing: "no Xen here",
+      interrupted: "--watch was ended by Ctrl-C or SIGTERM",
+    },
+  });
+}
+
+function watchDomain(store: Store, domain: Domain): Promise<void> {
+  const looks = watchCards(store, libxlCardsPath(domain.domid), (view) => readCards(view, domain));
+  return printWatch({ noun: "card", key: ({ card }) => String(card) }, converted(looks, toJson));
 }
 
 function printCard(domain: Domain, card: PresentCard): void {

@@ -1,11 +1,12 @@
 /** `xsnd status`: what the daemon is doing. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
-import type { StatusReport } from "../lib/control/protocol.ts";
+import { type StatusReport, steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { withManual } from "./manual.ts";
 import { seconds } from "./options.ts";
 import { streamTable } from "./stream_table.ts";
+import { printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
 
 const COLUMNS: readonly Column[] = [
   COLUMN.stream,
@@ -18,14 +19,22 @@ const COLUMNS: readonly Column[] = [
   COLUMN.notes,
 ];
 
+const WATCHED = { noun: "stream", key: ({ stream }: StreamReport) => stream, steady: steadyPart } as const;
+
+async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly StreamReport[]> {
+  for await (const { streams } of daemon.watch<StatusReport>({ command: "watch" })) yield streams;
+}
+
 export function statusCommand(): Command {
   const command = new Command("status")
     .summary("what the daemon is doing")
     .description("Show each stream that the daemon serves: its state, its parameters, where the card is.")
     .option("--timeout <seconds>", "how long to wait for the daemon", seconds, 5)
     .option("--json", "print one JSON object")
-    .action(async (options: { timeout: number; json?: boolean }) => {
+    .option(WATCH_FLAG, `${WATCH_HELP}; counters that always move are no change`)
+    .action(async (options: { timeout: number; json?: boolean; watch?: boolean }) => {
       using daemon = await ControlClient.connect(options.timeout * 1000);
+      if (options.watch) return await printWatch(WATCHED, streamsOf(daemon));
       const status = await daemon.call<StatusReport>({ command: "status" });
       if (options.json) return console.log(JSON.stringify(status));
       if (status.streams.length === 0) return console.log("no streams; `xsnd provision DOMAIN` makes a card");
@@ -35,8 +44,12 @@ export function statusCommand(): Command {
   return withManual(command, {
     examples: [
       ["xsnd status", "a table of the streams"],
+      ["xsnd status --watch | jq -c '[.event, .stream.stream, .stream.state]'", "follow what changes"],
       ["xsnd status --json | jq '.streams[].xruns'", "for scripts"],
     ],
-    exits: { noDaemon: "no daemon answers within the time-out", permission: "may not talk to the daemon" },
+    exits: {
+      noDaemon: "no daemon answers within the time-out, or it ended",
+      permission: "may not talk to the daemon",
+    },
   });
 }

@@ -7,7 +7,7 @@ import { TOP_COLUMNS, type TopView, topView, WIDE_COLUMNS } from "../lib/observe
 import { interruptible, pause, unlessAborted } from "../lib/signals.ts";
 import { withManual } from "./manual.ts";
 import { interval, seconds } from "./options.ts";
-import { print, printable } from "./output.ts";
+import { printable, printJsonLine, printLine } from "./output.ts";
 import { positiveCount } from "./session_options.ts";
 import { streamTable } from "./stream_table.ts";
 
@@ -58,7 +58,7 @@ async function top(options: Options, signal: AbortSignal): Promise<void> {
     const status = await unlessAborted(daemon.call<StatusReport>({ command: "status" }), signal);
     const view = topView(status, before, new Date());
     const more = left > 1;
-    if (options.json) console.log(JSON.stringify(status));
+    if (options.json) printJsonLine(status);
     else if (screen === undefined) printView(view, more);
     else if (await showView(screen, view, options.interval * 1000, signal) === "q") return;
     if (screen === undefined && more) await pause(options.interval * 1000, signal);
@@ -67,8 +67,8 @@ async function top(options: Options, signal: AbortSignal): Promise<void> {
 }
 
 function printView({ header, streams }: TopView, more: boolean): void {
-  for (const line of [...header, ...streamTable(streams, TOP_COLUMNS, WIDE)]) print(line);
-  if (more) print();
+  for (const line of [...header, ...streamTable(streams, TOP_COLUMNS, WIDE)]) printLine(line);
+  if (more) printLine();
 }
 
 /** Shows a view until the next is due, or `q` is pressed, which it returns. */

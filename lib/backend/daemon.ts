@@ -5,6 +5,7 @@ import {
   type ControlRequest,
   resolveStream,
   type StatusReport,
+  steadyPart,
   STREAM_GOALS,
   type StreamGoal,
   type StreamReport,
@@ -20,6 +21,9 @@ import { MAX_VOLUME, MIN_VOLUME } from "./volume.ts";
 
 /** How often a request that waits for a stream looks at it again. */
 const LOOK_MS = 10;
+
+/** How often the streams are looked at for who watches them. */
+const WATCH_MS = 100;
 
 export interface DaemonOptions extends BackendOptions {
   readonly controlSocket: string;
@@ -42,7 +46,7 @@ export class Daemon implements AsyncDisposable {
     const announcement = new Announcement(xen.store, xen.domid);
     const backend = stack.use(await Backend.start(xen, options));
     announcement.make();
-    control.serve((request) => handle(backend, request));
+    control.serve((request, gone) => handle(backend, request, gone));
     stack.move();
     return new Daemon(backend, control, announcement);
   }
@@ -59,10 +63,12 @@ export class Daemon implements AsyncDisposable {
   }
 }
 
-async function handle(backend: Backend, request: ControlRequest): Promise<unknown> {
+async function handle(backend: Backend, request: ControlRequest, gone: AbortSignal): Promise<unknown> {
   switch (request.command) {
     case "status":
       return status(backend);
+    case "watch":
+      return watch(backend, gone);
     case "trigger":
       return await trigger(backend, request);
     case "volume":
@@ -87,6 +93,21 @@ function status(backend: Backend): StatusReport {
     residentBytes: Deno.memoryUsage().rss,
     streams: backend.streams.map(reportStream),
   };
+}
+
+/**
+ * The status, at once and after each change. The engines write it to memory without a word, so it is looked at, as long as
+ * somebody watches; what has come and gone between two looks is not told.
+ */
+async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<StatusReport> {
+  let told: string | undefined;
+  while (!gone.aborted) {
+    const report = status(backend);
+    const steady = JSON.stringify(report.streams.map(steadyPart));
+    if (steady !== told) yield report;
+    told = steady;
+    await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
+  }
 }
 
 /** What the daemon tells of a stream. */

@@ -7,6 +7,7 @@ import { type ControlRequest, type ControlResponse, controlSocketPath } from "./
 export const DEFAULT_WAIT_MS = 5000;
 const RETRY_MS = 50;
 const HUNG_UP = "the daemon hung up without an answer; see its log";
+const ENDED = "the daemon has ended; start it with `xsnd serve`";
 
 export class ControlClient implements Disposable {
   readonly #replies: AsyncGenerator<string>;
@@ -49,11 +50,24 @@ export class ControlClient implements Disposable {
 
   /** Sends `request` and returns its result. Throws what the daemon answers as {@link XsndError}. */
   async call<T>(request: ControlRequest): Promise<T> {
-    const octets = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
-    const reply = await this.#writer.write(octets).then(() => this.#replies.next()).catch((cause) => {
-      throw new XsndError(HUNG_UP, Exit.noDaemon, { cause });
+    return await this.#next(HUNG_UP, this.#send(request));
+  }
+
+  /** Sends `request` and yields its results, without end. Throws {@link XsndError}; exit 3 when the daemon ends. */
+  async *watch<T>(request: ControlRequest): AsyncGenerator<T, never> {
+    await this.#send(request);
+    for (;;) yield await this.#next<T>(ENDED);
+  }
+
+  #send(request: ControlRequest): Promise<void> {
+    return this.#writer.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+  }
+
+  async #next<T>(hungUp: string, sent = Promise.resolve()): Promise<T> {
+    const reply = await sent.then(() => this.#replies.next()).catch((cause) => {
+      throw new XsndError(hungUp, Exit.noDaemon, { cause });
     });
-    if (reply.done) throw new XsndError(HUNG_UP, Exit.noDaemon);
+    if (reply.done) throw new XsndError(hungUp, Exit.noDaemon);
     const response: ControlResponse<T> = JSON.parse(reply.value);
     if (!response.ok) throw new XsndError(response.error, response.exitCode);
     return response.result;

@@ -1,6 +1,6 @@
 /**
  * What commands and the daemon say to each other over the control socket: a UNIX stream socket, one JSON object a line, one
- * line back for each line sent.
+ * line back for each line sent; only `watch` is answered by as many as there are to tell.
  */
 import type { OperatorTrigger } from "../backend/stream_state.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
@@ -9,7 +9,8 @@ import { CONTROL_VARIABLE, controlPath } from "../xen/embedded/layout.ts";
 import { SANDBOX_VARIABLE } from "../xen/mod.ts";
 
 export type ControlRequest =
-  | { readonly command: "status" }
+  /** `watch`: the status, at once and whenever a {@link steadyPart} of it has changed, until the client hangs up. */
+  | { readonly command: "status" | "watch" }
   | {
     readonly command: "trigger";
     readonly stream: string;
@@ -74,6 +75,26 @@ export interface StreamReport {
   /** Processor time that its engine has taken, in seconds. */
   readonly engineCpuSeconds?: number;
   readonly [counter: string]: string | number | boolean | Percentiles | undefined;
+}
+
+/** What always moves while a stream is open. */
+const MOVING: ReadonlySet<string> = new Set([
+  "positionFrames",
+  "guestFrames",
+  "cardFrames",
+  "movedFrames",
+  "requests",
+  "queries",
+  "events",
+  "periods",
+  "eventDelayMicros",
+  "requestMicros",
+  "engineCpuSeconds",
+]);
+
+/** The report without what always moves: what is left changes for a reason. */
+export function steadyPart(report: StreamReport): Partial<StreamReport> {
+  return Object.fromEntries(Object.entries(report).filter(([name]) => !MOVING.has(name)));
 }
 
 export interface StatusReport {

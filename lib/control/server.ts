@@ -7,8 +7,11 @@ import { Exit, XsndError } from "../error.ts";
 import { type ControlRequest, type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
 import { lines } from "./lines.ts";
 
-/** Carries out a request; what it throws as {@link XsndError} is for the user to read. */
-export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
+/**
+ * Carries out a request; what it throws as {@link XsndError} is for the user to read. A result that is an async iterable is
+ * answered part by part; `gone` is aborted when the client hangs up, or wants something else.
+ */
+export type ControlHandler = (request: ControlRequest, gone: AbortSignal) => Promise<unknown>;
 
 export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
@@ -54,9 +57,14 @@ export class ControlServer implements Disposable {
     const encoder = new TextEncoder();
     const writer = connection.writable.getWriter();
     try {
-      for await (const line of lines(connection.readable)) {
-        const response = await this.#respond(line);
-        await writer.write(encoder.encode(`${JSON.stringify(response)}\n`));
+      const requests = lines(connection.readable);
+      for (let next = requests.next(), line = await next; !line.done; line = await next) {
+        const gone = new AbortController();
+        next = requests.next();
+        next.catch(() => {}).finally(() => gone.abort());
+        for await (const response of this.#respond(line.value, gone.signal)) {
+          await writer.write(encoder.encode(`${JSON.stringify(response)}\n`));
+        }
       }
     } catch (error) {
       // The other end may go at any time; that is its own affair.
@@ -67,17 +75,14 @@ export class ControlServer implements Disposable {
     }
   }
 
-  async #respond(line: string): Promise<ControlResponse> {
+  async *#respond(line: string, gone: AbortSignal): AsyncGenerator<ControlResponse> {
     try {
       const handler = await this.#handler.promise;
-      return { ok: true, result: await handler(JSON.parse(line)) };
+      const result = await handler(JSON.parse(line), gone);
+      if (!isAsyncIterable(result)) return yield { ok: true, result };
+      for await (const part of result) yield { ok: true, result: part };
     } catch (error) {
-      if (error instanceof XsndError) return { ok: false, error: error.message, exitCode: error.exitCode };
-      if (error instanceof SyntaxError) {
-        return { ok: false, error: `not JSON: ${error.message}`, exitCode: Exit.usage };
-      }
-      getLogger(["xsnd", "control"]).error("{error}", { error: String((error as Error).stack) });
-      return { ok: false, error: `the daemon failed: ${(error as Error).message}`, exitCode: Exit.failed };
+      yield failure(error);
     }
   }
 
@@ -119,6 +124,19 @@ function makeDirectory(path: string, gid: number | undefined): void {
 function share(path: string, gid: number | undefined, alone: number, shared: number): void {
   Deno.chownSync(path, null, gid ?? libc().getgid());
   Deno.chmodSync(path, gid === undefined ? alone : shared);
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+function failure(error: unknown): ControlResponse {
+  if (error instanceof XsndError) return { ok: false, error: error.message, exitCode: error.exitCode };
+  if (error instanceof SyntaxError) {
+    return { ok: false, error: `not JSON: ${error.message}`, exitCode: Exit.usage };
+  }
+  getLogger(["xsnd", "control"]).error("{error}", { error: String((error as Error).stack) });
+  return { ok: false, error: `the daemon failed: ${(error as Error).message}`, exitCode: Exit.failed };
 }
 
 /** Whether somebody listens at `path`; what a dead daemon left there is removed. Nothing else ever is. */

@@ -1,0 +1,91 @@
+/** Writes docs/json.md: what commands print as JSON, from the shapes that the tests hold them to. */
+import { z } from "zod";
+import * as shapes from "../json_shapes.ts";
+
+const INTRODUCTION = `# JSON
+
+What \`list\`, \`show\`, \`status\`, \`top\` and the commands on a stream print with \`--json\`. Every object says its \`version\`, which is
+1; \`list\` prints a bare array, which \`[]\` is when there is no card, and has none. Fields may be added; one that goes, or
+changes its meaning, makes a new version. A field with a \`?\` may be missing.
+
+This file is made by \`deno task docs\`; tests hold the commands to it.
+`;
+
+const WATCH =
+  `\`list\`, \`show\` and \`status\` follow what changes with \`--watch\`: a line of JSON for all that there is, whose \`event\` is \`state\`,
+and then one for each change. A card or stream is there in full; one that was \`removed\` as it was last. Counters that always
+move, from \`positionFrames\` to \`requestMicros\`, are no change of a stream's. \`status\` is looked at ten times a second: what
+has come and gone in between is not told.
+`;
+
+interface Node {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly Node[];
+  readonly items?: Node;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly required?: readonly string[];
+}
+
+function typeOf(node: Node): string {
+  if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(" or ");
+  if (node.const !== undefined) return JSON.stringify(node.const);
+  if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value)).join(", ");
+  if (node.type === "array") return `array of ${typeOf(node.items!)}`;
+  return [node.type ?? "anything"].flat().join(" or ");
+}
+
+/** A row for each field, those of objects within after them. */
+function rows(node: Node, prefix = ""): string[] {
+  if (node.type === "array") return rows(node.items!, `${prefix}[]`);
+  return Object.entries(node.properties ?? {}).flatMap(([name, field]) => {
+    const path = prefix === "" ? name : `${prefix}.${name}`;
+    const mark = node.required?.includes(name) ? "" : "?";
+    return [
+      `| \`${path}${mark}\` | ${typeOf(field)} | ${field.description ?? ""} |`,
+      ...rows(field, path),
+    ];
+  });
+}
+
+function section(title: string, shape: z.ZodType): string {
+  const schema = z.toJSONSchema(shape) as Node;
+  return [`## ${title}`, "", "| field | type | meaning |", "| --- | --- | --- |", ...rows(schema), ""].join(
+    "\n",
+  );
+}
+
+/** The text before it is formatted. */
+export function jsonDocs(): string {
+  return [
+    INTRODUCTION,
+    section("`list --json`", shapes.list),
+    section("`show DOMAIN --json`", shapes.show),
+    section("`status --json`, and each line of `top --json`", shapes.status),
+    "## `trigger`, `volume`, `mute` and `unmute` with `--json`\n\nOne of the `streams` of `status --json`.\n",
+    `## \`--watch\`\n\n${WATCH}`,
+    ...[["state", shapes.statusState], ["added, changed, removed", shapes.statusChange]].map(
+      ([event, shape]) => {
+        const fields = rows(z.toJSONSchema(shape as z.ZodType) as Node).filter((row) =>
+          !/streams?(\[\])?\./.test(row)
+        );
+        return [
+          `\`event\` ${event}, of \`status\`:`,
+          "",
+          "| field | type | meaning |",
+          "| --- | --- | --- |",
+          ...fields,
+          "",
+        ]
+          .join("\n");
+      },
+    ),
+    "Those of `list` and `show` have `cards` and `card` in the place of `streams` and `stream`.\n",
+  ].join("\n");
+}
+
+if (import.meta.main) {
+  Deno.writeTextFileSync(new URL("../../docs/json.md", import.meta.url), jsonDocs());
+}
