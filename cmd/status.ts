@@ -50,6 +50,7 @@ export function statusCommand(): Command {
     exits: {
       noDaemon: "no daemon answers within the time-out, or it ended",
       permission: "may not talk to the daemon",
+      interrupted: "--watch was ended by Ctrl-C or SIGTERM",
     },
   });
 }
