@@ -1,31 +1,65 @@
 /** `xsnd check`: is a configuration file right? Needs no Xen. */
 import { Command } from "commander";
+import { Exit, XsndError } from "../lib/error.ts";
 import type { Config } from "../lib/vsnd/card.ts";
+import { withManual } from "./manual.ts";
 import { count, print, printJson } from "./output.ts";
 
+interface Options {
+  readonly probe?: boolean;
+  readonly json?: boolean;
+}
+
 export function checkCommand(): Command {
-  return new Command("check")
+  const command = new Command("check")
     .summary("check a configuration file")
     .description(
-      "Check a configuration file and say what is wrong, where, and what to write instead. Needs no Xen.",
+      "Check a configuration, in YAML or in the syntax of xl.cfg, and say of everything that is wrong where it is, " +
+        "why it matters, and what to write instead: also of what xl takes and a guest's driver then drops. Needs no Xen.",
     )
-    .argument("<file>", "the YAML file")
+    .argument("<file>", "the YAML file, or an xl.cfg with vsnd=[...]")
+    .option("--probe", "ask the devices on this host, too, whether they can do what the file allows")
     .option("--json", "print the result as JSON")
-    .action(async (file: string, { json }: { json?: boolean }) => {
-      const { ConfigError, loadConfig } = await import("../lib/vsnd/config.ts");
-      const { formatPath } = await import("../lib/vsnd/finding.ts");
-      try {
-        const config = loadConfig(file);
-        if (json) printJson({ file, valid: true, findings: [] });
-        else print(`${file} is right: ${summary(config)}`);
-      } catch (error) {
-        if (json && error instanceof ConfigError) {
-          const findings = error.findings.map(({ path, ...rest }) => ({ path: formatPath(path), ...rest }));
-          printJson({ file, valid: false, findings });
-        }
-        throw error;
-      }
-    });
+    .action(check);
+  return withManual(command, {
+    examples: [
+      ["xsnd check /etc/xen/domU.cfg", "what a guest made by xl would choke on"],
+      ["xsnd check --probe sound.yaml", "on the host that has the cards"],
+      ["xsnd check --json sound.yaml | jq -r '.findings[].instead'", "for scripts"],
+    ],
+    exits: { done: "the file is right", badConfiguration: "it is not, or cannot be read" },
+  });
+}
+
+async function check(file: string, { probe, json }: Options): Promise<void> {
+  const { checkFile } = await import("../lib/vsnd/load.ts");
+  const { ConfigError } = await import("../lib/vsnd/config.ts");
+  const { explainFinding, formatPath } = await import("../lib/vsnd/finding.ts");
+  try {
+    const { config, locate } = checkFile(file);
+    if (probe) {
+      const { probeFindings } = await import("../lib/backend/probe_findings.ts");
+      const findings = await probeFindings(config);
+      if (findings.length > 0) throw new ConfigError(file, findings.map(locate));
+    }
+    if (json) printJson({ file, valid: true, findings: [] });
+    else print(`${file} is right: ${summary(config)}`);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (json) {
+      const findings = error.findings.map(({ path, line, column, what, why = null, instead = null }) => ({
+        path: formatPath(path),
+        line,
+        column,
+        what,
+        why,
+        instead,
+      }));
+      printJson({ file, valid: false, findings });
+    }
+    const lines = error.findings.map((finding) => explainFinding(file, finding));
+    throw new XsndError(lines.join("\n"), Exit.badConfiguration, { cause: error });
+  }
 }
 
 function summary(config: Config): string {

@@ -78,4 +78,12 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "is this configuration file right",
     load: async () => (await import("./check.ts")).checkCommand(),
   },
+  import: {
+    summary: "make YAML of xl's vsnd=[...], or of a running domain's cards",
+    load: async () => (await import("./import.ts")).importCommand(),
+  },
+  export: {
+    summary: "make xl's vsnd=[...] of YAML, or of a running domain's cards",
+    load: async () => (await import("./export.ts")).exportCommand(),
+  },
 };

@@ -5,8 +5,9 @@ import { AlsaDevice } from "../pcm/alsa_device.ts";
 import { PcmError } from "../pcm/device.ts";
 import { pcmDevice } from "../pcm/open_device.ts";
 import { refinerOf } from "../pcm/refiner.ts";
-import { HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
+import { maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
 import type { StreamPolicy } from "../vsnd/card.ts";
+import { everything } from "./capabilities.ts";
 import { narrow } from "./policy.ts";
 
 /**
@@ -40,13 +41,6 @@ export async function mismatchOf(
   }
   if (channels.min > channels.max) return `it cannot have ${range(channelsMin, channelsMax)} channels`;
   return undefined;
-}
-
-function everything(): HwParam {
-  const param = new HwParam();
-  param.formatsLow = 0xffffffff;
-  for (const interval of [param.rates, param.channels, param.buffer, param.period]) interval.max = 0xffffffff;
-  return param;
 }
 
 function range(min: number, max: number): string {

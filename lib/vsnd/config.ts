@@ -12,33 +12,25 @@ import {
 } from "yaml";
 import { Exit, XsndError } from "../error.ts";
 import type { Config } from "./card.ts";
-import { type DocumentPath, type Finding, findingsOf, formatPath } from "./finding.ts";
-import { resolveConfig } from "./resolve.ts";
-import { configSchema } from "./schema.ts";
+import { type DocumentPath, type Finding, formatFinding, type LocatedFinding } from "./finding.ts";
+import { judge } from "./judge.ts";
 
 /** The most octets of a file that is read at all. */
 const MAX_FILE_OCTETS = 1024 * 1024;
 /** How often aliases may be used in all: enough for people, too few to blow a small file up. */
 const MAX_ALIASES = 100;
 
-/** A finding and where it is in the file; line and column count from 1. */
-export interface LocatedFinding extends Finding {
-  readonly line: number;
-  readonly column: number;
-}
-
 /** A configuration file that is not right: one line of the message for each finding. */
 export class ConfigError extends XsndError {
   override name = "ConfigError";
-  constructor(readonly file: string, readonly findings: readonly LocatedFinding[]) {
-    super(findings.map((finding) => formatFinding(file, finding)).join("\n"), Exit.badConfiguration);
-  }
-}
+  /** In the order of the file. */
+  readonly findings: readonly LocatedFinding[];
 
-/** `FILE:LINE:COLUMN: PATH: what is wrong; what to write`. */
-export function formatFinding(file: string, { line, column, path, message }: LocatedFinding): string {
-  const where = path.length === 0 ? "" : `${formatPath(path)}: `;
-  return `${file}:${line}:${column}: ${where}${message}`;
+  constructor(readonly file: string, findings: readonly LocatedFinding[]) {
+    const sorted = findings.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    super(sorted.map((finding) => formatFinding(file, finding)).join("\n"), Exit.badConfiguration);
+    this.findings = sorted;
+  }
 }
 
 /** Reads and checks a file. Throws {@link ConfigError}, or {@link XsndError} (exit 6) if it cannot be read. */
@@ -46,7 +38,8 @@ export function loadConfig(file: string): Config {
   return parseConfig(readFile(file), file);
 }
 
-function readFile(file: string): string {
+/** The text of a file. Throws {@link XsndError} (exit 6) if it cannot be read. */
+export function readFile(file: string): string {
   try {
     const { size } = Deno.statSync(file);
     if (size > MAX_FILE_OCTETS) {
@@ -71,25 +64,38 @@ function readFile(file: string): string {
 
 /** Checks the text of a file called `file`. Throws {@link ConfigError} with all that is wrong. */
 export function parseConfig(text: string, file: string): Config {
+  return readYaml(text, file).config;
+}
+
+/** A configuration that is right, and where things are in its file. */
+export interface CheckedConfig {
+  readonly config: Config;
+  locate(finding: Finding): LocatedFinding;
+}
+
+/** The same, for whoever has more to say of it. */
+export function readYaml(text: string, file: string): CheckedConfig {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
-  const fail = (findings: readonly (Finding & { offset?: number })[]): never => {
-    const located = findings.map(({ path, message, offset }) => {
-      const { line, col } = lineCounter.linePos(offset ?? offsetOf(document, path));
-      return { path, message, line: Math.max(1, line), column: Math.max(1, col) };
-    });
-    throw new ConfigError(file, located.sort((a, b) => a.line - b.line || a.column - b.column));
+  const at = (finding: Finding, offset: number): LocatedFinding => {
+    const { line, col } = lineCounter.linePos(offset);
+    return { ...finding, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const locate = (finding: Finding) => at(finding, offsetOf(document, finding.path));
+  const fail = (findings: readonly Finding[]): never => {
+    throw new ConfigError(file, findings.map(locate));
   };
 
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0) {
-    fail(broken.map(({ message, pos }) => ({ path: [], message: `not YAML: ${message}`, offset: pos[0] })));
+    const why = "nothing of the file can be relied on";
+    throw new ConfigError(
+      file,
+      broken.map(({ message, pos }) => at({ path: [], what: `not YAML: ${message}`, why }, pos[0])),
+    );
   }
-  const value = toValue(document, fail);
-  const shape = configSchema.safeParse(value);
-  if (!shape.success) return fail(shape.error.issues.flatMap((issue) => findingsOf(issue, value)));
-  const { config, findings } = resolveConfig(shape.data);
-  return findings.length > 0 ? fail(findings) : config;
+  const verdict = judge(toValue(document, fail));
+  return "config" in verdict ? { config: verdict.config, locate } : fail(verdict.findings);
 }
 
 function toValue(document: Document.Parsed, fail: (findings: readonly Finding[]) => never): unknown {
@@ -97,7 +103,12 @@ function toValue(document: Document.Parsed, fail: (findings: readonly Finding[])
     return document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
-    return fail([{ path: [], message: `not YAML of a sane size: ${error.message}; write fewer aliases` }]);
+    return fail([{
+      path: [],
+      what: `not YAML of a sane size: ${error.message}`,
+      why: "a few lines of aliases can stand for gigabytes",
+      instead: "write fewer aliases",
+    }]);
   }
 }
 

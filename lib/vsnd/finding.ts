@@ -8,7 +8,42 @@ export type DocumentPath = readonly (string | number)[];
 
 export interface Finding {
   readonly path: DocumentPath;
-  readonly message: string;
+  /** What is wrong: "missing", "37800 will not do". */
+  readonly what: string;
+  /** Why it matters; undefined where that is plain. */
+  readonly why?: string;
+  /** What to do about it: "write playback or capture". */
+  readonly instead?: string;
+}
+
+/** A finding and where it is in the file; line and column count from 1. */
+export interface LocatedFinding extends Finding {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** What a line of text says of a finding: `FILE:LINE:COLUMN: PATH: WHAT; INSTEAD`. */
+export function formatFinding(file: string, { line, column, path, what, instead }: LocatedFinding): string {
+  return sentence(file, line, column, path, [what, instead]);
+}
+
+/** The same with the reason: `FILE:LINE:COLUMN: PATH: WHAT; WHY; INSTEAD`. */
+export function explainFinding(
+  file: string,
+  { line, column, path, what, why, instead }: LocatedFinding,
+): string {
+  return sentence(file, line, column, path, [what, why, instead]);
+}
+
+function sentence(
+  file: string,
+  line: number,
+  column: number,
+  path: DocumentPath,
+  parts: readonly (string | undefined)[],
+): string {
+  const where = path.length === 0 ? "" : `${formatPath(path)}: `;
+  return `${file}:${line}:${column}: ${where}${parts.filter((part) => part !== undefined).join("; ")}`;
 }
 
 /** `domains.domU.cards[0].pcms[0].streams[1].type`. */
@@ -47,6 +82,30 @@ const WRITE: Readonly<Record<string, string>> = {
 
 const DOMAIN = "a map with the key cards";
 
+/** Why it matters, by key: mostly what a guest or its toolstack would make of it without a word. */
+const WHY: Readonly<Record<string, string>> = {
+  backend: "it says which domain's daemon the guest's driver talks to",
+  cards: "a guest's kernel has room for so many cards, and one without any needs no entry",
+  pcms: "the Linux frontend looks at so many PCMs of a card, and drops the rest without a word",
+  streams: "the Linux frontend looks at so many streams of a PCM, and drops the rest without a word",
+  type: "the Linux frontend refuses the whole card if one stream has no type that it knows",
+  device: "the daemon takes the device from here and nowhere else: a guest must not choose it",
+  denied: "it keeps a device from a guest, so there must be no doubt about it",
+  "unique-id": "it names the stream in logs and in xl.cfg, where a comma ends it",
+  "short-name": "sndif.h has 32 octets for it with its end, and a comma ends it in xl.cfg",
+  "long-name": "sndif.h has 80 octets for it with its end, and a comma ends it in xl.cfg",
+  name: "sndif.h has 80 octets for it with its end, and a comma ends it in xl.cfg",
+  "buffer-size": "the guest's driver needs room for two periods, and the host pins what the guest shares",
+  "sample-rates": "the Linux frontend drops every other rate without a word",
+  "sample-formats":
+    "the Linux frontend drops names that it does not know, and a position in compressed sound " +
+    "cannot be counted in frames",
+  "channels-min": "sndif.h has one octet for it",
+  "channels-max": "sndif.h has one octet for it",
+};
+
+const WHY_UNKNOWN = "a misspelt key would otherwise do nothing, and nobody would notice";
+
 /** The value, short enough for a line. */
 function quote(value: unknown): string {
   const json = JSON.stringify(value) ?? String(value);
@@ -72,13 +131,17 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     const known = KEYS[isDomain ? "domains" : key].join(", ");
     return issue.keys.map((unknown) => ({
       path: [...path, unknown],
-      message: `unknown key; write one of ${known}`,
+      what: "unknown key",
+      why: WHY_UNKNOWN,
+      instead: `write one of ${known}`,
     }));
   }
   if (issue.code === "invalid_key") {
     return [{
       path,
-      message: "cannot be a domain; write its name or number, at most 255 letters and no slash",
+      what: "cannot be a domain",
+      why: "XenStore has no such path",
+      instead: "write its name or number, at most 255 letters and no slash",
     }];
   }
   const value = valueAt(document, path);
@@ -91,7 +154,13 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     : Array.isArray(value)
     ? `a list of ${value.length} will not do`
     : `${quote(value)} will not do`;
-  return [{ path, message: `${what}; write ${isDomain ? DOMAIN : elementOf(path, WRITE[key])}` }];
+  const why = isDomain ? undefined : WHY[key];
+  return [{
+    path,
+    what,
+    ...(why !== undefined && { why }),
+    instead: `write ${isDomain ? DOMAIN : elementOf(path, WRITE[key])}`,
+  }];
 }
 
 /** What to write for an element of a list, given what to write for the list. */

@@ -45,14 +45,20 @@ class Resolver {
   /** unique-id to where it was first seen, within one domain. */
   #uniqueIds = new Map<string, DocumentPath>();
 
+  /** @param nameOf how a place is called in the text of a finding about another place */
+  constructor(private readonly nameOf: (path: DocumentPath) => string) {}
+
   config(raw: RawConfig): Config {
     const domains = Object.entries(raw.domains);
-    if (domains.length === 0) this.#find(["domains"], "empty; write at least one domain with its cards");
+    if (domains.length === 0) {
+      const instead = "write at least one domain with its cards";
+      this.#find(["domains"], "empty", "there is nothing to provision or to serve", instead);
+    }
     return new Map(domains.map(([name, domain]) => [name, this.#domain(domain, ["domains", name])]));
   }
 
-  #find(path: DocumentPath, message: string): void {
-    this.findings.push({ path, message });
+  #find(path: DocumentPath, what: string, why: string, instead: string): void {
+    this.findings.push({ path, what, why, instead });
   }
 
   #domain(raw: RawDomain, path: DocumentPath): DomainConfig {
@@ -62,8 +68,9 @@ class Resolver {
     if (streams > Limits.streamsPerDomain) {
       this.#find(
         path,
-        `${streams} streams would use up the guest's quota of XenStore nodes; write at most ` +
-          `${Limits.streamsPerDomain} a domain`,
+        `${streams} streams would use up the guest's quota of XenStore nodes`,
+        "its driver could write no more of its own, and would fail to connect",
+        `write at most ${Limits.streamsPerDomain} a domain`,
       );
     }
     return { backend: String(raw.backend ?? DEFAULT_BACKEND), cards };
@@ -104,8 +111,9 @@ class Resolver {
     if (effective.bufferSizeBytes < least) {
       this.#find(
         [...path, "buffer-size"],
-        `${effective.bufferSizeBytes} octets cannot hold two periods of one frame; write at least ${least}, or ` +
-          `lower channels-max`,
+        `${effective.bufferSizeBytes} octets cannot hold two periods of one frame`,
+        "the guest's driver takes no buffer of fewer periods, and every program there fails to open the stream",
+        `write at least ${least}, or lower channels-max`,
       );
     }
     const type: Direction = raw.type.startsWith("p") ? "playback" : "capture";
@@ -122,7 +130,9 @@ class Resolver {
     else {
       this.#find(
         [...path, "unique-id"],
-        `${JSON.stringify(uniqueId)} is already that of ${formatPath(first)}; write another one`,
+        `${JSON.stringify(uniqueId)} is already that of ${this.nameOf(first)}`,
+        "it is what names a stream in logs, and in the configuration of `xsnd serve`",
+        "write another one",
       );
     }
     return uniqueId;
@@ -147,7 +157,9 @@ class Resolver {
   #channelsCross(path: DocumentPath, min: number, max: number): void {
     this.#find(
       path,
-      `channels-min ${min} is above channels-max ${max}; raise channels-max or lower channels-min`,
+      `channels-min ${min} is above channels-max ${max}`,
+      "no number of channels is left, and every program in the guest fails to open the stream",
+      "raise channels-max or lower channels-min",
     );
   }
 
@@ -161,8 +173,9 @@ class Resolver {
       if (beyond.length > 0) {
         this.#find(
           [...path, fieldName(key)],
-          `${beyond.join(", ")} is not within ${elements(upper).join(", ")} of the level above; ` +
-            "narrow this one or widen that one",
+          `${beyond.join(", ")} is not within ${elements(upper).join(", ")} of the level above`,
+          "sndif.h lets a level only narrow what is above it; a frontend may take either for the truth",
+          "narrow this one or widen that one",
         );
       }
     }
@@ -190,8 +203,14 @@ function isWithin(
   }
 }
 
-/** The cards that a file describes, and what is wrong with them; they are of use only if nothing is. */
-export function resolveConfig(raw: RawConfig): { config: Config; findings: readonly Finding[] } {
-  const resolver = new Resolver();
+/**
+ * The cards that a file describes, and what is wrong with them; they are of use only if nothing is. `nameOf` gives the
+ * name of a place in a file whose paths are others.
+ */
+export function resolveConfig(
+  raw: RawConfig,
+  nameOf: (path: DocumentPath) => string = formatPath,
+): { config: Config; findings: readonly Finding[] } {
+  const resolver = new Resolver(nameOf);
   return { config: resolver.config(raw), findings: resolver.findings };
 }

@@ -92,5 +92,11 @@ export const KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** The schema as JSON Schema (draft 2020-12), for editors. */
 export function jsonSchema(): object {
-  return z.toJSONSchema(configSchema, { io: "input" });
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: "input" });
+  return {
+    $schema,
+    title: "Sound cards of Xen guests",
+    description: "What xsnd provision, xsnd serve and xsnd check read.",
+    ...schema,
+  };
 }

@@ -22,6 +22,8 @@ const COMMANDS = [
   "sandbox",
   "demo",
   "check",
+  "import",
+  "export",
 ];
 
 /** No library that the project binds can be loaded; libc is not among those that Deno itself has. */

@@ -482,15 +482,19 @@ Deno.test("check --json gives each finding with path, line and column", async ()
     );
     const { code, stdout, stderr } = await run(["check", "--json", path]);
     assert.equal(code, Exit.badConfiguration);
-    assert.match(stderr, /x\.yaml:4:32: domains.*; write playback or capture\n$/);
+    const why = "the Linux frontend refuses the whole card if one stream has no type that it knows";
+    const what = "domains.domU.cards[0].pcms[0].streams[0].type";
+    assert.equal(stderr, `xsnd: ${path}:4:32: ${what}: "x" will not do; ${why}; write playback or capture\n`);
     assert.deepEqual(JSON.parse(stdout), {
       file: path,
       valid: false,
       findings: [{
-        path: "domains.domU.cards[0].pcms[0].streams[0].type",
-        message: '"x" will not do; write playback or capture',
+        path: what,
         line: 4,
         column: 32,
+        what: '"x" will not do',
+        why,
+        instead: "write playback or capture",
       }],
     });
   });

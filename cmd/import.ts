@@ -1,0 +1,81 @@
+/** `xsnd import`: from xl's syntax, or from a running domain, to YAML. */
+import { Command } from "commander";
+import { Exit, XsndError } from "../lib/error.ts";
+import { withManual } from "./manual.ts";
+import { count, printable } from "./output.ts";
+import { cardsOfDomain, isFile, requireRight } from "./source.ts";
+
+interface Options {
+  readonly domain?: string;
+  readonly device: string;
+  readonly json?: boolean;
+}
+
+export function importCommand(): Command {
+  const command = new Command("import")
+    .summary("make YAML of xl's vsnd=[...], or of a running domain's cards")
+    .description(
+      "Print as YAML what an xl.cfg says under vsnd, or the cards of a running domain, whoever made them. SOURCE is a " +
+        "file if there is one of that name, and otherwise a domain. xl has no word for a stream's device; what " +
+        "`xsnd export` wrote into comments is read.",
+    )
+    .argument("<source>", "an xl.cfg, or a domain by name or number")
+    .option("--domain <name>", "the domain of a file that names none")
+    .option("--device <pcm>", "the device of streams that have none", "default")
+    .option("--json", "print JSON, which is YAML too")
+    .action(run);
+  return withManual(command, {
+    examples: [
+      [
+        "xsnd import /etc/xen/domU.cfg >domU.yaml",
+        "from now on `xsnd provision -f domU.yaml` makes the cards",
+      ],
+      ["xsnd import --device hw:0,0 domU", "what a running domain has, made by xl or xsnd"],
+    ],
+    exits: {
+      failed: "no such domain, or it has no cards",
+      permission: "may not read XenStore",
+      xenOrLibraryMissing: "SOURCE is no file, and there is no Xen to ask for a domain",
+      badConfiguration: "the file is not right",
+    },
+  });
+}
+
+async function run(source: string, options: Options): Promise<void> {
+  const value = isFile(source) ? await fromFile(source, options) : await fromDomain(source, options);
+  if (options.json) console.log(JSON.stringify(value, null, 2));
+  else {
+    const { toYaml } = await import("../lib/vsnd/yaml.ts");
+    console.log(toYaml(value).trimEnd());
+  }
+}
+
+async function fromFile(file: string, { domain, device }: Options): Promise<unknown> {
+  const { readFile } = await import("../lib/vsnd/config.ts");
+  const { judgeXl, readXl } = await import("../lib/vsnd/load.ts");
+  const reading = readXl(readFile(file), file, { domain: domain ?? "domU", device });
+  judgeXl(reading, file, "limits");
+  if (!reading.named && domain === undefined) {
+    throw new XsndError(`${file} does not say whose it is; name the domain with --domain`, Exit.usage);
+  }
+  if (reading.deviceless > 0) {
+    warn(`xl has no word for devices: ${count(reading.deviceless, "stream")} got ${device}; see --device`);
+  }
+  return reading.value;
+}
+
+async function fromDomain(name: string, { device }: Options): Promise<unknown> {
+  const cards = await cardsOfDomain(name);
+  const { describeCards } = await import("../lib/vsnd/describe.ts");
+  for (const card of cards) for (const problem of card.problems) warn(problem);
+  const deviceless = cards.flatMap(({ pcms }) => pcms).flatMap(({ streams }) => streams)
+    .filter((stream) => stream.device === undefined).length;
+  if (deviceless > 0) warn(`${count(deviceless, "stream")} made by xl got ${device}; see --device`);
+  const value = describeCards(cards, device);
+  await requireRight(value, name);
+  return value;
+}
+
+function warn(text: string): void {
+  console.error(`xsnd: ${printable(text)}`);
+}

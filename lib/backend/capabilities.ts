@@ -1,0 +1,69 @@
+/** What a device really can do: what `probe` prints, and what `check --probe` holds a configuration against. */
+import { silenceAlsa } from "../../ffi/libasound.ts";
+import { AlsaDevice } from "../pcm/alsa_device.ts";
+import { PcmError } from "../pcm/device.ts";
+import { pcmDevice } from "../pcm/open_device.ts";
+import type { Direction } from "../pcm/pcm.ts";
+import { type Refiner, refinerOf } from "../pcm/refiner.ts";
+import { formatByName, formatsToMask, HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
+import { LINUX_RATES } from "../vsnd/card.ts";
+import { SERVED_FORMATS } from "../vsnd/params.ts";
+
+export interface Capabilities {
+  /** Names as in sndif.h, of those that can be served. */
+  readonly formats: readonly string[];
+  /** Hz, of those that the Linux frontend knows. */
+  readonly rates: readonly number[];
+  readonly channelsMin: number;
+  readonly channelsMax: number;
+}
+
+/**
+ * Asks `device` for each format, for each rate and for the channels by themselves; that a card can do each of two things does
+ * not say that it can do both at once. Throws {@link PcmError} if it cannot be asked.
+ */
+export async function capabilitiesOf(device: string, direction: Direction): Promise<Capabilities> {
+  const pcm = pcmDevice(device, direction);
+  if (pcm instanceof AlsaDevice) silenceAlsa();
+  try {
+    const refiner = refinerOf(await pcm.probe());
+    const { formatsLow, channels } = refined(refiner, everything()) ?? everything();
+    const possible = maskToFormats(formatsLow).map(({ name }) => name);
+    return {
+      formats: SERVED_FORMATS.filter((name) => possible.includes(name)).filter((name) => {
+        const param = everything();
+        param.formatsLow = formatsToMask([formatByName(name)!.code]);
+        return refined(refiner, param) !== undefined;
+      }),
+      rates: LINUX_RATES.filter((rate) => {
+        const param = everything();
+        Object.assign(param.rates, { min: rate, max: rate });
+        return refined(refiner, param) !== undefined;
+      }),
+      channelsMin: Math.max(1, channels.min),
+      channelsMax: channels.max,
+    };
+  } finally {
+    await pcm.closeProbe();
+  }
+}
+
+/** What is left of `param`; undefined if nothing is. */
+function refined(refiner: Refiner, param: HwParam): HwParam | undefined {
+  try {
+    refiner.refine(param);
+  } catch (error) {
+    if (error instanceof PcmError && error.errno === XEN_EINVAL) return undefined;
+    throw error;
+  }
+  const { formatsLow, rates, channels } = param;
+  return formatsLow !== 0 && rates.min <= rates.max && channels.min <= channels.max ? param : undefined;
+}
+
+/** A question that leaves everything open. */
+export function everything(): HwParam {
+  const param = new HwParam();
+  param.formatsLow = 0xffffffff;
+  for (const interval of [param.rates, param.channels, param.buffer, param.period]) interval.max = 0xffffffff;
+  return param;
+}

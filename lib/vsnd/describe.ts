@@ -1,0 +1,55 @@
+/** Cards that XenStore knows, as a configuration file would have them. */
+import type { StreamParams } from "./card.ts";
+import { DEFAULT_BACKEND } from "./card.ts";
+import type { PresentCard, PresentStream } from "./inventory.ts";
+import { fieldName, PARAM_KEYS } from "./params.ts";
+import type { RawParams } from "./schema.ts";
+
+/**
+ * The value of a YAML file with these cards, all of one domain. What each stream may do stands where it is the same for all
+ * below: XenStore keeps the result of inheritance, not who said what. A stream that has no device, as `xl` made its card, gets
+ * `device`.
+ */
+export function describeCards(cards: readonly PresentCard[], device: string): unknown {
+  const [{ domain, backend }] = cards;
+  return {
+    domains: {
+      [domain.name]: {
+        ...(backend.name !== DEFAULT_BACKEND && backend.domid !== 0 && { backend: backend.name }),
+        cards: cards.map((card) => describeCard(card, device)),
+      },
+    },
+  };
+}
+
+function describeCard({ shortName, longName, pcms }: PresentCard, device: string): unknown {
+  const streams = pcms.flatMap((pcm) => pcm.streams);
+  const common = PARAM_KEYS.filter((key) => streams.every((stream) => isSame(key, stream, streams[0])));
+  return {
+    ...(shortName !== undefined && { "short-name": shortName }),
+    ...(longName !== undefined && { "long-name": longName }),
+    ...(streams.length > 0 && paramsOf(streams[0].effective, common)),
+    pcms: pcms.map(({ name, streams }) => ({
+      ...(name !== undefined && { name }),
+      streams: streams.map(({ type, uniqueId, device: own, denied, effective }) => ({
+        ...(type !== undefined && { type }),
+        ...(uniqueId !== "" && { "unique-id": uniqueId }),
+        device: own ?? device,
+        ...(denied && { denied }),
+        ...paramsOf(effective, PARAM_KEYS.filter((key) => !common.includes(key))),
+      })),
+    })),
+  };
+}
+
+function isSame(
+  key: keyof StreamParams,
+  { effective: one }: PresentStream,
+  { effective: other }: PresentStream,
+) {
+  return String(one[key]) === String(other[key]);
+}
+
+function paramsOf(params: StreamParams, keys: readonly (keyof StreamParams)[]): RawParams {
+  return Object.fromEntries(keys.map((key) => [fieldName(key), params[key]]));
+}

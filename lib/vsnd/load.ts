@@ -1,0 +1,59 @@
+/** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
+import type { Config } from "./card.ts";
+import { type CheckedConfig, ConfigError, readFile, readYaml } from "./config.ts";
+import { formatPath } from "./finding.ts";
+import { judge } from "./judge.ts";
+import { looksLikeXl, parseXl, positionOf, XlSyntaxError } from "./xl/syntax.ts";
+import { type XlDefaults, XlReading } from "./xl/read.ts";
+
+const DEFAULTS: XlDefaults = { domain: "domU", device: "default" };
+
+/**
+ * The cards of a file in YAML or in xl's syntax. Throws {@link ConfigError} with all that is wrong, also with what xl
+ * takes and the guest's driver then does not.
+ */
+export function checkFile(file: string): CheckedConfig {
+  const text = readFile(file);
+  if (!looksLikeXl(text)) return readYaml(text, file);
+  const reading = readXl(text, file, DEFAULTS);
+  return {
+    config: judgeXl(reading, file, "hazards"),
+    locate: (finding) => reading.locate(reading.translate(finding)),
+  };
+}
+
+/** Reads xl's syntax. Throws {@link ConfigError} for what is not in it. */
+export function readXl(text: string, file: string, defaults: XlDefaults): XlReading {
+  try {
+    return new XlReading(text, parseXl(text), defaults);
+  } catch (error) {
+    if (!(error instanceof XlSyntaxError)) throw error;
+    const { message, offset, instead } = error;
+    const finding = { path: [], what: `not xl's syntax: ${message}`, why: "xl refuses the file" };
+    throw new ConfigError(file, [{
+      ...finding,
+      ...(instead !== undefined && { instead }),
+      ...positionOf(text, offset),
+    }]);
+  }
+}
+
+/**
+ * The cards of what was read. Throws {@link ConfigError}; what is told besides what is always wrong depends on what becomes
+ * of the cards.
+ */
+export function judgeXl(reading: XlReading, file: string, besides: "hazards" | "limits"): Config {
+  const verdict = judge(reading.value, (path) => formatPath(reading.placeOf(path).path));
+  const judged = "findings" in verdict ? verdict.findings.map((finding) => reading.translate(finding)) : [];
+  // what xl misreads, or refuses as a whole, need not be found wrong twice
+  const known = new Set(reading.findings.flatMap(({ path }) => [formatPath(path), "vsnd"]));
+  const findings = [
+    ...reading.findings,
+    ...judged.filter(({ path }) => !known.has(formatPath(path))),
+    ...reading[besides],
+  ];
+  if (findings.length > 0 || "findings" in verdict) {
+    throw new ConfigError(file, findings.map((finding) => reading.locate(finding)));
+  }
+  return verdict.config;
+}

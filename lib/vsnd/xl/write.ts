@@ -1,0 +1,57 @@
+/** A domain's cards in the syntax of xl.cfg. */
+import { type CardConfig, DEFAULT_BACKEND, type DomainConfig, type StreamParams } from "../card.ts";
+import { encodeParams } from "../params.ts";
+import { isMisspeltByLibxl, toComment, toLibxlFormat } from "./words.ts";
+
+/** The `vsnd` of a domain. What xl has no words for stands in comments, which `readXl` understands and xl passes over. */
+export function writeXl(name: string, { backend, cards }: DomainConfig): string {
+  const lists = cards.map((
+    card,
+  ) => ["  [", ...cardLines(card, backend).map((line) => `    ${line}`), "  ],"]);
+  return [toComment({ domain: name }), "vsnd = [", ...lists.flat(), "]", ""].join("\n");
+}
+
+/** Formats among those of the cards that a guest's driver will not recognise when xl makes the cards. */
+export function misspeltFormats({ cards }: DomainConfig): string[] {
+  const streams = cards.flatMap((card) => card.pcms).flatMap((pcm) => pcm.streams);
+  return [...new Set(streams.flatMap((stream) => stream.effective.formats))].filter(isMisspeltByLibxl);
+}
+
+function cardLines({ shortName, longName, declared, pcms }: CardConfig, backend: string): string[] {
+  // in xl's syntax a comma ends the name
+  const sayable = !backend.includes(",");
+  const said = backend === DEFAULT_BACKEND || !sayable ? undefined : backend;
+  const card = item("CARD", [
+    ["backend", said],
+    ["short-name", shortName],
+    ["long-name", longName],
+    ...params(declared),
+  ], sayable ? undefined : { backend });
+  return [
+    card,
+    ...pcms.flatMap(({ name, declared, streams }) => [
+      item("PCM", [["name", name], ...params(declared)]),
+      ...streams.map(({ uniqueId, type, declared, device, denied }) =>
+        item("STREAM", [["unique-id", uniqueId], ["type", type[0]], ...params(declared)], {
+          device,
+          ...(denied && { denied }),
+        })
+      ),
+    ]),
+  ];
+}
+
+function params({ formats, ...rest }: Partial<StreamParams>): [string, string][] {
+  const own = formats === undefined ? rest : { ...rest, formats: formats.map(toLibxlFormat) };
+  return encodeParams(own).map(([key, value]) => [key, value.replaceAll(",", ";")]);
+}
+
+function item(
+  word: string,
+  pairs: readonly (readonly [string, string | undefined])[],
+  more?: object,
+): string {
+  const said = pairs.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}=${value}`);
+  const text = [word, ...said].join(", ").replace(/['\\]/g, "\\$&");
+  return `'${text}',${more === undefined ? "" : ` ${toComment(more)}`}`;
+}

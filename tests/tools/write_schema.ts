@@ -1,0 +1,13 @@
+/** `deno task schema`: writes the JSON Schema of configuration files for editors, from the schema that xsnd itself uses. */
+import { jsonSchema } from "../../lib/vsnd/schema.ts";
+
+export const SCHEMA_FILE = new URL("../../docs/xsnd.schema.json", import.meta.url);
+
+export function schemaText(): string {
+  return JSON.stringify(jsonSchema(), null, 2) + "\n";
+}
+
+if (import.meta.main) {
+  Deno.mkdirSync(new URL(".", SCHEMA_FILE), { recursive: true });
+  Deno.writeTextFileSync(SCHEMA_FILE, schemaText());
+}

@@ -1,0 +1,51 @@
+/** The JSON Schema that is shipped for editors: it is the one of the code, and a validator not ours reads it. */
+import assert from "node:assert/strict";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { parse } from "yaml";
+import { SCHEMA_FILE, schemaText } from "../tools/write_schema.ts";
+
+const root = new URL("../../", import.meta.url);
+const validate = new Ajv2020().compile(JSON.parse(Deno.readTextFileSync(SCHEMA_FILE)));
+
+Deno.test("docs/xsnd.schema.json is what `deno task schema` writes", () => {
+  assert.equal(Deno.readTextFileSync(SCHEMA_FILE), schemaText());
+});
+
+Deno.test("the schema describes every key and allows no others", () => {
+  for (const key of ["unique-id", "sample-rates", "channels-min", "short-name", "device", "denied"]) {
+    assert.ok(schemaText().includes(`"${key}"`), key);
+  }
+  assert.equal(schemaText().match(/"additionalProperties": false/g)?.length, 5);
+});
+
+Deno.test("the schema accepts every fixture and what README shows", () => {
+  const fixtures = [...Deno.readDirSync(new URL("fixtures/", root))].filter(({ name }) =>
+    name.endsWith(".yaml")
+  );
+  assert.ok(fixtures.length >= 3);
+  const texts = fixtures.map(({ name }) => Deno.readTextFileSync(new URL(`fixtures/${name}`, root)));
+  const shown = Deno.readTextFileSync(new URL("README.md", root)).matchAll(/```yaml\n([^]*?)```/g);
+  for (const text of [...texts, ...[...shown].map(([, yaml]) => yaml)]) {
+    assert.ok(validate(parse(text)), JSON.stringify(validate.errors));
+  }
+});
+
+const stream = (fields: string) => `domains: {a: {cards: [{pcms: [{streams: [{${fields}}]}]}]}}`;
+
+const bad: Record<string, string> = {
+  "no domains": "{}",
+  "an unknown key": "{domains: {}, sound: yes}",
+  "a stream without type": stream("device: d"),
+  "a stream without device": stream("type: p"),
+  "another type": stream("type: x, device: d"),
+  "a rate that Linux drops": stream("type: p, device: d, sample-rates: [37800]"),
+  "a rate twice": stream("type: p, device: d, sample-rates: [8000, 8000]"),
+  "a compressed format": stream("type: p, device: d, sample-formats: [gsm]"),
+  "a tiny buffer": stream("type: p, device: d, buffer-size: 127"),
+  "256 channels": stream("type: p, device: d, channels-max: 256"),
+  "a domain with a slash": "domains: {a/b: {cards: []}}",
+  "nine streams": `domains: {a: {cards: [{pcms: [{streams: [${"{type: p, device: d},".repeat(9)}]}]}]}}`,
+};
+for (const [name, yaml] of Object.entries(bad)) {
+  Deno.test(`the schema refuses ${name}`, () => assert.equal(validate(parse(yaml)), false));
+}
