@@ -78,12 +78,16 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "is this configuration file right",
     load: async () => (await import("./check.ts")).checkCommand(),
   },
+  probe: {
+    summary: "what this host's PCMs can really do",
+    load: async () => (await import("./probe.ts")).probeCommand(),
+  },
   import: {
-    summary: "make YAML of xl's vsnd=[...], or of a running domain's cards",
+    summary: "make YAML of xl's vsnd=[...], or of a running domain",
     load: async () => (await import("./import.ts")).importCommand(),
   },
   export: {
-    summary: "make xl's vsnd=[...] of YAML, or of a running domain's cards",
+    summary: "make xl's vsnd=[...] of YAML, or of a running domain",
     load: async () => (await import("./export.ts")).exportCommand(),
   },
 };

@@ -6,7 +6,7 @@ import { pcmDevice } from "../pcm/open_device.ts";
 import type { Direction } from "../pcm/pcm.ts";
 import { type Refiner, refinerOf } from "../pcm/refiner.ts";
 import { formatByName, formatsToMask, HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
-import { LINUX_RATES } from "../vsnd/card.ts";
+import { Limits, LINUX_RATES } from "../vsnd/card.ts";
 import { SERVED_FORMATS } from "../vsnd/params.ts";
 
 export interface Capabilities {
@@ -15,6 +15,7 @@ export interface Capabilities {
   /** Hz, of those that the Linux frontend knows. */
   readonly rates: readonly number[];
   readonly channelsMin: number;
+  /** Of those that sndif can say. */
   readonly channelsMax: number;
 }
 
@@ -41,7 +42,7 @@ export async function capabilitiesOf(device: string, direction: Direction): Prom
         return refined(refiner, param) !== undefined;
       }),
       channelsMin: Math.max(1, channels.min),
-      channelsMax: channels.max,
+      channelsMax: Math.min(channels.max, Limits.channels),
     };
   } finally {
     await pcm.closeProbe();

@@ -22,7 +22,10 @@ export function describeCards(cards: readonly PresentCard[], device: string): un
   };
 }
 
-function describeCard({ shortName, longName, pcms }: PresentCard, device: string): unknown {
+/** What a file has to say of a card; {@link describeCards} for one of them. */
+export type DescribedCard = Pick<PresentCard, "shortName" | "longName" | "pcms">;
+
+export function describeCard({ shortName, longName, pcms }: DescribedCard, device: string): unknown {
   const streams = pcms.flatMap((pcm) => pcm.streams);
   const common = PARAM_KEYS.filter((key) => streams.every((stream) => isSame(key, stream, streams[0])));
   return {

@@ -22,6 +22,7 @@ const COMMANDS = [
   "sandbox",
   "demo",
   "check",
+  "probe",
   "import",
   "export",
 ];

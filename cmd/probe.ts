@@ -1,0 +1,95 @@
+/** `xsnd probe`: what this host's PCMs can really do. */
+import { Command, Option } from "commander";
+import { Exit, XsndError } from "../lib/error.ts";
+import type { Probed } from "../lib/backend/probe.ts";
+import { withManual } from "./manual.ts";
+import { print, printJson, printTable, printWrapped } from "./output.ts";
+
+interface Options {
+  readonly yaml?: boolean;
+  readonly xl?: boolean;
+  readonly domain: string;
+  readonly json?: boolean;
+}
+
+export function probeCommand(): Command {
+  const command = new Command("probe")
+    .summary("what this host's PCMs can really do, and the stanza that matches")
+    .description(
+      "Open PCMs and ask each for its formats, rates and channels: those named, or all devices of all cards and all " +
+        "PCMs that ALSA's configuration advertises. Nothing is played. One that is busy or not there does not stop the others.",
+    )
+    .argument("[pcm...]", "ALSA PCM names, or dummy:[FILE]")
+    .addOption(new Option("--yaml", "print a configuration with a card for them").conflicts(["xl", "json"]))
+    .addOption(new Option("--xl", "print the same in the syntax of xl.cfg").conflicts("json"))
+    .option("--domain <name>", "the guest of --yaml and --xl", "domU")
+    .option("--json", "print the result as JSON")
+    .action(probe);
+  return withManual(command, {
+    examples: [
+      ["xsnd probe", "a table of what there is"],
+      ["xsnd probe --yaml hw:0,0 >domU.yaml", "`xsnd provision -f domU.yaml` takes it as it is"],
+      ["xsnd probe --json | jq '.pcms[] | select(.problem == null) | .pcm'", "for scripts"],
+    ],
+    exits: { failed: "nothing that was asked can be used", xenOrLibraryMissing: "libasound is missing" },
+  });
+}
+
+async function probe(names: string[], { yaml, xl, domain, json }: Options): Promise<void> {
+  const { bothDirections, hostPcms } = await import("../lib/pcm/host_pcms.ts");
+  const { probePcm } = await import("../lib/backend/probe.ts");
+  const probed: Probed[] = [];
+  for (const pcm of names.length > 0 ? names.flatMap(bothDirections) : hostPcms()) {
+    probed.push(await probePcm(pcm));
+  }
+  if (yaml || xl) await printStanza(domain, probed, xl === true);
+  else if (json) printJson({ pcms: probed.map(toJson) });
+  else printProbed(probed);
+  if (probed.every(({ problem }) => problem !== undefined)) {
+    const next = names.length > 0
+      ? "`xsnd probe` without a name shows all"
+      : "`aplay -l` lists the kernel's cards";
+    throw new XsndError(`no PCM can be used; ${next}`, Exit.failed);
+  }
+}
+
+function printProbed(probed: readonly Probed[]): void {
+  const rows = probed.flatMap(({ name, direction, able, problem }) =>
+    able === undefined || problem !== undefined ? [] : [[
+      name,
+      direction,
+      range(able.rates[0], able.rates[able.rates.length - 1]),
+      range(able.channelsMin, able.channelsMax),
+      able.formats.join(" "),
+    ]]
+  );
+  if (rows.length > 0) printTable(["PCM", "TYPE", "RATES", "CHANNELS", "FORMATS"], rows);
+  for (const { name, direction, problem } of probed) {
+    if (problem === undefined) continue;
+    print(`${name} (${direction}):`);
+    printWrapped(problem, "  ");
+  }
+}
+
+function range(min: number, max: number): string {
+  return min === max ? `${min}` : `${min}-${max}`;
+}
+
+function toJson({ name, direction, hardware, able, problem }: Probed) {
+  return { pcm: name, type: direction, hardware, problem: problem ?? null, ...(able ?? {}) };
+}
+
+async function printStanza(domain: string, probed: readonly Probed[], xl: boolean): Promise<void> {
+  const { stanzaFor } = await import("../lib/backend/probe.ts");
+  const stanza = stanzaFor(domain, probed);
+  if (stanza === undefined) return;
+  const { requireRight } = await import("./source.ts");
+  const config = await requireRight(stanza, domain);
+  if (xl) {
+    const { writeXl } = await import("../lib/vsnd/xl/write.ts");
+    for (const [name, guest] of config) writeXl(name, guest).trimEnd().split("\n").forEach(print);
+  } else {
+    const { toYaml } = await import("../lib/vsnd/yaml.ts");
+    console.log(toYaml(stanza).trimEnd());
+  }
+}
