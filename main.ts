@@ -17,7 +17,7 @@ async function main(args: string[]): Promise<number> {
     .exitOverride();
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
     // Options come before or after a command, but not before its name: the first word decides what is loaded.
-    if (args[0] === name) program.addCommand((await load()).copyInheritedSettings(program));
+    if (args[0] === name) program.addCommand(inherit(await load(), program));
     else program.addCommand(new Command(name).summary(summary));
   }
   try {
@@ -27,6 +27,13 @@ async function main(args: string[]): Promise<number> {
   } catch (error) {
     return exitCodeOf(firstError(error));
   }
+}
+
+/** Gives `command`, and those below it, the settings of `parent`. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const below of command.commands) inherit(below as Command, command);
+  return command;
 }
 
 function exitCodeOf(error: unknown): number {

@@ -66,6 +66,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "record a stream to a file, as a guest of the daemon",
     load: async () => (await import("./record.ts")).recordCommand(),
   },
+  trace: {
+    summary: "record, show, replay and draw what goes over a stream's rings",
+    load: async () => (await import("./trace.ts")).traceCommand(),
+  },
   sandbox: {
     summary: "run a command inside an embedded Xen",
     load: async () => (await import("./sandbox.ts")).sandboxCommand(),

@@ -9,8 +9,10 @@ import {
   STREAM_GOALS,
   type StreamGoal,
   type StreamReport,
+  type TraceChunk,
 } from "../control/protocol.ts";
 import { Exit, XsndError } from "../error.ts";
+import type { TraceHead } from "../trace/format.ts";
 import type { Xen } from "../xen/ports.ts";
 import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
@@ -75,6 +77,8 @@ async function handle(backend: Backend, request: ControlRequest, gone: AbortSign
       return await volume(backend, request);
     case "wait":
       return await waitFor(backend, request);
+    case "trace":
+      return await trace(backend, request, gone);
     default:
       throw new XsndError(
         `the daemon knows no ${JSON.stringify((request as { command: unknown }).command)}`,
@@ -184,6 +188,18 @@ async function waitFor(
   return reportStream(
     await streamWhen(backend, wanted, waitMs, (stream) => hasReached(stream.snapshot()), describe),
   );
+}
+
+/** What passes on the stream's rings, from now on. */
+async function trace(
+  backend: Backend,
+  { stream: wanted, waitMs }: ControlRequest & { command: "trace" },
+  gone: AbortSignal,
+): Promise<AsyncIterable<TraceHead | TraceChunk>> {
+  if (typeof wanted !== "string") throw new XsndError("a trace is of a stream", Exit.usage);
+  const stream = await streamWhen(backend, wanted, waitMs, () => true, () => "");
+  const { traceStream } = await import("./tracer.ts");
+  return traceStream(stream, gone);
 }
 
 /** The stream, once it is served and `isReady`. Throws {@link XsndError} if it is not in time; `why` says what it is not. */

@@ -138,6 +138,9 @@ class Engine {
       case "trigger":
         stream?.operatorTrigger(command.trigger);
         return this.#events.post({ op: "done", ticket: command.ticket });
+      case "trace":
+        stream?.trace(command.ring);
+        return this.#events.post({ op: "done", ticket: command.ticket });
     }
     if (stream !== undefined) this.#serveRing(stream);
   }

@@ -7,7 +7,7 @@ import { Exit, XsndError } from "../error.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
 import { MAX_STREAMS } from "./limits.ts";
 import { createMailbox, MailboxReader, MailboxWriter } from "./mailbox.ts";
-import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
+import type { Address, EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
 import type { OperatorTrigger } from "./stream_state.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
 
@@ -150,6 +150,11 @@ export class EngineClient implements AsyncDisposable {
   /** Carries out an operator's trigger; resolves when the card has obeyed. */
   trigger(slot: number, trigger: OperatorTrigger): Promise<void> {
     return this.#ask((ticket) => ({ op: "trigger", slot, trigger, ticket }));
+  }
+
+  /** Has what passes on a stream's rings written to `ring`, or to none; resolves when a former one is not used any more. */
+  trace(slot: number, ring: Address | null): Promise<void> {
+    return this.#ask((ticket) => ({ op: "trace", slot, ring, ticket }));
   }
 
   /** Resolves when the engine has answered, which it does as soon as it is at leisure. It is woken up for that. */

@@ -34,10 +34,11 @@ import {
   XENSND_OP_UNMUTE,
   XENSND_OP_WRITE,
 } from "../sndif/mod.ts";
+import { RecordKind } from "../trace/format.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { Capture } from "./capture.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
-import type { EngineCommand, EngineEvent } from "./messages.ts";
+import type { Address, EngineCommand, EngineEvent } from "./messages.ts";
 import type { OperatorSettings } from "./operator_settings.ts";
 import { Playback } from "./playback.ts";
 import { Queries } from "./queries.ts";
@@ -45,6 +46,7 @@ import { afterOperatorTrigger, afterTrigger, type Hold, HOLDS, STREAM_STATES } f
 import type { OperatorTrigger, StreamState } from "./stream_state.ts";
 import { PositionReporter } from "./position_reporter.ts";
 import type { StatusRow } from "./stream_status.ts";
+import { TraceWriter } from "./trace_ring.ts";
 import type { Transfer } from "./transfer.ts";
 import { serveVolume } from "./volume_request.ts";
 
@@ -93,6 +95,8 @@ export class EngineStream {
   /** Whether not even a stand-in could be had: the pointer stands, and the guest times out. */
   #isDead = false;
   readonly #clock = new MicrosClock();
+  /** While somebody traces. */
+  #trace: TraceWriter | undefined;
   #broken = false;
 
   constructor(command: EngineCommand & { op: "attach" }, services: EngineServices, status: StatusRow) {
@@ -111,6 +115,8 @@ export class EngineStream {
     this.#events = new EventPageProducer(this.#pages[1]);
     this.#hold = command.hold;
     this.#settings = command.settings;
+    this.#trace = traceWriter(command.trace);
+    this.#trace?.mark(RecordKind.connected);
     this.#setState("closed");
   }
 
@@ -141,6 +147,7 @@ export class EngineStream {
         break;
       }
       served++;
+      this.#trace?.request(this.#request);
       this.#serve();
       if (this.#request.operation === XENSND_OP_HW_PARAM_QUERY) {
         // It takes as long as many others.
@@ -197,7 +204,12 @@ export class EngineStream {
 
   #respond(status: number): void {
     if (status < 0) this.#status.add("protocolErrors", 1);
-    encodeResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#request.operation, status);
+    this.#reply(this.#request.id, this.#request.operation, status);
+  }
+
+  #reply(id: number, operation: number, status: number): void {
+    encodeResponse(this.#ring.view, this.#ring.reserve(), id, operation, status);
+    this.#trace?.response(id, operation, status);
   }
 
   #query(): void {
@@ -206,6 +218,7 @@ export class EngineStream {
     if (this.#queries.isSpent(status)) this.forget(this.#queries.loan);
     if (status < 0) return this.#respond(status);
     encodeHwParamResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#queries.param);
+    this.#trace?.hwParamResponse(this.#request.id, this.#queries.param);
   }
 
   /** The main thread lends what answers queries, the one that waits and those after it. */
@@ -284,6 +297,7 @@ export class EngineStream {
     const start = this.#clock.now();
     const age = transfer.pcm.interruptAge(start);
     this.#pump(transfer);
+    if (this.#trace !== undefined) this.#sample(this.#trace);
     // From the card's interrupt to the event that tells the guest of it, if one does.
     if (age < 0 || transfer.reportedFrames === told) return;
     this.#status.eventDelays.add(age + (this.#clock.now() - start | 0));
@@ -385,7 +399,10 @@ export class EngineStream {
       return false;
     }
     const bytes = frames * transfer.pcm.params.frameBytes;
-    if (!this.#events.publishCurPos(positionLow(bytes), positionHigh(bytes))) return false;
+    const low = positionLow(bytes);
+    const high = positionHigh(bytes);
+    if (!this.#events.publishCurPos(low, high)) return false;
+    if (this.#trace !== undefined) this.#tracePosition(this.#trace, low, high);
     this.#reporter.published(frames - transfer.reportedFrames);
     transfer.reportedFrames = frames;
     this.#status.add("events", 1);
@@ -456,7 +473,7 @@ export class EngineStream {
     const operation = this.#pendingOperation;
     if (operation < 0) return;
     if (operation === XENSND_OP_OPEN && status < 0) this.#setState("closed");
-    encodeResponse(this.#ring.view, this.#ring.reserve(), this.#pendingId, operation, status);
+    this.#reply(this.#pendingId, operation, status);
     this.#pendingOperation = -1;
     this.#pushResponses();
   }
@@ -466,6 +483,28 @@ export class EngineStream {
     this.#hold = afterOperatorTrigger(trigger);
     this.#status.set("hold", HOLDS.indexOf(this.#hold));
     this.#runCard();
+    if (this.#trace !== undefined) this.#sample(this.#trace);
+  }
+
+  /** `xsnd trace`: what passes is written at `ring` from now on, or, with null, nowhere. */
+  trace(ring: Address | null): void {
+    this.#trace = traceWriter(ring);
+    if (this.#trace !== undefined) this.#sample(this.#trace);
+  }
+
+  /** Where the card is. */
+  #sample(trace: TraceWriter): void {
+    const pcm = this.pcm;
+    trace.sample(this.#status, pcm === undefined ? 0 : pcm.pointerAge(this.#clock.now()));
+  }
+
+  /** The event, or the two of them ({@link EventPageProducer}), that was published last. */
+  #tracePosition(trace: TraceWriter, low: number, high: number): void {
+    const last = this.#events.inProd - 1;
+    const { base } = this.#events;
+    if ((base & 0xffff) === 0) return trace.position(last, low, high);
+    trace.position(last - 1, low, high);
+    trace.position(last - base, low, high);
   }
 
   /** `xsnd volume`, `mute` and `unmute`. */
@@ -501,6 +540,8 @@ export class EngineStream {
   /** Lets go of everything; after this nothing of the stream touches memory that the main thread may unmap. */
   detach(): void {
     this.#release();
+    this.#trace?.mark(RecordKind.disconnected);
+    this.#trace = undefined;
     for (const page of this.#pages) page.transfer(0);
     this.#broken = true;
     this.#setState("detached");
@@ -518,12 +559,17 @@ export class EngineStream {
     this.#state = state;
     this.#status.set("state", STREAM_STATES.indexOf(state));
     this.#status.set("hold", HOLDS.indexOf(this.#hold));
+    if (this.#trace !== undefined) this.#sample(this.#trace);
   }
 }
 
 /** The one ArrayBuffer of this thread over memory that the main thread has mapped. */
 function mapped(address: string, bytes: number): ArrayBuffer {
   return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
+}
+
+function traceWriter(ring: Address | null): TraceWriter | undefined {
+  return ring === null ? undefined : TraceWriter.at(ring);
 }
 
 /** Whether a card's error means that it will not do any more, and not just that it has stopped (xrun, suspend). */

@@ -37,6 +37,8 @@ export type EngineCommand =
     /** What an operator has imposed, which outlives the connection. */
     readonly hold: Hold;
     readonly settings: OperatorSettings;
+    /** Where to write what passes, as in `trace`. */
+    readonly trace: Address | null;
   }
   | { readonly op: "detach"; readonly slot: number }
   | {
@@ -69,6 +71,8 @@ export type EngineCommand =
     readonly trigger: OperatorTrigger;
     readonly ticket: number;
   }
+  /** From now on what passes is written to the `TraceReader` at that address, and to none before; null: to none at all. */
+  | { readonly op: "trace"; readonly slot: number; readonly ring: Address | null; readonly ticket: number }
   | { readonly op: "settings"; readonly slot: number; readonly settings: OperatorSettings }
   /** Is it alive? */
   | { readonly op: "ping"; readonly ticket: number }
@@ -95,7 +99,7 @@ export type EngineEvent =
   | { readonly op: "lost"; readonly slot: number; readonly errno: number }
   /** What `opened` brought is of no use; the OPEN is still to be answered. */
   | { readonly op: "openFailed"; readonly slot: number; readonly reason: string }
-  /** The trigger, or the ping, of this number is done. */
+  /** The command with that ticket has been carried out. */
   | { readonly op: "done"; readonly ticket: number }
   /** The stream's frontend broke the protocol and is served no more. */
   | { readonly op: "broken"; readonly slot: number; readonly reason: string }

@@ -82,6 +82,7 @@ export class SoloStream implements Disposable {
         eventPort: 2,
         hold: "none",
         settings: { volume: 0, muted: false },
+        trace: null,
       },
       { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
       this.status,

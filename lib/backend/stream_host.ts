@@ -14,6 +14,7 @@ import type { Engines, Seat } from "./engines.ts";
 import type { OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
+import type { TraceReader } from "./trace_ring.ts";
 import { afterOperatorTrigger, type Hold, type OperatorTrigger } from "./stream_state.ts";
 
 /** What a frontend publishes of a stream, already found to be numbers. */
@@ -64,6 +65,9 @@ export class StreamHost implements AsyncDisposable {
   readonly #past = newRow();
   /** Rows of connections that the engine has yet to let go of. */
   readonly #leaving = new Set<StatusRow>();
+  #trace: TraceReader | undefined;
+  /** Called when the stream is given up for good. */
+  #onEnd: () => void = () => {};
 
   /** @param name `domU/0/0/0`, for logs and status */
   constructor(
@@ -152,6 +156,7 @@ export class StreamHost implements AsyncDisposable {
       eventPort: this.#ports[1],
       hold: this.#hold,
       settings: this.#settings,
+      trace: this.#trace?.address ?? null,
     });
   }
 
@@ -166,7 +171,12 @@ export class StreamHost implements AsyncDisposable {
     this.#request = undefined;
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#probeTimer);
-    const held = { pages: this.#pages, ports: this.#ports, channels: this.#seat!.channels };
+    const held = {
+      pages: this.#pages,
+      ports: this.#ports,
+      channels: this.#seat!.channels,
+      trace: this.#trace,
+    };
     const slot = this.#slot;
     // The slot is somebody else's as soon as the engine has let go of it: what is still under way must not speak for that one.
     this.#slot = -1;
@@ -189,7 +199,13 @@ export class StreamHost implements AsyncDisposable {
   }
 
   /** Unmaps what the engine has let go of, and closes the card. */
-  async #release(held: { pages: Mapping[]; ports: number[]; channels: EventChannels }): Promise<void> {
+  async #release(held: {
+    pages: Mapping[];
+    ports: number[];
+    channels: EventChannels;
+    /** The engine's as well until it has let go: only so does its memory stay where it is. */
+    trace: TraceReader | undefined;
+  }): Promise<void> {
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
     for (const page of held.pages) page[Symbol.dispose]();
     this.#unmapBuffer();
@@ -207,6 +223,7 @@ export class StreamHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const seat = this.#seat;
     this.#seat = undefined;
+    this.#onEnd();
     await seat?.[Symbol.asyncDispose]();
   }
 
@@ -231,6 +248,26 @@ export class StreamHost implements AsyncDisposable {
     this.nodes.write(settings);
     this.#settings = settings;
     if (this.connected) this.#engine.post({ op: "settings", slot: this.#slot, settings });
+  }
+
+  /**
+   * Has what passes written to `trace`, in this connection and in those to come, until {@link endTrace}. `onEnd` is called if
+   * the stream is given up for good before. Returns false if it is being traced already.
+   */
+  trace(trace: TraceReader, onEnd: () => void): boolean {
+    if (this.#trace !== undefined) return false;
+    this.#trace = trace;
+    this.#onEnd = onEnd;
+    if (this.connected) this.#engine.trace(this.#slot, trace.address);
+    return true;
+  }
+
+  /** Ends `trace`, if it has not ended; resolves when nothing is written to it any more. */
+  async endTrace(trace: TraceReader): Promise<void> {
+    if (this.#trace !== trace) return;
+    this.#trace = undefined;
+    this.#onEnd = () => {};
+    if (this.connected) await this.#engine.trace(this.#slot, null);
   }
 
   /** The stream's row of numbers, and its states by name. */

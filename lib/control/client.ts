@@ -50,27 +50,35 @@ export class ControlClient implements Disposable {
 
   /** Sends `request` and returns its result. Throws what the daemon answers as {@link XsndError}. */
   async call<T>(request: ControlRequest): Promise<T> {
-    return await this.#next(HUNG_UP, this.#send(request));
+    for await (const result of this.parts<T>(request)) return result;
+    throw new XsndError(HUNG_UP, Exit.noDaemon);
   }
 
   /** Sends `request` and yields its results, without end. Throws {@link XsndError}; exit 3 when the daemon ends. */
   async *watch<T>(request: ControlRequest): AsyncGenerator<T, never> {
-    await this.#send(request);
-    for (;;) yield await this.#next<T>(ENDED);
+    yield* this.parts<T>(request);
+    throw new XsndError(ENDED, Exit.noDaemon);
   }
 
-  #send(request: ControlRequest): Promise<void> {
-    return this.#writer.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+  /** Sends `request` and yields its results until the daemon hangs up. Throws what it answers as {@link XsndError}. */
+  async *parts<T>(request: ControlRequest): AsyncGenerator<T, void> {
+    const sent = this.#write(JSON.stringify(request));
+    for (;;) {
+      const reply = await sent.then(() => this.#replies.next()).catch(() => undefined);
+      if (reply === undefined || reply.done) return;
+      const response: ControlResponse<T> = JSON.parse(reply.value);
+      if (!response.ok) throw new XsndError(response.error, response.exitCode);
+      yield response.result;
+    }
   }
 
-  async #next<T>(hungUp: string, sent = Promise.resolve()): Promise<T> {
-    const reply = await sent.then(() => this.#replies.next()).catch((cause) => {
-      throw new XsndError(hungUp, Exit.noDaemon, { cause });
-    });
-    if (reply.done) throw new XsndError(hungUp, Exit.noDaemon);
-    const response: ControlResponse<T> = JSON.parse(reply.value);
-    if (!response.ok) throw new XsndError(response.error, response.exitCode);
-    return response.result;
+  /** Tells the daemon that no more need follow; what it has by then still does. */
+  async enough(): Promise<void> {
+    await this.#write("").catch(() => {}); // it may have gone by itself
+  }
+
+  #write(line: string): Promise<void> {
+    return this.#writer.write(new TextEncoder().encode(`${line}\n`));
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,7 @@
 /**
  * What commands and the daemon say to each other over the control socket: a UNIX stream socket, one JSON object a line, one
- * line back for each line sent; only `watch` is answered by as many as there are to tell.
+ * line back for each line sent. `watch` and `trace` are answered by as many as there are to tell, until the client sends
+ * another line, which may be empty and then asks for nothing, or hangs up.
  */
 import type { OperatorTrigger } from "../backend/stream_state.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
@@ -33,6 +34,13 @@ export type ControlRequest =
     readonly command: "wait";
     readonly stream: string;
     readonly goal: StreamGoal;
+    readonly waitMs: number;
+  }
+  | {
+    /** Answered with a {@link TraceHead}; lines that follow it hold {@link TraceChunk}s. */
+    readonly command: "trace";
+    readonly stream: string;
+    /** How long to wait for the daemon to serve the stream. */
     readonly waitMs: number;
   };
 
@@ -95,6 +103,11 @@ const MOVING: ReadonlySet<string> = new Set([
 /** The report without what always moves: what is left changes for a reason. */
 export function steadyPart(report: StreamReport): Partial<StreamReport> {
   return Object.fromEntries(Object.entries(report).filter(([name]) => !MOVING.has(name)));
+}
+
+/** Some records of a trace, as they stand in a file, in base64. */
+export interface TraceChunk {
+  readonly records: string;
 }
 
 export interface StatusReport {

@@ -62,6 +62,7 @@ export class ControlServer implements Disposable {
         const gone = new AbortController();
         next = requests.next();
         next.catch(() => {}).finally(() => gone.abort());
+        if (line.value === "") continue; // it has ended the answer before it
         for await (const response of this.#respond(line.value, gone.signal)) {
           await writer.write(encoder.encode(`${JSON.stringify(response)}\n`));
         }

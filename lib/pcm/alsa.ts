@@ -89,6 +89,10 @@ export class AlsaPcm implements Pcm {
     return this.#timer === undefined ? this.#positionOf(this.#io.availUpdate()) : this.position();
   }
 
+  pointerAge(now: number): number {
+    return this.#timer === undefined ? Math.max(0, this.#io.updateAge(now)) : 0;
+  }
+
   /** `avail` counts from the pointer to the end of what was written (or read). */
   #positionOf(avail: number): number {
     if (avail < 0) return avail;

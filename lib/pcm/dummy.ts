@@ -93,6 +93,10 @@ export class DummyPcm implements Pcm {
     return this.position();
   }
 
+  pointerAge(): number {
+    return 0;
+  }
+
   avail(): number {
     const ahead = this.params.direction === "playback"
       ? this.params.bufferFrames - (this.#applFrames - this.position())

@@ -43,6 +43,8 @@ export interface Pcm {
    * while its interrupts are served, and without asking the card.
    */
   pointer(): number;
+  /** Whole µs from when the card was at {@link pointer} to `now` (`MicrosClock`); 0 where that is not known, or asked anew each time. */
+  pointerAge(now: number): number;
   /**
    * Playback: frames that {@link write} would take now. Capture: frames that {@link read} would give now. Both by
    * {@link pointer}, or later.

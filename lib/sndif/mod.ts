@@ -7,6 +7,7 @@ export * from "./event.ts";
 export * from "./event_page.ts";
 export * from "./formats.ts";
 export { HwParam, type Interval } from "./hw_param.ts";
+export { type PacketView } from "./packet.ts";
 export * from "./page_directory.ts";
 export * from "./request.ts";
 export * from "./response.ts";

@@ -22,6 +22,11 @@ export class PacketView {
     for (let i = 0; i < PACKET_WORDS; i++) this.#words[i] = words[index + i];
   }
 
+  /** Copies the packet to `words[index]` and on. Allocates nothing. */
+  copyTo(words: Int32Array, index: number): void {
+    for (let i = 0; i < PACKET_WORDS; i++) words[index + i] = this.#words[i];
+  }
+
   get id(): number {
     return this.view.getUint16(0, true);
   }

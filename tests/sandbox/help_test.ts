@@ -19,6 +19,7 @@ const COMMANDS = [
   "top",
   "play",
   "record",
+  "trace",
   "sandbox",
   "demo",
   "check",

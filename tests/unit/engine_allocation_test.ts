@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-Deno.test("the engine allocates nothing for a WRITE, a wake-up of the card and a position", async () => {
+/** What engine_hot_path.ts measures. */
+async function measure(...args: string[]) {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -9,11 +10,29 @@ Deno.test("the engine allocates nothing for a WRITE, a wake-up of the card and a
       "-A",
       "--v8-flags=--min-semi-space-size=256,--max-semi-space-size=256",
       new URL("engine_hot_path.ts", import.meta.url).pathname,
+      ...args,
     ],
   }).output();
   assert(success, new TextDecoder().decode(stderr));
-  const { octets, events, position } = JSON.parse(new TextDecoder().decode(stdout));
-  assert(events > 100 && position > 10_000, "nothing was played");
-  // One number object a round would be 1.2 or 1.6 million octets; the compiler itself and memoryUsage() take some.
+  const measured = JSON.parse(new TextDecoder().decode(stdout));
+  assert(measured.events > 100 && measured.position > 10_000, "nothing was played");
+  return measured;
+}
+
+/** One number object a round would be 1.2 or 1.6 million octets; the compiler itself and memoryUsage() take some. */
+function assertNothing(octets: number): void {
   assert(Number.isInteger(octets) && octets < 300_000, `${octets} octets in 100 000 rounds`);
+}
+
+Deno.test("the engine allocates nothing for a WRITE, a wake-up of the card and a position", async () => {
+  const { octets, traced } = await measure();
+  assert.equal(traced, 0);
+  assertNothing(octets);
+});
+
+Deno.test("the engine allocates nothing when it traces that, and when there is no room to", async () => {
+  const { octets, traced } = await measure("trace");
+  // Request and response of 330 000 rounds, and more, do not all fit.
+  assert(traced > 50_000 && traced < 600_000, `${traced} records`);
+  assertNothing(octets);
 });

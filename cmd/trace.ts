@@ -1,0 +1,128 @@
+/** `xsnd trace`: what goes over a stream's rings, recorded, shown, replayed and drawn. */
+import { Command, Option } from "commander";
+import { ControlClient } from "../lib/control/client.ts";
+import { interruptible } from "../lib/signals.ts";
+import { RecordKind, TRACE_VERSION } from "../lib/trace/format.ts";
+import type { Summary } from "../lib/trace/summary.ts";
+import { withManual } from "./manual.ts";
+import { seconds, streamArgument } from "./options.ts";
+import { count, print, printJsonLine } from "./output.ts";
+import { positive } from "./session_options.ts";
+
+export function traceCommand(): Command {
+  return new Command("trace")
+    .summary("record, show, replay and draw what goes over a stream's rings")
+    .description(
+      "Record the requests, responses and events of a stream while it runs, with where its card is, and look at them " +
+        "afterwards. There is no sound in a trace.",
+    )
+    .addCommand(recordCommand())
+    .addCommand(showCommand());
+}
+
+interface RecordOptions {
+  readonly output: string;
+  readonly seconds?: number;
+  readonly until?: "closed";
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+function recordCommand(): Command {
+  const command = new Command("record")
+    .summary("record what goes over STREAM's rings, until SIGINT")
+    .description(
+      "Record a stream of the running daemon, from this moment on, whether it is open or not, over its guest's " +
+        "reconnections, until SIGINT or SIGTERM, or the stream's card is taken away.",
+    )
+    .addArgument(streamArgument())
+    .requiredOption("-o, --output <file>", "where to; it is written as things happen")
+    .option("--seconds <n>", "end after so long", positive)
+    .addOption(
+      new Option("--until <what>", "end when the guest closes the stream, or is gone").choices(["closed"]),
+    )
+    .option("--timeout <seconds>", "how long to wait for the daemon to serve the stream", seconds, 5)
+    .option("--json", "print the summary as one JSON object")
+    .action(async (stream: string, options: RecordOptions) => {
+      const [{ record }, { createFile }] = await Promise.all([
+        import("../lib/trace/recorder.ts"),
+        import("../lib/trace/file.ts"),
+      ]);
+      const waitMs = options.timeout * 1000;
+      const summary = await interruptible(async (signal) => {
+        using daemon = await ControlClient.connect(waitMs);
+        using files = new DisposableStack();
+        const open = () => files.use(createFile(options.output));
+        const wanted = { stream, waitMs, untilClosed: options.until === "closed", seconds: options.seconds };
+        return await record(daemon, open, wanted, signal);
+      });
+      if (options.json) printJsonLine(summary);
+      else print(`recorded to ${options.output}: ${describe(summary)}`);
+    });
+  return withManual(command, {
+    examples: [
+      ["xsnd trace record domU/0/0/0 -o stutter.trace", "until Ctrl-C, which is no failure"],
+      ["xsnd trace record domU -o open.trace --until closed", "one use of the stream, from OPEN to CLOSE"],
+    ],
+    exits: {
+      failed: "there is no such stream, somebody else traces it, or the file cannot be written",
+      noDaemon: "no daemon answers within the time-out",
+      permission: "may not talk to the daemon, or write the file",
+    },
+  });
+}
+
+function showCommand(): Command {
+  const command = new Command("show")
+    .summary("a line for each record of FILE, and a summary")
+    .description(
+      "Decode a trace: > is from the guest, < to it; times are in seconds since the trace began, and round trips from when " +
+        "the daemon took a request off the ring to when it had its response.",
+    )
+    .argument("<file>", "a trace")
+    .option("--positions", "also show where the card was, at each of its interrupts")
+    .option("--json", "print a JSON object a line, the first the file's head, the last a summary")
+    .action(async (path: string, options: { positions?: boolean; json?: boolean }) => {
+      const [{ readTrace }, { Decoder }, { fieldsOf, lineOf }, { summarize }] = await Promise.all([
+        import("../lib/trace/file.ts"),
+        import("../lib/trace/packets.ts"),
+        import("../lib/trace/describe.ts"),
+        import("../lib/trace/summary.ts"),
+      ]);
+      const { head, records, truncated } = readTrace(path);
+      if (options.json) printJsonLine({ kind: "head", version: TRACE_VERSION, ...head });
+      else print(`# ${head.stream}, ${head.type} on ${head.device}, from ${head.startedAt} on`);
+      const decoder = new Decoder();
+      for (const record of records) {
+        const decoded = decoder.next(record);
+        if (record.kind === RecordKind.position && !options.positions) continue;
+        if (options.json) printJsonLine({ time: record.time / 1e6, ...fieldsOf(decoded) });
+        else print(lineOf(decoded));
+      }
+      const summary = summarize(records);
+      if (options.json) return printJsonLine({ kind: "summary", ...summary, truncated });
+      print(`# ${describe(summary)}`);
+      if (truncated) {
+        print("# the file ends in the middle of a record: its recorder was killed, or the disk is full");
+      }
+    });
+  return withManual(command, {
+    examples: [
+      ["xsnd trace show stutter.trace | less", "what was asked, answered and told"],
+      [
+        "xsnd trace show stutter.trace --json | jq 'select(.kind==\"response\" and .status<0)'",
+        "what was refused",
+      ],
+    ],
+    exits: { failed: "the file cannot be read, or is no trace", permission: "may not read the file" },
+  });
+}
+
+/** A summary in a line or two, for people. */
+function describe(summary: Summary): string {
+  const { requests, refused, events, seconds, lost, roundTripMicros: rtt } = summary;
+  return `${count(requests, "request")}, ${refused} refused, ${count(events, "event")} in ${
+    seconds.toFixed(3)
+  } s; ` +
+    `round trip p50 ${rtt.p50} µs, p99 ${rtt.p99} µs, max ${rtt.max} µs; ${count(lost, "record")} lost`;
+}

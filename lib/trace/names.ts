@@ -1,0 +1,41 @@
+/** What the numbers of the protocol are called in sndif.h. */
+import * as sndif from "../sndif/mod.ts";
+
+const OPERATIONS: Readonly<Record<number, string>> = {
+  [sndif.XENSND_OP_OPEN]: "OPEN",
+  [sndif.XENSND_OP_CLOSE]: "CLOSE",
+  [sndif.XENSND_OP_READ]: "READ",
+  [sndif.XENSND_OP_WRITE]: "WRITE",
+  [sndif.XENSND_OP_SET_VOLUME]: "SET_VOLUME",
+  [sndif.XENSND_OP_GET_VOLUME]: "GET_VOLUME",
+  [sndif.XENSND_OP_MUTE]: "MUTE",
+  [sndif.XENSND_OP_UNMUTE]: "UNMUTE",
+  [sndif.XENSND_OP_TRIGGER]: "TRIGGER",
+  [sndif.XENSND_OP_HW_PARAM_QUERY]: "HW_PARAM_QUERY",
+};
+
+const TRIGGERS: Readonly<Record<number, string>> = {
+  [sndif.XENSND_OP_TRIGGER_START]: "START",
+  [sndif.XENSND_OP_TRIGGER_PAUSE]: "PAUSE",
+  [sndif.XENSND_OP_TRIGGER_STOP]: "STOP",
+  [sndif.XENSND_OP_TRIGGER_RESUME]: "RESUME",
+};
+
+/** `WRITE`; `op 200` for one that there is not. */
+export function operationName(operation: number): string {
+  return OPERATIONS[operation] ?? `op ${operation}`;
+}
+
+export function isOperation(operation: number): boolean {
+  return operation in OPERATIONS;
+}
+
+/** `START`; `trigger 9` for one that there is not. */
+export function triggerName(type: number): string {
+  return TRIGGERS[type] ?? `trigger ${type}`;
+}
+
+/** `s16_le`; `format 99` for one that there is not. */
+export function formatName(code: number): string {
+  return sndif.formatByCode(code)?.name ?? `format ${code}`;
+}

@@ -1,0 +1,76 @@
+/** What a trace comes to. */
+import { type Percentiles, percentiles } from "../percentiles.ts";
+import { Decoder } from "./packets.ts";
+import { decodeLost, RecordKind, type TraceRecord } from "./format.ts";
+import { operationName } from "./names.ts";
+
+export interface Summary {
+  readonly records: number;
+  /** From the first record to the last. */
+  readonly seconds: number;
+  readonly requests: number;
+  /** Requests by operation. */
+  readonly operations: Readonly<Record<string, number>>;
+  readonly responses: number;
+  /** Responses with a status below 0. */
+  readonly refused: number;
+  readonly events: number;
+  readonly positions: number;
+  readonly connections: number;
+  /** From the moment that the daemon took a request off the ring to that in which it had its response. */
+  readonly roundTripMicros: Percentiles;
+  /** Records for which there was no room. */
+  readonly lost: number;
+}
+
+export class Summarizer {
+  readonly #decoder = new Decoder();
+  readonly #kinds = new Map<number, number>();
+  readonly #operations = new Map<string, number>();
+  readonly #micros: number[] = [];
+  #first: number | undefined;
+  #last = 0;
+  #records = 0;
+  #refused = 0;
+  #lost = 0;
+
+  add(record: TraceRecord): void {
+    const decoded = this.#decoder.next(record);
+    count(this.#kinds, record.kind);
+    this.#records++;
+    this.#first = Math.min(this.#first ?? record.time, record.time);
+    this.#last = Math.max(this.#last, record.time);
+    if (record.kind === RecordKind.lost) this.#lost += decodeLost(record);
+    if (decoded.kind === "request") count(this.#operations, operationName(decoded.request.operation));
+    if (decoded.kind !== "response") return;
+    if (decoded.response.status < 0) this.#refused++;
+    if (decoded.asked !== undefined) this.#micros.push(record.time - decoded.asked.record.time);
+  }
+
+  summary(): Summary {
+    const of = (kind: number) => this.#kinds.get(kind) ?? 0;
+    return {
+      records: this.#records,
+      seconds: (this.#last - (this.#first ?? 0)) / 1e6,
+      requests: of(RecordKind.request),
+      operations: Object.fromEntries([...this.#operations].sort()),
+      responses: of(RecordKind.response),
+      refused: this.#refused,
+      events: of(RecordKind.event),
+      positions: of(RecordKind.position),
+      connections: of(RecordKind.connected),
+      roundTripMicros: percentiles(this.#micros),
+      lost: this.#lost,
+    };
+  }
+}
+
+function count<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+export function summarize(records: readonly TraceRecord[]): Summary {
+  const summarizer = new Summarizer();
+  for (const record of records) summarizer.add(record);
+  return summarizer.summary();
+}

@@ -1,0 +1,187 @@
+/** `xsnd trace`: what goes over a stream's rings, from the daemon to a file and back. */
+import assert from "node:assert/strict";
+import { assertFails, Box, makeWav, type Process, sharedBox, until, xsnd } from "./harness.ts";
+
+const STREAM = "domU/0/0/0";
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 30_000 };
+
+/** What `trace show --json` prints of a record, the head or the summary. */
+interface Line {
+  readonly kind: string;
+  readonly time: number;
+  readonly [field: string]: unknown;
+}
+
+let daemon: Process;
+const shared = sharedBox(async (box) => {
+  await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+  daemon = await box.serve();
+  makeWav(box.path("in.wav"), sound);
+});
+
+/** Starts to record; it records when this resolves. */
+async function startRecording(box: Box, file: string, ...args: string[]): Promise<Process> {
+  await Deno.remove(file).catch(() => {});
+  const recording = box.spawn("trace", "record", STREAM, "-o", file, ...args);
+  await until("a trace begins", () => {
+    assert(!recording.ended, recording.stderr);
+    return exists(file);
+  });
+  return recording;
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).size > 0;
+  } catch {
+    return false;
+  }
+}
+
+async function show(box: Box, file: string, ...args: string[]): Promise<Line[]> {
+  const lines = (await box.ok("trace", "show", file, "--json", ...args)).trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** The trace of one use of the stream, by `play`. */
+async function recordPlaying(box: Box, file: string, ...args: string[]): Promise<void> {
+  const recording = await startRecording(box, file, "--until", "closed");
+  await box.ok("play", box.path("in.wav"), STREAM, ...args);
+  const { code, stdout, stderr } = await recording.result;
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.match(stdout, /^recorded to .*: \d+ requests, 0 refused, \d+ events in .*; 0 records lost\n$/);
+}
+
+Deno.test("trace record writes all that play asks and is told; trace show decodes it", async () => {
+  const box = shared();
+  const file = box.path("played.trace");
+  await recordPlaying(box, file, "--behaviour", "linux-7.2");
+  const lines = await show(box, file, "--positions");
+  const [head, summary] = [lines[0], lines.at(-1)!];
+  const { kind, version, stream, type, device, domid, state } = head;
+  assert.deepEqual(
+    { kind, version, stream, type, device, domid, state },
+    {
+      kind: "head",
+      version: 1,
+      stream: STREAM,
+      type: "playback",
+      device: "dummy:",
+      domid: 1,
+      state: "detached",
+    },
+  );
+  const requests = lines.filter((line) => line.kind === "request");
+  const operations = requests.map(({ op }) => op).filter((op) => op !== "HW_PARAM_QUERY" && op !== "WRITE");
+  assert.deepEqual(operations, ["OPEN", "TRIGGER", "TRIGGER", "CLOSE"]);
+  const written = requests.filter(({ op }) => op === "WRITE").reduce(
+    (sum, { length }) => sum + Number(length),
+    0,
+  );
+  assert.equal(written, sound.frames * 4);
+  const responses = lines.filter((line) => line.kind === "response");
+  assert.deepEqual(
+    responses.map(({ id }) => id),
+    requests.map(({ id }) => id),
+    "one at a time, each answered",
+  );
+  assert(responses.every(({ status, roundTripMicros }) => status === 0 && Number(roundTripMicros) >= 0));
+  const told = lines.filter((line) => line.kind === "event").map(({ position }) => Number(position));
+  assert(told.length > 10 && told.every((octets, i) => i === 0 || octets >= told[i - 1]), "never backwards");
+  assert(
+    lines.some((line) => line.kind === "position" && line.state === "running" && Number(line.position) > 0),
+  );
+  assert.deepEqual([summary.kind, summary.truncated, summary.lost], ["summary", false, 0]);
+  assert.equal(summary.requests, requests.length);
+});
+
+Deno.test("trace show prints a line a record, and none for positions unless it is told to", async () => {
+  const box = shared();
+  const file = box.path("lines.trace");
+  await recordPlaying(box, file);
+  const text = await box.ok("trace", "show", file);
+  assert.match(text, /^# domU\/0\/0\/0, playback on dummy:, from 20.*Z on\n/);
+  assert.match(
+    text,
+    /^ +\d+\.\d{6} > req id=\d+ op=OPEN rate=48000 format=s16_le channels=2 buffer_sz=\d+ /m,
+  );
+  assert.match(text, /^ +\d+\.\d{6} < rsp id=\d+ op=WRITE status=0 \(\d+ µs\)$/m);
+  assert.match(text, /^ +\d+\.\d{6} < evt id=\d+ type=CUR_POS position=\d+$/m);
+  assert.match(text, /--- end why=the recorder ends it\n# \d+ requests, .*p50 .*\n$/);
+  assert.doesNotMatch(text, / pos /);
+  assert.match(await box.ok("trace", "show", file, "--positions"), / pos position=\d+ guest=\d+/);
+});
+
+Deno.test("trace record begins in the middle of a stream, and ends with SIGINT as with --seconds: exit 0", async () => {
+  const box = shared();
+  const long = makeWav(box.path("long.wav"), { ...sound, frames: 960_000 });
+  await using playing = box.spawn("play", long, STREAM);
+  await box.untilStream(STREAM, ({ state }) => state === "running");
+  const file = box.path("middle.trace");
+  const recording = await startRecording(box, file);
+  assertFails(await box.run("trace", "record", STREAM, "-o", box.path("2nd")), 1, /is being traced already/);
+  const { code, stderr } = await recording.end("SIGINT");
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  const [head] = await show(box, file);
+  assert.equal(head.state, "running");
+  const { rate, channels } = head.parameters as Record<string, number>;
+  assert.deepEqual([rate, channels], [48000, 2]);
+  const summary = JSON.parse(
+    await box.ok("trace", "record", "domU", "-o", file, "--seconds", "0.5", "--json"),
+  );
+  assert(summary.positions > 0 && summary.lost === 0, JSON.stringify(summary));
+  await playing.end("SIGINT");
+  await box.untilStream(STREAM, ({ state }) => state === "detached");
+});
+
+Deno.test("a recorder that was killed leaves a file that can be read, and a stream that can be traced", async () => {
+  const box = shared();
+  const file = box.path("killed.trace");
+  const recording = await startRecording(box, file);
+  await box.ok("play", box.path("in.wav"), STREAM);
+  await until("it is written", () => Deno.statSync(file).size > 4000);
+  await recording.end("SIGKILL");
+  const octets = Deno.readFileSync(file);
+  Deno.writeFileSync(file, octets.subarray(0, octets.length - 5));
+  assert.match(await box.ok("trace", "show", file), /# the file ends in the middle of a record/);
+  await until("the daemon has noticed", async () => {
+    const { code } = await box.run("trace", "record", STREAM, "-o", file, "--seconds", "0.1");
+    return code === 0;
+  });
+  assert(!daemon.ended && !/^\s+at /m.test(daemon.stderr), daemon.stderr);
+});
+
+Deno.test("trace goes on over its guest's connections, and ends with the card or the daemon", async () => {
+  await using box = await Box.start();
+  await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+  await box.serve();
+  const input = makeWav(box.path("in.wav"), { ...sound, frames: 2000 });
+  const file = box.path("two.trace");
+  const recording = await startRecording(box, file);
+  await box.ok("play", input, STREAM);
+  await box.ok("play", input, STREAM);
+  await box.ok("deprovision", "domU");
+  assert.equal((await recording.result).code, 0);
+  const lines = await show(box, file);
+  const marks = lines.map(({ kind }) => kind).filter((kind) => /connected|end/.test(kind));
+  assert.deepEqual(marks, ["connected", "disconnected", "connected", "disconnected", "end"]);
+  assert.equal(lines.find(({ kind }) => kind === "end")!.why, "the card is gone");
+});
+
+Deno.test("trace says what is wrong with a file, a stream or a command line", async () => {
+  const box = shared();
+  const [wav, nowhere] = [box.path("in.wav"), box.path("no/where")];
+  assertFails(
+    await box.run("trace", "show", wav),
+    1,
+    /cannot read trace .*in\.wav: it is no trace; `xsnd trace record`/,
+  );
+  assertFails(await box.run("trace", "show", nowhere), 1, /cannot read trace .*No such file/);
+  assertFails(await box.run("trace", "record", STREAM, "-o", nowhere), 1, /cannot write .*No such file/);
+  const nobody = ["trace", "record", "nobody", "-o", box.path("x"), "--timeout", "0"];
+  assertFails(await box.run(...nobody), 1, /the daemon serves no stream "nobody"; it serves domU/);
+  assertFails(await xsnd([...nobody], { XSND_CONTROL: nowhere }), 3, /no daemon answers/);
+  for (const args of [["trace", "show"], ["trace", "record", STREAM], ["trace", "dance"]]) {
+    assert.equal((await box.run(...args)).code, 2, args.join(" "));
+  }
+});

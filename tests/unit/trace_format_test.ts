@@ -1,0 +1,78 @@
+/** Trace files: what is written is read, and what is cut short is read up to there. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { errorOf } from "./trace_records.ts";
+import {
+  decodeTrace,
+  encodeHead,
+  encodeRecords,
+  TraceFormatError,
+  type TraceHead,
+  type TraceRecord,
+} from "../../lib/trace/format.ts";
+
+const HEAD: TraceHead = {
+  stream: "domU/0/0/0",
+  domid: 1,
+  type: "playback",
+  device: "hw:0,0",
+  uniqueId: "spéakers",
+  xsnd: "0.1.0",
+  startedAt: "2026-01-01T00:00:00.000Z",
+  state: "closed",
+};
+
+const anyRecord: fc.Arbitrary<TraceRecord> = fc.tuple(
+  fc.nat(0xffff),
+  fc.nat(Number.MAX_SAFE_INTEGER),
+  fc.uint8Array({ maxLength: 200 }),
+).map(([kind, time, body]) => ({ kind, time, body: new Uint8Array(body) }));
+const anyRecords = fc.array(anyRecord, { maxLength: 8 });
+
+function file(records: readonly TraceRecord[]): Uint8Array<ArrayBuffer> {
+  const [head, rest] = [encodeHead(HEAD), encodeRecords(records)];
+  const octets = new Uint8Array(head.length + rest.length);
+  octets.set(head);
+  octets.set(rest, head.length);
+  return octets;
+}
+
+Deno.test("a trace that was written is read as it was", () =>
+  fc.assert(fc.property(anyRecords, (records) => {
+    const trace = decodeTrace(file(records));
+    assert.deepEqual(trace, { head: HEAD, records, truncated: false });
+  })));
+
+Deno.test("a trace that is cut short anywhere is read up to its last whole record", () =>
+  fc.assert(
+    fc.property(anyRecords, (records) => {
+      const octets = file(records);
+      const ends = records.map((_, i) => file(records.slice(0, i + 1)).length);
+      const headEnd = encodeHead(HEAD).length;
+      for (let length = 0; length < octets.length; length++) {
+        const cut = octets.slice(0, length);
+        if (length < headEnd) {
+          assert(errorOf(() => decodeTrace(cut)) instanceof TraceFormatError, `${length} octets`);
+          continue;
+        }
+        const trace = decodeTrace(cut);
+        const whole = ends.filter((end) => end <= length).length;
+        assert.deepEqual(trace.records, records.slice(0, whole));
+        assert.equal(trace.truncated, length !== (ends[whole - 1] ?? headEnd));
+      }
+    }),
+    { numRuns: 20 },
+  ));
+
+Deno.test("what is no trace, or one of another version, is refused", () => {
+  assert.throws(
+    () => decodeTrace(new TextEncoder().encode("RIFF....WAVE")),
+    /^TraceFormatError: it is no trace/,
+  );
+  const later = file([]);
+  later[8] = 2;
+  assert.throws(() => decodeTrace(later), /it is of version 2, and this xsnd reads version 1/);
+  const broken = file([]);
+  broken[16] = 0xff;
+  assert.throws(() => decodeTrace(broken), /its head is no JSON/);
+});

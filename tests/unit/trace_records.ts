@@ -1,0 +1,53 @@
+/** Records for tests, made with the protocol's own encoders. */
+import {
+  encodeCurPosEvent,
+  encodeOpenRequest,
+  encodeResponse,
+  encodeRwRequest,
+  encodeTriggerRequest,
+  PACKET_SIZE,
+} from "../../lib/sndif/mod.ts";
+import { RecordKind, type TraceRecord } from "../../lib/trace/format.ts";
+
+type Encode = (view: DataView, at: number) => void;
+
+function packet(kind: number, time: number, encode: Encode): TraceRecord {
+  const body = new Uint8Array(PACKET_SIZE);
+  encode(new DataView(body.buffer), 0);
+  return { kind, time, body };
+}
+
+export const open = (time: number, id: number, bufferSz = 8192): TraceRecord =>
+  packet(RecordKind.request, time, (view, at) => {
+    const sizes = { bufferSz, periodSz: bufferSz / 4, grefDirectory: 7 };
+    encodeOpenRequest(view, at, id, { pcmRate: 48000, pcmFormat: 2, pcmChannels: 2, ...sizes });
+  });
+
+export const rw = (time: number, id: number, operation: number, offset: number, length: number) =>
+  packet(RecordKind.request, time, (view, at) => encodeRwRequest(view, at, id, operation, offset, length));
+
+export const trigger = (time: number, id: number, type: number) =>
+  packet(RecordKind.request, time, (view, at) => encodeTriggerRequest(view, at, id, type));
+
+export const response = (time: number, id: number, operation: number, status: number) =>
+  packet(RecordKind.response, time, (view, at) => encodeResponse(view, at, id, operation, status));
+
+export const position = (time: number, id: number, octets: number) =>
+  packet(RecordKind.event, time, (view, at) => encodeCurPosEvent(view, at, id, octets, 0));
+
+/** A record that has no body, or another one. */
+export const other = (kind: number, time: number, ...body: number[]): TraceRecord => ({
+  kind,
+  time,
+  body: Uint8Array.from(body),
+});
+
+/** What `body` throws. */
+export function errorOf(body: () => void): unknown {
+  try {
+    body();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
