@@ -36,13 +36,16 @@ export function positiveCount(text: string): number {
   throw new InvalidArgumentError("it is a whole number.");
 }
 
+/** Whose part the frontend plays. */
+export function behaviourOption(): Option {
+  return new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")
+    .choices(["linux-6.1", "linux-7.2"]).default("linux-6.1");
+}
+
 /** Adds the options of {@link SessionCommandOptions} to `command`. */
 export function addSessionOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")
-        .choices(["linux-6.1", "linux-7.2"]).default("linux-6.1"),
-    )
+    .addOption(behaviourOption())
     .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positiveCount)
     .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positiveCount)
     .option("--raw", "FILE is samples and nothing else, as --format, --rate and --channels say")

@@ -1,13 +1,15 @@
 /** `xsnd trace`: what goes over a stream's rings, recorded, shown, replayed and drawn. */
 import { Command, Option } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
+import { XsndError } from "../lib/error.ts";
 import { interruptible } from "../lib/signals.ts";
+import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { RecordKind, TRACE_VERSION } from "../lib/trace/format.ts";
 import type { Summary } from "../lib/trace/summary.ts";
 import { withManual } from "./manual.ts";
 import { seconds, streamArgument } from "./options.ts";
 import { count, print, printJsonLine } from "./output.ts";
-import { positive } from "./session_options.ts";
+import { behaviourOption, findStream, positive } from "./session_options.ts";
 
 export function traceCommand(): Command {
   return new Command("trace")
@@ -17,7 +19,8 @@ export function traceCommand(): Command {
         "afterwards. There is no sound in a trace.",
     )
     .addCommand(recordCommand())
-    .addCommand(showCommand());
+    .addCommand(showCommand())
+    .addCommand(replayCommand());
 }
 
 interface RecordOptions {
@@ -115,6 +118,69 @@ function showCommand(): Command {
       ],
     ],
     exits: { failed: "the file cannot be read, or is no trace", permission: "may not read the file" },
+  });
+}
+
+interface ReplayCommandOptions {
+  readonly speed: number;
+  readonly behaviour: EventIdBehaviour;
+  readonly json?: boolean;
+}
+
+function replayCommand(): Command {
+  const command = new Command("replay")
+    .summary("send FILE's requests to STREAM's backend, and compare the answers")
+    .description(
+      "Play the frontend's part of a trace again, as `xsnd play` would: the same requests at the same times, one after the " +
+        "other, with silence for samples. Fails if one has another status than it had.",
+    )
+    .argument("<file>", "a trace")
+    .addArgument(streamArgument())
+    .option("--speed <factor>", "how many times as fast", positive, 1)
+    .addOption(behaviourOption())
+    .option("--json", "print the comparison as one JSON object")
+    .action(async (path: string, wanted: string, { speed, behaviour, json }: ReplayCommandOptions) => {
+      const [{ readTrace }, { stepsOf }, { runReplay }, { lineOfPacket }] = await Promise.all([
+        import("../lib/trace/file.ts"),
+        import("../lib/trace/steps.ts"),
+        import("../lib/frontend/run_session.ts"),
+        import("../lib/trace/describe.ts"),
+      ]);
+      const trace = readTrace(path);
+      const steps = stepsOf(trace);
+      const report = await interruptible(async (signal) => {
+        const stream = await findStream(wanted, trace.head.type);
+        return await runReplay({ kind: "replay", stream, behaviour, steps, speed }, signal);
+      });
+      const { requests, compared, differences, seconds, roundTripMicros: rtt } = report;
+      if (json) printJsonLine(report);
+      else {
+        for (const { step, recorded, replayed } of differences) {
+          print(
+            `${lineOfPacket(steps[step].time, steps[step].packet)}: recorded ${recorded}, now ${replayed}`,
+          );
+        }
+        print(
+          `replayed ${count(requests, "request")} in ${
+            seconds.toFixed(3)
+          } s, ${differences.length} of ${compared} ` +
+            `answered otherwise; round trip p50 ${rtt.p50} µs, p99 ${rtt.p99} µs, max ${rtt.max} µs`,
+        );
+      }
+      if (differences.length === 0) return;
+      throw new XsndError(`${differences.length} of ${compared} answers are not those of ${path}`);
+    });
+  return withManual(command, {
+    examples: [
+      ["xsnd trace replay stutter.trace domU", "the same again, against the daemon that runs now"],
+      ["xsnd trace replay open.trace domU --speed 10", "in a tenth of the time"],
+    ],
+    exits: {
+      failed:
+        "an answer differs, there is no such stream, another frontend has its card, or the file is no trace",
+      timedOut: "the backend does not answer",
+      interrupted: "interrupted",
+    },
   });
 }
 

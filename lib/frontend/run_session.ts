@@ -1,7 +1,9 @@
 /** Running a session in its own thread, from the main one. */
 import { EventFd } from "../../ffi/libc.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
+import type { ReplayReport } from "./replayer.ts";
 import type {
+  ReplayOptions,
   SessionMessage,
   SessionOptions,
   SessionProgress,
@@ -13,20 +15,33 @@ import type {
  * Plays or records as `options` say and resolves with the measurements. `progress` is called a few times a second.
  * When `signal` is aborted the session closes its stream in order and this throws with exit code 130.
  */
-export async function runSession(
+export function runSession(
   options: SessionOptions,
   progress: (progress: SessionProgress) => void,
   signal: AbortSignal,
 ): Promise<SessionReport> {
+  return runInThread<SessionReport>(options, progress, signal);
+}
+
+/** Replays as `options` say, as {@link runSession} plays. */
+export function runReplay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
+  return runInThread<ReplayReport>(options, () => {}, signal);
+}
+
+async function runInThread<R>(
+  options: SessionStart["options"],
+  progress: (progress: SessionProgress) => void,
+  signal: AbortSignal,
+): Promise<R> {
   using stop = new EventFd();
   const onAbort = () => stop.signal();
   signal.addEventListener("abort", onAbort);
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "frontend" });
   try {
-    const done = Promise.withResolvers<SessionReport>();
+    const done = Promise.withResolvers<R>();
     worker.onmessage = ({ data }: MessageEvent<SessionMessage>) => {
       if (data.kind === "progress") progress(data.progress);
-      else if (data.kind === "report") done.resolve(data.report);
+      else if (data.kind === "report") done.resolve(data.report as R);
       else if (data.exitCode === undefined) done.reject(new Error(data.message));
       else done.reject(new XsndError(data.message, data.exitCode as ExitCode));
     };

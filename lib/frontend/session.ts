@@ -1,6 +1,7 @@
 /** What a playing or recording session is asked to do and what it tells, in a form that travels between threads. */
 import type { EventIdBehaviour } from "../sndif/mod.ts";
 import type { Percentiles } from "../percentiles.ts";
+import type { ReplayReport, ReplayStep } from "./replayer.ts";
 
 /** A stream as a session needs it: already resolved to numbers. */
 export interface SessionStream {
@@ -38,6 +39,16 @@ export interface SessionOptions {
   readonly baseline: boolean;
 }
 
+/** A session that sends what another one was seen to send. */
+export interface ReplayOptions {
+  readonly kind: "replay";
+  readonly stream: SessionStream;
+  readonly behaviour: EventIdBehaviour;
+  readonly steps: readonly ReplayStep[];
+  /** How many times as fast as recorded. */
+  readonly speed: number;
+}
+
 /** How far a session is. */
 export interface SessionProgress {
   readonly frames: number;
@@ -70,12 +81,12 @@ export interface SessionReport {
 }
 
 export interface SessionStart {
-  readonly options: SessionOptions;
+  readonly options: SessionOptions | ReplayOptions;
   /** An eventfd that becomes readable when the session is to be given up. */
   readonly stopFd: number;
 }
 
 export type SessionMessage =
   | { readonly kind: "progress"; readonly progress: SessionProgress }
-  | { readonly kind: "report"; readonly report: SessionReport }
+  | { readonly kind: "report"; readonly report: SessionReport | ReplayReport }
   | { readonly kind: "failed"; readonly message: string; readonly exitCode: number | undefined };

@@ -17,6 +17,7 @@ import {
   type HwParam,
   initSharedRing,
   type OpenRequest,
+  PACKET_SIZE,
   ResponseView,
   Taken,
   XENSND_EVT_CUR_POS,
@@ -133,6 +134,15 @@ export class StreamFrontend implements Disposable {
     this.#call("a trigger");
   }
 
+  /** Sends a request as it is, but for its id; returns the status that it is answered with. */
+  exchange(packet: Uint8Array): number {
+    const { view } = this.#ring;
+    const at = this.#reserve();
+    new Uint8Array(view.buffer, view.byteOffset + at, PACKET_SIZE).set(packet);
+    view.setUint16(at, this.#takeId(), true);
+    return this.#push("a request");
+  }
+
   /** Waits up to `timeoutMs` for events and takes them; returns whether there were any. */
   waitForEvents(timeoutMs: number): boolean {
     const before = this.events;
@@ -160,8 +170,14 @@ export class StreamFrontend implements Disposable {
     return at;
   }
 
-  /** Pushes the request that was encoded and waits for its response, as `be_stream_do_io` and `be_stream_wait_io`. */
+  /** Pushes the request that was encoded; throws {@link RequestError} if it is refused. */
   #call(what: string): void {
+    const status = this.#push(what);
+    if (status < 0) throw new RequestError(what, status);
+  }
+
+  /** Pushes the request that was encoded and waits for its response, whose status it returns, as `be_stream_do_io` and `be_stream_wait_io`. */
+  #push(what: string): number {
     const id = this.#nextId - 1 & 0xffff;
     if (this.#ring.pushRequests()) this.channels.notify(this.requestPort);
     const deadline = performance.now() + WAIT_BACK_MS;
@@ -180,7 +196,7 @@ export class StreamFrontend implements Disposable {
       }
       this.#wait(Math.ceil(left));
     }
-    if (this.#response.status < 0) throw new RequestError(what, this.#response.status);
+    return this.#response.status;
   }
 
   #wait(timeoutMs: number): void {

@@ -19,7 +19,14 @@ import { GuestPcm } from "./guest_pcm.ts";
 import { PingPong } from "./ping_pong.ts";
 import { play } from "./player.ts";
 import { record } from "./recorder.ts";
-import type { SessionMessage, SessionOptions, SessionReport, SessionStart } from "./session.ts";
+import { Replayer, type ReplayReport } from "./replayer.ts";
+import type {
+  ReplayOptions,
+  SessionMessage,
+  SessionOptions,
+  SessionReport,
+  SessionStart,
+} from "./session.ts";
 import { SessionMeter } from "./session_meter.ts";
 
 /** How often progress is told. */
@@ -39,7 +46,8 @@ self.onmessage = async ({ data }: MessageEvent<SessionStart>) => {
   self.close();
 };
 
-async function run({ options, stopFd }: SessionStart): Promise<SessionReport> {
+async function run({ options, stopFd }: SessionStart): Promise<SessionReport | ReplayReport> {
+  if (options.kind === "replay") return await replay(options, stopFd);
   const { stream: at, behaviour } = options;
   using reader = options.kind === "play" ? openReader(options) : undefined;
   using pingPong = options.baseline ? await PingPong.start() : undefined;
@@ -78,6 +86,15 @@ async function run({ options, stopFd }: SessionStart): Promise<SessionReport> {
     pingPongMicros: pingPong && meter.pingPongs(),
     seconds: Math.round(meter.seconds * 1000) / 1000,
   };
+}
+
+async function replay({ stream: at, behaviour, steps, speed }: ReplayOptions, stopFd: number) {
+  using xen = await openXen({ domid: at.domid });
+  await using card = await CardFrontend.connect(xen, at.domain, at.card, { behaviour, stopFd });
+  const stream = card.streams.get(`${at.pcm}/${at.stream}`);
+  if (stream === undefined) throw new XsndError(`there is no stream ${at.name}`);
+  using replayer = new Replayer(stream, card.sharer, card.backendDomid);
+  return replayer.replay(steps, speed);
 }
 
 function openReader({ file: { path, raw } }: SessionOptions): AudioReader {

@@ -15,7 +15,7 @@ import {
 } from "../sndif/mod.ts";
 import { decodeLost, decodePosition, RecordKind, type TraceRecord } from "./format.ts";
 import { formatName, isOperation, operationName, triggerName } from "./names.ts";
-import type { Decoded } from "./packets.ts";
+import { type Decoded, Decoder } from "./packets.ts";
 
 /** The fields of a record by name, in the order that a line has them. */
 export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | Interval>>;
@@ -134,6 +134,11 @@ export function lineOf(decoded: Decoded): string {
   if (roundTripMicros !== undefined) text.push(`(${roundTripMicros} µs)`);
   const time = (decoded.record.time / 1e6).toFixed(6).padStart(12);
   return [time, SIGNS[kind as string] ?? `  --- ${kind}`, ...text].join(" ");
+}
+
+/** The line of a request by its octets. */
+export function lineOfPacket(time: number, body: Uint8Array<ArrayBuffer>): string {
+  return lineOf(new Decoder().next({ kind: RecordKind.request, time, body }));
 }
 
 function valueText(value: Fields[string]): string {

@@ -14,7 +14,10 @@ interface Line {
 
 let daemon: Process;
 const shared = sharedBox(async (box) => {
-  await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+  await box.provision("domU", [
+    { type: "playback", device: "dummy:" },
+    { type: "playback", device: "dummy:", "sample-rates": [44100] },
+  ]);
   daemon = await box.serve();
   makeWav(box.path("in.wav"), sound);
 });
@@ -127,7 +130,7 @@ Deno.test("trace record begins in the middle of a stream, and ends with SIGINT a
   const { rate, channels } = head.parameters as Record<string, number>;
   assert.deepEqual([rate, channels], [48000, 2]);
   const summary = JSON.parse(
-    await box.ok("trace", "record", "domU", "-o", file, "--seconds", "0.5", "--json"),
+    await box.ok("trace", "record", STREAM, "-o", file, "--seconds", "0.5", "--json"),
   );
   assert(summary.positions > 0 && summary.lost === 0, JSON.stringify(summary));
   await playing.end("SIGINT");
@@ -166,6 +169,44 @@ Deno.test("trace goes on over its guest's connections, and ends with the card or
   const marks = lines.map(({ kind }) => kind).filter((kind) => /connected|end/.test(kind));
   assert.deepEqual(marks, ["connected", "disconnected", "connected", "disconnected", "end"]);
   assert.equal(lines.find(({ kind }) => kind === "end")!.why, "the card is gone");
+});
+
+Deno.test("trace replay sends the same again: exit 0 if all is answered as it was, 1 where it is not", async () => {
+  const box = shared();
+  const file = box.path("replayed.trace");
+  await recordPlaying(box, file);
+  const { requests } = (await show(box, file)).at(-1)!;
+  const report = JSON.parse(await box.ok("trace", "replay", file, STREAM, "--json"));
+  assert.deepEqual([report.requests, report.compared, report.differences], [requests, requests, []]);
+  assert(report.seconds > 0.5, "it takes its time");
+  // What was replayed is what was recorded, but for ids and grants.
+  const again = box.path("again.trace");
+  const recording = await startRecording(box, again, "--until", "closed");
+  const text = await box.ok("trace", "replay", file, STREAM, "--speed", "4", "--behaviour", "linux-7.2");
+  assert.match(text, /^replayed \d+ requests in \S+ s, 0 of \d+ answered otherwise; round trip p50 /);
+  assert.equal((await recording.result).code, 0);
+  const asked = async (path: string) =>
+    (await show(box, path)).filter(({ kind }) => kind === "request")
+      .map(({ time: _time, id: _id, gref_directory: _gref, ...rest }) => rest);
+  assert.deepEqual(await asked(again), await asked(file));
+
+  const other = await box.run("trace", "replay", file, "domU/0/0/1", "--speed", "10");
+  assert.equal(other.code, 1);
+  assert.match(other.stdout, /^ +\d+\.\d+ > req id=\d+ op=OPEN .*: recorded 0, now -22$/m);
+  assert.match(other.stderr, /^xsnd: \d+ of \d+ answers are not those of .*replayed\.trace\n$/);
+});
+
+Deno.test("trace replay of what began in the middle of a stream opens and starts it first", async () => {
+  const box = shared();
+  const long = makeWav(box.path("long.wav"), { ...sound, frames: 960_000 });
+  await using playing = box.spawn("play", long, STREAM);
+  await box.untilStream(STREAM, ({ state }) => state === "running");
+  const file = box.path("part.trace");
+  await box.ok("trace", "record", STREAM, "-o", file, "--seconds", "0.6");
+  await playing.end("SIGINT");
+  await box.untilStream(STREAM, ({ state }) => state === "detached");
+  const report = JSON.parse(await box.ok("trace", "replay", file, STREAM, "--json"));
+  assert(report.compared > 2, JSON.stringify(report));
 });
 
 Deno.test("trace says what is wrong with a file, a stream or a command line", async () => {
