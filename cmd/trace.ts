@@ -20,7 +20,8 @@ export function traceCommand(): Command {
     )
     .addCommand(recordCommand())
     .addCommand(showCommand())
-    .addCommand(replayCommand());
+    .addCommand(replayCommand())
+    .addCommand(plotCommand());
 }
 
 interface RecordOptions {
@@ -180,6 +181,34 @@ function replayCommand(): Command {
         "an answer differs, there is no such stream, another frontend has its card, or the file is no trace",
       timedOut: "the backend does not answer",
       interrupted: "interrupted",
+    },
+  });
+}
+
+function plotCommand(): Command {
+  const command = new Command("plot")
+    .summary("draw FILE as one page for a browser")
+    .description(
+      "Draw the position that the guest was told against the card's clock, the buffer's fill, round trips and xruns over a " +
+        "common time, in one HTML file that needs no network.",
+    )
+    .argument("<file>", "a trace")
+    .requiredOption("-o, --output <file>", "the page")
+    .action(async (path: string, { output }: { output: string }) => {
+      const [{ readTrace, createFile }, { pageOf }] = await Promise.all([
+        import("../lib/trace/file.ts"),
+        import("../lib/trace/page.ts"),
+      ]);
+      const page = new TextEncoder().encode(pageOf(readTrace(path)));
+      using append = createFile(output);
+      append(page);
+      print(`drawn to ${output}; open it in a browser`);
+    });
+  return withManual(command, {
+    examples: [["xsnd trace plot stutter.trace -o stutter.html", "a page to look at, and to send to others"]],
+    exits: {
+      failed: "the trace cannot be read, or the page cannot be written",
+      permission: "may not read the one, or write the other",
     },
   });
 }

@@ -297,7 +297,7 @@ export class EngineStream {
     const start = this.#clock.now();
     const age = transfer.pcm.interruptAge(start);
     this.#pump(transfer);
-    if (this.#trace !== undefined) this.#sample(this.#trace);
+    if (this.#trace !== undefined) this.#sample(this.#trace, start);
     // From the card's interrupt to the event that tells the guest of it, if one does.
     if (age < 0 || transfer.reportedFrames === told) return;
     this.#status.eventDelays.add(age + (this.#clock.now() - start | 0));
@@ -492,10 +492,10 @@ export class EngineStream {
     if (this.#trace !== undefined) this.#sample(this.#trace);
   }
 
-  /** Where the card is. */
-  #sample(trace: TraceWriter): void {
+  /** Where the card is, or was when it was asked at `time`. */
+  #sample(trace: TraceWriter, time = this.#clock.now()): void {
     const pcm = this.pcm;
-    trace.sample(this.#status, pcm === undefined ? 0 : pcm.pointerAge(this.#clock.now()));
+    trace.sample(this.#status, pcm === undefined ? time : time - pcm.pointerAge(time) | 0);
   }
 
   /** The event, or the two of them ({@link EventPageProducer}), that was published last. */

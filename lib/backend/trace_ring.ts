@@ -87,12 +87,12 @@ export class TraceWriter {
     this.#end();
   }
 
-  /** @param age how many µs ago the pointer in `row` was right */
-  sample(row: StatusRow, age: number): void {
+  /** @param time when the pointer in `row` was right, by `MicrosClock` */
+  sample(row: StatusRow, time: number): void {
     const at = this.#begin(RecordKind.position);
     if (at < 0) return;
     const view = this.#view;
-    view.setInt32(at - 4, view.getInt32(at - 4, true) - age | 0, true);
+    view.setInt32(at - 4, time, true);
     view.setFloat64(at, row.get("positionFrames"), true);
     view.setFloat64(at + 8, row.get("guestFrames"), true);
     view.setFloat64(at + 16, row.get("cardFrames"), true);

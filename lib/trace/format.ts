@@ -15,6 +15,8 @@
  *      7      u32: so many records are missing here, for which there was no room
  *      8      UTF-8: why the trace ends
  *
+ * A trace goes on over its guest's reconnections; it ends when its recorder does, or when the card is taken away.
+ *
  * There is no sound in it: samples are in the guest's buffer, which is not traced. A file that ends in the middle of a
  * record is good up to there, and records of other kinds are for later versions, to be passed over. What a guest has put on its
  * ring stands here as it was: a reader believes none of it.

@@ -1,6 +1,6 @@
 /** `xsnd trace`: what goes over a stream's rings, from the daemon to a file and back. */
 import assert from "node:assert/strict";
-import { assertFails, Box, makeWav, type Process, sharedBox, until, xsnd } from "./harness.ts";
+import { assertFails, Box, makeWav, Process, sharedBox, until, xsnd } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 30_000 };
@@ -207,6 +207,45 @@ Deno.test("trace replay of what began in the middle of a stream opens and starts
   await box.untilStream(STREAM, ({ state }) => state === "detached");
   const report = JSON.parse(await box.ok("trace", "replay", file, STREAM, "--json"));
   assert(report.compared > 2, JSON.stringify(report));
+});
+
+/** What a browser that has run the page's scripts makes of it, and its picture. */
+async function browse(page: string, picture: string): Promise<string> {
+  const args = ["--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--window-size=1200,1400"];
+  const { code, stdout, stderr } = await new Process("chromium-headless-shell", [
+    ...args,
+    `--screenshot=${picture}`,
+    "--dump-dom",
+    `file://${page}`,
+  ]).result;
+  assert.equal(code, 0, stderr);
+  // What scripts complain of, and what the page's policy has forbidden.
+  assert(!/CONSOLE|Content Security Policy/.test(stderr), stderr);
+  return stdout;
+}
+
+Deno.test("trace plot draws a page that a browser shows without a network", async () => {
+  const box = shared();
+  const [file, page, picture] = ["plotted.trace", "plotted.html", "plotted.png"].map((name) =>
+    box.path(name)
+  );
+  await recordPlaying(box, file);
+  assert.match(
+    await box.ok("trace", "plot", file, "-o", page),
+    /^drawn to .*plotted\.html; open it in a browser\n$/,
+  );
+  const dom = await browse(page, picture);
+  assert.match(dom, /<html[^>]* data-drawn="4"/);
+  assert.equal(dom.match(/<canvas/g)?.length, 4);
+  const titles = Array.from(dom.matchAll(/<h2>(.*?)<\/h2>/g), ([, title]) => title);
+  assert.deepEqual(titles, [
+    "Position against the card’s clock (ms)",
+    "Buffer fill (ms)",
+    "Round trips (µs)",
+    "Xruns (count)",
+  ]);
+  assert.match(dom, /told to the guest/);
+  assert(Deno.statSync(picture).size > 20_000, "there is something to be seen");
 });
 
 Deno.test("trace says what is wrong with a file, a stream or a command line", async () => {

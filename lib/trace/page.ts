@@ -1,0 +1,93 @@
+/** The picture of a trace: one page that needs nothing else, made with uPlot, whose code it carries. */
+import library from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
+import libraryStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
+import script from "./page/page.js" with { type: "text" };
+import style from "./page/page.css" with { type: "text" };
+import { XENSND_OP_OPEN } from "../sndif/mod.ts";
+import type { TraceFile } from "./format.ts";
+import { formatName } from "./names.ts";
+import { Decoder } from "./packets.ts";
+import { pictureOf } from "./series.ts";
+import { summarize } from "./summary.ts";
+
+/** A whole HTML document. */
+export function pageOf(trace: TraceFile): string {
+  const { head } = trace;
+  const picture = pictureOf(trace);
+  const about = `${head.type} on ${head.device}${
+    parametersOf(trace)
+  } · from ${head.startedAt} on · xsnd ${head.xsnd}`;
+  const facts = factsOf(trace, picture.driftPpm).map(([name, value]) =>
+    `<div><dt>${escape(name)}</dt><dd>${escape(value)}</dd></div>`
+  );
+  const { records } = trace;
+  const times = records.map(({ time }) => time / 1e6);
+  const [from, to] = [times[0] ?? 0, times.at(-1) ?? 1];
+  // A policy that lets nothing in but what is here: whatever a guest's trace holds, this page asks nobody for anything.
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escape(head.stream)}: trace</title>
+<style>
+${libraryStyle}
+${style}
+</style>
+</head>
+<body>
+<header>
+<h1>${escape(head.stream)}</h1>
+<p>${escape(about)}</p>
+<dl>${facts.join("")}</dl>
+</header>
+<main></main>
+<footer>Drag to zoom all charts in time, double-click to see the whole again.</footer>
+<script type="application/json" id="picture">${
+    inScript(JSON.stringify({ from, to, type: head.type, ...picture }))
+  }</script>
+<script>${inScript(library)}</script>
+<script>${inScript(script)}</script>
+</body>
+</html>
+`;
+}
+
+/** The parameters of the stream's last OPEN, or of what was open when the trace began. */
+function parametersOf({ head, records }: TraceFile): string {
+  const decoder = new Decoder();
+  let parameters = head.parameters as { rate: number; format: number; channels: number } | undefined;
+  for (const record of records) {
+    const decoded = decoder.next(record);
+    if (decoded.kind !== "request" || decoded.request.operation !== XENSND_OP_OPEN) continue;
+    const { pcmRate: rate, pcmFormat: format, pcmChannels: channels } = decoded.request;
+    parameters = { rate, format, channels };
+  }
+  if (parameters === undefined) return "";
+  const { rate, format, channels } = parameters;
+  return ` · ${rate} Hz, ${formatName(format)}, ${channels} channels`;
+}
+
+function factsOf(trace: TraceFile, driftPpm: number | undefined): [name: string, value: string][] {
+  const { seconds, requests, refused, events, lost, roundTripMicros: rtt } = summarize(trace.records);
+  const drift = driftPpm === undefined ? "too short to tell" : `${driftPpm > 0 ? "+" : ""}${driftPpm} ppm`;
+  return [
+    ["Length", `${seconds.toFixed(2)} s`],
+    ["Requests", `${requests}, ${refused} refused`],
+    ["Events", String(events)],
+    ["Round trip p50 / p99 / max", `${rtt.p50} / ${rtt.p99} / ${rtt.max} µs`],
+    ["Card’s clock against its rate", drift],
+    ["Records lost", `${lost}${trace.truncated ? ", and the end of the file" : ""}`],
+  ];
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** Text that may stand in a script element: nothing in it ends that. `\\u003c` is the same to JSON and to JavaScript's strings. */
+function inScript(text: string): string {
+  return text.replace(/<(?=[/!])/g, "\\u003c");
+}

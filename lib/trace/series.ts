@@ -1,0 +1,207 @@
+/** What a trace's picture shows, as columns over time. Pure: records in, numbers out. */
+import { STREAM_STATES } from "../backend/stream_state.ts";
+import {
+  FORMATS,
+  type RequestView,
+  XENSND_OP_CLOSE,
+  XENSND_OP_OPEN,
+  XENSND_OP_TRIGGER,
+  XENSND_OP_TRIGGER_START,
+} from "../sndif/mod.ts";
+import { decodePosition, type PositionSample, type TraceFile } from "./format.ts";
+import { operationName } from "./names.ts";
+import { Decoder } from "./packets.ts";
+
+/** Seconds since the trace began, and the values of some curves at each; null: none there. Where all are null lines end. */
+export interface Series {
+  readonly times: number[];
+  readonly curves: readonly { readonly name: string; readonly values: (number | null)[] }[];
+}
+
+export interface Picture {
+  /** ms that the positions told to the guest, and the card's own pointer, are ahead of the card's clock. */
+  readonly deviation: Series;
+  /** ms of sound that wait between guest and card, and the size of the guest's buffer. */
+  readonly fill: Series;
+  /** µs from a request to its response, a curve an operation. */
+  readonly roundTrips: Series;
+  /** Xruns since OPEN, the guest's and the host's. */
+  readonly xruns: Series;
+  /** What the card's clock was found to be, against its rate, where it ran for long enough; parts per million. */
+  readonly driftPpm: number | undefined;
+}
+
+const RUNNING = STREAM_STATES.indexOf("running");
+/** A card's clock cannot be told from less than this. */
+const MIN_SECONDS = 0.1;
+
+/** One stretch in which the card ran without a pause, a restart or other parameters. */
+interface Run {
+  readonly rate: number;
+  readonly frameBytes: number;
+  readonly bufferFrames: number;
+  readonly samples: { time: number; sample: PositionSample }[];
+  readonly told: { time: number; frames: number }[];
+}
+
+type Parameters = Pick<Run, "rate" | "frameBytes" | "bufferFrames">;
+
+export function pictureOf(trace: TraceFile): Picture {
+  const { runs, roundTrips, samples } = scan(trace);
+  const clocks = runs.map(clockOf);
+  const longest = runs.map((run, i) => ({ seconds: lengthOf(run), clock: clocks[i], rate: run.rate }))
+    .sort((a, b) => b.seconds - a.seconds)[0];
+  const isLong = longest !== undefined && longest.seconds >= 1;
+  return {
+    deviation: deviationOf(runs, clocks),
+    fill: fillOf(runs, trace.head.type),
+    roundTrips: series(roundTrips),
+    xruns: xrunsOf(samples),
+    driftPpm: isLong ? Math.round((longest.clock.rate / longest.rate - 1) * 1e6) : undefined,
+  };
+}
+
+function scan({ head, records }: TraceFile) {
+  const decoder = new Decoder();
+  const runs: Run[] = [];
+  const samples: { time: number; sample: PositionSample }[] = [];
+  const roundTrips: { time: number; name: string; value: number }[] = [];
+  let parameters: Parameters | undefined = head.parameters && {
+    ...head.parameters,
+    frameBytes: (FORMATS[head.parameters.format]?.octets ?? 1) * head.parameters.channels,
+  };
+  let run: Run | undefined;
+  for (const record of records) {
+    const time = record.time / 1e6;
+    const decoded = decoder.next(record);
+    const sample = decodePosition(record);
+    if (sample !== undefined) {
+      samples.push({ time, sample });
+      const runsNow = sample.state === RUNNING && sample.hold === 0 && parameters !== undefined;
+      // A card that has yet to start tells nothing of its clock.
+      const hasMoved = sample.positionFrames !== samples.at(-2)?.sample.positionFrames;
+      if (!runsNow) run = undefined;
+      else if (run !== undefined || hasMoved) {
+        if (run === undefined) runs.push(run = { ...parameters!, samples: [], told: [] });
+        run.samples.push({ time, sample });
+      }
+    } else if (decoded.kind === "request") {
+      // What follows until it runs again is no matter of the card's clock: STOP moves the position to the end of the buffer.
+      if (endsRun(decoded.request)) run = undefined;
+    } else if (decoded.kind === "event") {
+      if (run !== undefined) run.told.push({ time, frames: decoded.event.position / run.frameBytes });
+    } else if (decoded.kind === "response" && decoded.asked !== undefined) {
+      const { request, record: asked } = decoded.asked;
+      const value = record.time - asked.time;
+      roundTrips.push({ time: asked.time / 1e6, name: operationName(request.operation), value });
+      if (request.operation === XENSND_OP_OPEN && decoded.response.status === 0) {
+        const frameBytes = (FORMATS[request.pcmFormat]?.octets ?? 1) * Math.max(1, request.pcmChannels);
+        parameters = { rate: request.pcmRate, frameBytes, bufferFrames: request.bufferSz / frameBytes };
+      }
+    }
+  }
+  return { runs, samples, roundTrips };
+}
+
+function endsRun({ operation, triggerType }: RequestView): boolean {
+  return operation !== XENSND_OP_TRIGGER
+    ? operation === XENSND_OP_OPEN || operation === XENSND_OP_CLOSE
+    : triggerType !== XENSND_OP_TRIGGER_START;
+}
+
+function lengthOf({ samples }: Run): number {
+  return samples.length === 0 ? 0 : samples.at(-1)!.time - samples[0].time;
+}
+
+/** A card's clock: the straight line that is nearest to its pointer. */
+interface Clock {
+  /** Frames a second. */
+  readonly rate: number;
+  at(time: number): number;
+}
+
+/** Least squares over the pointer's samples; the nominal rate for a run that is too short for that. */
+function clockOf(run: Run): Clock {
+  const { samples, rate: nominal } = run;
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / (values.length || 1);
+  const times = samples.map(({ time }) => time);
+  const frames = samples.map(({ sample }) => sample.positionFrames);
+  const [time0, frame0] = [mean(times), mean(frames)];
+  let rate = nominal;
+  if (lengthOf(run) >= MIN_SECONDS) {
+    const variance = mean(times.map((time) => (time - time0) ** 2));
+    rate = mean(times.map((time, i) => (time - time0) * (frames[i] - frame0))) / variance;
+  }
+  return { rate, at: (time) => frame0 + (time - time0) * rate };
+}
+
+function deviationOf(runs: readonly Run[], clocks: readonly Clock[]): Series {
+  const points: Point[] = [];
+  runs.forEach((run, i) => {
+    const ahead = (time: number, frames: number) => (frames - clocks[i].at(time)) * 1000 / run.rate;
+    for (const { time, frames } of run.told) points.push({ time, name: "told", value: ahead(time, frames) });
+    for (const { time, sample } of run.samples) {
+      points.push({ time, name: "pointer", value: ahead(time, sample.positionFrames) });
+    }
+    points.push(...gap(run, ["told", "pointer"]));
+  });
+  return series(points, ["told", "pointer"]);
+}
+
+function fillOf(runs: readonly Run[], type: "playback" | "capture"): Series {
+  const points: Point[] = [];
+  for (const run of runs) {
+    const ms = (frames: number) => frames * 1000 / run.rate;
+    for (const { time, sample: { guestFrames, positionFrames } } of run.samples) {
+      const waiting = type === "playback" ? guestFrames - positionFrames : positionFrames - guestFrames;
+      points.push({ time, name: "fill", value: ms(waiting) }, {
+        time,
+        name: "buffer",
+        value: ms(run.bufferFrames),
+      });
+    }
+    points.push(...gap(run, ["fill", "buffer"]));
+  }
+  return series(points, ["fill", "buffer"]);
+}
+
+function xrunsOf(samples: readonly { time: number; sample: PositionSample }[]): Series {
+  const points = samples.flatMap(({ time, sample: { xruns, hostXruns } }) => [
+    { time, name: "guest", value: xruns - hostXruns },
+    { time, name: "host", value: hostXruns },
+  ]);
+  return series(points, ["guest", "host"]);
+}
+
+interface Point {
+  readonly time: number;
+  readonly name: string;
+  readonly value: number | null;
+}
+
+/** Times around a run at which no curve has a value, between which lines are interrupted. */
+function gap({ samples, told }: Run, names: readonly string[]): Point[] {
+  if (samples.length === 0) return [];
+  const last = Math.max(samples.at(-1)!.time, told.at(-1)?.time ?? 0);
+  return [samples[0].time - 1e-6, last + 1e-6].flatMap((time) =>
+    names.map((name) => ({ time, name, value: null }))
+  );
+}
+
+/** Points as curves over common times; without `names`, those that there are, the most frequent first. */
+function series(points: readonly Point[], names = byFrequency(points)): Series {
+  const times = [...new Set(points.map(({ time }) => time))].sort((a, b) => a - b);
+  const index = new Map(times.map((time, i) => [time, i]));
+  const curves = names.map((name) => ({ name, values: new Array<number | null>(times.length).fill(null) }));
+  const byName = new Map(curves.map((curve) => [curve.name, curve]));
+  for (const { time, name, value } of points) {
+    byName.get(name)!.values[index.get(time)!] = value === null ? null : Math.round(value * 1e4) / 1e4;
+  }
+  return { times, curves };
+}
+
+function byFrequency(points: readonly Point[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { name } of points) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([name]) => name);
+}

@@ -1,0 +1,100 @@
+/** What a trace's picture is made of. */
+import assert from "node:assert/strict";
+import { STREAM_STATES } from "../../lib/backend/stream_state.ts";
+import { XENSND_OP_OPEN, XENSND_OP_TRIGGER_STOP, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
+import { POSITION_BYTES, RecordKind, type TraceHead, type TraceRecord } from "../../lib/trace/format.ts";
+import { pageOf } from "../../lib/trace/page.ts";
+import { pictureOf, type Series } from "../../lib/trace/series.ts";
+import { stepsOf } from "../../lib/trace/steps.ts";
+import { open, position, response, rw, trigger } from "./trace_records.ts";
+
+const HEAD: TraceHead = {
+  stream: "domU/0/0/0",
+  domid: 1,
+  type: "playback",
+  device: "</script><b>",
+  uniqueId: "x",
+  xsnd: "0.1.0",
+  startedAt: "2026-01-01T00:00:00.000Z",
+  state: "closed",
+};
+const RATE = 48000;
+
+/** The card at `frames` while its stream runs. */
+function sample(time: number, frames: number, guest: number, xruns = 0, state = "running"): TraceRecord {
+  const body = new Uint8Array(POSITION_BYTES);
+  const view = new DataView(body.buffer);
+  [frames, guest, guest].forEach((value, i) => view.setFloat64(i * 8, value, true));
+  view.setUint32(32, xruns, true);
+  view.setUint32(40, STREAM_STATES.findIndex((name) => name === state), true);
+  return { kind: RecordKind.position, time, body };
+}
+
+const curve = ({ curves }: Series, name: string) =>
+  curves.find((one) => one.name === name)!.values.filter((value) => value !== null);
+
+/** Two seconds of a card that is `ppm` too fast, a position told 1 ms late every 10 ms. */
+function steady(ppm: number): TraceRecord[] {
+  const records = [open(0, 0), response(90, 0, XENSND_OP_OPEN, 0)];
+  for (let ms = 10; ms <= 2000; ms += 10) {
+    const frames = ms * (1 + ppm / 1e6) * RATE / 1000;
+    records.push(sample(1e5 + ms * 1000, frames, frames + 960));
+    records.push(position(1e5 + ms * 1000 + 1000, 0, Math.round(frames) * 4));
+  }
+  return records;
+}
+
+Deno.test("the deviation is from the card's own clock, whose drift is told apart", () => {
+  const picture = pictureOf({ head: HEAD, records: steady(500), truncated: false });
+  assert.equal(picture.driftPpm, 500);
+  for (const ms of curve(picture.deviation, "pointer")) assert(Math.abs(ms!) < 0.01, `${ms}`);
+  for (const ms of curve(picture.deviation, "told")) assert(Math.abs(ms! + 1) < 0.05, `${ms}`);
+  for (const ms of curve(picture.fill, "fill")) assert(Math.abs(ms! - 20) < 0.01, `${ms}`);
+  assert.deepEqual(curve(picture.roundTrips, "OPEN"), [90]);
+});
+
+Deno.test("what STOP does to the position is no deviation, and what comes after it a stretch of its own", () => {
+  const records = [
+    ...steady(0),
+    trigger(2.2e6, 1, XENSND_OP_TRIGGER_STOP),
+    position(2.2e6 + 10, 1, 4_000_000),
+    sample(2.2e6 + 20, 1_000_000, 1_000_000, 1, "prepared"),
+    sample(2.5e6, 1_000_100, 1_001_000, 1),
+    sample(2.6e6, 1_000_100 + RATE / 10, 1_006_000, 1),
+    sample(2.7e6, 1_000_100 + RATE / 5, 1_011_000, 2),
+  ];
+  const picture = pictureOf({ head: HEAD, records, truncated: false });
+  for (const name of ["told", "pointer"]) {
+    for (const ms of curve(picture.deviation, name)) assert(Math.abs(ms!) < 1.1, `${name}: ${ms}`);
+  }
+  assert.equal(curve(picture.xruns, "guest").at(-1), 2);
+});
+
+Deno.test("a picture of nothing is one all the same", () => {
+  const { deviation, driftPpm } = pictureOf({ head: HEAD, records: [], truncated: true });
+  assert.deepEqual([deviation.times, driftPpm], [[], undefined]);
+  assert.match(pageOf({ head: HEAD, records: [], truncated: true }), /too short to tell/);
+});
+
+Deno.test("the page asks nobody for anything, and nothing of a trace becomes markup", () => {
+  const page = pageOf({ head: HEAD, records: steady(0), truncated: false });
+  assert(!page.includes("<b>"), "the device's name");
+  assert(!/<(link|img|iframe)|\b(src|href)=|@import|url\(/i.test(page));
+  assert.match(page, /Content-Security-Policy" content="default-src 'none'/);
+});
+
+Deno.test("stepsOf() pairs requests with answers, and shares no buffer for an OPEN that was refused or is absurd", () => {
+  const records = [
+    open(1000, 0),
+    response(1100, 0, XENSND_OP_OPEN, -22),
+    open(1200, 1),
+    rw(1300, 2, XENSND_OP_WRITE, 0, 8),
+    response(1400, 1, XENSND_OP_OPEN, 0),
+    open(1500, 3, 0xffffffff),
+  ];
+  const steps = stepsOf({ head: HEAD, records, truncated: false });
+  assert.deepEqual(
+    steps.map(({ time, bufferBytes, status }) => [time, bufferBytes, status]),
+    [[0, 0, -22], [200, 8192, 0], [300, 0, undefined], [500, 0, undefined]],
+  );
+});
