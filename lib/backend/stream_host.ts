@@ -267,7 +267,8 @@ export class StreamHost implements AsyncDisposable {
     if (this.#trace !== trace) return;
     this.#trace = undefined;
     this.#onEnd = () => {};
-    if (this.connected) await this.#engine.trace(this.#slot, null);
+    // Its memory must stay until the engine has let go of it, whoever else has forgotten it.
+    if (this.connected) await this.#engine.trace(this.#slot, null).then(() => trace);
   }
 
   /** The stream's row of numbers, and its states by name. */
