@@ -254,7 +254,7 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
     });
     using client = await ControlClient.connect(0);
     for (
-      const [text, error] of [["\n", "not JSON"], ["{]\n", "not JSON"], ['{"command":"dance"}\n', "knows no"]]
+      const [text, error] of [["{]\n", "not JSON"], ['{"command":"dance"}\n', "knows no"]]
     ) {
       const [answer] = await send(path, text, 1);
       const { ok, error: message, exitCode } = JSON.parse(answer);
@@ -266,6 +266,29 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
     }
     assert.deepEqual(await send(path, new Uint8Array(1 << 21).fill(0x78), 1), [], "cut off");
     await send(path, '{"command":"sta', 0); // and gone in the middle of a line
+    assert.equal(await client.call(status), "fine");
+  }));
+
+Deno.test("an answer of many parts ends when the client has enough, and the next request is answered", () =>
+  withSocket(async (path) => {
+    using _server = await listen(path, (request, gone) => {
+      if (request.command === "status") return Promise.resolve("fine");
+      return Promise.resolve((async function* () {
+        for (let part = 0; !gone.aborted; part++) {
+          yield part;
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        yield "that was all";
+      })());
+    });
+    using client = await ControlClient.connect(0);
+    const parts: unknown[] = [];
+    for await (const part of client.parts({ command: "watch" })) {
+      parts.push(part);
+      if (part === 3) await client.enough();
+      if (part === "that was all") break;
+    }
+    assert.deepEqual(parts.slice(0, 4), [0, 1, 2, 3]);
     assert.equal(await client.call(status), "fine");
   }));
 
