@@ -78,6 +78,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "sandbox, provision, serve and play in one, with a verdict",
     load: async () => (await import("./demo.ts")).demoCommand(),
   },
+  doctor: {
+    summary: "is this host fit to serve guests, and what mends it",
+    load: async () => (await import("./doctor.ts")).doctorCommand(),
+  },
   check: {
     summary: "is this configuration file right",
     load: async () => (await import("./check.ts")).checkCommand(),

@@ -32,13 +32,18 @@ export interface LibraryInfo {
 /** dlfcn.h */
 const RTLD = { LAZY: 0x1, NODELETE: 0x1000 } as const;
 
+/** A function that opens a library on its first call, and what is known of that library before. */
+export type LazyLibrary<S extends Deno.ForeignLibraryInterface> =
+  & (() => Deno.DynamicLibrary<S>["symbols"])
+  & { readonly info: LibraryInfo };
+
 /** Returns a function that opens the library on its first call and gives the same symbols ever after. */
 export function lazyLibrary<const S extends Deno.ForeignLibraryInterface>(
   info: LibraryInfo,
   symbols: S,
-): () => Deno.DynamicLibrary<S>["symbols"] {
+): LazyLibrary<S> {
   let library: Deno.DynamicLibrary<S> | undefined;
-  return () => {
+  const open = () => {
     if (library === undefined) {
       try {
         const file = Deno.env.get(info.variable) ?? info.soname;
@@ -50,6 +55,7 @@ export function lazyLibrary<const S extends Deno.ForeignLibraryInterface>(
     }
     return library.symbols;
   };
+  return Object.assign(open, { info });
 }
 
 /**

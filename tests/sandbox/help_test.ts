@@ -22,6 +22,7 @@ const COMMANDS = [
   "trace",
   "sandbox",
   "demo",
+  "doctor",
   "check",
   "probe",
   "import",

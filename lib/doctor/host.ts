@@ -1,0 +1,66 @@
+/**
+ * Looking around on this host. By libc, as Deno reads files of /proc, /sys and /dev only for a program that may do
+ * everything.
+ */
+import { ACCESS, errno, errnoName, libc, O } from "../../ffi/libc.ts";
+import { cString } from "../../ffi/library.ts";
+import { SANDBOX_VARIABLE } from "../xen/mod.ts";
+
+/** More than any file that the doctor reads, but for /proc/self/maps, of which it wants what it gets. */
+const MOST_OCTETS = 1 << 20;
+
+/** The text of a file; undefined if it cannot be read. */
+export function readText(path: string): string | undefined {
+  const fd = libc().open(cString(path), O.RDONLY | O.CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  const chunk = new Uint8Array(1 << 16);
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let total = 0; total < MOST_OCTETS;) {
+      const octets = Number(libc().read(fd, chunk, BigInt(chunk.length)));
+      if (octets <= 0) break;
+      total += octets;
+      text += decoder.decode(chunk.subarray(0, octets), { stream: true });
+    }
+  } finally {
+    libc().close(fd);
+  }
+  return text;
+}
+
+export function exists(path: string): boolean {
+  return libc().access(cString(path), ACCESS.F_OK) === 0;
+}
+
+/** Why this process may not read and write the file, as errno's name; undefined if it may. */
+export function refusal(path: string): string | undefined {
+  return libc().access(cString(path), ACCESS.R_OK | ACCESS.W_OK) === 0 ? undefined : errnoName(errno());
+}
+
+/** Which Xen this process would use. */
+export type Host =
+  | { readonly xen: "embedded"; readonly directory: string }
+  | { readonly xen: "native"; readonly isDomain0: boolean }
+  | { readonly xen: "none" };
+
+export function thisHost(): Host {
+  const directory = Deno.env.get(SANDBOX_VARIABLE);
+  if (directory) return { xen: "embedded", directory };
+  const isXen = readText("/sys/hypervisor/type")?.trim() === "xen" || exists("/dev/xen") ||
+    exists("/proc/xen/capabilities");
+  if (!isXen) return { xen: "none" };
+  // xenfs, where it is mounted, tells; elsewhere only domain 0 has a privileged device.
+  const isDomain0 = readText("/proc/xen/capabilities")?.includes("control_d") ?? exists("/dev/xen/privcmd");
+  return { xen: "native", isDomain0 };
+}
+
+/** The kernel's release, as `uname -r` prints it. */
+export function kernelRelease(): string {
+  return readText("/proc/sys/kernel/osrelease")?.trim() ?? "unknown";
+}
+
+/** `1234 (pulseaudio)`. */
+export function processName(pid: number): string {
+  return `${pid} (${readText(`/proc/${pid}/comm`)?.trim() ?? "gone"})`;
+}

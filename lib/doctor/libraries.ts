@@ -1,0 +1,58 @@
+/** The C libraries: whether they load, from where, and of which version. */
+import { libasound } from "../../ffi/libasound.ts";
+import { libc } from "../../ffi/libc.ts";
+import type { LibraryInfo } from "../../ffi/library.ts";
+import { libxenevtchn } from "../../ffi/libxenevtchn.ts";
+import { libxengnttab } from "../../ffi/libxengnttab.ts";
+import { libxenstore } from "../../ffi/libxenstore.ts";
+import { type Check, type Finding, fromError, ok } from "./finding.ts";
+import { readText, thisHost } from "./host.ts";
+
+interface Library {
+  readonly info: LibraryInfo;
+  (): unknown;
+}
+
+/** In an embedded Xen there is nothing that these could open. */
+const NATIVE_ONLY: readonly Library[] = [libxengnttab, libxenevtchn];
+
+export const libraryChecks: readonly Check[] = [libc, libxenstore, libxengnttab, libxenevtchn, libasound]
+  .map((library: Library) => ({ subject: library.info.soname, run: () => examine(library) }));
+
+function examine(library: Library): Finding {
+  const { info } = library;
+  try {
+    library();
+  } catch (error) {
+    const isNeeded = thisHost().xen !== "embedded" || !NATIVE_ONLY.includes(library);
+    const finding = fromError(info.soname, error, isNeeded ? "fail" : "warn");
+    const overridden = Deno.env.get(info.variable) !== undefined;
+    return {
+      ...finding,
+      command: overridden ? `unset ${info.variable}` : `apt-get install ${info.debianPackage}`,
+    };
+  }
+  const version = packageVersion(info.debianPackage);
+  const from = version === undefined ? "" : `, ${info.debianPackage} ${version}`;
+  return ok(info.soname, `${Deno.env.get(info.variable) ?? loadedFile(info.soname) ?? "loaded"}${from}`);
+}
+
+/** The file that the loader found for `soname`. */
+function loadedFile(soname: string): string | undefined {
+  // As in libasound.so.2 -> libasound.so.2.0.0: the maps have the file's own name.
+  return readText("/proc/self/maps")?.split("\n")
+    .map((line) => line.slice(line.indexOf("/")))
+    .find((path) => path.slice(path.lastIndexOf("/") + 1).startsWith(soname));
+}
+
+/** The version of an installed Debian package; undefined if it is not, or this is no Debian. */
+function packageVersion(name: string): string | undefined {
+  let status: string;
+  try {
+    status = Deno.readTextFileSync("/var/lib/dpkg/status");
+  } catch {
+    return undefined;
+  }
+  const entry = status.split("\n\n").find((entry) => entry.startsWith(`Package: ${name}\n`));
+  return entry?.match(/^Status: .* installed$/m) && entry.match(/^Version: (.*)$/m)?.[1] || undefined;
+}

@@ -1,0 +1,62 @@
+/** XenStore: whether it answers, how fast, and what this domain may do there. */
+import { percentiles } from "../percentiles.ts";
+import { openXen } from "../xen/mod.ts";
+import { StoreError, type Xen } from "../xen/ports.ts";
+import { type Check, type Finding, fromError, ok, skip } from "./finding.ts";
+import { thisHost } from "./host.ts";
+
+const ROUND_TRIPS = 50;
+
+export const xenstoreChecks: readonly Check[] = [
+  { subject: "XenStore", run: reach },
+  { subject: "this domain", run: () => withXen("this domain", role) },
+];
+
+/** Runs `body` on Xen; where that cannot be opened, {@link reach} says why, and this check has nothing to look at. */
+export async function withXen<T extends Finding | Finding[]>(
+  subject: string,
+  body: (xen: Xen) => T | Promise<T>,
+): Promise<T | Finding> {
+  if (!hasStore()) return skip(subject, "no Xen here");
+  let xen: Xen;
+  try {
+    xen = await openXen();
+  } catch {
+    return skip(subject, "XenStore cannot be opened");
+  }
+  using _ = xen;
+  return await body(xen);
+}
+
+function hasStore(): boolean {
+  return thisHost().xen !== "none" || Boolean(Deno.env.get("XENSTORED_PATH"));
+}
+
+async function reach(): Promise<Finding> {
+  if (!hasStore()) return skip("XenStore", "no Xen here");
+  try {
+    using xen = await openXen();
+    const micros = Array.from({ length: ROUND_TRIPS }, () => {
+      const start = performance.now();
+      xen.store.read("domid");
+      return (performance.now() - start) * 1000;
+    });
+    return ok("XenStore", `answers within ${Math.round(percentiles(micros).p50)} µs`);
+  } catch (error) {
+    return fromError("XenStore", error);
+  }
+}
+
+/** Only the toolstack's domain may look into /libxl. */
+function role({ store, domid }: Xen): Finding {
+  try {
+    store.list("/libxl");
+    return ok("this domain", `domain ${domid}: it provisions cards, and can serve them`);
+  } catch (error) {
+    if (!(error instanceof StoreError && error.code === "EACCES")) throw error;
+    return ok(
+      "this domain",
+      `domain ${domid}: it can serve cards that the toolstack's domain provisions for it`,
+    );
+  }
+}
