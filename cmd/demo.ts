@@ -53,7 +53,12 @@ function printVerdict(report: DemoReport, { input, output }: Options): void {
   const yes = (good: boolean) => good ? styleText("green", "yes") : styleText("red", "no");
   const rows: [string, string][] = [
     ["xen", report.xen === "native" ? "the real one, domain 0 as its own guest" : "embedded"],
-    ["played", `${input}: ${report.rate} Hz, ${report.channels} channels, ${report.format}`],
+    [
+      "played",
+      `${
+        input === MELODY ? "a short melody" : input
+      }: ${report.rate} Hz, ${report.channels} channels, ${report.format}`,
+    ],
     ["length", `${report.frames} frames, played in ${report.seconds.toFixed(3)} s`],
     ["bit-exact", yes(report.bitExact)],
     ["xruns", String(report.xruns)],
@@ -65,7 +70,7 @@ function printVerdict(report: DemoReport, { input, output }: Options): void {
     ["write", `p50 ${write.p50} µs, p99 ${write.p99} µs, max ${write.max} µs a round trip`],
     [
       "baseline",
-      `p50 ${ping?.p50} µs, p99 ${ping?.p99} µs, max ${ping?.max} µs from thread to thread and back`,
+      `p50 ${ping?.p50} µs, p99 ${ping?.p99} µs, max ${ping?.max} µs from thread to thread`,
     ],
   ];
   if (output !== undefined) rows.push(["output", output]);

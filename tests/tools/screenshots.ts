@@ -1,0 +1,33 @@
+/** Makes the pictures of the README: `deno task screenshots [NAME]...`, all of them by default. */
+import { capture, type CaptureOptions } from "./terminal.ts";
+import { terminalSvg } from "./terminal_svg.ts";
+
+/** Pictures by the names of their files in docs/. */
+const PICTURES: Readonly<Record<string, CaptureOptions>> = {
+  demo: { typed: "./xsnd demo", run: "./xsnd demo", columns: 80, rows: 24 },
+  doctor: {
+    typed: "xsnd doctor",
+    run: `./xsnd sandbox --domain domU -- sh -ec '
+      ./xsnd provision domU -f fixtures/dummy.yaml >/dev/null
+      xenstore-rm /local/domain/0/backend/vsnd/1/0/state
+      ./xsnd doctor || true'`,
+    columns: 80,
+    rows: 28,
+  },
+};
+
+Deno.chdir(new URL("../../", import.meta.url));
+Deno.mkdirSync("docs", { recursive: true });
+for (const name of Deno.args.length > 0 ? Deno.args : Object.keys(PICTURES)) {
+  const picture = PICTURES[name];
+  if (picture === undefined) {
+    console.error(`screenshots: there is no picture ${name}; there are ${Object.keys(PICTURES).join(", ")}`);
+    Deno.exit(2);
+  }
+  const lines = await capture(picture);
+  Deno.writeTextFileSync(
+    `docs/${name}.svg`,
+    terminalSvg(lines, { title: picture.typed, columns: picture.columns }),
+  );
+  console.log(`docs/${name}.svg`);
+}
