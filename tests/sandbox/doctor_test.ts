@@ -256,13 +256,13 @@ testAtOnce("doctor", {
     const { stdout } = await xsnd(["doctor", ...PATIENT], NO_XEN);
     for (const line of stdout.split("\n")) assert(line.length <= 80 || /^ +\$ /.test(line), line);
     assert(!stdout.includes("\u001b"));
-    const onTerminal = async (env: Record<string, string>) => {
-      const args = ["-qec", `./xsnd doctor ${PATIENT.join(" ")}`, "/dev/null"];
-      const process = new Process("script", args, { env: { ...NO_XEN, TERM: "xterm", ...env } });
+    const onTerminal = async (noColor: string) => {
+      const args = ["-qec", `env ${noColor} ./xsnd doctor ${PATIENT.join(" ")}`, "/dev/null"];
+      const process = new Process("script", args, { env: { ...NO_XEN, TERM: "xterm" } });
       await until("it ends", () => process.ended);
       return process.stdout;
     };
-    assert(!(await onTerminal({ NO_COLOR: "1" })).includes("\u001b"));
-    assert((await onTerminal({})).includes("\u001b[31mfail"));
+    assert(!(await onTerminal("NO_COLOR=1")).includes("\u001b"));
+    assert((await onTerminal("--unset=NO_COLOR")).includes("\u001b[31mfail"));
   },
 });
