@@ -3,7 +3,8 @@
  * codes.
  */
 import { Command, CommanderError } from "commander";
-import { COMMANDS } from "./cmd/commands.ts";
+import { COMMANDS, GROUPS, loadCommand } from "./cmd/commands.ts";
+import { suggestChoices } from "./cmd/suggest.ts";
 import { Exit, firstError, XsndError } from "./lib/error.ts";
 import { reportFailure } from "./lib/failure.ts";
 import { VERSION } from "./lib/version.ts";
@@ -14,11 +15,15 @@ async function main(args: string[]): Promise<number> {
     .description("Sound for Xen guests: provision, serve and control para-virtualised vsnd cards.")
     .version(VERSION)
     .showSuggestionAfterError()
+    .commandsGroup(`${GROUPS.help}:`)
+    .helpCommand("help [command]", "explain a command")
     .exitOverride();
-  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+  for (const [name, { group, summary }] of Object.entries(COMMANDS)) {
     // Options come before or after a command, but not before its name: the first word decides what is loaded.
-    if (args[0] === name) program.addCommand(inherit(await load(), program));
-    else program.addCommand(new Command(name).summary(summary));
+    const command = args[0] === name
+      ? suggestChoices(inherit(await loadCommand(name), program))
+      : new Command(name).summary(summary);
+    program.addCommand(command.helpGroup(`${GROUPS[group]}:`));
   }
   try {
     if (args[0] === "help" && COMMANDS[args[1]] !== undefined) args = [args[1], "--help"];

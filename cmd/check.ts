@@ -12,7 +12,6 @@ interface Options {
 
 export function checkCommand(): Command {
   const command = new Command("check")
-    .summary("check a configuration file")
     .description(
       "Check a configuration, in YAML or in the syntax of xl.cfg, and say of everything that is wrong where it is, " +
         "why it matters, and what to write instead: also of what xl takes and a guest's driver then drops. Needs no Xen.",

@@ -7,6 +7,7 @@ import { Exit } from "../lib/error.ts";
 import { startLogging } from "../lib/log/mod.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { interruptible } from "../lib/signals.ts";
+import { withManual } from "./manual.ts";
 import { clearProgress, positiveCount, showProgress } from "./session_options.ts";
 
 const MELODY = fileURLToPath(new URL("../fixtures/melody.wav", import.meta.url));
@@ -21,8 +22,7 @@ interface Options {
 }
 
 export function demoCommand(): Command {
-  return new Command("demo")
-    .summary("sandbox, provision, serve and play in one, with a verdict")
+  const command = new Command("demo")
     .description(
       "Play a file the whole way from a guest to a card, and compare what the card played with it. Needs neither Xen " +
         "nor a sound card: without Xen it brings its own, and the card is one that is paced by the clock. On real Xen, " +
@@ -46,6 +46,20 @@ export function demoCommand(): Command {
       else printVerdict(report, options);
       if (!report.passed) Deno.exit(Exit.failed);
     });
+  return withManual(command, {
+    examples: [
+      ["xsnd demo", "a melody, and a verdict"],
+      ["xsnd demo --input song.wav --output played.wav", "a file of one's own, and what became of it"],
+      ["xsnd demo --json | jq .bitExact", "a smoke test"],
+    ],
+    exits: {
+      done: "passed",
+      failed: "a sample was lost or changed, or a position was not true",
+      permission: "Xen's devices are not this user's",
+      xenOrLibraryMissing: "a library is missing",
+      interrupted: "interrupted by SIGINT",
+    },
+  });
 }
 
 function printVerdict(report: DemoReport, { input, output }: Options): void {

@@ -5,6 +5,7 @@ import { deprovisionCard } from "../lib/vsnd/deprovision.ts";
 import { type CardRecord, cardRecords } from "../lib/vsnd/inventory.ts";
 import { type Domain, resolveDomain } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
+import { withManual } from "./manual.ts";
 import { seconds } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { withStore } from "./store.ts";
@@ -17,8 +18,7 @@ interface Options {
 }
 
 export function deprovisionCommand(): Command {
-  return new Command("deprovision")
-    .summary("take a guest's virtual sound cards away")
+  const command = new Command("deprovision")
     .description(
       "Ask the backend to close a card, wait until it has, and remove the card from XenStore; at once if no backend " +
         "serves it. Without CARD: all cards of the guest.",
@@ -40,6 +40,19 @@ export function deprovisionCommand(): Command {
         throwAll(results.flatMap((result) => result.status === "rejected" ? [result.reason] : []));
       })
     );
+  return withManual(command, {
+    examples: [
+      ["xsnd deprovision domU", "all cards of the guest"],
+      ["xsnd deprovision domU 1 --timeout 30", "its card 1, with patience"],
+      ["xsnd deprovision domU --force", "when its backend is gone for good"],
+    ],
+    exits: {
+      failed: "the guest has no such card, or is not there",
+      permission: "only the toolstack's domain may do this",
+      xenOrLibraryMissing: "no Xen here, or a library is missing",
+      timedOut: "the backend has not closed the card within the time-out",
+    },
+  });
 }
 
 function chosen(store: Store, domain: Domain, card: number | undefined): CardRecord[] {

@@ -14,7 +14,6 @@ interface Options extends WantedOptions {
 
 export function diffCommand(): Command {
   const command = withWantedCards(new Command("diff"))
-    .summary("compare what is provisioned with what is wanted")
     .description(
       "Compare the cards in XenStore with those that the same arguments would have `xsnd provision` make, node by " +
         "node. Nothing is written. Cards that the file does not name are not looked at.",

@@ -15,7 +15,6 @@ const INDENT = " ".repeat(2 + 4 + 2 + SUBJECT_COLUMNS + 2);
 
 export function doctorCommand(): Command {
   const command = new Command("doctor")
-    .summary("is this host fit to serve guests, and what mends it")
     .description(
       "Look at all that serving guests needs: Xen, libraries, devices, XenStore, the cards in it, sound, limits and the " +
         "daemon. Each finding is ok, warn, fail or skip (nothing to look at), with what mends it. Changes nothing; the " +

@@ -13,7 +13,6 @@ interface Options {
 
 export function exportCommand(): Command {
   const command = new Command("export")
-    .summary("make xl's vsnd=[...] of YAML, or of a running domain's cards")
     .description(
       "Print cards as vsnd=[...] for an xl.cfg. SOURCE is a file if there is one of that name, and otherwise a running " +
         "domain. Devices, denied streams and the domain's name, for which xl has no words, are in comments: xl passes " +

@@ -13,7 +13,6 @@ interface Options {
 
 export function importCommand(): Command {
   const command = new Command("import")
-    .summary("make YAML of xl's vsnd=[...], or of a running domain's cards")
     .description(
       "Print as YAML what an xl.cfg says under vsnd, or the cards of a running domain, whoever made them. SOURCE is a " +
         "file if there is one of that name, and otherwise a domain. xl has no word for a stream's device; what " +

@@ -11,7 +11,6 @@ import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts
 
 export function listCommand(): Command {
   const command = new Command("list")
-    .summary("show the virtual sound cards of all guests")
     .description(
       "Show the virtual sound cards of all guests, also those that `xl` made, and the state of both ends.",
     )

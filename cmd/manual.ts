@@ -1,6 +1,9 @@
 /** What the help and the man page say of a command besides its options: examples, and what its exit codes mean. */
-import type { Command } from "commander";
+import type { Command, Help } from "commander";
 import { Exit } from "../lib/error.ts";
+
+/** The widest that a line of help gets. */
+const COLUMNS = 80;
 
 export interface Manual {
   /** Command lines as one would type them, and what each is for. */
@@ -27,7 +30,7 @@ const manuals = new WeakMap<Command, Manual>();
 /** Gives `command` its manual, which `--help` shows after the options. Returns `command`. */
 export function withManual(command: Command, manual: Manual): Command {
   manuals.set(command, manual);
-  return command.addHelpText("after", () => `\n${describe(manual)}`);
+  return command.addHelpText("after", () => `\n${describe(manual, command.createHelp())}`);
 }
 
 /** The manual of a command that was given one. */
@@ -43,8 +46,13 @@ export function exitsOf({ exits = {} }: Manual): [code: number, meaning: string]
     .sort(([a], [b]) => a - b);
 }
 
-function describe(manual: Manual): string {
-  const examples = manual.examples.flatMap(([line, what]) => [`  ${line}`, `      ${what}`]);
-  const exits = exitsOf(manual).map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`);
+function describe(manual: Manual, help: Help): string {
+  /** `text` behind `start`, over as many lines as it takes. */
+  const hang = (start: string, text: string) => {
+    const lines = help.boxWrap(text, COLUMNS - start.length).split("\n");
+    return lines.map((line, i) => (i === 0 ? start : " ".repeat(start.length)) + line);
+  };
+  const examples = manual.examples.flatMap(([line, what]) => [`  ${line}`, ...hang("      ", what)]);
+  const exits = exitsOf(manual).flatMap(([code, meaning]) => hang(`  ${String(code).padEnd(4)} `, meaning));
   return ["Examples:", ...examples, "", "Exit codes:", ...exits].join("\n");
 }

@@ -1,5 +1,6 @@
 /** Options and arguments that several commands have. */
 import { Argument, InvalidArgumentError } from "commander";
+import type { Manual } from "./manual.ts";
 
 /** The stream that a command is about. */
 export function streamArgument(): Argument {
@@ -26,3 +27,11 @@ export function seconds(text: string): number {
   if (value <= MOST_SECONDS) return value;
   throw new InvalidArgumentError("Write a number of seconds, such as 2.5, or 500ms.");
 }
+
+/** Exit codes of the commands that have the daemon do something to a stream. */
+export const DAEMON_EXITS: Manual["exits"] = {
+  failed: "the daemon serves no such stream",
+  noDaemon: "no daemon answers within the time-out",
+  permission: "may not talk to the daemon",
+  timedOut: "the stream was not ready within the time-out",
+};

@@ -2,11 +2,14 @@
 import { Command } from "commander";
 import { runSession } from "../lib/frontend/run_session.ts";
 import { interruptible } from "../lib/signals.ts";
+import { withManual } from "./manual.ts";
+import { streamArgument } from "./options.ts";
 import {
   addSessionOptions,
   clearProgress,
   describeReport,
   findStream,
+  SESSION_EXITS,
   type SessionCommandOptions,
   sessionFile,
   showProgress,
@@ -14,17 +17,13 @@ import {
 
 export function playCommand(): Command {
   const command = new Command("play")
-    .summary("play FILE into STREAM, as a guest of the daemon")
     .description(
       "Play a WAV file into a guest's playback stream, doing in this process what snd_xen_front does in a guest's kernel. " +
         "In `xsnd sandbox` it acts as any domain; on real Xen as the one that it runs in.",
     )
     .argument("<file>", "a WAV file")
-    .argument(
-      "<stream>",
-      "DOMAIN/CARD/PCM/STREAM; trailing parts may be left out while the rest is unambiguous",
-    );
-  return addSessionOptions(command).action(
+    .addArgument(streamArgument());
+  addSessionOptions(command).action(
     async (path: string, wanted: string, options: SessionCommandOptions) => {
       const report = await interruptible(async (signal) => {
         const stream = await findStream(wanted, "playback");
@@ -39,4 +38,12 @@ export function playCommand(): Command {
       console.log(options.json ? JSON.stringify(report) : `played ${describeReport(report)}`);
     },
   );
+  return withManual(command, {
+    examples: [
+      ["xsnd play melody.wav domU/0/0/0", "play a file"],
+      ["xsnd play noise.raw domU --raw --rate 48000 --channels 2", "samples without a header"],
+      ["xsnd play melody.wav domU --json | jq .xruns", "measure"],
+    ],
+    exits: SESSION_EXITS,
+  });
 }

@@ -14,7 +14,6 @@ interface Options {
 
 export function probeCommand(): Command {
   const command = new Command("probe")
-    .summary("what this host's PCMs can really do, and the stanza that matches")
     .description(
       "Open PCMs and ask each for its formats, rates and channels: those named, or all devices of all cards and all " +
         "PCMs that ALSA's configuration advertises. Nothing is played. One that is busy or not there does not stop the others.",

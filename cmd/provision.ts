@@ -26,7 +26,6 @@ interface Options extends WantedOptions {
 
 export function provisionCommand(): Command {
   const command = withWantedCards(new Command("provision"))
-    .summary("give guests virtual sound cards")
     .description(
       "Write what a guest's sound driver and `xsnd serve` read from XenStore. DOMAIN alone gets one card with a " +
         "stereo playback and a stereo capture stream. A card that is as wanted is left alone. Under a guest that uses " +

@@ -2,12 +2,15 @@
 import { Command } from "commander";
 import { runSession } from "../lib/frontend/run_session.ts";
 import { interruptible } from "../lib/signals.ts";
+import { withManual } from "./manual.ts";
+import { streamArgument } from "./options.ts";
 import {
   addSessionOptions,
   clearProgress,
   describeReport,
   findStream,
   positive,
+  SESSION_EXITS,
   type SessionCommandOptions,
   sessionFile,
   showProgress,
@@ -15,18 +18,14 @@ import {
 
 export function recordCommand(): Command {
   const command = new Command("record")
-    .summary("record STREAM to FILE, as a guest of the daemon")
     .description(
       "Record from a guest's capture stream to a WAV file, doing in this process what snd_xen_front does in a guest's " +
         "kernel. In `xsnd sandbox` it acts as any domain; on real Xen as the one that it runs in.",
     )
     .argument("<file>", "the WAV file to make")
-    .argument(
-      "<stream>",
-      "DOMAIN/CARD/PCM/STREAM; trailing parts may be left out while the rest is unambiguous",
-    )
+    .addArgument(streamArgument())
     .option("--seconds <n>", "how long", positive, 5);
-  return addSessionOptions(command).action(
+  addSessionOptions(command).action(
     async (path: string, wanted: string, options: SessionCommandOptions & { seconds: number }) => {
       const report = await interruptible(async (signal) => {
         const stream = await findStream(wanted, "capture");
@@ -51,4 +50,14 @@ export function recordCommand(): Command {
       console.log(options.json ? JSON.stringify(report) : `recorded ${describeReport(report)}`);
     },
   );
+  return withManual(command, {
+    examples: [
+      ["xsnd record take.wav domU/0/0/1", "5 seconds"],
+      [
+        "xsnd record take.wav domU/0/0/1 --seconds 60 --rate 44100 --format s32_le",
+        "a minute, in this shape",
+      ],
+    ],
+    exits: SESSION_EXITS,
+  });
 }

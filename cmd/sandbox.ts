@@ -1,10 +1,10 @@
 /** `xsnd sandbox`: runs a command inside a private embedded Xen, as dbus-run-session does for D-Bus. */
 import { Command } from "commander";
 import { runInSandbox } from "../lib/xen/embedded/run.ts";
+import { withManual } from "./manual.ts";
 
 export function sandboxCommand(): Command {
-  return new Command("sandbox")
-    .summary("run COMMAND inside a private embedded Xen")
+  const command = new Command("sandbox")
     .description(
       "Run COMMAND inside an embedded Xen of its own: XenStore, shared pages and event channels, on a machine " +
         "without Xen. It is gone when COMMAND ends, whose exit code this one returns (128+N for signal N; " +
@@ -16,6 +16,16 @@ export function sandboxCommand(): Command {
     .action(async ([command, ...args]: string[], { domain = [] }: { domain?: string[] }) => {
       Deno.exit(await runInSandbox({ domains: domain, command, args }));
     });
+  return withManual(command, {
+    examples: [
+      ["xsnd sandbox --domain domU -- bash", "a shell with a guest, and no Xen needed"],
+      ["xsnd sandbox --domain domU -- xenstore-ls -f", "Debian's own tools work in it"],
+    ],
+    exits: {
+      done: "COMMAND ended with 0; any other exit code of it is this command's, too",
+      failed: "the embedded Xen cannot be started",
+    },
+  });
 }
 
 function collect(value: string, former: string[] = []): string[] {

@@ -9,7 +9,6 @@ import { withManual } from "./manual.ts";
 
 export function serveCommand(): Command {
   const command = new Command("serve")
-    .summary("the backend daemon")
     .description(
       "Serve the virtual sound cards of all guests for which this domain is the backend, until SIGTERM or SIGINT. " +
         "Cards made by `xsnd provision` carry their devices with them; those made by xl get theirs from --config " +

@@ -4,9 +4,11 @@ import { Exit, XsndError } from "../lib/error.ts";
 import type { SessionFile, SessionProgress, SessionReport, SessionStream } from "../lib/frontend/session.ts";
 import type { Direction } from "../lib/pcm/pcm.ts";
 import { type EventIdBehaviour, FORMATS } from "../lib/sndif/mod.ts";
+import { didYouMean } from "../lib/suggest.ts";
 import { readFrontendCard } from "../lib/vsnd/frontend_dir.ts";
 import { frontendPath, resolveDomain } from "../lib/xenbus/mod.ts";
 import type { StoreView } from "../lib/xen/ports.ts";
+import type { Manual } from "./manual.ts";
 import { withStore } from "./store.ts";
 
 export interface SessionCommandOptions {
@@ -22,6 +24,15 @@ export interface SessionCommandOptions {
 
 /** The formats whose samples have a size of their own, so that they can be counted in a file. */
 const FORMAT_NAMES = FORMATS.filter(({ octets }) => octets !== undefined).map(({ name }) => name);
+
+/** Exit codes of sessions. */
+export const SESSION_EXITS: Manual["exits"] = {
+  failed: "there is no such stream or file, or the backend refused",
+  permission: "XenStore or Xen's devices are not this user's",
+  xenOrLibraryMissing: "no Xen here, or a library is missing",
+  timedOut: "the backend did not answer in time",
+  interrupted: "interrupted by SIGINT; the file is as far as it went",
+};
 
 export function positive(text: string): number {
   const value = Number(text);
@@ -85,8 +96,9 @@ function matchStream(store: StoreView, wanted: string, direction: Direction): Se
   const matches = asked.filter((stream) => stream.type === direction);
   if (matches.length === 1) return matches[0];
   if (asked.length === 0) {
+    const meant = didYouMean(wanted, streams.map((stream) => stream.name));
     throw new XsndError(
-      `there is no stream ${wanted}; \`xsnd provision ${name}\` gives ${name} a card, \`xsnd list\` shows what there is`,
+      `there is no stream ${wanted}${meant}; \`xsnd provision ${name}\` gives ${name} a card, \`xsnd list\` shows what there is`,
     );
   }
   if (matches.length === 0) {

@@ -11,7 +11,6 @@ import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts
 
 export function showCommand(): Command {
   const command = new Command("show")
-    .summary("show a guest's virtual sound cards in full")
     .description(
       "Show a guest's virtual sound cards: names, states, streams, what they may be opened with, devices.",
     )

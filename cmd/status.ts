@@ -27,7 +27,6 @@ async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly Stream
 
 export function statusCommand(): Command {
   const command = new Command("status")
-    .summary("what the daemon is doing")
     .description("Show each stream that the daemon serves: its state, its parameters, where the card is.")
     .option("--timeout <seconds>", "how long to wait for the daemon", seconds, 5)
     .option("--json", "print one JSON object")

@@ -23,7 +23,6 @@ interface Options {
 
 export function topCommand(): Command {
   const command = new Command("top")
-    .summary("what the daemon is doing, live")
     .description(
       "Show the daemon's streams, a line each, again and again, until q or Ctrl-C. Off a terminal it prints plain lines, as with " +
         "--batch. FILL is how much of the guest's buffer waits to be played or read, LAT the same in ms, POSITION the " +

@@ -12,8 +12,7 @@ import { count, print, printJsonLine } from "./output.ts";
 import { behaviourOption, findStream, positive } from "./session_options.ts";
 
 export function traceCommand(): Command {
-  return new Command("trace")
-    .summary("record, show, replay and draw what goes over a stream's rings")
+  const command = new Command("trace")
     .description(
       "Record the requests, responses and events of a stream while it runs, with where its card is, and look at them " +
         "afterwards. There is no sound in a trace.",
@@ -22,6 +21,12 @@ export function traceCommand(): Command {
     .addCommand(showCommand())
     .addCommand(replayCommand())
     .addCommand(plotCommand());
+  return withManual(command, {
+    examples: [
+      ["xsnd trace record domU/0/0/0 -o stutter.trace", "first, while it stutters"],
+      ["xsnd trace plot stutter.trace -o stutter.html", "and then, wherever there is a browser"],
+    ],
+  });
 }
 
 interface RecordOptions {
@@ -114,7 +119,7 @@ function showCommand(): Command {
     examples: [
       ["xsnd trace show stutter.trace | less", "what was asked, answered and told"],
       [
-        "xsnd trace show stutter.trace --json | jq 'select(.kind==\"response\" and .status<0)'",
+        "xsnd trace show a.trace --json | jq 'select(.kind==\"response\" and .status<0)'",
         "what was refused",
       ],
     ],

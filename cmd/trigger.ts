@@ -3,11 +3,11 @@ import { Argument, Command } from "commander";
 import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/backend/stream_state.ts";
 import { ControlClient } from "../lib/control/client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
-import { seconds, streamArgument } from "./options.ts";
+import { withManual } from "./manual.ts";
+import { DAEMON_EXITS, seconds, streamArgument } from "./options.ts";
 
 export function triggerCommand(): Command {
-  return new Command("trigger")
-    .summary("start, pause, resume or stop STREAM on the card")
+  const command = new Command("trigger")
     .description(
       "Act on a stream that a guest is playing or recording. Pausing stops the card's pointer, and with it the " +
         "positions that the guest is told; resuming goes on with the very next sample. Stopping also empties the card " +
@@ -31,4 +31,12 @@ export function triggerCommand(): Command {
         else console.log(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
       },
     );
+  return withManual(command, {
+    examples: [
+      ["xsnd trigger pause domU/0/0/0", "its sound stops, and its pointer with it"],
+      ["xsnd trigger resume domU/0/0/0", "and goes on with the very next sample"],
+      ["xsnd trigger stop domU --timeout 0", "at once or not at all; domU has only one stream"],
+    ],
+    exits: DAEMON_EXITS,
+  });
 }

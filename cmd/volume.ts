@@ -2,7 +2,8 @@
 import { Command, InvalidArgumentError } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
-import { seconds, streamArgument } from "./options.ts";
+import { withManual } from "./manual.ts";
+import { DAEMON_EXITS, seconds, streamArgument } from "./options.ts";
 
 interface Options {
   readonly timeout: number;
@@ -13,8 +14,7 @@ const LASTING =
   "The guest can neither see nor undo it, and it outlives the guest's connection and the daemon.";
 
 export function volumeCommand(): Command {
-  return command("volume")
-    .summary("show or set a stream's volume")
+  const volume = command("volume")
     .description(
       "Set how loud a stream is, in dB on top of the guest's own volume: 0 is as it comes, -6 about half the amplitude, " +
         `-120 silence, 12 the most. Without DB, show what holds. ${LASTING}`,
@@ -23,20 +23,37 @@ export function volumeCommand(): Command {
     .action((stream: string, volume: number | undefined, options: Options) =>
       set(stream, { volume }, options)
     );
+  return withManual(volume, {
+    examples: [
+      ["xsnd volume domU/0/0/0 -6", "about half as loud"],
+      ["xsnd volume domU/0/0/0", "how loud it is"],
+    ],
+    exits: DAEMON_EXITS,
+  });
 }
 
 export function muteCommand(): Command {
-  return command("mute")
-    .summary("silence a stream")
+  const mute = command("mute")
     .description(`Silence a stream; its guest's position goes on. ${LASTING}`)
     .action((stream: string, options: Options) => set(stream, { muted: true }, options));
+  return withManual(mute, {
+    examples: [
+      ["xsnd mute domU/0/0/1", "a microphone that a guest is not to hear for now"],
+    ],
+    exits: DAEMON_EXITS,
+  });
 }
 
 export function unmuteCommand(): Command {
-  return command("unmute")
-    .summary("let a muted stream be heard again")
+  const unmute = command("unmute")
     .description("Let a stream that `xsnd mute` has silenced be heard again, at the volume that it had.")
     .action((stream: string, options: Options) => set(stream, { muted: false }, options));
+  return withManual(unmute, {
+    examples: [
+      ["xsnd unmute domU/0/0/1", "as loud as it was before"],
+    ],
+    exits: DAEMON_EXITS,
+  });
 }
 
 function command(name: string): Command {

@@ -17,7 +17,6 @@ interface Options {
 
 export function waitCommand(): Command {
   const command = new Command("wait")
-    .summary("wait until a stream is connected, open, running or closed")
     .description(
       "Wait for a stream; domain, card and daemon need not be there yet. It is connected when both ends of its card " +
         "are, as XenStore says; open when its guest has opened it; running when the guest has started it, and no " +

@@ -6,6 +6,7 @@
 import type { OperatorTrigger } from "../backend/stream_state.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
 import type { Percentiles } from "../percentiles.ts";
+import { didYouMean } from "../suggest.ts";
 import { CONTROL_VARIABLE, controlPath } from "../xen/embedded/layout.ts";
 import { SANDBOX_VARIABLE } from "../xen/mod.ts";
 
@@ -144,7 +145,9 @@ export function resolveStream(names: readonly string[], wanted: string): string 
   if (matches.length === 1) return matches[0];
   const known = names.length === 0 ? "it serves none" : `it serves ${names.join(", ")}`;
   if (matches.length === 0) {
-    throw new XsndError(`the daemon serves no stream ${JSON.stringify(wanted)}; ${known}`);
+    const parts = wanted.split("/").length;
+    const meant = didYouMean(wanted, names.map((name) => name.split("/").slice(0, parts).join("/")));
+    throw new XsndError(`the daemon serves no stream ${JSON.stringify(wanted)}${meant}; ${known}`);
   }
   throw new XsndError(
     `${JSON.stringify(wanted)} could be ${matches.join(" or ")}; say which stream`,

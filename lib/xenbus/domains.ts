@@ -1,5 +1,6 @@
 /** Domains by name and by number, as `/local/domain` lists them. */
 import { Exit, XsndError } from "../error.ts";
+import { didYouMean } from "../suggest.ts";
 import type { StoreView } from "../xen/ports.ts";
 
 export interface Domain {
@@ -40,5 +41,9 @@ export function resolveDomain(view: StoreView, nameOrNumber: string): Domain {
     );
   }
   const known = domains.map(({ domid, name }) => `${name} (${domid})`).join(", ");
-  throw new XsndError(`there is no domain ${JSON.stringify(nameOrNumber)}; there are ${known}`, Exit.failed);
+  const meant = didYouMean(nameOrNumber, domains.map(({ name }) => name));
+  throw new XsndError(
+    `there is no domain ${JSON.stringify(nameOrNumber)}${meant}; there are ${known}`,
+    Exit.failed,
+  );
 }

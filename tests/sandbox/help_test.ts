@@ -27,6 +27,7 @@ const COMMANDS = [
   "probe",
   "import",
   "export",
+  "completions",
 ];
 
 /** No library that the project binds can be loaded; libc is not among those that Deno itself has. */
@@ -43,13 +44,25 @@ Deno.test("--help names every command, and so does no argument at all", async ()
     for (const name of COMMANDS) assert.match(stdout, new RegExp(`^ {2}${name}\\b`, "m"));
     for (const line of stdout.split("\n")) assert(line.length <= 80, line);
   }
+  const { stdout } = await xsnd(["--help"], NO_LIBRARIES);
+  const listed = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name);
+  assert.deepEqual(listed.toSorted(), COMMANDS.toSorted(), "those and no others, but `help`");
+});
+
+Deno.test("commands are grouped by what they are for", async () => {
+  const { stdout } = await xsnd(["--help"], NO_LIBRARIES);
+  const groups = ["Provisioning", "Serving", "Control", "Watching", "Trying out", "Help"];
+  assert.deepEqual([...stdout.matchAll(/^(.+):$/gm)].map(([, title]) => title), ["Options", ...groups]);
 });
 
 Deno.test("every command explains itself without Xen and ALSA", async () => {
-  for (const name of COMMANDS) {
-    const { code, stdout, stderr } = await xsnd([name, "--help"], NO_LIBRARIES);
+  for (const name of [...COMMANDS, ...["record", "show", "replay", "plot"].map((name) => `trace ${name}`)]) {
+    const { code, stdout, stderr } = await xsnd([...name.split(" "), "--help"], NO_LIBRARIES);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, name);
     assert.match(stdout, new RegExp(`^Usage: xsnd ${name}\\b`));
+    assert.match(stdout, new RegExp(`^Examples:\\n {2}.*\\bxsnd ${name}\\b.*\\n {6}\\S`, "m"), name);
+    assert.match(stdout, /^Exit codes:\n {2}0 {4}\S.*\n(.*\n)* {2}2 {4}the command line/m, name);
+    for (const line of stdout.split("\n")) assert(line.length <= 80, `${name}: ${line}`);
   }
   const { stdout } = await xsnd(["help", "serve"], NO_LIBRARIES);
   assert.match(stdout, /^Usage: xsnd serve\b/);
@@ -123,7 +136,9 @@ Deno.test("what is not understood is exit 2, with a suggestion where there is on
     [["demo", "--input"], /'--input <file>' argument missing/],
     [["demo", "--buffer-frames", "0"], /'0' is invalid/],
     [["status", "--timeout", "soon"], /'soon' is invalid/],
-    [["trigger", "dance", "domU"], /'dance' is invalid.*Allowed choices are start, pause, resume, stop/],
+    [["trigger", "dance", "domU"], /'dance' is invalid.*Allowed choices are start, pause, resume, stop\.$/m],
+    [["trigger", "puase", "domU"], /'puase' is invalid.*\(did you mean pause\?\)\.$/m],
+    [["record", "a", "b", "--format", "s16le"], /'s16le' is invalid.*\(did you mean s16_le\?\)\.$/m],
   ];
   for (const [args, message] of cases) {
     const { code, stdout, stderr } = await xsnd(args, NO_LIBRARIES);
