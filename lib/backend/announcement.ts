@@ -10,7 +10,9 @@
  * has left is removed before the next one takes its cards over.
  */
 import { getLogger } from "@logtape/logtape";
+import { dirname } from "node:path";
 import { VERSION } from "../version.ts";
+import { removeWithEmptyParents } from "../xenbus/mod.ts";
 import { type Store, StoreError, type StoreView } from "../xen/ports.ts";
 
 export function announcementPath(domid: number): string {
@@ -20,11 +22,16 @@ export function announcementPath(domid: number): string {
 export class Announcement implements Disposable {
   readonly #log = getLogger(["xsnd", "announcement"]);
   readonly #path: string;
+  /** Whether `data` was not there before. A guest's is the toolstack's, and once removed a guest could not make it again. */
+  #isDataOurs = false;
 
   /** Withdraws what a former daemon has announced. */
   constructor(private readonly store: Store, private readonly domid: number) {
     this.#path = announcementPath(domid);
-    this.#attempt("remove", (view) => view.remove(this.#path));
+    this.#attempt("remove", (view) => {
+      view.remove(this.#path);
+      this.#isDataOurs = view.read(dirname(this.#path)) === undefined;
+    });
   }
 
   /** Announces that the daemon serves. */
@@ -53,6 +60,8 @@ export class Announcement implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#attempt("remove", (view) => view.remove(this.#path));
+    const remove = (view: StoreView) =>
+      this.#isDataOurs ? removeWithEmptyParents(view, this.#path) : view.remove(this.#path);
+    this.#attempt("remove", remove);
   }
 }
