@@ -14,6 +14,23 @@ const PICTURES: Readonly<Record<string, CaptureOptions>> = {
     columns: 80,
     rows: 28,
   },
+  top: {
+    typed: "xsnd top",
+    run: `./xsnd sandbox --domain domU --domain domV -- sh -c '
+      ./xsnd provision domU -f fixtures/dummy.yaml >/dev/null
+      ./xsnd provision domV --device dummy: >/dev/null
+      ./xsnd serve 2>/dev/null & serve=$!
+      for stream in domU/0/0/0 domV/0/0/0; do
+        ./xsnd play --raw /dev/zero $stream --period-frames 480 --buffer-frames 1920 >/dev/null 2>&1 &
+      done
+      ./xsnd wait domU/0/0/0 --for running >/dev/null
+      ./xsnd wait domV/0/0/0 --for running >/dev/null
+      timeout --foreground 10 ./xsnd top
+      kill $serve'`,
+    columns: 80,
+    rows: 10,
+    afterSeconds: 9,
+  },
 };
 
 Deno.chdir(new URL("../../", import.meta.url));
