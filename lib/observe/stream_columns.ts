@@ -55,8 +55,8 @@ export function clockTime(seconds: number): string {
 function notes({ hold, volume, muted, denied, cardLost }: StreamReport): string {
   return [
     hold === "none" ? "" : `${hold} by operator`,
-    denied ? "denied: silence" : "",
-    cardLost ? "card lost: silence" : "",
+    denied ? "denied" : "",
+    cardLost ? "card lost" : "",
     muted ? "muted" : volume === 0 ? "" : `${volume} dB`,
   ].filter((note) => note !== "").join(", ");
 }

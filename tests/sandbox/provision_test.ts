@@ -359,7 +359,7 @@ Deno.test("list --json and show --json say all that the tables do", async () => 
     bufferSizeBytes: 65536,
   });
   assert.deepEqual(show.cards[0].frontend, { path: frontend, state: "Initialising" });
-  assert.deepEqual(empty, { domain: "guest2", domid: 2, cards: [] });
+  assert.deepEqual(empty, { version: 1, domain: "guest2", domid: 2, cards: [] });
 });
 
 Deno.test("each command says in one line what is wrong, with its exit code, and writes nothing", async () => {
