@@ -18,11 +18,13 @@ export function choosePolicy(store: Store, config?: Config, defaultDevice?: stri
   return (address, backendPath) => {
     const own = readBackendPolicy(store, backendPath);
     if (own !== undefined) return own;
+    const frontendPath = store.read(`${backendPath}/frontend`);
+    if (frontendPath === undefined) return undefined; // the toolstack has taken the card away meanwhile
     const name = domainName(store, address.domid);
     const configured = [config?.get(name), config?.get(String(address.domid))]
       .flatMap((domain) => domain?.cards ?? [])
       .flatMap(({ pcms }) => pcms.flatMap(({ streams }) => streams));
-    const frontend = readFrontendCard(store, store.read(`${backendPath}/frontend`) ?? "");
+    const frontend = readFrontendCard(store, frontendPath);
     const pcms = frontend.pcms.map(({ streams }) => ({
       streams: streams.map((stream) => streamPolicy(stream, configured, defaultDevice)),
     }));

@@ -194,7 +194,10 @@ Deno.test("an engine that hangs in a sound server's plugin gives back what it ha
     await until("it is said", () => /error: domU\/0\/0\/0: pulse does not come back/.test(daemon.stderr));
     assert(engines() === 2 && isMapped(), "it hangs");
     other.signal("SIGCONT");
-    await until("the engine is gone", () => engines() === 1);
+    await until("the engine is gone", () => {
+      assert(!daemon.ended, daemon.stderr);
+      return engines() === 1;
+    });
     await until("nothing of the guest's is mapped", () => !isMapped());
     assert(!daemon.ended, daemon.stderr);
   });
