@@ -81,7 +81,12 @@ export class Process implements AsyncDisposable {
   }
 
   kill(signal: Deno.Signal): void {
-    if (!this.#ended) this.#child.kill(signal);
+    if (this.#ended) return;
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has ended, and its output has not
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
