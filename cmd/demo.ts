@@ -28,7 +28,7 @@ export function demoCommand(): Command {
         "nor a sound card: without Xen it brings its own, and the card is one that is paced by the clock. On real Xen, " +
         "domain 0 is its own guest. Exit code 1 if a sample was lost or changed, or a position was not true.",
     )
-    .option("--input <file>", "a WAV file to play (a short melody)", MELODY)
+    .addOption(new Option("--input <file>", "a WAV file to play").default(MELODY, "a short melody"))
     .option("--output <file>", "keep what the card played, sample for sample")
     .addOption(
       new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")

@@ -1,0 +1,49 @@
+/** CHANGELOG.md, read for what packages say of versions. */
+
+export interface Release {
+  readonly version: string;
+  /** `2026-11-24` */
+  readonly date: string;
+  /** What changed, an item each, without line breaks. */
+  readonly items: readonly string[];
+}
+
+/** The releases that `text` has, newest first. Throws Error if there is none. */
+export function releasesOf(text: string): Release[] {
+  const releases = text.split(/^## (?=\[\d)/m).slice(1).map((section) => {
+    const [, version, date] = /^\[(.+)\] - (\d{4}-\d\d-\d\d)$/m.exec(section) ?? [];
+    if (date === undefined) {
+      throw new Error(`CHANGELOG.md: not "## [version] - date": ${section.split("\n")[0]}`);
+    }
+    const items = section.split(/^- /m).slice(1).map((item) => item.split(/\n\n|\n#/)[0]);
+    return { version, date, items: items.map((item) => item.replace(/\s+/g, " ").trim()) };
+  });
+  if (releases.length === 0) throw new Error("CHANGELOG.md has no release");
+  return releases;
+}
+
+/** Seconds since 1970 of a release's day, which stands for the time of all that a package of it holds. */
+export function secondsOf({ date }: Release): number {
+  return Date.parse(date) / 1000;
+}
+
+/** The same as Debian has it in changelog.gz (deb-changelog(5)). */
+export function debianChangelog(releases: readonly Release[], maintainer: string): string {
+  return releases.map((release) => {
+    const items = release.items.map((item) => fold(item, "  * ", "    "));
+    const date = new Date(secondsOf(release) * 1000).toUTCString().replace("GMT", "+0000");
+    return `xsnd (${release.version}) unstable; urgency=medium\n\n${
+      items.join("\n")
+    }\n\n -- ${maintainer}  ${date}\n`;
+  }).join("\n");
+}
+
+/** `text` in lines of at most 79 columns. */
+function fold(text: string, first: string, others: string): string {
+  const lines = [first.trimEnd()];
+  for (const word of text.split(" ")) {
+    if (lines.at(-1)!.length + 1 + word.length > 79) lines.push(others.slice(0, -1));
+    lines[lines.length - 1] += ` ${word}`;
+  }
+  return lines.join("\n");
+}
