@@ -33,7 +33,11 @@ export const DEFAULTS: Readonly<Record<string, string>> = {
 
 export const CONFFILES = Object.keys(DEFAULTS).map((path) => `/${path}\n`).join("");
 
-const SYSTEMD = "[ -d /run/systemd/system ]";
+/** Where systemd runs, and it is the running system that dpkg works on. */
+const SYSTEMD = '[ -z "${DPKG_ROOT-}" ] && [ -d /run/systemd/system ]';
+
+/** What was compiled from another version. */
+const EMPTY_CACHE = 'rm -rf "${DPKG_ROOT-}"/var/cache/xsnd/*';
 
 /**
  * The service is neither enabled nor started unasked: which cards it gets is to be decided before. One that runs is
@@ -43,8 +47,7 @@ export const MAINTAINER_SCRIPTS: Readonly<Record<string, string>> = {
   postinst: `#!/bin/sh
 set -e
 if [ "$1" = configure ]; then
-    # compiled from another version
-    rm -rf /var/cache/xsnd/*
+    ${EMPTY_CACHE}
     if ${SYSTEMD}; then
         systemctl --system daemon-reload >/dev/null || true
         if [ -n "$2" ]; then deb-systemd-invoke try-restart xsnd.service >/dev/null || true; fi
@@ -56,12 +59,12 @@ set -e
 if [ "$1" = remove ] && ${SYSTEMD}; then
     deb-systemd-invoke stop xsnd.service >/dev/null || true
 fi
-if [ "$1" = remove ]; then rm -rf /var/cache/xsnd/*; fi
+if [ "$1" = remove ]; then ${EMPTY_CACHE}; fi
 `,
   postrm: `#!/bin/sh
 set -e
 if [ "$1" = remove ] && ${SYSTEMD}; then systemctl --system daemon-reload >/dev/null || true; fi
-if [ "$1" = purge ] && command -v deb-systemd-helper >/dev/null; then
+if [ "$1" = purge ] && [ -z "\${DPKG_ROOT-}" ] && command -v deb-systemd-helper >/dev/null; then
     deb-systemd-helper purge xsnd.service >/dev/null || true
 fi
 `,

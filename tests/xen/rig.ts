@@ -67,8 +67,9 @@ export function assertHolds(recorded: Uint8Array, played: Uint8Array, step: numb
 export class Daemon {
   private constructor(private readonly lab: Lab, private readonly job: Job, readonly pid: number) {}
 
-  static async start(lab: Lab, options = ""): Promise<Daemon> {
-    const job = await lab.dom0.start(`echo $$; exec xsnd serve ${options}`);
+  /** @param xsnd the command, in which another one than this tree's can be named */
+  static async start(lab: Lab, options = "", xsnd = "xsnd"): Promise<Daemon> {
+    const job = await lab.dom0.start(`echo $$; exec ${xsnd} serve ${options}`);
     await lab.dom0.run("until [ -S /run/xsnd/control.sock ] && xsnd status >/dev/null; do sleep 0.2; done");
     return new Daemon(lab, job, Number((await job.output("stdout")).split("\n")[0]));
   }

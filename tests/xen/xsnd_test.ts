@@ -5,6 +5,7 @@
 import { cardCases } from "./cases/card.ts";
 import { hostCases, MIXER, xlCases } from "./cases/hosts.ts";
 import { lifeCases } from "./cases/life.ts";
+import { packageCases } from "./cases/package.ts";
 import { soundCases } from "./cases/sound.ts";
 import { Bench, testedArch } from "./lab/testing.ts";
 import { Daemon } from "./rig.ts";
@@ -41,3 +42,4 @@ if (amd64) cardCases(bench, () => daemon!, restart);
 lifeCases(bench, () => daemon!, restart);
 hostCases(bench, amd64);
 if (amd64) xlCases(bench, restart);
+if (amd64) packageCases(bench, () => daemon!, restart);

@@ -58,11 +58,14 @@ export async function build(cache: string, arch: Arch, recipe: Recipe): Promise<
   return directory;
 }
 
-/** Unpacks packages into a root with /usr merged, without running any of their scripts. */
+/** Unpacks packages into a root with /usr merged, without running any of their scripts; dpkg there knows of them. */
 async function unpack(packages: readonly string[], root: string): Promise<void> {
   await shell(
     'cd "$1"; shift; for d in bin sbin lib lib64; do mkdir -p usr/$d; ln -s usr/$d $d; done; ' +
-      'for deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink; done',
+      "mkdir -p var/lib/dpkg/info var/lib/dpkg/updates; " +
+      'for deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink; ' +
+      'dpkg-deb --field "$deb" | sed "/^Package:/a Status: install ok installed" >>var/lib/dpkg/status; ' +
+      "echo >>var/lib/dpkg/status; done",
     root,
     ...packages,
   );

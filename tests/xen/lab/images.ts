@@ -30,6 +30,7 @@ const dom0Packages = [
     "coreutils",
     "dash",
     "diffutils",
+    "dpkg",
     "findutils",
     "grep",
   ],

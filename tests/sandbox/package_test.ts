@@ -1,0 +1,159 @@
+/** The Debian package: what is in it, and that it works from there, with nothing of this tree and no network. */
+import assert from "node:assert/strict";
+import { VERSION } from "../../lib/version.ts";
+import { makePackage } from "../../packaging/deb.ts";
+import { Process, type Result } from "./harness.ts";
+
+let directory: string;
+let deb: string;
+
+/** Below this it is unpacked. */
+const unpacked = () => `${directory}/root`;
+
+Deno.test.beforeAll(async () => {
+  directory = Deno.makeTempDirSync({ prefix: "xsnd-package-test-" });
+  deb = await makePackage({ output: directory, fast: true });
+  await ok("dpkg-deb", "--extract", deb, unpacked());
+  for (const name of ["home", "cache"]) Deno.mkdirSync(`${directory}/${name}`);
+});
+
+Deno.test.afterAll(() => Deno.removeSync(directory, { recursive: true }));
+
+async function ok(command: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Process(command, args).result;
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+const isRoot = Deno.uid() === 0;
+
+/** Runs the package's xsnd, or a script with it on PATH, without a network (as root), and with an empty home. */
+function alone(...command: string[]): Promise<Result> {
+  const path = `${unpacked()}/usr/bin:/usr/bin:/bin`;
+  const offline = isRoot ? ["unshare", "--net"] : [];
+  const environment = [`PATH=${path}`, `HOME=${directory}/home`, `DENO_DIR=${directory}/cache`];
+  return new Process("env", ["--ignore-environment", ...environment, ...offline, ...command], {
+    cwd: directory,
+  }).result;
+}
+
+Deno.test("the package says what it is, and its files are root's", async () => {
+  assert.equal(await ok("dpkg-deb", "--field", deb, "Version"), `${VERSION}\n`);
+  assert.match(
+    await ok("dpkg-deb", "--field", deb, "Depends"),
+    /libasound2 .*libxenstore4, libxengnttab1, libxenevtchn1/,
+  );
+  const list = (await ok("dpkg-deb", "--contents", deb)).trimEnd().split("\n");
+  for (const line of list) assert.match(line, /^(drwxr-xr-x|-rw-r--r--|-rwxr-xr-x|lrwxrwxrwx) root\/root /);
+  const paths = list.map((line) => line.split(/ \.\//)[1]);
+  for (
+    const path of [
+      "usr/bin/xsnd -> ../lib/xsnd/xsnd",
+      "usr/lib/xsnd/deno",
+      "usr/share/man/man1/xsnd.1.gz",
+      "usr/share/bash-completion/completions/xsnd",
+      "usr/share/zsh/vendor-completions/_xsnd",
+      "usr/share/fish/vendor_completions.d/xsnd.fish",
+      "usr/share/xsnd/xsnd.schema.json",
+      "usr/share/doc/xsnd/copyright",
+      "usr/share/doc/xsnd/changelog.gz",
+      "usr/share/doc/xsnd/examples/domU.yaml",
+      "lib/systemd/system/xsnd.service",
+      "etc/default/xsnd",
+    ]
+  ) assert(paths.includes(path), `${path} is not in it`);
+});
+
+Deno.test("the same sources make the same package", async () => {
+  const again = await makePackage({ output: `${directory}/again`, fast: true });
+  assert.equal((await new Process("cmp", [deb, again]).result).stdout, "");
+});
+
+Deno.test("nothing in the package names this tree, or refers to TypeScript", async () => {
+  const tree = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+  const { stdout } = await new Process("grep", ["-rlFI", tree, unpacked()]).result;
+  assert.equal(stdout, "");
+  const modules = await new Process("grep", [
+    "-rlE",
+    "--include=*.js",
+    '"[^"]*\\.ts", *import\\.meta',
+    unpacked(),
+  ]).result;
+  assert.equal(modules.stdout, "");
+});
+
+Deno.test("its xsnd runs with nothing of this tree, and no network", async () => {
+  const help = await alone("xsnd", "--help");
+  assert.deepEqual([help.code, help.stderr], [0, ""]);
+  assert.match(help.stdout, /^Usage: xsnd /);
+  assert.deepEqual(await alone("xsnd", "--version"), { code: 0, stdout: `${VERSION}\n`, stderr: "" });
+  const demo = await alone("xsnd", "demo", "--json");
+  assert.deepEqual([demo.code, demo.stderr], [0, ""]);
+  assert.equal(JSON.parse(demo.stdout).bitExact, true);
+  assert.deepEqual(Array.from(Deno.readDirSync(`${directory}/home`)), [], "left in the home");
+});
+
+Deno.test("its daemon serves, and every command that loads more works", async () => {
+  const script = `
+    set -e
+    xsnd provision domU -f ${unpacked()}/usr/share/doc/xsnd/examples/dummy.yaml
+    xsnd serve --metrics unix:metrics.sock 2>log & daemon=$!
+    xsnd trace record domU/0/0/0 -o trace --until closed --timeout 20 & trace=$!
+    xsnd status --timeout 20 >/dev/null
+    xsnd play ${unpacked()}/usr/lib/xsnd/fixtures/melody.wav domU/0/0/0
+    wait $trace
+    xsnd trace plot trace -o page.html
+    xsnd export domU >domU.cfg && xsnd import domU.cfg >domU.yaml && xsnd check domU.yaml
+    kill $daemon; wait $daemon`;
+  const { code, stdout, stderr } = await alone(
+    "xsnd",
+    "sandbox",
+    "--domain",
+    "domU",
+    "--",
+    "sh",
+    "-c",
+    script,
+  );
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /played 144000 frames .* 0 xruns/);
+  assert.match(Deno.readTextFileSync(`${directory}/page.html`), /uPlot/);
+});
+
+Deno.test("the completions that come with it find it", async () => {
+  const script = `. ${unpacked()}/usr/share/bash-completion/completions/xsnd
+    COMP_WORDS=(xsnd tri) COMP_CWORD=1; _xsnd; echo "\${COMPREPLY[@]}"`;
+  assert.deepEqual(await alone("bash", "-c", script), { code: 0, stdout: "trigger\n", stderr: "" });
+});
+
+Deno.test({
+  name: "dpkg installs and purges it (needs root)",
+  ignore: !isRoot,
+  fn: async () => {
+    const system = `${directory}/system`;
+    for (const path of ["var/lib/dpkg/updates", "var/lib/dpkg/info"]) {
+      Deno.mkdirSync(`${system}/${path}`, { recursive: true });
+    }
+    for (const name of ["status", "available"]) Deno.writeTextFileSync(`${system}/var/lib/dpkg/${name}`, "");
+    // Its scripts run in this system, not in a root of that one, which has no shell; it has no other package either.
+    const dpkg = (...args: string[]) =>
+      ok(
+        "dpkg",
+        `--root=${system}`,
+        "--force-script-chrootless",
+        "--force-depends",
+        "--log=/dev/null",
+        ...args,
+      );
+    await dpkg("--install", deb);
+    assert.match(
+      await ok("dpkg-query", `--root=${system}`, "--show", "--showformat=\${db:Status-Status}", "xsnd"),
+      /^installed$/,
+    );
+    assert(Deno.statSync(`${system}/usr/bin/../lib/xsnd/xsnd`).isFile);
+    await dpkg("--purge", "xsnd");
+    for (const path of ["usr", "etc/default", "lib"]) {
+      assert.throws(() => Deno.statSync(`${system}/${path}`), Deno.errors.NotFound, path);
+    }
+  },
+});

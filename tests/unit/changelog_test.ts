@@ -1,0 +1,58 @@
+/** CHANGELOG.md, as packages read it. */
+import assert from "node:assert/strict";
+import { debianChangelog, releasesOf, secondsOf } from "../../packaging/changelog.ts";
+import { VERSION } from "../../lib/version.ts";
+
+const TEXT = `# Changelog
+
+Some words.
+
+## [0.2.0] - 2026-12-01
+
+### Added
+
+- One thing
+  in two lines.
+- Another.
+
+### Fixed
+
+- A third.
+
+## [0.1.0] - 2026-11-24
+
+- The first.
+`;
+
+Deno.test("releasesOf() finds versions, dates and items, newest first", () => {
+  assert.deepEqual(releasesOf(TEXT), [
+    { version: "0.2.0", date: "2026-12-01", items: ["One thing in two lines.", "Another.", "A third."] },
+    { version: "0.1.0", date: "2026-11-24", items: ["The first."] },
+  ]);
+  assert.throws(() => releasesOf("# Changelog\n"), /no release/);
+  assert.throws(() => releasesOf("## [0.2.0]\n"), /not "## \[version\] - date"/);
+});
+
+Deno.test("the newest release is this version", () => {
+  const url = new URL("../../CHANGELOG.md", import.meta.url);
+  assert.equal(releasesOf(Deno.readTextFileSync(url))[0].version, VERSION);
+});
+
+Deno.test("debianChangelog() is what dpkg-parsechangelog reads", async () => {
+  const file = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(file, debianChangelog(releasesOf(TEXT), "Some One <one@example.org>"));
+    const args = ["--file", file, "--show-field"];
+    const field = async (name: string) => {
+      const { stdout } = await new Deno.Command("dpkg-parsechangelog", { args: [...args, name] }).output();
+      return new TextDecoder().decode(stdout).trim();
+    };
+    assert.equal(await field("Version"), "0.2.0");
+    assert.equal(await field("Timestamp"), String(secondsOf({ version: "", date: "2026-12-01", items: [] })));
+    assert.equal(await field("Maintainer"), "Some One <one@example.org>");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // dpkg-dev is not everywhere
+  } finally {
+    Deno.removeSync(file);
+  }
+});

@@ -1,0 +1,55 @@
+/** The Debian package in dom0: installed by dpkg, with nothing of this tree and no network. */
+import assert from "node:assert/strict";
+import { basename } from "node:path";
+import { VERSION } from "../../../lib/version.ts";
+import { makePackage } from "../../../packaging/deb.ts";
+import type { Bench } from "../lab/testing.ts";
+import { aplay, assertHolds, CD, Daemon, frameOctets, give, noise, recordLoopback, take } from "../rig.ts";
+
+/** In front of a command: the environment of a machine that has the package and nothing else. */
+const ALONE = "unshare --net env --ignore-environment PATH=/usr/sbin:/usr/bin HOME=/root";
+
+/** @param restart replaces the daemon of all cases by the one that `start` makes */
+export function packageCases(
+  bench: Bench,
+  daemon: () => Daemon,
+  restart: (options?: string) => Promise<void>,
+): void {
+  bench.test("the Debian package installs without a network, works on Xen, and goes without a trace", async (lab) => {
+    const deb = await makePackage({ output: lab.directory, fast: true });
+    await lab.dom0.run(`dpkg --install /host/${basename(deb)}`, { timeout: 240 });
+    try {
+      assert.equal(await lab.dom0.run(`${ALONE} xsnd --version`), `${VERSION}\n`);
+      const report = JSON.parse(await lab.dom0.run(`${ALONE} xsnd demo --json`, { timeout: 120 }));
+      assert.deepEqual([report.xen, report.bitExact, report.xruns], ["native", true, 0]);
+      await daemon().end();
+      await serveAGuest(bench);
+      await lab.dom0.run("dpkg --purge xsnd", { timeout: 60 });
+      const left = await lab.dom0.run(
+        "find / -xdev -path '*xsnd*' -not -path '/tmp/*' -not -path '/var/lib/dpkg/*'",
+      );
+      assert.equal(left, "");
+    } finally {
+      await lab.dom0.attempt("dpkg --purge xsnd");
+      await Deno.remove(deb);
+      await restart();
+    }
+  });
+}
+
+/** The package's daemon, and a guest that plays through it. */
+async function serveAGuest(bench: Bench): Promise<void> {
+  const { lab } = bench;
+  const daemon = await Daemon.start(lab, "", `${ALONE} xsnd`);
+  try {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+    const bytes = noise(CD, 2);
+    const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
+    assertHolds(heard, bytes, frameOctets(CD));
+    assert.match(await lab.dom0.run(`${ALONE} xsnd status`), /^linux-6\.1\/0\/0\/0\b/m);
+    await take(lab, guest);
+  } finally {
+    assert.equal(await daemon.end(), 0, await daemon.log());
+  }
+}
