@@ -7,17 +7,19 @@ import { dirname, join, relative } from "node:path";
 
 const REFERENCE = /new URL\(\s*"(\.{1,2}\/[^"]+)",\s*import\.meta\.url,?\s*\)/g;
 
+/** What the bundler writes above each module. */
+const HEADING = /^\/\/ (\S+\.ts)$/gm;
+
 /** Folders that the program is made of. */
 const SOURCES = ["cmd", "ffi", "lib"];
 
 /** Bundles the program of the tree `project` into the folder `out`. */
 export async function bundle(project: string, out: string): Promise<void> {
-  const references = findReferences(project);
-  const modules = [...references.values()].filter(isModule);
-  const entries = ["main.ts", ...new Set(modules)].sort();
+  const referred = referredFiles(project);
+  const entries = ["main.ts", ...referred.filter(isModule)];
   await run(project, ["bundle", "--quiet", "--code-splitting", `--outdir=${out}`, ...entries]);
-  for (const path of files(out, "")) mendReferences(out, path, references);
-  for (const path of [...references.values()].filter((path) => !isModule(path))) {
+  for (const path of files(out, "")) mendReferences(out, path, referred);
+  for (const path of referred.filter((path) => !isModule(path))) {
     Deno.mkdirSync(join(out, dirname(path)), { recursive: true });
     Deno.copyFileSync(join(project, path), join(out, path));
   }
@@ -25,30 +27,29 @@ export async function bundle(project: string, out: string): Promise<void> {
 
 const isModule = (path: string) => path.endsWith(".ts");
 
-/** What modules refer to, as they write it, and the file of the project that it is. */
-function findReferences(project: string): Map<string, string> {
-  const references = new Map<string, string>();
-  for (const path of SOURCES.flatMap((folder) => files(project, folder))) {
-    for (const [, written] of Deno.readTextFileSync(join(project, path)).matchAll(REFERENCE)) {
-      const file = join(dirname(path), written);
-      // In a bundle, nothing but this text tells which file it was.
-      if ((references.get(written) ?? file) !== file) {
-        throw new Error(
-          `${path}: "${written}" is ${file}, and ${references.get(written)} elsewhere; rename one`,
-        );
-      }
-      references.set(written, file);
-    }
-  }
-  return references;
+/** The project's files that its modules refer to, in order. */
+function referredFiles(project: string): string[] {
+  const found = SOURCES.flatMap((folder) => files(project, folder)).filter(isModule).flatMap((path) =>
+    Array.from(
+      Deno.readTextFileSync(join(project, path)).matchAll(REFERENCE),
+      ([, written]) => join(dirname(path), written),
+    )
+  );
+  return [...new Set(found)].sort();
 }
 
 /** Lets a bundled file refer to the others from where it is now. */
-function mendReferences(out: string, path: string, references: ReadonlyMap<string, string>): void {
+function mendReferences(out: string, path: string, referred: readonly string[]): void {
   const text = Deno.readTextFileSync(join(out, path));
-  const mended = text.replace(REFERENCE, (_, written: string) => {
-    const file = references.get(written);
-    if (file === undefined) throw new Error(`${path}: nothing in the sources refers to ${written}`);
+  const headings = [...text.matchAll(HEADING)];
+  const mended = text.replace(REFERENCE, (_, written: string, at: number) => {
+    const module = headings.findLast(({ index }) => index < at)?.[1];
+    const file = join(dirname(module ?? ""), written);
+    if (!referred.includes(file)) {
+      throw new Error(
+        `${path}: ${module ?? "no module"} does not refer to ${file}: is the bundler's output another now?`,
+      );
+    }
     const there = relative(dirname(path), file).replace(/\.ts$/, ".js");
     return `new URL("${there.startsWith(".") ? there : `./${there}`}", import.meta.url)`;
   });

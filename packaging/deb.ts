@@ -81,7 +81,7 @@ async function writeDocumentation(root: string, releases: readonly Release[]): P
   write(join(doc, "changelog.gz"), await gzip(debianChangelog(releases, MAINTAINER)));
   write(join(root, "usr/share/man/man1/xsnd.1.gz"), await gzip(await manPage(releases[0].date)));
   copy(`${project}/README.md`, join(doc, "README.md"));
-  copy(`${project}/docs/json.md`, join(doc, "docs/json.md"));
+  for (const path of files(project, "docs")) copy(join(project, path), join(doc, path));
   copy(`${project}/docs/xsnd.schema.json`, join(root, "usr/share/xsnd/xsnd.schema.json"));
   for (const name of ["domU", "dummy", "two-guests"]) {
     copy(`${project}/fixtures/${name}.yaml`, join(doc, `examples/${name}.yaml`));

@@ -103,6 +103,7 @@ Deno.test("its daemon serves, and every command that loads more works", async ()
     xsnd play ${unpacked()}/usr/lib/xsnd/fixtures/melody.wav domU/0/0/0
     wait $trace
     xsnd trace plot trace -o page.html
+    xsnd doctor --json >doctor.json || [ $? = 1 ]
     xsnd export domU >domU.cfg && xsnd import domU.cfg >domU.yaml && xsnd check domU.yaml
     kill $daemon; wait $daemon`;
   const { code, stdout, stderr } = await alone(
@@ -118,6 +119,7 @@ Deno.test("its daemon serves, and every command that loads more works", async ()
   assert.equal(code, 0, stdout + stderr);
   assert.match(stdout, /played 144000 frames .* 0 xruns/);
   assert.match(Deno.readTextFileSync(`${directory}/page.html`), /uPlot/);
+  assert.doesNotThrow(() => JSON.parse(Deno.readTextFileSync(`${directory}/doctor.json`)));
 });
 
 Deno.test("the completions that come with it find it", async () => {

@@ -94,7 +94,7 @@ Deno.test("wait says what there is instead, with its exit code", () =>
     assertFails(
       await wait("domU/9", "--for=open"),
       Exit.failed,
-      /the daemon serves no stream "domU\/9"; it serves/,
+      /the daemon serves no stream "domU\/9" \(did you mean domU\/0\?\); it serves/,
     );
     assertFails(await wait("domU/0", "--for=open"), Exit.timedOut, /domU\/0\/0\/0 is detached, and not open/);
     const none = await box.run("wait", STREAM);
