@@ -116,7 +116,7 @@ export function lifeCases(
       await guest.run(pointer),
       await guest.run(`sleep 3; ${pointer}`),
     ].map((text) => text.split("\n").map(Number));
-    assert.match(await lab.dom0.run("xsnd status"), /its card is lost: silence/);
+    assert.match(await lab.dom0.run("xsnd status"), / card lost$/m);
     const [passed, expected] = [to - from, (now - since) * CD.rate];
     assert(Math.abs(passed - expected) < CD.rate / 2, `${passed} frames in ${now - since} s`);
     await lab.dom0.run(`echo snd_aloop.0 >${driver}/bind`, { timeout: 30 });
