@@ -100,7 +100,7 @@ Deno.test("resolveStream() takes a name whose trailing parts are left out while 
   );
   assert.throws(
     () => resolveStream(names, "domU/1"),
-    xsndError(Exit.failed, /no stream "domU\/1"; it serves domU/),
+    xsndError(Exit.failed, /no stream "domU\/1" \(did you mean domU\/0\?\); it serves domU/),
   );
   assert.throws(() => resolveStream(names, "dom"), XsndError);
   assert.throws(() => resolveStream(names, ""), XsndError);
