@@ -48,11 +48,13 @@ export class EngineClient implements AsyncDisposable {
   readonly #handlers = new Map<number, (event: SlotEvent) => void>();
   /** What resolves when the command of a ticket is done. */
   readonly #tickets = new Map<number, () => void>();
+  /** What frees a slot that the engine has let go of. */
   readonly #detached = new Map<number, () => void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #reading = new AbortController();
   #gone: Promise<void> = new Promise(() => {});
+  #hasEnded = false;
   #lastTicket = 0;
   #threadId = 0;
 
@@ -75,8 +77,11 @@ export class EngineClient implements AsyncDisposable {
       event.preventDefault();
       this.#ended.reject(engineFailed(event.message));
     };
-    // A failure before anyone waits for the end must not pass as an unhandled rejection.
-    this.#ended.promise.catch(() => {});
+    // An engine that has ended uses nothing any more. (Nor must a failure that nobody waits for pass as an unhandled rejection.)
+    this.#ended.promise.catch(() => {}).then(() => {
+      this.#hasEnded = true;
+      this.#detached.forEach((free) => free());
+    });
     this.#worker.postMessage(start);
     this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready)
       .catch((error) => this.#ended.reject(error));
@@ -127,19 +132,25 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /**
-   * Takes a slot's stream from the engine, and frees the slot; resolves when nothing of the stream's memory is used. `counted` is
-   * called when what the stream's row says is its last word, before it is cleared.
+   * Takes a slot's stream from the engine. `letGo` is called as soon as nothing of the stream's memory is used, before anything
+   * that the engine says after that is told; its row still counts then, and is cleared, and the slot is free, afterwards.
+   * Resolves after that, or rejects with what `letGo` has thrown.
    */
-  async detach(slot: number, counted: () => void = () => {}): Promise<void> {
-    const done = Promise.withResolvers<void>();
-    this.#detached.set(slot, done.resolve);
-    this.post({ op: "detach", slot });
-    // An engine that has ended uses nothing either.
-    await Promise.race([done.promise, this.ended.catch(() => {})]);
-    this.#detached.delete(slot);
-    this.#handlers.delete(slot);
-    counted();
-    this.status(slot).clear();
+  detach(slot: number, letGo: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#detached.set(slot, () => {
+      this.#detached.delete(slot);
+      try {
+        resolve(letGo());
+      } catch (error) {
+        reject(error);
+      }
+      this.#handlers.delete(slot);
+      this.status(slot).clear();
+    });
+    if (this.#hasEnded) this.#detached.get(slot)!();
+    else this.post({ op: "detach", slot });
+    return promise;
   }
 
   post(command: EngineCommand): void {

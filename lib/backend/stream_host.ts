@@ -184,11 +184,12 @@ export class StreamHost implements AsyncDisposable {
     this.#ports = [];
     const leaving = this.#engine.status(slot);
     this.#leaving.add(leaving);
-    const counted = () => {
+    const letGo = () => {
       this.#leaving.delete(leaving);
       this.#past.addAll(leaving);
+      this.#release(held);
     };
-    const freed = this.#engine.detach(slot, counted).then(() => this.#release(held));
+    const freed = this.#engine.detach(slot, letGo).then(() => this.#work);
     if (await inTime(freed)) return;
     // Nothing is unmapped before the engine has let go of it, lest it touch that.
     this.#log.error("{device} does not come back: what it holds of the guest's stays until it does", {
@@ -198,14 +199,14 @@ export class StreamHost implements AsyncDisposable {
     freed.catch((error) => this.#log.error("{error}", { error: String(error) }));
   }
 
-  /** Unmaps what the engine has let go of, and closes the card. */
-  async #release(held: {
+  /** Unmaps what the engine has let go of, at once, and has the card closed. */
+  #release(held: {
     pages: Mapping[];
     ports: number[];
     channels: EventChannels;
     /** The engine's as well until it has let go: only so does its memory stay where it is. */
     trace: TraceReader | undefined;
-  }): Promise<void> {
+  }): void {
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
     for (const page of held.pages) page[Symbol.dispose]();
     this.#unmapBuffer();
@@ -216,7 +217,6 @@ export class StreamHost implements AsyncDisposable {
       await this.#chosen.device.closeProbe();
     });
     for (const port of held.ports) held.channels.unbind(port);
-    await this.#work;
   }
 
   /** Gives the engine back, for good. To be called after {@link detach}. */

@@ -7,7 +7,26 @@ import { HOLDS, STREAM_STATES } from "./stream_state.ts";
 import type { Percentiles } from "../percentiles.ts";
 import { Durations, DURATIONS_WORDS } from "./durations.ts";
 
-/** Columns of a row. Frames count from OPEN, the rest from the stream's connection. */
+/** Columns that count up from a stream's connection on. */
+const COUNTERS = [
+  "requests",
+  "events",
+  "periods",
+  "xruns",
+  /** The xruns that were this host's doing: the engine came too late, or the card failed. The rest are the guest's. */
+  "hostXruns",
+  /** Frames of the guest's that were not heard in their place, or not at all. */
+  "lateFrames",
+  "protocolErrors",
+  /** HW_PARAM_QUERY requests that the engine has answered by itself. */
+  "queries",
+  /** Frames by which the card's pointer has moved on in all, from OPEN to OPEN. */
+  "movedFrames",
+  /** Losses of the card; while `cardLost` is 1 a stand-in plays in its place. */
+  "losses",
+] as const;
+
+/** Columns of a row. Frames that are no counters count from OPEN. */
 export const FIELDS = [
   "state",
   "hold",
@@ -24,36 +43,8 @@ export const FIELDS = [
   "guestFrames",
   /** What has been handed to (taken from) the card. */
   "cardFrames",
-  "requests",
-  "events",
-  "periods",
-  "xruns",
-  /** The xruns that were this host's doing: the engine came too late, or the card failed. The rest are the guest's. */
-  "hostXruns",
-  /** Frames of the guest's that were not heard in their place, or not at all. */
-  "lateFrames",
-  "protocolErrors",
-  /** HW_PARAM_QUERY requests that the engine has answered by itself. */
-  "queries",
-  /** Frames by which the card's pointer has moved on in all, from OPEN to OPEN. */
-  "movedFrames",
-  /** Losses of the card; while `cardLost` is 1 a stand-in plays in its place. */
-  "losses",
+  ...COUNTERS,
   "cardLost",
-] as const;
-
-/** The columns that count up from a stream's connection on. */
-const COUNTERS = [
-  "requests",
-  "events",
-  "periods",
-  "xruns",
-  "hostXruns",
-  "lateFrames",
-  "protocolErrors",
-  "queries",
-  "movedFrames",
-  "losses",
 ] as const;
 
 type Field = typeof FIELDS[number];
