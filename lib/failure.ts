@@ -1,6 +1,10 @@
 /** How a command that fails says why: a line on stderr, unless a log takes it. */
 
-let report = (message: string): void => console.error(`xsnd: ${message}`);
+import { printable } from "./text.ts";
+
+/** What a message quotes of a file, or of a guest, must not drive the terminal. */
+let report = (message: string): void =>
+  console.error(`xsnd: ${message.split("\n").map(printable).join("\n")}`);
 
 export function reportFailure(message: string): void {
   report(message);

@@ -34,7 +34,9 @@ export async function awaitConnected(store: Store, wanted: string, timeoutMs: nu
   const left = () => Math.max(0, deadline - performance.now());
   for (;;) {
     // No domain has a card before /libxl has a record of it.
-    const found = await untilInStore(store, ["/libxl"], () => findCard(store, name, wanted), left());
+    // In one go: half of a card that comes or goes is none.
+    const look = () => store.transaction((view) => findCard(view, name, wanted));
+    const found = await untilInStore(store, ["/libxl"], look, left());
     if (found === undefined) {
       const what = name.card === undefined ? "no virtual sound card" : `no card ${name.card}`;
       throw new XsndError(

@@ -21,6 +21,8 @@ const CONFIGURATION: ReadonlySet<string> = new Set([
   "frontend-id",
   "backend",
   "backend-id",
+  // A card that was told to go, and has not been taken away, is not as wanted.
+  "online",
   POLICY_DEVICE,
   POLICY_DENIED,
   sndif.XENSND_FIELD_VCARD_SHORT_NAME,

@@ -1,4 +1,5 @@
 /** Cards that XenStore knows, as a configuration file would have them. */
+import { XsndError } from "../error.ts";
 import type { StreamParams } from "./card.ts";
 import { DEFAULT_BACKEND } from "./card.ts";
 import type { PresentCard, PresentStream } from "./inventory.ts";
@@ -8,10 +9,11 @@ import type { RawParams } from "./schema.ts";
 /**
  * The value of a YAML file with these cards, all of one domain. What each stream may do stands where it is the same for all
  * below: XenStore keeps the result of inheritance, not who said what. A stream that has no device, as `xl` made its card, gets
- * `device`.
+ * `device`. Throws {@link XsndError} (exit 1) for cards that no file can have.
  */
 export function describeCards(cards: readonly PresentCard[], device: string): unknown {
   const [{ domain, backend }] = cards;
+  requireDescribable(cards);
   return {
     domains: {
       [domain.name]: {
@@ -20,6 +22,26 @@ export function describeCards(cards: readonly PresentCard[], device: string): un
       },
     },
   };
+}
+
+/** In a file a card's number is its place in the list, and the cards of a domain have one backend. */
+function requireDescribable(cards: readonly PresentCard[]): void {
+  const [{ domain, backend }] = cards;
+  const other = cards.find((card) => card.backend.domid !== backend.domid);
+  if (other !== undefined) {
+    throw new XsndError(
+      `card 0 of ${domain.name} is served by ${backend.name}, and card ${other.address.card} by ${other.backend.name}; ` +
+        "in a file the cards of a domain have one backend",
+    );
+  }
+  const gap = cards.findIndex(({ address }, index) => address.card !== index);
+  if (gap < 0) return;
+  throw new XsndError(
+    `${domain.name} has a card ${
+      cards[gap].address.card
+    }, and no card ${gap}; in a file a card's number is its place in the ` +
+      `list, so this one would become ${gap}`,
+  );
 }
 
 /** What a file has to say of a card; {@link describeCards} for one of them. */

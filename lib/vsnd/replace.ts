@@ -90,9 +90,7 @@ function explained({ domain: { name }, address: { card }, record }: Plan, error:
     `card ${card} of ${name} is not replaced: its backend was asked to close, and ${
       record!.paths.backend
     } is still ` +
-      `${
-        stateName(state)
-      }; the card is as it was, and goes when the backend closes. Run this again to go on waiting; if ` +
+      `${stateName(state)}; once it has closed, the guest is without the card until you run this again; if ` +
       `no daemon serves it any more, \`xsnd deprovision ${name} ${card} --force\` and provision it then`,
     Exit.timedOut,
     { cause: error },

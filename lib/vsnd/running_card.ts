@@ -57,6 +57,12 @@ export const RULES: readonly Rule[] = [
     reason: "it has to be what the guest's driver goes by, which has read its own",
   },
   {
+    of: "a card that is being detached",
+    matches: ({ name }) => name === "online",
+    isApplied: false,
+    reason: "its backend was asked to let go of it, and has not done so yet",
+  },
+  {
     of: "which two ends belong together",
     matches: ({ place, name }) => place !== "frontend" || name === "" || /^backend(-id)?$/.test(name),
     isApplied: false,
