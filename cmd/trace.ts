@@ -1,8 +1,8 @@
 /** `xsnd trace`: what goes over a stream's rings, recorded, shown, replayed and drawn. */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
 import { XsndError } from "../lib/error.ts";
-import { interruptible } from "../lib/signals.ts";
+import { interruptible, unlessAborted } from "../lib/signals.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { RecordKind, TRACE_VERSION } from "../lib/trace/format.ts";
 import type { Summary } from "../lib/trace/summary.ts";
@@ -46,7 +46,7 @@ function recordCommand(): Command {
     )
     .addArgument(streamArgument())
     .requiredOption("-o, --output <file>", "where to; it is written as things happen")
-    .option("--seconds <n>", "end after so long", positive)
+    .option("--seconds <n>", "end after so long", duration)
     .addOption(
       new Option("--until <what>", "end when the guest closes the stream, or is gone").choices(["closed"]),
     )
@@ -59,7 +59,7 @@ function recordCommand(): Command {
       ]);
       const waitMs = options.timeout * 1000;
       const summary = await interruptible(async (signal) => {
-        using daemon = await ControlClient.connect(waitMs);
+        using daemon = await unlessAborted(ControlClient.connect(waitMs), signal);
         using files = new DisposableStack();
         const open = () => files.use(createFile(options.output));
         const wanted = { stream, waitMs, untilClosed: options.until === "closed", seconds: options.seconds };
@@ -77,8 +77,16 @@ function recordCommand(): Command {
       failed: "there is no such stream, somebody else traces it, or the file cannot be written",
       noDaemon: "no daemon answers within the time-out",
       permission: "may not talk to the daemon, or write the file",
+      interrupted: "interrupted before there was anything to record",
     },
   });
+}
+
+/** A time that is not none. */
+function duration(text: string): number {
+  const value = seconds(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError("it is a positive number of seconds.");
 }
 
 function showCommand(): Command {

@@ -455,7 +455,6 @@ export class EngineStream {
     this.#reporter = periodFrames > 0 ? new PositionReporter(periodFrames, transfer.bufferFrames) : undefined;
     this.#card = "stopped";
     this.#events.opened();
-    this.#setState("prepared");
     this.#status.set("positionFrames", 0);
     this.#status.set("rate", params.rate);
     this.#status.set("channels", params.channels);
@@ -465,6 +464,8 @@ export class EngineStream {
     this.#status.set("cardBufferFrames", params.bufferFrames);
     this.#status.set("cardPeriodFrames", params.periodFrames);
     transfer.report();
+    // Now that the row says nothing of the former use any more: a trace takes a sample of it.
+    this.#setState("prepared");
     this.#services.pollSetChanged();
   }
 

@@ -161,9 +161,11 @@ export class TraceReader {
     return String(Deno.UnsafePointer.value(this.#pointer));
   }
 
-  /** µs since this was made. */
+  /** µs since this was made, by the clock of the records, whose wraps another one counts. */
   now(): number {
-    return Math.round((performance.now() - this.#startedAt) * 1000);
+    const wrapped = this.#clock.now();
+    const coarse = Math.round((performance.now() - this.#startedAt) * 1000);
+    return coarse + (wrapped - this.#start - coarse | 0);
   }
 
   /** Takes the records that are there, oldest first, at most `limit`. */
@@ -172,7 +174,8 @@ export class TraceReader {
     const read = Atomics.load(this.#words, READ);
     const count = Math.min(Atomics.load(this.#words, WRITTEN) - read | 0, limit);
     // The clock of records has 32 bits: what they are away from now, which is not far, counts.
-    const [now, wrapped] = [this.now(), this.#clock.now()];
+    const now = this.now();
+    const wrapped = this.#start + now | 0;
     for (let i = 0; i < count; i++) {
       const at = HEADER_BYTES + (read + i & this.slots - 1) * SLOT_BYTES;
       const kind = this.#view.getInt32(at, true);

@@ -10,6 +10,7 @@ import {
   type TraceRecord,
 } from "../trace/format.ts";
 import { VERSION } from "../version.ts";
+import { inTime } from "./engine_client.ts";
 import type { StreamHost } from "./stream_host.ts";
 import type { StatusSnapshot } from "./stream_status.ts";
 import { TraceReader } from "./trace_ring.ts";
@@ -40,7 +41,8 @@ export async function* traceStream(
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   } finally {
-    await stream.endTrace(reader);
+    // An engine that hangs keeps the ring until it comes back; nobody waits for that.
+    await inTime(stream.endTrace(reader));
   }
   yield* taken(reader);
   const last = [endRecord(reader.now(), isGivenUp ? "the card is gone" : "the recorder ends it")];

@@ -29,9 +29,14 @@ export class MetricsServer implements AsyncDisposable {
       if (address.transport === "unix") {
         const { path } = address;
         if (await isServed(path)) throw new Deno.errors.AddrInUse("somebody answers there already");
-        const server = Deno.serve({ path, ...QUIET }, respond);
-        Deno.chmodSync(path, 0o600);
-        return new MetricsServer(server, address);
+        const server = new MetricsServer(Deno.serve({ path, ...QUIET }, respond), address);
+        try {
+          Deno.chmodSync(path, 0o600);
+          return server;
+        } catch (error) {
+          await server[Symbol.asyncDispose]();
+          throw error;
+        }
       }
       const { hostname, port } = address;
       const server = Deno.serve({ hostname, port, ...QUIET }, respond);

@@ -1,5 +1,5 @@
 /** What `xsnd top` shows: what the daemon has said last, beside what it said before. */
-import type { StatusReport } from "../control/protocol.ts";
+import type { StatusReport, StreamReport } from "../control/protocol.ts";
 import { clockTime, type Column, type Seen, STREAM_COLUMNS as COLUMN } from "./stream_columns.ts";
 
 /** As many as 80 columns hold. */
@@ -33,9 +33,23 @@ export function topView(status: StatusReport, before: StatusReport | undefined, 
   const earlier = new Map(before?.streams.map((stream) => [stream.stream, stream]));
   const streams = status.streams.map((report) => ({
     report,
-    cpuPercent: percent(report.engineCpuSeconds, earlier.get(report.stream)?.engineCpuSeconds),
+    cpuPercent: percent(
+      report.engineCpuSeconds,
+      engineSecondsBefore(report, earlier.get(report.stream), before),
+    ),
   }));
   return { header: header(status, percent, before, time), streams };
+}
+
+/** What the engine of a stream had taken before; one of its own that was not there, or was another, had taken nothing. */
+function engineSecondsBefore(
+  { engine, engineCpuSeconds = 0 }: StreamReport,
+  was: StreamReport | undefined,
+  before: StatusReport | undefined,
+): number | undefined {
+  if (engine === "shared") return before?.sharedEngineCpuSeconds;
+  const then = was?.engine === "own" ? was.engineCpuSeconds ?? 0 : 0;
+  return then > engineCpuSeconds ? 0 : then;
 }
 
 function header(

@@ -19,7 +19,11 @@ export function createFile(path: string): ((octets: Uint8Array) => void) & Dispo
   try {
     const file = Deno.createSync(path);
     const append = (octets: Uint8Array) => {
-      for (let done = 0; done < octets.length;) done += file.writeSync(octets.subarray(done));
+      try {
+        for (let done = 0; done < octets.length;) done += file.writeSync(octets.subarray(done));
+      } catch (error) {
+        throw fileError(`cannot write ${path}`, error);
+      }
     };
     return Object.assign(append, { [Symbol.dispose]: () => file.close() });
   } catch (error) {

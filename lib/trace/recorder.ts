@@ -2,6 +2,7 @@
 import type { ControlClient } from "../control/client.ts";
 import type { TraceChunk } from "../control/protocol.ts";
 import { Exit, XsndError } from "../error.ts";
+import { unlessAborted } from "../signals.ts";
 import { ResponseView, XENSND_OP_CLOSE } from "../sndif/mod.ts";
 import { viewPacket } from "./packets.ts";
 import {
@@ -26,7 +27,7 @@ export interface RecorderOptions {
 }
 
 /**
- * Records until `signal` is aborted or `options` say so. `open` gives where the octets go, once there are some. Throws
+ * Records until `signal` is aborted or `options` say so; if it is before there is anything to record, that is exit 130. `open` gives where the octets go, once there are some. Throws
  * {@link XsndError}.
  */
 export async function record(
@@ -37,7 +38,7 @@ export async function record(
 ): Promise<Summary> {
   const { stream, waitMs } = options;
   const parts = daemon.parts<TraceHead | TraceChunk>({ command: "trace", stream, waitMs });
-  const head = await parts.next();
+  const head = await unlessAborted(parts.next(), signal);
   if (head.done) throw new XsndError("the daemon hung up without an answer; see its log", Exit.noDaemon);
   const write = open();
   write(encodeHead(head.value as TraceHead));

@@ -25,7 +25,7 @@ export interface Picture {
   readonly fill: Series;
   /** µs from a request to its response, a curve an operation. */
   readonly roundTrips: Series;
-  /** Xruns since OPEN, the guest's and the host's. */
+  /** Xruns since the guest connected, the guest's and the host's. */
   readonly xruns: Series;
   /** What the card's clock was found to be, against its rate, where it ran for long enough; parts per million. */
   readonly driftPpm: number | undefined;

@@ -49,7 +49,7 @@ const CHARTS = [
   {
     data: picture.xruns,
     title: "Xruns",
-    about: "Since OPEN: the guest came too late, or this host did.",
+    about: "Since the guest connected: the guest came too late, or this host did.",
     unit: "count",
     height: 150,
     zero: true,
