@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 DENO_VERSION=2.9.6
 PACKAGES="libasound2 libasound2-plugins libxenstore4 libxengnttab1 libxenevtchn1"
 TEST_PACKAGES="xenstore-utils pulseaudio pulseaudio-utils alsa-utils sox gcc libc6-dev libxen-dev libasound2-dev tmux
-  chromium-headless-shell zsh fish groff-base mandoc"
+  chromium-headless-shell zsh fish groff-base mandoc dpkg-dev"
 
 say() {
   echo "setup: $*"
@@ -125,4 +125,8 @@ mv .cache/bin/deno.new .cache/bin/deno
 say "caching modules in .cache/deno_dir"
 .cache/bin/deno install --quiet --frozen </dev/null
 find main.ts cmd ffi lib -name '*.ts' -exec .cache/bin/deno cache --quiet --frozen {} +
+# The bundler of `deno task package` comes with its first use.
+say "caching the bundler"
+.cache/bin/deno bundle --quiet --output .cache/bundler.js lib/version.ts </dev/null >/dev/null
+rm -f .cache/bundler.js
 say "done; try ./xsnd demo"

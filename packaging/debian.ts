@@ -48,6 +48,10 @@ export const MAINTAINER_SCRIPTS: Readonly<Record<string, string>> = {
 set -e
 if [ "$1" = configure ]; then
     ${EMPTY_CACHE}
+    # So that a purge finds what \`systemctl enable\` will have linked.
+    if [ -z "\${DPKG_ROOT-}" ] && command -v deb-systemd-helper >/dev/null; then
+        deb-systemd-helper update-state xsnd.service >/dev/null || true
+    fi
     if ${SYSTEMD}; then
         systemctl --system daemon-reload >/dev/null || true
         if [ -n "$2" ]; then deb-systemd-invoke try-restart xsnd.service >/dev/null || true; fi

@@ -9,7 +9,8 @@ _xsnd() {
     COMPREPLY=()
     while IFS= read -r line; do
         if [[ $line == :files ]]; then
-            compopt -o filenames 2>/dev/null
+            # bash itself knows how names with spaces are quoted
+            compopt -o filenames -o default 2>/dev/null
             [[ $current == = ]] && current=
             mapfile -t -O "\${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
         else

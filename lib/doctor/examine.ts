@@ -17,8 +17,9 @@ export interface GroupedFinding extends Finding {
 export async function* examine(timeoutMs: number): AsyncGenerator<readonly GroupedFinding[]> {
   let thread: CheckThread | undefined;
   for (const [index, { group, subject }] of CHECKS.entries()) {
-    thread ??= new CheckThread(index);
-    const findings = await thread.next(timeoutMs);
+    thread ??= new CheckThread();
+    const findings = await thread.check(index, timeoutMs);
+    // One that comes back late is asked for nothing more.
     if (findings === undefined) thread = undefined;
     const found = findings ?? [fail(subject, `no answer within ${timeoutMs / 1000} s`)];
     yield found.map((finding) => ({ group, ...finding }));
@@ -27,28 +28,15 @@ export async function* examine(timeoutMs: number): AsyncGenerator<readonly Group
 
 class CheckThread {
   readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "doctor" });
-  readonly #done: CheckDone[] = [];
-  #arrived = Promise.withResolvers<void>();
 
-  constructor(first: number) {
-    this.#worker.onmessage = ({ data }: MessageEvent<CheckDone>) => {
-      this.#done.push(data);
-      this.#arrived.resolve();
-    };
-    this.#worker.postMessage(first);
-  }
-
-  /** What the next check has found; undefined if it takes too long. */
-  async next(timeoutMs: number): Promise<CheckDone | undefined> {
-    if (this.#done.length === 0) {
-      this.#arrived = Promise.withResolvers<void>();
-      const timer = setTimeout(this.#arrived.resolve, timeoutMs);
-      await this.#arrived.promise;
-      clearTimeout(timer);
-    }
-    const done = this.#done.shift();
-    // What it would still say belongs to checks that are done anew.
-    if (done === undefined) this.#worker.onmessage = null;
+  /** What the check of that index has found; undefined if it takes too long. */
+  async check(index: number, timeoutMs: number): Promise<CheckDone | undefined> {
+    const { promise, resolve } = Promise.withResolvers<CheckDone | undefined>();
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    this.#worker.onmessage = ({ data }: MessageEvent<CheckDone>) => resolve(data);
+    this.#worker.postMessage(index);
+    const done = await promise;
+    clearTimeout(timer);
     return done;
   }
 }

@@ -1,17 +1,15 @@
-/** The doctor's thread: does one check after the other, any of which may block it for ever. */
+/** The doctor's thread: does the check that it is asked for, which may block it for ever. */
 /// <reference lib="deno.worker" />
 import { fromError } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 import { CHECKS } from "./groups.ts";
 
-/** What the check that is due has found. */
+/** What the check has found. */
 export type CheckDone = readonly Finding[];
 
-self.onmessage = async ({ data: first }: MessageEvent<number>) => {
-  for (const check of CHECKS.slice(first)) {
-    self.postMessage(await findings(check.subject, check.run) satisfies CheckDone);
-  }
-  self.close();
+self.onmessage = async ({ data: index }: MessageEvent<number>) => {
+  const { subject, run } = CHECKS[index];
+  self.postMessage(await findings(subject, run) satisfies CheckDone);
 };
 
 async function findings(subject: string, run: typeof CHECKS[number]["run"]): Promise<Finding[]> {

@@ -44,7 +44,7 @@ interface Scrape {
 const SINCE = "Counted since the daemon serves the stream's card, over all its guest's connections.";
 
 /** 64 µs to 4 s, in steps of four: ends of the buckets that the engine counts in. */
-const BOUNDS_MICROS = [6, 8, 10, 12, 14, 16, 18, 20, 22].map((power) => 2 ** power);
+const BOUNDS_MICROS = [6, 8, 10, 12, 14, 16, 18, 20].map((power) => 2 ** power);
 
 /** A metric with a value for each stream. */
 function each(
@@ -138,7 +138,7 @@ const METRICS: readonly Metric[] = [
   each(
     "counter",
     "xsnd_stream_protocol_errors_total",
-    "Requests of the guest's that were refused, and breaches of the ring's rules.",
+    "Requests that the engine refused, and breaches of the ring's rules.",
     ({ totals }) => totals.get("protocolErrors"),
   ),
   each(

@@ -21,7 +21,7 @@
  * record is good up to there, and records of other kinds are for later versions, to be passed over. What a guest has put on its
  * ring stands here as it was: a reader believes none of it.
  */
-import { PACKET_SIZE } from "../sndif/mod.ts";
+import { FORMATS, PACKET_SIZE } from "../sndif/mod.ts";
 
 const MAGIC = Uint8Array.of(0x89, 0x58, 0x53, 0x4e, 0x44, 0x54, 0x52, 0x0a);
 export const TRACE_VERSION = 1;
@@ -155,11 +155,38 @@ export function decodeTrace(octets: Uint8Array<ArrayBuffer>): TraceFile {
 }
 
 function decodeHead(octets: Uint8Array<ArrayBuffer>): TraceHead {
+  let head: unknown;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(octets));
+    head = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(octets));
   } catch (error) {
     throw new TraceFormatError(`its head is no JSON: ${(error as Error).message}`);
   }
+  if (!isHead(head)) throw new TraceFormatError("its head is not that of a trace");
+  return head;
+}
+
+const HEAD_TEXTS = ["stream", "device", "uniqueId", "xsnd", "startedAt", "state"];
+const HEAD_SIZES = ["rate", "channels", "bufferFrames", "cardBufferFrames", "cardPeriodFrames"];
+
+/** A file may come from anybody. */
+function isHead(value: unknown): value is TraceHead {
+  if (!isRecord(value)) return false;
+  const { domid, type, parameters } = value;
+  return HEAD_TEXTS.every((name) => typeof value[name] === "string") && isCount(domid) &&
+    (type === "playback" || type === "capture") && (parameters === undefined || areParameters(parameters));
+}
+
+function areParameters(value: unknown): boolean {
+  return isRecord(value) && HEAD_SIZES.every((name) => isCount(value[name]) && value[name] !== 0) &&
+    isCount(value.periodFrames) && isCount(value.format) && FORMATS[value.format] !== undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** The whole records of `octets`, which begin with one, and the number of octets left over. */

@@ -76,3 +76,25 @@ Deno.test("what is no trace, or one of another version, is refused", () => {
   broken[16] = 0xff;
   assert.throws(() => decodeTrace(broken), /its head is no JSON/);
 });
+
+Deno.test("a head that is not that of a trace is refused, whatever JSON it is", () => {
+  const parameters = { rate: 48000, channels: 2, format: 2, bufferFrames: 4096, periodFrames: 1024 };
+  const card = { cardBufferFrames: 4096, cardPeriodFrames: 128 };
+  decodeTrace(encodeHead({ ...HEAD, parameters: { ...parameters, ...card } }));
+  const wrong: unknown[] = [
+    null,
+    {},
+    [],
+    "x",
+    { ...HEAD, stream: 1 },
+    { ...HEAD, type: "both" },
+    { ...HEAD, domid: -1 },
+    { ...HEAD, parameters: {} },
+    { ...HEAD, parameters: { ...parameters, ...card, rate: 0 } },
+    { ...HEAD, parameters: { ...parameters, ...card, format: 99 } },
+    { ...HEAD, parameters: { ...parameters, ...card, bufferFrames: "4096" } },
+  ];
+  for (const head of wrong) {
+    assert.throws(() => decodeTrace(encodeHead(head as TraceHead)), TraceFormatError, JSON.stringify(head));
+  }
+});
