@@ -4,7 +4,7 @@ import { Exit, XsndError } from "../lib/error.ts";
 import type { Config, DomainConfig } from "../lib/vsnd/card.ts";
 import { withManual } from "./manual.ts";
 import { print, printable, printJson } from "./output.ts";
-import { cardsOfDomain, isFile, requireRight } from "./source.ts";
+import { cardsOfDomain, isFile, requireRight, warn } from "./source.ts";
 
 interface Options {
   readonly device: string;
@@ -18,7 +18,7 @@ export function exportCommand(): Command {
         "domain. Devices, denied streams and the domain's name, for which xl has no words, are in comments: xl passes " +
         "over them, and `xsnd import` reads them.",
     )
-    .argument("<source>", "a YAML file, or a domain by name or number")
+    .argument("<source>", "a YAML file or an xl.cfg, or a domain by name or number")
     .argument("[domain]", "the domain of a file that has several")
     .option("--device <pcm>", "the device of a running domain's streams that have none", "default")
     .option("--json", "print the text as JSON, with the domain's name")
@@ -42,8 +42,8 @@ async function run(source: string, wanted: string | undefined, { device, json }:
   const [name, domain] = chosen(await configOf(source, device), source, wanted);
   const misspelt = misspeltFormats(domain).join(", ");
   if (misspelt !== "") {
-    console.error(
-      `xsnd: ${misspelt}: libxl writes it into XenStore in letters that the Linux frontend does not know, and the guest ` +
+    warn(
+      `${misspelt}: libxl writes it into XenStore in letters that the Linux frontend does not know, and the guest ` +
         "will not be offered it; `xsnd provision` makes cards without that flaw",
     );
   }
@@ -55,7 +55,7 @@ async function run(source: string, wanted: string | undefined, { device, json }:
 async function configOf(source: string, device: string): Promise<Config> {
   if (isFile(source)) {
     const { checkFile } = await import("../lib/vsnd/load.ts");
-    return checkFile(source).config;
+    return checkFile(source, "limits").config;
   }
   const { describeCards } = await import("../lib/vsnd/describe.ts");
   return await requireRight(describeCards(await cardsOfDomain(source), device), source);

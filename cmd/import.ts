@@ -2,8 +2,8 @@
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
 import { withManual } from "./manual.ts";
-import { count, printable } from "./output.ts";
-import { cardsOfDomain, isFile, requireRight } from "./source.ts";
+import { count } from "./output.ts";
+import { cardsOfDomain, isFile, requireRight, warn } from "./source.ts";
 
 interface Options {
   readonly domain?: string;
@@ -66,15 +66,10 @@ async function fromFile(file: string, { domain, device }: Options): Promise<unkn
 async function fromDomain(name: string, { device }: Options): Promise<unknown> {
   const cards = await cardsOfDomain(name);
   const { describeCards } = await import("../lib/vsnd/describe.ts");
-  for (const card of cards) for (const problem of card.problems) warn(problem);
   const deviceless = cards.flatMap(({ pcms }) => pcms).flatMap(({ streams }) => streams)
     .filter((stream) => stream.device === undefined).length;
   if (deviceless > 0) warn(`${count(deviceless, "stream")} made by xl got ${device}; see --device`);
   const value = describeCards(cards, device);
   await requireRight(value, name);
   return value;
-}
-
-function warn(text: string): void {
-  console.error(`xsnd: ${printable(text)}`);
 }

@@ -1,11 +1,12 @@
 /** What `import` and `export` read from: a file, or a running domain. */
 import { Exit, XsndError } from "../lib/error.ts";
 import type { Config } from "../lib/vsnd/card.ts";
+import { printable } from "../lib/text.ts";
 import type { PresentCard } from "../lib/vsnd/inventory.ts";
 
-/** Whether SOURCE names a file; a text with a slash or a dot cannot be meant for a domain. */
+/** Whether SOURCE names a file; a text with a slash cannot be meant for a domain. */
 export function isFile(source: string): boolean {
-  if (/[/.]/.test(source)) return true;
+  if (source.includes("/")) return true;
   try {
     return Deno.statSync(source).isFile;
   } catch (error) {
@@ -14,8 +15,37 @@ export function isFile(source: string): boolean {
   }
 }
 
-/** The cards of a running domain. Throws {@link XsndError} (exit 1) if there are none. */
+/**
+ * The cards of a running domain; on stderr goes what may not be as the host wants it. Throws {@link XsndError} (exit 1) if there
+ * are none.
+ */
 export async function cardsOfDomain(name: string): Promise<PresentCard[]> {
+  try {
+    const cards = await readDomain(name);
+    cards.forEach(warnOf);
+    return cards;
+  } catch (error) {
+    if (!(error instanceof XsndError) || !name.includes(".")) throw error;
+    throw new XsndError(`${error.message}; nor is there a file ${name}`, error.exitCode, { cause: error });
+  }
+}
+
+/** Only what `xsnd provision` wrote of a card is out of its guest's reach. */
+function warnOf({ domain, address, provisionedBy, problems }: PresentCard): void {
+  for (const problem of problems) warn(problem);
+  if (provisionedBy === "xsnd") return;
+  warn(
+    `card ${address.card} of ${domain.name} was not made by xsnd: its streams and limits are what the guest's own directory ` +
+      "says; compare them with what xl was given",
+  );
+}
+
+/** Says something on stderr that is no failure. */
+export function warn(text: string): void {
+  console.error(`xsnd: ${printable(text)}`);
+}
+
+async function readDomain(name: string): Promise<PresentCard[]> {
   const { readCards } = await import("../lib/vsnd/inventory.ts");
   const { resolveDomain } = await import("../lib/xenbus/mod.ts");
   const { withStore } = await import("./store.ts");

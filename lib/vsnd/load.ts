@@ -8,16 +8,16 @@ import { type XlDefaults, XlReading } from "./xl/read.ts";
 
 const DEFAULTS: XlDefaults = { domain: "domU", device: "default" };
 
-/**
- * The cards of a file in YAML or in xl's syntax. Throws {@link ConfigError} with all that is wrong, also with what xl
- * takes and the guest's driver then does not.
- */
-export function checkFile(file: string): CheckedConfig {
+/** What is told of an xl.cfg besides what is always wrong: what the guest's driver does not take, or what YAML cannot hold. */
+type Besides = "hazards" | "limits";
+
+/** The cards of a file in YAML or in xl's syntax. Throws {@link ConfigError} with all that is wrong. */
+export function checkFile(file: string, besides: Besides = "hazards"): CheckedConfig {
   const text = readFile(file);
   if (!looksLikeXl(text)) return readYaml(text, file);
   const reading = readXl(text, file, DEFAULTS);
   return {
-    config: judgeXl(reading, file, "hazards"),
+    config: judgeXl(reading, file, besides),
     locate: (finding) => reading.locate(reading.translate(finding)),
   };
 }
@@ -42,7 +42,7 @@ export function readXl(text: string, file: string, defaults: XlDefaults): XlRead
  * The cards of what was read. Throws {@link ConfigError}; what is told besides what is always wrong depends on what becomes
  * of the cards.
  */
-export function judgeXl(reading: XlReading, file: string, besides: "hazards" | "limits"): Config {
+export function judgeXl(reading: XlReading, file: string, besides: Besides): Config {
   const verdict = judge(reading.value, (path) => formatPath(reading.placeOf(path).path));
   const judged = "findings" in verdict ? verdict.findings.map((finding) => reading.translate(finding)) : [];
   // what xl misreads, or refuses as a whole, need not be found wrong twice

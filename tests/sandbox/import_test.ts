@@ -135,3 +135,33 @@ Deno.test("import and export say what is wrong with their source", () =>
     const none = await xsnd(["import", "domU"], { XENSTORED_PATH: "/nowhere", XSND_SANDBOX: "" });
     assertFails(none, 5, /cannot open XenStore/);
   }));
+
+Deno.test("import and export of a running domain say what is the guest's own word, and refuse what no file can hold", () =>
+  inBox(async (box) => {
+    const stream = (n: number) => ({ type: "playback", device: "dummy:", "unique-id": `s${n}` });
+    const cards = [0, 1].map((n) => ({ pcms: [{ streams: [stream(n)] }] }));
+    await box.ok("provision", "-f", write(box, "two.yaml", JSON.stringify({ domains: { domU: { cards } } })));
+    await box.ok("import", "domU");
+    // As one that xl made: without what xsnd keeps of it out of the guest's reach.
+    await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/1/xsnd");
+    for (const verb of ["import", "export"]) {
+      const { code, stderr } = await box.run(verb, "domU");
+      assert.equal(code, 0, stderr);
+      assert.match(
+        stderr,
+        /^xsnd: card 1 of domU was not made by xsnd: .* the guest's own directory says; compare/m,
+      );
+      assert(!/card 0/.test(stderr), stderr);
+    }
+    await box.ok("deprovision", "domU", "0", "--force");
+    for (const verb of ["import", "export"]) {
+      const { code, stdout, stderr } = await box.run(verb, "domU");
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(stderr, /domU has a card 1, and no card 0; in a file a card's number is its place/);
+    }
+    assertFails(
+      await box.run("import", "vm.example.org"),
+      1,
+      /no domain "vm\.example\.org".*; nor is there a file/,
+    );
+  }));

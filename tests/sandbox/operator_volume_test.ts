@@ -125,7 +125,7 @@ Deno.test("volumes that cannot be are refused", () =>
     assertFails(
       await box.run("mute", "domU/0/0/7", "--timeout", "0"),
       1,
-      /no stream "domU\/0\/0\/7"; it serves/,
+      /no stream "domU\/0\/0\/7" \(did you mean domU\/0\/0\/0\?\); it serves/,
     );
     assert.equal(await box.ok("volume", STREAM), `${STREAM}: 0 dB\n`);
   }));

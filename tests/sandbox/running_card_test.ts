@@ -226,3 +226,17 @@ Deno.test("a device that is written by hand, and cannot be served as things are,
     assertWorks(card.streams[0]);
     assert.equal((await box.stream(STREAM)).device, "dummy:");
   }));
+
+Deno.test("a card that was told to go, and has not been taken away, is not as wanted: diff says so, provision mends it", async () => {
+  await inBox(async (box) => {
+    await box.ok("provision", "domU", "--device", "dummy:");
+    const backend = "/local/domain/0/backend/vsnd/1/0";
+    await box.xenstore("write", `${backend}/online`, "0", `${backend}/state`, "6");
+    const { code, stdout } = await box.run("diff", "domU", "--device", "dummy:");
+    assert.equal(code, 1);
+    assert.match(stdout, /online: "0" -> "1"/);
+    assert.match(await box.ok("provision", "domU", "--device", "dummy:"), /^domU card 0.*: changed$/m);
+    assert.equal(await box.xenstore("read", `${backend}/online`), "1\n");
+    assert.equal(await box.xenstore("read", `${backend}/state`), "1\n");
+  });
+});

@@ -218,7 +218,7 @@ Deno.test("status and trigger say what is there, and what will not do", () =>
       assertFails(
         await trigger("resume", "domW"),
         1,
-        /the daemon serves no stream "domW"; it serves domU\/0\/0\/0, /,
+        /the daemon serves no stream "domW" \(did you mean domU\?\); it serves domU\/0\/0\/0, /,
       );
       assertFails(await trigger("resume", "domU/0/0/2"), 1, /no stream "domU\/0\/0\/2"/);
       for (const args of [["dance", "domV"], ["pause"], [], ["pause", "domV", "twice"]]) {

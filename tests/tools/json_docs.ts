@@ -4,7 +4,7 @@ import * as shapes from "../json_shapes.ts";
 
 const INTRODUCTION = `# JSON
 
-What \`list\`, \`show\`, \`status\`, \`top\` and the commands on a stream print with \`--json\`. Every object says its \`version\`, which is
+What \`list\`, \`show\`, \`status\`, \`top\`, \`trigger\`, \`volume\`, \`mute\` and \`unmute\` print with \`--json\`. Every object says its \`version\`, which is
 1; \`list\` prints a bare array, which \`[]\` is when there is no card, and has none. Fields may be added; one that goes, or
 changes its meaning, makes a new version. A field with a \`?\` may be missing.
 
