@@ -1,6 +1,6 @@
 /** `xsnd trace`: what goes over a stream's rings, from the daemon to a file and back. */
 import assert from "node:assert/strict";
-import { assertFails, Box, makeWav, Process, sharedBox, until, xsnd } from "./harness.ts";
+import { assertFails, Box, inBox, makeWav, Process, sharedBox, sleep, until, xsnd } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 30_000 };
@@ -265,3 +265,17 @@ Deno.test("trace says what is wrong with a file, a stream or a command line", as
     assert.equal((await box.run(...args)).code, 2, args.join(" "));
   }
 });
+
+Deno.test("trace record can be interrupted while there is no daemon, or no such stream, to wait for", () =>
+  inBox(async (box) => {
+    for (const serve of [false, true]) {
+      if (serve) await box.serve();
+      const output = box.path(`never-${serve}.trace`);
+      await using recorder = box.spawn("trace", "record", "domU", "-o", output, "--timeout", "600");
+      await sleep(1500);
+      assert(!recorder.ended, recorder.stderr);
+      const { code, stderr } = await recorder.end("SIGINT");
+      assert.deepEqual([code, stderr], [130, "xsnd: interrupted\n"]);
+      assert.throws(() => Deno.statSync(output), Deno.errors.NotFound);
+    }
+  }));
