@@ -42,7 +42,7 @@ export async function makePackage(options: PackageOptions): Promise<string> {
   const root = Deno.makeTempDirSync({ prefix: "xsnd-package-" });
   try {
     await writeProgram(root, deno);
-    await writeDocumentation(root, releases);
+    await writeDocumentation(root, releases, options.deno === undefined ? Deno.version.deno : "");
     writeSettings(root);
     writeControl(root, arch);
     // Whatever this user's umask is, and whenever it is made.
@@ -75,9 +75,14 @@ async function writeProgram(root: string, deno: string): Promise<void> {
   Deno.mkdirSync(join(root, "var/cache/xsnd"), { recursive: true }); // see the launcher
 }
 
-async function writeDocumentation(root: string, releases: readonly Release[]): Promise<void> {
+/** @param denoVersion "" where another machine's Deno is shipped, which cannot be asked */
+async function writeDocumentation(
+  root: string,
+  releases: readonly Release[],
+  denoVersion: string,
+): Promise<void> {
   const doc = join(root, "usr/share/doc/xsnd");
-  write(join(doc, "copyright"), await copyright(project));
+  write(join(doc, "copyright"), await copyright(project, denoVersion));
   write(join(doc, "changelog.gz"), await gzip(debianChangelog(releases, MAINTAINER)));
   write(join(root, "usr/share/man/man1/xsnd.1.gz"), await gzip(await manPage(releases[0].date)));
   copy(`${project}/README.md`, join(doc, "README.md"));

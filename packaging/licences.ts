@@ -8,13 +8,13 @@ interface NpmPackage {
 }
 
 /** The package's copyright file: each part's name and version, and its licence as its authors wrote it. */
-export async function copyright(project: string): Promise<string> {
+export async function copyright(project: string, denoVersion: string): Promise<string> {
   const parts = (await npmPackages(project)).map(({ name, version, localPath }) =>
     part(`${name} ${version}, bundled into /usr/lib/xsnd`, licenceOf(localPath))
   );
   return [
     "xsnd: sound for Xen guests.\n",
-    part(`Deno ${Deno.version.deno}, /usr/lib/xsnd/deno`, DENO),
+    part(`${`Deno ${denoVersion}`.trimEnd()}, /usr/lib/xsnd/deno`, DENO),
     ...parts,
   ].join("\n");
 }

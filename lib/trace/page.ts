@@ -55,14 +55,15 @@ ${style}
 `;
 }
 
-/** The parameters of the stream's last OPEN, or of what was open when the trace began. */
+/** The parameters of the stream's last OPEN that was granted, or of what was open when the trace began. */
 function parametersOf({ head, records }: TraceFile): string {
   const decoder = new Decoder();
   let parameters = head.parameters as { rate: number; format: number; channels: number } | undefined;
   for (const record of records) {
     const decoded = decoder.next(record);
-    if (decoded.kind !== "request" || decoded.request.operation !== XENSND_OP_OPEN) continue;
-    const { pcmRate: rate, pcmFormat: format, pcmChannels: channels } = decoded.request;
+    if (decoded.kind !== "response" || decoded.response.status !== 0) continue;
+    if (decoded.asked?.request.operation !== XENSND_OP_OPEN) continue;
+    const { pcmRate: rate, pcmFormat: format, pcmChannels: channels } = decoded.asked.request;
     parameters = { rate, format, channels };
   }
   if (parameters === undefined) return "";
