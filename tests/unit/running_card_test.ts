@@ -41,6 +41,7 @@ const PERMISSIONS = "permissions";
 const KIND = "a device of the kind that may wait, in place of one that never does";
 const DEVICE = "a device, or that a stream is denied";
 const HELD = "what the backend holds the guest to";
+const DETACHED = "a card that is being detached";
 const ENDS = "which two ends belong together";
 const REST = "names, streams and their parameters";
 
@@ -85,6 +86,13 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
       { from: card, to: card, meddle: (s) => s.write(`${POLICY}/0/2/device`, "hw:0") },
     ],
     names: /(0\/[0-2](\/[a-z-]+)?|xsnd)[^:]*: it has to be what the guest's driver goes by/,
+  },
+  [DETACHED]: {
+    cases: [
+      { from: card, to: card, meddle: (s) => s.write(`${PATHS.backend}/online`, "0") },
+      { from: card, to: card, meddle: (s) => s.remove(`${PATHS.backend}/online`) },
+    ],
+    names: /^online: its backend was asked to let go of it, and has not done so yet$/,
   },
   [ENDS]: {
     cases: [
