@@ -8,16 +8,21 @@ import { libc } from "./libc.ts";
 export class Memory {
   #base: bigint | undefined;
 
-  /** `bytes` octets at `base`, which must outlive this object or its {@link release}. */
-  constructor(base: bigint, readonly bytes: number) {
+  /**
+   * `bytes` octets at `base`, which must outlive this object or its {@link release}.
+   *
+   * @param owner whose memory that is, if V8 would give it back: an address alone keeps nothing
+   */
+  constructor(base: bigint, readonly bytes: number, readonly owner?: ArrayBuffer) {
     this.#base = base;
   }
 
-  /** The memory of `buffer`; keep the buffer as long as this. */
+  /** The memory of `buffer`, which lives as long as this. */
   static of(buffer: ArrayBuffer): Memory {
-    return new Memory(Memory.addressOf(buffer), buffer.byteLength);
+    return new Memory(Memory.addressOf(buffer), buffer.byteLength, buffer);
   }
 
+  /** Keep the buffer as long as its address is used. */
   static addressOf(buffer: ArrayBuffer): bigint {
     return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
   }

@@ -156,6 +156,30 @@ Deno.test("addressOf() gives addresses that survive garbage collection", async (
   assert.equal(code, 0, stderr);
 });
 
+Deno.test("Memory.of() keeps what it is of", async () => {
+  const { code, stderr } = await script(
+    `
+    import { Memory } from "./ffi/memory.ts";
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => collected++);
+    const make = () => {
+      const buffer = new ArrayBuffer(64);
+      registry.register(buffer, 0);
+      return Memory.of(buffer);
+    };
+    const memories = Array.from({ length: 10 }, make);
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+    for (let i = 0; i < 5; i++) { gc(); await turn(); }
+    if (collected > 0) throw new Error(collected + " collected while there was an address of them");
+    memories.length = 0;
+    for (let i = 0; i < 50 && collected < 10; i++) { gc(); await turn(); }
+    if (collected < 10) throw new Error("never collected");
+    `,
+    { flags: ["--v8-flags=--expose-gc"] },
+  );
+  assert.equal(code, 0, stderr);
+});
+
 Deno.test("whileAlive() keeps a call's memory until it returns", async () => {
   const { code, stderr } = await script(
     `
