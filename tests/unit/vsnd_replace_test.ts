@@ -61,7 +61,10 @@ Deno.test("provisionReplacing() keeps the card whose backend does not close, and
   assert.deepEqual(cards.map(({ address, action }) => [address.card, action]), [[1, "changed"]]);
   const [failure] = failures;
   assert(failure instanceof XsndError && failure.exitCode === Exit.timedOut);
-  assert.match(failure.message, /^card 0 of domU is not replaced: .* is still Closing; .* until you run this again; /);
+  assert.match(
+    failure.message,
+    /^card 0 of domU is not replaced: .* is still Closing; .* until you run this again; /,
+  );
   assert.equal(store.read("/local/domain/1/device/vsnd/0/long-name"), "one");
 });
 
