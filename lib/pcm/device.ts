@@ -39,18 +39,19 @@ export class PcmError extends Error {
 }
 
 /** Pointer updates of the card that go into one period of the guest; see `PositionReporter`. */
-const CARD_PERIODS_A_PERIOD = 8;
+const CARD_PERIODS_A_PERIOD = 6;
 
 /**
- * The card period, in frames, that paces a guest's events well: an eighth of the guest's period; of one that is short a
- * quarter, which is as far as a position may be off, and never less than a millisecond: interrupts cost, and tell little more.
+ * The card period, in frames, that paces a guest's events well: a sixth of the guest's period; of one that is short (up to
+ * 16 ms) a quarter, which is as far as a position may be off, and never less than a millisecond: interrupts cost, and tell
+ * little more.
  */
 export function cardPeriodFrames({ rate, periodFrames, bufferFrames }: PcmRequest): number {
   const period = periodFrames > 0 ? periodFrames : bufferFrames / 4;
   const millisecond = Math.ceil(rate / 1000);
   return Math.max(
     Math.floor(period / CARD_PERIODS_A_PERIOD),
-    Math.min(Math.floor(period / 4), 2 * millisecond),
+    Math.min(Math.floor(period / 4), 4 * millisecond),
     millisecond,
   );
 }

@@ -1,5 +1,6 @@
 /**
- * The card that needs no card: its pointer is CLOCK_MONOTONIC. Playback appends what the pointer has passed to a file,
+ * The card that needs no card: its pointer is CLOCK_MONOTONIC, and is known, as a real card's, as of the last interrupt.
+ * Playback appends what the pointer has passed to a file,
  * capture takes its samples from one; without a file it swallows what it is given and hears silence.
  *
  * Like a real card it does not stop when it runs dry: it plays silence, which reaches the file only if more samples
@@ -46,6 +47,9 @@ export class DummyPcm implements Pcm {
   #startedAt: number | undefined;
   /** Where it stood before that, or stands. */
   #standsAt = 0;
+  /** Where it was last found to be, and when (in an array: a number with a fraction in a field is an object). */
+  #pointer = 0;
+  readonly #foundAt = new Float64Array(1);
   /** The first errno of a write to the file, or 0. */
   fileError = 0;
 
@@ -75,37 +79,44 @@ export class DummyPcm implements Pcm {
 
   acknowledge(): void {
     this.#timer.drain();
-    if (this.params.direction === "playback") this.#file(Math.min(this.position(), this.#applFrames));
+    this.position();
+    if (this.params.direction === "playback") this.#file(Math.min(this.#pointer, this.#applFrames));
   }
 
   interruptAge(): number {
     if (this.#startedAt === undefined) return -1;
     const { periodFrames, rate } = this.params;
-    return ((this.position() - this.#standsAt) % periodFrames * 1e6 / rate) | 0;
+    return (this.#passed(this.#clock()) % periodFrames * 1e6 / rate) | 0;
   }
 
   position(): number {
-    if (this.#startedAt === undefined) return this.#standsAt;
-    return this.#standsAt + Math.floor((this.#clock() - this.#startedAt) * this.params.rate / 1000);
+    const now = this.#foundAt[0] = this.#clock();
+    return this.#pointer = this.#standsAt + this.#passed(now);
   }
 
   pointer(): number {
-    return this.position();
+    return this.#pointer;
   }
 
   pointerAge(): number {
-    return 0;
+    return this.#startedAt === undefined ? 0 : ((this.#clock() - this.#foundAt[0]) * 1000) | 0;
+  }
+
+  /** Frames that the pointer has moved by at `time` since it last began to. */
+  #passed(time: number): number {
+    if (this.#startedAt === undefined) return 0;
+    return Math.floor((time - this.#startedAt) * this.params.rate / 1000);
   }
 
   avail(): number {
     const ahead = this.params.direction === "playback"
-      ? this.params.bufferFrames - (this.#applFrames - this.position())
+      ? this.params.bufferFrames - (this.#applFrames - this.#pointer)
       : this.position() - this.#applFrames;
     return Math.max(0, Math.min(ahead, this.params.bufferFrames));
   }
 
   next(): number {
-    const ahead = this.position() - this.#applFrames;
+    const ahead = this.#pointer - this.#applFrames;
     if (this.params.direction === "capture") {
       this.#applFrames += Math.max(0, ahead - this.params.bufferFrames);
       return this.#applFrames;
@@ -122,8 +133,8 @@ export class DummyPcm implements Pcm {
     if (this.fileError !== 0) return -XEN_EIO;
     const { bufferFrames, frameBytes } = this.params;
     const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
-    // Only now: the room that there was is for what the clock had passed by then, and all of that must be in the file.
-    this.#file(Math.min(this.position(), this.#applFrames));
+    // What makes room must be in the file.
+    this.#file(Math.min(this.#pointer, this.#applFrames));
     for (let done = 0; done < count;) {
       const at = (this.#applFrames + done) % bufferFrames;
       const part = Math.min(count - done, bufferFrames - at);
@@ -161,7 +172,11 @@ export class DummyPcm implements Pcm {
 
   prepare(): number {
     this.#stand();
-    this.#standsAt = this.#applFrames = this.#filedFrames = 0;
+    this.#standsAt =
+      this.#pointer =
+      this.#applFrames =
+      this.#filedFrames =
+        0;
     return 0;
   }
 

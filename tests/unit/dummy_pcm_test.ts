@@ -31,6 +31,8 @@ Deno.test("DummyPcm takes what it has room for, and none of the rest", () => {
   assert.equal(write(card, 101, 1), 0);
   card.pcm.start();
   card.advance(30);
+  assert.equal(write(card, 101, 150), 0, "as of the last interrupt");
+  card.pcm.acknowledge();
   assert.equal(write(card, 101, 150), 30);
   card.advance(100);
   card.pcm.acknowledge();
@@ -59,7 +61,7 @@ Deno.test("DummyPcm never overwrites what it has still to play, whenever the clo
     };
     fill();
     pcm.start();
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 300; i++) {
       fill();
       pcm.acknowledge();
     }
@@ -92,6 +94,7 @@ Deno.test("DummyPcm keeps a part of a long silence, however long it was", () => 
   write(card, 1, 10);
   card.pcm.start();
   card.advance(14 * 24 * 3600 * 1000);
+  card.pcm.acknowledge();
   assert.equal(card.pcm.next(), 14 * 24 * 3600 * 1000);
   write(card, 11, 10);
   card.advance(10);
@@ -121,6 +124,7 @@ Deno.test("DummyPcm plays a format's own silence", () => {
     const pcm = new DummyPcm({ kind: "dummy", params, fd }, () => now);
     pcm.start();
     now = 3;
+    pcm.acknowledge();
     pcm.next();
     pcm.release();
     const played = Array.from(Deno.readFileSync(`/proc/self/fd/${fd}`));

@@ -36,10 +36,12 @@ export class EmbeddedEventChannels implements EventChannels {
   readonly #peers: (Peer | undefined)[] = new Array(PORTS).fill(undefined);
   readonly #seen = new Int32Array(PORTS).fill(-1);
   // What goes through a FIFO, at an address that stays.
-  readonly #in = new Uint32Array(1);
+  readonly #in = new Uint32Array(PENDING_IN_A_ROW);
   readonly #out = new Uint32Array(1);
   readonly #inAddress = addressOf(this.#in);
-  #inARow = 0;
+  /** Of the ports in {@link #in}: how many there are, and which is to be given next. */
+  #count = 0;
+  #next = 0;
   readonly #outAddress = addressOf(this.#out);
   #disposed = false;
 
@@ -128,19 +130,17 @@ export class EmbeddedEventChannels implements EventChannels {
   }
 
   pending(): number {
-    const port = this.#inARow < PENDING_IN_A_ROW ? this.#nextPending() : -1;
-    this.#inARow = port < 0 ? 0 : this.#inARow + 1;
-    return port;
-  }
-
-  #nextPending(): number {
-    while (libc().hot_read(this.fd, this.#inAddress, 4) === 4) {
-      const port = this.#in[0];
+    if (this.#count === 0) {
+      this.#count = Math.max(0, libc().hot_read(this.fd, this.#inAddress, this.#in.byteLength)) >> 2;
+    }
+    while (this.#next < this.#count) {
+      const port = this.#in[this.#next++];
       if (port < 1 || port >= PORTS) continue;
       Atomics.and(this.#table.words, port * PORT_WORDS + Word.EVENT, ~Event.QUEUED);
       if (this.#owns(port)) return port;
       if (this.#table.get(port, Word.STATE) === (this.#handle << 2 | Kind.CLOSING)) this.#table.free(port);
     }
+    this.#next = this.#count = 0;
     return -1;
   }
 
