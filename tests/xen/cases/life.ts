@@ -1,5 +1,6 @@
 /** Lives that begin and end in any order: the daemon's, the guests', the driver's, the cards'. */
 import assert from "node:assert/strict";
+import { say } from "../lab/command.ts";
 import type { Bench } from "../lab/testing.ts";
 import {
   aplay,
