@@ -40,7 +40,7 @@ export function serveCommand(): Command {
     ],
     exits: {
       done: "ended by SIGTERM or SIGINT; by force, with a second one, 143 or 130",
-      failed: "a daemon is already running, or XenStore or an engine was lost",
+      failed: "a daemon is already running, or an engine was lost",
       permission: "Xen's devices or the control socket's directory are not this user's",
       xenOrLibraryMissing: "no Xen here, not yet, or a library is missing",
       badConfiguration: "the file given by --config is not right",

@@ -5,7 +5,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../error.ts";
 import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath } from "../xenbus/mod.ts";
-import { type GrantTable, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
+import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { Card } from "./card.ts";
 import { Engines } from "./engines.ts";
 import type { StreamHost } from "./stream_host.ts";
@@ -78,7 +78,7 @@ export class Backend implements AsyncDisposable {
     await Promise.race([Promise.all(started), this.failed]);
   }
 
-  /** Rejects if XenStore or the engine is lost; otherwise pending for ever. */
+  /** Rejects if the engine is lost, or XenStore for good; otherwise pending for ever. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
@@ -107,15 +107,25 @@ export class Backend implements AsyncDisposable {
 
   async #follow(watch: StoreWatch, changed: (path: string) => void): Promise<void> {
     try {
-      for await (const path of watch) changed(path);
+      for await (const path of watch) {
+        try {
+          changed(path);
+        } catch (error) {
+          // The watch begins anew when XenStore is there again.
+          if (!isStoreLost(error)) throw error;
+        }
+      }
     } catch (error) {
       this.#failed.reject(storeLost(error as Error));
     }
   }
 
-  /** Lets work go on by itself; if it fails, the backend has. */
+  /** Lets work go on by itself; if it fails, the backend has, unless XenStore is away: all is looked at when it comes back. */
   #spawn(work: Promise<void>): void {
-    work.catch((error) => this.#failed.reject(error instanceof StoreError ? storeLost(error) : error));
+    work.catch((error) => {
+      if (isStoreLost(error)) return;
+      this.#failed.reject(error instanceof StoreError ? storeLost(error) : error);
+    });
   }
 
   /** Something changed at or below the directory of all backends: a card's own node, or cards came or went. */
@@ -188,17 +198,10 @@ export class Backend implements AsyncDisposable {
 
   /**
    * Asks for all policies again. A card whose policy has changed goes by it from its next connection, by its devices from the
-   * next OPEN; one that is not served may be by now. Returns what changes, a text a card. Throws {@link XsndError} if XenStore is lost.
+   * next OPEN; one that is not served may be by now. Returns what changes, a text a card. Throws {@link StoreError}; if that is
+   * because XenStore is away, they are asked for when it comes back.
    */
   async reload(): Promise<string[]> {
-    try {
-      return await this.#reload();
-    } catch (error) {
-      throw error instanceof StoreError ? storeLost(error) : error;
-    }
-  }
-
-  async #reload(): Promise<string[]> {
     const changed: string[] = [];
     for (const [key, served] of [...this.#cards]) {
       await served.started.catch(() => {});
@@ -245,9 +248,13 @@ export class Backend implements AsyncDisposable {
     const card = new Card(name, address, paths, policy, services);
     if (former !== undefined) card.succeed(former);
     const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
-    const started = card.start();
-    this.#cards.set(key, { card, watch, started, isOutdated: false });
-    this.#spawn(started);
+    const served = { card, watch, started: card.start(), isOutdated: false };
+    this.#cards.set(key, served);
+    this.#spawn(served.started.catch(async (error) => {
+      // It is found, and taken over, once more.
+      if (isStoreLost(error) && this.#cards.get(key) === served) await this.#drop(key, served);
+      throw error;
+    }));
   }
 
   #policyOf(address: CardAddress, path: string): CardPolicy | undefined {

@@ -17,7 +17,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
-import { EventChannelError, GrantError, type Store, StoreError } from "../xen/ports.ts";
+import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
 import { OperatorNodes } from "./operator_settings.ts";
 import { type HostServices, StreamHost, type StreamTransport } from "./stream_host.ts";
 import { isTransportNode, readTransport, TransportError } from "./transport.ts";
@@ -192,9 +192,12 @@ export class Card {
         await this.#step();
       } while (this.#again);
     } catch (error) {
-      this.#log.error("{error}", {
-        error: error instanceof Error ? error.stack ?? error.message : String(error),
-      });
+      // With XenStore away there is nothing to look at; when it comes back all is.
+      if (!isStoreLost(error)) {
+        this.#log.error("{error}", {
+          error: error instanceof Error ? error.stack ?? error.message : String(error),
+        });
+      }
     } finally {
       // At once after the last look at #again, or a change that comes in between is lost.
       this.#evaluating = undefined;
@@ -213,7 +216,11 @@ export class Card {
       return;
     }
     const frontend = readState(store, this.paths.frontend);
-    if (this.#connected) return await this.#watchOver(frontend);
+    if (this.#connected) {
+      // XenStore was lost while it was connected.
+      if (backend === XenbusState.InitWait) switchState(store, this.paths.backend, XenbusState.Connected);
+      return await this.#watchOver(frontend);
+    }
     if (frontend === XenbusState.Closed && this.#fresh) return this.#remindFrontend();
     if (frontend !== XenbusState.Initialised) this.#refused = false;
     if (backend !== XenbusState.InitWait && !this.#refused) this.#enterInitWait(backend);
@@ -279,6 +286,7 @@ export class Card {
     try {
       this.#attach();
     } catch (error) {
+      if (isStoreLost(error)) throw error;
       await this.#refuse(error instanceof Error ? error.message : String(error));
       if (!isFrontends(error)) throw error;
       return;
@@ -334,6 +342,7 @@ export class Card {
 
 /** Whether an error of connecting is about what the frontend has published. */
 function isFrontends(error: unknown): boolean {
+  if (isStoreLost(error)) return false;
   return [TransportError, GrantError, EventChannelError, StoreError, RangeError].some((kind) =>
     error instanceof kind
   );

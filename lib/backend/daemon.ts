@@ -13,7 +13,7 @@ import {
 } from "../control/protocol.ts";
 import { Exit, XsndError } from "../error.ts";
 import type { TraceHead } from "../trace/format.ts";
-import type { Xen } from "../xen/ports.ts";
+import { isStoreLost, type Xen } from "../xen/ports.ts";
 import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
 import { isVolume } from "./operator_settings.ts";
@@ -135,11 +135,25 @@ async function volume(
     );
   }
   const stream = await streamWhen(backend, wanted, waitMs, () => true, () => "");
-  stream.set({
-    ...(steps === undefined ? {} : { volume: steps }),
-    ...(muted === undefined ? {} : { muted: muted === true }),
-  });
+  keeping(stream, () =>
+    stream.set({
+      ...(steps === undefined ? {} : { volume: steps }),
+      ...(muted === undefined ? {} : { muted: muted === true }),
+    }));
   return reportStream(stream);
+}
+
+/** What an operator sets holds for good, or not at all: while XenStore is away nothing can be kept. */
+function keeping(stream: StreamHost, set: () => void): void {
+  try {
+    set();
+  } catch (error) {
+    if (!isStoreLost(error)) throw error;
+    throw new XsndError(
+      `nothing of ${stream.name} is changed: XenStore, which is to keep it, is away (${error.code}); ` +
+        "the daemon goes on looking for it, try again when `xsnd list` answers",
+    );
+  }
 }
 
 /** An operator's trigger waits until there is something to trigger: a stream that its guest has started. */

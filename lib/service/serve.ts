@@ -9,6 +9,7 @@ import type { MetricsAddress } from "../metrics/address.ts";
 import { onSignal, untilSignal } from "../signals.ts";
 import type { Config } from "../vsnd/card.ts";
 import { openXen } from "../xen/mod.ts";
+import { isStoreLost } from "../xen/ports.ts";
 import { ServiceManager } from "./manager.ts";
 import { Service } from "./service.ts";
 
@@ -33,7 +34,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = getLogger(["xsnd", "serve"]);
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
-  using xen = await openXen();
+  using xen = await openXen({ keepsStore: true });
   let readPolicy = choosePolicy(xen.store, config, defaultDevice);
   await using daemon = await Daemon.start(xen, {
     controlSocket: controlSocketPath(),
@@ -57,11 +58,16 @@ export async function serve(options: ServeOptions): Promise<void> {
         reason: error.message,
       });
     }
-    const changed = await daemon.backend.reload();
-    log.info("{file} is read again: {cards}", {
-      file,
-      cards: changed.length === 0 ? "no card changes" : changed.join(", "),
-    });
+    try {
+      const changed = await daemon.backend.reload();
+      log.info("{file} is read again: {cards}", {
+        file,
+        cards: changed.length === 0 ? "no card changes" : changed.join(", "),
+      });
+    } catch (error) {
+      if (!isStoreLost(error)) throw error;
+      log.warn("{file} is read again, and holds for its cards when XenStore is there again", { file });
+    }
   };
   using hangUps = onSignal("SIGHUP", () => service.reload(reload));
   const signal = await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed, hangUps.failed]);

@@ -13,17 +13,19 @@ export interface OpenXenOptions {
   readonly domid?: number;
   /** Directory of an embedded Xen; by default what `XSND_SANDBOX` says; without either, the real Xen is opened. */
   readonly sandbox?: string;
+  /** Whether XenStore is connected to anew when it is lost (`keepStore`): for daemons. */
+  readonly keepsStore?: boolean;
 }
 
 /** Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
 export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
-  const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid } = options;
+  const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, keepsStore = false } = options;
   if (sandbox) {
     const { openEmbeddedXen } = await import("./embedded/xen.ts");
-    return openEmbeddedXen(sandbox, domid ?? 0);
+    return openEmbeddedXen(sandbox, domid ?? 0, { keepsStore });
   }
   const { openNativeXen } = await import("./native/xen.ts");
-  const xen = openNativeXen();
+  const xen = openNativeXen({ keepsStore });
   if (domid === undefined || domid === xen.domid) return xen;
   xen[Symbol.dispose]();
   throw new XsndError(

@@ -58,12 +58,25 @@ export interface Store extends StoreView, Disposable {
   isIntroduced(domid: number): boolean;
 }
 
+/** What a call on a lost connection fails with: libxenstore closes it at the first one. ENOTCONN is our own word. */
+const LOST = new Set(["EPIPE", "ECONNRESET", "EBADF", "ENOTCONN"]);
+
 /** A XenStore call that failed, with errno's name. */
 export class StoreError extends Error {
   override name = "StoreError";
   constructor(readonly call: string, readonly path: string, readonly code: string) {
     super(`XenStore: cannot ${call} ${path}: ${code}`);
   }
+
+  /** Whether it is the connection that failed, and not the call: nothing of the store can be known or done. */
+  get isLost(): boolean {
+    return LOST.has(this.code);
+  }
+}
+
+/** Whether an error says that XenStore's connection is lost. */
+export function isStoreLost(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.isLost;
 }
 
 /**

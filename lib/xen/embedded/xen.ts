@@ -1,5 +1,6 @@
 /** The three ports inside an embedded Xen, for a process that acts as one of its domains. */
 import { Errno } from "../../../ffi/libc.ts";
+import { keepStore } from "../native/kept_store.ts";
 import { openStore } from "../native/store.ts";
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { EmbeddedEventChannels } from "./event_channels.ts";
@@ -36,9 +37,12 @@ class EmbeddedXen implements Xen {
  * Opens the embedded Xen in `directory` as its domain `domid`. Throws {@link XsndError} with exit code 5 if
  * there is no such domain, or no embedded Xen any more.
  */
-export function openEmbeddedXen(directory: string, domid: number): Xen {
-  using _turn = takeTurn(directory);
-  return new EmbeddedXen(directory, domid, openStore(socketPath(directory, domid)));
+export function openEmbeddedXen(directory: string, domid: number, { keepsStore = false } = {}): Xen {
+  const open = () => {
+    using _turn = takeTurn(directory);
+    return openStore(socketPath(directory, domid));
+  };
+  return new EmbeddedXen(directory, domid, keepsStore ? keepStore(open) : open());
 }
 
 /**

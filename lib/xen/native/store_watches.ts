@@ -12,9 +12,6 @@ const MAX_QUEUED_PATHS = 1024;
 /** How often a lost connection is looked for, ms: libxenstore's pipe does not tell. */
 const LOST_CHECK_MS = 2000;
 
-/** What a call on a lost connection fails with: libxenstore closes it at the first one. */
-const LOST = new Set(["EPIPE", "ECONNRESET", "EBADF"]);
-
 /** All watches of one connection. Disposing ends every iterator; the owner then closes the connection. */
 export class StoreWatches implements Disposable {
   readonly #handle: XsHandle;
@@ -50,8 +47,8 @@ export class StoreWatches implements Disposable {
       this.#handle.unwatch(path, token);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
-      if (LOST.has(error.code)) return; // the server is gone, and the watch with it
-      throw new StoreError("unwatch", path, error.code);
+      const failure = new StoreError("unwatch", path, error.code);
+      if (!failure.isLost) throw failure; // else the server is gone, and the watch with it
     }
   }
 
