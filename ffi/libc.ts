@@ -107,6 +107,7 @@ export const libcSymbols = {
   getpid: { parameters: [], result: "i32" },
   getuid: { parameters: [], result: "u32" },
   getgid: { parameters: [], result: "u32" },
+  umask: { parameters: ["u32"], result: "u32" }, // mask
   getgrnam: { parameters: ["buffer"], result: "pointer" }, // name
   gettid: { parameters: [], result: "i32", optional: true }, // glibc 2.30
   kill: { parameters: ["i32", "i32"], result: "i32" }, // pid, sig

@@ -13,13 +13,19 @@ import { lines } from "./lines.ts";
  */
 export type ControlHandler = (request: ControlRequest, gone: AbortSignal) => Promise<unknown>;
 
+/** Clients that are served at a time: more than operators have, fewer than descriptors. */
+const MAX_CLIENTS = 64;
+/** Pause after a connection could not be accepted, most likely for want of file descriptors. */
+const ACCEPT_RETRY_MS = 200;
+
 export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
   readonly #connections = new Set<Deno.UnixConn>();
   readonly #handler = Promise.withResolvers<ControlHandler>();
+  #isClosed = false;
 
   private constructor(readonly path: string, gid: number | undefined) {
-    this.#listener = Deno.listen({ transport: "unix", path });
+    this.#listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path }));
     share(path, gid, 0o600, 0o660);
     void this.#accept();
   }
@@ -49,7 +55,17 @@ export class ControlServer implements Disposable {
   }
 
   async #accept(): Promise<void> {
-    for await (const connection of this.#listener) void this.#serve(connection);
+    while (!this.#isClosed) {
+      try {
+        const connection = await this.#listener.accept();
+        if (this.#connections.size < MAX_CLIENTS) void this.#serve(connection);
+        else void refuse(connection);
+      } catch (error) {
+        if (this.#isClosed) return;
+        getLogger(["xsnd", "control"]).warn("cannot accept a client: {error}", { error: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      }
+    }
   }
 
   async #serve(connection: Deno.UnixConn): Promise<void> {
@@ -88,6 +104,7 @@ export class ControlServer implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     this.#listener.close();
     // Not close(), which fails for one whose client has gone.
     for (const connection of this.#connections) connection[Symbol.dispose]();
@@ -96,6 +113,19 @@ export class ControlServer implements Disposable {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+}
+
+/** Tells one client too many so, and lets go of it. */
+async function refuse(connection: Deno.UnixConn): Promise<void> {
+  const error = `the daemon has ${MAX_CLIENTS} clients already; try again when one of them is done`;
+  const response: ControlResponse = { ok: false, error, exitCode: Exit.failed };
+  try {
+    await connection.write(new TextEncoder().encode(`${JSON.stringify(response)}\n`));
+  } catch {
+    // It has gone by itself.
+  } finally {
+    connection.close();
   }
 }
 
@@ -119,6 +149,16 @@ function makeDirectory(path: string, gid: number | undefined): void {
     if (path !== RUN_DIRECTORY) return;
   }
   share(path, gid, 0o700, 0o750);
+}
+
+/** Runs what binds a socket: nobody else can connect to it, not even before its mode is what it is to be. */
+export function forThisUserAlone<T>(bind: () => T): T {
+  const former = libc().umask(0o177); // not Deno.umask, which is a permission more
+  try {
+    return bind();
+  } finally {
+    libc().umask(former);
+  }
 }
 
 /** Gives `path` to this user with the mode `alone`, or to the group `gid` as well with the mode `shared`. */

@@ -1,7 +1,7 @@
 /** The HTTP server that Prometheus gets the metrics from. */
 import { getLogger } from "@logtape/logtape";
 import type { Backend } from "../backend/backend.ts";
-import { isServed } from "../control/server.ts";
+import { forThisUserAlone, isServed } from "../control/server.ts";
 import { Exit, XsndError } from "../error.ts";
 import { formatMetricsAddress, type MetricsAddress } from "./address.ts";
 import { CONTENT_TYPE, metricsText } from "./metrics.ts";
@@ -17,30 +17,29 @@ const QUIET = {
   },
 };
 
+/** How soon it is listened again after that has failed, most likely for want of file descriptors. */
+const RETRY_MS = 1000;
+
 export class MetricsServer implements AsyncDisposable {
-  private constructor(private readonly server: Deno.HttpServer, private readonly address: MetricsAddress) {
-    getLogger(["xsnd", "metrics"]).info("served at {address}", { address: formatMetricsAddress(address) });
+  readonly #log = getLogger(["xsnd", "metrics"]);
+  #server: Deno.HttpServer | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #address: MetricsAddress;
+  #isClosed = false;
+
+  private constructor(private readonly backend: Backend, address: MetricsAddress) {
+    this.#address = address;
+    this.#start();
+    this.#log.info("served at {address}", { address: formatMetricsAddress(this.#address) });
   }
 
   /** Serves the metrics of `backend`. Throws {@link XsndError} if it cannot listen there. */
   static async listen(backend: Backend, address: MetricsAddress): Promise<MetricsServer> {
-    const respond = (request: Request) => answer(backend, request);
     try {
-      if (address.transport === "unix") {
-        const { path } = address;
-        if (await isServed(path)) throw new Deno.errors.AddrInUse("somebody answers there already");
-        const server = new MetricsServer(Deno.serve({ path, ...QUIET }, respond), address);
-        try {
-          Deno.chmodSync(path, 0o600);
-          return server;
-        } catch (error) {
-          await server[Symbol.asyncDispose]();
-          throw error;
-        }
+      if (address.transport === "unix" && await isServed(address.path)) {
+        throw new Deno.errors.AddrInUse("somebody answers there already");
       }
-      const { hostname, port } = address;
-      const server = Deno.serve({ hostname, port, ...QUIET }, respond);
-      return new MetricsServer(server, { ...address, port: server.addr.port });
+      return new MetricsServer(backend, address);
     } catch (error) {
       throw new XsndError(
         `cannot serve metrics at ${formatMetricsAddress(address)}: ${(error as Error).message}; ` +
@@ -51,14 +50,50 @@ export class MetricsServer implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.shutdown();
-    if (this.address.transport !== "unix") return;
+  /** Listens. Deno's server ends for good when it cannot accept a client: then another one takes its place. */
+  #start(): void {
+    const address = this.#address;
+    const respond = (request: Request) => answer(this.backend, request);
+    const server = address.transport === "unix"
+      ? forThisUserAlone(() => Deno.serve({ path: address.path, ...QUIET }, respond))
+      : Deno.serve({ hostname: address.hostname, port: address.port, ...QUIET }, respond);
+    this.#server = server;
+    if (address.transport !== "unix") {
+      this.#address = { ...address, port: (server.addr as Deno.NetAddr).port };
+    }
+    server.finished.catch((error) => {
+      this.#log.warn("cannot accept a client: {error}", { error: String(error) });
+      this.#startAgain();
+    });
+  }
+
+  #startAgain(): void {
+    this.#server = undefined;
+    if (this.#isClosed) return;
+    this.#retry = setTimeout(() => {
+      try {
+        this.#removeSocket();
+        this.#start();
+      } catch {
+        this.#startAgain(); // what keeps it from listening has been said
+      }
+    }, RETRY_MS);
+  }
+
+  #removeSocket(): void {
+    if (this.#address.transport !== "unix") return;
     try {
-      Deno.removeSync(this.address.path);
+      Deno.removeSync(this.#address.path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    await this.#server?.shutdown();
+    this.#removeSocket();
   }
 }
 

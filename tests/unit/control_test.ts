@@ -320,3 +320,14 @@ Deno.test("what the handler throws by mistake is an answer, and no end of the da
     using client = await ControlClient.connect(0);
     await assert.rejects(client.call(status), xsndError(Exit.failed, /the daemon failed: a defect/));
   }));
+
+Deno.test("forThisUserAlone() binds a socket that nobody else could connect to for a moment", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    const path = `${directory}/socket`;
+    using _listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path }));
+    assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
