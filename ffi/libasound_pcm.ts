@@ -2,6 +2,7 @@
  * An open PCM: {@link SndPcm} sets it up and owns it (main thread), {@link SndPcmIo} moves frames through it from any
  * one thread.
  */
+import { ERRNO } from "./errno.ts";
 import { check, libasound, text } from "./libasound.ts";
 import { allocate, HwParams, SwParams } from "./libasound_params.ts";
 import { addressOf, whileAlive, wrappedMicros } from "./libc.ts";
@@ -178,12 +179,12 @@ export class SndPcmIo implements Disposable {
 
   /** Takes up to `frames` frames from `samples`; -EAGAIN if there is room for none, -EPIPE after an xrun. */
   writei(samples: Pointer, frames: number): number {
-    return this.#lib.hot_writei(this.#pcm, samples, frames);
+    return believable(this.#lib.hot_writei(this.#pcm, samples, frames), frames);
   }
 
   /** Gives up to `frames` frames into `samples`. */
   readi(samples: Pointer, frames: number): number {
-    return this.#lib.hot_readi(this.#pcm, samples, frames);
+    return believable(this.#lib.hot_readi(this.#pcm, samples, frames), frames);
   }
 
   /** Frames that can be written or read now, by the hardware pointer read afresh. */
@@ -276,4 +277,9 @@ export class SndPcmIo implements Disposable {
     this.#lib.hot_status_get_htstamp(this.#status, this.#stampCell);
     return (this.#words[4] >>> 0) * 1e6 + this.#words[6] / 1000;
   }
+}
+
+/** A plugin that says that it has moved more than it was given is not well; -EIO. */
+function believable(moved: number, frames: number): number {
+  return moved > frames ? -ERRNO.EIO : moved;
 }

@@ -125,8 +125,7 @@ export class AlsaPcm implements Pcm {
   }
 
   avail(): number {
-    const avail = this.#io.availUpdate();
-    return this.params.direction === "playback" ? Math.min(avail, this.params.bufferFrames) : avail;
+    return Math.min(this.#io.availUpdate(), this.params.bufferFrames);
   }
 
   next(): number {

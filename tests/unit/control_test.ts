@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/client.ts";
 import { lines } from "../../lib/control/lines.ts";
 import { type ControlRequest, controlSocketPath, resolveStream } from "../../lib/control/protocol.ts";
-import { type ControlHandler, ControlServer } from "../../lib/control/server.ts";
+import { type ControlHandler, ControlServer, forThisUserAlone } from "../../lib/control/server.ts";
 import { Exit, type ExitCode, XsndError } from "../../lib/error.ts";
 
 /** Runs `body` with the variables of `env` set (or unset), and puts them back. */
