@@ -154,7 +154,7 @@ export class Backend implements AsyncDisposable {
     if (this.#cards.get(key) !== served) return;
     if (card.isReplaced) await this.#takeAnew(key, served);
     else if (this.xen.store.read(`${this.#root}/${key}/state`) === undefined) await this.#drop(key, served);
-    else if (served.isOutdated && !card.connected) await this.#takeAnew(key, served, card);
+    else if (served.isOutdated && !card.connected) await this.#takeAnew(key, served);
   }
 
   /** The host may decide anew about a card that it has. */
@@ -181,10 +181,10 @@ export class Backend implements AsyncDisposable {
   }
 
   /**
-   * Serves the card by the policy that holds now, or what the toolstack has put in its place, which has no `former`. It stays where
-   * it is known until it is shut down, lest it be served twice.
+   * Serves the card by the policy that holds now, or what the toolstack has put in its place. It stays where it is known until it
+   * is shut down, lest it be served twice.
    */
-  async #takeAnew(key: string, served: Served, former?: Card): Promise<void> {
+  async #takeAnew(key: string, served: Served): Promise<void> {
     const { card, watch } = served;
     served.isOutdated = false;
     this.#watches.delete(watch);
@@ -193,7 +193,7 @@ export class Backend implements AsyncDisposable {
     await card.shutDown({ leave: false });
     if (this.#cards.get(key) !== served) return;
     this.#cards.delete(key);
-    this.#take(key, card.address, former);
+    this.#take(key, card.address);
   }
 
   /**
@@ -234,7 +234,7 @@ export class Backend implements AsyncDisposable {
   }
 
   /** Begins to serve a card, once its directory is whole. */
-  #take(key: string, address: CardAddress, former?: Card): void {
+  #take(key: string, address: CardAddress): void {
     if (this.#isEnding) return;
     const { store } = this.xen;
     const path = `${this.#root}/${key}`;
@@ -246,7 +246,6 @@ export class Backend implements AsyncDisposable {
     const paths = { ...cardPaths(address), frontend };
     const services = { store, engines: this.engines, grants: this.grants };
     const card = new Card(name, address, paths, policy, services);
-    if (former !== undefined) card.succeed(former);
     const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
     const served = { card, watch, started: card.start(), isOutdated: false };
     this.#cards.set(key, served);

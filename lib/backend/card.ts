@@ -108,14 +108,6 @@ export class Card {
     return this.#isBegun && readState(this.services.store, this.paths.backend) === XenbusState.Initialising;
   }
 
-  /** To be called before {@link start}: what an operator has imposed on `former`, which this one replaces, holds for this one. */
-  succeed(former: Card): void {
-    for (const stream of this.streams) {
-      const predecessor = former.streams.find(({ name }) => name === stream.name);
-      if (predecessor !== undefined) stream.succeed(predecessor);
-    }
-  }
-
   /** Takes the card over in whatever state it was left. */
   async start(): Promise<void> {
     const { store } = this.services;

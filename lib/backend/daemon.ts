@@ -144,9 +144,9 @@ async function volume(
 }
 
 /** What an operator sets holds for good, or not at all: while XenStore is away nothing can be kept. */
-function keeping(stream: StreamHost, set: () => void): void {
+function keeping<T>(stream: StreamHost, set: () => T): T {
   try {
-    set();
+    return set();
   } catch (error) {
     if (!isStoreLost(error)) throw error;
     throw new XsndError(
@@ -174,7 +174,7 @@ async function trigger(
     (stream) =>
       `cannot ${trigger} ${stream.name}: it is ${stream.snapshot().state}, and its guest has not started it`,
   );
-  await stream.trigger(trigger);
+  await keeping(stream, () => stream.trigger(trigger));
   return reportStream(stream);
 }
 

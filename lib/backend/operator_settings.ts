@@ -3,6 +3,7 @@
  * backend directory, in nodes that the guest cannot read, and gone with the card.
  */
 import type { Permission, Store } from "../xen/ports.ts";
+import { type Hold, HOLDS } from "./stream_state.ts";
 import { MAX_VOLUME, MIN_VOLUME } from "./volume.ts";
 
 export interface OperatorSettings {
@@ -11,10 +12,17 @@ export interface OperatorSettings {
   readonly muted: boolean;
 }
 
-const UNTOUCHED: OperatorSettings = { volume: 0, muted: false };
+/** All that is kept of an operator's. */
+export interface KeptSettings extends OperatorSettings {
+  /** What `xsnd trigger` keeps the stream in. */
+  readonly hold: Hold;
+}
+
+const UNTOUCHED: KeptSettings = { volume: 0, muted: false, hold: "none" };
 const DIRECTORY = "operator";
 const VOLUME = "volume";
 const MUTED = "muted";
+const HOLD = "hold";
 
 /** Whether a stream can be given this volume. */
 export function isVolume(volume: number): boolean {
@@ -31,14 +39,19 @@ export class OperatorNodes {
   }
 
   /** What was set last; what is not there, or was spoilt by hand, is as if nobody had set it. Throws StoreError. */
-  read(): OperatorSettings {
+  read(): KeptSettings {
     const volume = Number(this.store.read(`${this.#path}/${VOLUME}`) ?? UNTOUCHED.volume);
     const muted = this.store.read(`${this.#path}/${MUTED}`) === "1";
-    return { volume: isVolume(volume) ? volume : UNTOUCHED.volume, muted };
+    const hold = this.store.read(`${this.#path}/${HOLD}`);
+    return {
+      volume: isVolume(volume) ? volume : UNTOUCHED.volume,
+      muted,
+      hold: HOLDS.find((name) => name === hold) ?? UNTOUCHED.hold,
+    };
   }
 
   /** Throws StoreError. */
-  write({ volume, muted }: OperatorSettings): void {
+  write({ volume, muted, hold }: KeptSettings): void {
     this.store.transaction((view) => {
       const [owner] = view.getPermissions(this.backendPath) ?? [];
       if (owner === undefined) return; // The card is gone, and its settings with it.
@@ -51,6 +64,7 @@ export class OperatorNodes {
       put(this.#path, "");
       put(`${this.#path}/${VOLUME}`, String(volume));
       put(`${this.#path}/${MUTED}`, muted ? "1" : "0");
+      put(`${this.#path}/${HOLD}`, hold);
     });
   }
 }

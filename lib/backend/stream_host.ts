@@ -11,11 +11,11 @@ import { type EventChannels, GrantError, type GrantTable, type Mapping } from ".
 import { ChosenDevice } from "./chosen_device.ts";
 import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
-import type { OperatorNodes, OperatorSettings } from "./operator_settings.ts";
+import type { KeptSettings, OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
 import type { TraceReader } from "./trace_ring.ts";
-import { afterOperatorTrigger, type Hold, type OperatorTrigger } from "./stream_state.ts";
+import { afterOperatorTrigger, type OperatorTrigger } from "./stream_state.ts";
 
 /** What a frontend publishes of a stream, already found to be numbers. */
 export interface StreamTransport {
@@ -59,8 +59,7 @@ export class StreamHost implements AsyncDisposable {
   /** Number of the last refiner that the engine was lent. */
   #loan = 0;
   #detaching: Promise<void> | undefined;
-  #hold: Hold = "none";
-  #settings: OperatorSettings;
+  #settings: KeptSettings;
   /** The counters of the connections that have ended. */
   readonly #past = newRow();
   /** Rows of connections that the engine has yet to let go of. */
@@ -154,7 +153,7 @@ export class StreamHost implements AsyncDisposable {
       eventPage: String(this.#pages[1].address),
       requestPort: this.#ports[0],
       eventPort: this.#ports[1],
-      hold: this.#hold,
+      hold: this.#settings.hold,
       settings: this.#settings,
       trace: this.#trace?.address ?? null,
     });
@@ -227,18 +226,16 @@ export class StreamHost implements AsyncDisposable {
     await seat?.[Symbol.asyncDispose]();
   }
 
-  /** Takes over what an operator has imposed on another host of the same stream, which this one replaces. */
-  succeed(former: StreamHost): void {
-    this.#hold = former.#hold;
-  }
-
-  /** An operator's trigger; resolves when the card has obeyed. */
+  /** An operator's trigger, which holds from now on and for good. Throws StoreError, with nothing changed. */
   trigger(trigger: OperatorTrigger): Promise<void> {
-    this.#hold = afterOperatorTrigger(trigger);
+    const hold = afterOperatorTrigger(trigger);
+    // A resume that ends no hold changes nothing that is kept.
+    if (hold !== this.#settings.hold) this.nodes.write({ ...this.#settings, hold });
+    this.#settings = { ...this.#settings, hold };
     return this.#engine.trigger(this.#slot, trigger);
   }
 
-  get settings(): OperatorSettings {
+  get settings(): KeptSettings {
     return this.#settings;
   }
 
@@ -275,7 +272,7 @@ export class StreamHost implements AsyncDisposable {
   snapshot() {
     return this.connected
       ? this.#engine.status(this.#slot).snapshot()
-      : { state: "detached", hold: this.#hold };
+      : { state: "detached", hold: this.#settings.hold };
   }
 
   /** How often its frontend has connected, since this daemon serves it. */

@@ -68,9 +68,19 @@ export class RawStream {
 
   /** Puts one request on the ring, waits for its answer, and returns the status. */
   call(encode: (view: DataView, at: number, id: number) => void): number {
+    return this.answerOf(this.post(encode));
+  }
+
+  /** Puts one request on the ring; returns its id. */
+  post(encode: (view: DataView, at: number, id: number) => void): number {
     const id = this.#nextId++ & 0xffff;
     encode(this.ring.view, this.ring.reserve(), id);
     if (this.ring.pushRequests()) this.notify();
+    return id;
+  }
+
+  /** Waits for the next answer, which must be that to `id`; returns its status. */
+  answerOf(id: number): number {
     this.waitFor("an answer", () => {
       const taken = this.ring.take(this.#response);
       assert.notEqual(taken, Taken.broken, "the backend broke the ring");
