@@ -18,7 +18,11 @@ import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
 import { scheduleRealtime } from "./realtime.ts";
 import { rehearse } from "./rehearsal.ts";
 import { StatusRow } from "./stream_status.ts";
+import { IDLE_SIGNAL_COST } from "./wake_budget.ts";
 import { MAX_STREAMS } from "./limits.ts";
+
+/** How long a stream rests whose guest has used up its {@link WakeBudget}. */
+const REST_MS = 5;
 
 class Engine {
   readonly #commands: MailboxReader<EngineCommand>;
@@ -37,6 +41,9 @@ class Engine {
   #pollSetStale = true;
   /** Streams with requests left over from the last turn. */
   readonly #unfinished = new Set<EngineStream>();
+  /** Streams that rest, their channels masked, and since when the first of them. */
+  readonly #resting = new Set<EngineStream>();
+  #restingSince = 0;
   readonly #clock = new MicrosClock();
   /** When poll(2) returned, by {@link #clock}. */
   #wokenAt = 0;
@@ -59,7 +66,8 @@ class Engine {
     this.#events.post({ op: "ready", realtimeErrno, threadId: threadId() });
     while (!this.#stopping) {
       if (this.#pollSetStale) this.#rebuildPollSet();
-      if (this.#poll.wait(this.#unfinished.size > 0 ? 0 : -1) < 0) {
+      const patience = this.#unfinished.size > 0 ? 0 : this.#resting.size > 0 ? REST_MS : -1;
+      if (this.#poll.wait(patience) < 0) {
         if (errno() === ERRNO.EINTR) continue;
         throw new Errno("poll", errno());
       }
@@ -68,6 +76,7 @@ class Engine {
         wake.drain();
         for (let c = this.#commands.take(); c !== undefined; c = this.#commands.take()) this.#execute(c);
       }
+      if (this.#resting.size > 0) this.#endRest();
       if (this.#poll.revents(1) !== 0) this.#serveChannels();
       if (this.#unfinished.size > 0) { for (const stream of this.#unfinished) this.#serveRing(stream); }
       for (let i = 0; i < this.#polled.length; i++) {
@@ -94,15 +103,42 @@ class Engine {
   #serveChannels(): void {
     for (let port = this.#channels.pending(); port >= 0; port = this.#channels.pending()) {
       const stream = this.#byPort.get(port);
-      if (stream?.requestPort === port) this.#serveRing(stream);
+      if (stream !== undefined) {
+        const before = stream.taken;
+        if (stream.requestPort === port) this.#serveRing(stream);
+        if (stream.taken === before) stream.budget.charge(this.#wokenAt, IDLE_SIGNAL_COST);
+        if (this.#rests(stream)) continue;
+      }
       // Only now: a frontend that signals without end is held up by its own turn (XSA-332).
       this.#channels.unmask(port);
     }
   }
 
   #serveRing(stream: EngineStream): void {
-    if (stream.serveRing(this.#wokenAt)) this.#unfinished.add(stream);
+    if (this.#resting.has(stream)) return;
+    if (stream.serveRing(this.#wokenAt) && !this.#rests(stream)) this.#unfinished.add(stream);
     else this.#unfinished.delete(stream);
+  }
+
+  /** Whether the stream has to rest, as it does then: it is looked at again when it has. */
+  #rests(stream: EngineStream): boolean {
+    if (!stream.budget.isUsedUp(this.#wokenAt)) return false;
+    if (this.#resting.size === 0) this.#restingSince = this.#wokenAt;
+    this.#resting.add(stream);
+    return true;
+  }
+
+  #endRest(): void {
+    if ((this.#wokenAt - this.#restingSince | 0) < REST_MS * 1000) return;
+    for (const stream of this.#resting) {
+      if (stream.budget.isUsedUp(this.#wokenAt)) continue;
+      this.#resting.delete(stream);
+      this.#serveRing(stream);
+      if (this.#resting.has(stream)) continue;
+      this.#channels.unmask(stream.requestPort);
+      this.#channels.unmask(stream.eventPort);
+    }
+    this.#restingSince = this.#wokenAt;
   }
 
   #execute(command: EngineCommand): void {
@@ -168,6 +204,7 @@ class Engine {
     this.#byPort.delete(stream.requestPort);
     this.#byPort.delete(stream.eventPort);
     this.#unfinished.delete(stream);
+    this.#resting.delete(stream);
     this.#pollSetStale = true;
   }
 }

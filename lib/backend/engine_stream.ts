@@ -49,6 +49,7 @@ import type { StatusRow } from "./stream_status.ts";
 import { TraceWriter } from "./trace_ring.ts";
 import type { Transfer } from "./transfer.ts";
 import { serveVolume } from "./volume_request.ts";
+import { REQUEST_COST, WakeBudget } from "./wake_budget.ts";
 
 /** Requests that one stream may have served before the others get their turn: a ring's worth. */
 const REQUESTS_A_TURN = 32;
@@ -95,6 +96,10 @@ export class EngineStream {
   /** Whether not even a stand-in could be had: the pointer stands, and the guest times out. */
   #isDead = false;
   readonly #clock = new MicrosClock();
+  /** What it is charged for each time that its guest wakes the engine. */
+  readonly budget = new WakeBudget();
+  /** Requests taken off its ring, for comparison. */
+  taken = 0;
   /** While somebody traces. */
   #trace: TraceWriter | undefined;
   #broken = false;
@@ -149,13 +154,16 @@ export class EngineStream {
       served++;
       this.#trace?.request(this.#request);
       this.#serve();
-      if (this.#request.operation === XENSND_OP_HW_PARAM_QUERY) {
+      const { operation } = this.#request;
+      if (operation === XENSND_OP_HW_PARAM_QUERY || operation === XENSND_OP_TRIGGER) {
         // It takes as long as many others.
         more = true;
         break;
       }
     }
     if (served > 0) {
+      this.taken = this.taken + served | 0;
+      this.budget.charge(arrival, served * REQUEST_COST);
       this.#status.add("requests", served);
       this.#pushResponses();
       // After the answer: what was written stays in the guest's buffer until the card has room for it. A card that stands
