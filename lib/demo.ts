@@ -2,6 +2,7 @@
  * The whole way in one process, with a verdict: provision a card, serve it, play a file into it as its guest would, and
  * compare what the card played with the file. Without Xen it brings its own; on real Xen, domain 0 is its own guest.
  */
+import { dirname } from "node:path";
 import { ACCESS, libc } from "../ffi/libc.ts";
 import { cString } from "../ffi/library.ts";
 import { ControlClient } from "./control/client.ts";
@@ -49,7 +50,7 @@ export async function runDemo(
   signal: AbortSignal,
 ): Promise<DemoReport> {
   using input = new WavReader(options.input);
-  const directory = Deno.makeTempDirSync({ prefix: "xsnd-demo-" });
+  const directory = Deno.makeTempDirSync({ dir: directoryOfDaemon(), prefix: "xsnd-demo-" });
   try {
     const output = Deno.realPathSync(directory) + "/played.wav";
     const report = await inXen((xen, domid) =>
@@ -63,6 +64,13 @@ export async function runDemo(
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
+}
+
+/** Where a daemon that runs outside of a sandbox may write; undefined if there is none. */
+function directoryOfDaemon(): string | undefined {
+  const directory = dirname(controlSocketPath());
+  const isThere = !Deno.env.has(SANDBOX_VARIABLE) && libc().access(cString(directory), ACCESS.W_OK) === 0;
+  return isThere ? directory : undefined;
 }
 
 /** In the Xen that there is: a sandbox that this process is in, the real one, or one of our own. */

@@ -12,7 +12,9 @@ import { releasesOf } from "./changelog.ts";
 
 const VARIABLES: Readonly<Record<string, string>> = {
   XSND_CONTROL: "the daemon's control socket, instead of /run/xsnd/control.sock",
+  XSND_FILES: "directories, with commas between them, that serve may write a dummy card's files in",
   "XSND_SANDBOX, XENSTORED_PATH": "which Xen, if not the one that runs this machine: set by xsnd sandbox",
+  XSND_DOMID: "as which domain's number to act, in a sandbox",
   "XSND_LIBXENSTORE, XSND_LIBXENGNTTAB, XSND_LIBXENEVTCHN, XSND_LIBASOUND": "another library file",
   XSND_DENO: "another Deno to run xsnd with",
   NO_COLOR: "if not empty: no colours. Without a terminal there are none anyway",

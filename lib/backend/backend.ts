@@ -269,7 +269,17 @@ export class Backend implements AsyncDisposable {
   /** A domain that died must not be kept alive by pages that are still mapped. */
   #domainsChanged(): void {
     for (const { card } of this.#cards.values()) {
-      if (!this.xen.store.isIntroduced(card.address.domid)) this.#spawn(card.shutDown({ leave: false }));
+      if (this.#isGone(card.address.domid)) this.#spawn(card.shutDown({ leave: false }));
+    }
+  }
+
+  /** A driver domain may not ask: there the toolstack's taking the card away is the first that is heard of it. */
+  #isGone(domid: number): boolean {
+    try {
+      return !this.xen.store.isIntroduced(domid);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "EACCES") return false;
+      throw error;
     }
   }
 

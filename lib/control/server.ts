@@ -141,7 +141,8 @@ function existingGroup(name: string): number {
 
 /** Makes the socket's directory, for the same users; one that is there already keeps its own if it is not the daemon's. */
 function makeDirectory(path: string, gid: number | undefined): void {
-  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  // Asked for first: to make what is there already takes the right to write above it, which the daemon has not got.
+  if (!exists(dirname(path))) Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   try {
     Deno.mkdirSync(path, { mode: 0o700 });
   } catch (error) {
@@ -149,6 +150,16 @@ function makeDirectory(path: string, gid: number | undefined): void {
     if (path !== RUN_DIRECTORY) return;
   }
   share(path, gid, 0o700, 0o750);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** Runs what binds a socket: nobody else can connect to it, not even before its mode is what it is to be. */

@@ -8,8 +8,17 @@ import type { EventChannels, EventChannelsShare, Xen } from "./ports.ts";
 /** The variable that names the directory of the embedded Xen that a process runs in. */
 export const SANDBOX_VARIABLE = "XSND_SANDBOX";
 
+/** The variable that says as which of a sandbox's domains a process acts. */
+const DOMID_VARIABLE = "XSND_DOMID";
+
+function sandboxDomid(): number {
+  const text = Deno.env.get(DOMID_VARIABLE) ?? "0";
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new XsndError(`${DOMID_VARIABLE} is a domain's number, and not ${JSON.stringify(text)}`, Exit.usage);
+}
+
 export interface OpenXenOptions {
-  /** The domain to act as, by default 0; on real Xen it can only be the one that this process runs in. */
+  /** The domain to act as; on real Xen it can only be the one that this process runs in. In a sandbox by default `XSND_DOMID`, or 0. */
   readonly domid?: number;
   /** Directory of an embedded Xen; by default what `XSND_SANDBOX` says; without either, the real Xen is opened. */
   readonly sandbox?: string;
@@ -22,7 +31,7 @@ export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, keepsStore = false } = options;
   if (sandbox) {
     const { openEmbeddedXen } = await import("./embedded/xen.ts");
-    return openEmbeddedXen(sandbox, domid ?? 0, { keepsStore });
+    return openEmbeddedXen(sandbox, domid ?? sandboxDomid(), { keepsStore });
   }
   const { openNativeXen } = await import("./native/xen.ts");
   const xen = openNativeXen({ keepsStore });

@@ -1,7 +1,7 @@
 /** Domains by name and by number, as `/local/domain` lists them. */
 import { Exit, XsndError } from "../error.ts";
 import { didYouMean } from "../suggest.ts";
-import type { StoreView } from "../xen/ports.ts";
+import { StoreError, type StoreView } from "../xen/ports.ts";
 
 export interface Domain {
   readonly domid: number;
@@ -11,9 +11,21 @@ export interface Domain {
 
 const DOMAIN_0: Domain = { domid: 0, name: "Domain-0" };
 
-/** The domain's name in XenStore; domain 0 is Domain-0 even where nobody wrote it down. */
+/**
+ * The domain's name in XenStore; domain 0 is Domain-0 even where nobody wrote it down. A driver domain may not read others'
+ * names: to it they are their numbers.
+ */
 export function domainName(view: StoreView, domid: number): string {
-  return view.read(`/local/domain/${domid}/name`) || (domid === 0 ? DOMAIN_0.name : String(domid));
+  return nameNode(view, domid) || (domid === 0 ? DOMAIN_0.name : String(domid));
+}
+
+function nameNode(view: StoreView, domid: number): string | undefined {
+  try {
+    return view.read(`/local/domain/${domid}/name`);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "EACCES") return undefined;
+    throw error;
+  }
 }
 
 /** All domains, by number. Domain 0 is always one of them. */
