@@ -8,23 +8,19 @@ import { libc } from "./libc.ts";
 export class Memory {
   #base: bigint | undefined;
 
-  /**
-   * `bytes` octets at `base`, which must outlive this object or its {@link release}.
-   *
-   * @param owner whose memory that is, if V8 would give it back: an address alone keeps nothing
-   */
-  constructor(base: bigint, readonly bytes: number, readonly owner?: ArrayBuffer) {
+  /** @param owner whose memory that is, if V8 would give it back: an address alone keeps nothing */
+  private constructor(base: bigint, readonly bytes: number, readonly owner?: ArrayBuffer) {
     this.#base = base;
   }
 
   /** The memory of `buffer`, which lives as long as this. */
   static of(buffer: ArrayBuffer): Memory {
-    return new Memory(Memory.addressOf(buffer), buffer.byteLength, buffer);
+    return new Memory(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)), buffer.byteLength, buffer);
   }
 
-  /** Keep the buffer as long as its address is used. */
-  static addressOf(buffer: ArrayBuffer): bigint {
-    return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
+  /** `bytes` octets that somebody else has mapped at `address`, and lets be until this has had its {@link release}. */
+  static mapped(address: bigint, bytes: number): Memory {
+    return new Memory(address, bytes);
   }
 
   /**
@@ -43,6 +39,14 @@ export class Memory {
   release(): void {
     this.#base = undefined;
   }
+}
+
+/**
+ * The one ArrayBuffer of this thread over `bytes` octets that another thread has mapped at `address`. It must be detached
+ * (`transfer(0)`) before that one unmaps them: from then on views of it are empty, and touch nothing.
+ */
+export function mappedBuffer(address: string, bytes: number): ArrayBuffer {
+  return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
 }
 
 /** memcpy(3) between two blocks, bounds checked. */

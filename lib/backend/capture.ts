@@ -18,7 +18,7 @@ export class Capture extends Transfer {
   constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow) {
     super(pcm, buffer, status);
     this.#memory = new Uint8Array(buffer.bytes);
-    this.#kept = new GuestBuffer(Memory.addressOf(this.#memory.buffer), buffer.bytes, pcm.staging);
+    this.#kept = new GuestBuffer(Memory.of(this.#memory.buffer), pcm.staging);
   }
 
   protected serve(offsetFrames: number, frames: number): number {

@@ -75,16 +75,21 @@ export class EngineClient implements AsyncDisposable {
     this.#worker = new Worker(new URL("./engine.ts", import.meta.url), { type: "module", name: "engine" });
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#ended.reject(engineFailed(event.message));
+      this.#over(engineFailed(event.message));
     };
-    // An engine that has ended uses nothing any more. (Nor must a failure that nobody waits for pass as an unhandled rejection.)
-    this.#ended.promise.catch(() => {}).then(() => {
-      this.#hasEnded = true;
-      this.#detached.forEach((free) => free());
-    });
+    // A failure that nobody waits for must not pass as an unhandled rejection.
+    this.#ended.promise.catch(() => {});
     this.#worker.postMessage(start);
     this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready)
-      .catch((error) => this.#ended.reject(error));
+      .catch((error) => this.#ended.reject(error)); // the thread lives, and keeps what it uses
+  }
+
+  /** The engine's thread has come to its end, and uses nothing any more. */
+  #over(failure?: XsndError): void {
+    this.#hasEnded = true;
+    this.#detached.forEach((free) => free());
+    if (failure === undefined) this.#ended.resolve();
+    else this.#ended.reject(failure);
   }
 
   /**
@@ -189,12 +194,24 @@ export class EngineClient implements AsyncDisposable {
     for await (const event of events.messages(this.#reading.signal)) {
       if (event.op === "ready") ready(event);
       else if (event.op === "stopped") this.#stopped.resolve();
-      else if (event.op === "failed") this.#ended.reject(engineFailed(event.reason));
+      else if (event.op === "failed") this.#over(engineFailed(event.reason));
       else if (event.op === "done") {
         this.#tickets.get(event.ticket)?.();
         this.#tickets.delete(event.ticket);
       } else if (event.op === "detached") this.#detached.get(event.slot)?.();
-      else this.#handlers.get(event.slot)?.(event);
+      else this.#handle(event);
+    }
+  }
+
+  /** One stream's failure to take an event is its own: the others' are still to come. */
+  #handle(event: SlotEvent): void {
+    try {
+      this.#handlers.get(event.slot)?.(event);
+    } catch (error) {
+      getLogger(["xsnd", "engine"]).error("{event}: {error}", {
+        event: event.op,
+        error: error instanceof Error ? error.stack ?? error.message : String(error),
+      });
     }
   }
 
@@ -223,6 +240,6 @@ export class EngineClient implements AsyncDisposable {
     this.#reading.abort();
     this.#worker.terminate();
     this.#wake[Symbol.dispose]();
-    this.#ended.resolve();
+    this.#over();
   }
 }

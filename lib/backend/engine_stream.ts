@@ -5,6 +5,7 @@
 import { ERRNO, errnoName } from "../../ffi/errno.ts";
 import { SND_ERROR_BEGIN } from "../../ffi/libasound.ts";
 import { MicrosClock, POLL } from "../../ffi/libc.ts";
+import { mappedBuffer, Memory } from "../../ffi/memory.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { DummyPcm } from "../pcm/dummy.ts";
 import type { Pcm } from "../pcm/pcm.ts";
@@ -113,8 +114,8 @@ export class EngineStream {
     this.#services = services;
     this.#status = status;
     this.#pages = [
-      mapped(command.ring, XENSND_EVENT_PAGE_SIZE),
-      mapped(command.eventPage, XENSND_EVENT_PAGE_SIZE),
+      mappedBuffer(command.ring, XENSND_EVENT_PAGE_SIZE),
+      mappedBuffer(command.eventPage, XENSND_EVENT_PAGE_SIZE),
     ];
     this.#ring = BackRing.attach(this.#pages[0]);
     this.#events = new EventPageProducer(this.#pages[1]);
@@ -455,7 +456,10 @@ export class EngineStream {
     if (bufferSz > command.mappedBytes) {
       throw new RangeError(`a buffer of ${bufferSz} octets in a smaller mapping`);
     }
-    const buffer = this.#buffer = new GuestBuffer(BigInt(command.buffer), bufferSz, pcm.staging);
+    const buffer = this.#buffer = new GuestBuffer(
+      Memory.mapped(BigInt(command.buffer), bufferSz),
+      pcm.staging,
+    );
     const transfer = new (this.#direction === "playback" ? Playback : Capture)(pcm, buffer, this.#status);
     const periodFrames = periodSz / params.frameBytes;
     this.#transfer = transfer;
@@ -570,11 +574,6 @@ export class EngineStream {
     this.#status.set("hold", HOLDS.indexOf(this.#hold));
     if (this.#trace !== undefined) this.#sample(this.#trace);
   }
-}
-
-/** The one ArrayBuffer of this thread over memory that the main thread has mapped. */
-function mapped(address: string, bytes: number): ArrayBuffer {
-  return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);
 }
 
 function traceWriter(ring: Address | null): TraceWriter | undefined {

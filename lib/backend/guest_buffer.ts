@@ -9,13 +9,16 @@ export class GuestBuffer {
   readonly #staging: Memory;
 
   /**
-   * @param address of the mapping
-   * @param bytes of the buffer, at most what is mapped; a whole number of frames
+   * @param shared the buffer, a whole number of frames; {@link detach} releases it
    * @param staging private memory at the other end of each copy
    */
-  constructor(address: bigint, readonly bytes: number, staging: ArrayBuffer) {
-    this.#shared = new Memory(address, bytes);
+  constructor(shared: Memory, staging: ArrayBuffer) {
+    this.#shared = shared;
     this.#staging = Memory.of(staging);
+  }
+
+  get bytes(): number {
+    return this.#shared.bytes;
   }
 
   /** Copies `length` octets at `offset` of the guest's buffer to the start of staging. Throws RangeError. */

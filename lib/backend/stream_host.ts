@@ -172,6 +172,7 @@ export class StreamHost implements AsyncDisposable {
     clearTimeout(this.#probeTimer);
     const held = {
       pages: this.#pages,
+      buffer: this.#buffer,
       ports: this.#ports,
       channels: this.#seat!.channels,
       trace: this.#trace,
@@ -180,6 +181,7 @@ export class StreamHost implements AsyncDisposable {
     // The slot is somebody else's as soon as the engine has let go of it: what is still under way must not speak for that one.
     this.#slot = -1;
     this.#pages = [];
+    this.#buffer = undefined;
     this.#ports = [];
     const leaving = this.#engine.status(slot);
     this.#leaving.add(leaving);
@@ -201,6 +203,7 @@ export class StreamHost implements AsyncDisposable {
   /** Unmaps what the engine has let go of, at once, and has the card closed. */
   #release(held: {
     pages: Mapping[];
+    buffer: Mapping | undefined;
     ports: number[];
     channels: EventChannels;
     /** The engine's as well until it has let go: only so does its memory stay where it is. */
@@ -208,10 +211,9 @@ export class StreamHost implements AsyncDisposable {
   }): void {
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
     for (const page of held.pages) page[Symbol.dispose]();
-    this.#unmapBuffer();
+    held.buffer?.[Symbol.dispose]();
     // After what is under way, and before what the next connection brings.
     this.#enqueue(async () => {
-      this.#unmapBuffer();
       await this.#closeCard();
       await this.#chosen.device.closeProbe();
     });

@@ -7,6 +7,7 @@
  * to octet 16; then the slots: uint32 kind (`RecordKind`), int32 time (`MicrosClock`), a body of 64 octets.
  */
 import { addressOf, MicrosClock } from "../../ffi/libc.ts";
+import { mappedBuffer } from "../../ffi/memory.ts";
 import {
   encodeCurPosEvent,
   encodeHwParamResponse,
@@ -54,8 +55,7 @@ export class TraceWriter {
 
   /** Over the memory of another thread's {@link TraceReader}, which must outlive this. */
   static at(address: Address): TraceWriter {
-    const pointer = Deno.UnsafePointer.create(BigInt(address))!;
-    return new TraceWriter(Deno.UnsafePointerView.getArrayBuffer(pointer, HEADER_BYTES + SLOTS * SLOT_BYTES));
+    return new TraceWriter(mappedBuffer(address, HEADER_BYTES + SLOTS * SLOT_BYTES));
   }
 
   request(request: RequestView): void {

@@ -10,7 +10,10 @@ const PAGE = 4096, BYTES = 4000, STAGING = 1024;
 function open() {
   const page = Uint8Array.from({ length: PAGE }, (_, i) => i * 7 % 251);
   const staging = new Uint8Array(STAGING).fill(0xee);
-  const buffer = new GuestBuffer(Memory.addressOf(page.buffer), BYTES, staging.buffer);
+  const buffer = new GuestBuffer(
+    Memory.mapped(Deno.UnsafePointer.value(Deno.UnsafePointer.of(page.buffer)), BYTES),
+    staging.buffer,
+  );
   return { page, staging, buffer };
 }
 

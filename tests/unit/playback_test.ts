@@ -43,11 +43,7 @@ class Stream implements Disposable {
     this.card = new DummyCard("playback", { bufferFrames: cardFrames });
     if (!canPause) this.card.pcm.pause = () => -ENOSYS;
     this.#memory = new Uint32Array(bufferFrames);
-    const buffer = new GuestBuffer(
-      Memory.addressOf(this.#memory.buffer),
-      bufferFrames * FRAME_BYTES,
-      this.card.pcm.staging,
-    );
+    const buffer = new GuestBuffer(Memory.of(this.#memory.buffer), this.card.pcm.staging);
     this.transfer = new Playback(this.card.pcm, buffer, this.status);
     this.transfer.rebase(at);
     this.transfer.guestFrames =
