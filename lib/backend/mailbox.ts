@@ -72,14 +72,14 @@ export class MailboxReader<M> extends MailboxEnd {
 
   /** Messages as they come, for the thread that has an event loop; ends when `signal` is aborted. */
   async *messages(signal: AbortSignal): AsyncGenerator<M, void> {
-    const aborted = new Promise<void>((resolve) =>
-      signal.addEventListener("abort", () => resolve(), { once: true })
-    );
+    // Not a race with a promise of the signal's: each message would leave something behind in that.
+    signal.addEventListener("abort", () => Atomics.notify(this.words, WRITTEN), { once: true });
     while (!signal.aborted) {
       const written = Atomics.load(this.words, WRITTEN);
       for (let message = this.take(); message !== undefined; message = this.take()) yield message;
+      if (signal.aborted) return;
       const wait = Atomics.waitAsync(this.words, WRITTEN, written);
-      if (wait.async) await Promise.race([wait.value, aborted]);
+      if (wait.async) await wait.value;
     }
   }
 }

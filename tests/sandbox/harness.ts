@@ -258,9 +258,9 @@ export async function inBox(body: (box: Box) => Promise<void>, ...domains: strin
  * One box for all tests of a file, prepared before the first of them: a daemon costs as much as a short test. What a test does
  * to it must not outlast that test.
  */
-export function sharedBox(prepare: (box: Box) => Promise<void>): () => Box {
+export function sharedBox(prepare: (box: Box) => Promise<void>, ...domains: string[]): () => Box {
   let box: Box;
-  Deno.test.beforeAll(async () => await prepare(box = await Box.start()));
+  Deno.test.beforeAll(async () => await prepare(box = await Box.start(...domains)));
   Deno.test.afterAll(() => box[Symbol.asyncDispose]());
   return () => box;
 }
