@@ -46,6 +46,7 @@ export const MAP = {
   POPULATE: 0x8000,
   FIXED_NOREPLACE: 0x100000,
 } as const;
+export const MADV = { DONTNEED: 4 } as const;
 export const MCL = { CURRENT: 1, FUTURE: 2, ONFAULT: 4 } as const;
 /** sys/eventfd.h. */
 export const EFD = { SEMAPHORE: 1, NONBLOCK: O.NONBLOCK, CLOEXEC: O.CLOEXEC } as const;
@@ -102,6 +103,8 @@ export const libcSymbols = {
 
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" }, // addr, length, prot, flags, fd, offset
   munmap: { parameters: ["pointer", "usize"], result: "i32" }, // addr, length
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" }, // addr, length, advice
+  malloc_trim: { parameters: ["usize"], result: "i32", optional: true }, // pad; glibc's own
   mlockall: { parameters: ["i32"], result: "i32" }, // flags
 
   getpid: { parameters: [], result: "i32" },

@@ -1,5 +1,6 @@
 /** The daemon from its start to its end, as `xsnd serve` and a service manager see it. */
 import { getLogger } from "@logtape/logtape";
+import { releaseStartup } from "../../ffi/startup_memory.ts";
 import type { Backend } from "../backend/backend.ts";
 import { choosePolicy } from "../backend/choose_policy.ts";
 import { Daemon } from "../backend/daemon.ts";
@@ -44,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   await using _metrics = metrics && await serveMetrics(daemon.backend, metrics);
   using service = new Service(manager, daemon.backend);
+  releaseStartup(Deno.execPath());
 
   const reload = async () => {
     if (file === undefined) {

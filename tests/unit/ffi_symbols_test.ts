@@ -41,6 +41,7 @@ const libraries: Library[] = [
       "unistd.h",
       "sys/ioctl.h",
       "sys/stat.h",
+      "malloc.h",
       "sys/mman.h",
       "signal.h",
       "sched.h",
