@@ -99,3 +99,25 @@ Deno.test("MailboxReader.messages() wakes for what another thread posts, and end
     worker.terminate();
   }
 });
+
+Deno.test("MailboxReader.messages() leaves nothing behind of a message", async () => {
+  const shared = createMailbox();
+  const [writer, stop] = [new MailboxWriter<number>(shared), new AbortController()];
+  const messages = new MailboxReader<number>(shared).messages(stop.signal);
+  const pass = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const message = messages.next(); // it waits
+      writer.post(i);
+      assert.equal((await message).value, i);
+    }
+  };
+  // Atomics.waitAsync() alone keeps no process alive.
+  const alive = setInterval(() => {}, 1000);
+  await pass(1000);
+  const before = Deno.memoryUsage().heapUsed;
+  await pass(300_000);
+  const grown = Deno.memoryUsage().heapUsed - before;
+  stop.abort();
+  clearInterval(alive);
+  assert(grown < 100 * 300_000, `${grown} octets for 300 000 messages`);
+});
