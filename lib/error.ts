@@ -3,6 +3,8 @@
  * to do next; anything else that reaches the top is a defect and is shown with its stack.
  */
 
+import { printable } from "./text.ts";
+
 /** Exit codes of every subcommand. */
 export const Exit = {
   done: 0,
@@ -18,11 +20,11 @@ export const Exit = {
 
 export type ExitCode = typeof Exit[keyof typeof Exit];
 
-/** A failure that a user can act on. */
+/** A failure that a user can act on. Whatever its message quotes, it has no character in it that could drive a terminal. */
 export class XsndError extends Error {
   override name = "XsndError";
   constructor(message: string, readonly exitCode: ExitCode = Exit.failed, options?: ErrorOptions) {
-    super(message, options);
+    super(message.split("\n").map(printable).join("\n"), options);
   }
 }
 

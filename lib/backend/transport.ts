@@ -5,12 +5,16 @@ import {
   XENSND_FIELD_EVT_RING_REF,
   XENSND_FIELD_RING_REF,
 } from "../sndif/mod.ts";
+import { printable } from "../text.ts";
 import type { StoreView } from "../xen/ports.ts";
 import type { StreamTransport } from "./stream_host.ts";
 
 /** What is in a frontend's directory cannot be used. */
 export class TransportError extends Error {
   override name = "TransportError";
+  constructor(message: string) {
+    super(printable(message));
+  }
 }
 
 const FIELDS: readonly string[] = [

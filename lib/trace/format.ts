@@ -21,6 +21,7 @@
  * record is good up to there, and records of other kinds are for later versions, to be passed over. What a guest has put on its
  * ring stands here as it was: a reader believes none of it.
  */
+import { printable } from "../text.ts";
 import { FORMATS, PACKET_SIZE } from "../sndif/mod.ts";
 
 const MAGIC = Uint8Array.of(0x89, 0x58, 0x53, 0x4e, 0x44, 0x54, 0x52, 0x0a);
@@ -96,6 +97,9 @@ export interface TraceRecord {
 /** The file that is to be read is none, or of a version that is not known. */
 export class TraceFormatError extends Error {
   override name = "TraceFormatError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
 }
 
 /** A file's beginning, up to its first record. */

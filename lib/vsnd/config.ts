@@ -20,15 +20,23 @@ const MAX_FILE_OCTETS = 1024 * 1024;
 /** How often aliases may be used in all: enough for people, too few to blow a small file up. */
 const MAX_ALIASES = 100;
 
+/** Findings that are told of a file: more would help nobody. */
+const MAX_FINDINGS = 100;
+/** Those of which is found out where they are, to tell the first ones. */
+const MAX_LOCATED = 1000;
+
 /** A configuration file that is not right: one line of the message for each finding. */
 export class ConfigError extends XsndError {
   override name = "ConfigError";
-  /** In the order of the file. */
+  /** In the order of the file, at most {@link MAX_FINDINGS}. */
   readonly findings: readonly LocatedFinding[];
 
-  constructor(readonly file: string, findings: readonly LocatedFinding[]) {
-    const sorted = findings.toSorted((a, b) => a.line - b.line || a.column - b.column);
-    super(sorted.map((finding) => formatFinding(file, finding)).join("\n"), Exit.badConfiguration);
+  /** @param count how many there are in all, if `findings` are not all */
+  constructor(readonly file: string, findings: readonly LocatedFinding[], count = findings.length) {
+    const sorted = findings.toSorted((a, b) => a.line - b.line || a.column - b.column).slice(0, MAX_FINDINGS);
+    const lines = sorted.map((finding) => formatFinding(file, finding));
+    if (count > sorted.length) lines.push(`${file}: and ${count - sorted.length} more; mend these first`);
+    super(lines.join("\n"), Exit.badConfiguration);
     this.findings = sorted;
   }
 }
@@ -83,7 +91,7 @@ export function readYaml(text: string, file: string): CheckedConfig {
   };
   const locate = (finding: Finding) => at(finding, offsetOf(document, finding.path));
   const fail = (findings: readonly Finding[]): never => {
-    throw new ConfigError(file, findings.map(locate));
+    throw new ConfigError(file, findings.slice(0, MAX_LOCATED).map(locate), findings.length);
   };
 
   const broken = [...document.errors, ...document.warnings];
@@ -91,7 +99,11 @@ export function readYaml(text: string, file: string): CheckedConfig {
     const why = "nothing of the file can be relied on";
     throw new ConfigError(
       file,
-      broken.map(({ message, pos }) => at({ path: [], what: `not YAML: ${message}`, why }, pos[0])),
+      broken.slice(0, MAX_LOCATED).map(({ message, pos }) => {
+        const what = message.includes("call stack") ? "it is nested deeper than can be read" : message;
+        return at({ path: [], what: `not YAML: ${what}`, why }, pos[0]);
+      }),
+      broken.length,
     );
   }
   const verdict = judge(toValue(document, fail));

@@ -338,3 +338,31 @@ Deno.test("loadConfig() does not read a file of many megabytes", () => {
     Deno.removeSync(path);
   }
 });
+
+Deno.test("a file that is wrong from end to end is told the first hundred findings, and how many more there are", () => {
+  const text = `domains:\n${Array.from({ length: 3000 }, (_, i) => ` k${i}: 1\n`).join("")}`;
+  assert.throws(() => parseConfig(text, "f.yaml"), (error: Error) => {
+    const lines = error.message.split("\n");
+    assert.equal(lines.length, 101);
+    assert.equal(lines.at(-1), "f.yaml: and 2900 more; mend these first");
+    return true;
+  });
+});
+
+Deno.test("a file that is nested without an end is refused in a line", () => {
+  for (const text of ["- ".repeat(20_000) + "x", "{a: ".repeat(3000) + "1" + "}".repeat(3000)]) {
+    assert.throws(() => parseConfig(text, "f.yaml"), /nested deeper than can be read/);
+  }
+});
+
+Deno.test("no message has a character that drives a terminal, not even one of one octet or of C1", () => {
+  for (const character of ["\u001b", "\u007f", "\u009b", "\r"]) {
+    assert.throws(
+      () => parseConfig(`domains: { "a${character}b": 1 }`, `f${character}.yaml`),
+      (error: Error) => {
+        assert(!error.message.includes(character), JSON.stringify(error.message));
+        return true;
+      },
+    );
+  }
+});
