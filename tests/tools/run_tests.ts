@@ -14,6 +14,7 @@ const ALONE = [
   "tests/sandbox/package_test.ts",
   "tests/sandbox/pulse_test.ts",
   "tests/sandbox/realtime_test.ts",
+  "tests/sandbox/stopped_test.ts",
   "tests/unit/engine_allocation_test.ts",
   "tests/unit/sndif_allocation_test.ts",
 ];

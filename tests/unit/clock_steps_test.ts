@@ -1,0 +1,23 @@
+/** The time of day may be set at any moment: nothing but time-stamps for people goes by it. */
+import assert from "node:assert/strict";
+
+const root = new URL("../../", import.meta.url).pathname;
+
+Deno.test("nothing in lib/ and ffi/ goes by the time of day but time-stamps", async () => {
+  const found: string[] = [];
+  for (const directory of ["ffi", "lib"]) await search(`${root}${directory}`, found);
+  assert.deepEqual(found.sort(), TIME_STAMPS);
+});
+
+/** Files that look at the time of day, to write it down. */
+const TIME_STAMPS: readonly string[] = ["lib/backend/tracer.ts", "lib/observe/watch.ts"];
+
+async function search(directory: string, found: string[]): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+    const path = `${directory}/${name}`;
+    if (isDirectory) await search(path, found);
+    else if (
+      name.endsWith(".ts") && /\bDate\.now\(|new Date\(\)|CLOCK\.REALTIME/.test(await Deno.readTextFile(path))
+    ) found.push(path.slice(root.length));
+  }
+}
