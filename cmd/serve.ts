@@ -1,6 +1,7 @@
 /** `xsnd serve`: the backend daemon. */
 import { Command, InvalidArgumentError } from "commander";
 import { silenceAlsa } from "../ffi/libasound.ts";
+import { type GuestLimits, parseGuestLimits } from "../lib/backend/guest_limits.ts";
 import { startLogging } from "../lib/log/mod.ts";
 import { type MetricsAddress, parseMetricsAddress } from "../lib/metrics/address.ts";
 import { serve, type ServeOptions } from "../lib/service/serve.ts";
@@ -22,12 +23,19 @@ export function serveCommand(): Command {
     .option("--realtime", "give the engine real-time scheduling (SCHED_FIFO), if that is permitted")
     .option("--group <name>", "let this group's members use the control socket, as status and volume do")
     .option(
+      "--guest-limits <limits>",
+      "what each guest may have: streams=64 connected, mapped=256 MiB of its pages, requests=10000 a second and stream, " +
+        "log-lines=20 a minute and stream; those that are named, with commas",
+      guestLimits,
+    )
+    .option(
       "--metrics <address>",
       "serve metrics for Prometheus at unix:PATH or HOST:PORT, a loopback address; off unless given",
       metricsAddress,
     )
     .action(async (options: ServeOptions & LogChoice) => {
-      using _log = await startLogging(logOptions(options));
+      const linesAMinute = options.guestLimits?.logLines;
+      using _log = await startLogging({ ...logOptions(options), linesAMinute });
       silenceAlsa();
       await serve(options);
     });
@@ -46,6 +54,15 @@ export function serveCommand(): Command {
       badConfiguration: "the file given by --config is not right",
     },
   });
+}
+
+function guestLimits(text: string): GuestLimits {
+  try {
+    return parseGuestLimits(text);
+  } catch (error) {
+    if (error instanceof RangeError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 function metricsAddress(text: string): MetricsAddress {

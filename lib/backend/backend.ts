@@ -8,6 +8,7 @@ import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { Card } from "./card.ts";
 import { Engines } from "./engines.ts";
+import { type GuestLimits, GuestUse } from "./guest_limits.ts";
 import type { StreamHost } from "./stream_host.ts";
 import type { CardPolicy } from "../vsnd/card.ts";
 import { policyChanges } from "../vsnd/policy_changes.ts";
@@ -16,6 +17,8 @@ import { POLICY_DIRECTORY } from "../vsnd/tree.ts";
 export interface BackendOptions {
   /** What the host allows the card; undefined: it is not served. Throws XsndError if that cannot be found out. */
   readonly readPolicy: (address: CardAddress, backendPath: string) => CardPolicy | undefined;
+  /** What a guest may have of the daemon; unless told, {@link DEFAULT_LIMITS}. */
+  readonly guestLimits?: GuestLimits;
   /** Whether the engines are to run under SCHED_FIFO. Where that is not permitted it serves without. */
   readonly realtime?: boolean;
 }
@@ -38,6 +41,7 @@ export class Backend implements AsyncDisposable {
   readonly #log = getLogger(["xsnd", "backend"]);
   readonly #cards = new Map<string, Served>();
   readonly #root: string;
+  readonly #guests: GuestUse;
   readonly #watches = new Set<StoreWatch>();
   #isEnding = false;
   /** Rejects when the backend cannot go on. */
@@ -50,6 +54,7 @@ export class Backend implements AsyncDisposable {
     private readonly grants: GrantTable,
   ) {
     this.#root = backendsPath(xen.domid);
+    this.#guests = new GuestUse(options.guestLimits);
     this.#failed.promise.catch(() => {});
     engines.failed.catch((error) => this.#failed.reject(error));
   }
@@ -244,7 +249,7 @@ export class Backend implements AsyncDisposable {
     if (policy === undefined) return;
     const name = `${domainName(store, address.domid)}/${address.card}`;
     const paths = { ...cardPaths(address), frontend };
-    const services = { store, engines: this.engines, grants: this.grants };
+    const services = { store, engines: this.engines, grants: this.grants, guests: this.#guests };
     const card = new Card(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
     const served = { card, watch, started: card.start(), isOutdated: false };

@@ -50,7 +50,7 @@ import type { StatusRow } from "./stream_status.ts";
 import { TraceWriter } from "./trace_ring.ts";
 import type { Transfer } from "./transfer.ts";
 import { serveVolume } from "./volume_request.ts";
-import { REQUEST_COST, WakeBudget } from "./wake_budget.ts";
+import { WakeBudget } from "./wake_budget.ts";
 
 /** Requests that one stream may have served before the others get their turn: a ring's worth. */
 const REQUESTS_A_TURN = 32;
@@ -98,7 +98,7 @@ export class EngineStream {
   #isDead = false;
   readonly #clock = new MicrosClock();
   /** What it is charged for each time that its guest wakes the engine. */
-  readonly budget = new WakeBudget();
+  readonly budget: WakeBudget;
   /** Requests taken off its ring, for comparison. */
   taken = 0;
   /** While somebody traces. */
@@ -111,6 +111,7 @@ export class EngineStream {
     this.eventPort = command.eventPort;
     this.#direction = command.direction;
     this.#queries = new Queries(command.allowed);
+    this.budget = new WakeBudget(command.requests);
     this.#services = services;
     this.#status = status;
     this.#pages = [
@@ -164,7 +165,7 @@ export class EngineStream {
     }
     if (served > 0) {
       this.taken = this.taken + served | 0;
-      this.budget.charge(arrival, served * REQUEST_COST);
+      this.budget.chargeRequests(arrival, served);
       this.#status.add("requests", served);
       this.#pushResponses();
       // After the answer: what was written stays in the guest's buffer until the card has room for it. A card that stands

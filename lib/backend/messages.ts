@@ -35,6 +35,8 @@ export type EngineCommand =
     readonly requestPort: number;
     readonly eventPort: number;
     /** What an operator has imposed, which outlives the connection. */
+    /** That are served a second, in the long run: see `WakeBudget`. */
+    readonly requests: number;
     readonly hold: Hold;
     readonly settings: OperatorSettings;
     /** Where to write what passes, as in `trace`. */

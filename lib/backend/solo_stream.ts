@@ -81,6 +81,7 @@ export class SoloStream implements Disposable {
         requestPort: 1,
         eventPort: 2,
         hold: "none",
+        requests: 1_000_000,
         settings: { volume: 0, muted: false },
         trace: null,
       },

@@ -5,12 +5,20 @@
 import { getLogger } from "@logtape/logtape";
 import { errnoName } from "../../ffi/errno.ts";
 import { type OpenCard, PcmError, type PcmRequest } from "../pcm/device.ts";
-import { FORMATS, type OpenRequest, walkPageDirectory, XEN_EINVAL, XEN_EIO } from "../sndif/mod.ts";
+import {
+  FORMATS,
+  type OpenRequest,
+  walkPageDirectory,
+  XEN_EINVAL,
+  XEN_EIO,
+  XEN_ENOMEM,
+} from "../sndif/mod.ts";
 import { type StreamPolicy, usedDevice } from "../vsnd/card.ts";
 import { type EventChannels, GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
 import { ChosenDevice } from "./chosen_device.ts";
 import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
+import { type GuestUse, LimitError, sharing } from "./guest_limits.ts";
 import type { KeptSettings, OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
@@ -29,10 +37,12 @@ export interface StreamTransport {
 export interface HostServices {
   readonly engines: Engines;
   readonly grants: GrantTable;
+  readonly guests: GuestUse;
 }
 
 /** The status that a request gets whose treatment failed with `error`: PcmError knows it, the rest is -EIO. */
-const statusOf = (error: unknown) => -(error instanceof PcmError ? error.errno : XEN_EIO);
+const statusOf = (error: unknown) =>
+  -(error instanceof PcmError ? error.errno : error instanceof LimitError ? XEN_ENOMEM : XEN_EIO);
 
 /** How long queries must have stopped before the card is let go of that answered them: they come in bursts of some dozens. */
 const PROBE_IDLE_MS = 200;
@@ -49,7 +59,8 @@ export class StreamHost implements AsyncDisposable {
   /** Counts connections, so that work which was begun for one does not end in another. */
   #connection = 0;
   #ports: number[] = [];
-  #pages: Mapping[] = [];
+  /** The pages of ring and events, and the guest's share of the daemon that they are. */
+  #pages: Disposable[] = [];
   #buffer: Mapping | undefined;
   #card: OpenCard | undefined;
   /** What the guest has opened the card with; undefined while it has not. */
@@ -129,11 +140,13 @@ export class StreamHost implements AsyncDisposable {
    * EventChannelError, RangeError) with nothing left mapped or bound if the frontend's numbers do not hold.
    */
   attach(transport: StreamTransport): void {
-    const { grants } = this.services;
+    const { grants, guests } = this.services;
     const { engine, channels } = this.#seat!;
+    let ring: Mapping, eventPage: Mapping;
     try {
-      this.#pages.push(grants.map(this.domid, [transport.ringRef], "write"));
-      this.#pages.push(grants.map(this.domid, [transport.evtRingRef], "write"));
+      this.#pages.push(guests.stream(this.domid, 2));
+      this.#pages.push(ring = grants.map(this.domid, [transport.ringRef], "write"));
+      this.#pages.push(eventPage = grants.map(this.domid, [transport.evtRingRef], "write"));
       this.#ports.push(channels.bindInterdomain(this.domid, transport.eventChannel));
       this.#ports.push(channels.bindInterdomain(this.domid, transport.evtEventChannel));
       const slot = engine.takeSlot((event) => this.#handle(event));
@@ -149,12 +162,13 @@ export class StreamHost implements AsyncDisposable {
       slot: this.#slot,
       direction: this.#chosen.policy.type,
       allowed: this.#chosen.policy.effective,
-      ring: String(this.#pages[0].address),
-      eventPage: String(this.#pages[1].address),
+      ring: String(ring.address),
+      eventPage: String(eventPage.address),
       requestPort: this.#ports[0],
       eventPort: this.#ports[1],
       hold: this.#settings.hold,
       settings: this.#settings,
+      requests: this.services.guests.limits.requests,
       trace: this.#trace?.address ?? null,
     });
   }
@@ -202,7 +216,7 @@ export class StreamHost implements AsyncDisposable {
 
   /** Unmaps what the engine has let go of, at once, and has the card closed. */
   #release(held: {
-    pages: Mapping[];
+    pages: Disposable[];
     buffer: Mapping | undefined;
     ports: number[];
     channels: EventChannels;
@@ -484,7 +498,7 @@ export class StreamHost implements AsyncDisposable {
   }
 
   #mapBuffer(open: OpenRequest): Mapping {
-    const { grants } = this.services;
+    const { grants, guests } = this.services;
     const readPage = (gref: number, words: Uint32Array): boolean => {
       try {
         using page = grants.map(this.domid, [gref], "read");
@@ -502,7 +516,11 @@ export class StreamHost implements AsyncDisposable {
       this.#chosen.policy.effective.bufferSizeBytes,
     );
     if ("reason" in walk) throw new PcmError(`OPEN refused: ${walk.reason}`, walk.errno);
-    return grants.map(this.domid, walk.grefs, "write");
+    using stack = new DisposableStack();
+    const share = stack.use(guests.pages(this.domid, walk.grefs.length));
+    const buffer = sharing(grants.map(this.domid, walk.grefs, "write"), share);
+    stack.move();
+    return buffer;
   }
 }
 

@@ -2,19 +2,29 @@
  * How much of the engine's time a guest may claim by waking it. Whoever signals without end, or fills its ring without end, rests a
  * little whenever its budget is used up: its requests are answered all the same, only later, and nobody else waits.
  *
- * A request costs 100 µs of the budget, a signal with nothing behind it 2 ms; a second is to hand, and a second comes in each second.
- * So 10 000 requests a second go on for ever, which no PCM needs, and 500 signals without any.
+ * A second is to hand, and a second comes in each second. A request costs as much of it as makes a second of those that a stream may
+ * have (10 000, unless told), a signal with nothing behind it 2 ms: so 500 of them go on for ever.
  */
-export const REQUEST_COST = 100;
 export const IDLE_SIGNAL_COST = 2000;
 const BUDGET_MICROS = 1_000_000;
 /** The most that one turn costs: a ring of requests. */
-const MOST_AT_ONCE = 32 * IDLE_SIGNAL_COST;
+const MOST_AT_ONCE = 32 * 10_000;
 
 /** Times are of a `MicrosClock`: whole numbers that wrap. Nothing here allocates. */
 export class WakeBudget {
   /** When all that was charged will have come in again. */
   #paidAt = 0;
+  readonly #requestCost: number;
+
+  /** @param requests that may be served a second in the long run, 100 at least */
+  constructor(requests: number) {
+    this.#requestCost = Math.max(1, Math.floor(1e6 / requests));
+  }
+
+  /** Charges `count` requests at the time `now`. */
+  chargeRequests(now: number, count: number): void {
+    this.charge(now, count * this.#requestCost);
+  }
 
   /** Charges `micros` at the time `now`. */
   charge(now: number, micros: number): void {

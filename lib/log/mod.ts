@@ -11,6 +11,8 @@ export type LogFormat = typeof LOG_FORMATS[number];
 export interface LogOptions {
   readonly level?: LogLevel;
   readonly format?: LogFormat;
+  /** Lines a minute about one stream, or card, of one level. */
+  readonly linesAMinute?: number;
 }
 
 const encoder = new TextEncoder();
@@ -20,7 +22,7 @@ const encoder = new TextEncoder();
  * so that what was left out is counted.
  */
 export async function startLogging(
-  { level = "info", format = "text" }: LogOptions = {},
+  { level = "info", format = "text", linesAMinute = 20 }: LogOptions = {},
 ): Promise<Disposable> {
   const STDERR = 2;
   const toJournal = isJournal(STDERR);
@@ -29,7 +31,7 @@ export async function startLogging(
     const prefixed = toJournal ? lines.map((line) => withPriority(record.level, line)) : lines;
     writeAll(encoder.encode(prefixed.map((line) => `${line}\n`).join("")));
   };
-  const limit = new RateLimit(write);
+  const limit = new RateLimit(write, linesAMinute);
   await configure({
     sinks: { stderr: (record) => limit.pass(record) },
     loggers: [

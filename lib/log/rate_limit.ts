@@ -6,8 +6,6 @@ import type { LogRecord } from "@logtape/logtape";
 import { count } from "../text.ts";
 import { subjectOf } from "./format.ts";
 
-export const LINES_A_MINUTE = 20;
-
 /** Of one subject and level. */
 interface Minute {
   /** Ends it. */
@@ -20,8 +18,15 @@ interface Minute {
 export class RateLimit implements Disposable {
   readonly #minutes = new Map<string, Minute>();
 
-  /** @param minuteMs how long a minute is, which tests shorten */
-  constructor(private readonly write: (record: LogRecord) => void, private readonly minuteMs = 60_000) {}
+  /**
+   * @param lines a minute
+   * @param minuteMs how long a minute is, which tests shorten
+   */
+  constructor(
+    private readonly write: (record: LogRecord) => void,
+    private readonly lines: number,
+    private readonly minuteMs = 60_000,
+  ) {}
 
   /** Writes `record`, now or never. */
   pass(record: LogRecord): void {
@@ -29,7 +34,7 @@ export class RateLimit implements Disposable {
     if (subject === undefined) return this.write(record);
     const minute = this.#minuteOf(`${record.level} ${subject}`);
     minute.lines++;
-    if (minute.lines <= LINES_A_MINUTE) return this.write(record);
+    if (minute.lines <= this.lines) return this.write(record);
     minute.leftOut = record;
   }
 
@@ -47,7 +52,7 @@ export class RateLimit implements Disposable {
     const { timer, lines, leftOut } = this.#minutes.get(key)!;
     clearTimeout(timer);
     this.#minutes.delete(key);
-    if (leftOut !== undefined) this.write(summary(leftOut, lines - LINES_A_MINUTE));
+    if (leftOut !== undefined) this.write(summary(leftOut, lines - this.lines));
   }
 
   /** Says now what was left out: the end is near. */

@@ -4,6 +4,7 @@ import { releaseStartup } from "../../ffi/startup_memory.ts";
 import type { Backend } from "../backend/backend.ts";
 import { choosePolicy } from "../backend/choose_policy.ts";
 import { Daemon } from "../backend/daemon.ts";
+import type { GuestLimits } from "../backend/guest_limits.ts";
 import { controlSocketPath } from "../control/protocol.ts";
 import { XsndError } from "../error.ts";
 import type { MetricsAddress } from "../metrics/address.ts";
@@ -22,6 +23,7 @@ export interface ServeOptions {
   readonly realtime?: boolean;
   /** Whose members may use the control socket. */
   readonly group?: string;
+  readonly guestLimits?: GuestLimits;
   /** Where Prometheus finds metrics; nowhere by default. */
   readonly metrics?: MetricsAddress;
 }
@@ -31,7 +33,7 @@ export interface ServeOptions {
  * again. Throws {@link XsndError} if it cannot start, or go on.
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { config: file, defaultDevice, realtime, group, metrics } = options;
+  const { config: file, defaultDevice, realtime, group, metrics, guestLimits } = options;
   const log = getLogger(["xsnd", "serve"]);
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
@@ -41,6 +43,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     controlSocket: controlSocketPath(),
     controlGroup: group,
     readPolicy: (...card) => readPolicy(...card),
+    guestLimits,
     realtime,
   });
   await using _metrics = metrics && await serveMetrics(daemon.backend, metrics);

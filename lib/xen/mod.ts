@@ -29,12 +29,13 @@ export interface OpenXenOptions {
 /** Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
 export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, keepsStore = false } = options;
+  const keep = keepsStore ? (await import("./native/kept_store.ts")).keepStore : undefined;
   if (sandbox) {
     const { openEmbeddedXen } = await import("./embedded/xen.ts");
-    return openEmbeddedXen(sandbox, domid ?? sandboxDomid(), { keepsStore });
+    return openEmbeddedXen(sandbox, domid ?? sandboxDomid(), keep);
   }
   const { openNativeXen } = await import("./native/xen.ts");
-  const xen = openNativeXen({ keepsStore });
+  const xen = openNativeXen(keep);
   if (domid === undefined || domid === xen.domid) return xen;
   xen[Symbol.dispose]();
   throw new XsndError(

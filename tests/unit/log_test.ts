@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import { jsonLine, textLines } from "../../lib/log/format.ts";
-import { LINES_A_MINUTE, RateLimit } from "../../lib/log/rate_limit.ts";
+import { RateLimit } from "../../lib/log/rate_limit.ts";
 
 function recordOf(level: LogLevel, text: string, properties: Record<string, unknown> = {}): LogRecord {
   const timestamp = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
   return { category: ["xsnd", "stream"], level, timestamp, message: [text], rawMessage: text, properties };
 }
+
+const LINES_A_MINUTE = 20;
 
 Deno.test("textLines() says what a line is about: a stream, a card, or the part of the program", () => {
   assert.deepEqual(textLines(recordOf("info", "open", { stream: "domU/0/0/0" })), [
@@ -46,7 +48,7 @@ Deno.test("jsonLine() has time, level, category, message, domain and stream, the
 Deno.test("RateLimit writes so many lines a minute of a stream, then how many were left out", async () => {
   const written: string[] = [];
   const write = (record: LogRecord) => void written.push(...textLines(record));
-  const limit = new RateLimit(write, 500);
+  const limit = new RateLimit(write, LINES_A_MINUTE, 500);
   const pass = (level: LogLevel, stream: string, from: number, to: number) => {
     for (let i = from; i <= to; i++) limit.pass(recordOf(level, `line ${i}`, { stream }));
   };
@@ -70,7 +72,7 @@ Deno.test("RateLimit writes so many lines a minute of a stream, then how many we
 
 Deno.test("RateLimit that is disposed says at once what it left out", () => {
   const written: LogRecord[] = [];
-  const limit = new RateLimit((record) => written.push(record));
+  const limit = new RateLimit((record) => written.push(record), LINES_A_MINUTE);
   for (let i = 0; i < LINES_A_MINUTE + 1; i++) limit.pass(recordOf("error", "broken", { card: "domU/0" }));
   limit[Symbol.dispose]();
   assert.equal(written.length, LINES_A_MINUTE + 1);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Exit, XsndError } from "../../lib/error.ts";
+import { printable } from "../../lib/text.ts";
 import { ConfigError, loadConfig, parseConfig } from "../../lib/vsnd/config.ts";
 import { formatFinding } from "../../lib/vsnd/finding.ts";
 import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
@@ -15,7 +16,8 @@ function findings(text: string): string[] {
   } catch (error) {
     assert.ok(error instanceof ConfigError, String(error));
     assert.equal(error.exitCode, Exit.badConfiguration);
-    assert.equal(error.message, error.findings.map((finding) => formatFinding("F", finding)).join("\n"));
+    const lines = error.findings.map((finding) => printable(formatFinding("F", finding)));
+    assert.equal(error.message, lines.join("\n"));
     return error.message.split("\n").map((line) => line.replace(/^F:/, ""));
   }
 }

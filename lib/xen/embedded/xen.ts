@@ -1,6 +1,5 @@
 /** The three ports inside an embedded Xen, for a process that acts as one of its domains. */
 import { Errno } from "../../../ffi/libc.ts";
-import { keepStore } from "../native/kept_store.ts";
 import { openStore } from "../native/store.ts";
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { EmbeddedEventChannels } from "./event_channels.ts";
@@ -37,12 +36,16 @@ class EmbeddedXen implements Xen {
  * Opens the embedded Xen in `directory` as its domain `domid`. Throws {@link XsndError} with exit code 5 if
  * there is no such domain, or no embedded Xen any more.
  */
-export function openEmbeddedXen(directory: string, domid: number, { keepsStore = false } = {}): Xen {
+export function openEmbeddedXen(
+  directory: string,
+  domid: number,
+  keep = (open: () => Store) => open(),
+): Xen {
   const open = () => {
     using _turn = takeTurn(directory);
     return openStore(socketPath(directory, domid));
   };
-  return new EmbeddedXen(directory, domid, keepsStore ? keepStore(open) : open());
+  return new EmbeddedXen(directory, domid, keep(open));
 }
 
 /**

@@ -2,7 +2,6 @@
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { openNativeEventChannels } from "./event_channels.ts";
 import { NativeGrantSharer, NativeGrantTable } from "./grants.ts";
-import { keepStore } from "./kept_store.ts";
 import { openStore } from "./store.ts";
 
 class NativeXen implements Xen {
@@ -41,10 +40,10 @@ function ownDomid(store: Store): number {
 
 /**
  * Opens Xen for this domain. The devices are opened when asked for, so that what needs XenStore alone works where
- * the modules are not loaded. Throws {@link XsndError} (exit code 5: no Xen here, 4: not permitted).
+ * the modules are not loaded. `keep` is how the store is connected to: `keepStore`, or once. Throws {@link XsndError} (exit code 5: no Xen here, 4: not permitted).
  */
-export function openNativeXen({ keepsStore = false } = {}): Xen {
-  const store = keepsStore ? keepStore(openStore) : openStore();
+export function openNativeXen(keep = (open: () => Store) => open()): Xen {
+  const store = keep(openStore);
   try {
     return new NativeXen(store);
   } catch (error) {
