@@ -276,17 +276,14 @@ Deno.test("serve whose engine fails says so, lets go of its cards, and ends: exi
     await assertPlays(box, output);
   }));
 
-Deno.test("serve that loses XenStore for good says so, and closes what it played when it is told to end", () =>
+Deno.test("serve whose sandbox has ended says so, closes what it played, and ends: exit 1", () =>
   inProvisionedBox(async (box, output) => {
     const daemon = await box.serve();
     const playing = await startPlaying(box);
     await box.stopXen();
-    await until(
-      "it is said",
-      () => /error: xenstore: XenStore is lost \([^\n]+\): what plays plays on/.test(daemon.stderr),
-    );
-    const { code, stderr } = await daemon.end("SIGTERM");
-    assert.equal(code, 0, stderr);
+    const { code, stderr } = await daemon.result;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /\nxsnd: XenStore is lost: [^\n]+\n$/);
     assert(!/^\s+at /m.test(stderr), stderr);
     assert(samplesOf(output).length > 2400 * 4, "what was played is a whole file");
     await playing.end("SIGKILL");

@@ -19,6 +19,9 @@ const ALONE = [
   "tests/unit/sndif_allocation_test.ts",
 ];
 
+/** How long a file may take; one that hangs is to fail, and the rest to go on. */
+const FILE_MS = 600_000;
+
 interface Outcome {
   readonly ok: boolean;
   readonly passed: number;
@@ -66,10 +69,14 @@ async function run(file: string): Promise<Outcome> {
   // Through a file and not a pipe: a process that a test leaves behind would keep a pipe open, and this waiting.
   const log = await Deno.makeTempFile();
   try {
-    const { success } = await new Deno.Command("sh", {
+    const { success, signal } = await new Deno.Command("sh", {
       args: ["-c", 'exec "$0" test --allow-all --quiet "$1" >"$2" 2>&1', Deno.execPath(), file, log],
       stdin: "null",
+      signal: AbortSignal.timeout(FILE_MS),
     }).output();
+    if (!success) {
+      console.log(`${file} has failed${signal === "SIGTERM" ? `: it took ${FILE_MS / 1000} s` : ""}`);
+    }
     const output = await Deno.readTextFile(log);
     console.log(output.trimEnd());
     const summary = output.match(/ \| \d+ passed .*/g)?.at(-1) ?? "";

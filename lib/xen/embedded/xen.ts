@@ -39,13 +39,17 @@ class EmbeddedXen implements Xen {
 export function openEmbeddedXen(
   directory: string,
   domid: number,
-  keep = (open: () => Store) => open(),
+  keep = (open: () => Store, _isGone?: () => boolean) => open(),
 ): Xen {
   const open = () => {
     using _turn = takeTurn(directory);
     return openStore(socketPath(directory, domid));
   };
-  return new EmbeddedXen(directory, domid, keep(open));
+  const isGone = () => {
+    using file = SharedFile.open(evtchnLockPath(directory));
+    return file === undefined;
+  };
+  return new EmbeddedXen(directory, domid, keep(open, isGone));
 }
 
 /**

@@ -20,22 +20,27 @@ import {
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
 
-/** @param open connects, or throws {@link XsndError} */
-export function keepStore(open: () => Store): Store {
-  return new KeptStore(open);
+/**
+ * @param open connects, or throws {@link XsndError}
+ * @param isGone whether there will never be one again, as when a sandbox has ended: then the watches fail
+ */
+export function keepStore(open: () => Store, isGone = () => false): Store {
+  return new KeptStore(open, isGone);
 }
 
 class KeptStore implements Store {
   readonly #log = getLogger(["xsnd", "xenstore"]);
   readonly #open: () => Store;
+  readonly #isGone: () => boolean;
   /** Undefined while it is away. */
   #store: Store | undefined;
   readonly #watches = new Set<KeptWatch>();
   #retry: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
-  constructor(open: () => Store) {
+  constructor(open: () => Store, isGone: () => boolean) {
     this.#open = open;
+    this.#isGone = isGone;
     this.#store = open();
   }
 
@@ -119,7 +124,9 @@ class KeptStore implements Store {
 
   #tryAgain(delay: number): void {
     this.#retry = setTimeout(() => {
-      if (!this.#connect()) this.#tryAgain(Math.min(delay * 2, LAST_RETRY_MS));
+      if (this.#connect()) return;
+      if (!this.#isGone()) return this.#tryAgain(Math.min(delay * 2, LAST_RETRY_MS));
+      for (const watch of this.#watches) watch.fail();
     }, delay);
   }
 
@@ -152,6 +159,7 @@ class KeptWatch implements StoreWatch {
   /** The connection's watch; undefined while it has failed and there is no other. */
   #watch: StoreWatch | undefined;
   #ended = false;
+  #hasFailed = false;
   #another = Promise.withResolvers<void>();
 
   constructor(
@@ -170,8 +178,15 @@ class KeptWatch implements StoreWatch {
     this.#another = Promise.withResolvers();
   }
 
+  /** There will be no other connection. */
+  fail(): void {
+    this.#hasFailed = true;
+    this.#another.resolve();
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
     while (!this.#ended) {
+      if (this.#hasFailed) throw new StoreError("watch", this.path, "ENOTCONN");
       const watch = this.#watch;
       const another = this.#another.promise;
       if (watch !== undefined) yield* this.#events(watch);
