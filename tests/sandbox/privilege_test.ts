@@ -39,6 +39,10 @@ Deno.test("serve may write and listen where its user says, and only there", asyn
     "--allow-write=/run/xsnd,/run/m.sock",
     "--allow-net=unix:/run/xsnd/control.sock,unix:/run/m.sock",
   ]);
+  for (const none of ["*", "0.0.0.0:80", "127.0.0.1:1,10.0.0.1", "unix:", "example:1"]) {
+    assert.deepEqual(await of({}, "--metrics", none), await of({}), none);
+  }
+  assert.deepEqual(await of({ XSND_CONTROL: "/socket" }), ["--allow-write=/", "--allow-net=unix:/socket"]);
   assert.deepEqual(await of({}, "--metrics=localhost:9465", "-q"), [
     "--allow-write=/run/xsnd",
     "--allow-net=unix:/run/xsnd/control.sock,127.0.0.1:9465",
