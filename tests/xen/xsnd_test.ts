@@ -3,6 +3,7 @@
  * emulated AC97 and snd-aloop. All cases share one boot, two guests (Linux 6.1 and 7) and, but where it must die, one daemon.
  */
 import { cardCases } from "./cases/card.ts";
+import { hostileCases } from "./cases/hostile.ts";
 import { hostCases, MIXER, xlCases } from "./cases/hosts.ts";
 import { lifeCases } from "./cases/life.ts";
 import { packageCases } from "./cases/package.ts";
@@ -41,5 +42,6 @@ soundCases(bench);
 if (amd64) cardCases(bench, () => daemon!, restart);
 lifeCases(bench, () => daemon!, restart);
 hostCases(bench, amd64);
+hostileCases(bench, () => daemon!);
 if (amd64) xlCases(bench, restart);
 if (amd64) packageCases(bench, () => daemon!, restart);
