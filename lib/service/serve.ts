@@ -46,9 +46,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     guestLimits,
     realtime,
   });
+  // Before anything is said that a script may take for the end of the start.
+  const ending = untilSignal("SIGTERM", "SIGINT");
   await using _metrics = metrics && await serveMetrics(daemon.backend, metrics);
   using service = new Service(manager, daemon.backend);
-  releaseStartup(Deno.execPath());
 
   const reload = async () => {
     if (file === undefined) {
@@ -75,7 +76,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     }
   };
   using hangUps = onSignal("SIGHUP", () => service.reload(reload));
-  const signal = await Promise.race([untilSignal("SIGTERM", "SIGINT"), daemon.failed, hangUps.failed]);
+  releaseStartup(Deno.execPath());
+  const signal = await Promise.race([ending, daemon.failed, hangUps.failed]);
   log.info("{signal}: ending; once more to force it", { signal });
 }
 
