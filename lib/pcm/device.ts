@@ -39,11 +39,11 @@ export class PcmError extends Error {
 }
 
 /** Pointer updates of the card that go into one period of the guest; see `PositionReporter`. */
-const CARD_PERIODS_A_PERIOD = 6;
+const CARD_PERIODS_A_PERIOD = 8;
 
 /**
- * The card period, in frames, that paces a guest's events well: a sixth of the guest's period; of one that is short (up to
- * 16 ms) a quarter, which is as far as a position may be off, and never less than a millisecond: interrupts cost, and tell
+ * The card period, in frames, that paces a guest's events well: an eighth of the guest's period; of one that is short (up
+ * to 32 ms) a quarter or 4 ms, which is as far as a position may be off, and never less than a millisecond: interrupts cost, and tell
  * little more.
  */
 export function cardPeriodFrames({ rate, periodFrames, bufferFrames }: PcmRequest): number {
