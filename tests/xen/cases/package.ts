@@ -4,7 +4,18 @@ import { basename } from "node:path";
 import { VERSION } from "../../../lib/version.ts";
 import { makePackage } from "../../../packaging/deb.ts";
 import type { Bench } from "../lab/testing.ts";
-import { aplay, assertHolds, CD, Daemon, frameOctets, give, noise, recordLoopback, take } from "../rig.ts";
+import {
+  aplay,
+  assertDemo,
+  assertHolds,
+  CD,
+  Daemon,
+  frameOctets,
+  give,
+  noise,
+  recordLoopback,
+  take,
+} from "../rig.ts";
 
 /** In front of a command: the environment of a machine that has the package and nothing else. */
 const ALONE = "unshare --net env --ignore-environment PATH=/usr/sbin:/usr/bin HOME=/root";
@@ -20,8 +31,7 @@ export function packageCases(
     await lab.dom0.run(`dpkg --install /host/${basename(deb)}`, { timeout: 240 });
     try {
       assert.equal(await lab.dom0.run(`${ALONE} xsnd --version`), `${VERSION}\n`);
-      const report = JSON.parse(await lab.dom0.run(`${ALONE} xsnd demo --json`, { timeout: 120 }));
-      assert.deepEqual([report.xen, report.bitExact, report.xruns], ["native", true, 0]);
+      await assertDemo(lab, `${ALONE} xsnd`);
       await daemon().end();
       await serveAGuest(bench);
       await lab.dom0.run("dpkg --purge xsnd", { timeout: 60 });
