@@ -19,8 +19,8 @@ import type { CardPolicy } from "../vsnd/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
 import { OperatorNodes } from "./operator_settings.ts";
-import { type HostServices, StreamHost, type StreamTransport } from "./stream_host.ts";
-import { isTransportNode, readTransport, TransportError } from "./transport.ts";
+import { type HostServices, StreamHost } from "./stream_host.ts";
+import { isTransportNode, readTransport, type StreamTransport, TransportError } from "./transport.ts";
 
 /**
  * How long a card stays in InitWait at least. `xl vsnd-attach` gives up unless it sees that very state, and looks only

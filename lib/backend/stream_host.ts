@@ -5,33 +5,22 @@
 import { getLogger } from "@logtape/logtape";
 import { errnoName } from "../../ffi/errno.ts";
 import { type OpenCard, PcmError, type PcmRequest } from "../pcm/device.ts";
-import {
-  FORMATS,
-  type OpenRequest,
-  walkPageDirectory,
-  XEN_EINVAL,
-  XEN_EIO,
-  XEN_ENOMEM,
-} from "../sndif/mod.ts";
+import { FORMATS, type OpenRequest, XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "../sndif/mod.ts";
 import { type StreamPolicy, usedDevice } from "../vsnd/card.ts";
-import { type EventChannels, GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
+import type { GrantTable, Mapping } from "../xen/ports.ts";
 import { ChosenDevice } from "./chosen_device.ts";
 import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
-import { type GuestUse, LimitError, sharing } from "./guest_limits.ts";
+import { FrontendLink } from "./frontend_link.ts";
+import { type GuestUse, LimitError } from "./guest_limits.ts";
+import { mapBuffer } from "./map_buffer.ts";
 import type { KeptSettings, OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
+import { QueryLoans } from "./query_loans.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
 import type { TraceReader } from "./trace_ring.ts";
+import type { StreamTransport } from "./transport.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "./stream_state.ts";
-
-/** What a frontend publishes of a stream, already found to be numbers. */
-export interface StreamTransport {
-  readonly ringRef: number;
-  readonly eventChannel: number;
-  readonly evtRingRef: number;
-  readonly evtEventChannel: number;
-}
 
 /** What all streams of a daemon share. */
 export interface HostServices {
@@ -44,8 +33,6 @@ export interface HostServices {
 const statusOf = (error: unknown) =>
   -(error instanceof PcmError ? error.errno : error instanceof LimitError ? XEN_ENOMEM : XEN_EIO);
 
-/** How long queries must have stopped before the card is let go of that answered them: they come in bursts of some dozens. */
-const PROBE_IDLE_MS = 200;
 /** How often a card that was lost is looked for. */
 const LOOK_MS = 1000;
 
@@ -58,17 +45,13 @@ export class StreamHost implements AsyncDisposable {
   #slot = -1;
   /** Counts connections, so that work which was begun for one does not end in another. */
   #connection = 0;
-  #ports: number[] = [];
-  /** The pages of ring and events, and the guest's share of the daemon that they are. */
-  #pages: Disposable[] = [];
+  #link: FrontendLink | undefined;
   #buffer: Mapping | undefined;
   #card: OpenCard | undefined;
   /** What the guest has opened the card with; undefined while it has not. */
   #request: PcmRequest | undefined;
   #lookTimer: ReturnType<typeof setTimeout> | undefined;
-  #probeTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Number of the last refiner that the engine was lent. */
-  #loan = 0;
+  readonly #loans = new QueryLoans();
   #detaching: Promise<void> | undefined;
   #settings: KeptSettings;
   /** The counters of the connections that have ended. */
@@ -116,7 +99,7 @@ export class StreamHost implements AsyncDisposable {
     if (device === undefined) return;
     this.#enqueue(() => device.warmUp());
     // What the former device can do is no answer any more.
-    if (this.connected) this.#engine.post({ op: "forget", slot: this.#slot, loan: this.#loan });
+    if (this.connected) this.#loans.recall(this.#engine, this.#slot);
   }
 
   /** Goes over to the device that is chosen by now, unless one is open. The engine has been lent nothing. */
@@ -140,32 +123,24 @@ export class StreamHost implements AsyncDisposable {
    * EventChannelError, RangeError) with nothing left mapped or bound if the frontend's numbers do not hold.
    */
   attach(transport: StreamTransport): void {
-    const { grants, guests } = this.services;
     const { engine, channels } = this.#seat!;
-    let ring: Mapping, eventPage: Mapping;
-    try {
-      this.#pages.push(guests.stream(this.domid, 2));
-      this.#pages.push(ring = grants.map(this.domid, [transport.ringRef], "write"));
-      this.#pages.push(eventPage = grants.map(this.domid, [transport.evtRingRef], "write"));
-      this.#ports.push(channels.bindInterdomain(this.domid, transport.eventChannel));
-      this.#ports.push(channels.bindInterdomain(this.domid, transport.evtEventChannel));
-      const slot = engine.takeSlot((event) => this.#handle(event));
-      if (slot === undefined) throw new RangeError("the daemon serves as many streams as it can");
-      this.#slot = slot;
-      this.#connection++;
-    } catch (error) {
-      this.#unmapTransport();
-      throw error;
-    }
+    using stack = new DisposableStack();
+    const link = stack.use(FrontendLink.open(this.domid, transport, this.services, channels));
+    const slot = engine.takeSlot((event) => this.#handle(event));
+    if (slot === undefined) throw new RangeError("the daemon serves as many streams as it can");
+    stack.move();
+    this.#link = link;
+    this.#slot = slot;
+    this.#connection++;
     engine.post({
       op: "attach",
       slot: this.#slot,
       direction: this.#chosen.policy.type,
       allowed: this.#chosen.policy.effective,
-      ring: String(ring.address),
-      eventPage: String(eventPage.address),
-      requestPort: this.#ports[0],
-      eventPort: this.#ports[1],
+      ring: String(link.ring.address),
+      eventPage: String(link.eventPage.address),
+      requestPort: link.requestPort,
+      eventPort: link.eventPort,
       hold: this.#settings.hold,
       settings: this.#settings,
       requests: this.services.guests.limits.requests,
@@ -183,20 +158,13 @@ export class StreamHost implements AsyncDisposable {
     if (!this.connected) return;
     this.#request = undefined;
     clearTimeout(this.#lookTimer);
-    clearTimeout(this.#probeTimer);
-    const held = {
-      pages: this.#pages,
-      buffer: this.#buffer,
-      ports: this.#ports,
-      channels: this.#seat!.channels,
-      trace: this.#trace,
-    };
+    this.#loans.end();
+    const held = { link: this.#link, buffer: this.#buffer, trace: this.#trace };
     const slot = this.#slot;
     // The slot is somebody else's as soon as the engine has let go of it: what is still under way must not speak for that one.
     this.#slot = -1;
-    this.#pages = [];
+    this.#link = undefined;
     this.#buffer = undefined;
-    this.#ports = [];
     const leaving = this.#engine.status(slot);
     this.#leaving.add(leaving);
     const letGo = () => {
@@ -216,22 +184,19 @@ export class StreamHost implements AsyncDisposable {
 
   /** Unmaps what the engine has let go of, at once, and has the card closed. */
   #release(held: {
-    pages: Disposable[];
+    link: FrontendLink | undefined;
     buffer: Mapping | undefined;
-    ports: number[];
-    channels: EventChannels;
     /** The engine's as well until it has let go: only so does its memory stay where it is. */
     trace: TraceReader | undefined;
   }): void {
     // Grants first: a domain that died cannot go until they are unmapped, and a card may take seconds to close.
-    for (const page of held.pages) page[Symbol.dispose]();
+    held.link?.[Symbol.dispose]();
     held.buffer?.[Symbol.dispose]();
     // After what is under way, and before what the next connection brings.
     this.#enqueue(async () => {
       await this.#closeCard();
       await this.#chosen.device.closeProbe();
     });
-    for (const port of held.ports) held.channels.unbind(port);
   }
 
   /** Gives the engine back, for good. To be called after {@link detach}. */
@@ -314,11 +279,6 @@ export class StreamHost implements AsyncDisposable {
     };
   }
 
-  #unmapTransport(): void {
-    for (const page of this.#pages.splice(0)) page[Symbol.dispose]();
-    for (const port of this.#ports.splice(0)) this.#seat!.channels.unbind(port);
-  }
-
   #unmapBuffer(): void {
     this.#buffer?.[Symbol.dispose]();
     this.#buffer = undefined;
@@ -384,26 +344,12 @@ export class StreamHost implements AsyncDisposable {
           await this.#changeDevice();
           const refiner = await this.#chosen.device.probe();
           if (!this.#isConnected(connection)) return;
-          this.#engine.post({ op: "refiner", slot: this.#slot, refiner, loan: ++this.#loan });
-          this.#forgetWhenIdle(this.#loan);
+          this.#loans.lend(refiner, this.#engine, this.#slot);
         });
       case "forgotten":
-        // A later loan is of the same handle.
-        if (event.loan !== this.#loan) return;
+        if (!this.#loans.isLast(event.loan)) return;
         return this.#enqueue(() => this.#chosen.device.closeProbe());
     }
-  }
-
-  #forgetWhenIdle(loan: number): void {
-    clearTimeout(this.#probeTimer);
-    const [engine, slot] = [this.#engine, this.#slot];
-    const queries = () => engine.status(slot).get("queries");
-    const before = queries();
-    this.#probeTimer = setTimeout(() => {
-      if (this.#slot !== slot) return;
-      if (queries() !== before) this.#forgetWhenIdle(loan);
-      else engine.post({ op: "forget", slot, loan });
-    }, PROBE_IDLE_MS);
   }
 
   /** Opens the card again that was lost, as soon as that can be done, unless the guest is done with it before. */
@@ -457,9 +403,10 @@ export class StreamHost implements AsyncDisposable {
     await this.#closeCard();
     await this.#changeDevice();
     if (!this.#isConnected(connection)) return;
-    const reason = judgeOpen(open, this.#chosen.policy.effective);
+    const { effective } = this.#chosen.policy;
+    const reason = judgeOpen(open, effective);
     if (reason !== undefined) throw new PcmError(`OPEN refused: ${reason}`, XEN_EINVAL);
-    const buffer = this.#mapBuffer(open);
+    const buffer = mapBuffer(this.domid, open, effective.bufferSizeBytes, this.services);
     const frameBytes = FORMATS[open.pcmFormat].octets! * open.pcmChannels;
     this.#buffer = buffer;
     const request = {
@@ -495,32 +442,6 @@ export class StreamHost implements AsyncDisposable {
         period: open.periodSz,
       },
     );
-  }
-
-  #mapBuffer(open: OpenRequest): Mapping {
-    const { grants, guests } = this.services;
-    const readPage = (gref: number, words: Uint32Array): boolean => {
-      try {
-        using page = grants.map(this.domid, [gref], "read");
-        words.set(new Uint32Array(page.buffer));
-        return true;
-      } catch (error) {
-        if (error instanceof GrantError) return false;
-        throw error;
-      }
-    };
-    const walk = walkPageDirectory(
-      open.bufferSz,
-      open.grefDirectory,
-      readPage,
-      this.#chosen.policy.effective.bufferSizeBytes,
-    );
-    if ("reason" in walk) throw new PcmError(`OPEN refused: ${walk.reason}`, walk.errno);
-    using stack = new DisposableStack();
-    const share = stack.use(guests.pages(this.domid, walk.grefs.length));
-    const buffer = sharing(grants.map(this.domid, walk.grefs, "write"), share);
-    stack.move();
-    return buffer;
   }
 }
 

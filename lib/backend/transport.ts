@@ -7,7 +7,14 @@ import {
 } from "../sndif/mod.ts";
 import { printable } from "../text.ts";
 import type { StoreView } from "../xen/ports.ts";
-import type { StreamTransport } from "./stream_host.ts";
+
+/** What a frontend publishes of a stream, already found to be numbers. */
+export interface StreamTransport {
+  readonly ringRef: number;
+  readonly eventChannel: number;
+  readonly evtRingRef: number;
+  readonly evtEventChannel: number;
+}
 
 /** What is in a frontend's directory cannot be used. */
 export class TransportError extends Error {
