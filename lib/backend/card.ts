@@ -29,6 +29,8 @@ import { isTransportNode, readTransport, type StreamTransport, TransportError } 
 const INIT_WAIT_MS = 300;
 /** For how long a frontend must have written nothing before its rings are taken. */
 const QUIET_MS = 200;
+/** How long after the host had no memory for a card it is tried again. */
+const RETRY_MS = 1000;
 
 export interface CardServices extends HostServices {
   readonly store: Store;
@@ -279,6 +281,7 @@ export class Card {
       this.#attach();
     } catch (error) {
       if (isStoreLost(error)) throw error;
+      if (error instanceof GrantError && error.isOutOfMemory) return await this.#tryAgain(error);
       await this.#refuse(error instanceof Error ? error.message : String(error));
       if (!isFrontends(error)) throw error;
       return;
@@ -293,6 +296,16 @@ export class Card {
     this.streams.forEach((stream, i) => stream.attach(transports[i]));
     this.#connected = true;
     this.#publishedAnew = this.#fresh = false;
+  }
+
+  /** This host has no memory for the frontend's pages, which is no fault of its: it finds the backend still in InitWait. */
+  async #tryAgain(error: GrantError): Promise<void> {
+    this.#log.warn("not connected yet, tried again in {seconds} s: {reason}", {
+      seconds: RETRY_MS / 1000,
+      reason: error.message,
+    });
+    await this.#disconnect("");
+    this.#later(RETRY_MS);
   }
 
   /** The frontend does not keep to the protocol: nothing is served until it starts over. */

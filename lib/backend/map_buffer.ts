@@ -17,7 +17,7 @@ export function mapBuffer(
       words.set(new Uint32Array(page.buffer));
       return true;
     } catch (error) {
-      if (error instanceof GrantError) return false;
+      if (error instanceof GrantError && !error.isOutOfMemory) return false;
       throw error;
     }
   };

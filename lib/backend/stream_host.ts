@@ -7,7 +7,7 @@ import { errnoName } from "../../ffi/errno.ts";
 import { type OpenCard, PcmError, type PcmRequest } from "../pcm/device.ts";
 import { FORMATS, type OpenRequest, XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "../sndif/mod.ts";
 import { type StreamPolicy, usedDevice } from "../vsnd/card.ts";
-import type { GrantTable, Mapping } from "../xen/ports.ts";
+import { GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
 import { ChosenDevice } from "./chosen_device.ts";
 import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
@@ -29,9 +29,12 @@ export interface HostServices {
   readonly guests: GuestUse;
 }
 
-/** The status that a request gets whose treatment failed with `error`: PcmError knows it, the rest is -EIO. */
-const statusOf = (error: unknown) =>
-  -(error instanceof PcmError ? error.errno : error instanceof LimitError ? XEN_ENOMEM : XEN_EIO);
+/** The status that a request gets whose treatment failed with `error`. */
+function statusOf(error: unknown): number {
+  if (error instanceof PcmError) return -error.errno;
+  const isMemory = error instanceof LimitError || error instanceof GrantError && error.isOutOfMemory;
+  return -(isMemory ? XEN_ENOMEM : XEN_EIO);
+}
 
 /** How often a card that was lost is looked for. */
 const LOOK_MS = 1000;

@@ -113,6 +113,11 @@ export interface GrantSharer extends Disposable {
 
 export class GrantError extends Error {
   override name = "GrantError";
+
+  /** Whether it is for want of this host's memory, and no fault of the domain's. */
+  get isOutOfMemory(): boolean {
+    return (this.cause as { code?: string } | undefined)?.code === "ENOMEM";
+  }
 }
 
 /** Ports that {@link EventChannels.pending} gives in a row at most, so that no storm on one keeps others waiting. */

@@ -8,7 +8,7 @@
  * - `MAPPED + gref`: each mapping of the page holds it, shared. A page with one is not handed out again.
  */
 import { libc, PROT } from "../../../ffi/libc.ts";
-import { MappedPages } from "../native/mapped_pages.ts";
+import { grantCall, MappedPages } from "../native/mapped_pages.ts";
 import {
   GrantError,
   type GrantSharer,
@@ -77,8 +77,13 @@ export class EmbeddedGrantTable implements GrantTable {
   constructor(private readonly directory: string, private readonly domid: number) {}
 
   map(domid: number, grefs: readonly number[], access: "read" | "write"): Mapping {
+    const what = `cannot map ${grefs.length} pages of domain ${domid} for ${access}`;
+    return grantCall(what, () => this.#map(domid, grefs, access, what));
+  }
+
+  #map(domid: number, grefs: readonly number[], access: "read" | "write", what: string): Mapping {
     const refuse = (why: string): never => {
-      throw new GrantError(`cannot map ${grefs.length} pages of domain ${domid} for ${access}: ${why}`);
+      throw new GrantError(`${what}: ${why}`);
     };
     if (grefs.length === 0) refuse("there are none");
     const isReference = (gref: number) =>

@@ -1,18 +1,9 @@
 /** GrantTable over /dev/xen/gntdev and GrantSharer over /dev/xen/gntalloc. */
-import { Errno, PROT } from "../../../ffi/libc.ts";
+import { PROT } from "../../../ffi/libc.ts";
 import { GntshrHandle, GnttabHandle } from "../../../ffi/libxengnttab.ts";
 import { GrantError, type GrantSharer, type GrantTable, type Mapping, type SharedPages } from "../ports.ts";
 import { openDevice } from "./devices.ts";
-import { MappedPages } from "./mapped_pages.ts";
-
-/** Runs a library call; its Errno becomes a {@link GrantError} that begins with `what`. */
-function grantCall<T>(what: string, body: () => T): T {
-  try {
-    return body();
-  } catch (cause) {
-    throw cause instanceof Errno ? new GrantError(`${what}: ${cause.code}`, { cause }) : cause;
-  }
-}
+import { grantCall, MappedPages } from "./mapped_pages.ts";
 
 /** Disposes all of `mappings`, each of which takes itself out of the set. */
 function disposeAll(mappings: Set<Mapping>): void {

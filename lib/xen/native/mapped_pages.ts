@@ -1,7 +1,17 @@
 /** A mapping that C made: one ArrayBuffer over it, detached before the pages go. */
-import { type Mapping, XEN_PAGE_SIZE } from "../ports.ts";
+import { Errno } from "../../../ffi/libc.ts";
+import { GrantError, type Mapping, XEN_PAGE_SIZE } from "../ports.ts";
 
 type Pointer = NonNullable<Deno.PointerValue>;
+
+/** Runs what calls C; its Errno becomes a {@link GrantError} that begins with `what`. */
+export function grantCall<T>(what: string, body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    throw cause instanceof Errno ? new GrantError(`${what}: ${cause.code}`, { cause }) : cause;
+  }
+}
 
 export class MappedPages implements Mapping {
   readonly buffer: ArrayBuffer;
