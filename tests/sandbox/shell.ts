@@ -1,0 +1,25 @@
+/** A shell script in an embedded Xen, with the real command and Debian's XenStore tools. */
+import assert from "node:assert/strict";
+import { launcher, type Result, xsnd } from "./harness.ts";
+
+/** Directories of the first card of domU, in domain 0 and its own. */
+export const backend = "/local/domain/0/backend/vsnd/1/0";
+export const frontend = "/local/domain/1/device/vsnd/0";
+
+/** Runs a shell script in a sandbox with the guests domU and guest2; `xsnd` is the command there. */
+export function inSandbox(script: string, env: Record<string, string> = {}): Promise<Result> {
+  const prelude = `
+xsnd() { "$XSND_LAUNCHER" "$@"; }
+status() { "$@"; echo "status $?"; }
+as_guest() { XENSTORED_PATH="$XSND_SANDBOX/xenstored-1.sock" "$@"; }
+be=${backend} fe=${frontend}
+`;
+  return xsnd(
+    ["sandbox", "--domain", "domU", "--domain", "guest2", "--", "sh", "-c", prelude + script],
+    { ...env, XSND_LAUNCHER: launcher },
+  );
+}
+
+export function assertOk({ code, stderr }: Result): void {
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+}
