@@ -82,7 +82,8 @@ class Engine {
       for (let i = 0; i < this.#polled.length; i++) {
         const revents = this.#poll.revents(i + 2);
         // What poll(2) said of a card that was replaced since says nothing of the other one.
-        if (revents !== 0 && this.#polled[i].pcm === this.#pcms[i]) this.#polled[i].servePcm(revents);
+        if (revents === 0 || this.#polled[i].pcm !== this.#pcms[i]) continue;
+        this.#polled[i].servePcm(revents, this.#wokenAt);
       }
     }
     for (const stream of this.#streams) stream?.detach();

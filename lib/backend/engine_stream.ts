@@ -249,9 +249,9 @@ export class EngineStream {
     return this.#open?.run(runs, this.#hold === "stopped") ?? 0;
   }
 
-  /** Called when the card's descriptor was ready, for `revents`. */
-  servePcm(revents: number): void {
-    this.#open?.servePcm(revents);
+  /** Called when the card's descriptor was ready, for `revents`; `arrival` as of {@link serveRing}. */
+  servePcm(revents: number, arrival = this.#clock.now()): void {
+    this.#open?.servePcm(revents, arrival);
   }
 
   /** The main thread has opened the card that was lost. If the guest has closed the stream meanwhile it is of no use. */

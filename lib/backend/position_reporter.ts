@@ -2,8 +2,9 @@
  * When to tell the guest the card's position (`XENSND_EVT_CUR_POS`), and in what steps.
  *
  * snd_xen_front adds up the frames of each event and wakes its guest when they are strictly more than a period, so an
- * event at each boundary would wake it every second period only. Positions therefore go out up to twelve times
- * a period, so that each look at a card that is looked at four to eight times, more or less, is told, and at once when one would wake the guest; {@link periods} counts those wake-ups as the driver does.
+ * event exactly at each boundary would wake it every second period only. Positions therefore go out up to twelve times
+ * a period, so that each look at a card that is looked at two to eight times, more or less, is told, and at once when one
+ * would wake the guest; {@link periods} counts those wake-ups as the driver does.
  *
  * A step is smaller than the guest's buffer, or the ALSA core could not tell how often it went round: a stall that is
  * longer than the buffer is caught up with in steps of half a buffer.

@@ -15,7 +15,14 @@ import { SndPcm } from "../../ffi/libasound_pcm.ts";
 import { FORMATS, formatsToMask, HwParam, XENSND_PCM_FORMAT_S16_LE } from "../sndif/mod.ts";
 import { XEN_EBUSY, XEN_EIO, XEN_ENODEV } from "../sndif/mod.ts";
 import type { AlsaDescriptor } from "./alsa.ts";
-import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
+import {
+  cardPeriodFrames,
+  lookFrames,
+  type OpenCard,
+  type PcmDevice,
+  PcmError,
+  type PcmRequest,
+} from "./device.ts";
 import type { Direction } from "./pcm.ts";
 import { type RefinerDescriptor, refinerOf } from "./refiner.ts";
 
@@ -131,8 +138,9 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
   const isCard = pcm.type === "HW";
   // The buffer first: a card that has few sizes would otherwise let the period, which matters less, choose it.
   const bufferFrames = hw.setNear("buffer_size", request.bufferFrames);
-  const setPeriod = hw.setNear("period_size", cardPeriodFrames(request));
-  const periodFrames = isCard ? setPeriod : cardPeriodFrames(request);
+  const period = isCard ? cardPeriodFrames(request) : lookFrames(request);
+  const setPeriod = hw.setNear("period_size", period);
+  const periodFrames = isCard ? setPeriod : period;
   await pcm.setHwParams(hw);
 
   using sw = pcm.swParams();
