@@ -77,7 +77,9 @@ export const stream = z.strictObject({
   muted: z.boolean().describe("by the operator"),
   engine: z.enum(["shared", "own"]).optional().describe("whether its thread serves other streams, too"),
   engineCpuSeconds: z.number().optional().describe("processor time that this thread has taken"),
-  cardLost: z.boolean().optional().describe("whether silence is played because the card went away"),
+  cardLost: z.boolean().optional().describe(
+    "whether silence is played because the card went away, or is somebody else's",
+  ),
   rate: z.int().optional().describe("Hz; this and the next six: of what is or was open"),
   channels: z.int().optional(),
   format: z.int().optional().describe("its number in sndif.h"),

@@ -34,9 +34,9 @@ export type EngineCommand =
     /** Local ports of event-channel and evt-event-channel. */
     readonly requestPort: number;
     readonly eventPort: number;
-    /** What an operator has imposed, which outlives the connection. */
     /** That are served a second, in the long run: see `WakeBudget`. */
     readonly requests: number;
+    /** What an operator has imposed, which outlives the connection. */
     readonly hold: Hold;
     readonly settings: OperatorSettings;
     /** Where to write what passes, as in `trace`. */
@@ -51,6 +51,8 @@ export type EngineCommand =
     readonly mappedBytes: number;
     readonly open: OpenRequest;
     readonly pcm: PcmDescriptor;
+    /** Whether that is silence in the place of a card that is somebody else's. */
+    readonly isStandIn: boolean;
   }
   /** The answer to CLOSE, or to another request that failed. */
   | { readonly op: "respond"; readonly slot: number; readonly status: number }
@@ -65,7 +67,7 @@ export type EngineCommand =
     readonly loan: number;
   }
   | { readonly op: "forget"; readonly slot: number; readonly loan: number }
-  /** The card that was lost is there again. */
+  /** The card that was lost, or somebody else's, can be had. */
   | { readonly op: "replaced"; readonly slot: number; readonly pcm: PcmDescriptor }
   | {
     readonly op: "trigger";

@@ -68,7 +68,9 @@ export class OpenStream {
     try {
       if (bufferSz > mappedBytes) throw new RangeError(`a buffer of ${bufferSz} octets in a smaller mapping`);
       buffer = new GuestBuffer(Memory.mapped(BigInt(command.buffer), bufferSz), pcm.staging);
-      return new OpenStream(pcm, buffer, periodSz / pcm.params.frameBytes, connection);
+      const stream = new OpenStream(pcm, buffer, periodSz / pcm.params.frameBytes, connection);
+      if (command.isStandIn) stream.#standIn();
+      return stream;
     } catch (error) {
       buffer?.detach();
       pcm.release();
@@ -166,7 +168,7 @@ export class OpenStream {
    * it again. Returns false if there is nothing to go on with.
    */
   #lose(error: number): boolean {
-    const { slot, services, queries, status } = this.#connection;
+    const { slot, services, status } = this.#connection;
     this.transfer.error = 0;
     if (this.#isDead) return false;
     const { params, staging } = this.transfer.pcm;
@@ -180,15 +182,21 @@ export class OpenStream {
       services.post({ op: "log", slot, level: "error", text });
       return false;
     }
-    this.#isLost = true;
-    queries.standIn(params);
-    status.set("cardLost", 1);
+    this.#standIn();
     status.add("losses", 1);
     services.post({ op: "lost", slot, errno: -error });
     return true;
   }
 
-  /** The main thread has opened the card that was lost. */
+  /** The card is a stand-in, from now on. */
+  #standIn(): void {
+    const { queries, status } = this.#connection;
+    this.#isLost = true;
+    queries.standIn(this.transfer.pcm.params);
+    status.set("cardLost", 1);
+  }
+
+  /** The main thread has opened the card that was lost, or somebody else's. */
   replaced(command: EngineCommand & { op: "replaced" }): void {
     const { slot, services, queries, status } = this.#connection;
     if (!this.#isLost) return;

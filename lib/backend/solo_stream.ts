@@ -105,6 +105,7 @@ export class SoloStream implements Disposable {
       mappedBytes: this.buffer.length,
       open,
       pcm: dummyCard(fd),
+      isStandIn: false,
     });
     if (this.#answer() !== 0) throw new Error("it does not open");
   }

@@ -4,7 +4,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { errnoName } from "../../ffi/errno.ts";
-import { type OpenCard, PcmError, type PcmRequest } from "../pcm/device.ts";
+import type { PcmDescriptor } from "../pcm/descriptor.ts";
+import { PcmError } from "../pcm/device.ts";
 import { FORMATS, type OpenRequest, XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "../sndif/mod.ts";
 import { type StreamPolicy, usedDevice } from "../vsnd/card.ts";
 import { GrantError, type GrantTable, type Mapping } from "../xen/ports.ts";
@@ -13,6 +14,7 @@ import { type EngineClient, inTime, type SlotEvent } from "./engine_client.ts";
 import type { Engines, Seat } from "./engines.ts";
 import { FrontendLink } from "./frontend_link.ts";
 import { type GuestUse, LimitError } from "./guest_limits.ts";
+import { HostCard } from "./host_card.ts";
 import { mapBuffer } from "./map_buffer.ts";
 import type { KeptSettings, OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
@@ -36,9 +38,6 @@ function statusOf(error: unknown): number {
   return -(isMemory ? XEN_ENOMEM : XEN_EIO);
 }
 
-/** How often a card that was lost is looked for. */
-const LOOK_MS = 1000;
-
 export class StreamHost implements AsyncDisposable {
   readonly #log;
   readonly #chosen: ChosenDevice;
@@ -50,10 +49,7 @@ export class StreamHost implements AsyncDisposable {
   #connection = 0;
   #link: FrontendLink | undefined;
   #buffer: Mapping | undefined;
-  #card: OpenCard | undefined;
-  /** What the guest has opened the card with; undefined while it has not. */
-  #request: PcmRequest | undefined;
-  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #card: HostCard;
   readonly #loans = new QueryLoans();
   #detaching: Promise<void> | undefined;
   #settings: KeptSettings;
@@ -75,6 +71,7 @@ export class StreamHost implements AsyncDisposable {
   ) {
     this.#log = getLogger(["xsnd", "stream"]).with({ stream: name });
     this.#chosen = new ChosenDevice(policy);
+    this.#card = new HostCard(name, this.#chosen, (work) => this.#enqueue(work), (pcm) => this.#replace(pcm));
     this.#settings = nodes.read();
   }
 
@@ -89,11 +86,7 @@ export class StreamHost implements AsyncDisposable {
 
   /** What holds for what the guest has open; if that is nothing, for what it will. */
   get policy(): StreamPolicy {
-    return this.#isOpen ? this.#chosen.policy : this.#chosen.decided;
-  }
-
-  get #isOpen(): boolean {
-    return this.#card !== undefined || this.#request !== undefined;
+    return this.#card.isOpen ? this.#chosen.policy : this.#chosen.decided;
   }
 
   /** Gives the stream another device, or denies it, from the next time that its guest opens it. Throws RangeError: {@link ChosenDevice.choose}. */
@@ -107,7 +100,7 @@ export class StreamHost implements AsyncDisposable {
 
   /** Goes over to the device that is chosen by now, unless one is open. The engine has been lent nothing. */
   async #changeDevice(): Promise<void> {
-    if (this.#isOpen || !await this.#chosen.change()) return;
+    if (this.#card.isOpen || !await this.#chosen.change()) return;
     this.#log.info("its device is {device} from now on", { device: usedDevice(this.policy) });
   }
 
@@ -159,8 +152,7 @@ export class StreamHost implements AsyncDisposable {
 
   async #letGo(): Promise<void> {
     if (!this.connected) return;
-    this.#request = undefined;
-    clearTimeout(this.#lookTimer);
+    this.#card.leave();
     this.#loans.end();
     const held = { link: this.#link, buffer: this.#buffer, trace: this.#trace };
     const slot = this.#slot;
@@ -197,7 +189,7 @@ export class StreamHost implements AsyncDisposable {
     held.buffer?.[Symbol.dispose]();
     // After what is under way, and before what the next connection brings.
     this.#enqueue(async () => {
-      await this.#closeCard();
+      await this.#card.close();
       await this.#chosen.device.closeProbe();
     });
   }
@@ -287,19 +279,6 @@ export class StreamHost implements AsyncDisposable {
     this.#buffer = undefined;
   }
 
-  async #closeCard(): Promise<void> {
-    const card = this.#card;
-    this.#card = undefined;
-    try {
-      await card?.close();
-    } catch (error) {
-      this.#log.warn("closing {device}: {error}", {
-        device: this.#chosen.policy.device,
-        error: String(error),
-      });
-    }
-  }
-
   #handle(event: SlotEvent): void {
     switch (event.op) {
       case "broken":
@@ -312,27 +291,27 @@ export class StreamHost implements AsyncDisposable {
         return this.#log[event.level](event.text);
       case "close":
         // The answer does not wait for the card, whose next OPEN does.
-        this.#request = undefined;
+        this.#card.leave();
         this.#unmapBuffer();
         this.#answer(0);
         this.#enqueue(() => this.#chosen.device.closeProbe());
-        return this.#queue(() => this.#closeCard());
+        return this.#queue(() => this.#card.close());
       case "lost":
         this.#log.error("{device} is lost ({code}): the stream goes on in silence", {
           device: this.#chosen.policy.device,
           code: errnoName(event.errno),
         });
-        this.#enqueue(() => this.#closeCard());
-        return this.#lookForCard(this.#request);
+        this.#enqueue(() => this.#card.close());
+        return this.#card.lookFor();
       case "openFailed":
-        this.#request = undefined;
+        this.#card.leave();
         return this.#queue(async () => {
           this.#unmapBuffer();
-          await this.#closeCard();
+          await this.#card.close();
           throw new PcmError(`OPEN failed: ${event.reason}`, XEN_EIO);
         });
       case "open":
-        this.#request = undefined;
+        this.#card.leave();
         this.#unmapBuffer();
         return this.#queue(async (connection) => {
           try {
@@ -345,7 +324,7 @@ export class StreamHost implements AsyncDisposable {
       case "query":
         return this.#queue(async (connection) => {
           await this.#changeDevice();
-          const refiner = await this.#chosen.device.probe();
+          const refiner = await this.#card.probe();
           if (!this.#isConnected(connection)) return;
           this.#loans.lend(refiner, this.#engine, this.#slot);
         });
@@ -355,25 +334,10 @@ export class StreamHost implements AsyncDisposable {
     }
   }
 
-  /** Opens the card again that was lost, as soon as that can be done, unless the guest is done with it before. */
-  #lookForCard(request: PcmRequest | undefined): void {
-    clearTimeout(this.#lookTimer);
-    if (request === undefined || !this.#chosen.device.comesBack) return;
-    this.#lookTimer = setTimeout(() => this.#enqueue(() => this.#reopen(request)), LOOK_MS);
-  }
-
-  async #reopen(request: PcmRequest): Promise<void> {
-    if (this.#request !== request) return;
-    try {
-      this.#card = await this.#chosen.device.open(request);
-    } catch (error) {
-      this.#lookForCard(request);
-      if (!(error instanceof PcmError)) throw error;
-      return this.#log.debug("{error}", { error: error.message });
-    }
-    if (this.#request !== request || !this.connected) return await this.#closeCard();
-    this.#engine.post({ op: "replaced", slot: this.#slot, pcm: this.#card.descriptor });
-    this.#log.info("{device} is there again", { device: this.#chosen.policy.device });
+  /** Gives the engine the card that was lost, or somebody else's; false if nobody wants it any more. */
+  #replace(pcm: PcmDescriptor): boolean {
+    if (this.connected) this.#engine.post({ op: "replaced", slot: this.#slot, pcm });
+    return this.connected;
   }
 
   /** Queues work that ends in an answer; if it fails, the failure is the answer. */
@@ -403,7 +367,7 @@ export class StreamHost implements AsyncDisposable {
   }
 
   async #open(open: OpenRequest, connection: number): Promise<void> {
-    await this.#closeCard();
+    await this.#card.close();
     await this.#changeDevice();
     if (!this.#isConnected(connection)) return;
     const { effective } = this.#chosen.policy;
@@ -420,20 +384,19 @@ export class StreamHost implements AsyncDisposable {
       bufferFrames: open.bufferSz / frameBytes,
       periodFrames: open.periodSz / frameBytes,
     };
-    const card = await this.#chosen.device.open(request).catch((error) => {
+    const card = await this.#card.open(request).catch((error) => {
       this.#unmapBuffer();
       throw error;
     });
-    this.#card = card;
     if (!this.#isConnected(connection)) return;
-    this.#request = request;
+    this.#card.use(request, card.isStandIn);
     this.#engine.post({
       op: "opened",
       slot: this.#slot,
       buffer: String(buffer.address),
       mappedBytes: buffer.buffer.byteLength,
       open,
-      pcm: card.descriptor,
+      ...card,
     });
     this.#log.info(
       "open: {rate} Hz, {format}, {channels} channels, buffer {buffer}, period {period} octets",

@@ -73,7 +73,7 @@ export interface StreamReport {
   /** The operator's, in dB. */
   readonly volume: number;
   readonly muted: boolean;
-  /** While the stream is connected: whether its card was lost, and silence is played until it is there again. */
+  /** While the stream is connected: whether its card was lost, or is somebody else's, and silence is played until it can be had. */
   readonly cardLost?: boolean;
   /** From the card's interrupt to the event that tells the guest of it; while the stream is connected. */
   readonly eventDelayMicros?: Percentiles;

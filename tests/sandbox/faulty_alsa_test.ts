@@ -1,16 +1,11 @@
-/** An ALSA configuration with a plugin that misbehaves (faulty_plugin.c): each of its callbacks fails in turn, under a real daemon. */
+/** An ALSA configuration with a plugin that misbehaves: each of its callbacks fails in turn, under a real daemon. */
 import assert from "node:assert/strict";
-import { assertSameSamples, type Box, inBox, makeWav, type Process, samplesOf } from "./harness.ts";
+import { ERRORS, EVER, type Fault, FaultyCards } from "./faulty_cards.ts";
+import { assertSameSamples, inBox, makeWav, samplesOf } from "./harness.ts";
 
-const ERRORS = { ENODEV: -19, EIO: -5, EPIPE: -32, ESTRPIPE: -86, EAGAIN: -11, ENOMEM: -12 };
 const SOUND = { format: "s16_le", channels: 2, rate: 48000 };
 /** Guests that meet a fault each at a time. */
 const GUESTS = ["domU", "domV", "domW"];
-/** Until the PCM is closed. */
-const EVER = 1_000_000;
-
-/** A line of a fault's file: callback, result, which call is the first to fail, how many do. */
-type Fault = readonly [callback: string, result: number, nth: number, times: number];
 
 const of = (...names: (keyof typeof ERRORS)[]) => names.map((name) => ERRORS[name]);
 const FAULTS: readonly Fault[] = [
@@ -33,32 +28,13 @@ const FAULTS: readonly Fault[] = [
   ]),
 ];
 
-function compile(box: Box): string {
-  const library = box.path("faulty.so");
-  const source = new URL("faulty_plugin.c", import.meta.url).pathname;
-  const gcc = new Deno.Command("gcc", {
-    args: ["-std=gnu11", "-shared", "-fPIC", "-DPIC", "-o", library, source, "-lasound"],
-  });
-  const { success, stderr } = gcc.outputSync();
-  assert(success, new TextDecoder().decode(stderr));
-  return library;
-}
-
-/** Provisions a stream on a faulty card for each guest, and starts a daemon. */
-async function serve(box: Box): Promise<Process> {
-  const config = box.path("asound.conf");
-  const pcms = GUESTS.map((guest) => `pcm.${guest} { type faulty fault "${box.path(`${guest}.fault`)}" }\n`);
-  const plugin = `pcm_type.faulty { lib "${compile(box)}" }\n`;
-  Deno.writeTextFileSync(config, `</usr/share/alsa/alsa.conf>\n${plugin}${pcms.join("")}`);
-  for (const guest of GUESTS) await box.provision(guest, [{ type: "playback", device: guest }]);
-  await box.provision("witness", [{ type: "playback", device: `dummy:${box.path("witness.wav")}` }]);
-  return await box.serveWith({ ALSA_CONFIG_PATH: config });
-}
-
 Deno.test("each callback of an ALSA plugin fails in turn: its guest has an answer, the next OPEN plays, others lose no sample", () =>
   inBox(
     async (box) => {
-      const daemon = await serve(box);
+      const cards = new FaultyCards(box, GUESTS);
+      for (const guest of GUESTS) await box.provision(guest, [{ type: "playback", device: guest }]);
+      await box.provision("witness", [{ type: "playback", device: `dummy:${box.path("witness.wav")}` }]);
+      const daemon = await box.serveWith(cards.environment);
       const wav = makeWav(box.path("short.wav"), { ...SOUND, frames: 7200 });
       const long = makeWav(box.path("long.wav"), { ...SOUND, frames: 15 * 48000 });
       const witness = box.spawn("play", long, "witness");
@@ -68,11 +44,11 @@ Deno.test("each callback of an ALSA plugin fails in turn: its guest has an answe
       const lane = async (guest: string) => {
         for (let fault; (fault = left.shift()) !== undefined;) {
           const where = fault.join(" ");
-          Deno.writeTextFileSync(box.path(`${guest}.fault`), `${where}\n`);
+          cards.fail(guest, fault);
           const { code, stderr } = await play(guest);
           assert(!daemon.ended, `${where}:`);
           assert(code === 0 || code === 1 && /^xsnd: [^\n]+\n$/.test(stderr), `${where}: ${code}, ${stderr}`);
-          Deno.removeSync(box.path(`${guest}.fault`));
+          cards.mend(guest);
           const next = await play(guest);
           assert.equal(next.code, 0, `after ${where}: ${next.stderr}`);
         }

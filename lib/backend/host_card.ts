@@ -1,0 +1,122 @@
+/**
+ * The card under a stream, as the main thread has it: opened for the guest's OPEN, closed with its CLOSE, and looked for while
+ * it cannot be had. A card that is somebody else's at OPEN, or goes away later, is silence in real time until then.
+ */
+import { getLogger } from "@logtape/logtape";
+import type { PcmDescriptor } from "../pcm/descriptor.ts";
+import { type OpenCard, PcmError, type PcmRequest } from "../pcm/device.ts";
+import { pcmDevice } from "../pcm/open_device.ts";
+import type { RefinerDescriptor } from "../pcm/refiner.ts";
+import { XEN_EBUSY, XEN_ENODEV } from "../sndif/mod.ts";
+import { SILENT_DEVICE } from "../vsnd/card.ts";
+import type { ChosenDevice } from "./chosen_device.ts";
+
+/** How often a card that cannot be had is looked for. */
+const LOOK_MS = 1000;
+
+/** Stands in for a card that is somebody else's. */
+const silence = (type: "playback" | "capture") => pcmDevice(SILENT_DEVICE, type);
+const isBusy = (error: unknown) => error instanceof PcmError && error.errno === XEN_EBUSY;
+
+export class HostCard {
+  readonly #log;
+  #card: OpenCard | undefined;
+  /** What the guest has it open with; undefined while it has not. */
+  #request: PcmRequest | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param stream its name, for the log
+   * @param enqueue has something done after what is under way
+   * @param onFound is given the card that was looked for; false if it is of no use any more
+   */
+  constructor(
+    stream: string,
+    private readonly chosen: ChosenDevice,
+    private readonly enqueue: (work: () => Promise<void>) => void,
+    private readonly onFound: (pcm: PcmDescriptor) => boolean,
+  ) {
+    this.#log = getLogger(["xsnd", "stream"]).with({ stream });
+  }
+
+  get isOpen(): boolean {
+    return this.#card !== undefined || this.#request !== undefined;
+  }
+
+  /** What can be asked about its parameters; of one that is somebody else's, anything may turn out to be possible. */
+  async probe(): Promise<RefinerDescriptor> {
+    try {
+      return await this.chosen.device.probe();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return await silence(this.chosen.policy.type).probe();
+    }
+  }
+
+  /** Throws {@link PcmError}. To be followed by {@link use}, unless the guest has gone meanwhile. */
+  async open(request: PcmRequest): Promise<{ pcm: PcmDescriptor; isStandIn: boolean }> {
+    const { device, policy } = this.chosen;
+    let isStandIn = false;
+    try {
+      this.#card = await device.open(request);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      this.#log.error("{reason}: the stream goes on in silence until it is free", {
+        reason: (error as PcmError).message,
+      });
+      this.#card = await silence(policy.type).open(request);
+      isStandIn = true;
+    }
+    return { pcm: this.#card.descriptor, isStandIn };
+  }
+
+  /** The guest has it open. */
+  use(request: PcmRequest, isStandIn: boolean): void {
+    this.#request = request;
+    if (isStandIn) this.lookFor();
+  }
+
+  /** The guest has done with it. */
+  leave(): void {
+    this.#request = undefined;
+    clearTimeout(this.#timer);
+  }
+
+  async close(): Promise<void> {
+    const card = this.#card;
+    this.#card = undefined;
+    try {
+      await card?.close();
+    } catch (error) {
+      this.#log.warn("closing {device}: {error}", { device: this.#device, error: String(error) });
+    }
+  }
+
+  /** Opens it again as soon as that can be done, unless the guest is done with it before. */
+  lookFor(): void {
+    clearTimeout(this.#timer);
+    const request = this.#request;
+    if (request === undefined || !this.chosen.device.comesBack) return;
+    this.#timer = setTimeout(() => this.enqueue(() => this.#look(request)), LOOK_MS);
+  }
+
+  async #look(request: PcmRequest): Promise<void> {
+    if (this.#request !== request) return;
+    await this.close();
+    try {
+      this.#card = await this.chosen.device.open(request);
+    } catch (error) {
+      this.lookFor();
+      if (!(error instanceof PcmError)) throw error;
+      const isAway = isBusy(error) || error.errno === XEN_ENODEV;
+      return this.#log[isAway ? "debug" : "warn"]("{error}", { error: error.message });
+    }
+    const isOfUse = this.#request === request && this.onFound(this.#card.descriptor);
+    if (!isOfUse) return await this.close();
+    this.#log.info("{device} is there again", { device: this.#device });
+  }
+
+  get #device(): string {
+    return this.chosen.policy.device;
+  }
+}
