@@ -263,12 +263,16 @@ export class SndPcmIo implements Disposable {
     return this.#lib.hot_status_get_delay(this.#status);
   }
 
+  /** Takes note of when the pointer was last updated, without asking the card; false if that is not known. */
+  noteUpdate(): boolean {
+    return this.#lib.hot_htimestamp(this.#pcm, this.#availCell, this.#stampCell) >= 0;
+  }
+
   /**
-   * Whole µs from the last update of the pointer to `now` ({@link MicrosClock}), without asking the card; negative if that is
-   * not known. The PCM's time-stamps must be CLOCK_MONOTONIC's: {@link SwParams.setTimestamps}.
+   * Whole µs from the update that {@link noteUpdate} was told of to `now` ({@link MicrosClock}). The PCM's time-stamps must be
+   * CLOCK_MONOTONIC's: {@link SwParams.setTimestamps}.
    */
   updateAge(now: number): number {
-    if (this.#lib.hot_htimestamp(this.#pcm, this.#availCell, this.#stampCell) < 0) return -1;
     return now - wrappedMicros(this.#words[4], this.#words[6]) | 0;
   }
 

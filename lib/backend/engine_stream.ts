@@ -249,9 +249,9 @@ export class EngineStream {
     return this.#open?.run(runs, this.#hold === "stopped") ?? 0;
   }
 
-  /** Called when the card's descriptor was ready, for `revents`; `arrival` as of {@link serveRing}. */
-  servePcm(revents: number, arrival = this.#clock.now()): void {
-    this.#open?.servePcm(revents, arrival);
+  /** Called when the card's descriptor was ready, for `revents`. */
+  servePcm(revents: number): void {
+    this.#open?.servePcm(revents);
   }
 
   /** The main thread has opened the card that was lost. If the guest has closed the stream meanwhile it is of no use. */
@@ -305,17 +305,13 @@ export class EngineStream {
     this.#hold = afterOperatorTrigger(trigger);
     this.#status.set("hold", HOLDS.indexOf(this.#hold));
     this.#runCard();
-    this.#sample();
+    this.#trace.sample(this.pcm);
   }
 
   /** `xsnd trace`: what passes is written at `ring` from now on, or, with null, nowhere. */
   trace(ring: Address | null): void {
     this.#trace.writeTo(ring);
-    this.#sample();
-  }
-
-  #sample(): void {
-    this.#trace.sample(this.pcm, this.#clock.now());
+    this.#trace.sample(this.pcm);
   }
 
   /** `xsnd volume`, `mute` and `unmute`. */
@@ -359,6 +355,6 @@ export class EngineStream {
     this.#state = state;
     this.#status.set("state", STREAM_STATES.indexOf(state));
     this.#status.set("hold", HOLDS.indexOf(this.#hold));
-    this.#sample();
+    this.#trace.sample(this.pcm);
   }
 }

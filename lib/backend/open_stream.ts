@@ -131,19 +131,19 @@ export class OpenStream {
     return Math.min(0, status);
   }
 
-  /** Called when the card's descriptor was ready, for `revents`; `arrival` is when the engine woke up for it. */
-  servePcm(revents: number, arrival: number): void {
+  /** Called when the card's descriptor was ready, for `revents`. */
+  servePcm(revents: number): void {
     const { transfer } = this;
     if ((revents & POLL_FAILED) !== 0) return this.#recover(-ERRNO.ENODEV);
     transfer.pcm.acknowledge();
     if (this.#card !== "running") return;
     const told = transfer.reportedFrames;
-    const age = transfer.pcm.interruptAge(arrival);
+    const isTimed = transfer.pcm.noteInterrupt();
     this.pump();
-    this.#connection.trace.sample(this.pcm, arrival);
+    this.#connection.trace.sample(this.pcm);
     // From the card's interrupt to the event that tells the guest of it, if one does.
-    if (age < 0 || transfer.reportedFrames === told) return;
-    this.#connection.status.eventDelays.add(age + (this.#clock.now() - arrival | 0));
+    if (!isTimed || transfer.reportedFrames === told) return;
+    this.#connection.status.eventDelays.add(transfer.pcm.interruptAge(this.#clock.now()));
   }
 
   /** Moves the samples that there are, and tells the guest if it is time to. */

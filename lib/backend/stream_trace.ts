@@ -1,4 +1,5 @@
 /** What the engine's half of a stream has to say to whoever traces it: nothing, and at no cost, while nobody does. */
+import { MicrosClock } from "../../ffi/libc.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventPageProducer, HwParam, RequestView } from "../sndif/mod.ts";
 import type { RecordKind } from "../trace/format.ts";
@@ -8,6 +9,7 @@ import { TraceWriter } from "./trace_ring.ts";
 
 export class StreamTrace {
   #writer: TraceWriter | undefined;
+  readonly #clock = new MicrosClock();
 
   /** @param ring where it is written; null: nowhere */
   constructor(private readonly status: StatusRow, ring: Address | null) {
@@ -34,9 +36,10 @@ export class StreamTrace {
     this.#writer?.hwParamResponse(id, param);
   }
 
-  /** Where `pcm` is, or was when it was asked at `time`, by the stream's row of numbers. */
-  sample(pcm: Pcm | undefined, time: number): void {
+  /** Where `pcm` is, or was when it was last asked, by the stream's row of numbers. */
+  sample(pcm: Pcm | undefined): void {
     if (this.#writer === undefined) return;
+    const time = this.#clock.now();
     this.#writer.sample(this.status, pcm === undefined ? time : time - pcm.pointerAge(time) | 0);
   }
 

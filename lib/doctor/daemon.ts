@@ -34,7 +34,8 @@ function ofStream(report: StreamReport): Finding[] {
   const counter = (name: string) => Number(report[name] ?? 0);
   const findings: Finding[] = [];
   if (cardLost) {
-    const mend = "plug it in, start its sound server, or end what else plays to it: the daemon goes on with it by itself";
+    const mend =
+      "plug it in, start its sound server, or end what else plays to it: the daemon goes on with it by itself";
     findings.push(warn(stream, `its card ${device} is lost, or busy: the guest gets silence`, { mend }));
   }
   if (counter("hostXruns") >= MANY_XRUNS) {

@@ -76,8 +76,12 @@ export class AlsaPcm implements Pcm {
     else libc().hot_read(this.#descriptor.interruptFd, this.#interrupts, INTERRUPT_BYTES);
   }
 
+  noteInterrupt(): boolean {
+    return this.#timer === undefined && this.#io.noteUpdate();
+  }
+
   interruptAge(now: number): number {
-    return this.#timer === undefined ? this.#io.updateAge(now) : -1;
+    return this.#io.updateAge(now);
   }
 
   position(): number {
@@ -90,7 +94,7 @@ export class AlsaPcm implements Pcm {
   }
 
   pointerAge(now: number): number {
-    return this.#timer === undefined ? Math.max(0, this.#io.updateAge(now)) : 0;
+    return this.noteInterrupt() ? Math.max(0, this.#io.updateAge(now)) : 0;
   }
 
   /** `avail` counts from the pointer to the end of what was written (or read). */

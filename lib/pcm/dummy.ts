@@ -7,7 +7,7 @@
  * follow (so that a file holds what was played, and not how long the other end took to stop), and not all of it if
  * it was long.
  */
-import { addressOf, errno, libc, MicrosClock, POLL, TimerFd } from "../../ffi/libc.ts";
+import { addressOf, errno, libc, POLL, TimerFd } from "../../ffi/libc.ts";
 import { copyMemory, Memory, writeMemory } from "../../ffi/memory.ts";
 import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../sndif/mod.ts";
 import { type Pcm, type PcmParams, STAGING_BYTES } from "./pcm.ts";
@@ -30,7 +30,6 @@ export class DummyPcm implements Pcm {
   readonly params: PcmParams;
   readonly #timer = new TimerFd();
   readonly #clock: Clock;
-  readonly #micros = new MicrosClock();
   readonly #fd: number;
   readonly #format: SampleFormat;
   readonly #silence = new Uint8Array(STAGING_BYTES);
@@ -84,11 +83,14 @@ export class DummyPcm implements Pcm {
     if (this.params.direction === "playback") this.#file(Math.min(this.#pointer, this.#applFrames));
   }
 
-  interruptAge(now: number): number {
-    if (this.#startedAt === undefined) return -1;
+  noteInterrupt(): boolean {
+    return this.#startedAt !== undefined;
+  }
+
+  /** It has an interrupt at each period to the moment: the last one is the one that was noted, unless its answer took a period. */
+  interruptAge(): number {
     const { periodFrames, rate } = this.params;
-    const age = this.#passed(this.#clock()) % periodFrames * 1e6 / rate | 0;
-    return Math.max(0, age - (this.#micros.now() - now | 0));
+    return this.#passed(this.#clock()) % periodFrames * 1e6 / rate | 0;
   }
 
   position(): number {

@@ -31,7 +31,9 @@ export interface Pcm {
   readonly pollEvents: number;
   /** Called when {@link pollFd} was ready and before it is polled again; makes it unready until the next period. */
   acknowledge(): void;
-  /** Whole µs from the card's last interrupt, by its own time-stamp, to `now` (`MicrosClock`); -1 where that cannot be known. */
+  /** Takes note of when the card's last interrupt was, by its own time-stamp; false where that cannot be known. */
+  noteInterrupt(): boolean;
+  /** Whole µs from the interrupt that {@link noteInterrupt} was told of to `now` (`MicrosClock`). */
   interruptAge(now: number): number;
   /**
    * The hardware pointer: frames played or captured since the last {@link prepare}, read from the card now.
