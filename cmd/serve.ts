@@ -13,12 +13,16 @@ export function serveCommand(): Command {
     .description(
       "Serve the virtual sound cards of all guests for which this domain is the backend, until SIGTERM or SIGINT. " +
         "Cards made by `xsnd provision` carry their devices with them; those made by xl get theirs from --config " +
-        "(matched by domain and unique-id) or --default-device.",
+        "(matched by domain, unique-id and type), --default-device or --default-capture-device.",
     )
     .option("--config <file>", "YAML, as for provision: devices for cards that xl made")
     .option(
       "--default-device <pcm>",
-      "an ALSA PCM, or dummy:[FILE], for streams that nothing else names a device for",
+      "an ALSA PCM, or dummy:[FILE], for playback streams that nothing else names a device for",
+    )
+    .option(
+      "--default-capture-device <pcm>",
+      "the same for capture streams, which record silence otherwise",
     )
     .option("--realtime", "give the engine real-time scheduling (SCHED_FIFO), if that is permitted")
     .option("--group <name>", "let this group's members use the control socket, as status and volume do")
@@ -42,7 +46,7 @@ export function serveCommand(): Command {
   return withManual(addLogOptions(command), {
     examples: [
       ["xsnd serve", "serve all cards that `xsnd provision` has made"],
-      ["xsnd serve --default-device hw:0,0", "and all that xl has, on one device"],
+      ["xsnd serve --default-device hw:0,0", "and what xl's cards play, on one device"],
       ["xsnd serve --config /etc/xsnd/xsnd.yaml --group audio", "which SIGHUP reads again"],
       ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "for programs that read logs"],
     ],

@@ -18,8 +18,10 @@ import { Service } from "./service.ts";
 export interface ServeOptions {
   /** A configuration file, for cards that xl made. */
   readonly config?: string;
-  /** For streams that nothing else names a device for. */
+  /** For playback streams that nothing else names a device for. */
   readonly defaultDevice?: string;
+  /** For capture streams that nothing else names a device for. */
+  readonly defaultCaptureDevice?: string;
   readonly realtime?: boolean;
   /** Whose members may use the control socket. */
   readonly group?: string;
@@ -33,12 +35,13 @@ export interface ServeOptions {
  * again. Throws {@link XsndError} if it cannot start, or go on.
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { config: file, defaultDevice, realtime, group, metrics, guestLimits } = options;
+  const { config: file, realtime, group, metrics, guestLimits } = options;
+  const defaults = { playback: options.defaultDevice, capture: options.defaultCaptureDevice };
   const log = getLogger(["xsnd", "serve"]);
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
   using xen = await openXen({ keepsStore: true });
-  let readPolicy = choosePolicy(xen.store, config, defaultDevice);
+  let readPolicy = choosePolicy(xen.store, config, defaults);
   await using daemon = await Daemon.start(xen, {
     controlSocket: controlSocketPath(),
     controlGroup: group,
@@ -56,7 +59,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       return log.info("there is nothing to read again: it was started without --config");
     }
     try {
-      readPolicy = choosePolicy(xen.store, await readConfig(file), defaultDevice);
+      readPolicy = choosePolicy(xen.store, await readConfig(file), defaults);
     } catch (error) {
       if (!(error instanceof XsndError)) throw error;
       return log.error("{file} is not taken, what was read of it before holds on: {reason}", {

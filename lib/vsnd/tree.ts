@@ -140,6 +140,7 @@ function streamPolicyPairs({ type, uniqueId, device, denied, effective }: Stream
   ];
 }
 
-function streamType(type: StreamPolicy["type"]): string {
+/** The value of a `type` node. */
+export function streamType(type: StreamPolicy["type"]): string {
   return type === "playback" ? XENSND_STREAM_TYPE_PLAYBACK : XENSND_STREAM_TYPE_CAPTURE;
 }

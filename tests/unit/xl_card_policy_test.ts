@@ -1,0 +1,108 @@
+/** Which devices and parameters a card that xl made gets. */
+import assert from "node:assert/strict";
+import { DEFAULT_PARAMS, type StreamParams, type StreamPolicy } from "../../lib/vsnd/card.ts";
+import type { PinnedCard, PinnedStream } from "../../lib/vsnd/pinned.ts";
+import { type DefaultDevices, XL_CAPS, xlCardPolicy } from "../../lib/vsnd/xl_card_policy.ts";
+
+const WIDE: StreamParams = {
+  rates: [8000, 192000],
+  formats: ["float64_le"],
+  channelsMin: 255,
+  channelsMax: 255,
+  bufferSizeBytes: 16 << 20,
+};
+
+const stream = (type: "playback" | "capture", effective = DEFAULT_PARAMS): PinnedStream => ({
+  type,
+  uniqueId: type,
+  effective,
+});
+
+const card = (isLate: boolean, ...streams: PinnedStream[]): PinnedCard => ({ isLate, pcms: [{ streams }] });
+
+const configured = (type: "playback" | "capture", more: Partial<StreamPolicy> = {}): StreamPolicy => ({
+  type,
+  uniqueId: type,
+  device: `hw:${type}`,
+  effective: WIDE,
+  ...more,
+});
+
+function decided(pinned: PinnedCard, config: StreamPolicy[], defaults: DefaultDevices) {
+  const { policy, notes } = xlCardPolicy(pinned, config, defaults);
+  return { streams: policy?.pcms.flatMap(({ streams }) => streams), notes };
+}
+
+Deno.test("xlCardPolicy() gives no capture stream a device that was named for playback", () => {
+  const { streams, notes } = decided(card(false, stream("playback"), stream("capture")), [], {
+    playback: "hw:0",
+  });
+  assert.deepEqual(streams?.map(({ device, denied }) => [device, denied]), [["hw:0", undefined], [
+    "dummy:",
+    true,
+  ]]);
+  assert.match(
+    notes.join(),
+    /stream 0\/1 \(capture, unique-id "capture"\) records silence.*--default-capture-device/,
+  );
+});
+
+Deno.test("xlCardPolicy() gives capture streams the device that was named for capture", () => {
+  const { streams, notes } = decided(card(false, stream("capture")), [], {
+    playback: "hw:0",
+    capture: "hw:1",
+  });
+  assert.deepEqual(streams?.map(({ device, denied }) => [device, denied]), [["hw:1", undefined]]);
+  assert.deepEqual(notes, []);
+});
+
+Deno.test("xlCardPolicy() gives a guest that ran before the record was made playback within the defaults", () => {
+  const pinned = card(true, stream("playback", WIDE), stream("capture", WIDE));
+  const { streams, notes } = decided(pinned, [], { playback: "hw:0", capture: "hw:1" });
+  assert.deepEqual(streams?.map(({ device, denied }) => [device, denied]), [["hw:0", undefined], [
+    "hw:1",
+    true,
+  ]]);
+  for (const { effective } of streams!) {
+    assert(effective.bufferSizeBytes <= DEFAULT_PARAMS.bufferSizeBytes);
+    assert(
+      effective.channelsMax <= DEFAULT_PARAMS.channelsMax && effective.channelsMin <= effective.channelsMax,
+    );
+    assert(effective.rates.every((rate) => DEFAULT_PARAMS.rates.includes(rate)), String(effective.rates));
+    assert.deepEqual(effective.formats, DEFAULT_PARAMS.formats);
+  }
+  assert.match(
+    notes.join(),
+    /0\/1 .*records silence: its guest ran before this host had a record of the card/,
+  );
+});
+
+Deno.test("xlCardPolicy() caps what a stream on a default device asks for, and says so", () => {
+  const { streams, notes } = decided(card(false, stream("playback", WIDE)), [], { playback: "hw:0" });
+  assert.equal(streams![0].effective.channelsMax, XL_CAPS.channelsMax);
+  assert.equal(streams![0].effective.bufferSizeBytes, XL_CAPS.bufferSizeBytes);
+  assert.match(notes.join(), /0\/0 .*asks for more than/);
+});
+
+for (const isLate of [false, true]) {
+  Deno.test(`xlCardPolicy() goes by a configured stream, ${isLate ? "late" : "early"} record or not`, () => {
+    const { streams, notes } = decided(
+      card(isLate, stream("playback"), stream("capture")),
+      [configured("playback", { denied: true }), configured("capture")],
+      { playback: "hw:0" },
+    );
+    assert.deepEqual(streams, [configured("playback", { denied: true }), configured("capture")]);
+    assert.deepEqual(notes, []);
+  });
+}
+
+Deno.test("xlCardPolicy() names the streams that nothing names a device for", () => {
+  const { streams, notes } = decided(card(false, stream("playback"), stream("capture")), [
+    configured("capture"),
+  ], {});
+  assert.equal(streams, undefined);
+  assert.match(
+    notes.join(),
+    /not served: .*nothing names a device for 0\/0 \(playback, unique-id "playback"\);/,
+  );
+});
