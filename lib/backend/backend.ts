@@ -30,6 +30,8 @@ interface Served {
   readonly started: Promise<void>;
   /** Set while a change of the card's policy is to be looked at. */
   lookTimer?: ReturnType<typeof setTimeout>;
+  /** What the host decided last; undefined: not to serve the card. */
+  decided: CardPolicy | undefined;
   /** Whether the card was made by a policy that holds no more: it is made anew as soon as it is not connected. */
   isOutdated: boolean;
 }
@@ -162,18 +164,28 @@ export class Backend implements AsyncDisposable {
     else if (served.isOutdated && !card.connected) await this.#takeAnew(key, served);
   }
 
-  /** The host may decide anew about a card that it has. */
   async #lookAtPolicy(key: string, served: Served): Promise<void> {
     served.lookTimer = undefined;
-    await served.started;
+    const changes = await this.#decideAgain(key, served);
+    if (changes !== undefined) this.#log.info("the policy of {changes}", { changes });
+  }
+
+  /**
+   * Asks for the card's policy again, whoever has changed it, and has it hold: devices and `denied` under a connected frontend, the
+   * rest when the card is made anew, which is as soon as nobody uses it. Returns what is other than it was decided last, for
+   * people.
+   */
+  async #decideAgain(key: string, served: Served): Promise<string | undefined> {
+    await served.started.catch(() => {});
     const { card } = served;
-    if (this.#cards.get(key) !== served || card.isReplaced) return;
+    if (this.#cards.get(key) !== served || card.isReplaced) return undefined;
     const policy = this.#policyOf(card.address, card.paths.backend);
-    if (policy === undefined) return;
-    served.isOutdated = !card.isMadeBy(policy);
-    // Under a frontend that is connected only its devices change; a card that nobody uses is made anew.
-    if (card.connected || !served.isOutdated) card.setPolicy(policy);
+    const changes = describeChanges(served.decided, policy, card);
+    served.decided = policy;
+    served.isOutdated = policy === undefined || !card.isMadeBy(policy);
+    if (policy !== undefined && (card.connected || !served.isOutdated)) card.setPolicy(policy);
     await this.#evaluate(key, served);
+    return changes;
   }
 
   /** Serves the card no longer. */
@@ -202,23 +214,14 @@ export class Backend implements AsyncDisposable {
   }
 
   /**
-   * Asks for all policies again. A card whose policy has changed goes by it from its next connection, by its devices from the
-   * next OPEN; one that is not served may be by now. Returns what changes, a text a card. Throws {@link StoreError}; if that is
-   * because XenStore is away, they are asked for when it comes back.
+   * Asks for all policies again. Returns what changes, a text a card. Throws {@link StoreError}; if XenStore is away, the policies
+   * are asked for when XenStore comes back.
    */
   async reload(): Promise<string[]> {
     const changed: string[] = [];
     for (const [key, served] of [...this.#cards]) {
-      await served.started.catch(() => {});
-      const { card } = served;
-      const policy = this.#policyOf(card.address, card.paths.backend);
-      const changes = policy === undefined ? ["it is not served"] : policyChanges(card.policy, policy);
-      served.isOutdated = changes.length > 0;
-      if (!served.isOutdated) continue;
-      if (card.connected && policy !== undefined) card.setPolicy(policy);
-      const when = card.connected ? "once its guest opens it again (limits: connects)" : "from now on";
-      changed.push(`${card.name}, ${when}: ${changes.join(", ")}`);
-      await this.#evaluate(key, served);
+      const changes = await this.#decideAgain(key, served);
+      if (changes !== undefined) changed.push(changes);
     }
     const before = new Set(this.#cards.keys());
     this.#rescan();
@@ -252,7 +255,7 @@ export class Backend implements AsyncDisposable {
     const services = { store, engines: this.engines, grants: this.grants, guests: this.#guests };
     const card = new Card(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
-    const served = { card, watch, started: card.start(), isOutdated: false };
+    const served: Served = { card, watch, started: card.start(), isOutdated: false, decided: policy };
     this.#cards.set(key, served);
     this.#spawn(served.started.catch(async (error) => {
       // It is found, and taken over, once more.
@@ -302,4 +305,21 @@ export class Backend implements AsyncDisposable {
 
 function storeLost(error: Error): XsndError {
   return new XsndError(`XenStore is lost: ${error.message}`, Exit.failed);
+}
+
+/** What the host decides otherwise about `card` than before, and when that holds; undefined if nothing changes. */
+function describeChanges(
+  before: CardPolicy | undefined,
+  after: CardPolicy | undefined,
+  card: Card,
+): string | undefined {
+  const later = card.connected ? "once its guest opens it again (limits: connects)" : "from now on";
+  if (after === undefined) return before && `${card.name}, ${later}: it is not served`;
+  const changes = policyChanges(before ?? card.policy, after);
+  if (changes.length === 0) return before === undefined ? `${card.name}: it is served again` : undefined;
+  const part = (when: string, isAtOnce: boolean) => {
+    const texts = changes.filter((change) => change.isAtOnce === isAtOnce).map(({ text }) => text);
+    return texts.length === 0 ? [] : [`${when}: ${texts.join(", ")}`];
+  };
+  return `${card.name}, ${[...part("at once", true), ...part(later, false)].join("; ")}`;
 }

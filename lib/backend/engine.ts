@@ -170,6 +170,10 @@ class Engine {
       case "replaced":
         stream?.replaced(command);
         break;
+      case "giveBackCard":
+        stream?.giveBackCard();
+        this.#events.post({ op: "done", ticket: command.ticket });
+        break;
       case "settings":
         stream?.operatorSettings(command.settings);
         break;

@@ -173,6 +173,11 @@ export class EngineClient implements AsyncDisposable {
     return this.#ask((ticket) => ({ op: "trace", slot, ring, ticket }));
   }
 
+  /** Takes the card from a stream, which goes on in silence; resolves when the engine uses the card no more. */
+  giveBackCard(slot: number): Promise<void> {
+    return this.#ask((ticket) => ({ op: "giveBackCard", slot, ticket }));
+  }
+
   /** Resolves when the engine has answered, which it does as soon as it is at leisure. It is woken up for that. */
   ping(): Promise<void> {
     return this.#ask((ticket) => ({ op: "ping", ticket }));

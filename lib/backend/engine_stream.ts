@@ -259,6 +259,11 @@ export class EngineStream {
     this.#open?.replaced(command);
   }
 
+  /** The main thread wants the card back, under a guest that goes on. */
+  giveBackCard(): void {
+    this.#open?.giveBackCard();
+  }
+
   /** OPEN, CLOSE and HW_PARAM_QUERY can take long: the main thread answers them, through {@link answer}. */
   #passOn(): void {
     const { id, operation } = this.#request;

@@ -8,7 +8,7 @@ import { type OpenCard, PcmError, type PcmRequest } from "../pcm/device.ts";
 import { pcmDevice } from "../pcm/open_device.ts";
 import type { RefinerDescriptor } from "../pcm/refiner.ts";
 import { XEN_EBUSY, XEN_ENODEV } from "../sndif/mod.ts";
-import { SILENT_DEVICE } from "../vsnd/card.ts";
+import { SILENT_DEVICE, usedDevice } from "../vsnd/card.ts";
 import type { ChosenDevice } from "./chosen_device.ts";
 
 /** How often a card that cannot be had is looked for. */
@@ -100,7 +100,22 @@ export class HostCard {
     this.#timer = setTimeout(() => this.enqueue(() => this.#look(request)), LOOK_MS);
   }
 
-  async #look(request: PcmRequest): Promise<void> {
+  /**
+   * Goes over to the device that is chosen by now, under a guest that has the stream open. The engine has given the former device
+   * back, and plays silence until the new one is open.
+   */
+  async change(): Promise<void> {
+    const request = this.#request;
+    if (request === undefined) return;
+    clearTimeout(this.#timer);
+    await this.close();
+    await this.chosen.change();
+    await this.#look(request, "is used from now on");
+    if (this.#card !== undefined || this.#request !== request) return;
+    this.#log.error("{device} cannot be opened: the stream goes on in silence", { device: this.#device });
+  }
+
+  async #look(request: PcmRequest, news = "is there again"): Promise<void> {
     if (this.#request !== request) return;
     await this.close();
     try {
@@ -113,10 +128,10 @@ export class HostCard {
     }
     const isOfUse = this.#request === request && this.onFound(this.#card.descriptor);
     if (!isOfUse) return await this.close();
-    this.#log.info("{device} is there again", { device: this.#device });
+    this.#log.info("{device} {news}", { device: this.#device, news });
   }
 
   get #device(): string {
-    return this.chosen.policy.device;
+    return usedDevice(this.chosen.policy);
   }
 }

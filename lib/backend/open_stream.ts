@@ -169,6 +169,20 @@ export class OpenStream {
    */
   #lose(error: number): boolean {
     const { slot, services, status } = this.#connection;
+    if (!this.#goSilent(error)) return false;
+    status.add("losses", 1);
+    services.post({ op: "lost", slot, errno: -error });
+    return true;
+  }
+
+  /** The main thread wants the card back: the stream goes on in silence until {@link replaced} brings another card. */
+  giveBackCard(): void {
+    if (!this.#isLost) this.#goSilent(-ERRNO.ENODEV);
+  }
+
+  /** Puts a stand-in in the card's place. Returns false if not even a stand-in can be had; `error` is why the card has to go. */
+  #goSilent(error: number): boolean {
+    const { slot, services } = this.#connection;
     this.transfer.error = 0;
     if (this.#isDead) return false;
     const { params, staging } = this.transfer.pcm;
@@ -183,8 +197,6 @@ export class OpenStream {
       return false;
     }
     this.#standIn();
-    status.add("losses", 1);
-    services.post({ op: "lost", slot, errno: -error });
     return true;
   }
 

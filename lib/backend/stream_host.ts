@@ -89,13 +89,35 @@ export class StreamHost implements AsyncDisposable {
     return this.#card.isOpen ? this.#chosen.policy : this.#chosen.decided;
   }
 
-  /** Gives the stream another device, or denies it, from the next time that its guest opens it. Throws RangeError: {@link ChosenDevice.choose}. */
+  /**
+   * Gives the stream another device from the next OPEN on, or denies it, or ends that, at once. Throws RangeError:
+   * {@link ChosenDevice.choose}.
+   */
   setDevice(choice: Pick<StreamPolicy, "device" | "denied">): void {
     const device = this.#chosen.choose(choice);
     if (device === undefined) return;
+    const isAtOnce = Boolean(this.#chosen.policy.denied) !== Boolean(choice.denied);
+    if (isAtOnce) this.#takeCard();
     this.#enqueue(() => device.warmUp());
+    if (isAtOnce) this.#enqueue(() => this.#changeCard());
     // What the former device can do is no answer any more.
     if (this.connected) this.#loans.recall(this.#engine, this.#slot);
+  }
+
+  /** Has the engine use the stream's card no more; false if the code of a PCM does not come back, and may use it still. */
+  async #takeCard(): Promise<boolean> {
+    if (!this.connected) return true;
+    return await inTime(this.#engine.giveBackCard(this.#slot));
+  }
+
+  /** Goes over to the device that is chosen by now, under a guest that has the stream open. */
+  async #changeCard(): Promise<void> {
+    if (!this.#card.isOpen) return;
+    // An OPEN that was under way may have brought a card since it was taken.
+    if (await this.#takeCard()) return await this.#card.change();
+    this.#log.error("{device} does not come back: it is used until it does", {
+      device: usedDevice(this.#chosen.policy),
+    });
   }
 
   /** Goes over to the device that is chosen by now, unless one is open. The engine has been lent nothing. */

@@ -1,15 +1,23 @@
 /** What of a card's policy is another than it was, for people. */
 import type { CardPolicy, StreamPolicy } from "./card.ts";
 
-/** One text for each stream that changes: `0/0: dummy: -> hw:0,0`; none if it is the same policy. */
-export function policyChanges(before: CardPolicy, after: CardPolicy): string[] {
+export interface PolicyChange {
+  /** `0/0: dummy: -> hw:0,0`. */
+  readonly text: string;
+  /** Whether the change holds under a guest that has the stream open; another change waits for the next OPEN. */
+  readonly isAtOnce: boolean;
+}
+
+/** What changes, one entry for each stream; none if both are the same policy. */
+export function policyChanges(before: CardPolicy, after: CardPolicy): PolicyChange[] {
   const [former, present] = [byName(before), byName(after)];
   const names = [...new Set([...former.keys(), ...present.keys()])];
   return names.flatMap((name) => {
     const [was, is] = [former.get(name), present.get(name)];
     if (JSON.stringify(was) === JSON.stringify(is)) return [];
     const devices = [deviceOf(was), deviceOf(is)];
-    return [`${name}: ${devices[0] === devices[1] ? "other limits" : devices.join(" -> ")}`];
+    const text = `${name}: ${devices[0] === devices[1] ? "other limits" : devices.join(" -> ")}`;
+    return [{ text, isAtOnce: Boolean(was?.denied) !== Boolean(is?.denied) }];
   });
 }
 

@@ -45,7 +45,13 @@ export const RULES: readonly Rule[] = [
       "which it is given when its card is attached",
   },
   {
-    of: "a device, or that a stream is denied",
+    of: "that a stream is denied",
+    matches: (change) => isOfDevice(change) && nodeOf(change) === POLICY_DENIED,
+    isApplied: true,
+    reason: "holds at once",
+  },
+  {
+    of: "a device",
     matches: isOfDevice,
     isApplied: true,
     reason: "holds from the next time that the guest opens the stream",
@@ -76,9 +82,12 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-function isOfDevice({ place, name, deviceBefore, deviceAfter }: Change): boolean {
-  const node = name.slice(name.lastIndexOf("/") + 1);
-  return place === "policy" && (node === POLICY_DEVICE || node === POLICY_DENIED) &&
+/** The last part of the change's path. */
+const nodeOf = ({ name }: Change) => name.slice(name.lastIndexOf("/") + 1);
+
+function isOfDevice(change: Change): boolean {
+  const { place, deviceBefore, deviceAfter } = change;
+  return place === "policy" && [POLICY_DEVICE, POLICY_DENIED].includes(nodeOf(change)) &&
     deviceBefore !== undefined && deviceAfter !== undefined;
 }
 

@@ -102,6 +102,7 @@ export function xsnd(args: readonly string[], env: Record<string, string> = {}):
 /** A stream in a status report, with counters that it has while it is connected. */
 export interface StreamStatus extends StreamReport {
   readonly positionFrames: number;
+  readonly periodFrames: number;
   readonly guestFrames: number;
   readonly events: number;
   readonly xruns: number;

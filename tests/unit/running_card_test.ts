@@ -39,7 +39,8 @@ function judged({ from, meddle = () => {}, to, address = ADDRESS }: Case): Judge
 const card = defaultCard("hw:0");
 const PERMISSIONS = "permissions";
 const KIND = "a device of the kind that may wait, in place of one that never does";
-const DEVICE = "a device, or that a stream is denied";
+const DENIED = "that a stream is denied";
+const DEVICE = "a device";
 const HELD = "what the backend holds the guest to";
 const DETACHED = "a card that is being detached";
 const ENDS = "which two ends belong together";
@@ -65,16 +66,21 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
     ],
     names: /^0\/0\/(device|denied), 0\/1\/(device|denied): a device that may wait, /,
   },
+  [DENIED]: {
+    cases: [
+      { from: card, to: denied(card) },
+      { from: defaultCard("pulse"), to: denied(defaultCard("pulse")) },
+      { from: denied(card), to: card },
+    ],
+    names: /^0\/0\/denied, 0\/1\/denied: holds at once$/,
+  },
   [DEVICE]: {
     cases: [
       { from: card, to: defaultCard("plughw:1,0") },
       { from: defaultCard("pulse"), to: defaultCard("default") },
       { from: defaultCard("pulse"), to: card },
-      { from: card, to: denied(card) },
-      { from: defaultCard("pulse"), to: denied(defaultCard("pulse")) },
-      { from: denied(card), to: card },
     ],
-    names: /^0\/0\/(device|denied), 0\/1\/(device|denied): holds from the next time that the guest opens/,
+    names: /^0\/0\/device, 0\/1\/device: holds from the next time that the guest opens/,
   },
   [HELD]: {
     cases: [

@@ -1,0 +1,127 @@
+/** `denied`: an operator takes a microphone away, and gives it back, under a guest that records. */
+import assert from "node:assert/strict";
+import { open, RawCard } from "./raw_frontend.ts";
+import { type Box, inBox, makeWav, type Process, samplesOf, type StreamOptions, until } from "./harness.ts";
+
+const STREAM = "domU/0/0/0";
+const FRAME = 4;
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 20 * 48_000 };
+
+/** One way of an operator's to deny a stream of domU's. */
+interface Way {
+  readonly name: string;
+  /** Gives domU the stream, and starts the daemon. */
+  start(box: Box, stream: StreamOptions): Promise<Process>;
+  deny(box: Box, daemon: Process, stream: StreamOptions): Promise<void>;
+}
+
+function write(box: Box, stream: StreamOptions): string {
+  const file = box.path("cards.yaml");
+  const cards = [{ "sample-rates": [48000], pcms: [{ streams: [{ "unique-id": "x", ...stream }] }] }];
+  Deno.writeTextFileSync(file, JSON.stringify({ domains: { domU: { cards } } }));
+  return file;
+}
+
+async function hangUp(daemon: Process): Promise<string> {
+  const from = daemon.stderr.length;
+  daemon.kill("SIGHUP");
+  await until("it has read its file again", () => /is read again: .*\n/.test(daemon.stderr.slice(from)));
+  return daemon.stderr.slice(from);
+}
+
+const BY_FILE: Way = {
+  name: "a file and SIGHUP",
+  async start(box, stream) {
+    const file = write(box, stream);
+    await box.ok("provision", "domU", "-f", file);
+    // A card of xl's: what the file says of it, the daemon reads.
+    await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/0/xsnd");
+    return await box.serve("--config", file);
+  },
+  async deny(box, daemon, stream) {
+    write(box, stream);
+    await hangUp(daemon);
+  },
+};
+
+const BY_PROVISION: Way = {
+  name: "provision",
+  async start(box, stream) {
+    await box.ok("provision", "domU", "-f", write(box, stream));
+    return await box.serve();
+  },
+  async deny(box, _daemon, stream) {
+    await box.ok("provision", "domU", "-f", write(box, stream));
+  },
+};
+
+for (const { name, start, deny } of [BY_FILE, BY_PROVISION]) {
+  Deno.test(`a stream that records is denied at once, and allowed again at once: ${name}`, () =>
+    inBox(async (box) => {
+      const device = `dummy:${makeWav(box.path("heard.wav"), sound)}`;
+      const stream = (denied: boolean): StreamOptions => ({ type: "capture", device, denied });
+      const daemon = await start(box, stream(false));
+      const output = box.path("recorded.wav");
+      const recording = box.spawn("record", output, STREAM, "--seconds", "8", "--json");
+      await box.untilStream(
+        STREAM,
+        ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
+      );
+
+      /** The position at the end of the guest's period in which the daemon says that the change is in force. */
+      const decide = async (denied: boolean): Promise<number> => {
+        const from = daemon.stderr.length;
+        await deny(box, daemon, stream(denied));
+        await until(
+          "the daemon has changed devices",
+          () => / is used from now on\n/.test(daemon.stderr.slice(from)),
+        );
+        const report = await box.untilStream(STREAM, (report) => report.denied === denied);
+        assert.equal(report.state, "running");
+        return report.positionFrames + report.periodFrames;
+      };
+      const silentFrom = await decide(true);
+      await box.untilStream(STREAM, ({ positionFrames }) => positionFrames > silentFrom + 4800);
+      const { positionFrames: silentTo } = await box.stream(STREAM);
+      const soundFrom = await decide(false);
+      await box.untilStream(STREAM, ({ positionFrames }) => positionFrames > soundFrom + 4800);
+
+      const { code, stdout, stderr } = await recording.result;
+      assert.equal(code, 0, stderr);
+      assert.equal(JSON.parse(stdout).xruns, 0);
+      const recorded = samplesOf(output);
+      const isSilent = (from: number, to: number) =>
+        recorded.subarray(from * FRAME, to * FRAME).every((octet) => octet === 0);
+      assert(!isSilent(0, 4800));
+      assert(isSilent(silentFrom, silentTo), `frames ${silentFrom} to ${silentTo} are not silent`);
+      assert(!isSilent(soundFrom, soundFrom + 4800));
+    }));
+}
+
+Deno.test("a stream that is denied, allowed and denied again reaches no device at its next OPEN", () =>
+  inBox(async (box) => {
+    const file = box.path("played.wav");
+    const stream = (denied: boolean): StreamOptions => ({
+      type: "playback",
+      device: `dummy:${file}`,
+      denied,
+    });
+    const daemon = await BY_FILE.start(box, stream(true));
+    await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
+    const reload = async (denied: boolean) => {
+      write(box, stream(denied));
+      return await hangUp(daemon);
+    };
+    assert.match(await reload(false), /read again: domU\/0, at once: 0\/0: denied -> dummy:.*played\.wav\n/);
+    assert.match(await reload(true), /read again: domU\/0, at once: 0\/0: dummy:.*played\.wav -> denied\n/);
+    assert.match(await reload(true), /read again: no card changes\n/, "the same change is not told twice");
+    const { directory } = card.streams[0].share(open.bufferSz);
+    const reopen = () =>
+      assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+    reopen();
+    assert.equal(card.streams[0].close(), 0);
+    assert.throws(() => Deno.statSync(file), Deno.errors.NotFound);
+    await reload(false);
+    reopen();
+    Deno.statSync(file);
+  }));
