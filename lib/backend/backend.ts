@@ -127,12 +127,18 @@ export class Backend implements AsyncDisposable {
     }
   }
 
-  /** Lets work go on by itself; if it fails, the backend has, unless XenStore is away: all is looked at when it comes back. */
-  #spawn(work: Promise<void>): void {
-    work.catch((error) => {
-      if (isStoreLost(error)) return;
-      this.#failed.reject(error instanceof StoreError ? storeLost(error) : error);
-    });
+  /** Lets work on one card go on by itself. A failure is that card's, and the other cards are served on. */
+  #spawn(card: string, work: Promise<void>): void {
+    work.catch((error) => this.#cardFailed(card, error));
+  }
+
+  /** While XenStore is away nothing is said: all cards are looked at when XenStore comes back. */
+  #cardFailed(card: string, error: unknown): void {
+    if (isStoreLost(error)) return;
+    const reason = error instanceof XsndError || error instanceof StoreError
+      ? error.message
+      : (error as Error)?.stack ?? String(error);
+    this.#log.error("{reason}", { card, reason });
   }
 
   /** Something changed at or below the directory of all backends: a card's own node, or cards came or went. */
@@ -148,11 +154,14 @@ export class Backend implements AsyncDisposable {
       return this.#rescan();
     }
     if (node === undefined || node === POLICY_DIRECTORY) this.#lookSoon(key, served);
-    this.#spawn(this.#evaluate(key, served));
+    this.#spawn(served.card.name, this.#evaluate(key, served));
   }
 
   #lookSoon(key: string, served: Served): void {
-    served.lookTimer ??= setTimeout(() => this.#spawn(this.#lookAtPolicy(key, served)), POLICY_LOOK_MS);
+    served.lookTimer ??= setTimeout(
+      () => this.#spawn(served.card.name, this.#lookAtPolicy(key, served)),
+      POLICY_LOOK_MS,
+    );
   }
 
   async #evaluate(key: string, served: Served): Promise<void> {
@@ -231,7 +240,7 @@ export class Backend implements AsyncDisposable {
 
   #rescan(): void {
     const { store } = this.xen;
-    for (const [key, served] of this.#cards) this.#spawn(this.#evaluate(key, served));
+    for (const [key, served] of this.#cards) this.#spawn(served.card.name, this.#evaluate(key, served));
     for (const domid of store.list(this.#root) ?? []) {
       for (const id of store.list(`${this.#root}/${domid}`) ?? []) {
         const address = parseBackendPath(`${this.#root}/${domid}/${id}`);
@@ -244,24 +253,41 @@ export class Backend implements AsyncDisposable {
   /** Begins to serve a card, once its directory is whole. */
   #take(key: string, address: CardAddress): void {
     if (this.#isEnding) return;
-    const { store } = this.xen;
     const path = `${this.#root}/${key}`;
+    try {
+      const served = this.#makeCard(address, path);
+      if (served === undefined) return;
+      this.#cards.set(key, served);
+      this.#spawn(served.card.name, this.#untilStarted(key, served));
+    } catch (error) {
+      if (isStoreLost(error)) throw error;
+      this.#cardFailed(path, error);
+    }
+  }
+
+  async #untilStarted(key: string, served: Served): Promise<void> {
+    try {
+      await served.started;
+    } catch (error) {
+      // With XenStore the card is found, and taken over, once more; a card that failed otherwise is when its directory changes.
+      if (this.#cards.get(key) === served) await this.#drop(key, served);
+      throw error;
+    }
+  }
+
+  /** Undefined if the toolstack has not finished the card, or the host does not allow it anything. */
+  #makeCard(address: CardAddress, path: string): Served | undefined {
+    const { store } = this.xen;
     const frontend = store.read(`${path}/frontend`);
-    if (frontend === undefined || store.read(`${path}/state`) === undefined) return;
+    if (frontend === undefined || store.read(`${path}/state`) === undefined) return undefined;
     const policy = this.#policyOf(address, path);
-    if (policy === undefined) return;
+    if (policy === undefined) return undefined;
     const name = `${domainName(store, address.domid)}/${address.card}`;
     const paths = { ...cardPaths(address), frontend };
     const services = { store, engines: this.engines, grants: this.grants, guests: this.#guests };
     const card = new Card(name, address, paths, policy, services);
-    const watch = this.#watch(frontend, (path) => this.#spawn(card.frontendChanged(path)));
-    const served: Served = { card, watch, started: card.start(), isOutdated: false, decided: policy };
-    this.#cards.set(key, served);
-    this.#spawn(served.started.catch(async (error) => {
-      // It is found, and taken over, once more.
-      if (isStoreLost(error) && this.#cards.get(key) === served) await this.#drop(key, served);
-      throw error;
-    }));
+    const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
+    return { card, watch, started: card.start(), isOutdated: false, decided: policy };
   }
 
   #policyOf(address: CardAddress, path: string): CardPolicy | undefined {
@@ -277,7 +303,7 @@ export class Backend implements AsyncDisposable {
   /** A domain that died must not be kept alive by pages that are still mapped. */
   #domainsChanged(): void {
     for (const { card } of this.#cards.values()) {
-      if (this.#isGone(card.address.domid)) this.#spawn(card.shutDown({ leave: false }));
+      if (this.#isGone(card.address.domid)) this.#spawn(card.name, card.shutDown({ leave: false }));
     }
   }
 

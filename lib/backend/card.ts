@@ -20,7 +20,13 @@ import { type CardAddress, type CardPaths, readState, switchState, XenbusState }
 import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
 import { OperatorNodes } from "./operator_settings.ts";
 import { type HostServices, StreamHost } from "./stream_host.ts";
-import { isTransportNode, readTransport, type StreamTransport, TransportError } from "./transport.ts";
+import {
+  isTransportNode,
+  readTransport,
+  type StreamTransport,
+  TransportError,
+  transportNodes,
+} from "./transport.ts";
 
 /**
  * How long a card stays in InitWait at least. `xl vsnd-attach` gives up unless it sees that very state, and looks only
@@ -31,6 +37,11 @@ const INIT_WAIT_MS = 300;
 const QUIET_MS = 200;
 /** How long after the host had no memory for a card it is tried again. */
 const RETRY_MS = 1000;
+/**
+ * How often at most a card is looked at for what its guest writes: 50 times a second, three reads each. A guest that writes in a
+ * loop waits for its own card, and nobody else does (XSA-349 is the same for memory).
+ */
+const LOOK_MS = 20;
 
 export interface CardServices extends HostServices {
   readonly store: Store;
@@ -53,6 +64,11 @@ export class Card {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #evaluating: Promise<void> | undefined;
   #again = false;
+  /** The nodes of the frontend's directory that mean something. */
+  readonly #meant: ReadonlySet<string>;
+  /** Set while a look at what the frontend has written is due. */
+  #look: ReturnType<typeof setTimeout> | undefined;
+  #lookedAt = -Infinity;
   #shutDown = false;
 
   /** @param name `domU/0` */
@@ -70,6 +86,11 @@ export class Card {
         return new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services, nodes);
       })
     );
+    this.#meant = new Set([
+      paths.frontend,
+      `${paths.frontend}/state`,
+      ...this.streams.flatMap((stream) => transportNodes(this.#directoryOf(stream))),
+    ]);
   }
 
   /** Whether its streams are connected to the frontend. */
@@ -107,7 +128,11 @@ export class Card {
 
   /** Whether the toolstack has put a new card in the place of this one. */
   get isReplaced(): boolean {
-    return this.#isBegun && readState(this.services.store, this.paths.backend) === XenbusState.Initialising;
+    return this.#isReplacedIn(readState(this.services.store, this.paths.backend));
+  }
+
+  #isReplacedIn(backend: XenbusState | undefined): boolean {
+    return this.#isBegun && backend === XenbusState.Initialising;
   }
 
   /** Takes the card over in whatever state it was left. */
@@ -160,14 +185,24 @@ export class Card {
     return true;
   }
 
-  /** The node at `path` in the frontend's directory has changed. */
-  frontendChanged(path: string): Promise<void> {
+  /** The node at `path` in the frontend's directory has changed. The guest writes there what it likes, as often as it likes. */
+  frontendChanged(path: string): void {
+    if (!this.#meant.has(path)) return;
     this.#writtenAt = performance.now();
     if (isTransportNode(path)) {
       this.#refused = false;
       this.#publishedAnew = true;
     }
-    return this.evaluate();
+    this.#look ??= setTimeout(() => {
+      this.#look = undefined;
+      this.#lookedAt = performance.now();
+      void this.evaluate();
+    }, Math.max(0, this.#lookedAt + LOOK_MS - this.#writtenAt));
+  }
+
+  /** The stream's directory in the frontend's. */
+  #directoryOf(stream: StreamHost): string {
+    return `${this.paths.frontend}/${stream.name.slice(this.name.length + 1)}`;
   }
 
   /** Looks at both ends' states and does what they call for. Called after each change; calls while it runs are merged. */
@@ -203,7 +238,9 @@ export class Card {
     const { store } = this.services;
     const backend = readState(store, this.paths.backend);
     if (backend === undefined) return await this.#disconnect("the toolstack has removed the card");
-    if (this.isReplaced) return await this.#disconnect("the toolstack has put another card in its place");
+    if (this.#isReplacedIn(backend)) {
+      return await this.#disconnect("the toolstack has put another card in its place");
+    }
     if (this.#isBeingDetached()) {
       await this.#disconnect("the toolstack detaches the card");
       switchState(store, this.paths.backend, XenbusState.Closed);
@@ -271,9 +308,7 @@ export class Card {
   }
 
   #readTransports(): StreamTransport[] {
-    return this.streams.map((stream) =>
-      readTransport(this.services.store, `${this.paths.frontend}/${stream.name.slice(this.name.length + 1)}`)
-    );
+    return this.streams.map((stream) => readTransport(this.services.store, this.#directoryOf(stream)));
   }
 
   async #connect(): Promise<void> {
@@ -330,6 +365,7 @@ export class Card {
    */
   async shutDown({ leave }: { leave: boolean }): Promise<void> {
     this.#shutDown = true;
+    clearTimeout(this.#look);
     await this.#evaluating;
     const untouched = !leave || this.#connected;
     await this.#disconnect("the daemon ends");

@@ -31,6 +31,11 @@ const FIELDS: readonly string[] = [
   XENSND_FIELD_EVT_EVT_CHNL,
 ];
 
+/** The paths of the nodes that {@link readTransport} reads in `directory`. */
+export function transportNodes(directory: string): string[] {
+  return FIELDS.map((field) => `${directory}/${field}`);
+}
+
 /** Whether `path` is one of the nodes that {@link readTransport} reads. */
 export function isTransportNode(path: string): boolean {
   return FIELDS.includes(path.slice(path.lastIndexOf("/") + 1));

@@ -49,7 +49,7 @@ export interface Store extends StoreView, Disposable {
   watch(path: string): StoreWatch;
   /**
    * Resolves when all watches have yielded every change that was made before this call, and their readers have taken it:
-   * what {@link read} has shown by then is no news afterwards.
+   * what {@link read} has shown by then is no news afterwards. With more than some 16 000 changes pending the rest is news.
    */
   settled(): Promise<void>;
   /** `/local/domain/<domid>`. */

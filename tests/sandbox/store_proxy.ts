@@ -10,6 +10,8 @@ export class StoreProxy implements Disposable {
   readonly #behind: string;
   #listener: Deno.UnixListener | undefined;
   readonly #connections = new Set<Deno.Conn>();
+  /** Octets that domain 0 has sent to the store. */
+  asked = 0;
   /** How long each packet from the store is kept back. */
   delayMs = 0;
 
@@ -40,7 +42,10 @@ export class StoreProxy implements Disposable {
   async #forward(client: Deno.Conn): Promise<void> {
     const server = await Deno.connect({ transport: "unix", path: this.#behind });
     this.#connections.add(client).add(server);
-    await Promise.race([pass(client, server, () => 0), pass(server, client, () => this.delayMs)]);
+    await Promise.race([
+      pass(client, server, (octets) => (this.asked += octets, 0)),
+      pass(server, client, () => this.delayMs),
+    ]);
     for (const connection of [client, server]) if (this.#connections.delete(connection)) connection.close();
   }
 
@@ -50,12 +55,13 @@ export class StoreProxy implements Disposable {
   }
 }
 
-/** Passes on what `from` says, until either end is closed. */
-async function pass(from: Deno.Conn, to: Deno.Conn, delay: () => number): Promise<void> {
+/** Passes on what `from` says, until either end is closed; `delay` is told of each packet's octets. */
+async function pass(from: Deno.Conn, to: Deno.Conn, delay: (octets: number) => number): Promise<void> {
   const buffer = new Uint8Array(1 << 14);
   try {
     for (let count; (count = await from.read(buffer)) !== null;) {
-      if (delay() > 0) await sleep(delay());
+      const ms = delay(count);
+      if (ms > 0) await sleep(ms);
       for (let done = 0; done < count;) done += await to.write(buffer.subarray(done, count));
     }
   } catch (error) {

@@ -20,6 +20,9 @@ import { StoreWatches } from "./store_watches.ts";
 /** How often a transaction that loses to other writers is tried before {@link StoreError} EAGAIN. */
 const TRANSACTION_ATTEMPTS = 200;
 
+/** Turns of dealing out changes that {@link Store.settled} waits for at most: some 16 000 changes. */
+const SETTLING_TURNS = 64;
+
 /**
  * Opens XenStore: the server at `socketPath`, or without it the one that `XENSTORED_PATH` names, or this
  * machine's own. Throws {@link XsndError} with exit code 5 if there is none, 4 if this user may not use it.
@@ -167,8 +170,10 @@ class XenStore extends View implements Store {
 
   async settled(): Promise<void> {
     this.domainPath(0); // XenStore keeps the order: events from before are in libxenstore's queue when this is answered
-    this.#watches.deal();
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+    // Who writes without end must not be waited for without end.
+    for (let turns = 0; turns < SETTLING_TURNS && !this.#watches.deal(); turns++) await turn();
+    await turn();
   }
 
   domainPath(domid: number): string {

@@ -9,6 +9,9 @@ import { StoreError, type StoreWatch } from "../ports.ts";
 /** Distinct paths that a watch holds for a slow reader; past it they collapse into the watched path itself. */
 const MAX_QUEUED_PATHS = 1024;
 
+/** Events that are dealt out in one turn: the rest waits, lest who writes without end holds up the whole thread. */
+const EVENTS_A_TURN = 256;
+
 /** How often a lost connection is looked for, ms: libxenstore's pipe does not tell. */
 const LOST_CHECK_MS = 2000;
 
@@ -73,11 +76,14 @@ export class StoreWatches implements Disposable {
     }
   }
 
-  /** Gives each watch the events of its that libxenstore has got. */
-  deal(): void {
-    for (let event; (event = this.#handle.checkWatch()) !== undefined;) {
+  /** Gives each watch the events that libxenstore has for it, up to a turn's worth; false if there may be more. */
+  deal(): boolean {
+    for (let dealt = 0; dealt < EVENTS_A_TURN; dealt++) {
+      const event = this.#handle.checkWatch();
+      if (event === undefined) return true;
       this.#watches.get(event.token)?.push(event.path); // none: disposed meanwhile
     }
+    return false;
   }
 
   #end(code?: string): void {

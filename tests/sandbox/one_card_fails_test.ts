@@ -1,0 +1,44 @@
+/** What XenStore refuses about one card is that card's trouble: the daemon and the other cards go on. */
+import assert from "node:assert/strict";
+import { socketPath } from "../../lib/xen/embedded/layout.ts";
+import { openStore } from "../../lib/xen/native/store.ts";
+import { inBox, until } from "./harness.ts";
+
+/** A driver domain's quota of watches (xenstored's `quota-nb-watch`). */
+const WATCHES = 128;
+/** What the daemon watches besides its cards. */
+const DAEMONS = 2;
+
+Deno.test("a card that a driver domain may not watch any more is not served, the other one is, and both are when it may", () =>
+  inBox(
+    async (box) => {
+      const file = box.path("cards.yaml");
+      const domain = {
+        backend: "driver",
+        cards: [{ pcms: [{ streams: [{ type: "playback", device: "dummy:" }] }] }],
+      };
+      Deno.writeTextFileSync(file, JSON.stringify({ domains: { domU: domain, domV: domain } }));
+      await box.ok("provision", "-f", file);
+      using store = openStore(socketPath(box.xen, 1));
+      const watches = Array.from(
+        { length: WATCHES - DAEMONS - 1 },
+        (_, i) => store.watch(`/local/domain/1/data/${i}`),
+      );
+      const daemon = await box.serveWith({ XSND_DOMID: "1" });
+      const served = async () => (await box.status()).streams.map(({ stream }) => stream);
+      await until("one is served", async () => (await served()).length === 1);
+      await until(
+        "it says why the other is not",
+        () => /vsnd\/3\/0: XenStore: cannot watch .*E2BIG/.test(daemon.stderr),
+      );
+      watches[0][Symbol.dispose]();
+      // Its directory changes: the daemon looks at the card again.
+      await box.xenstore("write", "/local/domain/1/backend/vsnd/3/0/online", "1");
+      await until("both are served", async () => (await served()).length === 2);
+      assert.equal((await daemon.end("SIGTERM")).code, 0);
+      for (const watch of watches) watch[Symbol.dispose]();
+    },
+    "driver",
+    "domU",
+    "domV",
+  ));
