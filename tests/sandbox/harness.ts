@@ -7,6 +7,7 @@ import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";
 import { WavWriter } from "../../lib/wav/mod.ts";
 import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";
+import { noteFlaky, testLocation } from "../tools/flaky.ts";
 
 export const root = new URL("../../", import.meta.url).pathname;
 export const launcher = `${root}xsnd`;
@@ -321,14 +322,16 @@ export function assertFails(result: Result, code: number, message: RegExp): void
 
 /**
  * Runs `attempt` up to three times until it passes: for figures that a busy machine can spoil by itself. What never
- * passes fails with the last attempt's error.
+ * passes fails with the last attempt's error. Each attempt that fails counts as flaky.
  */
 export async function bestOfThree(attempt: () => Promise<void>): Promise<void> {
+  const location = testLocation();
   for (let left = 2;; left--) {
     try {
       return await attempt();
     } catch (error) {
       if (left === 0) throw error;
+      noteFlaky(location, error);
     }
   }
 }

@@ -54,7 +54,7 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
       const where = `round ${round} of seed ${SEED}`;
       play(stream, directory.grefs[0]);
       if (round % 10 === 0) {
-        [volume, muted] = [-Math.round(chance() * 40), !muted];
+        [volume, muted] = [0 - Math.round(chance() * 40), !muted];
         await box.ok("volume", STREAM, String(volume));
         await box.ok(muted ? "mute" : "unmute", STREAM);
         await box.ok("trigger", "pause", STREAM);

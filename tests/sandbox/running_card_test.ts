@@ -9,7 +9,6 @@ import {
   makeWav,
   type Result,
   samplesOf,
-  sleep,
   type StreamOptions,
   until,
 } from "./harness.ts";
@@ -62,15 +61,17 @@ Deno.test("another device is given to a stream under its guest, and holds from t
     const files = [box.path("one.wav"), box.path("two.wav")];
     const [one, two] = files.map((file) => `dummy:${file}`);
     await provision(box, [playback(one)], {});
-    await box.serve();
+    const daemon = await box.serve();
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const [stream] = card.streams;
     play(stream, 1);
     const { action, notes } = await planned(provision(box, [playback(two)], {}, "--json"));
     assert.deepEqual({ action, notes }, { action: "changed", notes: [`0/0/device: ${FROM_NEXT}`] });
     assert.equal(await box.xenstore("read", `${BACKEND}/xsnd/0/0/device`), `${two}\n`);
-    // The daemon looks at a policy once no more of it is being written; nothing tells when it has.
-    await sleep(1000);
+    await until(
+      "the daemon has decided",
+      () => /the policy of domU\/0, once its guest opens it/.test(daemon.stderr),
+    );
     assert.equal((await box.stream(STREAM)).device, one);
     // Opened again without a CLOSE, as snd_xen_front may.
     play(stream, 2);

@@ -1,6 +1,6 @@
 /** `xsnd serve` as a service: what its manager hears, and what it may ask. */
 import assert from "node:assert/strict";
-import { type Box, inBox, makeWav, Process, sleep, until } from "./harness.ts";
+import { Box, inBox, makeWav, Process, until } from "./harness.ts";
 import { ServiceManagerSocket } from "./service_manager.ts";
 
 const STREAM = "domU/0/0/0";
@@ -75,9 +75,10 @@ Deno.test("serve gives signs of life while its engine answers, and none while it
     await until("it lives", () => manager.signsOfLife >= 3);
     await using _playing = box.spawn("play", makeWav(box.path("long.wav"), sound), STREAM);
     await until("the engine hangs", () => /pipe/.test(ofEngine(daemon, "wchan")));
-    await sleep(300); // for an answer that was under way
+    await using other = await LivingDaemon.start(env.WATCHDOG_USEC);
+    await other.lives(2); // for an answer that was under way
     const before = manager.signsOfLife;
-    await sleep(1000);
+    await other.lives(5);
     assert.equal(manager.signsOfLife, before);
     assert(!daemon.ended);
   }));
@@ -86,7 +87,8 @@ Deno.test("serve gives no signs of life that are asked of another process", () =
   inService(async (box, manager) => {
     const env = { NOTIFY_SOCKET: manager.address, WATCHDOG_USEC: "50000", WATCHDOG_PID: "1" };
     await box.serveWith(env);
-    await sleep(500);
+    await using other = await LivingDaemon.start(env.WATCHDOG_USEC);
+    await other.lives(10);
     assert.equal(manager.signsOfLife, 0);
   }));
 
@@ -94,12 +96,47 @@ Deno.test("serve with nothing to do and no watchdog never wakes its engine up", 
   inService(async (box, manager) => {
     const daemon = await box.serveWith({ NOTIFY_SOCKET: manager.address });
     await box.untilStream(STREAM, ({ state }) => state === "detached");
-    const wakeUps = () => /^voluntary_ctxt_switches:\s*(\d+)$/m.exec(ofEngine(daemon, "status"))![1];
-    await sleep(1000);
-    const before = wakeUps();
-    await sleep(3000);
+    const wakeUps = () => wakeUpsOf(daemon);
+    await using other = await LivingDaemon.start("200000");
+    await other.lives(10);
+    const [before, others] = [wakeUps(), wakeUpsOf(other.daemon)];
+    await other.lives(30);
+    assert(wakeUpsOf(other.daemon) >= others + 30, "a sign of life wakes the engine up");
     assert.equal(wakeUps(), before);
   }));
+
+/** How often a daemon's engine has waited. */
+function wakeUpsOf(daemon: Process): number {
+  return Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(ofEngine(daemon, "status"))![1]);
+}
+
+/** A daemon of its own that gives signs of life: where another one gives none, this one shows that there was time for some. */
+class LivingDaemon implements AsyncDisposable {
+  private constructor(
+    readonly daemon: Process,
+    private readonly manager: ServiceManagerSocket,
+    private readonly stack: AsyncDisposableStack,
+  ) {}
+
+  /** @param micros its watchdog's: it gives two signs of life in that time */
+  static async start(micros: string): Promise<LivingDaemon> {
+    await using stack = new AsyncDisposableStack();
+    const box = stack.use(await Box.start());
+    const manager = stack.use(await ServiceManagerSocket.listen(box.path("notify")));
+    const daemon = await box.serveWith({ NOTIFY_SOCKET: manager.address, WATCHDOG_USEC: micros });
+    return new LivingDaemon(daemon, manager, stack.move());
+  }
+
+  /** Waits until it has given `count` more signs of life. */
+  async lives(count: number): Promise<void> {
+    const before = this.manager.signsOfLife;
+    await until(`${count} signs of life`, () => this.manager.signsOfLife >= before + count);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stack.disposeAsync();
+  }
+}
 
 /** A file that the kernel has about the engine's thread. */
 function ofEngine({ pid }: Process, file: string): string {

@@ -3,9 +3,16 @@
  * processors, each in a process of its own. (`deno test --parallel` runs them in one, where they share its environment.)
  *
  * Much of what they test is sound, which is a matter of time. So those that judge by it most run by themselves, at last; and a
- * file that has failed beside another is run once more by itself: its first failure is printed all the same, and counted.
+ * file that has failed beside another is run once more by itself. That, and each case that a test tries again, counts as flaky:
+ * the run lists them, and more than the budget of flaky.ts fail it. With CI set, a test that is ignored fails the run. A run of
+ * all files checks that each row of docs/security.md names a test that ran and passed.
+ *
  * The last line is the summary that `deno test` would print.
  */
+import { FLAKY_BUDGET, FlakyLog, flakySummary } from "./flaky.ts";
+import { type TestCase, testCases } from "./junit.ts";
+import { rowProblems, securityRows } from "./security_rows.ts";
+
 const ROOTS = ["tests/unit", "tests/sandbox"];
 
 /** Files that leave nothing over for others, or whose subject is how long something takes. */
@@ -23,18 +30,19 @@ const ALONE = [
 const FILE_MS = 600_000;
 
 interface Outcome {
+  readonly file: string;
   readonly ok: boolean;
-  readonly passed: number;
-  readonly failed: number;
-  readonly ignored: number;
+  readonly cases: readonly TestCase[];
 }
 
 const began = performance.now();
-const files = Deno.args.length > 0 ? Deno.args : ROOTS.flatMap(testsIn);
+const isWhole = Deno.args.length === 0;
+const files = isWhole ? ROOTS.flatMap(testsIn) : Deno.args;
 const alone = files.filter((file) => ALONE.includes(file));
 const beside = files.filter((file) => !ALONE.includes(file));
 const outcomes: Outcome[] = [];
 const stumbled: string[] = [];
+using flakyLog = new FlakyLog();
 
 await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
   for (let file = beside.shift(); file !== undefined; file = beside.shift()) {
@@ -45,17 +53,34 @@ await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async ()
 }));
 for (const file of [...alone, ...stumbled]) outcomes.push(await run(file));
 
-if (stumbled.length > 0) console.log(`\nfailed beside others, and run once more: ${stumbled.join(", ")}`);
-const sum = (of: "passed" | "failed" | "ignored") =>
-  outcomes.reduce((total, outcome) => total + outcome[of], 0);
-const ok = outcomes.every((outcome) => outcome.ok);
+const cases = outcomes.flatMap((outcome) => outcome.cases);
+const named = (outcome: TestCase["outcome"]) =>
+  cases.filter((one) => one.outcome === outcome).map(({ name }) => name);
+const [passed, ignored] = [named("passed"), named("ignored")];
+const problems = [
+  // A file that could not be loaded, or was ended, is in no report.
+  ...outcomes.filter(({ ok, cases }) => !ok && !cases.some((one) => one.outcome === "failed"))
+    .map(({ file }) => `${file} did not come to its end`),
+  ...named("failed"),
+];
+if (isWhole) {
+  problems.push(...rowProblems(securityRows(Deno.readTextFileSync("docs/security.md")), new Set(passed)));
+}
+if (Deno.env.has("CI")) {
+  problems.push(...ignored.map((name) => `ignored, where nothing may be missing: ${name}`));
+}
+const flaky = [...stumbled.map((file) => `${file}: failed beside another file`), ...flakyLog.notes];
+if (flaky.length > FLAKY_BUDGET) problems.push(`${flaky.length} retries, and ${FLAKY_BUDGET} are the most`);
+
+console.log(`\n${flakySummary(flaky)}`);
+for (const name of ignored) console.log(`ignored: ${name}`);
+for (const problem of problems) console.log(`failed: ${problem}`);
 const seconds = Math.round((performance.now() - began) / 1000);
-const ignored = sum("ignored") > 0 ? ` | ${sum("ignored")} ignored` : "";
 const time = `(${Math.floor(seconds / 60)}m${seconds % 60}s)`;
-console.log(
-  `\n${ok ? "ok" : "FAILED"} | ${sum("passed")} passed | ${sum("failed")} failed${ignored} ${time}`,
-);
-Deno.exit(ok ? 0 : 1);
+const skipped = ignored.length > 0 ? ` | ${ignored.length} ignored` : "";
+const verdict = problems.length === 0 ? "ok" : "FAILED";
+console.log(`\n${verdict} | ${passed.length} passed | ${problems.length} failed${skipped} ${time}`);
+Deno.exitCode = problems.length === 0 ? 0 : 1;
 
 /** The test files below `directory`, by name. */
 function testsIn(directory: string): string[] {
@@ -68,23 +93,22 @@ function testsIn(directory: string): string[] {
 async function run(file: string): Promise<Outcome> {
   // Through a file and not a pipe: a process that a test leaves behind would keep a pipe open, and this waiting.
   const log = await Deno.makeTempFile();
+  const report = await Deno.makeTempFile();
   try {
+    const script = 'exec "$0" test --allow-all --quiet --junit-path="$3" "$1" >"$2" 2>&1';
     const { success, signal } = await new Deno.Command("sh", {
-      args: ["-c", 'exec "$0" test --allow-all --quiet "$1" >"$2" 2>&1', Deno.execPath(), file, log],
+      args: ["-c", script, Deno.execPath(), file, log, report],
+      env: flakyLog.environment,
       stdin: "null",
       signal: AbortSignal.timeout(FILE_MS),
     }).output();
     if (!success) {
       console.log(`${file} has failed${signal === "SIGTERM" ? `: it took ${FILE_MS / 1000} s` : ""}`);
     }
-    const output = await Deno.readTextFile(log);
-    console.log(output.trimEnd());
-    const summary = output.match(/ \| \d+ passed .*/g)?.at(-1) ?? "";
-    const count = (of: string) => Number(summary.match(new RegExp(`(\\d+) ${of}`))?.[1] ?? 0);
-    // A file that could not be loaded is in no summary.
-    const failed = Math.max(count("failed"), success ? 0 : 1);
-    return { ok: success, passed: count("passed"), failed, ignored: count("ignored") };
+    console.log((await Deno.readTextFile(log)).trimEnd());
+    return { file, ok: success, cases: testCases(await Deno.readTextFile(report)) };
   } finally {
     await Deno.remove(log);
+    await Deno.remove(report);
   }
 }

@@ -1,4 +1,5 @@
 /** Deno tests that share one boot of the lab, and its guests where a case does not spoil them. */
+import { FLAKY_BUDGET, flakySummary } from "../../tools/flaky.ts";
 import { LabError, say } from "./command.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestKernel } from "./images.ts";
@@ -20,6 +21,8 @@ export interface BenchOptions extends LabOptions {
 export class Bench {
   #lab: Lab | undefined;
   #guests = new Map<GuestKernel, Guest>();
+  /** Cases that were tried once more. */
+  readonly #flaky: string[] = [];
 
   constructor(private readonly options: BenchOptions = {}) {
     Deno.test.beforeAll(async () => {
@@ -27,6 +30,10 @@ export class Bench {
     });
     Deno.test.afterAll(async () => {
       await this.#lab?.[Symbol.asyncDispose]();
+      console.log(flakySummary(this.#flaky));
+      if (this.#flaky.length > FLAKY_BUDGET) {
+        throw new LabError(`${this.#flaky.length} cases were tried once more`);
+      }
     });
   }
 
@@ -38,7 +45,8 @@ export class Bench {
 
   /**
    * Declares a case. Emulated sound is a matter of time on a machine that others use too, so a case that fails is tried once
-   * more, with guests made anew; its first failure is printed all the same, and kept in the run's folder, `failures.log`.
+   * more, with guests made anew; its first failure is printed all the same, and kept in the run's folder, `failures.log`. Such
+   * cases are listed at the end, and more than the budget of tools/flaky.ts fail the run.
    * The error ends with the console's last lines and says where the logs are.
    */
   test(name: string, body: (lab: Lab) => Promise<void>): void {
@@ -52,6 +60,7 @@ export class Bench {
         const failure = await this.#attempt(this.#lab, name, body);
         if (failure === undefined) return;
         say(`"${name}" has failed, and is tried once more: ${failure.message}`);
+        this.#flaky.push(`${name}: ${failure.message.split("\n", 1)[0]}`);
         const again = await this.#attempt(this.#lab, name, body);
         if (again !== undefined) throw again;
       },
