@@ -2,13 +2,13 @@
  * How much of the engine's time a guest may claim by waking it. Whoever signals without end, or fills its ring without end, rests a
  * little whenever its budget is used up: its requests are answered all the same, only later, and nobody else waits.
  *
- * A second is to hand, and a second comes in each second. A request costs as much of it as makes a second of those that a stream may
+ * A token bucket: capacity 1 s, refilled at 1 s per second. A request costs as much as makes a second of those that a stream may
  * have (10 000, unless told), a signal with nothing behind it 2 ms: so 500 of them go on for ever.
  */
 export const IDLE_SIGNAL_COST = 2000;
 const BUDGET_MICROS = 1_000_000;
-/** The most that one turn costs: a ring of requests. */
-const MOST_AT_ONCE = 32 * 10_000;
+/** A debt never grows beyond this, whatever one turn costs: the debtor rests for 1 s at most. */
+const MOST_OWED = 2 * BUDGET_MICROS;
 
 /** Times are of a `MicrosClock`: whole numbers that wrap. Nothing here allocates. */
 export class WakeBudget {
@@ -28,7 +28,7 @@ export class WakeBudget {
 
   /** Charges `micros` at the time `now`. */
   charge(now: number, micros: number): void {
-    this.#paidAt = now + this.#owed(now) + micros | 0;
+    this.#paidAt = now + Math.min(this.#owed(now) + micros, MOST_OWED) | 0;
   }
 
   isUsedUp(now: number): boolean {
@@ -37,7 +37,7 @@ export class WakeBudget {
 
   #owed(now: number): number {
     const owed = this.#paidAt - now | 0;
-    // More than can be owed: so long ago that the clock has wrapped.
-    return owed < 0 || owed > BUDGET_MICROS + MOST_AT_ONCE ? 0 : owed;
+    // No debt is larger than MOST_OWED: what looks larger was paid so long ago that the clock has wrapped since.
+    return owed < 0 || owed > MOST_OWED ? 0 : owed;
   }
 }

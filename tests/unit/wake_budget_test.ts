@@ -30,3 +30,24 @@ Deno.test("WakeBudget knows no difference when its clock wraps, and is whole aga
     assert(!budget.isUsedUp(later), String(later));
   }
 });
+
+Deno.test("WakeBudget forgives no debt for its size: who pays the most for a request is held to that, however many a turn has", () => {
+  for (const requests of [100, 10_000, 1_000_000]) {
+    for (const turn of [1, 7, 32]) {
+      const budget = new WakeBudget(requests);
+      const cost = 1e6 / requests;
+      let served = 0;
+      // 20 s in which somebody who always has more is served whenever that may be.
+      for (let now = 0; now < 20e6; now += 2000) {
+        if (budget.isUsedUp(now)) continue;
+        budget.chargeRequests(now, turn);
+        // Each of its channels is signalled besides.
+        for (let i = 0; i < 8; i++) budget.charge(now, IDLE_SIGNAL_COST);
+        served += turn;
+      }
+      // What is to hand, what has come in, and a turn.
+      const most = 21e6 / cost + turn;
+      assert(served <= most, `${served} requests in turns of ${turn}, at ${requests} a second`);
+    }
+  }
+});
