@@ -12,7 +12,7 @@ import { Errno, errno, EventFd, MicrosClock, POLL, PollSet } from "../../ffi/lib
 import { adoptEventChannels } from "../xen/mod.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventChannels } from "../xen/ports.ts";
-import { EngineStream } from "./engine_stream.ts";
+import { EngineStream, stackOf, type StreamCommand } from "./engine_stream.ts";
 import { MailboxReader, MailboxWriter } from "./mailbox.ts";
 import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
 import { scheduleRealtime } from "./realtime.ts";
@@ -84,10 +84,10 @@ class Engine {
       for (let i = 0; i < this.#polled.length; i++) {
         const revents = this.#poll.revents(i + 2);
         // What poll(2) said of a card that was replaced since says nothing of the other one.
-        if (revents !== 0 && this.#polled[i].pcm === this.#pcms[i]) this.#polled[i].servePcm(revents);
+        if (revents !== 0 && this.#polled[i].pcm === this.#pcms[i]) this.#servePcm(this.#polled[i], revents);
       }
     }
-    for (const stream of this.#streams) stream?.detach();
+    for (const stream of this.#streams) if (stream !== undefined) this.#detach(stream);
     this.#channels[Symbol.dispose]();
     this.#events.post({ op: "stopped" });
   }
@@ -118,8 +118,22 @@ class Engine {
 
   #serveRing(stream: EngineStream): void {
     if (this.#resting.has(stream)) return;
-    if (stream.serveRing(this.#wokenAt) && !this.#rests(stream)) this.#unfinished.add(stream);
+    let more = false;
+    try {
+      more = stream.serveRing(this.#wokenAt);
+    } catch (error) {
+      stream.fail(error);
+    }
+    if (more && !this.#rests(stream)) this.#unfinished.add(stream);
     else this.#unfinished.delete(stream);
+  }
+
+  #servePcm(stream: EngineStream, revents: number): void {
+    try {
+      stream.servePcm(revents);
+    } catch (error) {
+      stream.fail(error);
+    }
   }
 
   /** Whether the stream has to rest, as it does then: it is looked at again when it has. */
@@ -148,53 +162,40 @@ class Engine {
       this.#stopping = true;
       return;
     }
-    if (command.op === "ping") return this.#events.post({ op: "done", ticket: command.ticket });
-    if (command.op === "attach") return this.#attach(command);
-    const stream = this.#streams[command.slot];
-    switch (command.op) {
-      case "detach":
+    if (command.op === "attach") this.#attach(command);
+    else if (command.op !== "ping") {
+      const stream = this.#streams[command.slot];
+      if (command.op === "detach") {
         if (stream !== undefined) this.#detach(stream);
-        return this.#events.post({ op: "detached", slot: command.slot });
-      case "opened":
-        stream?.opened(command);
-        break;
-      case "respond":
-        stream?.answer(command.status);
-        break;
-      case "refiner":
-        stream?.lend(command.refiner, command.loan);
-        break;
-      case "forget":
-        stream?.forget(command.loan);
-        break;
-      case "replaced":
-        stream?.replaced(command);
-        break;
-      case "giveBackCard":
-        stream?.giveBackCard();
-        this.#events.post({ op: "done", ticket: command.ticket });
-        break;
-      case "settings":
-        stream?.operatorSettings(command.settings);
-        break;
-      case "trigger":
-        stream?.operatorTrigger(command.trigger);
-        return this.#events.post({ op: "done", ticket: command.ticket });
-      case "trace":
-        stream?.trace(command.ring);
-        return this.#events.post({ op: "done", ticket: command.ticket });
+        this.#events.post({ op: "detached", slot: command.slot });
+      } else if (stream !== undefined) this.#tell(stream, command);
     }
-    if (stream !== undefined) this.#serveRing(stream);
+    if ("ticket" in command) this.#events.post({ op: "done", ticket: command.ticket });
+  }
+
+  /** Has the stream do as it is told; an exception is the end of that stream alone. */
+  #tell(stream: EngineStream, command: StreamCommand): void {
+    try {
+      stream.execute(command);
+    } catch (error) {
+      stream.fail(error);
+    }
+    this.#serveRing(stream);
   }
 
   #attach(command: EngineCommand & { op: "attach" }): void {
     const status = new StatusRow(this.#statusTable, command.slot);
     status.clear();
-    const stream = new EngineStream(command, {
-      channels: this.#channels,
-      post: (event) => this.#events.post(event),
-      pollSetChanged: () => this.#pollSetStale = true,
-    }, status);
+    let stream: EngineStream;
+    try {
+      stream = new EngineStream(command, {
+        channels: this.#channels,
+        post: (event) => this.#events.post(event),
+        pollSetChanged: () => this.#pollSetStale = true,
+      }, status);
+    } catch (error) {
+      return this.#events.post({ op: "defect", slot: command.slot, reason: stackOf(error) });
+    }
     this.#streams[command.slot] = stream;
     this.#byPort.set(stream.requestPort, stream);
     this.#byPort.set(stream.eventPort, stream);
@@ -204,14 +205,19 @@ class Engine {
     this.#channels.notify(stream.requestPort);
   }
 
+  /** Nothing of the stream is reached any more after this, whatever comes out of it. */
   #detach(stream: EngineStream): void {
-    stream.detach();
     this.#streams[stream.slot] = undefined;
     this.#byPort.delete(stream.requestPort);
     this.#byPort.delete(stream.eventPort);
     this.#unfinished.delete(stream);
     this.#resting.delete(stream);
     this.#pollSetStale = true;
+    try {
+      stream.detach();
+    } catch (error) {
+      this.#events.post({ op: "defect", slot: stream.slot, reason: stackOf(error) });
+    }
   }
 }
 
@@ -228,7 +234,7 @@ self.onmessage = async ({ data }: MessageEvent<EngineStart>) => {
   try {
     new Engine(data, await adoptEventChannels(data.channels)).run();
   } catch (error) {
-    const reason = error instanceof Errno ? error.message : String((error as Error).stack ?? error);
+    const reason = error instanceof Errno ? error.message : stackOf(error);
     new MailboxWriter<EngineEvent>(data.toMain).post({ op: "failed", reason });
   }
   self.close();

@@ -37,7 +37,7 @@ export async function inTime(work: Promise<void>): Promise<boolean> {
 }
 
 function engineFailed(reason: string): XsndError {
-  return new XsndError(`the engine has failed: ${reason}; start \`xsnd serve\` again`, Exit.failed);
+  return new XsndError(`the engine has failed: ${reason}`, Exit.failed);
 }
 
 export class EngineClient implements AsyncDisposable {
@@ -51,7 +51,8 @@ export class EngineClient implements AsyncDisposable {
   /** What frees a slot that the engine has let go of. */
   readonly #detached = new Map<number, () => void>();
   readonly #ended = Promise.withResolvers<void>();
-  readonly #stopped = Promise.withResolvers<void>();
+  /** Resolves when its thread has come to its end, and for nothing else: what it uses may be given back then. */
+  readonly #threadGone = Promise.withResolvers<void>();
   readonly #reading = new AbortController();
   #gone: Promise<void> = new Promise(() => {});
   #hasEnded = false;
@@ -81,13 +82,17 @@ export class EngineClient implements AsyncDisposable {
     this.#ended.promise.catch(() => {});
     this.#worker.postMessage(start);
     this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready)
-      .catch((error) => this.#ended.reject(error)); // the thread lives, and keeps what it uses
+      // The thread lives, and keeps what it uses.
+      .catch((error) => this.#ended.reject(engineFailed(`it cannot be understood: ${error}`)));
   }
 
   /** The engine's thread has come to its end, and uses nothing any more. */
   #over(failure?: XsndError): void {
     this.#hasEnded = true;
+    this.#threadGone.resolve();
     this.#detached.forEach((free) => free());
+    this.#tickets.forEach((done) => done());
+    this.#tickets.clear();
     if (failure === undefined) this.#ended.resolve();
     else this.#ended.reject(failure);
   }
@@ -116,7 +121,7 @@ export class EngineClient implements AsyncDisposable {
     return engine;
   }
 
-  /** Rejects if the engine fails. */
+  /** Rejects if the engine fails, or cannot be heard any more; its thread may live on then. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
@@ -184,6 +189,8 @@ export class EngineClient implements AsyncDisposable {
   }
 
   #ask(command: (ticket: number) => EngineCommand): Promise<void> {
+    // It does nothing any more, and so nothing else than it is told.
+    if (this.#hasEnded) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const ticket = ++this.#lastTicket;
     this.#tickets.set(ticket, resolve);
@@ -198,7 +205,7 @@ export class EngineClient implements AsyncDisposable {
   async #dispatch(events: MailboxReader<EngineEvent>, ready: (event: ReadyEvent) => void): Promise<void> {
     for await (const event of events.messages(this.#reading.signal)) {
       if (event.op === "ready") ready(event);
-      else if (event.op === "stopped") this.#stopped.resolve();
+      else if (event.op === "stopped") this.#threadGone.resolve();
       else if (event.op === "failed") this.#over(engineFailed(event.reason));
       else if (event.op === "done") {
         this.#tickets.get(event.ticket)?.();
@@ -231,8 +238,7 @@ export class EngineClient implements AsyncDisposable {
    */
   async stop(): Promise<boolean> {
     this.post({ op: "stop" });
-    const stopped = Promise.race([this.#stopped.promise, this.ended.catch(() => {})]);
-    this.#gone = stopped.then(() => this.#end());
+    this.#gone = this.#threadGone.promise.then(() => this.#end());
     return await inTime(this.#gone);
   }
 

@@ -42,6 +42,9 @@ import { StreamTrace } from "./stream_trace.ts";
 import { serveVolume } from "./volume_request.ts";
 import { WakeBudget } from "./wake_budget.ts";
 
+/** A command about a stream that is attached. */
+export type StreamCommand = Exclude<EngineCommand, { op: "attach" | "detach" | "ping" | "stop" }>;
+
 /** Requests that one stream may have served before the others get their turn: a ring's worth. */
 const REQUESTS_A_TURN = 32;
 
@@ -194,8 +197,15 @@ export class EngineStream {
     this.#reply(this.#request.id, this.#request.operation, status);
   }
 
+  /** Octet offset of the next answer on the ring. Throws if each request has been answered: there is none to answer. */
+  #reserve(): number {
+    const offset = this.#ring.reserve();
+    if (offset < 0) throw new Error("an answer without a request");
+    return offset;
+  }
+
   #reply(id: number, operation: number, status: number): void {
-    encodeResponse(this.#ring.view, this.#ring.reserve(), id, operation, status);
+    encodeResponse(this.#ring.view, this.#reserve(), id, operation, status);
     this.#trace.response(id, operation, status);
   }
 
@@ -204,8 +214,33 @@ export class EngineStream {
     const status = this.#queries.answer(this.#request);
     if (this.#queries.isSpent(status)) this.forget(this.#queries.loan);
     if (status < 0) return this.#respond(status);
-    encodeHwParamResponse(this.#ring.view, this.#ring.reserve(), this.#request.id, this.#queries.param);
+    encodeHwParamResponse(this.#ring.view, this.#reserve(), this.#request.id, this.#queries.param);
     this.#trace.hwParamResponse(this.#request.id, this.#queries.param);
+  }
+
+  /** Does as the main thread says. */
+  execute(command: StreamCommand): void {
+    if (this.#broken) return;
+    switch (command.op) {
+      case "opened":
+        return this.opened(command);
+      case "respond":
+        return this.answer(command.status);
+      case "refiner":
+        return this.lend(command.refiner, command.loan);
+      case "forget":
+        return this.forget(command.loan);
+      case "replaced":
+        return this.replaced(command);
+      case "giveBackCard":
+        return this.giveBackCard();
+      case "settings":
+        return this.operatorSettings(command.settings);
+      case "trigger":
+        return this.operatorTrigger(command.trigger);
+      case "trace":
+        return this.trace(command.ring);
+    }
   }
 
   /** The main thread lends what answers queries, the one that waits and those after it. */
@@ -332,20 +367,39 @@ export class EngineStream {
 
   /** Lets go of card and buffer, if the stream is open. */
   #release(): void {
-    this.#open?.release();
+    const open = this.#open;
     this.#open = undefined;
+    open?.release();
     this.#queries.end();
     this.#setState("closed");
   }
 
-  /** Lets go of everything; after this nothing of the stream touches memory that the main thread may unmap. */
+  /**
+   * Lets go of everything; after this nothing of the stream touches memory that the main thread may unmap, even if an exception
+   * comes out of it.
+   */
   detach(): void {
-    this.#release();
-    this.#trace.mark(RecordKind.disconnected);
-    this.#trace.writeTo(null);
-    for (const page of this.#pages) page.transfer(0);
+    try {
+      this.#release();
+      this.#trace.mark(RecordKind.disconnected);
+    } finally {
+      this.#broken = true;
+      this.#trace.writeTo(null);
+      for (const page of this.#pages) page.transfer(0);
+      this.#setState("detached");
+    }
+  }
+
+  /** The stream has thrown `error`: it is served no more. */
+  fail(error: unknown): void {
     this.#broken = true;
-    this.#setState("detached");
+    let reason = stackOf(error);
+    try {
+      this.#release();
+    } catch (another) {
+      reason += `, and then ${stackOf(another)}`;
+    }
+    this.#services.post({ op: "defect", slot: this.slot, reason });
   }
 
   #break(reason: string): boolean {
@@ -362,4 +416,9 @@ export class EngineStream {
     this.#status.set("hold", HOLDS.indexOf(this.#hold));
     this.#trace.sample(this.pcm);
   }
+}
+
+/** What is known of an exception, for the log. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  * engine, and with it a thread, of its own, and keeps no other stream waiting.
  */
 import { EventFd } from "../../ffi/libc.ts";
+import { Exit, XsndError } from "../error.ts";
 import { mayWait } from "../pcm/device.ts";
 import type { EventChannels, Xen } from "../xen/ports.ts";
 import { EngineClient } from "./engine_client.ts";
@@ -41,14 +42,14 @@ export class Engines implements AsyncDisposable {
     private readonly shared: Running,
   ) {
     this.#failed.promise.catch(() => {});
-    this.#watch(shared);
+    shared.engine.ended.catch((error) => this.#failed.reject(sharedFailed(error)));
   }
 
   static async start(xen: Xen, options: EnginesOptions): Promise<Engines> {
     return new Engines(xen, options, await startEngine(xen, options));
   }
 
-  /** Rejects if an engine fails. */
+  /** Rejects if the shared engine fails. The failure of another is that of its own stream: {@link EngineClient.ended}. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
@@ -66,7 +67,6 @@ export class Engines implements AsyncDisposable {
     }
     const own = await startEngine(this.xen, this.options);
     this.#own.add(own);
-    this.#watch(own);
     const end = async () => {
       await own.stop();
       // One that hangs is stopped once more, and waited for, when the daemon ends.
@@ -83,10 +83,6 @@ export class Engines implements AsyncDisposable {
     return this.shared.engine.ping();
   }
 
-  #watch({ engine }: Running): void {
-    engine.ended.catch((error) => this.#failed.reject(error));
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -96,6 +92,10 @@ export class Engines implements AsyncDisposable {
     const stopped = await Promise.all([...this.#own, this.shared].map((seat) => seat.stop()));
     return stopped.every((one) => one);
   }
+}
+
+function sharedFailed(error: Error): XsndError {
+  return new XsndError(`${error.message}; start \`xsnd serve\` again`, Exit.failed);
 }
 
 /** Throws Errno (EMFILE) unless this process may open `count` descriptors more. */

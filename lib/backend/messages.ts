@@ -109,4 +109,6 @@ export type EngineEvent =
   | { readonly op: "done"; readonly ticket: number }
   /** The stream's frontend broke the protocol and is served no more. */
   | { readonly op: "broken"; readonly slot: number; readonly reason: string }
+  /** The stream has thrown an exception, which is the engine's own defect: that stream is served no more, others are. */
+  | { readonly op: "defect"; readonly slot: number; readonly reason: string }
   | { readonly op: "log"; readonly slot: number; readonly level: "warn" | "error"; readonly text: string };

@@ -280,16 +280,19 @@ export class OpenStream {
     return true;
   }
 
-  /** Lets go of card and buffer: nothing here touches them any more. */
+  /** Lets go of card and buffer: nothing here touches them any more, even if an exception comes out of it. */
   release(): void {
     const { services, status } = this.#connection;
-    if (this.#card === "running") this.#reportNow();
-    this.transfer.pcm.drop();
-    this.transfer.report();
-    this.transfer.pcm.release();
-    this.#buffer.detach();
-    status.set("cardLost", 0);
     services.pollSetChanged();
+    try {
+      if (this.#card === "running") this.#reportNow();
+      this.transfer.pcm.drop();
+      this.transfer.report();
+    } finally {
+      this.#buffer.detach();
+      status.set("cardLost", 0);
+      this.transfer.pcm.release();
+    }
   }
 }
 

@@ -80,8 +80,21 @@ export class StreamHost implements AsyncDisposable {
    * an engine's start does.
    */
   async getReady(): Promise<void> {
-    this.#seat = await this.services.engines.seat(usedDevice(this.#chosen.policy));
+    const seat = this.#seat = await this.services.engines.seat(usedDevice(this.#chosen.policy));
+    // The shared engine's failure is the daemon's.
+    if (!seat.isShared) seat.engine.ended.catch((error) => this.#engineFailed(seat, error));
     await this.#chosen.device.warmUp();
+  }
+
+  /** Its own engine has failed: nothing of the stream is served until its guest connects again. */
+  async #engineFailed(seat: Seat, error: Error): Promise<void> {
+    if (this.#seat !== seat) return;
+    this.#log.error("{error}; the stream is disconnected until its guest connects again", {
+      error: error.message,
+    });
+    await this.detach();
+    this.#seat = undefined;
+    await seat[Symbol.asyncDispose]();
   }
 
   /** What holds for what the guest has open; if that is nothing, for what it will. */
@@ -305,6 +318,12 @@ export class StreamHost implements AsyncDisposable {
     switch (event.op) {
       case "broken":
         this.#log.error("the frontend is broken: {reason}; the stream is disconnected", {
+          reason: event.reason,
+        });
+        this.detach().catch((error) => this.#log.error("{error}", { error: String(error) }));
+        return;
+      case "defect":
+        this.#log.error("a defect of the engine's; the stream is disconnected, others are not: {reason}", {
           reason: event.reason,
         });
         this.detach().catch((error) => this.#log.error("{error}", { error: String(error) }));

@@ -2,10 +2,34 @@
 import assert from "node:assert/strict";
 import { addressOf } from "../../ffi/libc.ts";
 import { EngineClient } from "../../lib/backend/engine_client.ts";
+import { MailboxReader } from "../../lib/backend/mailbox.ts";
+import type { EngineCommand } from "../../lib/backend/messages.ts";
 import { initSharedRing } from "../../lib/sndif/mod.ts";
 import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { openXen } from "../../lib/xen/mod.ts";
+
+/** A stream whose guest shares `ring` and `eventPage`. */
+function attach(
+  slot: number,
+  ring: Uint8Array<ArrayBuffer>,
+  eventPage: Uint8Array<ArrayBuffer>,
+): EngineCommand {
+  return {
+    op: "attach",
+    slot,
+    direction: "playback",
+    allowed: DEFAULT_PARAMS,
+    ring: address(ring),
+    eventPage: address(eventPage),
+    requestPort: 1,
+    eventPort: 2,
+    hold: "none",
+    requests: 10_000,
+    settings: { volume: 0, muted: false },
+    trace: null,
+  };
+}
 
 const address = (page: Uint8Array<ArrayBuffer>) => String(Deno.UnsafePointer.value(addressOf(page)));
 
@@ -25,20 +49,7 @@ Deno.test("a stream that fails to take an event is not taken for the engine's en
     initSharedRing(ring.buffer);
     // More requests than a ring has: the engine says that it is broken.
     new Int32Array(ring.buffer)[0] = 1000;
-    engine.post({
-      op: "attach",
-      slot,
-      direction: "playback",
-      allowed: DEFAULT_PARAMS,
-      ring: address(ring),
-      eventPage: address(eventPage),
-      requestPort: 1,
-      eventPort: 2,
-      hold: "none",
-      requests: 10_000,
-      settings: { volume: 0, muted: false },
-      trace: null,
-    });
+    engine.post(attach(slot, ring, eventPage));
     assert.equal(await told.promise, "broken");
     await engine.ping();
     assert(!ended);
@@ -46,4 +57,47 @@ Deno.test("a stream that fails to take an event is not taken for the engine's en
     await engine.detach(slot, () => letGo++);
     assert.equal(letGo, 1);
     assert.equal(engine.takeSlot(() => {}), slot, "it is free");
+  }));
+
+Deno.test("an engine that cannot be understood any more is not taken for one that has ended: nothing is given back", () =>
+  withSandbox({ domains: [] }, async ({ directory }) => {
+    using xen = await openXen({ sandbox: directory });
+    using channels = xen.openEventChannels();
+    const engine = await EngineClient.start(channels.shareable);
+    const slot = engine.takeSlot(() => {})!;
+    const [ring, eventPage] = [new Uint8Array(4096), new Uint8Array(4096)];
+    initSharedRing(ring.buffer);
+    engine.post(attach(slot, ring, eventPage));
+    await engine.ping();
+    const { take } = MailboxReader.prototype;
+    MailboxReader.prototype.take = () => {
+      throw new SyntaxError("a defect");
+    };
+    try {
+      engine.post({ op: "ping", ticket: 0 });
+      await assert.rejects(engine.ended, /it cannot be understood: SyntaxError: a defect/);
+    } finally {
+      MailboxReader.prototype.take = take;
+    }
+    let isGone = false;
+    engine.detach(slot, () => isGone = true);
+    assert.equal(await engine.stop(), false, "nobody has said that the thread has ended");
+    assert(!isGone, "what the engine may still touch was given back");
+  }));
+
+Deno.test("an engine that has failed uses nothing any more: what waits for it goes on, and what it held is given back", () =>
+  withSandbox({ domains: [] }, async ({ directory }) => {
+    using xen = await openXen({ sandbox: directory });
+    using channels = xen.openEventChannels();
+    const engine = await EngineClient.start(channels.shareable);
+    const slot = engine.takeSlot(() => {})!;
+    let isGone = false;
+    const failed = assert.rejects(engine.ended, /the engine has failed: TypeError/);
+    engine.post(null as unknown as EngineCommand);
+    const waits = engine.trigger(slot, "pause");
+    const detached = engine.detach(slot, () => isGone = true);
+    await Promise.all([failed, waits, detached]);
+    assert(isGone);
+    await engine.trigger(slot, "pause");
+    assert.equal(await engine.stop(), true);
   }));
