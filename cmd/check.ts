@@ -2,8 +2,10 @@
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
 import type { Config } from "../lib/vsnd/card.ts";
+import type { LocatedFinding } from "../lib/vsnd/finding.ts";
 import { withManual } from "./manual.ts";
 import { count, print, printJson } from "./output.ts";
+import { warn } from "./source.ts";
 
 interface Options {
   readonly probe?: boolean;
@@ -14,7 +16,8 @@ export function checkCommand(): Command {
   const command = new Command("check")
     .description(
       "Check a configuration, in YAML or in the syntax of xl.cfg, and say of everything that is wrong where it is, " +
-        "why it matters, and what to write instead: also of what xl takes and a guest's driver then drops. Needs no Xen.",
+        "why it matters, and what to write instead: also of what xl takes and a guest's driver then drops. Notes on stderr " +
+        "are of what may surprise and is not wrong. Needs no Xen.",
     )
     .argument("<file>", "the YAML file, or an xl.cfg with vsnd=[...]")
     .option("--probe", "ask the devices on this host, too, whether they can do what the file allows")
@@ -34,28 +37,27 @@ async function check(file: string, { probe, json }: Options): Promise<void> {
   const { checkFile } = await import("../lib/vsnd/load.ts");
   const { ConfigError } = await import("../lib/vsnd/config.ts");
   const { explainFinding, formatPath } = await import("../lib/vsnd/finding.ts");
+  const toJson = ({ path, line, column, what, why, instead }: LocatedFinding) => ({
+    path: formatPath(path),
+    line,
+    column,
+    what,
+    why: why ?? null,
+    instead: instead ?? null,
+  });
   try {
-    const { config, locate } = checkFile(file);
+    const { config, notes, locate } = checkFile(file);
     if (probe) {
       const { probeFindings } = await import("../lib/backend/probe_findings.ts");
       const findings = await probeFindings(config);
       if (findings.length > 0) throw new ConfigError(file, findings.map(locate));
     }
-    if (json) printJson({ file, valid: true, findings: [] });
+    for (const note of notes) warn(explainFinding(file, note));
+    if (json) printJson({ file, valid: true, findings: [], notes: notes.map(toJson) });
     else print(`${file} is right: ${summary(config)}`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    if (json) {
-      const findings = error.findings.map(({ path, line, column, what, why = null, instead = null }) => ({
-        path: formatPath(path),
-        line,
-        column,
-        what,
-        why,
-        instead,
-      }));
-      printJson({ file, valid: false, findings });
-    }
+    if (json) printJson({ file, valid: false, findings: error.findings.map(toJson), notes: [] });
     const lines = error.findings.map((finding) => explainFinding(file, finding));
     throw new XsndError(lines.join("\n"), Exit.badConfiguration, { cause: error });
   }

@@ -1,6 +1,8 @@
 /** `xsnd import`: from xl's syntax, or from a running domain, to YAML. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
+import type { RawConfig } from "../lib/vsnd/schema.ts";
+import type { SharedId } from "../lib/vsnd/shared_ids.ts";
 import { withManual } from "./manual.ts";
 import { count } from "./output.ts";
 import { cardsOfDomain, isFile, requireRight, warn } from "./source.ts";
@@ -16,7 +18,8 @@ export function importCommand(): Command {
     .description(
       "Print as YAML what an xl.cfg says under vsnd, or the cards of a running domain, whoever made them. SOURCE is a " +
         "file if there is one of that name, and otherwise a domain. xl has no word for a stream's device; what " +
-        "`xsnd export` wrote into comments is read.",
+        "`xsnd export` wrote into comments is read. xl lets streams share a unique-id: each of these is named by its " +
+        "place, CARD/PCM/STREAM, by which `serve --config` finds it on the card that xl makes.",
     )
     .argument("<source>", "an xl.cfg, or a domain by name or number")
     .option("--domain <name>", "the domain of a file that names none")
@@ -42,11 +45,28 @@ export function importCommand(): Command {
 
 async function run(source: string, options: Options): Promise<void> {
   const value = isFile(source) ? await fromFile(source, options) : await fromDomain(source, options);
+  const { nameByPlace } = await import("../lib/vsnd/shared_ids.ts");
+  // both kinds of source have been judged by the schema
+  nameByPlace(value as RawConfig).forEach(warnOfShared);
   if (options.json) console.log(JSON.stringify(value, null, 2));
   else {
     const { toYaml } = await import("../lib/vsnd/yaml.ts");
     console.log(toYaml(value).trimEnd());
   }
+}
+
+/** Streams that one warning names. */
+const MAX_NAMED = 8;
+
+function warnOfShared({ uniqueId, bearers }: SharedId): void {
+  const places = bearers.map(({ place }) => place);
+  const more = places.length - MAX_NAMED;
+  const named = [...places.slice(0, MAX_NAMED), ...(more > 0 ? [`${more} more`] : [])];
+  warn(
+    `${count(bearers.length, "stream")} share the unique-id ${
+      JSON.stringify(uniqueId)
+    }; here each is named by its place: ${named.join(", ")}`,
+  );
 }
 
 async function fromFile(file: string, { domain, device }: Options): Promise<unknown> {

@@ -18,7 +18,7 @@ export interface StreamParams {
 /** What the host decides about a stream. The guest can neither read nor change it. */
 export interface StreamPolicy {
   readonly type: Direction;
-  /** Names the stream to people and to logs; it never chooses a device. */
+  /** Names the stream to people and to logs; a configuration's stream without one has its place. */
   readonly uniqueId: string;
   /** An ALSA PCM name, or `dummy:[FILE]`. */
   readonly device: string;
@@ -33,6 +33,11 @@ export const SILENT_DEVICE = "dummy:";
 /** The device that serves the stream. */
 export function usedDevice({ device, denied }: Pick<StreamPolicy, "device" | "denied">): string {
   return denied ? SILENT_DEVICE : device;
+}
+
+/** A stream's place within its domain: CARD/PCM/STREAM, each counted from 0. */
+export function streamPlace(card: number, pcm: number, stream: number): string {
+  return `${card}/${pcm}/${stream}`;
 }
 
 export interface CardPolicy {

@@ -78,6 +78,8 @@ export function parseConfig(text: string, file: string): Config {
 /** A configuration that is right, and where things are in its file. */
 export interface CheckedConfig {
   readonly config: Config;
+  /** What may surprise, though it is not wrong. */
+  readonly notes: readonly LocatedFinding[];
   locate(finding: Finding): LocatedFinding;
 }
 
@@ -107,7 +109,8 @@ export function readYaml(text: string, file: string): CheckedConfig {
     );
   }
   const verdict = judge(toValue(document, fail));
-  return "config" in verdict ? { config: verdict.config, locate } : fail(verdict.findings);
+  if ("findings" in verdict) return fail(verdict.findings);
+  return { config: verdict.config, notes: verdict.notes.map(locate), locate };
 }
 
 function toValue(document: Document.Parsed, fail: (findings: readonly Finding[]) => never): unknown {

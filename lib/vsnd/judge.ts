@@ -4,16 +4,19 @@ import type { Config } from "./card.ts";
 import { type DocumentPath, type Finding, findingsOf, formatPath } from "./finding.ts";
 import { resolveConfig } from "./resolve.ts";
 import { configSchema } from "./schema.ts";
+import { notesOfShared } from "./shared_ids.ts";
 
-/** The cards that a document describes, or why it describes none; see {@link resolveConfig} for `nameOf`. */
-export type Verdict = { readonly config: Config } | { readonly findings: readonly Finding[] };
+/** The cards that a document describes, with notes of what may surprise; or why it describes none. */
+export type Verdict =
+  | { readonly config: Config; readonly notes: readonly Finding[] }
+  | { readonly findings: readonly Finding[] };
 
-/** Judges the plain value of a document. */
+/** Judges the plain value of a document. `nameOf` gives the name of a place in a file whose paths are others. */
 export function judge(value: unknown, nameOf: (path: DocumentPath) => string = formatPath): Verdict {
   const shape = configSchema.safeParse(value);
   if (shape.success) {
-    const { config, findings } = resolveConfig(shape.data, nameOf);
-    return findings.length > 0 ? { findings } : { config };
+    const { config, findings } = resolveConfig(shape.data);
+    return findings.length > 0 ? { findings } : { config, notes: notesOfShared(shape.data, nameOf) };
   }
   const { issues } = shape.error;
   const findings = issues.flatMap((issue) => findingsOf(issue, value));
@@ -22,7 +25,7 @@ export function judge(value: unknown, nameOf: (path: DocumentPath) => string = f
   if (!rest.success) return { findings };
   const flawed = new Set(findings.map(({ path }) => formatPath(path)));
   // that nothing is left of a domain which is wrong itself goes without saying
-  const further = resolveConfig(rest.data, nameOf).findings
+  const further = resolveConfig(rest.data).findings
     .filter(({ path }) => path.length > 1 && !flawed.has(formatPath(path)));
   return { findings: [...findings, ...further] };
 }

@@ -1,7 +1,6 @@
 /** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
-import type { Config } from "./card.ts";
 import { type CheckedConfig, ConfigError, readFile, readYaml } from "./config.ts";
-import { formatPath } from "./finding.ts";
+import { type Finding, formatPath } from "./finding.ts";
 import { judge } from "./judge.ts";
 import { looksLikeXl, parseXl, positionOf, XlSyntaxError } from "./xl/syntax.ts";
 import { type XlDefaults, XlReading } from "./xl/read.ts";
@@ -15,11 +14,7 @@ type Besides = "hazards" | "limits";
 export function checkFile(file: string, besides: Besides = "hazards"): CheckedConfig {
   const text = readFile(file);
   if (!looksLikeXl(text)) return readYaml(text, file);
-  const reading = readXl(text, file, DEFAULTS);
-  return {
-    config: judgeXl(reading, file, besides),
-    locate: (finding) => reading.locate(reading.translate(finding)),
-  };
+  return judgeXl(readXl(text, file, DEFAULTS), file, besides);
 }
 
 /** Reads xl's syntax. Throws {@link ConfigError} for what is not in it. */
@@ -42,7 +37,7 @@ export function readXl(text: string, file: string, defaults: XlDefaults): XlRead
  * The cards of what was read. Throws {@link ConfigError}; what is told besides what is always wrong depends on what becomes
  * of the cards.
  */
-export function judgeXl(reading: XlReading, file: string, besides: Besides): Config {
+export function judgeXl(reading: XlReading, file: string, besides: Besides): CheckedConfig {
   const verdict = judge(reading.value, (path) => formatPath(reading.placeOf(path).path));
   const judged = "findings" in verdict ? verdict.findings.map((finding) => reading.translate(finding)) : [];
   // what xl misreads, or refuses as a whole, need not be found wrong twice
@@ -55,5 +50,6 @@ export function judgeXl(reading: XlReading, file: string, besides: Besides): Con
   if (findings.length > 0 || "findings" in verdict) {
     throw new ConfigError(file, findings.map((finding) => reading.locate(finding)));
   }
-  return verdict.config;
+  const locate = (finding: Finding) => reading.locate(reading.translate(finding));
+  return { config: verdict.config, notes: verdict.notes.map(locate), locate };
 }

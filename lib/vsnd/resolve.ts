@@ -13,8 +13,9 @@ import {
   type PcmConfig,
   type StreamConfig,
   type StreamParams,
+  streamPlace,
 } from "./card.ts";
-import { type DocumentPath, type Finding, formatPath } from "./finding.ts";
+import type { DocumentPath, Finding } from "./finding.ts";
 import { fieldName, PARAM_KEYS, widestFrameBytes } from "./params.ts";
 import type { RawCard, RawConfig, RawDomain, RawParams, RawPcm, RawStream } from "./schema.ts";
 
@@ -42,11 +43,6 @@ function declaredBy(raw: RawParams): Partial<StreamParams> {
 
 class Resolver {
   readonly findings: Finding[] = [];
-  /** unique-id to where it was first seen, within one domain. */
-  #uniqueIds = new Map<string, DocumentPath>();
-
-  /** @param nameOf how a place is called in the text of a finding about another place */
-  constructor(private readonly nameOf: (path: DocumentPath) => string) {}
 
   config(raw: RawConfig): Config {
     const domains = Object.entries(raw.domains);
@@ -62,7 +58,6 @@ class Resolver {
   }
 
   #domain(raw: RawDomain, path: DocumentPath): DomainConfig {
-    this.#uniqueIds = new Map();
     const cards = raw.cards.map((card, index) => this.#card(card, [...path, "cards", index], index));
     const streams = cards.flatMap((card) => card.pcms).flatMap((pcm) => pcm.streams).length;
     if (streams > Limits.streamsPerDomain) {
@@ -82,24 +77,22 @@ class Resolver {
       shortName: raw["short-name"],
       longName: raw["long-name"],
       declared: level.declared,
-      pcms: raw.pcms.map((pcm, index) =>
-        this.#pcm(pcm, [...path, "pcms", index], level, `${number}/${index}`)
-      ),
+      pcms: raw.pcms.map((pcm, index) => this.#pcm(pcm, [...path, "pcms", index], level, [number, index])),
     });
   }
 
-  #pcm(raw: RawPcm, path: DocumentPath, card: Level, address: string): PcmConfig {
+  #pcm(raw: RawPcm, path: DocumentPath, card: Level, place: readonly [card: number, pcm: number]): PcmConfig {
     const level = this.#level(raw, path, card);
     return compact({
       name: raw.name,
       declared: level.declared,
       streams: raw.streams.map((stream, index) =>
-        this.#stream(stream, [...path, "streams", index], level, `${address}/${index}`)
+        this.#stream(stream, [...path, "streams", index], level, streamPlace(...place, index))
       ),
     });
   }
 
-  #stream(raw: RawStream, path: DocumentPath, pcm: Level, address: string): StreamConfig {
+  #stream(raw: RawStream, path: DocumentPath, pcm: Level, place: string): StreamConfig {
     const { declared, inherited } = this.#level(raw, path, pcm);
     const effective = { ...DEFAULT_PARAMS, ...inherited };
     if (inherited.channelsMin === undefined || inherited.channelsMax === undefined) {
@@ -117,25 +110,9 @@ class Resolver {
       );
     }
     const type: Direction = raw.type.startsWith("p") ? "playback" : "capture";
-    const uniqueId = this.#uniqueId(raw, path, address);
+    const uniqueId = raw["unique-id"] ?? place;
     const denied = raw.denied === true ? { denied: true } : {};
     return { type, uniqueId, device: raw.device, ...denied, declared, effective };
-  }
-
-  /** The stream's unique-id; its address CARD/PCM/STREAM if it has none of its own. */
-  #uniqueId(raw: RawStream, path: DocumentPath, address: string): string {
-    const uniqueId = raw["unique-id"] ?? address;
-    const first = this.#uniqueIds.get(uniqueId);
-    if (first === undefined) this.#uniqueIds.set(uniqueId, path);
-    else {
-      this.#find(
-        [...path, "unique-id"],
-        `${JSON.stringify(uniqueId)} is already that of ${this.nameOf(first)}`,
-        "it is what names a stream in logs, and in the configuration of `xsnd serve`",
-        "write another one",
-      );
-    }
-    return uniqueId;
   }
 
   #level(raw: RawParams, path: DocumentPath, upper: Level | undefined): Level {
@@ -203,14 +180,8 @@ function isWithin(
   }
 }
 
-/**
- * The cards that a file describes, and what is wrong with them; they are of use only if nothing is. `nameOf` gives the
- * name of a place in a file whose paths are others.
- */
-export function resolveConfig(
-  raw: RawConfig,
-  nameOf: (path: DocumentPath) => string = formatPath,
-): { config: Config; findings: readonly Finding[] } {
-  const resolver = new Resolver(nameOf);
+/** The cards that a file describes, and what is wrong with them; they are of use only if nothing is. */
+export function resolveConfig(raw: RawConfig): { config: Config; findings: readonly Finding[] } {
+  const resolver = new Resolver();
   return { config: resolver.config(raw), findings: resolver.findings };
 }

@@ -40,7 +40,7 @@ const params = {
 const stream = z.strictObject({
   type: z.enum(["playback", "capture", "p", "c"]),
   "unique-id": text(Limits.textOctets, "no comma").optional()
-    .describe("names the stream to people and in logs; its own in the whole domain"),
+    .describe("names the stream to people and in logs; its place CARD/PCM/STREAM if it has none"),
   device: text(Limits.textOctets, "comma")
     .describe("an ALSA PCM name, or dummy:[FILE] for the built-in card-less card"),
   denied: z.boolean().optional()

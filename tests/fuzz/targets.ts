@@ -234,7 +234,7 @@ const XL_TOKENS = [
 ];
 const xl = fc.property(mutatedText(XL, XL_TOKENS), (source) => {
   const defaults = { domain: "domU", device: "dummy:" };
-  const read = (source: string) => judgeXl(readXl(source, "f.cfg", defaults), "f.cfg", "limits");
+  const read = (source: string) => judgeXl(readXl(source, "f.cfg", defaults), "f.cfg", "limits").config;
   const config = mayFail(() => read(source), XsndError) as Config | undefined;
   for (const [name, domain] of config ?? []) {
     assert.deepEqual(read(writeXl(name, domain)).get(name), domain, "to xl's syntax and back");

@@ -148,6 +148,7 @@ Deno.test("check --json gives each finding with path, line and column", async ()
         why,
         instead: "write playback or capture",
       }],
+      notes: [],
     });
   });
 });

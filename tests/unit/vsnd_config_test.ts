@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Exit, XsndError } from "../../lib/error.ts";
 import { printable } from "../../lib/text.ts";
-import { ConfigError, loadConfig, parseConfig } from "../../lib/vsnd/config.ts";
+import { ConfigError, loadConfig, parseConfig, readYaml } from "../../lib/vsnd/config.ts";
 import { formatFinding } from "../../lib/vsnd/finding.ts";
 import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
 
@@ -93,7 +93,7 @@ Deno.test("parseConfig() finds what is wrong with single values and between valu
         pcms:
           - streams:
               - { type: p, device: d, unique-id: a, channels-max: 4 }
-              - { device: d, unique-id: a }
+              - { device: d, unique-id: a, channels-min: 3 }
 `;
   assert.deepEqual(
     findings(text).map((line) => line.replace(/;.*/, "").replaceAll(/domains.domU.cards.0../g, "")),
@@ -102,7 +102,7 @@ Deno.test("parseConfig() finds what is wrong with single values and between valu
       "5:9: volume: unknown key",
       "9:53: pcms[0].streams[0].channels-max: 4 is not within 2 of the level above",
       "10:17: pcms[0].streams[1].type: missing",
-      '10:30: pcms[0].streams[1].unique-id: "a" is already that of pcms[0].streams[0]',
+      "10:44: pcms[0].streams[1].channels-min: channels-min 3 is above channels-max 2",
     ],
   );
 });
@@ -267,19 +267,26 @@ Deno.test("parseConfig() lets a lower level narrow but never widen", () => {
   ]);
 });
 
-Deno.test("parseConfig() wants a unique-id once in a domain, given or not, and allows it in another", () => {
+Deno.test("readYaml() takes a unique-id more than once in a domain, given or not, and notes it", () => {
   const stream = (id: string) => `{ ${good}, unique-id: ${id} }`;
   const card = (...streams: string[]) => `{ pcms: [ { streams: [ ${streams.join(", ")} ] } ] }`;
-  assert.match(
-    findings(`domains: { d: { cards: [ ${card(stream("a"))}, ${card(stream("b"), stream("a"))} ] } }`)[0],
-    /cards\[1\]\.pcms\[0\]\.streams\[1\]\.unique-id: "a" is already that of domains\.d\.cards\[0\]\.pcms\[0\]\.streams\[0\]/,
+  const notes = (text: string) =>
+    readYaml(text, "F").notes.map((note) => formatFinding("F", note).replace(/^F:/, ""));
+  assert.deepEqual(
+    notes(`domains: { d: { cards: [ ${card(stream("a"))}, ${card(stream("b"), stream("a"))} ] } }`),
+    [
+      '1:217: domains.d.cards[1].pcms[0].streams[1].unique-id: "a" is also the unique-id of ' +
+      "domains.d.cards[0].pcms[0].streams[0]",
+    ],
   );
   assert.match(
-    findings(`domains: { d: { cards: [ ${card(stream("0/0/1"), `{ ${good} }`)} ] } }`)[0],
-    /"0\/0\/1" is/,
+    notes(`domains: { d: { cards: [ ${card(stream("0/0/1"), `{ ${good} }`, stream("0/0/1"))} ] } }`).join(
+      "\n",
+    ),
+    /^1:104: .*streams\[1\]\.unique-id: "0\/0\/1" is also the .*streams\[0\] and of 1 more$/,
   );
   const one = `{ cards: [ ${card(stream("a"))} ] }`;
-  assert.deepEqual(findings(`domains: { d: ${one}, e: ${one} }`), []);
+  assert.deepEqual(notes(`domains: { d: ${one}, e: ${one} }`), []);
 });
 
 Deno.test("parseConfig() follows aliases, also for positions, and stops a bomb", () => {

@@ -7,6 +7,9 @@ import { explainFinding } from "../../lib/vsnd/finding.ts";
 import { judgeXl, readXl } from "../../lib/vsnd/load.ts";
 import { looksLikeXl, parseXl, XlSyntaxError, type XlValue } from "../../lib/vsnd/xl/syntax.ts";
 import { misspeltFormats, writeXl } from "../../lib/vsnd/xl/write.ts";
+import type { RawConfig } from "../../lib/vsnd/schema.ts";
+import { nameByPlace } from "../../lib/vsnd/shared_ids.ts";
+import { toYaml } from "../../lib/vsnd/yaml.ts";
 import { vsndByLibxlutil } from "./libxlutil.ts";
 import { rawCard } from "./vsnd_cards.ts";
 
@@ -117,7 +120,7 @@ Deno.test("looksLikeXl() tells xl's syntax from YAML by the first line that says
 const DEFAULTS = { domain: "domU", device: "default" };
 
 function imported(text: string): Config {
-  return judgeXl(readXl(text, "F", DEFAULTS), "F", "limits");
+  return judgeXl(readXl(text, "F", DEFAULTS), "F", "limits").config;
 }
 
 /** All that `check` says of a file. */
@@ -251,11 +254,6 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
     /32 octets, 31 is the most/,
   ],
   [
-    "a duplicate unique-id",
-    "vsnd=[['STREAM, type=p, unique-id=a', 'STREAM, type=c, unique-id=a']]",
-    /^1:56: vsnd\[0\]\[1\]\.unique-id: "a" is already that of vsnd\[0\]\[0\];/,
-  ],
-  [
     "nine streams",
     `vsnd=[[${"'STREAM, type=p',".repeat(9)}]]`,
     /^1:8: vsnd\[0\]\[0\]\.streams: a list of 9 will not do; the Linux frontend looks at so many/,
@@ -286,6 +284,45 @@ for (const [name, text, expected] of wrong) {
     assert.match(found[0], expected);
   });
 }
+
+Deno.test("a unique-id that streams share is a note, as xl takes it", () => {
+  const text =
+    "vsnd=[['STREAM, type=p, unique-id=a', 'STREAM, type=c, unique-id=a'], ['STREAM, type=p, unique-id=a']]";
+  const { config, notes } = judgeXl(readXl(text, "F", DEFAULTS), "F", "hazards");
+  assert.deepEqual(notes.map((note) => explainFinding("F", note)), [
+    'F:1:56: vsnd[0][1].unique-id: "a" is also the unique-id of vsnd[0][0] and of 1 more; ' +
+    "xl allows that, and `xsnd serve` tells these streams apart by direction and place",
+  ]);
+  const streams = config.get("domU")!.cards.flatMap(({ pcms }) => pcms[0].streams);
+  assert.deepEqual(streams.map(({ uniqueId }) => uniqueId), ["a", "a", "a"]);
+});
+
+Deno.test("every published layout in fixtures/xl is right, and import gives its streams names of their own", () => {
+  const expected: Record<string, readonly [notes: number, ids: readonly string[]]> = {
+    "android.cfg": [1, ["0/0/0", "0/0/1", "0/1/0", "0/2/0", "0/3/0", "0/4/0"]],
+    "linux.cfg": [1, ["0/0/0", "0/0/1"]],
+    "roles.cfg": [2, ["pulse<>media.role:navi", "0/1/0", "0/1/1", "alsa<hw:1;0>", "1/0/1", "2/0/0", "2/0/1"]],
+  };
+  const directory = new URL("../../fixtures/xl/", import.meta.url).pathname;
+  assert.deepEqual(
+    [...Deno.readDirSync(directory)].map(({ name }) => name).sort(),
+    Object.keys(expected).sort(),
+  );
+  for (const [name, [count, ids]] of Object.entries(expected)) {
+    const text = Deno.readTextFileSync(directory + name);
+    assert(vsnd(text) !== undefined);
+    assert.deepEqual(vsnd(text), vsndByLibxlutil(text), name);
+    const reading = readXl(text, name, DEFAULTS);
+    assert.equal(judgeXl(reading, name, "hazards").notes.length, count, name);
+    const value = reading.value as RawConfig;
+    nameByPlace(value);
+    const [{ cards }] = parseConfig(toYaml(value), name).values();
+    assert.deepEqual(
+      cards.flatMap(({ pcms }) => pcms.flatMap(({ streams }) => streams)).map((s) => s.uniqueId),
+      ids,
+    );
+  }
+});
 
 Deno.test("import takes what only libxl misspells, and refuses two backends in a domain", () => {
   const { cards } = imported(card("type=p, sample-formats=f32_le;s16_le")).get("domU")!;
