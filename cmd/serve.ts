@@ -13,7 +13,8 @@ export function serveCommand(): Command {
     .description(
       "Serve the virtual sound cards of all guests for which this domain is the backend, until SIGTERM or SIGINT. " +
         "Cards made by `xsnd provision` carry their devices with them; those made by xl get theirs from --config " +
-        "(matched by domain, unique-id and type), --default-device or --default-capture-device.",
+        "--default-device or --default-capture-device. In the file a stream is found by domain, unique-id and type, and by " +
+        "its place where ids are shared or missing.",
     )
     .option("--config <file>", "YAML, as for provision: devices for cards that xl made")
     .option(

@@ -1,8 +1,8 @@
 /**
  * The policy of a card that xl made: what the card is comes from its {@link PinnedCard}, the devices from the daemon's
  * configuration. A stream of the configuration decides on everything: device, parameters, `denied`. The default devices serve the
- * other streams, within {@link XL_CAPS}. The configuration's owner has not seen those streams, so a capture stream gets no device
- * that was meant for playback.
+ * other streams, within {@link XL_CAPS}. Nobody on the host has named those streams, so a capture stream gets no device that was
+ * meant for playback.
  */
 import {
   type CardPolicy,
@@ -12,8 +12,8 @@ import {
   type StreamParams,
   type StreamPolicy,
 } from "./card.ts";
-import type { PinnedCard, PinnedStream } from "./pinned.ts";
 import { SERVED_FORMATS } from "./params.ts";
+import type { PinnedCard, PinnedStream } from "./pinned.ts";
 
 /** Devices for streams that the configuration does not name. */
 export interface DefaultDevices {
@@ -21,79 +21,75 @@ export interface DefaultDevices {
   readonly capture?: string;
 }
 
-/** The most that a stream on a default device may have: what cards of the market do, and 680 ms of it. A configured stream may have more. */
+/** The most that a stream on a default device may have. A configured stream may have more. */
 export const XL_CAPS: StreamParams = {
   rates: LINUX_RATES,
   formats: SERVED_FORMATS,
   channelsMin: 1,
   channelsMax: 8,
+  /** 680 ms of 8 channels at 48 kHz in s32_le. */
   bufferSizeBytes: 1 << 20,
 };
+
+/** Why a stream gets what it gets. */
+export type Grounds =
+  | "configured"
+  /** A default device, with all that the stream asks for. */
+  | "default"
+  /** A default device, with less than the stream asks for. */
+  | "capped"
+  /** Silence: the host names no device for capture. */
+  | "unnamedCapture"
+  /** Silence: the guest may have turned the stream into a capture stream before the card was pinned. */
+  | "lateCapture"
+  /** The card is not served for want of this stream's device. */
+  | "deviceless";
 
 export interface XlCardDecision {
   /** Undefined: the card is not served. */
   readonly policy: CardPolicy | undefined;
-  /** What an operator may not expect, a sentence each. */
-  readonly notes: readonly string[];
+  /** By PCM and stream. */
+  readonly grounds: readonly (readonly Grounds[])[];
 }
 
+/** @param matches the configured stream of each stream, by PCM and stream */
 export function xlCardPolicy(
   { isLate, pcms }: PinnedCard,
-  configured: readonly StreamPolicy[],
+  matches: readonly (readonly (StreamPolicy | undefined)[])[],
   defaults: DefaultDevices,
 ): XlCardDecision {
-  const notes: string[] = [];
-  const without: string[] = [];
-  const caps = isLate ? DEFAULT_PARAMS : XL_CAPS;
-  const decide = (stream: PinnedStream, name: string): StreamPolicy => {
-    const { type, uniqueId } = stream;
-    const match = configured.find((one) => one.uniqueId === uniqueId && one.type === type);
-    if (match !== undefined) return { ...configuredPart(match), type, uniqueId };
-    const label = `${name} (${type}, unique-id ${JSON.stringify(uniqueId)})`;
-    const effective = within(stream.effective, caps);
-    if (JSON.stringify(effective) !== JSON.stringify(stream.effective)) {
-      notes.push(
-        `stream ${label} asks for more than a stream of xl's may have without an entry in --config: it is cut`,
-      );
-    }
-    const device = defaults[type];
-    if (type === "capture" && isLate && defaults.playback !== undefined) {
-      notes.push(
-        `stream ${label} records silence: its guest ran before this host had a record of the card, and may have made the stream ` +
-          "a capture stream itself; name its device in --config, or attach the card again",
-      );
-      return { type, uniqueId, device: device ?? SILENT_DEVICE, denied: true, effective };
-    }
-    if (type === "capture" && device === undefined && defaults.playback !== undefined) {
-      notes.push(
-        `stream ${label} records silence: --default-device is for playback; ` +
-          "name a device with --default-capture-device or in --config",
-      );
-      return { type, uniqueId, device: SILENT_DEVICE, denied: true, effective };
-    }
-    if (device === undefined) without.push(label);
-    return { type, uniqueId, device: device ?? SILENT_DEVICE, effective };
-  };
-  const policy = {
-    pcms: pcms.map(({ streams }, p) => ({
-      streams: streams.map((stream, s) => decide(stream, `${p}/${s}`)),
-    })),
-  };
-  if (without.length === 0) return { policy, notes };
+  const decisions = pcms.map(({ streams }, p) =>
+    streams.map((stream, s) => decide(stream, matches[p][s], isLate, defaults))
+  );
+  const grounds = decisions.map((streams) => streams.map(([ground]) => ground));
+  if (grounds.flat().includes("deviceless")) return { policy: undefined, grounds };
   return {
-    policy: undefined,
-    notes: [
-      `the card is not served: xl made it, and nothing names a device for ${without.join(", ")}; ` +
-      "name one with --default-device and --default-capture-device, or each by its unique-id and type in --config",
-    ],
+    policy: { pcms: decisions.map((streams) => ({ streams: streams.map(([, policy]) => policy) })) },
+    grounds,
   };
 }
 
-/** What a stream of the configuration decides. */
-function configuredPart(
-  { device, denied, effective }: StreamPolicy,
-): Pick<StreamPolicy, "device" | "denied" | "effective"> {
-  return { device, ...(denied ? { denied } : {}), effective };
+function decide(
+  { type, uniqueId, effective: asked }: PinnedStream,
+  match: StreamPolicy | undefined,
+  isLate: boolean,
+  defaults: DefaultDevices,
+): [Grounds, StreamPolicy] {
+  if (match !== undefined) {
+    const denied = match.denied ? { denied: true } : {};
+    return ["configured", { type, uniqueId, device: match.device, ...denied, effective: match.effective }];
+  }
+  const effective = within(asked, isLate ? DEFAULT_PARAMS : XL_CAPS);
+  const silence = { type, uniqueId, device: defaults[type] ?? SILENT_DEVICE, denied: true, effective };
+  if (type === "capture" && defaults.playback !== undefined) {
+    if (isLate) return ["lateCapture", silence];
+    if (defaults.capture === undefined) return ["unnamedCapture", silence];
+  }
+  const device = defaults[type];
+  // Without --default-device a capture stream of a late card has nobody who vouches for it, either.
+  if (device === undefined || type === "capture" && isLate) return ["deviceless", silence];
+  const isWhole = JSON.stringify(effective) === JSON.stringify(asked);
+  return [isWhole ? "default" : "capped", { type, uniqueId, device, effective }];
 }
 
 /** `params` without what is beyond `caps`. Where nothing is left of a list, the caps' own stands: the guest's queries find out. */

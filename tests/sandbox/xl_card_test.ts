@@ -88,7 +88,7 @@ Deno.test("a guest that ran before its card was first seen gets playback within 
         streams.filter(([, type]) => type === "capture").every(([, , , denied]) => denied),
         String(streams),
       );
-      assert.match(daemon.stderr, /0\/0 \(capture, .*\) records silence: its guest ran before/);
+      assert.match(daemon.stderr, /domU\/0\/0\/0 \(capture, .*\).* records silence: the guest ran before/);
       // The stream that was a playback stream: what the guest made of it since means nothing to the next daemon.
       await box.xenstore("write", `${FRONTEND}/0/1/type`, "c");
     }
