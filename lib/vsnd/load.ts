@@ -2,8 +2,8 @@
 import { type CheckedConfig, ConfigError, readFile, readYaml } from "./config.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import { judge } from "./judge.ts";
-import { looksLikeXl, parseXl, positionOf, XlSyntaxError } from "./xl/syntax.ts";
-import { type XlDefaults, XlReading } from "./xl/read.ts";
+import { looksLikeXl, parseXl, positionOf, withoutMark, XlSyntaxError } from "./xl/syntax.ts";
+import { type PlacedFinding, type XlDefaults, XlReading } from "./xl/read.ts";
 
 const DEFAULTS: XlDefaults = { domain: "domU", device: "default" };
 
@@ -17,10 +17,21 @@ export function checkFile(file: string, besides: Besides = "hazards"): CheckedCo
   return judgeXl(readXl(text, file, DEFAULTS), file, besides);
 }
 
+const BYTE_ORDER_MARK: PlacedFinding = {
+  path: [],
+  offset: 0,
+  what: "the file begins with a byte order mark (BOM)",
+  why: "xl refuses the file",
+  instead: "save it as UTF-8 without one",
+};
+
 /** Reads xl's syntax. Throws {@link ConfigError} for what is not in it. */
-export function readXl(text: string, file: string, defaults: XlDefaults): XlReading {
+export function readXl(source: string, file: string, defaults: XlDefaults): XlReading {
+  const text = withoutMark(source);
   try {
-    return new XlReading(text, parseXl(text), defaults);
+    const reading = new XlReading(text, parseXl(text), defaults);
+    if (text !== source) reading.hazards.push(BYTE_ORDER_MARK);
+    return reading;
   } catch (error) {
     if (!(error instanceof XlSyntaxError)) throw error;
     const { message, offset, instead } = error;

@@ -45,6 +45,8 @@ const texts = [
   'vsnd=["a" "b"]',
   "vsnd=['a'];vsnd+=['b']",
   "vsnd=['a']\nvsnd=['b']",
+  "vsnd=['a']\nvsnd+=['b']\nvsnd=['c']",
+  "\ufeffvsnd=['a']\n",
   "vsnd+=['b']",
   "vsnd=['a\nb']",
   "vsnd=['a\\\nb']",
@@ -275,6 +277,21 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
   ["another item", "vsnd=[['STREAM, type=p', 'STREM']]", /vsnd\[0\]\[1\]: "STREM" is no item/],
   ["broken syntax", "name = 'x'\nvsnd = [\n  ['CARD'\n", /^4:1: not xl's syntax: the end of the file/],
   ["a strange comment", `vsnd=[['STREAM, type=p' # xsnd: dev\n]]`, /its comment that begins with xsnd:/],
+  [
+    "vsnd twice",
+    `vsnd=[['STREAM, type=p']]\nmemory=1\nvsnd =[['STREAM, type=c']]\n`,
+    /^3:1: vsnd: is set again, and was set on line 1; xl drops what line 1 says, .*; write \+= here to add cards/,
+  ],
+  [
+    "name twice",
+    `name='a';${card("type=p")}name='b'\n`,
+    /^2:1: name: is set again, and was set on line 1; .*; leave one of them out$/,
+  ],
+  [
+    "a byte order mark",
+    `\ufeffname='a'\n${card("type=p")}`,
+    /^1:1: the file begins with a byte order mark \(BOM\); xl refuses the file; save it as UTF-8 without one$/,
+  ],
   ["carriage returns", "vsnd=[]\r\n", /^1:8: not xl's syntax: xl takes no carriage return/],
 ];
 for (const [name, text, expected] of wrong) {
@@ -284,6 +301,21 @@ for (const [name, text, expected] of wrong) {
     assert.match(found[0], expected);
   });
 }
+
+Deno.test("of a name that is set again after += the first line is told, and += alone replaces nothing", () => {
+  const again = `vsnd=[]\nvsnd+=[]\n${card("type=p")}`;
+  assert.match(findings(again).join("\n"), /^3:1: vsnd: is set again, and was set on line 1;/);
+  assert.deepEqual(findings(`vsnd=[]\nvsnd+=[['STREAM, type=p']]\n`), []);
+  assert.deepEqual(findings(`memory=1\nmemory=2\nconstructor=1\nconstructor=2\n${card("type=p")}`), []);
+});
+
+Deno.test("import takes a file with a byte order mark, and positions are as without it", () => {
+  const text = "\ufeffvsnd=[['STREAM, type=p', 'STREM']]\n";
+  assert(looksLikeXl(text));
+  assert.equal(vsndByLibxlutil(text), undefined, "xl refuses it");
+  assert.match(findings(text).join("\n"), /^1:26: vsnd\[0\]\[1\]: "STREM" is no item/m);
+  assert.equal(imported(text.replace(", 'STREM'", "")).get("domU")!.cards.length, 1);
+});
 
 Deno.test("a unique-id that streams share is a note, as xl takes it", () => {
   const text =

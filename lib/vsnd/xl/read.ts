@@ -4,7 +4,14 @@
  */
 import type { DocumentPath, Finding, LocatedFinding } from "../finding.ts";
 import { formatPath } from "../finding.ts";
-import { positionOf, type XlFile, type XlList, type XlText, type XlValue } from "./syntax.ts";
+import {
+  positionOf,
+  type XlFile,
+  type XlList,
+  type XlReplaced,
+  type XlText,
+  type XlValue,
+} from "./syntax.ts";
 import { ItemReader } from "./item.ts";
 import { markedText } from "./words.ts";
 
@@ -23,6 +30,12 @@ export interface XlDefaults {
   readonly device: string;
 }
 
+/** Settings that are read here, and what to do about two of one name. */
+const SET_ONCE: Readonly<Record<string, string>> = {
+  vsnd: "write += here to add cards, or leave one of them out",
+  name: "leave one of them out",
+};
+
 /** What a file says, and all that xl makes of it otherwise than one would think. */
 export class XlReading {
   /** As of a YAML file: `{ domains: { NAME: { backend, cards } } }`. */
@@ -38,7 +51,12 @@ export class XlReading {
   readonly named: boolean;
   readonly #places = new Map<string, Place>();
 
-  constructor(private readonly text: string, { settings, comments }: XlFile, readonly defaults: XlDefaults) {
+  constructor(
+    private readonly text: string,
+    { settings, replaced, comments }: XlFile,
+    readonly defaults: XlDefaults,
+  ) {
+    replaced.filter(({ name }) => Object.hasOwn(SET_ONCE, name)).forEach((each) => this.#setAgain(each));
     const name = domainOf(settings, comments);
     this.named = name !== undefined;
     const domain: { backend?: string; cards: unknown[] } = { cards: [] };
@@ -84,6 +102,13 @@ export class XlReading {
 
   locate({ offset, ...finding }: PlacedFinding): LocatedFinding {
     return { ...finding, ...positionOf(this.text, offset) };
+  }
+
+  #setAgain({ name, offset, byOffset }: XlReplaced): void {
+    const { line } = positionOf(this.text, offset);
+    const what = `is set again, and was set on line ${line}`;
+    const why = `xl drops what line ${line} says, without a word`;
+    this.find({ offset: byOffset, path: [name] }, what, why, SET_ONCE[name]);
   }
 
   #cards(vsnd: XlValue, domain: { backend?: string; cards: unknown[] }, path: DocumentPath): void {

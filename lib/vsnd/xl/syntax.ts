@@ -24,9 +24,17 @@ export interface XlList {
 
 export type XlValue = XlText | XlList;
 
+/** An assignment that a later one of the same name makes void; where the two begin in the file. */
+export interface XlReplaced {
+  readonly name: string;
+  readonly offset: number;
+  readonly byOffset: number;
+}
+
 export interface XlFile {
   /** By name; of several assignments the last one counts, and `+=` adds to the one before. */
   readonly settings: ReadonlyMap<string, XlValue>;
+  readonly replaced: readonly XlReplaced[];
   /** Comments outside of lists. */
   readonly comments: readonly string[];
 }
@@ -45,9 +53,14 @@ export function positionOf(text: string, offset: number): Pick<LocatedFinding, "
   return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") };
 }
 
+/** The text without the byte order mark that some editors write. */
+export function withoutMark(text: string): string {
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
 /** Whether a text looks like an xl configuration: its first line that says something assigns something. */
 export function looksLikeXl(text: string): boolean {
-  return /^(?:[ \t;]*(?:#.*)?\r?\n)*[ \t;]*[A-Za-z_][\w.]*[ \t]*\+?=/.test(text);
+  return /^\ufeff?(?:[ \t;]*(?:#.*)?\r?\n)*[ \t;]*[A-Za-z_][\w.]*[ \t]*\+?=/.test(text);
 }
 
 /** Throws {@link XlSyntaxError}. */
@@ -82,6 +95,9 @@ const PATTERNS: readonly (readonly [TokenKind | "space" | "comment", RegExp])[] 
 
 class Parser {
   readonly #settings = new Map<string, XlValue>();
+  /** Where the assignment begins that made a name's present value, or what `+=` adds to. */
+  readonly #begun = new Map<string, number>();
+  readonly #replaced: XlReplaced[] = [];
   readonly #comments: string[] = [];
   #at = 0;
   #token: Token;
@@ -101,16 +117,19 @@ class Parser {
       if (kind !== "newline" && kind !== ";") this.#unexpected("the end of the line");
       this.#advance();
     }
-    return { settings: this.#settings, comments: this.#comments };
+    return { settings: this.#settings, replaced: this.#replaced, comments: this.#comments };
   }
 
   #assignment(): void {
-    const name = this.#advance().text;
+    const { text: name, offset: byOffset } = this.#advance();
     const adds = this.#token.kind === "+=";
     if (!adds) this.#expect("=", `"=" after ${name}`);
     else this.#advance();
     const offset = this.#token.offset;
     const value = this.#value();
+    const replaced = this.#begun.get(name);
+    if (!adds && replaced !== undefined) this.#replaced.push({ name, offset: replaced, byOffset });
+    if (!adds || replaced === undefined) this.#begun.set(name, byOffset);
     const before = adds ? this.#settings.get(name) : undefined;
     this.#settings.set(name, before === undefined ? value : sum(before, value, offset));
   }
