@@ -12,6 +12,7 @@ import {
 } from "yaml";
 import { Exit, XsndError } from "../error.ts";
 import type { Config } from "./card.ts";
+import { foreignOctets, foreignText } from "./file_kind.ts";
 import { type DocumentPath, type Finding, formatFinding, type LocatedFinding } from "./finding.ts";
 import { judge } from "./judge.ts";
 
@@ -46,17 +47,17 @@ export function loadConfig(file: string): Config {
   return parseConfig(readFile(file), file);
 }
 
-/** The text of a file. Throws {@link XsndError} (exit 6) if it cannot be read. */
+/** The text of a file. Throws {@link XsndError} (exit 6) if it cannot be read, or holds no text. */
 export function readFile(file: string): string {
   try {
-    const { size } = Deno.statSync(file);
-    if (size > MAX_FILE_OCTETS) {
-      throw new XsndError(
-        `${file} is no configuration: it has ${size} octets, ${MAX_FILE_OCTETS} is the most`,
-        Exit.badConfiguration,
-      );
+    using opened = Deno.openSync(file);
+    const octets = readBounded(opened);
+    refuseForeign(foreignOctets(octets, file), file);
+    if (octets.length > MAX_FILE_OCTETS) {
+      const why = `it has more than ${MAX_FILE_OCTETS} octets`;
+      throw new XsndError(`${file} is no configuration: ${why}`, Exit.badConfiguration);
     }
-    return Deno.readTextFileSync(file);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(octets);
   } catch (error) {
     if (error instanceof XsndError) throw error;
     const why = error instanceof Deno.errors.NotFound
@@ -68,6 +69,23 @@ export function readFile(file: string): string {
       cause: error,
     });
   }
+}
+
+/** The file's octets, of a longer one {@link MAX_FILE_OCTETS} and one. A pipe can be read only once. */
+function readBounded(opened: Deno.FsFile): Uint8Array {
+  const octets = new Uint8Array(MAX_FILE_OCTETS + 1);
+  let length = 0;
+  while (length < octets.length) {
+    const got = opened.readSync(octets.subarray(length));
+    if (got === null) break;
+    length += got;
+  }
+  return octets.subarray(0, length);
+}
+
+/** Throws {@link ConfigError} if there is a finding about the file as a whole. */
+export function refuseForeign(finding: Finding | undefined, file: string): void {
+  if (finding !== undefined) throw new ConfigError(file, [{ ...finding, line: 1, column: 1 }]);
 }
 
 /** Checks the text of a file called `file`. Throws {@link ConfigError} with all that is wrong. */
@@ -85,6 +103,7 @@ export interface CheckedConfig {
 
 /** The same, for whoever has more to say of it. */
 export function readYaml(text: string, file: string): CheckedConfig {
+  refuseForeign(foreignText(text, file, "YAML"), file);
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
   const at = (finding: Finding, offset: number): LocatedFinding => {

@@ -1,5 +1,6 @@
 /** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
-import { type CheckedConfig, ConfigError, readFile, readYaml } from "./config.ts";
+import { type CheckedConfig, ConfigError, readFile, readYaml, refuseForeign } from "./config.ts";
+import { foreignText } from "./file_kind.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import { judge } from "./judge.ts";
 import { looksLikeXl, parseXl, positionOf, withoutMark, XlSyntaxError } from "./xl/syntax.ts";
@@ -27,6 +28,7 @@ const BYTE_ORDER_MARK: PlacedFinding = {
 
 /** Reads xl's syntax. Throws {@link ConfigError} for what is not in it. */
 export function readXl(source: string, file: string, defaults: XlDefaults): XlReading {
+  refuseForeign(foreignText(source, file, "xl"), file);
   const text = withoutMark(source);
   try {
     const reading = new XlReading(text, parseXl(text), defaults);

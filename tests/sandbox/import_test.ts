@@ -136,6 +136,41 @@ Deno.test("import and export say what is wrong with their source", () =>
     assertFails(none, 5, /cannot open XenStore/);
   }));
 
+Deno.test("a file of another kind is named by every command that reads one, with the command that takes it", () =>
+  inBox(async (box) => {
+    const cfg = write(box, "domU.cfg", XL);
+    const yaml = write(box, "domU.yaml", await Deno.readTextFile("fixtures/domU.yaml"));
+    const sndBe = write(box, "snd_be.cfg", 'soundSystem = "ALSA";\nplaybackStreams: { streams = (); };\n');
+    const isXl =
+      /domU\.cfg:1:1: the file is an xl configuration and not YAML; `xsnd import .*domU\.cfg` makes YAML of it/;
+    for (const args of [["provision", "-f"], ["diff", "-f"], ["serve", "--config"]]) {
+      assertFails(await box.run(...args, cfg), 6, isXl);
+      assertFails(
+        await box.run(...args, sndBe),
+        6,
+        /the file is a configuration of the backend snd_be; xsnd takes none/,
+      );
+    }
+    for (const verb of ["check", "import", "export"]) {
+      assertFails(
+        await box.run(verb, sndBe),
+        6,
+        /snd_be\.cfg:1:1: the file is a configuration of the backend snd_be/,
+      );
+      assertFails(
+        await box.run(verb, "fixtures/melody.wav"),
+        6,
+        /melody\.wav:1:1: the file is a WAV file; `xsnd play /,
+      );
+    }
+    assertFails(
+      await box.run("import", yaml),
+      6,
+      /is YAML and not an xl configuration; `xsnd provision -f .*domU\.yaml`/,
+    );
+    await box.ok("check", write(box, "mark.yaml", `\ufeff${Deno.readTextFileSync(yaml)}`));
+  }));
+
 Deno.test("import and export of a running domain say what is the guest's own word, and refuse what no file can hold", () =>
   inBox(async (box) => {
     const stream = (n: number) => ({ type: "playback", device: "dummy:", "unique-id": `s${n}` });

@@ -195,7 +195,13 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
   ["no domains", "domains: {}", /^1:1: domains: empty; write at least one domain/],
   ["an empty domain", "domains:\n  domU:\n", /^2:3: domains\.domU: empty; write a map with the key cards$/],
   ["a domain with a slash", "domains: {a/b: {cards: []}}", /domains\["a\/b"\]: cannot be a domain/],
-  ["an empty file", "", /^1:1: empty; write a map with the key domains$/],
+  [
+    "an empty file",
+    "",
+    /^1:1: the file is empty; write a map with the key domains, or let `xsnd probe --yaml` /,
+  ],
+  ["a file of comments", "# one\n  # two\n", /^1:1: the file holds nothing but comments; write a map/],
+  ["a document of nothing", "---\n", /^1:4: empty; write a map with the key domains$/],
   ["a list", "[1, 2]", /^1:1: a list of 2 will not do; write a map/],
   ["broken YAML", "domains: [1, 2\n", /^2:1: not YAML: /],
   ["a key twice", "domains: {}\ndomains: {}\n", /^2:1: not YAML: Map keys must be unique/],
@@ -338,11 +344,11 @@ Deno.test("loadConfig() names the file that it cannot read", () => {
 Deno.test("loadConfig() does not read a file of many megabytes", () => {
   const path = Deno.makeTempFileSync();
   try {
+    Deno.writeTextFileSync(path, "#".repeat(1024 * 1024 + 1));
+    assert.throws(() => loadConfig(path), /is no configuration: it has more than 1048576 octets/);
+    Deno.truncateSync(path, 0);
     Deno.truncateSync(path, 100 * 1024 * 1024);
-    assert.throws(
-      () => loadConfig(path),
-      /is no configuration: it has 104857600 octets, 1048576 is the most/,
-    );
+    assert.throws(() => loadConfig(path), /:1:1: the file is binary data; name a configuration/);
   } finally {
     Deno.removeSync(path);
   }
