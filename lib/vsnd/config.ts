@@ -15,6 +15,7 @@ import type { Config } from "./card.ts";
 import { foreignOctets, foreignText } from "./file_kind.ts";
 import { type DocumentPath, type Finding, formatFinding, type LocatedFinding } from "./finding.ts";
 import { judge } from "./judge.ts";
+import { aliasFinding, TOO_MANY_ALIASES, type YamlFinding, yamlFinding } from "./yaml_errors.ts";
 
 /** The most octets of a file that is read at all. */
 const MAX_FILE_OCTETS = 1024 * 1024;
@@ -116,33 +117,26 @@ export function readYaml(text: string, file: string): CheckedConfig {
   };
 
   const broken = [...document.errors, ...document.warnings];
+  const unread = (findings: readonly YamlFinding[], count: number): never => {
+    throw new ConfigError(file, findings.map(({ offset, ...finding }) => at(finding, offset)), count);
+  };
   if (broken.length > 0) {
-    const why = "nothing of the file can be relied on";
-    throw new ConfigError(
-      file,
-      broken.slice(0, MAX_LOCATED).map(({ message, pos }) => {
-        const what = message.includes("call stack") ? "it is nested deeper than can be read" : message;
-        return at({ path: [], what: `not YAML: ${what}`, why }, pos[0]);
-      }),
-      broken.length,
-    );
+    unread(broken.slice(0, MAX_LOCATED).map((error) => yamlFinding(error, text)), broken.length);
   }
-  const verdict = judge(toValue(document, fail));
+  const value = toValue(document, (finding) => unread([finding], 1));
+  const verdict = judge(value);
   if ("findings" in verdict) return fail(verdict.findings);
   return { config: verdict.config, notes: verdict.notes.map(locate), locate };
 }
 
-function toValue(document: Document.Parsed, fail: (findings: readonly Finding[]) => never): unknown {
+function toValue(document: Document.Parsed, fail: (finding: YamlFinding) => never): unknown {
+  const finding = aliasFinding(document);
+  if (finding !== undefined) fail(finding);
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
-    return fail([{
-      path: [],
-      what: `not YAML of a sane size: ${error.message}`,
-      why: "a few lines of aliases can stand for gigabytes",
-      instead: "write fewer aliases",
-    }]);
+    return fail(TOO_MANY_ALIASES);
   }
 }
 

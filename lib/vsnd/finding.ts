@@ -1,7 +1,7 @@
 /** What is wrong with a configuration file: where, what, and what to write instead. */
 import type { z } from "zod";
 import { Limits, LINUX_RATES } from "./card.ts";
-import { KEYS } from "./schema.ts";
+import { type ConfigKey, KEYS } from "./schema.ts";
 
 /** Keys and indices from the root of the document to a value. */
 export type DocumentPath = readonly (string | number)[];
@@ -57,8 +57,8 @@ export function formatPath(path: DocumentPath): string {
   ).join("");
 }
 
-/** What to write, by key; a key that is none of ours is a domain's name. */
-const WRITE: Readonly<Record<string, string>> = {
+/** What to write, by key; the document itself has none. */
+const WRITE: Readonly<Record<ConfigKey | "", string>> = {
   "": "a map with the key domains",
   domains: "a map from domain names to their cards",
   backend: "the name or number of the domain that serves the cards, such as Domain-0",
@@ -67,6 +67,7 @@ const WRITE: Readonly<Record<string, string>> = {
   streams: `a list of 1 to ${Limits.streamsPerPcm} streams`,
   type: "playback or capture",
   device: 'an ALSA PCM name such as "hw:0,0", or "dummy:FILE"',
+  denied: "true or false",
   "unique-id": `a text of at most ${Limits.textOctets} octets, without a comma`,
   "short-name": `a text of at most ${Limits.shortNameOctets} octets, without a comma`,
   "long-name": `a text of at most ${Limits.longNameOctets} octets, without a comma`,
@@ -83,7 +84,7 @@ const WRITE: Readonly<Record<string, string>> = {
 const DOMAIN = "a map with the key cards";
 
 /** Why it matters, by key: mostly what a guest or its toolstack would make of it without a word. */
-const WHY: Readonly<Record<string, string>> = {
+const WHY: Readonly<Partial<Record<ConfigKey | "", string>>> = {
   backend: "it says which domain's daemon the guest's driver talks to",
   cards: "a guest's kernel has room for so many cards, and one without any needs no entry",
   pcms: "the Linux frontend looks at so many PCMs of a card, and drops the rest without a word",
@@ -106,10 +107,34 @@ const WHY: Readonly<Record<string, string>> = {
 
 const WHY_UNKNOWN = "a misspelt key would otherwise do nothing, and nobody would notice";
 
+/** What YAML 1.1 and people write for truth values; to YAML 1.2 each is a text. */
+const TRUTHS: Readonly<Record<string, "true" | "false">> = {
+  yes: "true",
+  y: "true",
+  on: "true",
+  true: "true",
+  no: "false",
+  n: "false",
+  off: "false",
+  false: "false",
+};
+
+/** The truth value that a text stands for, as people mean it. */
+function truthOf(value: unknown): "true" | "false" | undefined {
+  if (typeof value !== "string") return undefined;
+  const word = value.toLowerCase();
+  return Object.hasOwn(TRUTHS, word) ? TRUTHS[word] : undefined;
+}
+
 /** The value, short enough for a line. */
 function quote(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value);
+  const json = typeof value === "number" ? numeral(value) : JSON.stringify(value) ?? "nothing";
   return json.length > 48 ? `${json.slice(0, 47)}…` : json;
+}
+
+/** A number as YAML has it: of these JSON says null. */
+function numeral(value: number): string {
+  return Number.isNaN(value) ? ".nan" : String(value).replace("Infinity", ".inf");
 }
 
 function valueAt(document: unknown, path: DocumentPath): unknown {
@@ -125,8 +150,9 @@ function valueAt(document: unknown, path: DocumentPath): unknown {
 /** The findings that one of zod's issues with `document` amounts to. */
 export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[] {
   const path = issue.path as DocumentPath;
-  const key = path.findLast((part) => typeof part === "string") ?? "";
   const isDomain = path.length === 2;
+  // below a domain, whose name can be any, there are only keys of the schema
+  const key = (path.findLast((part) => typeof part === "string") ?? "") as ConfigKey | "";
   if (issue.code === "unrecognized_keys") {
     const known = KEYS[isDomain ? "domains" : key].join(", ");
     return issue.keys.map((unknown) => ({
@@ -145,6 +171,16 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     }];
   }
   const value = valueAt(document, path);
+  const why = isDomain ? undefined : WHY[key];
+  const truth = key === "denied" ? truthOf(value) : undefined;
+  if (truth !== undefined) {
+    return [{
+      path,
+      what: `${quote(value)} is a text in YAML 1.2`,
+      why,
+      instead: `write ${truth}, without quotes`,
+    }];
+  }
   const what = value === undefined
     ? "missing"
     : value === null
@@ -154,7 +190,6 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     : Array.isArray(value)
     ? `a list of ${value.length} will not do`
     : `${quote(value)} will not do`;
-  const why = isDomain ? undefined : WHY[key];
   return [{
     path,
     what,

@@ -81,6 +81,14 @@ export type RawPcm = RawCard["pcms"][number];
 export type RawStream = RawPcm["streams"][number];
 export type RawParams = Pick<RawStream, keyof typeof params>;
 
+/** Every key of a configuration. */
+export type ConfigKey =
+  | keyof RawConfig
+  | keyof RawDomain
+  | keyof RawCard
+  | keyof RawPcm
+  | keyof RawStream;
+
 /** The keys that the map under `parent` may hold; `parent` is the last key on the way to it, if any. */
 export const KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(configSchema.shape),
