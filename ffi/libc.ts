@@ -16,6 +16,7 @@ export const O = {
   RDWR: 2,
   CREAT: 0o100,
   EXCL: 0o200,
+  NOCTTY: 0o400,
   TRUNC: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
@@ -61,7 +62,9 @@ export const RLIMIT = { NOFILE: 7, MEMLOCK: 8, RTPRIO: 14 } as const;
 /** sys/socket.h: address families, socket types and flags, as Linux has them everywhere but on MIPS. */
 export const AF = { UNIX: 1 } as const;
 export const SOCK = { DGRAM: 2, CLOEXEC: O.CLOEXEC } as const;
-export const MSG = { NOSIGNAL: 0x4000 } as const;
+export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+/** unistd.h: lseek. */
+export const SEEK = { CUR: 1 } as const;
 /** unistd.h: access modes. */
 export const ACCESS = { F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4 } as const;
 

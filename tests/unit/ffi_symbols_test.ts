@@ -68,6 +68,7 @@ const libraries: Library[] = [
       ...prefixed("AF_", c.AF),
       ...prefixed("SOCK_", c.SOCK),
       ...prefixed("MSG_", c.MSG),
+      ...prefixed("SEEK_", c.SEEK),
     },
   },
   {
