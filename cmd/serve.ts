@@ -30,7 +30,7 @@ export function serveCommand(): Command {
     .option(
       "--guest-limits <limits>",
       "what each guest may have: streams=64 connected, mapped=256 MiB of its pages, requests=10000 a second and stream, " +
-        "log-lines=20 a minute and stream; those that are named, with commas",
+        "log-lines=20 a minute and stream, ten times that for all its streams; those that are named, with commas",
       guestLimits,
     )
     .option(

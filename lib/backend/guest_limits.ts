@@ -9,7 +9,10 @@ export interface GuestLimits {
   readonly mapped: number;
   /** Requests a second of one stream, in the long run; those above are served later. */
   readonly requests: number;
-  /** Lines of the log a minute about one stream, or card, of one level; those above are counted. */
+  /**
+   * Lines of the log a minute about one stream, or card, of one level; those above are counted. Ten times as many about all of a
+   * guest's streams and cards: see lib/log/rate_limit.ts.
+   */
   readonly logLines: number;
 }
 

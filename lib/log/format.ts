@@ -3,7 +3,7 @@ import type { LogRecord } from "@logtape/logtape";
 import { escapeCharacter, printable } from "../text.ts";
 
 /**
- * `xsnd: warning: domU/0/0/0: what happened`: the stream, the card, or else the part of the program that speaks. Lines after
+ * `xsnd: warning: domU/0/0/0: what happened`: the stream, the card, the guest, or else the part of the program that speaks. Lines after
  * the first are indented, so that no text which a guest wrote can pass for a line of its own.
  */
 export function textLines(record: LogRecord): string[] {
@@ -14,7 +14,7 @@ export function textLines(record: LogRecord): string[] {
 }
 
 /**
- * One object: `time` (ISO 8601, UTC), `level`, `category`, `message`; what it is about, as `domain` with `card` or `stream`; and
+ * One object: `time` (ISO 8601, UTC), `level`, `category`, `message`; what it is about, as `domain`, with `card` or `stream`; and
  * what the message was made of.
  */
 export function jsonLine(record: LogRecord): string {
@@ -25,16 +25,20 @@ export function jsonLine(record: LogRecord): string {
     level,
     category: category.join("."),
     message: messageOf(record),
-    ...(subject === undefined ? {} : { domain: subject.split("/", 1)[0] }),
+    ...(subject === undefined ? {} : { domain: domainOf(subject) }),
   };
   // Twice: no property takes the place of a field, and the fields come first. JSON itself allows DEL and the C1 controls in strings.
   return JSON.stringify({ ...fields, ...properties, ...fields }).replace(/[\u007f-\u009f]/g, escapeCharacter);
 }
 
-/** The stream, `domU/0/0/0`, or the card, `domU/0`, that the record is about. */
+/** What the record is about: the stream, `domU/0/0/0`; the card, `domU/0`; or the guest, `domU`. */
 export function subjectOf({ properties }: LogRecord): string | undefined {
-  const { stream, card } = properties;
-  return typeof stream === "string" ? stream : typeof card === "string" ? card : undefined;
+  return [properties.stream, properties.card, properties.domain].find((name) => typeof name === "string");
+}
+
+/** The guest's name, or its number, of what {@link subjectOf} gives. */
+export function domainOf(subject: string): string {
+  return subject.split("/", 1)[0];
 }
 
 function messageOf({ message }: LogRecord): string {

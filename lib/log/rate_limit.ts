@@ -1,25 +1,31 @@
 /**
- * A guest can make the daemon say something as often as it likes. What is said of a stream, or a card, is therefore limited: so
- * many lines a minute of each level, and then one that tells how many were left out. A flood of notes hides no error.
+ * A guest, or another user of the host, can make the daemon log as often as it likes. So lines are limited, each level for itself:
+ * a flood of notes hides no error. There are two limits, one within the other. The narrow one is for lines about one stream or
+ * card, and for lines of one message that are about neither. The wide one, ten times that, is for all lines about one guest, and
+ * for all of one part of the daemon. Lines beyond a limit are counted, and at the end of the minute one line says how many.
  */
 import type { LogRecord } from "@logtape/logtape";
 import { count } from "../text.ts";
-import { subjectOf } from "./format.ts";
+import { domainOf, subjectOf } from "./format.ts";
 
-/** Of one subject and level. */
+/** How many times the narrow limit the wide one is. */
+export const WIDE = 10;
+
+/** What counts against one limit. */
 interface Minute {
   /** Ends it. */
   readonly timer: ReturnType<typeof setTimeout>;
-  lines: number;
-  /** The last line that was left out, if any were. */
-  leftOut: LogRecord | undefined;
+  written: number;
+  leftOut: number;
+  /** The last line that was left out, if any were, as it is to be summed up. */
+  last: LogRecord | undefined;
 }
 
 export class RateLimit implements Disposable {
   readonly #minutes = new Map<string, Minute>();
 
   /**
-   * @param lines a minute
+   * @param lines a minute, of the narrow limit
    * @param minuteMs how long a minute is, which tests shorten
    */
   constructor(
@@ -30,12 +36,21 @@ export class RateLimit implements Disposable {
 
   /** Writes `record`, now or never. */
   pass(record: LogRecord): void {
+    const { level } = record;
+    const part = record.category.join(".");
     const subject = subjectOf(record);
-    if (subject === undefined) return this.write(record);
-    const minute = this.#minuteOf(`${record.level} ${subject}`);
-    minute.lines++;
-    if (minute.lines <= this.lines) return this.write(record);
-    minute.leftOut = record;
+    // The wide limit is asked first: it bounds how many narrow ones there can be.
+    const wide = this.#minuteOf(
+      subject === undefined ? `${level} part ${part}` : `${level} guest ${domainOf(subject)}`,
+    );
+    if (wide.written >= WIDE * this.lines) return leaveOut(wide, widened(record, subject));
+    const narrow = this.#minuteOf(
+      subject === undefined ? `${level} message ${part} ${record.rawMessage}` : `${level} subject ${subject}`,
+    );
+    if (narrow.written >= this.lines) return leaveOut(narrow, record);
+    wide.written++;
+    narrow.written++;
+    this.write(record);
   }
 
   #minuteOf(key: string): Minute {
@@ -43,22 +58,38 @@ export class RateLimit implements Disposable {
     if (found !== undefined) return found;
     const timer = setTimeout(() => this.#end(key), this.minuteMs);
     Deno.unrefTimer(timer); // it keeps nothing from ending
-    const minute: Minute = { timer, lines: 0, leftOut: undefined };
+    const minute: Minute = { timer, written: 0, leftOut: 0, last: undefined };
     this.#minutes.set(key, minute);
     return minute;
   }
 
   #end(key: string): void {
-    const { timer, lines, leftOut } = this.#minutes.get(key)!;
+    const { timer, leftOut, last } = this.#minutes.get(key)!;
     clearTimeout(timer);
     this.#minutes.delete(key);
-    if (leftOut !== undefined) this.write(summary(leftOut, lines - this.lines));
+    if (last !== undefined) this.write(summary(last, leftOut));
   }
 
   /** Says now what was left out: the end is near. */
   [Symbol.dispose](): void {
     for (const key of this.#minutes.keys()) this.#end(key);
   }
+}
+
+function leaveOut(minute: Minute, record: LogRecord): void {
+  minute.leftOut++;
+  minute.last = record;
+}
+
+/** `record` as one about the whole guest of `subject`, which its text names. */
+function widened(record: LogRecord, subject: string | undefined): LogRecord {
+  if (subject === undefined) return record;
+  const { stream: _stream, card: _card, ...properties } = record.properties;
+  return {
+    ...record,
+    message: [`${subject}: `, ...record.message],
+    properties: { ...properties, domain: domainOf(subject) },
+  };
 }
 
 /** What is said in the place of `leftOut` lines, of which `last` was the last. */

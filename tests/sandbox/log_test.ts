@@ -117,3 +117,27 @@ Deno.test("a guest that makes the daemon talk fills no log: what is left out is 
     assert.equal(summaries.length, 1, stderr);
     assert(summaries[0].includes(`: ${TRIES - 20} more `), summaries[0]);
   }));
+
+Deno.test("a client of the control socket that sends rubbish without end fills no log", () =>
+  inBox(async (box) => {
+    const daemon = await box.serve("-v");
+    const RUBBISH = 5000;
+    {
+      using client = await Deno.connect({ transport: "unix", path: `${box.xen}/control.sock` });
+      const sending = (async () => {
+        const writer = client.writable.getWriter();
+        await writer.write(new TextEncoder().encode("null\n".repeat(RUBBISH)));
+      })();
+      let answers = 0;
+      const buffer = new Uint8Array(65536);
+      while (answers < RUBBISH) {
+        const count = await client.read(buffer);
+        assert(count !== null);
+        answers += buffer.subarray(0, count).filter((octet) => octet === 0x0a).length;
+      }
+      await sending;
+    }
+    const { stderr } = await daemon.end("SIGTERM");
+    const records = stderr.split("\n").filter((line) => line.startsWith("xsnd: ")).length;
+    assert(records < 100, `${records} lines, ${stderr.length} octets: ${stderr.slice(0, 1000)}`);
+  }));

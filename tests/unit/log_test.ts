@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import { jsonLine, textLines } from "../../lib/log/format.ts";
-import { RateLimit } from "../../lib/log/rate_limit.ts";
+import { RateLimit, WIDE } from "../../lib/log/rate_limit.ts";
 
 function recordOf(level: LogLevel, text: string, properties: Record<string, unknown> = {}): LogRecord {
   const timestamp = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -54,11 +54,10 @@ Deno.test("RateLimit writes so many lines a minute of a stream, then how many we
   };
   pass("info", "domU/0/0/0", 1, LINES_A_MINUTE + 7);
   assert.equal(written.length, LINES_A_MINUTE);
-  // Neither another stream, nor another level, nor what is about none is held up by that.
+  // Neither another stream nor another level is held up by that.
   pass("info", "domV/0/0/0", 1, 1);
   pass("error", "domU/0/0/0", 1, 1);
-  for (let i = 0; i < 2 * LINES_A_MINUTE; i++) limit.pass(recordOf("info", "of the daemon"));
-  assert.equal(written.length, 3 * LINES_A_MINUTE + 2);
+  assert.equal(written.length, LINES_A_MINUTE + 2);
   written.length = 0;
   await new Promise((resolve) => setTimeout(resolve, 700));
   const last = LINES_A_MINUTE + 7;
@@ -68,6 +67,54 @@ Deno.test("RateLimit writes so many lines a minute of a stream, then how many we
   pass("info", "domU/0/0/0", 1, 1);
   assert.equal(written.at(-1), "xsnd: info: domU/0/0/0: line 1", "the next minute begins");
   limit[Symbol.dispose]();
+});
+
+Deno.test("RateLimit bounds what all streams and cards of a guest say together, ten times as widely", () => {
+  const written: LogRecord[] = [];
+  const limit = new RateLimit((record) => written.push(record), LINES_A_MINUTE);
+  const STREAMS = 2 * WIDE;
+  for (let i = 0; i < STREAMS; i++) {
+    for (let line = 0; line < LINES_A_MINUTE; line++) {
+      limit.pass(recordOf("info", "open", { stream: `domU/0/${i}/0` }));
+    }
+  }
+  limit.pass(recordOf("info", "disconnected", { card: "domU/1" }));
+  assert.equal(written.length, WIDE * LINES_A_MINUTE);
+  limit.pass(recordOf("info", "open", { stream: "domV/0/0/0" }));
+  limit.pass(recordOf("error", "broken", { stream: "domU/0/0/0" }));
+  assert.equal(written.length, WIDE * LINES_A_MINUTE + 2, "neither another guest nor another level waits");
+  written.length = 0;
+  limit[Symbol.dispose]();
+  const leftOut = (STREAMS - WIDE) * LINES_A_MINUTE + 1;
+  assert.deepEqual(written.flatMap(textLines), [
+    `xsnd: info: domU: ${leftOut} more info lines within a minute are left out; the last: domU/1: disconnected`,
+  ]);
+  const { domain, card } = JSON.parse(jsonLine(written[0]));
+  assert.deepEqual([domain, card], ["domU", undefined]);
+});
+
+Deno.test("RateLimit bounds lines about no guest: those of one message, and ten times as widely those of one part", () => {
+  const written: string[] = [];
+  const limit = new RateLimit((record) => written.push(...textLines(record)), LINES_A_MINUTE);
+  for (let i = 1; i <= 100_000; i++) limit.pass(recordOf("error", "a client sent rubbish"));
+  assert.equal(written.length, LINES_A_MINUTE);
+  // What an operator causes once shows.
+  limit.pass(recordOf("error", "the file is not taken"));
+  assert.equal(written.at(-1), "xsnd: error: stream: the file is not taken");
+  // A message that is never the same twice is bounded too, and leaves nothing behind.
+  for (let i = 1; i <= 100_000; i++) limit.pass(recordOf("error", `rubbish ${i}`));
+  assert.equal(written.length, WIDE * LINES_A_MINUTE);
+  limit.pass({ ...recordOf("error", "another part"), category: ["xsnd", "serve"] });
+  assert.equal(written.at(-1), "xsnd: error: serve: another part");
+  limit[Symbol.dispose]();
+  assert.deepEqual(written.slice(WIDE * LINES_A_MINUTE + 1), [
+    `xsnd: error: stream: ${
+      100_000 - WIDE * LINES_A_MINUTE + LINES_A_MINUTE + 1
+    } more error lines within a minute are left out; the last: rubbish 100000`,
+    `xsnd: error: stream: ${
+      100_000 - LINES_A_MINUTE
+    } more error lines within a minute are left out; the last: a client sent rubbish`,
+  ]);
 });
 
 Deno.test("RateLimit that is disposed says at once what it left out", () => {
