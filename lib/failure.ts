@@ -2,9 +2,12 @@
 
 import { printable } from "./text.ts";
 
+let report = (message: string): void => console.error(failureLine(message));
+
 /** What a message quotes of a file, or of a guest, must not drive the terminal. */
-let report = (message: string): void =>
-  console.error(`xsnd: ${message.split("\n").map(printable).join("\n")}`);
+export function failureLine(message: string): string {
+  return `xsnd: ${message.split("\n").map(printable).join("\n")}`;
+}
 
 export function reportFailure(message: string): void {
   report(message);

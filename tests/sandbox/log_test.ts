@@ -1,7 +1,7 @@
 /** What `xsnd serve` logs, and in which shape. */
 import assert from "node:assert/strict";
-import { assertFails, type Box, inBox, type Process, until, xsnd } from "./harness.ts";
-import { RawCard } from "./raw_frontend.ts";
+import { assertFails, type Box, inBox, Process, until, xsnd } from "./harness.ts";
+import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
 
 const STREAM = "domU/0/0/0";
 
@@ -90,6 +90,101 @@ Deno.test("serve cannot be both verbose and quiet", async () => {
   assert.match(stderr, /option '-q, --quiet' cannot be used with option '-v, --verbose'/);
 });
 
+/** What `refused` OPENs of `stream` make the daemon say. */
+function makeItTalk(stream: RawStream, refused: number): void {
+  const none = { ...open, pcmRate: 1, grefDirectory: 0 };
+  for (let i = 0; i < refused; i++) assert(stream.open(none) < 0);
+}
+
+/** Becomes what it is given, with its stderr going where its first argument says. */
+const WITH_STDERR = ["sh", "-c", 'to=$1; shift; exec "$@" 2>"$to"', "sh"];
+
+/** A daemon whose stderr is a pipe at `path`, and the pipe's other end, from which nothing has been read. */
+async function serveInto(box: Box, path: string, ...options: string[]) {
+  await new Process("mkfifo", [path]).result;
+  const opening = Deno.open(path);
+  const limits = ["--guest-limits", "log-lines=10000"];
+  const daemon = box.spawnUnder([...WITH_STDERR, path], "serve", ...limits, ...options);
+  const { readable: reader } = await opening;
+  await until("the daemon answers", () => box.status().catch(() => undefined));
+  return { daemon, reader };
+}
+
+Deno.test("a log that nobody reads keeps no other guest waiting; once somebody reads, what is lost is counted", () =>
+  inBox(
+    async (box) => {
+      for (const guest of ["loud", "domU"]) {
+        await box.provision(guest, [{ type: "playback", device: "dummy:" }]);
+      }
+      const { daemon, reader } = await serveInto(box, box.path("log"), "-v");
+      // More than the pipe and the daemon's queue hold.
+      const LINES = 6000;
+      let said = "";
+      let reading: Promise<void>;
+      {
+        await using loud = await RawCard.connect(box.xen, 1, ["0/0"]);
+        await using quiet = await RawCard.connect(box.xen, 2, ["0/0"]);
+        makeItTalk(loud.streams[0], LINES);
+        assertWorks(quiet.streams[0]);
+        assert.equal((await box.status()).streams.length, 2);
+        reading = (async () => {
+          for await (const text of reader.pipeThrough(new TextDecoderStream())) said += text;
+        })();
+        await until("it says so", () => /lines of the log lost/.test(said));
+        assertWorks(quiet.streams[0]);
+      }
+      const { code } = await daemon.end("SIGTERM");
+      assert.equal(code, 0);
+      await reading;
+      const lines = said.trimEnd().split("\n");
+      const refusals = lines.filter((line) => /loud\/0\/0\/0: OPEN refused/.test(line)).length;
+      const lost = Number(/^xsnd: warning: log: (\d+) lines of the log lost: /m.exec(said)?.[1]);
+      assert(refusals < LINES && refusals + lost >= LINES, `${refusals} written, ${lost} lost`);
+      for (const line of lines) assert.match(line, /^xsnd: (debug|info|warning): /, "no line is cut");
+      assert(lines.some((line) => /SIGTERM: ending/.test(line)), `it goes on: ${lines.slice(-5).join("\n")}`);
+    },
+    "loud",
+    "domU",
+  ));
+
+Deno.test("serve whose log nobody reads ends when it is told to", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    const { daemon, reader } = await serveInto(box, box.path("log"));
+    {
+      await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
+      makeItTalk(card.streams[0], 2000);
+    }
+    assert.equal((await daemon.end("SIGTERM")).code, 0);
+    await reader.cancel();
+  }));
+
+Deno.test("a defect ends a daemon whose log nobody reads, and is a line of the log where somebody does", () =>
+  inBox(async (box) => {
+    const run = (lines: number, to: string[]) => {
+      const script = `
+        import { getLogger } from "@logtape/logtape";
+        import { startLogging } from "./lib/log/mod.ts";
+        await startLogging({ format: "json", linesAMinute: 1_000_000 });
+        for (let i = 0; i < ${lines}; i++) getLogger("xsnd").info("line {i}", { i });
+        setTimeout(() => { throw new Error("a defect"); });
+      `;
+      const [command, ...args] = [...to, Deno.execPath(), "eval", "--quiet", script];
+      return new Process(command, args).result;
+    };
+    const { code, stderr } = await run(1, ["env"]);
+    const [first, last, ...more] = stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual([code, first.message, last.level, more], [1, "line 0", "fatal", []]);
+    assert.match(last.message, /^Error: a defect\n +at /);
+
+    const path = box.path("log");
+    await new Process("mkfifo", [path]).result;
+    const opening = Deno.open(path);
+    const ended = run(10_000, [...WITH_STDERR, path]);
+    using _unread = await opening;
+    assert.equal((await ended).code, 1);
+  }));
+
 Deno.test("a guest that makes the daemon talk fills no log: what is left out is counted", () =>
   inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
@@ -98,15 +193,7 @@ Deno.test("a guest that makes the daemon talk fills no log: what is left out is 
     {
       await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
       const [stream] = card.streams;
-      const open = {
-        pcmRate: 48000,
-        pcmFormat: 0,
-        pcmChannels: 0,
-        bufferSz: 0,
-        periodSz: 0,
-        grefDirectory: 0,
-      };
-      for (let i = 0; i < TRIES; i++) assert(stream.open(open) < 0);
+      makeItTalk(stream, TRIES);
     }
     const { stderr } = await daemon.end("SIGTERM");
     const lines = stderr.split("\n").filter((line) => /^xsnd: warning: domU\/0\/0\/0: /.test(line));
