@@ -1,5 +1,6 @@
 /** Datagrams to UNIX sockets, also to those with an abstract address, which Deno's own do not know. */
-import { AF, Errno, errno, libc, MSG, SOCK, unwrap } from "./libc.ts";
+import { ERRNO } from "./errno.ts";
+import { AF, clearErrno, Errno, errno, libc, MSG, SOCK, unwrap } from "./libc.ts";
 import { cString } from "./library.ts";
 
 /** Octets of `sun_path` (sys/un.h). */
@@ -19,13 +20,18 @@ export class DatagramSender implements Disposable {
     this.#fd = unwrap(libc().socket(AF.UNIX, SOCK.DGRAM | SOCK.CLOEXEC, 0), "socket");
   }
 
-  /** Sends one datagram; waits if the receiver is behind. Throws {@link Errno}. */
-  send(text: string): void {
+  /** Sends one datagram; false if the receiver is behind and has no room for it now. Throws {@link Errno}. */
+  send(text: string): boolean {
     const octets = new TextEncoder().encode(text);
     const { length } = this.#address;
-    if (libc().sendto(this.#fd, octets, BigInt(octets.length), MSG.NOSIGNAL, this.#address, length) < 0) {
-      throw new Errno(`send to ${this.address}`, errno());
+    const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
+    clearErrno();
+    if (libc().sendto(this.#fd, octets, BigInt(octets.length), flags, this.#address, length) >= 0) {
+      return true;
     }
+    const code = errno();
+    if (code === ERRNO.EAGAIN) return false;
+    throw new Errno(`send to ${this.address}`, code);
   }
 
   [Symbol.dispose](): void {

@@ -6,8 +6,15 @@ import { getLogger } from "@logtape/logtape";
 import { DatagramSender } from "../../ffi/datagram.ts";
 import { CLOCK, libc, unwrap } from "../../ffi/libc.ts";
 
+/** How soon a manager that is behind is tried again, and how many messages wait for it at most. */
+const RETRY_MS = 100;
+const MAX_WAITING = 16;
+
 export class ServiceManager implements Disposable {
   readonly #log = getLogger(["xsnd", "service"]);
+  /** What a manager that is behind has not taken yet. */
+  readonly #waiting: string[] = [];
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #sender: DatagramSender | undefined;
 
   /**
@@ -58,16 +65,45 @@ export class ServiceManager implements Disposable {
     this.#tell("STOPPING=1", "STATUS=ending");
   }
 
+  /** A sign of life is not kept for later: it would be one of the past. */
   alive(): void {
-    this.#tell("WATCHDOG=1");
+    if (this.#sendWaiting()) this.#send("WATCHDOG=1");
   }
 
+  /** The daemon waits for no manager, which may be behind or stopped. */
   #tell(...assignments: string[]): void {
+    this.#waiting.push(assignments.join("\n"));
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
+    this.#sendWaiting();
+  }
+
+  /** False if there is more, which waits for room. */
+  #sendWaiting(): boolean {
+    for (; this.#waiting.length > 0; this.#waiting.shift()) {
+      if (this.#send(this.#waiting[0])) continue;
+      this.#tryAgain();
+      return false;
+    }
+    return true;
+  }
+
+  /** False if the manager has no room for it now. */
+  #send(message: string): boolean {
     try {
-      this.#sender?.send(assignments.join("\n"));
+      return this.#sender?.send(message) ?? true;
     } catch (error) {
       this.#giveUp(error as Error);
+      return true;
     }
+  }
+
+  #tryAgain(): void {
+    if (this.#retry !== undefined) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#sendWaiting();
+    }, RETRY_MS);
+    Deno.unrefTimer(this.#retry); // it keeps nothing from ending
   }
 
   #giveUp({ message }: Error): void {
@@ -76,6 +112,7 @@ export class ServiceManager implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#retry);
     this.#sender?.[Symbol.dispose]();
     this.#sender = undefined;
   }

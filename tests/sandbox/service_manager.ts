@@ -9,21 +9,28 @@ const RECEIVER = `
   $address =~ s/^@/\\0/;
   socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or die "socket: $!";
   bind($socket, pack_sockaddr_un($address)) or die "bind: $!";
+  my $reads = !shift;
+  $SIG{USR1} = sub { $reads = 1 };
   print "listening\\n";
+  select(undef, undef, undef, 0.05) until $reads;
   while (defined recv($socket, my $message, 4096, 0)) { $message =~ s/\\n/ /g; print "$message\\n" }
 `;
 
 export class ServiceManagerSocket implements AsyncDisposable {
   private constructor(readonly address: string, private readonly receiver: Process) {}
 
-  /** Listens at a path, or at an abstract address: `@NAME`. */
-  static async listen(address: string): Promise<ServiceManagerSocket> {
-    const receiver = new Process("perl", ["-e", RECEIVER, address]);
+  /** Listens at a path, or at an abstract address: `@NAME`. One that `hangs` reads nothing before {@link goOn}. */
+  static async listen(address: string, { hangs = false } = {}): Promise<ServiceManagerSocket> {
+    const receiver = new Process("perl", ["-e", RECEIVER, address, ...(hangs ? ["hangs"] : [])]);
     await until(`it listens at ${address}`, () => {
       if (receiver.ended) throw new Error(receiver.stderr);
       return receiver.stdout.startsWith("listening\n");
     });
     return new ServiceManagerSocket(address, receiver);
+  }
+
+  goOn(): void {
+    this.receiver.kill("SIGUSR1");
   }
 
   /** What it was told, in order, the signs of life left out. */

@@ -1,6 +1,7 @@
 /** `xsnd serve` as a service: what its manager hears, and what it may ask. */
 import assert from "node:assert/strict";
-import { Box, inBox, makeWav, Process, until } from "./harness.ts";
+import { DatagramSender } from "../../ffi/datagram.ts";
+import { Box, inBox, makeWav, Process, sleep, until } from "./harness.ts";
 import { ServiceManagerSocket } from "./service_manager.ts";
 
 const STREAM = "domU/0/0/0";
@@ -56,6 +57,25 @@ Deno.test("serve goes on, with a word, where nobody listens at NOTIFY_SOCKET, or
         stderr,
       );
     }
+  }));
+
+Deno.test("serve waits for no service manager that hangs, and tells it all once it reads again", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    await using manager = await ServiceManagerSocket.listen(box.path("notify"), { hangs: true });
+    using sender = new DatagramSender(manager.address);
+    while (sender.send("full")) { /* there is room for another */ }
+    const daemon = await box.serveWith({ NOTIFY_SOCKET: manager.address, WATCHDOG_USEC: "200000" });
+    const playing = box.spawn("play", makeWav(box.path("long.wav"), sound), STREAM);
+    await box.untilStream(STREAM, ({ state }) => state === "running");
+    assert.deepEqual(manager.messages, []);
+    manager.goOn();
+    await until("it is told", () => manager.messages.at(-1) === "STATUS=1 stream, 1 running");
+    const told = manager.messages.filter((message) => message !== "full");
+    assert.equal(told[0], "READY=1 STATUS=1 stream, 0 running");
+    await until("it lives", () => manager.signsOfLife >= 3);
+    await playing.end("SIGINT");
+    assert.equal((await daemon.end("SIGTERM")).code, 0);
   }));
 
 Deno.test("serve gives signs of life while its engine answers, and none while it hangs", () =>
