@@ -8,7 +8,7 @@ import { startLogging } from "../lib/log/mod.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { interruptible } from "../lib/signals.ts";
 import { withManual } from "./manual.ts";
-import { clearProgress, positiveCount, showProgress } from "./session_options.ts";
+import { clearProgress, positiveCount, showSession } from "./session_options.ts";
 
 const MELODY = fileURLToPath(new URL("../fixtures/melody.wav", import.meta.url));
 
@@ -28,7 +28,12 @@ export function demoCommand(): Command {
         "nor a sound card: without Xen it brings its own, and the card is one that is paced by the clock. On real Xen, " +
         "domain 0 is its own guest. Exit code 1 if a sample was lost or changed, or a position was not true.",
     )
-    .addOption(new Option("--input <file>", "a WAV file to play").default(MELODY, "a short melody"))
+    .addOption(
+      new Option("--input <file>", "a file to play, as `xsnd play` takes it").default(
+        MELODY,
+        "a short melody",
+      ),
+    )
     .option("--output <file>", "keep what the card played, sample for sample")
     .addOption(
       new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")
@@ -40,7 +45,7 @@ export function demoCommand(): Command {
     .action(async (options: Options) => {
       using _log = await startLogging({ level: "warning" });
       const report = await interruptible((signal) =>
-        runDemo(options, showProgress, signal).finally(clearProgress)
+        runDemo(options, showSession, signal).finally(clearProgress)
       );
       if (options.json) console.log(JSON.stringify(report));
       else printVerdict(report, options);

@@ -12,16 +12,20 @@ import {
   SESSION_EXITS,
   type SessionCommandOptions,
   sessionFile,
-  showProgress,
+  showSession,
 } from "./session_options.ts";
 
 export function playCommand(): Command {
   const command = new Command("play")
     .description(
       "Play a WAV file into a guest's playback stream, doing in this process what snd_xen_front does in a guest's kernel. " +
-        "In `xsnd sandbox` it acts as any domain; on real Xen as the one that it runs in.",
+        "In `xsnd sandbox` it acts as any domain; on real Xen as the one that it runs in. A file with faults is played as far " +
+        "as possible, with a warning on stderr for each fault.",
     )
-    .argument("<file>", "a WAV file")
+    .argument(
+      "<file>",
+      "a WAV, RF64, BW64 or Wave64 file of PCM, floats, A-law or mu-law; - for standard input",
+    )
     .addArgument(streamArgument());
   addSessionOptions(command).action(
     async (path: string, wanted: string, options: SessionCommandOptions) => {
@@ -31,7 +35,7 @@ export function playCommand(): Command {
         const file = sessionFile(path, options);
         return await runSession(
           { kind: "play", file, stream, behaviour, bufferFrames, periodFrames, baseline: json === true },
-          showProgress,
+          showSession,
           signal,
         ).finally(clearProgress);
       });

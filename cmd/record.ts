@@ -13,7 +13,7 @@ import {
   SESSION_EXITS,
   type SessionCommandOptions,
   sessionFile,
-  showProgress,
+  showSession,
 } from "./session_options.ts";
 
 export function recordCommand(): Command {
@@ -43,7 +43,7 @@ export function recordCommand(): Command {
             record,
             baseline: json === true,
           },
-          showProgress,
+          showSession,
           signal,
         ).finally(clearProgress);
       });

@@ -1,7 +1,7 @@
 /** What `play` and `record` have in common: the options, finding the stream, showing progress and the result. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
-import type { SessionFile, SessionProgress, SessionReport, SessionStream } from "../lib/frontend/session.ts";
+import type { SessionFile, SessionListener, SessionReport, SessionStream } from "../lib/frontend/session.ts";
 import type { Direction } from "../lib/pcm/pcm.ts";
 import { type EventIdBehaviour, FORMATS } from "../lib/sndif/mod.ts";
 import { didYouMean } from "../lib/suggest.ts";
@@ -9,6 +9,7 @@ import { readFrontendCard } from "../lib/vsnd/frontend_dir.ts";
 import { frontendPath, resolveDomain } from "../lib/xenbus/mod.ts";
 import type { StoreView } from "../lib/xen/ports.ts";
 import type { Manual } from "./manual.ts";
+import { warn } from "./source.ts";
 import { withStore } from "./store.ts";
 
 export interface SessionCommandOptions {
@@ -126,13 +127,19 @@ function* streamsOf(
   }
 }
 
-/** Shows how far it is on a terminal's stderr, and nothing elsewhere. */
-export function showProgress({ frames, totalFrames, rate }: SessionProgress): void {
-  if (!Deno.stderr.isTerminal()) return;
-  const seconds = (n: number) => (n / rate).toFixed(1);
-  const total = totalFrames === undefined ? "" : ` of ${seconds(totalFrames)}`;
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r${seconds(frames)}${total} s `));
-}
+/** Shows progress on stderr if that is a terminal, and warnings on any stderr. */
+export const showSession: SessionListener = {
+  progress({ frames, totalFrames, rate }) {
+    if (!Deno.stderr.isTerminal()) return;
+    const seconds = (n: number) => (n / rate).toFixed(1);
+    const total = totalFrames === undefined ? "" : ` of ${seconds(totalFrames)}`;
+    Deno.stderr.writeSync(new TextEncoder().encode(`\r${seconds(frames)}${total} s `));
+  },
+  warning(warning) {
+    clearProgress();
+    warn(warning);
+  },
+};
 
 export function clearProgress(): void {
   if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));

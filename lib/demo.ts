@@ -11,7 +11,7 @@ import { Daemon } from "./backend/daemon.ts";
 import { choosePolicy } from "./backend/choose_policy.ts";
 import { Exit, XsndError } from "./error.ts";
 import { runSession } from "./frontend/run_session.ts";
-import type { SessionProgress, SessionReport, SessionStream } from "./frontend/session.ts";
+import type { SessionListener, SessionReport, SessionStream } from "./frontend/session.ts";
 import type { EventIdBehaviour } from "./sndif/mod.ts";
 import type { CardConfig } from "./vsnd/card.ts";
 import { deprovisionCard } from "./vsnd/deprovision.ts";
@@ -46,7 +46,7 @@ export interface DemoReport extends SessionReport {
 /** Runs the demo. Throws {@link XsndError} for what the user can mend; a sound that went wrong is in the report. */
 export async function runDemo(
   options: DemoOptions,
-  progress: (progress: SessionProgress) => void,
+  listener: SessionListener,
   signal: AbortSignal,
 ): Promise<DemoReport> {
   using input = new WavReader(options.input);
@@ -54,7 +54,7 @@ export async function runDemo(
   try {
     const output = Deno.realPathSync(directory) + "/played.wav";
     const report = await inXen((xen, domid) =>
-      playThrough(xen, domid, input, output, options, progress, signal)
+      playThrough(xen, domid, input, output, options, listener, signal)
     );
     const bitExact = sameSamples(options.input, output);
     if (options.output !== undefined) copyOutput(output, options.output);
@@ -99,7 +99,7 @@ async function playThrough(
   input: AudioReader,
   output: string,
   options: DemoOptions,
-  progress: (progress: SessionProgress) => void,
+  listener: SessionListener,
   signal: AbortSignal,
 ): Promise<Omit<DemoReport, "bitExact" | "passed">> {
   const domain = domainName(xen.store, domid);
@@ -111,7 +111,7 @@ async function playThrough(
     const file = { path: options.input };
     const report = await runSession(
       { kind: "play", file, stream, behaviour, bufferFrames, periodFrames, baseline: true },
-      progress,
+      listener,
       signal,
     );
     return { ...report, xen: xen.kind };

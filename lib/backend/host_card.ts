@@ -59,6 +59,7 @@ export class HostCard {
     let isStandIn = false;
     try {
       this.#card = await device.open(request);
+      for (const warning of this.#card.warnings ?? []) this.#log.warn("{warning}", { warning });
     } catch (error) {
       if (!isBusy(error)) throw error;
       this.#log.error("{reason}: the stream goes on in silence until it is free", {

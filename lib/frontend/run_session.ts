@@ -4,33 +4,33 @@ import { Exit, type ExitCode, XsndError } from "../error.ts";
 import type { ReplayReport } from "./replayer.ts";
 import type {
   ReplayOptions,
+  SessionListener,
   SessionMessage,
   SessionOptions,
-  SessionProgress,
   SessionReport,
   SessionStart,
 } from "./session.ts";
 
 /**
- * Plays or records as `options` say and resolves with the measurements. `progress` is called a few times a second.
+ * Plays or records as `options` say and resolves with the measurements.
  * When `signal` is aborted the session closes its stream in order and this throws with exit code 130.
  */
 export function runSession(
   options: SessionOptions,
-  progress: (progress: SessionProgress) => void,
+  listener: SessionListener,
   signal: AbortSignal,
 ): Promise<SessionReport> {
-  return runInThread<SessionReport>(options, progress, signal);
+  return runInThread<SessionReport>(options, listener, signal);
 }
 
 /** Replays as `options` say, as {@link runSession} plays. */
 export function runReplay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
-  return runInThread<ReplayReport>(options, () => {}, signal);
+  return runInThread<ReplayReport>(options, undefined, signal);
 }
 
 async function runInThread<R>(
   options: SessionStart["options"],
-  progress: (progress: SessionProgress) => void,
+  listener: SessionListener | undefined,
   signal: AbortSignal,
 ): Promise<R> {
   using stop = new EventFd();
@@ -40,7 +40,8 @@ async function runInThread<R>(
   try {
     const done = Promise.withResolvers<R>();
     worker.onmessage = ({ data }: MessageEvent<SessionMessage>) => {
-      if (data.kind === "progress") progress(data.progress);
+      if (data.kind === "progress") listener?.progress(data.progress);
+      else if (data.kind === "warning") listener?.warning(data.warning);
       else if (data.kind === "report") done.resolve(data.report as R);
       else if (data.exitCode === undefined) done.reject(new Error(data.message));
       else done.reject(new XsndError(data.message, data.exitCode as ExitCode));

@@ -86,7 +86,16 @@ export interface SessionStart {
   readonly stopFd: number;
 }
 
+/** Is told what happens in a session. */
+export interface SessionListener {
+  /** A few times a second. */
+  progress(progress: SessionProgress): void;
+  /** A fault of the file that is played, in a sentence. */
+  warning(warning: string): void;
+}
+
 export type SessionMessage =
+  | { readonly kind: "warning"; readonly warning: string }
   | { readonly kind: "progress"; readonly progress: SessionProgress }
   | { readonly kind: "report"; readonly report: SessionReport | ReplayReport }
   | { readonly kind: "failed"; readonly message: string; readonly exitCode: number | undefined };

@@ -98,9 +98,10 @@ async function replay({ stream: at, behaviour, steps, speed }: ReplayOptions, st
 }
 
 function openReader({ file: { path, raw } }: SessionOptions): AudioReader {
+  const warn = (warning: string) => post({ kind: "warning", warning });
   return raw === undefined
-    ? new WavReader(path)
-    : new RawReader(path, { ...raw, format: format(raw.format) });
+    ? new WavReader(path, warn)
+    : new RawReader(path, { ...raw, format: format(raw.format) }, warn);
 }
 
 function format(name: string): SampleFormat {

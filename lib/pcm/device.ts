@@ -12,6 +12,8 @@ export type PcmRequest = Omit<PcmParams, "direction">;
 /** An open card. The engine has let go of it before {@link close} is called. */
 export interface OpenCard {
   readonly descriptor: PcmDescriptor;
+  /** Faults that do not keep the card from being used, for the log. */
+  readonly warnings?: readonly string[];
   close(): Promise<void>;
 }
 

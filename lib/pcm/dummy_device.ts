@@ -6,7 +6,7 @@ import { F, libc, O, unwrap, whileAlive } from "../../ffi/libc.ts";
 import { cString } from "../../ffi/library.ts";
 import { XsndError } from "../error.ts";
 import { FORMATS, formatsToMask, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
-import { type AudioReader, WavReader, WavWriter } from "../wav/mod.ts";
+import { type AudioReader, type Warn, WavReader, WavWriter } from "../wav/mod.ts";
 import { wavFormat } from "../wav/samples.ts";
 import { cardPeriodFrames, type OpenCard, type PcmDevice, PcmError, type PcmRequest } from "./device.ts";
 import type { Direction, PcmParams } from "./pcm.ts";
@@ -111,7 +111,8 @@ export class DummyDevice implements PcmDevice {
   }
 
   #openCapture(params: PcmParams): OpenCard {
-    using reader = this.#read();
+    const warnings: string[] = [];
+    using reader = this.#read((warning) => warnings.push(warning));
     const format = FORMATS[params.format];
     if (
       !reader.formats.includes(format) || reader.params.rate !== params.rate ||
@@ -130,11 +131,11 @@ export class DummyDevice implements PcmDevice {
     unwrap(libc().lseek(fd, 0n, SEEK_SET), "lseek");
     stack.move();
     const close = () => Promise.resolve(void libc().close(fd));
-    return { descriptor: { kind: "dummy", params, fd }, close };
+    return { descriptor: { kind: "dummy", params, fd }, warnings, close };
   }
 
-  #read(): AudioReader {
-    return this.#explained(() => new WavReader(this.file));
+  #read(warn?: Warn): AudioReader {
+    return this.#explained(() => new WavReader(this.file, warn));
   }
 
   /** A file that cannot be used is a card that is not there. */

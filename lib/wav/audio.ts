@@ -17,6 +17,9 @@ export function frameOctets({ format, channels }: AudioParams): number {
   return format.octets * channels;
 }
 
+/** Is told a fault of a file: a sentence that names the file, what is wrong, and what is played. */
+export type Warn = (warning: string) => void;
+
 /** Reads a file from its first frame to its last, in as much memory as the caller gives it. */
 export interface AudioReader extends Disposable {
   readonly params: AudioParams;
@@ -30,7 +33,7 @@ export interface AudioReader extends Disposable {
   deliverAs(format: SampleFormat): void;
   /**
    * Fills `into` with as many whole frames as fit and exist; returns how many, 0 at the end. `into` must hold at
-   * least one. Throws {@link XsndError} where the file breaks off early or cannot be read.
+   * least one. Throws {@link XsndError} where the file cannot be read; one that breaks off early ends there.
    */
   readFrames(into: Uint8Array): number;
 }

@@ -27,9 +27,13 @@ export class InputFile implements Disposable {
   /** What messages call it. */
   readonly name: string;
   readonly #file: Pick<Deno.FsFile, "readSync" | "close">;
+  /** The same, if it is a regular file. */
+  readonly #regular: Deno.FsFile | undefined;
   /** Octets of the whole file; undefined for a pipe or a device. */
   readonly size: number | undefined;
   #position = 0;
+  /** What {@link peek} has seen and nobody has read. */
+  #ahead: Uint8Array<ArrayBuffer> = new Uint8Array();
 
   constructor(path: string) {
     this.name = path === STANDARD ? "standard input" : path;
@@ -44,23 +48,72 @@ export class InputFile implements Disposable {
       file.close();
       throw fileError("read", path, new Deno.errors.IsADirectory());
     }
-    this.size = info.isFile ? info.size : undefined;
+    if (!info.isFile) return;
+    this.#regular = file;
+    this.size = info.size;
   }
 
-  /** Octets read so far. */
+  /** Octets read or passed over so far. */
   get position(): number {
     return this.#position;
   }
 
   /** Fills `into`, unless the file ends first; returns the number of octets. */
   read(into: Uint8Array): number {
+    const ahead = Math.min(into.length, this.#ahead.length);
+    into.set(this.#ahead.subarray(0, ahead));
+    this.#ahead = this.#ahead.subarray(ahead);
+    const read = ahead + this.#readAll(into.subarray(ahead));
+    this.#position += read;
+    return read;
+  }
+
+  /** The next `count` octets, or those that there are; they are still to be read. */
+  peek(count: number): Uint8Array {
+    if (this.#ahead.length < count) {
+      const ahead = new Uint8Array(count);
+      ahead.set(this.#ahead);
+      const read = this.#readAll(ahead.subarray(this.#ahead.length));
+      this.#ahead = ahead.subarray(0, this.#ahead.length + read);
+    }
+    return this.#ahead.subarray(0, count);
+  }
+
+  /** Passes over `count` octets, or those that there are; returns how many that is. */
+  skip(count: number): number {
+    const ahead = Math.min(count, this.#ahead.length);
+    this.#ahead = this.#ahead.subarray(ahead);
+    const passed = ahead + this.#pass(count - ahead);
+    this.#position += passed;
+    return passed;
+  }
+
+  /** The same, of what was not peeked at. */
+  #pass(count: number): number {
+    if (count === 0) return 0;
+    if (this.#regular !== undefined) {
+      const at = this.#regular.seekSync(0, Deno.SeekMode.Current);
+      const passed = Math.max(0, Math.min(count, this.size! - at));
+      this.#regular.seekSync(passed, Deno.SeekMode.Current);
+      return passed;
+    }
+    const scratch = new Uint8Array(Math.min(count, 1 << 16));
+    let passed = 0;
+    while (passed < count) {
+      const read = this.#readAll(scratch.subarray(0, Math.min(scratch.length, count - passed)));
+      if (read === 0) break;
+      passed += read;
+    }
+    return passed;
+  }
+
+  #readAll(into: Uint8Array): number {
     let filled = 0;
     while (filled < into.length) {
       const count = this.#readSome(into.subarray(filled));
       if (count === null) break;
       filled += count;
     }
-    this.#position += filled;
     return filled;
   }
 

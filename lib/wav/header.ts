@@ -1,6 +1,7 @@
-/** The header of a WAV file: "fmt " chunks in and out, with and without WAVE_FORMAT_EXTENSIBLE (mmreg.h). */
+/** What a WAV file's samples are: "fmt " chunks in and out, with and without WAVE_FORMAT_EXTENSIBLE (mmreg.h). */
 import { XsndError } from "../error.ts";
 import { formatByName, type SampleFormat } from "../sndif/mod.ts";
+import { count } from "../text.ts";
 import type { AudioParams } from "./audio.ts";
 import { linearFormat, wavOctets } from "./samples.ts";
 
@@ -10,13 +11,13 @@ const WAVE_FORMAT_ALAW = 6;
 const WAVE_FORMAT_MULAW = 7;
 const WAVE_FORMAT_EXTENSIBLE = 0xfffe;
 
-/** Names of formats that are not read, for the message that says so. */
-const UNSUPPORTED: Record<number, string> = {
-  0x02: "Microsoft ADPCM",
-  0x11: "IMA ADPCM",
-  0x31: "GSM 6.10",
-  0x50: "MPEG",
-  0x55: "MP3",
+/** Formats that are not read, and what converts them. */
+const OTHERS: Readonly<Record<number, readonly [name: string, command: string]>> = {
+  0x02: ["Microsoft ADPCM", "sox FILE -e signed -b 16 OUT.wav"],
+  0x11: ["IMA ADPCM", "sox FILE -e signed -b 16 OUT.wav"],
+  0x31: ["GSM 6.10", "sox FILE -e signed -b 16 OUT.wav"],
+  0x50: ["MPEG", "ffmpeg -i FILE OUT.wav"],
+  0x55: ["MP3", "ffmpeg -i FILE OUT.wav"],
 };
 
 /** All of KSDATAFORMAT_SUBTYPE_* but their first two octets, which are a format tag. */
@@ -41,12 +42,22 @@ function formatOf(tag: number, octets: number): SampleFormat | undefined {
 /** Octets of a "fmt " chunk that mean anything here: WAVEFORMATEXTENSIBLE. */
 export const FMT_MAX_OCTETS = 40;
 
+/** What the samples of a file are. */
+export interface WavSamples {
+  /** In the format that is nearest to what is in the file. */
+  readonly params: AudioParams;
+  /** Octets of a sample in the file. If these are more than the format's bits need, the sample is in the low end. */
+  readonly octets: number;
+  /** One sentence a fault: what is wrong, and what is played. */
+  readonly findings: readonly string[];
+}
+
 /**
- * Reads the first {@link FMT_MAX_OCTETS} octets, or all, of a "fmt " chunk; the format is the one that is nearest to
- * what is in the file. Throws XsndError if this is not a file that can be read.
+ * Reads the first {@link FMT_MAX_OCTETS} octets, or all, of the "fmt " chunk of the file called `name`. Throws XsndError if
+ * its samples cannot be read.
  */
-export function parseFmt(path: string, chunk: Uint8Array): AudioParams {
-  const bad = (what: string) => new XsndError(`cannot read ${path}: ${what}`);
+export function parseFmt(name: string, chunk: Uint8Array): WavSamples {
+  const bad = (what: string) => new XsndError(`cannot read ${name}: ${what}`);
   if (chunk.length < 16) throw bad(`its "fmt " chunk has ${chunk.length} octets, and takes at least 16`);
   const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
   let tag = view.getUint16(0, true);
@@ -54,7 +65,8 @@ export function parseFmt(path: string, chunk: Uint8Array): AudioParams {
   const rate = view.getUint32(4, true);
   const blockAlign = view.getUint16(12, true);
   const bits = view.getUint16(14, true);
-  if (tag === WAVE_FORMAT_EXTENSIBLE) {
+  const isExtensible = tag === WAVE_FORMAT_EXTENSIBLE;
+  if (isExtensible) {
     if (chunk.length < FMT_MAX_OCTETS) {
       throw bad(`its "fmt " chunk is WAVE_FORMAT_EXTENSIBLE, which takes 40 octets, and has ${chunk.length}`);
     }
@@ -64,17 +76,40 @@ export function parseFmt(path: string, chunk: Uint8Array): AudioParams {
     tag = view.getUint16(24, true);
   }
   if (channels === 0 || rate === 0) throw bad(`its header says ${channels} channels at ${rate} Hz`);
-  // The container is what counts: valid bits are its upper ones, and the lower ones are zero.
-  const octets = blockAlign / channels;
+  const packed = Math.ceil(bits / 8);
+  const says = `the header says ${bits} bits in frames of ${blockAlign} octets for ${
+    count(channels, "channel")
+  }`;
+  const lowEnd = { params: { format: linearFormat(3)!, channels, rate }, octets: 4 };
+  if (tag === WAVE_FORMAT_PCM && !isExtensible && isLowEnd(bits, blockAlign / channels)) {
+    const finding = `${says}, as arecord writes S24_LE; the low 24 of 32 bits are played`;
+    return { ...lowEnd, findings: [finding] };
+  }
+  // WAVE_FORMAT_EXTENSIBLE has valid bits in the high end of a container, and zeros below. Elsewhere the bits decide.
+  const isContainer = isExtensible && Number.isInteger(blockAlign / channels) &&
+    blockAlign / channels >= packed;
+  const octets = isContainer ? blockAlign / channels : packed;
   const format = formatOf(tag, octets);
-  if (format === undefined || Math.ceil(bits / 8) > octets || bits === 0) {
-    const name = UNSUPPORTED[tag] ?? `format 0x${tag.toString(16)}`;
+  if (format === undefined) {
+    const [what, command] = OTHERS[tag] ??
+      [`format 0x${tag.toString(16)} of ${bits} bits`, "ffmpeg -i FILE OUT.wav"];
     throw bad(
-      `its samples are ${name}, ${bits} bits, in frames of ${blockAlign} octets for ${channels} channels; ` +
-        "PCM of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and mu-law can be read",
+      `its samples are ${what}; PCM of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and mu-law can be read; ` +
+        `convert it: \`${command}\``,
     );
   }
-  return { format, channels, rate };
+  const frameOctets = octets * channels;
+  const findings = blockAlign === frameOctets ? [] : [`${says}; frames of ${frameOctets} octets are played`];
+  return { params: { format, channels, rate }, octets, findings };
+}
+
+/**
+ * Whether `bits` in `octets` is a header of arecord -f S24_LE, whose samples are the low three octets of four. alsa-utils up to
+ * 1.2.11 say 24 bits in four octets. 1.2.15 and 1.2.16 say 32 bits in three: begin_wave() exchanges the two widths. 1.2.12 to
+ * 1.2.14 say 32 bits in four, which is the header of S32_LE: the two cannot be told apart.
+ */
+function isLowEnd(bits: number, octets: number): boolean {
+  return bits === 24 && octets === 4 || bits === 32 && octets === 3;
 }
 
 /** Where in a header the sizes are that change as the file grows. */

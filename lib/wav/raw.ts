@@ -1,7 +1,6 @@
 /** Files of samples and nothing else; what they are must be said. */
-import { XsndError } from "../error.ts";
 import type { SampleFormat } from "../sndif/mod.ts";
-import { type AudioParams, type AudioReader, type AudioWriter, frameOctets } from "./audio.ts";
+import { type AudioParams, type AudioReader, type AudioWriter, frameOctets, type Warn } from "./audio.ts";
 import { InputFile, OutputFile } from "./file.ts";
 
 export class RawReader implements AudioReader {
@@ -10,27 +9,13 @@ export class RawReader implements AudioReader {
   readonly frames: number | undefined;
   readonly formats: readonly SampleFormat[];
 
-  /** Opens `path` (`-`: standard input). Throws {@link XsndError} if it does not hold whole frames of `params`. */
-  constructor(path: string, readonly params: AudioParams) {
+  /** Opens `path` (`-`: standard input). `warn` is told of a file that does not end with a whole frame. */
+  constructor(path: string, readonly params: AudioParams, private readonly warn: Warn = () => {}) {
     this.frameOctets = frameOctets(params);
     this.formats = [params.format];
-    using stack = new DisposableStack();
-    this.#file = stack.use(new InputFile(path));
+    this.#file = new InputFile(path);
     const { size } = this.#file;
-    if (size !== undefined) {
-      this.#refuseOdd(size % this.frameOctets);
-      this.frames = size / this.frameOctets;
-    }
-    stack.move();
-  }
-
-  #refuseOdd(odd: number): void {
-    if (odd === 0) return;
-    const { format, channels } = this.params;
-    throw new XsndError(
-      `${this.#file.name} ends ${odd} octets into a frame of ${this.frameOctets} (${channels} channels of ` +
-        `${format.name}); say its real format and channels, or get a complete copy`,
-    );
+    if (size !== undefined) this.frames = Math.floor(size / this.frameOctets);
   }
 
   deliverAs(format: SampleFormat): void {
@@ -43,8 +28,17 @@ export class RawReader implements AudioReader {
     const room = Math.floor(into.length / this.frameOctets);
     if (room === 0) throw new RangeError(`${into.length} octets hold no frame of ${this.frameOctets}`);
     const read = this.#file.read(into.subarray(0, room * this.frameOctets));
-    this.#refuseOdd(read % this.frameOctets);
-    return read / this.frameOctets;
+    const stray = read % this.frameOctets;
+    if (stray > 0) this.#tellStray(stray);
+    return (read - stray) / this.frameOctets;
+  }
+
+  #tellStray(stray: number): void {
+    const { format, channels } = this.params;
+    this.warn(
+      `${this.#file.name}: the samples end ${stray} octets into a frame of ${this.frameOctets} (${channels} channels of ` +
+        `${format.name}); the whole frames are played; if they are noise, say the real --format and --channels`,
+    );
   }
 
   [Symbol.dispose](): void {

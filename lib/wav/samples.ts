@@ -2,8 +2,8 @@
  * Between a WAV file's samples and sndif's: other octet orders, other signs, 24 bits in three octets or in four, and
  * narrow samples in wide formats. All of it without loss.
  *
- * A WAV sample is little-endian, of as many octets as its bits need; linear ones are unsigned if one octet long and
- * signed otherwise. sndif has both signs and orders, and holds 24 bits in the low end of four octets.
+ * A WAV sample is little-endian, of as many octets as its bits need (arecord writes 24 bits in the low end of four, too);
+ * linear ones are unsigned if one octet long and signed otherwise. sndif has both signs and orders, and holds 24 bits in the low end of four octets.
  */
 import { formatByName, FORMATS, type SampleFormat } from "../sndif/mod.ts";
 
@@ -44,10 +44,10 @@ export function deliverableFormats(native: SampleFormat): SampleFormat[] {
 
 /** How samples of `format` and WAV samples of a number of octets turn into each other. */
 export class SampleMap {
-  /** Octets of a sample in the file. */
-  readonly wavOctets: number;
   /** Octets of a sample in memory. */
   readonly octets: number;
+  /** Octets of a WAV sample that count. */
+  readonly #width: number;
   /** Whether both are the same, octet for octet. */
   readonly identity: boolean;
   /** Index in a sample of `format` of each octet of the WAV sample. */
@@ -58,10 +58,14 @@ export class SampleMap {
   readonly #extendSign: boolean;
   readonly #sample = new Uint8Array(8);
 
-  /** `native` is the file's {@link wavFormat}; `format` is one of its {@link deliverableFormats}. */
-  constructor(native: SampleFormat, format: SampleFormat) {
+  /**
+   * @param native the file's {@link wavFormat}
+   * @param format one of its {@link deliverableFormats}
+   * @param wavOctets octets of a sample in the file; the sample is in their low end. At most as many as in memory
+   */
+  constructor(native: SampleFormat, format: SampleFormat, readonly wavOctets = native.bits! / 8) {
     const octets = this.octets = format.octets!;
-    const width = this.wavOctets = native.bits! / 8;
+    const width = this.#width = native.bits! / 8;
     const significant = format.bits! / 8;
     const place = (significance: number) => format.endian === "be" ? octets - 1 - significance : significance;
     // A narrow sample goes to the top of a wide one, as a factor of 2^8 for each octet between them.
@@ -80,20 +84,21 @@ export class SampleMap {
   expand(samples: Uint8Array, count: number): void {
     if (this.identity) return;
     const { wavOctets, octets } = this;
+    const width = this.#width;
     const sample = this.#sample;
     const from = count * (octets - wavOctets);
     for (let i = 0; i < count; i++) {
-      for (let k = 0; k < wavOctets; k++) sample[k] = samples[from + i * wavOctets + k];
-      sample[wavOctets - 1] ^= this.#flip;
-      const padding = this.#extendSign && sample[wavOctets - 1] >= 0x80 ? 0xff : 0;
+      for (let k = 0; k < width; k++) sample[k] = samples[from + i * wavOctets + k];
+      sample[width - 1] ^= this.#flip;
+      const padding = this.#extendSign && sample[width - 1] >= 0x80 ? 0xff : 0;
       const at = i * octets;
       for (let k = 0; k < octets; k++) samples[at + k] = 0;
       for (const place of this.#padding) samples[at + place] = padding;
-      for (let k = 0; k < wavOctets; k++) samples[at + this.#places[k]] = sample[k];
+      for (let k = 0; k < width; k++) samples[at + this.#places[k]] = sample[k];
     }
   }
 
-  /** Turns `count` samples of a format as wide as the file's into WAV samples at the start of `packed`. */
+  /** Turns `count` samples of a format as wide as the file's into WAV samples, without padding, at the start of `packed`. */
   pack(samples: Uint8Array, packed: Uint8Array, count: number): void {
     const { wavOctets, octets } = this;
     for (let i = 0; i < count; i++) {

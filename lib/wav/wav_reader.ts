@@ -1,24 +1,12 @@
 /** Reading WAV files, in order and without seeking, so that a pipe will do. */
-import { XsndError } from "../error.ts";
 import type { SampleFormat } from "../sndif/mod.ts";
-import type { AudioParams, AudioReader } from "./audio.ts";
+import { count } from "../text.ts";
+import type { AudioParams, AudioReader, Warn } from "./audio.ts";
+import { readContainer } from "./container.ts";
+import { fileExtent, strayFinding, streamExtent } from "./extent.ts";
 import { InputFile } from "./file.ts";
-import { FMT_MAX_OCTETS, parseFmt } from "./header.ts";
+import { parseFmt } from "./header.ts";
 import { deliverableFormats, SampleMap } from "./samples.ts";
-
-/** A file in which something is missing: what, where, and how much. */
-function cutShort(name: string, missing: number, what: string): XsndError {
-  const octets = missing === 1 ? "1 octet is" : `${missing} octets are`;
-  return new XsndError(`${name} is cut short: ${octets} missing from ${what}; get a complete copy`);
-}
-
-/**
- * Whether a data chunk's size is one that programs write when they cannot go back to mend it: all ones (ffmpeg and
- * others), or whole frames up to 2 GiB (sox, arecord).
- */
-function isPlaceholder(size: number): boolean {
-  return size >= 0xffff0000 || (size >= 0x7fff0000 && size <= 0x80000000);
-}
 
 export class WavReader implements AudioReader {
   readonly #file: InputFile;
@@ -31,38 +19,31 @@ export class WavReader implements AudioReader {
   readonly formats: readonly SampleFormat[];
   readonly frames: number | undefined;
 
-  /** Opens `path` (`-`: standard input). Throws {@link XsndError} if it is not a whole WAV file of a kind that can be read. */
-  constructor(path: string) {
+  /**
+   * Opens `path` (`-`: standard input). A file with faults is read as far as possible; `warn` is told of each fault, now or
+   * while reading. Throws {@link XsndError} if no samples can be read.
+   */
+  constructor(path: string, private readonly warn: Warn = () => {}) {
     using stack = new DisposableStack();
-    this.#file = stack.use(new InputFile(path));
-    const { params, riffSize, dataSize } = readHeader(this.#file);
+    const file = this.#file = stack.use(new InputFile(path));
+    const header = readContainer(file);
+    const { params, octets, findings } = parseFmt(file.name, header.fmt);
     this.#params = params;
     this.formats = deliverableFormats(params.format);
-    this.#map = new SampleMap(params.format, params.format);
-    this.#wavFrameOctets = this.#map.wavOctets * params.channels;
-    this.#dataAt = this.#file.position;
-    this.#left = this.#dataOctets(riffSize, dataSize);
-    this.frames = this.#left === Infinity ? undefined : this.#left / this.#wavFrameOctets;
+    this.#map = new SampleMap(params.format, params.format, octets);
+    const frameOctets = this.#wavFrameOctets = octets * params.channels;
+    const dataAt = this.#dataAt = file.position;
+    const extent = file.size === undefined
+      ? streamExtent(header, frameOctets)
+      : fileExtent(header, file.size, dataAt, frameOctets);
+    for (const finding of [...header.findings, ...findings, ...extent.findings]) this.#tell(finding);
+    this.#left = extent.octets;
+    this.frames = this.#left === Infinity ? undefined : this.#left / frameOctets;
     stack.move();
   }
 
-  /** Octets of samples, judged by the header and by what is there. */
-  #dataOctets(riffSize: number, dataSize: number): number {
-    const { name, size } = this.#file;
-    const present = size === undefined ? Infinity : size - this.#dataAt;
-    const unknown = dataSize === 0
-      ? riffSize === 0 || isPlaceholder(riffSize)
-      : isPlaceholder(dataSize) && (size === undefined || present < dataSize);
-    if (unknown && size === undefined) return Infinity;
-    if (unknown) dataSize = present;
-    if (present < dataSize) throw cutShort(name, dataSize - present, this.#where());
-    const odd = dataSize % this.#wavFrameOctets;
-    if (odd !== 0) throw cutShort(name, this.#wavFrameOctets - odd, `the last frame of ${this.#where()}`);
-    return dataSize;
-  }
-
-  #where(): string {
-    return `its samples, which begin at octet ${this.#dataAt}`;
+  #tell(finding: string): void {
+    this.warn(`${this.#file.name}: ${finding}`);
   }
 
   get params(): AudioParams {
@@ -77,7 +58,7 @@ export class WavReader implements AudioReader {
     if (!this.formats.includes(format)) {
       throw new RangeError(`${this.#file.name} cannot be delivered as ${format.name} without loss`);
     }
-    this.#map = new SampleMap(this.formats[0], format);
+    this.#map = new SampleMap(this.formats[0], format, this.#map.wavOctets);
     this.#params = { ...this.#params, format };
   }
 
@@ -102,82 +83,20 @@ export class WavReader implements AudioReader {
 
   /** The file ended after `read` octets of an asked-for `frames` frames: returns how many frames that is. */
   #ended(into: Uint8Array, frames: number, read: number): number {
-    const odd = read % this.#wavFrameOctets;
-    if (this.#left !== Infinity) throw cutShort(this.#file.name, this.#left - read, this.#where());
-    if (odd !== 0) {
-      throw cutShort(this.#file.name, this.#wavFrameOctets - odd, `the last frame of ${this.#where()}`);
+    if (this.#left !== Infinity) {
+      this.#tell(`the samples end ${count(this.#left - read, "octet")} early; all before are played`);
     }
-    const whole = read / this.#wavFrameOctets;
-    const source = this.#packed(into, frames).subarray(0, read);
-    this.#packed(into, whole).set(source);
+    const total = this.#file.position - this.#dataAt;
+    const stray = strayFinding(total, this.#wavFrameOctets, this.#left === Infinity);
+    if (stray !== undefined) this.#tell(stray);
+    const whole = Math.floor(read / this.#wavFrameOctets);
+    this.#packed(into, whole).set(this.#packed(into, frames).subarray(0, whole * this.#wavFrameOctets));
+    // There is no more to come, whatever was said.
+    this.#left = whole * this.#wavFrameOctets;
     return whole;
   }
 
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
   }
-}
-
-interface Header {
-  readonly params: AudioParams;
-  readonly riffSize: number;
-  readonly dataSize: number;
-}
-
-/** Reads up to the first sample. */
-function readHeader(file: InputFile): Header {
-  const riff = new Uint8Array(12);
-  const got = file.read(riff);
-  const magic = text(riff.subarray(0, 4));
-  if (got < 12 || magic !== "RIFF" || text(riff.subarray(8)) !== "WAVE") {
-    throw new XsndError(
-      `cannot read ${file.name}: it is not a WAV file (${describe(riff.subarray(0, got))})`,
-    );
-  }
-  let params: AudioParams | undefined;
-  while (true) {
-    const at = file.position;
-    const head = new Uint8Array(8);
-    const count = file.read(head);
-    if (count === 0) throw new XsndError(`cannot read ${file.name}: it has no "data" chunk`);
-    if (count < 8) throw cutShort(file.name, 8 - count, `a chunk's header at octet ${at}`);
-    const id = text(head.subarray(0, 4));
-    const size = uint32(head, 4);
-    if (id === "data") {
-      if (params === undefined) {
-        throw new XsndError(`cannot read ${file.name}: it has no "fmt " chunk before its samples`);
-      }
-      return { params, riffSize: uint32(riff, 4), dataSize: size };
-    }
-    const kept = id === "fmt " ? new Uint8Array(Math.min(size, FMT_MAX_OCTETS)) : new Uint8Array();
-    // Chunks begin at even octets.
-    const missing = kept.length - file.read(kept) + skip(file, size + size % 2 - kept.length);
-    if (missing > 0) throw cutShort(file.name, missing, `the chunk ${JSON.stringify(id)} at octet ${at}`);
-    if (id === "fmt ") params = parseFmt(file.name, kept);
-  }
-}
-
-/** Reads past `count` octets; returns how many of them are missing. */
-function skip(file: InputFile, count: number): number {
-  const scratch = new Uint8Array(Math.min(count, 1 << 16));
-  while (count > 0) {
-    const wanted = Math.min(count, scratch.length);
-    const read = file.read(scratch.subarray(0, wanted));
-    count -= read;
-    if (read < wanted) break;
-  }
-  return count;
-}
-
-function uint32(octets: Uint8Array, at: number): number {
-  return new DataView(octets.buffer, octets.byteOffset).getUint32(at, true);
-}
-
-function text(octets: Uint8Array): string {
-  return String.fromCharCode(...octets);
-}
-
-/** What a file that is no WAV file begins with. */
-function describe(start: Uint8Array): string {
-  return start.length === 0 ? "it is empty" : `it begins with ${JSON.stringify(text(start))}`;
 }

@@ -90,8 +90,8 @@ export class WavWriter implements AudioWriter {
   /** Puts the header right and closes the file. */
   [Symbol.dispose](): void {
     using _file = this.#file;
-    // The octet that makes the chunk's length even is not counted in it.
-    if (this.#dataOctets % 2 === 1) this.#file.write(new Uint8Array(1));
+    // The octet that makes the chunk's length even is not counted in it; where the length is unknown it would pass for sound.
+    if (this.#file.seekable && this.#dataOctets % 2 === 1) this.#file.write(new Uint8Array(1));
     this.#updateHeader();
   }
 }

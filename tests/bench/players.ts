@@ -27,7 +27,7 @@ export class Players implements AsyncDisposable {
     const stream = { name: `${domain}/${card}/0/0`, domain, domid, card, pcm: 0, stream: 0 };
     const sizes = { periodFrames, bufferFrames: 4 * periodFrames };
     const options = { kind: "play", file: ENDLESS, stream, behaviour: "linux-6.1", baseline: false } as const;
-    const session = runSession({ ...options, ...sizes }, () => {}, this.#stop.signal);
+    const session = runSession({ ...options, ...sizes }, { progress() {}, warning() {} }, this.#stop.signal);
     this.#sessions.push(session.catch((error) => {
       if (error instanceof XsndError && error.exitCode === Exit.interrupted) return undefined;
       throw error;

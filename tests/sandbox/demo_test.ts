@@ -232,8 +232,8 @@ Deno.test("demo says what is wrong with its files, and leaves no output", () =>
     const whole = Deno.readFileSync(
       makeWav(`${directory}/in.wav`, { format: "s16_le", channels: 2, rate: 48000, frames: 20_000 }),
     );
-    Deno.writeFileSync(`${directory}/cut.wav`, whole.subarray(0, 50_001));
-    assertFails(await input(`${directory}/cut.wav`), 1, /cut\.wav/);
+    Deno.writeFileSync(`${directory}/cut.wav`, whole.subarray(0, 30));
+    assertFails(await input(`${directory}/cut.wav`), 1, /cut\.wav: it ends before its samples/);
     assert.throws(() => Deno.statSync(output), Deno.errors.NotFound);
     const nowhere = await xsnd([
       "demo",

@@ -46,20 +46,18 @@ testAtOnce("errors", {
   "a file that will not do: no daemon is needed to be told, and no card is touched": () =>
     unchanged(async (box) => {
       const whole = makeWav(box.path("in.wav"), sound);
-      Deno.writeFileSync(box.path("cut.wav"), Deno.readFileSync(whole).subarray(0, 30_001));
+      Deno.writeFileSync(box.path("cut.wav"), Deno.readFileSync(whole).subarray(0, 30));
       Deno.writeTextFileSync(
         box.path("text.wav"),
         "This is no sound at all, but long enough to have a header.",
       );
       Deno.writeFileSync(box.path("empty.wav"), new Uint8Array());
-      Deno.writeFileSync(box.path("odd.raw"), new Uint8Array(1001));
       const cases: [args: string[], message: RegExp][] = [
         [["none.wav"], /cannot open .*none\.wav: no such file or directory/],
         [["."], /it is a directory/],
-        [["cut.wav"], /cut\.wav.*(short|cut|ends|complete)/],
+        [["cut.wav"], /cut\.wav: it ends before its samples: .*get a complete copy/],
         [["text.wav"], /text\.wav: it is not a WAV file/],
         [["empty.wav"], /empty\.wav/],
-        [["odd.raw", "--raw"], /odd\.raw ends 1 octets into a frame of 4 \(2 channels of s16_le\)/],
       ];
       for (const [[file, ...options], message] of cases) {
         assertFails(await box.run("play", box.path(file), "domU", ...options), Exit.failed, message);

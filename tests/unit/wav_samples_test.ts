@@ -101,6 +101,23 @@ Deno.test("SampleMap.expand() keeps every value, in every format that can hold i
   );
 });
 
+Deno.test("SampleMap.expand() takes 24 bits in the low end of four octets for the same in three", () => {
+  const packed = Uint8Array.fromHex("563412" + "000080" + "ffff7f" + "ffffff");
+  // The fourth octet is arecord's sign, or anything else.
+  const wide = Uint8Array.fromHex("563412aa" + "00008000" + "ffff7fff" + "ffffffff");
+  const native = formatByName("s24_le")!;
+  for (const format of deliverableFormats(native)) {
+    const expected = new Uint8Array(16);
+    expected.set(packed, 4);
+    new SampleMap(native, format).expand(expected, 4);
+    const samples = wide.slice();
+    const map = new SampleMap(native, format, 4);
+    assert.equal(map.identity, false);
+    map.expand(samples, 4);
+    assert.equal(samples.toHex(), expected.toHex(), format.name);
+  }
+});
+
 Deno.test("SampleMap.pack() undoes expand(), octet for octet", () => {
   fc.assert(
     fc.property(fc.constantFrom(...held), fc.uint8Array({ size: "max", maxLength: 96 }), (format, data) => {
