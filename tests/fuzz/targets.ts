@@ -30,6 +30,7 @@ import { parseConfig } from "../../lib/vsnd/config.ts";
 import { judgeXl, readXl } from "../../lib/vsnd/load.ts";
 import { writeXl } from "../../lib/vsnd/xl/write.ts";
 import { WavReader } from "../../lib/wav/mod.ts";
+import { FMT_S16, wave64Of, wavOf } from "../unit/wav_kit.ts";
 import type { StoreView } from "../../lib/xen/ports.ts";
 
 export type Property = fc.IProperty<unknown[]>;
@@ -288,15 +289,35 @@ const traces = fc.property(mutated(TRACE), (octets) => {
   }
 });
 
-const wav = fc.property(mutated(sample("fixtures/melody.wav").slice(0, 4000)), (octets) => {
+const WAVS = [
+  sample("fixtures/melody.wav").slice(0, 4000),
+  wavOf(
+    [["ds64", `${"00".repeat(24)}00000000`], ["fmt ", FMT_S16], ["LIST", "aabbcc"], [
+      "data",
+      "00".repeat(64),
+      0xffffffff,
+    ]],
+    0xffffffff,
+    "RF64",
+  ),
+  wave64Of([["fact", "00".repeat(8)], ["fmt ", FMT_S16], ["data", "00".repeat(64)], ["list", "00"]]),
+  // 24 bits in four octets.
+  wavOf([["fmt ", "0100020080bb000000dc050008001800"], ["data", "00".repeat(64), 0]]),
+];
+const wav = fc.property(fc.oneof(...WAVS.map(mutated)), (octets) => {
   const path = Deno.makeTempFileSync();
   try {
     Deno.writeFileSync(path, octets);
+    let warnings = 0;
     mayFail(() => {
-      using reader = new WavReader(path);
+      using reader = new WavReader(path, () => warnings++);
       const into = new Uint8Array(64 * reader.frameOctets);
-      while (reader.readFrames(into) > 0);
+      let frames = 0;
+      for (let count; (count = reader.readFrames(into)) > 0;) frames += count;
+      assert.equal(frames, reader.frames, "a file has the frames that it was said to have");
+      assert(frames * reader.params.channels <= octets.length, "no samples but those of the file");
     }, XsndError);
+    assert(warnings <= 5, `${warnings} warnings`);
   } finally {
     Deno.removeSync(path);
   }
