@@ -1,7 +1,7 @@
 /** `xsnd serve` as a service: what its manager hears, and what it may ask. */
 import assert from "node:assert/strict";
 import { DatagramSender } from "../../ffi/datagram.ts";
-import { Box, inBox, makeWav, Process, sleep, until } from "./harness.ts";
+import { Box, inBox, makeWav, Process, until } from "./harness.ts";
 import { ServiceManagerSocket } from "./service_manager.ts";
 
 const STREAM = "domU/0/0/0";
