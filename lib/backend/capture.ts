@@ -8,15 +8,17 @@ import type { Pcm } from "../pcm/pcm.ts";
 import { fillSilence, FORMATS, XEN_EAGAIN } from "../sndif/mod.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
 import type { StatusRow } from "./stream_status.ts";
-import { Transfer } from "./transfer.ts";
+import { Transfer, type TransferOptions } from "./transfer.ts";
 
 export class Capture extends Transfer {
   /** As long as the guest's buffer, frame `n` at `n % bufferFrames`, and reached through staging as that is. */
   readonly #memory: Uint8Array<ArrayBuffer>;
   readonly #kept: GuestBuffer;
+  /** Frames that the xrun which is on has cost. */
+  #lost = 0;
 
-  constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow) {
-    super(pcm, buffer, status);
+  constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow, options: TransferOptions = {}) {
+    super(pcm, buffer, status, options);
     this.#memory = new Uint8Array(buffer.bytes);
     this.#kept = new GuestBuffer(Memory.of(this.#memory.buffer), pcm.staging);
   }
@@ -24,6 +26,7 @@ export class Capture extends Transfer {
   protected serve(offsetFrames: number, frames: number): number {
     this.pump();
     if (this.guestFrames + frames > this.cardFrames) return -XEN_EAGAIN;
+    if (frames > 0) this.#endXrun();
     for (let done = 0; done < frames;) {
       const at = this.guestFrames % this.bufferFrames;
       const count = Math.min(frames - done, this.bufferFrames - at, this.stagingFrames);
@@ -57,11 +60,38 @@ export class Capture extends Transfer {
       left -= got;
     }
     const lost = Math.max(0, this.cardFrames - this.bufferFrames - this.guestFrames);
+    if (missed + lost > 0) this.#lose(missed, lost, heardFrom);
+  }
+
+  /**
+   * The card has overwritten `missed` frames before `heardFrom`, and the guest has left no room for the oldest `lost`. An
+   * overrun of the guest's goes on until it READs.
+   */
+  #lose(missed: number, lost: number, heardFrom: number): void {
+    const from = this.guestFrames;
     this.guestFrames += lost;
-    if (missed + lost === 0) return;
-    this.countXrun(missed > 0 ? "host" : "guest");
     const silent = Math.max(0, heardFrom - Math.max(heardFrom - missed, this.guestFrames));
-    this.status.add("lateFrames", lost + silent);
+    this.xruns.late(lost + silent);
+    if (!this.xruns.isOn) this.xruns.begin(lost > 0 ? from : heardFrom - missed, missed > 0, lost + silent);
+    this.#lost += lost + silent;
+    if (lost === 0) this.#endXrun();
+  }
+
+  #endXrun(): void {
+    if (this.xruns.isOn) this.xruns.end(this.#lost);
+    this.#lost = 0;
+  }
+
+  /** A guest that stops with its buffer full has an overrun, as its ALSA core sees it, though nothing was lost so far. */
+  stopped(): void {
+    this.pump();
+    const isFull = this.cardFrames - this.guestFrames >= this.bufferFrames;
+    if (isFull && !this.xruns.isOn) this.xruns.begin(this.guestFrames, false, 0);
+    this.#endXrun();
+  }
+
+  protected hasPlayedAll(): boolean {
+    return false;
   }
 
   /** Puts silence where the card has overwritten what it heard, so that all that follows keeps its place; how many frames. */

@@ -104,6 +104,7 @@ export class EngineStream {
       services,
     };
     this.#trace.mark(RecordKind.connected);
+    status.set("connections", 1);
     this.#setState("closed");
   }
 
@@ -270,6 +271,7 @@ export class EngineStream {
     if (next === undefined || this.#open === undefined) return -XEN_EINVAL;
     const before = this.#state;
     if (next === "prepared" && before !== "prepared") this.#open.stop();
+    if (next === "running" && before === "prepared") this.#open.transfer.started();
     this.#setState(next);
     const status = this.#runCard();
     if (status >= 0) return 0;

@@ -79,10 +79,13 @@ export class OpenStream {
   }
 
   private constructor(pcm: Pcm, buffer: GuestBuffer, periodFrames: number, connection: Connection) {
-    const { direction, events, services, status } = connection;
+    const { direction, events, services, status, trace } = connection;
     this.#connection = connection;
     this.#buffer = buffer;
-    this.transfer = new (direction === "playback" ? Playback : Capture)(pcm, buffer, status);
+    this.transfer = new (direction === "playback" ? Playback : Capture)(pcm, buffer, status, {
+      periodFrames,
+      trace,
+    });
     const { bufferFrames } = this.transfer;
     this.#reporter = periodFrames > 0 ? new PositionReporter(periodFrames, bufferFrames) : undefined;
     events.opened();
@@ -286,6 +289,7 @@ export class OpenStream {
     services.pollSetChanged();
     try {
       if (this.#card === "running") this.#reportNow();
+      this.transfer.stopped();
       this.transfer.pcm.drop();
       this.transfer.report();
     } finally {

@@ -1,7 +1,12 @@
 /** Playback: the guest's WRITEs announce samples in its buffer, which go to the card as it makes room. */
-import { Transfer } from "./transfer.ts";
+import type { Pcm } from "../pcm/pcm.ts";
+import type { GuestBuffer } from "./guest_buffer.ts";
+import type { StatusRow } from "./stream_status.ts";
+import { Transfer, type TransferOptions } from "./transfer.ts";
+import { Underrun } from "./underrun.ts";
 
 export class Playback extends Transfer {
+  readonly #underrun: Underrun;
   /** Whether the last pump left samples behind, for want of room in the card. */
   #waiting = false;
   /**
@@ -11,6 +16,13 @@ export class Playback extends Transfer {
   #stallEnd = -1;
   /** From here to the end of it all has been written without a gap. */
   #writtenFrom = 0;
+  /** Where the guest's first sample since its last START is. */
+  #beginning = 0;
+
+  constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow, options: TransferOptions = {}) {
+    super(pcm, buffer, status, options);
+    this.#underrun = new Underrun(this.xruns, options.periodFrames ?? 0);
+  }
 
   /**
    * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to have
@@ -25,8 +37,8 @@ export class Playback extends Transfer {
     const end = Math.min(from + frames, this.reportedFrames + this.bufferFrames);
     if (end <= this.guestFrames) return 0;
     // What the card has passed already is not heard any more.
-    const late = Math.min(end, this.cardFrames) - Math.max(from, this.guestFrames);
-    if (late > 0) this.status.add("lateFrames", late);
+    this.xruns.late(Math.min(end, this.cardFrames) - Math.max(from, this.guestFrames));
+    if (this.#underrun.isDry) this.#underrun.late(this.guestFrames, this.#isHostLate);
     if (from > this.guestFrames) this.#writtenFrom = from;
     this.guestFrames = end;
     return 0;
@@ -48,10 +60,50 @@ export class Playback extends Transfer {
 
   pump(): void {
     const before = this.lastPosition;
-    if (this.pointer() - before > this.bufferFrames >> 2) this.#stallEnd = before + 2 * this.bufferFrames;
-    if (this.cardFrames < this.guestFrames) this.#catchUp();
+    const after = this.pointer();
+    if (after - before > this.bufferFrames >> 2) {
+      this.#stallEnd = Math.max(before + 2 * this.bufferFrames, after + this.bufferFrames);
+    }
+    this.#lookForUnderrun();
     this.#move();
     this.#waiting = this.cardFrames < this.guestFrames;
+  }
+
+  #lookForUnderrun(): void {
+    if (this.cardFrames < this.guestFrames) this.#catchUp();
+    if (this.cardFrames < this.guestFrames) {
+      if (this.#underrun.isDry) this.#underrun.over(this.cardFrames);
+    } else if (this.lastPosition > this.guestFrames) {
+      this.#underrun.dry(this.guestFrames, this.lastPosition, this.#isHostLate);
+    }
+  }
+
+  /** Whether an xrun that begins now is this host's. */
+  get #isHostLate(): boolean {
+    return this.#waiting || this.lastPosition <= this.#stallEnd;
+  }
+
+  override started(): void {
+    this.#underrun.started(performance.now());
+  }
+
+  stopped(): void {
+    this.#lookForUnderrun();
+    const { guestFrames, lastPosition } = this;
+    this.#underrun.stopped(guestFrames, lastPosition, guestFrames > this.#beginning, performance.now());
+  }
+
+  override restart(): number {
+    const at = super.restart();
+    this.#beginning = at;
+    // The guest has time to fill its buffer before it starts again.
+    this.#stallEnd = -1;
+    this.#waiting = false;
+    return at;
+  }
+
+  protected hasPlayedAll(): boolean {
+    return this.cardFrames >= this.guestFrames;
   }
 
   #move(): void {
@@ -82,11 +134,9 @@ export class Playback extends Transfer {
     // So little is left that since its last interrupt the card may have played all of it.
     if (this.cardFrames - this.lastPosition <= this.pcm.params.periodFrames) this.position();
     const next = this.base + this.pcm.next();
-    const late = next - this.cardFrames;
-    if (late <= 0) return;
-    this.countXrun(this.#waiting || this.lastPosition <= this.#stallEnd ? "host" : "guest");
-    const unheard = Math.min(next, this.guestFrames) - Math.max(this.cardFrames, this.#writtenFrom);
-    if (unheard > 0) this.status.add("lateFrames", unheard);
+    if (next <= this.cardFrames) return;
+    this.#underrun.late(this.cardFrames, this.#isHostLate);
+    this.xruns.late(Math.min(next, this.guestFrames) - Math.max(this.cardFrames, this.#writtenFrom));
     this.cardFrames = next;
   }
 }

@@ -8,13 +8,17 @@ import type { Percentiles } from "../percentiles.ts";
 import { Durations, DURATIONS_WORDS } from "./durations.ts";
 
 /** Columns that count up from a stream's connection on. */
-const COUNTERS = [
+export const COUNTERS = [
+  /** 1: added up over connections, their number. */
+  "connections",
   "requests",
   "events",
   "periods",
   "xruns",
   /** The xruns that were this host's doing: the engine came too late, or the card failed. The rest are the guest's. */
   "hostXruns",
+  /** What all xruns that have ended have cost: silence in the place of sound, or sound that was not read. */
+  "xrunSeconds",
   /** Frames of the guest's that were not heard in their place, or not at all. */
   "lateFrames",
   "protocolErrors",
@@ -45,16 +49,28 @@ export const FIELDS = [
   "cardFrames",
   ...COUNTERS,
   "cardLost",
+  /** Where the last xrun began, and whether it has yet to end. */
+  "xrunFrame",
+  "xrunIsOn",
 ] as const;
 
 type Field = typeof FIELDS[number];
 
-export type StatusSnapshot = Record<Exclude<Field, "state" | "hold" | "cardLost">, number> & {
+type Counter = typeof COUNTERS[number];
+
+/** Columns that {@link StatusRow.snapshot} has as something else than a number, or not at all. */
+type Special = "state" | "hold" | "cardLost" | "xrunFrame" | "xrunIsOn";
+
+/** What is counted, with the durations. */
+export type Counts = Record<Counter, number> & {
+  readonly eventDelayMicros: Percentiles;
+  readonly requestMicros: Percentiles;
+};
+
+export type StatusSnapshot = Record<Exclude<Field, Special>, number> & Counts & {
   readonly state: string;
   readonly hold: string;
   readonly cardLost: boolean;
-  readonly eventDelayMicros: Percentiles;
-  readonly requestMicros: Percentiles;
 };
 /** After the columns: {@link StatusRow.eventDelays} and {@link StatusRow.requestTimes}. */
 const ROW_WORDS = FIELDS.length + 2 * DURATIONS_WORDS;
@@ -103,17 +119,28 @@ export class StatusRow {
     this.requestTimes.addAll(row.requestTimes);
   }
 
+  #numbers<F extends Field>(fields: readonly F[]): Record<F, number> {
+    return Object.fromEntries(fields.map((name) => [name, this.get(name)])) as Record<F, number>;
+  }
+
+  /** What is counted, by name. */
+  counts(): Counts {
+    return {
+      ...this.#numbers(COUNTERS),
+      eventDelayMicros: this.eventDelays.percentiles(),
+      requestMicros: this.requestTimes.percentiles(),
+    };
+  }
+
   /** The whole row by name, states as words. */
   snapshot(): StatusSnapshot {
-    const numbers = Object.fromEntries(FIELDS.map((name) => [name, this.get(name)])) as Record<Field, number>;
-    const { state, hold, cardLost } = numbers;
+    const { state, hold, cardLost, xrunFrame: _frame, xrunIsOn: _isOn, ...numbers } = this.#numbers(FIELDS);
     return {
       ...numbers,
+      ...this.counts(),
       state: STREAM_STATES[state],
       hold: HOLDS[hold],
       cardLost: cardLost === 1,
-      eventDelayMicros: this.eventDelays.percentiles(),
-      requestMicros: this.requestTimes.percentiles(),
     };
   }
 }

@@ -43,6 +43,11 @@ export class StreamTrace {
     this.#writer.sample(this.status, pcm === undefined ? time : time - pcm.pointerAge(time) | 0);
   }
 
+  /** An xrun is counted, or `isOver`: see `XrunRecord`. */
+  xrun(fromFrame: number, frames: number, seconds: number, isHosts: boolean, isOver: boolean): void {
+    this.#writer?.xrun(fromFrame, frames, seconds, isHosts, isOver);
+  }
+
   /** The event, or the two of them ({@link EventPageProducer}), that was published last. */
   position(events: EventPageProducer, low: number, high: number): void {
     if (this.#writer === undefined) return;

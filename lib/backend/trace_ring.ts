@@ -16,7 +16,7 @@ import {
   PACKET_SIZE,
   type RequestView,
 } from "../sndif/mod.ts";
-import { POSITION_BYTES, RecordKind, type TraceRecord } from "../trace/format.ts";
+import { POSITION_BYTES, RecordKind, type TraceRecord, XRUN_BYTES } from "../trace/format.ts";
 import type { Address } from "./messages.ts";
 import type { StatusRow } from "./stream_status.ts";
 
@@ -37,6 +37,7 @@ const BODY_BYTES: Readonly<Record<number, number>> = {
   [RecordKind.connected]: 0,
   [RecordKind.disconnected]: 0,
   [RecordKind.lost]: 4,
+  [RecordKind.xrun]: XRUN_BYTES,
 };
 
 /** The engine's end. Nothing here allocates after construction, blocks or throws. */
@@ -102,6 +103,19 @@ export class TraceWriter {
     view.setUint32(at + 40, row.get("state"), true);
     view.setUint32(at + 44, row.get("hold"), true);
     view.setUint32(at + 48, row.get("cardLost"), true);
+    this.#end();
+  }
+
+  /** As `XrunRecord` has them. */
+  xrun(fromFrame: number, frames: number, seconds: number, isHosts: boolean, isOver: boolean): void {
+    const at = this.#begin(RecordKind.xrun);
+    if (at < 0) return;
+    const view = this.#view;
+    view.setFloat64(at, fromFrame, true);
+    view.setFloat64(at + 8, frames, true);
+    view.setFloat64(at + 16, seconds, true);
+    view.setUint32(at + 24, isHosts ? 1 : 0, true);
+    view.setUint32(at + 28, isOver ? 1 : 0, true);
     this.#end();
   }
 

@@ -9,7 +9,15 @@ import type { Pcm } from "../pcm/pcm.ts";
 import { XEN_EINVAL } from "../sndif/mod.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
 import type { StatusRow } from "./stream_status.ts";
+import type { StreamTrace } from "./stream_trace.ts";
 import { Volume } from "./volume.ts";
+import { Xruns } from "./xruns.ts";
+
+export interface TransferOptions {
+  /** The guest's period; 0 for a guest that wants no events. */
+  readonly periodFrames?: number;
+  readonly trace?: StreamTrace;
+}
 
 export abstract class Transfer {
   readonly bufferFrames: number;
@@ -29,14 +37,17 @@ export abstract class Transfer {
   #prepared = false;
   /** The card's last error, -errno; 0 while it is well. */
   error = 0;
+  protected readonly xruns: Xruns;
   #pcm: Pcm;
 
   constructor(
     pcm: Pcm,
     readonly buffer: GuestBuffer,
     protected readonly status: StatusRow,
+    { trace }: TransferOptions = {},
   ) {
     this.#pcm = pcm;
+    this.xruns = new Xruns(status, pcm.params.rate, trace);
     this.frameBytes = pcm.params.frameBytes;
     this.bufferFrames = buffer.bytes / this.frameBytes;
     this.stagingFrames = Math.floor(pcm.staging.byteLength / this.frameBytes);
@@ -82,6 +93,12 @@ export abstract class Transfer {
   /** Moves as many samples as both ends allow, by {@link pointer}. */
   abstract pump(): void;
 
+  /** The guest's START, whether the card may run or not. */
+  started(): void {}
+
+  /** The guest's STOP or CLOSE: an xrun that is on has ended. Called before the card stops. */
+  abstract stopped(): void;
+
   /** Makes the card start over at the absolute frame `at`; what it still held has been dropped. */
   rebase(at: number): void {
     this.pcm.prepare();
@@ -94,6 +111,7 @@ export abstract class Transfer {
    * told for that (snd_xen_front's `xen_snd_front_alsa_handle_cur_pos` takes it modulo the buffer size).
    */
   restart(): number {
+    this.stopped();
     this.pcm.drop();
     const at = Math.ceil(this.reportedFrames / this.bufferFrames) * this.bufferFrames;
     this.rebase(at);
@@ -147,7 +165,10 @@ export abstract class Transfer {
    * played, and the guest's clock goes on. 0 or -errno; -EPIPE and -ESTRPIPE are the errors that this can mend.
    */
   recover(): number {
-    this.countXrun("host");
+    if (!this.hasPlayedAll() && !this.xruns.isOn) {
+      this.xruns.begin(this.cardFrames, true, 0);
+      this.xruns.end(0);
+    }
     this.error = 0;
     this.rebase(Math.max(this.#position, this.cardFrames));
     return this.start();
@@ -169,10 +190,8 @@ export abstract class Transfer {
     return runs ? this.start() : 0;
   }
 
-  protected countXrun(late: "guest" | "host"): void {
-    this.status.add("xruns", 1);
-    if (late === "host") this.status.add("hostXruns", 1);
-  }
+  /** Whether the card has run dry for want of the guest's samples: no fault of the card's, or of this host's. */
+  protected abstract hasPlayedAll(): boolean;
 
   /** Writes the counters that go with this transfer to the stream's status row. */
   report(): void {

@@ -14,6 +14,8 @@
  *      5, 6   nothing: the stream was connected to its frontend, and disconnected
  *      7      u32: so many records are missing here, for which there was no room
  *      8      UTF-8: why the trace ends
+ *      9      {@link XrunRecord}: f64 frame at which it began, f64 frames, f64 seconds, u32 whether it is the host's, u32 whether
+ *             it has ended
  *
  * A trace goes on over its guest's reconnections; it ends when its recorder does, or when the card is taken away.
  *
@@ -29,6 +31,7 @@ export const TRACE_VERSION = 1;
 const PREAMBLE_BYTES = 16;
 const RECORD_HEAD_BYTES = 12;
 export const POSITION_BYTES = 52;
+export const XRUN_BYTES = 32;
 
 export const RecordKind = {
   request: 1,
@@ -39,6 +42,7 @@ export const RecordKind = {
   disconnected: 6,
   lost: 7,
   end: 8,
+  xrun: 9,
 } as const;
 
 /** What a stream was open with; sizes in frames. */
@@ -84,6 +88,17 @@ export interface PositionSample {
   readonly state: number;
   readonly hold: number;
   readonly cardLost: boolean;
+}
+
+/** An xrun when it is counted, and again when it has ended. */
+export interface XrunRecord {
+  /** Playback: the end of what the guest had written; capture: the first frame that is lost. Counts from OPEN. */
+  readonly fromFrame: number;
+  /** How long it has lasted up to this record. A guest that stops the card meanwhile is waited for in seconds. */
+  readonly frames: number;
+  readonly seconds: number;
+  readonly cause: "guest" | "host";
+  readonly isOver: boolean;
 }
 
 export interface TraceRecord {
@@ -227,6 +242,21 @@ export function decodePosition({ kind, body }: TraceRecord): PositionSample | un
     state: view.getUint32(40, true),
     hold: view.getUint32(44, true),
     cardLost: view.getUint32(48, true) !== 0,
+  };
+}
+
+/** A record's body as an {@link XrunRecord}; undefined if it is none, or says what cannot be. */
+export function decodeXrun({ kind, body }: TraceRecord): XrunRecord | undefined {
+  if (kind !== RecordKind.xrun || body.length < XRUN_BYTES) return undefined;
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const [fromFrame, frames, seconds] = [0, 8, 16].map((at) => view.getFloat64(at, true));
+  if (![fromFrame, frames, seconds].every((value) => Number.isFinite(value) && value >= 0)) return undefined;
+  return {
+    fromFrame,
+    frames,
+    seconds,
+    cause: view.getUint32(24, true) === 0 ? "guest" : "host",
+    isOver: view.getUint32(28, true) !== 0,
   };
 }
 

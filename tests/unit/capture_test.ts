@@ -127,6 +127,36 @@ Deno.test("Capture loses the oldest samples of a guest that is late, and counts 
   assert.deepEqual(stream.read, [...frames(1, 10), ...frames(77, 64)]);
 });
 
+Deno.test("Capture counts an overrun once, when it happens, however long the guest leaves it", () => {
+  for (const end of ["READ", "STOP"]) {
+    using stream = new Stream({ bufferFrames: 64 });
+    const { status, transfer } = stream;
+    transfer.start();
+    for (let frames = 0; frames < 300; frames += 10) stream.run(10);
+    assert.deepEqual([status.get("xruns"), status.get("hostXruns"), status.get("xrunIsOn")], [1, 0, 1]);
+    if (end === "STOP") transfer.restart();
+    else stream.take(1);
+    assert.deepEqual([status.get("xruns"), status.get("xrunIsOn")], [1, 0], end);
+    assert.deepEqual([status.get("lateFrames"), status.get("xrunSeconds")], [236, 0.236], end);
+    transfer.stopped();
+    assert.equal(status.get("xruns"), 1, end);
+    // A second one, after a READ or a START.
+    transfer.start();
+    for (let frames = 0; frames < 300; frames += 10) stream.run(10);
+    assert.equal(status.get("xruns"), 2, end);
+  }
+});
+
+Deno.test("Capture counts the overrun of a guest that stops with its buffer just full, and of no other", () => {
+  for (const [frames, xruns] of [[63, 0], [64, 1]]) {
+    using stream = new Stream({ bufferFrames: 64 });
+    stream.transfer.start();
+    stream.run(frames);
+    stream.transfer.restart();
+    assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [xruns, 0]);
+  }
+});
+
 Deno.test("Capture puts silence where the card has overwritten what it heard, and that is the host's xrun", () => {
   using stream = new Stream({ bufferFrames: 1000, cardFrames: 64 });
   stream.transfer.start();

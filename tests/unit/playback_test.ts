@@ -230,6 +230,78 @@ for (
   });
 }
 
+Deno.test("Playback counts an underrun once, while the card is dry, whatever ends it", () => {
+  for (const end of ["WRITE", "STOP"]) {
+    using stream = new Stream({ bufferFrames: 100 });
+    const { status, transfer } = stream;
+    stream.write(100);
+    transfer.start();
+    // A look every 20 frames, up to 700 frames of silence.
+    for (let step = 0; step < 40; step++) {
+      stream.run(20);
+      stream.publish();
+    }
+    assert.deepEqual([status.get("xruns"), status.get("hostXruns"), status.get("xrunIsOn")], [1, 0, 1]);
+    stream.takeEvents();
+    if (end === "STOP") transfer.restart();
+    else {
+      // As snd_pcm_forward() skips what is past.
+      stream.applPtr = transfer.position() + 10;
+      stream.write(50);
+    }
+    assert.deepEqual([status.get("xruns"), status.get("xrunIsOn")], [1, 0], end);
+    assert.equal(status.get("xrunSeconds"), 0.7, end);
+    stream.run(1);
+    transfer.stopped();
+    assert.equal(status.get("xruns"), 1, end);
+    if (end === "STOP") assert.equal(status.get("lateFrames"), 700);
+  }
+});
+
+Deno.test("Playback counts the host's xrun though the guest's STOP comes first", () => {
+  using stream = new Stream({ bufferFrames: 100, cardFrames: 30 });
+  stream.write(100);
+  stream.transfer.start();
+  stream.card.advance(60);
+  stream.transfer.position();
+  stream.transfer.restart();
+  const { status } = stream;
+  assert.deepEqual([status.get("xruns"), status.get("hostXruns"), status.get("lateFrames")], [1, 1, 30]);
+  assert.equal(status.get("xrunSeconds"), 0.03);
+});
+
+Deno.test("Playback counts what a stall of any length has cost as the host's", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  stream.write(100);
+  stream.transfer.start();
+  stream.run(10);
+  stream.run(900);
+  stream.publish();
+  stream.takeEvents();
+  stream.applPtr = stream.transfer.position();
+  stream.write(50);
+  assert.deepEqual([stream.status.get("xruns"), stream.status.get("hostXruns")], [1, 1]);
+});
+
+Deno.test("Playback counts no xrun while a dry card is held", () => {
+  for (const canPause of [true, false]) {
+    using stream = new Stream({ bufferFrames: 100, canPause });
+    stream.write(100);
+    stream.transfer.start();
+    for (let step = 0; step < 11; step++) {
+      stream.run(10);
+      stream.publish();
+    }
+    stream.transfer.hold(false);
+    for (let step = 0; step < 100; step++) stream.run(20);
+    stream.transfer.unhold();
+    stream.run(10);
+    assert.equal(stream.status.get("xruns"), 0);
+    stream.transfer.restart();
+    assert.equal(stream.status.get("xruns"), 0, "a drain");
+  }
+});
+
 Deno.test("Playback takes a WRITE that was under way while the position passed it for what it is", () => {
   using stream = new Stream({ bufferFrames: 100 });
   stream.write(100);
