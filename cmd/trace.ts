@@ -228,9 +228,10 @@ function plotCommand(): Command {
 
 /** A summary in a line or two, for people. */
 function describe(summary: Summary): string {
-  const { requests, refused, events, seconds, lost, roundTripMicros: rtt } = summary;
+  const { requests, refused, events, seconds, xruns, xrunSeconds, lost, roundTripMicros: rtt } = summary;
   return `${count(requests, "request")}, ${refused} refused, ${count(events, "event")} in ${
     seconds.toFixed(3)
   } s; ` +
+    `${count(xruns, "xrun")}${xruns === 0 ? "" : ` of ${Math.round(xrunSeconds * 1000)} ms`}; ` +
     `round trip p50 ${rtt.p50} µs, p99 ${rtt.p99} µs, max ${rtt.max} µs; ${count(lost, "record")} lost`;
 }

@@ -13,7 +13,7 @@ import {
   XENSND_OP_OPEN,
   XENSND_OP_TRIGGER,
 } from "../sndif/mod.ts";
-import { decodeLost, decodePosition, RecordKind, type TraceRecord } from "./format.ts";
+import { decodeLost, decodePosition, decodeXrun, RecordKind, type TraceRecord } from "./format.ts";
 import { formatName, isOperation, operationName, triggerName } from "./names.ts";
 import { type Decoded, Decoder } from "./packets.ts";
 
@@ -104,6 +104,11 @@ function otherFields(record: TraceRecord): Fields {
       hold: HOLDS[sample.hold] ?? `hold ${sample.hold}`,
       ...(sample.cardLost ? { cardLost: true } : {}),
     };
+  }
+  const xrun = decodeXrun(record);
+  if (xrun !== undefined) {
+    const { cause, fromFrame: from, frames, seconds, isOver } = xrun;
+    return { kind: "xrun", cause, from, frames, seconds: Math.round(seconds * 1e6) / 1e6, over: isOver };
   }
   switch (record.kind) {
     case RecordKind.connected:

@@ -8,7 +8,11 @@ import type { TraceFile } from "./format.ts";
 import { formatName } from "./names.ts";
 import { Decoder } from "./packets.ts";
 import { pictureOf } from "./series.ts";
-import { summarize } from "./summary.ts";
+import { summarize, type Summary } from "./summary.ts";
+import { type Gap, gapInWords } from "./xruns.ts";
+
+/** Xruns that are told in words. */
+const MAX_GAPS = 20;
 
 /** A whole HTML document. */
 export function pageOf(trace: TraceFile): string {
@@ -42,6 +46,7 @@ ${style}
 <h1>${escape(head.stream)}</h1>
 <p>${escape(about)}</p>
 <dl>${facts.join("")}</dl>
+${verdictOf(picture.gaps, head.type)}
 </header>
 <main></main>
 <footer>Drag to zoom all charts in time, double-click to see the whole again.</footer>
@@ -71,17 +76,34 @@ function parametersOf({ head, records }: TraceFile): string {
   return ` · ${rate} Hz, ${formatName(format)}, ${channels} channels`;
 }
 
+/** What was wrong, one xrun a line. */
+function verdictOf(gaps: readonly Gap[], type: "playback" | "capture"): string {
+  if (gaps.length === 0) return "";
+  const lines = gaps.slice(0, MAX_GAPS).map((gap) => gapInWords(gap, type));
+  const more = gaps.length - lines.length;
+  if (more > 0) lines.push(`and ${more} more`);
+  return `<ul>${lines.map((line) => `<li>${escape(line)}</li>`).join("")}</ul>`;
+}
+
 function factsOf(trace: TraceFile, driftPpm: number | undefined): [name: string, value: string][] {
-  const { seconds, requests, refused, events, lost, roundTripMicros: rtt } = summarize(trace.records);
+  const summary = summarize(trace.records);
+  const { seconds, requests, refused, events, lost, roundTripMicros: rtt } = summary;
   const drift = driftPpm === undefined ? "too short to tell" : `${driftPpm > 0 ? "+" : ""}${driftPpm} ppm`;
   return [
     ["Length", `${seconds.toFixed(2)} s`],
+    ["Xruns", xrunsText(summary)],
     ["Requests", `${requests}, ${refused} refused`],
     ["Events", String(events)],
     ["Round trip p50 / p99 / max", `${rtt.p50} / ${rtt.p99} / ${rtt.max} µs`],
     ["Card’s clock against its rate", drift],
     ["Records lost", `${lost}${trace.truncated ? ", and the end of the file" : ""}`],
   ];
+}
+
+function xrunsText({ xruns, hostXruns, xrunSeconds }: Summary): string {
+  if (xruns === 0) return "none";
+  const whose = `${xruns - hostXruns} the guest’s, ${hostXruns} this host’s`;
+  return `${xruns} (${whose}), ${Math.round(xrunSeconds * 1000)} ms`;
 }
 
 function escape(text: string): string {

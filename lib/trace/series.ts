@@ -11,6 +11,7 @@ import {
 import { decodePosition, type PositionSample, type TraceFile } from "./format.ts";
 import { operationName } from "./names.ts";
 import { Decoder } from "./packets.ts";
+import { type Gap, gapsOf } from "./xruns.ts";
 
 /** Seconds since the trace began, and the values of some curves at each; null: none there. Where all are null lines end. */
 export interface Series {
@@ -27,6 +28,8 @@ export interface Picture {
   readonly roundTrips: Series;
   /** Xruns since the guest connected, the guest's and the host's. */
   readonly xruns: Series;
+  /** When the xruns were. */
+  readonly gaps: readonly Gap[];
   /** What the card's clock was found to be, against its rate, where it ran for long enough; parts per million. */
   readonly driftPpm: number | undefined;
 }
@@ -57,6 +60,7 @@ export function pictureOf(trace: TraceFile): Picture {
     fill: fillOf(runs, trace.head.type),
     roundTrips: series(roundTrips),
     xruns: xrunsOf(samples),
+    gaps: gapsOf(trace.records),
     driftPpm: isLong ? Math.round((longest.clock.rate / longest.rate - 1) * 1e6) : undefined,
   };
 }
@@ -154,7 +158,8 @@ function fillOf(runs: readonly Run[], type: "playback" | "capture"): Series {
     const ms = (frames: number) => frames * 1000 / run.rate;
     for (const { time, sample: { guestFrames, positionFrames } } of run.samples) {
       const waiting = type === "playback" ? guestFrames - positionFrames : positionFrames - guestFrames;
-      points.push({ time, name: "fill", value: ms(waiting) }, {
+      // A card that is dry has gone on: nothing waits, and not less than that.
+      points.push({ time, name: "fill", value: ms(Math.max(0, waiting)) }, {
         time,
         name: "buffer",
         value: ms(run.bufferFrames),

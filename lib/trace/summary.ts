@@ -3,6 +3,7 @@ import { type Percentiles, percentiles } from "../percentiles.ts";
 import { Decoder } from "./packets.ts";
 import { decodeLost, RecordKind, type TraceRecord } from "./format.ts";
 import { operationName } from "./names.ts";
+import { GapFinder } from "./xruns.ts";
 
 export interface Summary {
   readonly records: number;
@@ -17,6 +18,11 @@ export interface Summary {
   readonly events: number;
   readonly positions: number;
   readonly connections: number;
+  readonly xruns: number;
+  /** Of them, those of this host's doing. */
+  readonly hostXruns: number;
+  /** How much sound they have cost. */
+  readonly xrunSeconds: number;
   /** From the moment that the daemon took a request off the ring to that in which it had its response. */
   readonly roundTripMicros: Percentiles;
   /** Records for which there was no room. */
@@ -25,6 +31,7 @@ export interface Summary {
 
 export class Summarizer {
   readonly #decoder = new Decoder();
+  readonly #gaps = new GapFinder();
   readonly #kinds = new Map<number, number>();
   readonly #operations = new Map<string, number>();
   readonly #micros: number[] = [];
@@ -36,6 +43,7 @@ export class Summarizer {
 
   add(record: TraceRecord): void {
     const decoded = this.#decoder.next(record);
+    this.#gaps.add(record);
     count(this.#kinds, record.kind);
     this.#records++;
     this.#first = Math.min(this.#first ?? record.time, record.time);
@@ -48,6 +56,7 @@ export class Summarizer {
   }
 
   summary(): Summary {
+    const gaps = this.#gaps.gaps();
     const of = (kind: number) => this.#kinds.get(kind) ?? 0;
     return {
       records: this.#records,
@@ -59,6 +68,9 @@ export class Summarizer {
       events: of(RecordKind.event),
       positions: of(RecordKind.position),
       connections: of(RecordKind.connected),
+      xruns: gaps.length,
+      hostXruns: gaps.filter(({ cause }) => cause === "host").length,
+      xrunSeconds: Math.round(gaps.reduce((sum, { seconds }) => sum + seconds, 0) * 1e6) / 1e6,
       roundTripMicros: percentiles(this.#micros),
       lost: this.#lost,
     };

@@ -7,7 +7,7 @@ import {
   encodeTriggerRequest,
   PACKET_SIZE,
 } from "../../lib/sndif/mod.ts";
-import { RecordKind, type TraceRecord } from "../../lib/trace/format.ts";
+import { RecordKind, type TraceRecord, XRUN_BYTES, type XrunRecord } from "../../lib/trace/format.ts";
 
 type Encode = (view: DataView, at: number) => void;
 
@@ -34,6 +34,16 @@ export const response = (time: number, id: number, operation: number, status: nu
 
 export const position = (time: number, id: number, octets: number) =>
   packet(RecordKind.event, time, (view, at) => encodeCurPosEvent(view, at, id, octets, 0));
+
+/** As the engine writes it (`TraceWriter.xrun`). */
+export function xrun(time: number, { fromFrame, frames, seconds, cause, isOver }: XrunRecord): TraceRecord {
+  const body = new Uint8Array(XRUN_BYTES);
+  const view = new DataView(body.buffer);
+  [fromFrame, frames, seconds].forEach((value, i) => view.setFloat64(i * 8, value, true));
+  view.setUint32(24, cause === "host" ? 1 : 0, true);
+  view.setUint32(28, isOver ? 1 : 0, true);
+  return { kind: RecordKind.xrun, time, body };
+}
 
 /** A record that has no body, or another one. */
 export const other = (kind: number, time: number, ...body: number[]): TraceRecord => ({

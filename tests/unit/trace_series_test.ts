@@ -5,8 +5,9 @@ import { XENSND_OP_OPEN, XENSND_OP_TRIGGER_STOP, XENSND_OP_WRITE } from "../../l
 import { POSITION_BYTES, RecordKind, type TraceHead, type TraceRecord } from "../../lib/trace/format.ts";
 import { pageOf } from "../../lib/trace/page.ts";
 import { pictureOf, type Series } from "../../lib/trace/series.ts";
+import { summarize } from "../../lib/trace/summary.ts";
 import { stepsOf } from "../../lib/trace/steps.ts";
-import { open, position, response, rw, trigger } from "./trace_records.ts";
+import { open, position, response, rw, trigger, xrun } from "./trace_records.ts";
 
 const HEAD: TraceHead = {
   stream: "domU/0/0/0",
@@ -74,6 +75,47 @@ Deno.test("a picture of nothing is one all the same", () => {
   const { deviation, driftPpm } = pictureOf({ head: HEAD, records: [], truncated: true });
   assert.deepEqual([deviation.times, driftPpm], [[], undefined]);
   assert.match(pageOf({ head: HEAD, records: [], truncated: true }), /too short to tell/);
+});
+
+Deno.test("xruns are gaps from when the sound ended, told in words, and a dry card's buffer is empty and not less", () => {
+  const frame = { fromFrame: RATE, frames: 0, seconds: 0 };
+  const records = [
+    ...steady(0),
+    // The guest stands still from 1 s on, and writes again after 1.17 s.
+    sample(2.2e6, 3 * RATE, 2 * RATE),
+    xrun(2.6e6, { ...frame, seconds: 0.5, cause: "guest", isOver: false }),
+    xrun(3.27e6, { ...frame, seconds: 1.17, cause: "guest", isOver: true }),
+    xrun(4e6, { ...frame, seconds: 0, cause: "host", isOver: false }),
+    xrun(4e6, { ...frame, seconds: 0.02, cause: "host", isOver: true }),
+    // And this has no end here.
+    xrun(5e6, { ...frame, seconds: 0.5, cause: "guest", isOver: false }),
+    sample(6e6, 9 * RATE, 2 * RATE),
+  ];
+  const trace = { head: HEAD, records, truncated: false };
+  const { gaps, fill } = pictureOf(trace);
+  const round = (value: number) => Math.round(value * 1000) / 1000;
+  assert.deepEqual(gaps.map(({ from, to, seconds, cause }) => [...[from, to, seconds].map(round), cause]), [
+    [2.1, 3.27, 1.17, "guest"],
+    [3.98, 4, 0.02, "host"],
+    [4.5, 6, 1.5, "guest"],
+  ]);
+  assert(curve(fill, "fill").every((ms) => ms! >= 0));
+  assert.equal(curve(fill, "fill").at(-1), 0);
+  const { xruns, hostXruns, xrunSeconds } = summarize(records);
+  assert.deepEqual([xruns, hostXruns, xrunSeconds], [3, 1, 2.69]);
+  const page = pageOf(trace);
+  assert.match(page, /2\.100 to 3\.270 s: the guest wrote nothing; the card played 1170 ms of silence/);
+  assert.match(page, /3\.980 to 4\.000 s: this host came too late; the card played 20 ms of silence/);
+  assert.match(page, /<dt>Xruns<\/dt><dd>3 \(2 the guest’s, 1 this host’s\), 2690 ms<\/dd>/);
+});
+
+Deno.test("a trace that begins in the middle of an xrun knows of it by its end", () => {
+  const end = { fromFrame: 0, frames: 0, seconds: 3, cause: "guest", isOver: true } as const;
+  const { xruns } = summarize([xrun(1e6, end)]);
+  assert.equal(xruns, 1);
+  assert.deepEqual(pictureOf({ head: HEAD, records: [xrun(1e6, end)], truncated: false }).gaps, [
+    { from: 0, to: 1, seconds: 3, cause: "guest" },
+  ]);
 });
 
 Deno.test("the page asks nobody for anything, and nothing of a trace becomes markup", () => {

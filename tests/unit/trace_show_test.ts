@@ -6,7 +6,7 @@ import { fieldsOf, lineOf } from "../../lib/trace/describe.ts";
 import { endRecord, RecordKind, type TraceRecord } from "../../lib/trace/format.ts";
 import { Decoder } from "../../lib/trace/packets.ts";
 import { summarize } from "../../lib/trace/summary.ts";
-import { open, other, position, response, rw, trigger } from "./trace_records.ts";
+import { open, other, position, response, rw, trigger, xrun } from "./trace_records.ts";
 
 function lines(...records: TraceRecord[]): string[] {
   const decoder = new Decoder();
@@ -26,6 +26,7 @@ Deno.test("a line says when, which way, what, and of a response how long it took
       position(3_000_000, 65535, 12288),
       other(RecordKind.lost, 3_000_001, 5, 1, 0, 0),
       endRecord(3_000_002, "the card is gone"),
+      xrun(3_000_003, { fromFrame: 96000, frames: 56160, seconds: 1.17, cause: "guest", isOver: true }),
     ),
     [
       "0.000000   --- connected",
@@ -38,6 +39,7 @@ Deno.test("a line says when, which way, what, and of a response how long it took
       "3.000000 < evt id=65535 type=CUR_POS position=12288",
       "3.000001   --- lost records=261",
       "3.000002   --- end why=the card is gone",
+      "3.000003   --- xrun cause=guest from=96000 frames=56160 seconds=1.17 over=true",
     ],
   );
 });
@@ -90,6 +92,9 @@ Deno.test("the summary counts, and pairs a response with the request that it ans
     events: 1,
     positions: 0,
     connections: 0,
+    xruns: 0,
+    hostXruns: 0,
+    xrunSeconds: 0,
     roundTripMicros: { p50: 200, p99: 200, max: 200 },
     lost: 2,
   });

@@ -9,7 +9,7 @@ const CHARTS = [
     data: picture.deviation,
     title: "Position against the card’s clock",
     about:
-      "How far ahead of the card’s clock, the straight line nearest to its pointer, the pointer is, and each position that the guest was told.",
+      "Zero is a clock that runs at the card’s own steady rate. A position above zero is ahead of that clock, one below zero is behind it.",
     unit: "ms",
     height: 240,
     curves: {
@@ -49,7 +49,8 @@ const CHARTS = [
   {
     data: picture.xruns,
     title: "Xruns",
-    about: "Since the guest connected: the guest came too late, or this host did.",
+    about:
+      "Since the guest connected: the guest came too late, or this host did. All charts are shaded while an xrun lasts.",
     unit: "count",
     height: 150,
     zero: true,
@@ -121,6 +122,21 @@ function axesOf({ unit, log, whole }, last) {
   ];
 }
 
+// Xruns, shaded in all charts in the colour of whose doing they were.
+function drawGaps(plot) {
+  const { ctx, bbox: { left, top, width, height } } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, width, height);
+  ctx.clip();
+  for (const { from, to, cause } of picture.gaps) {
+    const [start, end] = [from, to].map((time) => plot.valToPos(time, "x", true));
+    ctx.fillStyle = `color-mix(in srgb, ${color(cause === "guest" ? "violet" : "red")} 20%, transparent)`;
+    ctx.fillRect(start, top, Math.max(2, end - start), height);
+  }
+  ctx.restore();
+}
+
 const width = () => document.querySelector("main").clientWidth - 34;
 
 const plots = CHARTS.map((chart, i) => {
@@ -136,6 +152,7 @@ const plots = CHARTS.map((chart, i) => {
     scales: { x: { time: false }, y: { distr: chart.log ? 3 : 1, range: rangeOf(chart) } },
     series: seriesOf(chart),
     axes: axesOf(chart, i === CHARTS.length - 1),
+    hooks: { drawClear: [drawGaps] },
   };
   return new uPlot(options, columns(chart), section);
 });
