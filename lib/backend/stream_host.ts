@@ -23,6 +23,7 @@ import { createStatusTable, StatusRow } from "./stream_status.ts";
 import type { TraceReader } from "./trace_ring.ts";
 import type { StreamTransport } from "./transport.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "./stream_state.ts";
+import { XrunLog } from "./xrun_log.ts";
 
 /** What all streams of a daemon share. */
 export interface HostServices {
@@ -57,6 +58,8 @@ export class StreamHost implements AsyncDisposable {
   readonly #past = newRow();
   /** Rows of connections that the engine has yet to let go of. */
   readonly #leaving = new Set<StatusRow>();
+  /** While the guest has something open. */
+  #xrunLog: XrunLog | undefined;
   #trace: TraceReader | undefined;
   /** Called when the stream is given up for good. */
   #onEnd: () => void = () => {};
@@ -190,6 +193,8 @@ export class StreamHost implements AsyncDisposable {
     this.#card.leave();
     this.#loans.end();
     const held = { link: this.#link, buffer: this.#buffer, trace: this.#trace };
+    const xrunLog = this.#xrunLog;
+    this.#xrunLog = undefined;
     const slot = this.#slot;
     // The slot is somebody else's as soon as the engine has let go of it: what is still under way must not speak for that one.
     this.#slot = -1;
@@ -199,6 +204,7 @@ export class StreamHost implements AsyncDisposable {
     this.#leaving.add(leaving);
     const letGo = () => {
       this.#leaving.delete(leaving);
+      xrunLog?.[Symbol.dispose]();
       this.#past.addAll(leaving);
       this.#release(held);
     };
@@ -314,6 +320,11 @@ export class StreamHost implements AsyncDisposable {
     this.#buffer = undefined;
   }
 
+  #endXrunLog(): void {
+    this.#xrunLog?.[Symbol.dispose]();
+    this.#xrunLog = undefined;
+  }
+
   #handle(event: SlotEvent): void {
     switch (event.op) {
       case "broken":
@@ -332,6 +343,7 @@ export class StreamHost implements AsyncDisposable {
         return this.#log[event.level](event.text);
       case "close":
         // The answer does not wait for the card, whose next OPEN does.
+        this.#endXrunLog();
         this.#card.leave();
         this.#unmapBuffer();
         this.#answer(0);
@@ -345,6 +357,7 @@ export class StreamHost implements AsyncDisposable {
         this.#enqueue(() => this.#card.close());
         return this.#card.lookFor();
       case "openFailed":
+        this.#endXrunLog();
         this.#card.leave();
         return this.#queue(async () => {
           this.#unmapBuffer();
@@ -352,6 +365,7 @@ export class StreamHost implements AsyncDisposable {
           throw new PcmError(`OPEN failed: ${event.reason}`, XEN_EIO);
         });
       case "open":
+        this.#endXrunLog();
         this.#card.leave();
         this.#unmapBuffer();
         return this.#queue(async (connection) => {
@@ -431,6 +445,7 @@ export class StreamHost implements AsyncDisposable {
     });
     if (!this.#isConnected(connection)) return;
     this.#card.use(request, card.isStandIn);
+    this.#xrunLog = new XrunLog(this.#log, this.#engine.status(this.#slot), this.#chosen.policy.type);
     this.#engine.post({
       op: "opened",
       slot: this.#slot,
