@@ -185,7 +185,7 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 function failure(error: unknown): ControlResponse {
   if (error instanceof XsndError) return { ok: false, error: error.message, exitCode: error.exitCode };
   if (error instanceof SyntaxError) {
-    return { ok: false, error: `not JSON: ${error.message}`, exitCode: Exit.usage };
+    return { ok: false, error: "not JSON; write one JSON object a line", exitCode: Exit.usage };
   }
   getLogger(["xsnd", "control"]).error("{error}", { error: String((error as Error).stack) });
   return { ok: false, error: `the daemon failed: ${(error as Error).message}`, exitCode: Exit.failed };

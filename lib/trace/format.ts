@@ -177,8 +177,8 @@ function decodeHead(octets: Uint8Array<ArrayBuffer>): TraceHead {
   let head: unknown;
   try {
     head = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(octets));
-  } catch (error) {
-    throw new TraceFormatError(`its head is no JSON: ${(error as Error).message}`);
+  } catch {
+    throw new TraceFormatError("its head is no JSON");
   }
   if (!isHead(head)) throw new TraceFormatError("its head is not that of a trace");
   return head;

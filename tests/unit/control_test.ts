@@ -254,7 +254,10 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
     });
     using client = await ControlClient.connect(0);
     for (
-      const [text, error] of [["{]\n", "not JSON"], ['{"command":"dance"}\n', "knows no"]]
+      const [text, error] of [["{]\n", "not JSON; write one JSON object a line"], [
+        '{"command":"dance"}\n',
+        "knows no",
+      ]]
     ) {
       const [answer] = await send(path, text, 1);
       const { ok, error: message, exitCode } = JSON.parse(answer);

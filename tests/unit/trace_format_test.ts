@@ -74,7 +74,7 @@ Deno.test("what is no trace, or one of another version, is refused", () => {
   assert.throws(() => decodeTrace(later), /it is of version 2, and this xsnd reads version 1/);
   const broken = file([]);
   broken[16] = 0xff;
-  assert.throws(() => decodeTrace(broken), /its head is no JSON/);
+  assert.throws(() => decodeTrace(broken), /its head is no JSON$/);
 });
 
 Deno.test("a head that is not that of a trace is refused, whatever JSON it is", () => {
