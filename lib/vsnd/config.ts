@@ -15,7 +15,15 @@ import type { Config } from "./card.ts";
 import { foreignOctets, foreignText } from "./file_kind.ts";
 import { type DocumentPath, type Finding, formatFinding, type LocatedFinding } from "./finding.ts";
 import { judge } from "./judge.ts";
-import { aliasFinding, TOO_MANY_ALIASES, type YamlFinding, yamlFinding } from "./yaml_errors.ts";
+import { positionOf } from "./xl/syntax.ts";
+import { excessOf } from "./yaml_bounds.ts";
+import {
+  aliasFinding,
+  repeatedKeys,
+  TOO_MANY_ALIASES,
+  type YamlFinding,
+  yamlFinding,
+} from "./yaml_errors.ts";
 
 /** The most octets of a file that is read at all. */
 const MAX_FILE_OCTETS = 1024 * 1024;
@@ -24,8 +32,8 @@ const MAX_ALIASES = 100;
 
 /** Findings that are told of a file: more would help nobody. */
 const MAX_FINDINGS = 100;
-/** Those of which is found out where they are, to tell the first ones. */
-const MAX_LOCATED = 1000;
+/** Findings whose place in the file is looked up, so that the first of them can be told. */
+export const MAX_LOCATED = 1000;
 
 /** A configuration file that is not right: one line of the message for each finding. */
 export class ConfigError extends XsndError {
@@ -105,8 +113,35 @@ export interface CheckedConfig {
 /** The same, for whoever has more to say of it. */
 export function readYaml(text: string, file: string): CheckedConfig {
   refuseForeign(foreignText(text, file, "YAML"), file);
+  const excess = excessOf(text);
+  if (excess !== undefined) {
+    const { offset, what, ...rest } = excess;
+    throw new ConfigError(file, [{
+      path: [],
+      what: `not YAML that can be read: ${what}`,
+      ...rest,
+      ...positionOf(text, offset),
+    }]);
+  }
+  try {
+    return parseBounded(text, file);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const what = "not YAML that can be read: the stack does not suffice for it";
+    const instead = "write fewer levels, and fewer aliases of aliases";
+    throw new ConfigError(file, [{ path: [], what, instead, line: 1, column: 1 }]);
+  }
+}
+
+/** Throws {@link ConfigError}; RangeError if the stack does not suffice. */
+function parseBounded(text: string, file: string): CheckedConfig {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  const document = parseDocument(text, {
+    lineCounter,
+    prettyErrors: false,
+    stringKeys: true,
+    uniqueKeys: false,
+  });
   const at = (finding: Finding, offset: number): LocatedFinding => {
     const { line, col } = lineCounter.linePos(offset);
     return { ...finding, line: Math.max(1, line), column: Math.max(1, col) };
@@ -120,8 +155,10 @@ export function readYaml(text: string, file: string): CheckedConfig {
   const unread = (findings: readonly YamlFinding[], count: number): never => {
     throw new ConfigError(file, findings.map(({ offset, ...finding }) => at(finding, offset)), count);
   };
-  if (broken.length > 0) {
-    unread(broken.slice(0, MAX_LOCATED).map((error) => yamlFinding(error, text)), broken.length);
+  const repeated = repeatedKeys(document, text);
+  if (broken.length + repeated.length > 0) {
+    const findings = broken.slice(0, MAX_LOCATED).map((error) => yamlFinding(error, text));
+    unread([...findings, ...repeated].slice(0, MAX_LOCATED), broken.length + repeated.length);
   }
   const value = toValue(document, (finding) => unread([finding], 1));
   const verdict = judge(value);

@@ -8,6 +8,9 @@ import { looksLikeXl, withoutMark } from "./xl/syntax.ts";
 /** The syntax that a command reads. */
 export type Syntax = "YAML" | "xl";
 
+/** Characters that tell one kind of text from another: a bound for patterns that look far ahead. */
+const BEGINNING = 16_384;
+
 const NOTHING: Readonly<Record<Syntax, string>> = {
   YAML: "write a map with the key domains, or let `xsnd probe --yaml` print one for this host's cards",
   xl: "write vsnd = [[...]], or let `xsnd export` print it",
@@ -30,11 +33,11 @@ export function foreignOctets(octets: Uint8Array, file: string): Finding | undef
 
 /** The finding about a text in another syntax than is read; undefined if it may be in that one. */
 export function foreignText(source: string, file: string, wanted: Syntax): Finding | undefined {
-  const text = withoutMark(source);
-  if (text.replace(/^\s*#.*$/gm, "").trim() === "") {
-    const what = text.trim() === "" ? "the file is empty" : "the file holds nothing but comments";
+  if (source.replace(/^[^\S\n]*#.*$/gm, "").trim() === "") {
+    const what = source.trim() === "" ? "the file is empty" : "the file holds nothing but comments";
     return { path: [], what, instead: NOTHING[wanted] };
   }
+  const text = withoutMark(source).slice(0, BEGINNING);
   if (isOfSndBe(text)) {
     return foreign(
       "a configuration of the backend snd_be",
@@ -61,8 +64,8 @@ function foreign(what: string, instead: string): Finding {
 
 /** snd_be of xen-troops reads libconfig: `soundSystem`, and groups of streams with an id and a device each. */
 function isOfSndBe(text: string): boolean {
-  const said = text.replace(/\/\*[^]*?\*\/|^\s*(?:\/\/|#).*$/gm, "");
-  return /^\s*(?:soundSystem\s*[=:]|(?:playback|capture)Streams\s*[=:]?\s*\{)/m.test(said);
+  const said = text.replace(/\/\*[^]*?\*\/|^[^\S\n]*(?:\/\/|#).*$/gm, "");
+  return /^[^\S\n]*(?:soundSystem\s*[=:]|(?:playback|capture)Streams\s*[=:]?\s*\{)/m.test(said);
 }
 
 /** Whether the first line that says something begins a YAML document or a JSON object, or is a key with a colon. */

@@ -1,5 +1,5 @@
 /** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
-import { type CheckedConfig, ConfigError, readFile, readYaml, refuseForeign } from "./config.ts";
+import { type CheckedConfig, ConfigError, MAX_LOCATED, readFile, readYaml, refuseForeign } from "./config.ts";
 import { foreignText } from "./file_kind.ts";
 import { type Finding, formatPath } from "./finding.ts";
 import { judge } from "./judge.ts";
@@ -61,7 +61,8 @@ export function judgeXl(reading: XlReading, file: string, besides: Besides): Che
     ...reading[besides],
   ];
   if (findings.length > 0 || "findings" in verdict) {
-    throw new ConfigError(file, findings.map((finding) => reading.locate(finding)));
+    const located = findings.slice(0, MAX_LOCATED).map((finding) => reading.locate(finding));
+    throw new ConfigError(file, located, findings.length);
   }
   const locate = (finding: Finding) => reading.locate(reading.translate(finding));
   return { config: verdict.config, notes: verdict.notes.map(locate), locate };

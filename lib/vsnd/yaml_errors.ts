@@ -1,7 +1,7 @@
 /**
  * What is wrong with a text as YAML, in words for who wrote it: those of the YAML library are for programs that call it.
  */
-import { type Document, type ErrorCode, isAlias, visit, type YAMLError } from "yaml";
+import { type Document, type ErrorCode, isAlias, isScalar, visit, type YAMLError } from "yaml";
 import type { Finding } from "./finding.ts";
 
 /** A finding without a path, and where it begins in the text. */
@@ -93,8 +93,11 @@ const MISSING: readonly (readonly [RegExp, Words])[] = [
 ];
 
 /** The finding that one of the library's errors about `source` amounts to. */
-export function yamlFinding({ code, message, pos: [offset] }: YAMLError, source: string): YamlFinding {
-  const words = wordsOf(code, message, source.slice(offset));
+export function yamlFinding(
+  { code, message, pos: [offset] }: Pick<YAMLError, "code" | "message" | "pos">,
+  source: string,
+): YamlFinding {
+  const words = wordsOf(code, message, lineAt(source, offset));
   // these two are right as YAML
   const isYaml = code === "MULTIPLE_DOCS" || code === "TAG_RESOLVE_FAILED";
   return {
@@ -106,10 +109,15 @@ export function yamlFinding({ code, message, pos: [offset] }: YAMLError, source:
   };
 }
 
-/** @param rest the text from the error on */
-function wordsOf(code: ErrorCode, message: string, rest: string): Words {
+/** The rest of the line from `offset` on. */
+function lineAt(source: string, offset: number): string {
+  const end = source.indexOf("\n", offset);
+  return source.slice(offset, end < 0 ? undefined : end).trimEnd();
+}
+
+/** @param line from the error on */
+function wordsOf(code: ErrorCode, message: string, line: string): Words {
   const words = WORDS[code];
-  const line = rest.split("\n", 1)[0].trimEnd();
   switch (code) {
     case "DUPLICATE_KEY": {
       const key = /^(?:"[^"]*"|'[^']*'|[^\s:,{}[\]]+)/.exec(line)?.[0];
@@ -129,7 +137,7 @@ function wordsOf(code: ErrorCode, message: string, rest: string): Words {
     case "UNEXPECTED_TOKEN":
       return {
         what: line === "" ? "the text ends too early" : `${short(line)} is not expected here`,
-        instead: /^-\s/.test(line) ? "begin a list on a line of its own" : QUOTES,
+        instead: /^-(\s|$)/.test(line) ? "begin a list on a line of its own" : QUOTES,
       };
     default:
       return words;
@@ -138,6 +146,28 @@ function wordsOf(code: ErrorCode, message: string, rest: string): Words {
 
 function short(text: string): string {
   return text.length > 24 ? `${text.slice(0, 24)}…` : text;
+}
+
+/**
+ * The findings about keys that their map has already. The library looks for such keys too, but compares each key with all
+ * others, which takes seconds for a long map.
+ */
+export function repeatedKeys(document: Document.Parsed, source: string): YamlFinding[] {
+  const findings: YamlFinding[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const known = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const offset = key.range?.[0] ?? 0;
+        if (known.has(key.value)) {
+          findings.push(yamlFinding({ code: "DUPLICATE_KEY", message: "", pos: [offset, offset] }, source));
+        }
+        known.add(key.value);
+      }
+    },
+  });
+  return findings;
 }
 
 /** The finding about the first alias that names nothing before it, or what it is itself a part of; undefined if there is none. */

@@ -22,6 +22,16 @@ function findings(text: string): string[] {
   }
 }
 
+function messageOf(body: () => unknown): string {
+  try {
+    body();
+  } catch (error) {
+    assert(error instanceof ConfigError, String(error));
+    return error.message;
+  }
+  throw new Error("it is taken");
+}
+
 /** A file whose one stream has `stream`, and whose card begins with `card`. */
 function file(stream: string, card = ""): string {
   return `domains: { domU: { cards: [ { ${card} pcms: [ { streams: [ { ${stream} } ] } ] } ] } }\n`;
@@ -378,9 +388,86 @@ Deno.test("a file that is wrong from end to end is told the first hundred findin
   });
 });
 
-Deno.test("a file that is nested without an end is refused in a line", () => {
-  for (const text of ["- ".repeat(20_000) + "x", "{a: ".repeat(3000) + "1" + "}".repeat(3000)]) {
-    assert.throws(() => parseConfig(text, "f.yaml"), /nested deeper than can be read/);
+/** Where text nests without an end: brackets and indents alone, and with all that may stand between them. */
+const NESTED: readonly string[] = [
+  "- ".repeat(20_000) + "x",
+  "{a: ".repeat(3000) + "1" + "}".repeat(3000),
+  "[".repeat(100_000),
+  "? ".repeat(4000) + "a",
+  "- ? - a: ".repeat(4000),
+  "[&a !!map {b: # c\n 'd', e: ".repeat(2000),
+  Array.from({ length: 1200 }, (_, i) => `${" ".repeat(i)}k${i}:\n`).join(""),
+  Array.from({ length: 1200 }, (_, i) => `${" ".repeat(i)}- "a": |\n${" ".repeat(i + 3)}text\n`).join(""),
+];
+
+Deno.test("a file that is nested without an end is refused in a line, whatever content stands in it", () => {
+  for (const nested of NESTED) {
+    for (
+      const text of [nested, `domains:\n  domU:\n    cards:\n      ${nested}`, `${nested}\n]}\n- a: b\n? c\n`]
+    ) {
+      const message = messageOf(() => parseConfig(text, "f.yaml"));
+      assert.match(
+        message,
+        /^f\.yaml:\d+:\d+: not YAML that can be read: it (is nested deeper|has more) than /,
+      );
+      assert(!message.includes("\n"), message);
+    }
+  }
+});
+
+Deno.test("what the fuzzer has found: a file that exhausts the YAML parser's stack is refused", async () => {
+  // A mutation of this fixture, nested by 2000 copies of "? " between its lines.
+  const fixture = await Deno.readTextFile(new URL("../../fixtures/two-guests.yaml", import.meta.url));
+  for (const token of ["? ", "- ", "? - ", ": ", "  - ? "]) {
+    for (let at = 100; at < fixture.length; at += 97) {
+      const text = fixture.slice(0, at) + token.repeat(2000) + fixture.slice(at);
+      assert.throws(() => parseConfig(text, "f.yaml"), ConfigError);
+    }
+  }
+});
+
+Deno.test("a text of a megabyte is refused in no more time than a right one takes to read", () => {
+  const domain = (i: number) => `  dom${i}: { cards: [{ pcms: [{ streams: [{ ${good} }] }] }] }\n`;
+  const right = `domains:\n${Array.from({ length: 550 }, (_, i) => domain(i)).join("")}`;
+  const timeOf = (text: string) => {
+    const from = performance.now();
+    try {
+      parseConfig(text, "f.yaml");
+    } catch (error) {
+      assert(error instanceof ConfigError, String(error));
+    }
+    return performance.now() - from;
+  };
+  parseConfig(right, "f.yaml");
+  const baseline = Math.max(timeOf(right), timeOf(right));
+  const unit = [
+    "]",
+    "}",
+    '"',
+    "%\n",
+    "a:\n",
+    "&a ",
+    "*a ",
+    "a: [\n",
+    "[a,]\n",
+    "'a' 'b'\n",
+    "a: !x y\n",
+    "\n",
+  ];
+  const texts = unit.map((unit) => unit.repeat(Math.floor(1_000_000 / unit.length)));
+  const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}`);
+  for (
+    const text of [
+      ...texts,
+      `{${keys.join(", ")}}`,
+      `domains:\n${keys.map((key) => ` ${key}: b\n`).join("")}`,
+    ]
+  ) {
+    const took = timeOf(text);
+    assert(
+      took < 5 * baseline,
+      `${JSON.stringify(text.slice(0, 20))}: ${took} ms, a right one ${baseline} ms`,
+    );
   }
 });
 

@@ -366,3 +366,24 @@ Deno.test("import takes what only libxl misspells, and refuses two backends in a
     /vsnd\[1\]: is served by Domain-0, and the first card by a; import one card/,
   );
 });
+
+Deno.test("an xl.cfg that nests or repeats without an end is refused in a line, and quickly", () => {
+  const texts = {
+    nested: `vsnd = ${"[".repeat(500_000)}`,
+    sums: "a += '1'\n".repeat(100_000),
+    cards: "vsnd += [[ 'card' ]]\n".repeat(40_000),
+    items: `vsnd = [['card${",a=b".repeat(200_000)}']]\n`,
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    const found = findings(text);
+    assert(found.length > 0 && found.length <= 101, `${name}: ${found.length}`);
+  }
+  assert.match(
+    findings(texts.nested)[0],
+    /^1:24: not xl's syntax: lists are nested deeper than 16 levels; .*; look for/,
+  );
+  assert.match(
+    findings(texts.sums)[0],
+    /not xl's syntax: the file has more than 32768 words and signs; .*; put vsnd/,
+  );
+});

@@ -93,6 +93,11 @@ const PATTERNS: readonly (readonly [TokenKind | "space" | "comment", RegExp])[] 
   [";", /;/y],
 ];
 
+/** `vsnd` nests three deep. */
+const MAX_LISTS_DEEP = 16;
+/** Enough for any guest; each `+=` costs as much as all before. */
+const MAX_TOKENS = 32_768;
+
 class Parser {
   readonly #settings = new Map<string, XlValue>();
   /** Where the assignment begins that made a name's present value, or what `+=` adds to. */
@@ -102,6 +107,7 @@ class Parser {
   #at = 0;
   #token: Token;
   #depth = 0;
+  #tokens = 0;
   /** The last text of a list on this line: a comment may be about it. */
   #last: XlText | undefined;
 
@@ -144,7 +150,13 @@ class Parser {
 
   #list(): XlList {
     const { offset } = this.#token;
-    this.#depth++;
+    if (++this.#depth > MAX_LISTS_DEEP) {
+      throw new XlSyntaxError(
+        `lists are nested deeper than ${MAX_LISTS_DEEP} levels`,
+        offset,
+        "look for brackets that are not closed",
+      );
+    }
     this.#advance();
     const items: XlValue[] = [];
     this.#skipLines();
@@ -183,6 +195,13 @@ class Parser {
   }
 
   #next(): Token {
+    if (++this.#tokens > MAX_TOKENS) {
+      throw new XlSyntaxError(
+        `the file has more than ${MAX_TOKENS} words and signs`,
+        this.#at,
+        "put vsnd alone into a file",
+      );
+    }
     for (;;) {
       const offset = this.#at;
       if (offset === this.text.length) return { kind: "end", offset, text: "" };
