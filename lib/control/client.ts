@@ -1,5 +1,6 @@
 /** A command's end of the control socket. */
 import { Exit, XsndError } from "../error.ts";
+import { fileProblem } from "../file_error.ts";
 import { lines } from "./lines.ts";
 import { type ControlRequest, type ControlResponse, controlSocketPath } from "./protocol.ts";
 
@@ -34,8 +35,9 @@ export class ControlClient implements Disposable {
           );
         }
         if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused)) {
-          const why = (error as Error).message;
-          throw new XsndError(`cannot reach a daemon at ${path}: ${why}`, Exit.noDaemon, { cause: error });
+          throw new XsndError(`cannot reach a daemon at ${path}: ${fileProblem(error)}`, Exit.noDaemon, {
+            cause: error,
+          });
         }
         if (performance.now() >= deadline) {
           throw new XsndError(

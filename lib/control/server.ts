@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { groupId } from "../../ffi/groups.ts";
 import { libc } from "../../ffi/libc.ts";
 import { Exit, XsndError } from "../error.ts";
+import { fileProblem } from "../file_error.ts";
 import { type ControlRequest, type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
 import { lines } from "./lines.ts";
 
@@ -43,7 +44,7 @@ export class ControlServer implements Disposable {
     } catch (error) {
       if (error instanceof XsndError) throw error;
       const isPermission = error instanceof Deno.errors.PermissionDenied;
-      const what = `cannot listen at ${path}: ${(error as Error).message}`;
+      const what = `cannot listen at ${path}: ${fileProblem(error)}`;
       if (isPermission) throw new XsndError(`${what}; run as root`, Exit.permission, { cause: error });
       throw new XsndError(`${what}; XSND_CONTROL can name another path`, Exit.failed, { cause: error });
     }

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Backend } from "../backend/backend.ts";
 import { forThisUserAlone, isServed } from "../control/server.ts";
 import { Exit, XsndError } from "../error.ts";
+import { fileProblem } from "../file_error.ts";
 import { formatMetricsAddress, type MetricsAddress } from "./address.ts";
 import { CONTENT_TYPE, metricsText } from "./metrics.ts";
 
@@ -42,7 +43,7 @@ export class MetricsServer implements AsyncDisposable {
       return new MetricsServer(backend, address);
     } catch (error) {
       throw new XsndError(
-        `cannot serve metrics at ${formatMetricsAddress(address)}: ${(error as Error).message}; ` +
+        `cannot serve metrics at ${formatMetricsAddress(address)}: ${fileProblem(error)}; ` +
           "--metrics can name another address",
         error instanceof Deno.errors.PermissionDenied ? Exit.permission : Exit.failed,
         { cause: error },

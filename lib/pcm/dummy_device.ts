@@ -140,12 +140,24 @@ export class DummyDevice implements PcmDevice {
 
   /** A file that cannot be used is a card that is not there. */
   #explained<T>(open: () => T): T {
+    if (isPipe(this.file)) {
+      // Opening it would hold up the main thread, and all guests, until its other end is opened.
+      throw new PcmError(`dummy card: ${this.file} is a pipe; name a WAV file`, XEN_ENODEV);
+    }
     try {
       return open();
     } catch (error) {
       if (!(error instanceof XsndError)) throw error;
       throw new PcmError(`dummy card: ${error.message}`, XEN_ENODEV, { cause: error });
     }
+  }
+}
+
+function isPipe(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFifo === true;
+  } catch {
+    return false;
   }
 }
 

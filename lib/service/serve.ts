@@ -6,13 +6,14 @@ import { choosePolicy } from "../backend/choose_policy.ts";
 import { Daemon } from "../backend/daemon.ts";
 import type { GuestLimits } from "../backend/guest_limits.ts";
 import { controlSocketPath } from "../control/protocol.ts";
-import { XsndError } from "../error.ts";
+import { Exit } from "../error.ts";
 import type { MetricsAddress } from "../metrics/address.ts";
 import { onSignal, untilSignal } from "../signals.ts";
+import { requireRegular } from "../text_file.ts";
 import type { Config } from "../vsnd/card.ts";
 import { openXen } from "../xen/mod.ts";
-import { isStoreLost } from "../xen/ports.ts";
 import { ServiceManager } from "./manager.ts";
+import { reload } from "./reload.ts";
 import { Service } from "./service.ts";
 
 export interface ServeOptions {
@@ -54,31 +55,26 @@ export async function serve(options: ServeOptions): Promise<void> {
   await using _metrics = metrics && await serveMetrics(daemon.backend, metrics);
   using service = new Service(manager, daemon.backend);
 
-  const reload = async () => {
+  const readAgain = async () => {
     if (file === undefined) {
       return log.info("there is nothing to read again: it was started without --config");
     }
-    try {
-      readPolicy = choosePolicy(xen.store, await readConfig(file), defaults);
-    } catch (error) {
-      if (!(error instanceof XsndError)) throw error;
-      return log.error("{file} is not taken, what was read of it before holds on: {reason}", {
-        file,
-        reason: error.message,
-      });
-    }
-    try {
-      const changed = await daemon.backend.reload();
-      log.info("{file} is read again: {cards}", {
-        file,
-        cards: changed.length === 0 ? "no card changes" : changed.join(", "),
-      });
-    } catch (error) {
-      if (!isStoreLost(error)) throw error;
-      log.warn("{file} is read again, and holds for its cards when XenStore is there again", { file });
-    }
+    await reload(file, {
+      get policy() {
+        return readPolicy;
+      },
+      set policy(policy) {
+        readPolicy = policy;
+      },
+      read: async () => {
+        // Opening a pipe would hold up all guests until somebody writes into it.
+        requireRegular(file, "the configuration", Exit.badConfiguration);
+        return choosePolicy(xen.store, await readConfig(file), defaults);
+      },
+      apply: () => daemon.backend.reload(),
+    });
   };
-  using hangUps = onSignal("SIGHUP", () => service.reload(reload));
+  using hangUps = onSignal("SIGHUP", () => service.reload(readAgain));
   releaseStartup(Deno.execPath());
   const signal = await Promise.race([ending, daemon.failed, hangUps.failed]);
   log.info("{signal}: ending; once more to force it", { signal });

@@ -1,16 +1,20 @@
 /** Trace files by their path. */
-import { Exit, XsndError } from "../error.ts";
+import { XsndError } from "../error.ts";
+import { fileError } from "../file_error.ts";
+import { readWhole } from "../text_file.ts";
 import { decodeTrace, type TraceFile, TraceFormatError } from "./format.ts";
+
+/** The records of a larger one would not fit into memory: they take several times as much. */
+const MOST_OCTETS = 1 << 30;
 
 /** Reads the trace at `path`. Throws {@link XsndError}. */
 export function readTrace(path: string): TraceFile {
+  const octets = readWhole(path, { what: "trace", most: MOST_OCTETS });
   try {
-    return decodeTrace(Deno.readFileSync(path));
+    return decodeTrace(octets);
   } catch (error) {
-    if (error instanceof TraceFormatError) {
-      throw new XsndError(`cannot read trace ${path}: ${error.message}; \`xsnd trace record\` makes traces`);
-    }
-    throw fileError(`cannot read trace ${path}`, error);
+    if (!(error instanceof TraceFormatError)) throw error;
+    throw new XsndError(`cannot read trace ${path}: ${error.message}; \`xsnd trace record\` makes traces`);
   }
 }
 
@@ -22,19 +26,11 @@ export function createFile(path: string): ((octets: Uint8Array) => void) & Dispo
       try {
         for (let done = 0; done < octets.length;) done += file.writeSync(octets.subarray(done));
       } catch (error) {
-        throw fileError(`cannot write ${path}`, error);
+        throw fileError("write", path, error);
       }
     };
     return Object.assign(append, { [Symbol.dispose]: () => file.close() });
   } catch (error) {
-    throw fileError(`cannot write ${path}`, error);
+    throw fileError("write", path, error);
   }
-}
-
-function fileError(what: string, error: unknown): unknown {
-  const isSystems = error instanceof Error && "code" in error;
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return new XsndError(`${what}: permission denied`, Exit.permission, { cause: error });
-  }
-  return isSystems ? new XsndError(`${what}: ${error.message}`, Exit.failed, { cause: error }) : error;
 }

@@ -11,6 +11,7 @@ import {
   parseDocument,
 } from "yaml";
 import { Exit, XsndError } from "../error.ts";
+import { decodeText, NotUtf8, readWhole } from "../text_file.ts";
 import type { Config } from "./card.ts";
 import { foreignOctets, foreignText } from "./file_kind.ts";
 import { type DocumentPath, type Finding, formatFinding, type LocatedFinding } from "./finding.ts";
@@ -56,40 +57,26 @@ export function loadConfig(file: string): Config {
   return parseConfig(readFile(file), file);
 }
 
-/** The text of a file. Throws {@link XsndError} (exit 6) if it cannot be read, or holds no text. */
+/**
+ * The text of a file, with the byte order mark that it may begin with. Throws {@link XsndError} (exit 6) if the file cannot be read,
+ * {@link ConfigError} if it holds no text, or none in UTF-8.
+ */
 export function readFile(file: string): string {
+  const octets = readWhole(file, {
+    what: "the configuration",
+    most: MAX_FILE_OCTETS,
+    exitCode: Exit.badConfiguration,
+  });
+  refuseForeign(foreignOctets(octets, file), file);
   try {
-    using opened = Deno.openSync(file);
-    const octets = readBounded(opened);
-    refuseForeign(foreignOctets(octets, file), file);
-    if (octets.length > MAX_FILE_OCTETS) {
-      const why = `it has more than ${MAX_FILE_OCTETS} octets`;
-      throw new XsndError(`${file} is no configuration: ${why}`, Exit.badConfiguration);
-    }
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(octets);
+    return decodeText(octets);
   } catch (error) {
-    if (error instanceof XsndError) throw error;
-    const why = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new XsndError(`cannot read the configuration ${file}: ${why}`, Exit.badConfiguration, {
-      cause: error,
-    });
+    if (!(error instanceof NotUtf8)) throw error;
+    const { message, line, column } = error;
+    const why = "a guest would get other names than are meant";
+    const instead = "save the file as UTF-8; iconv(1) converts";
+    throw new ConfigError(file, [{ path: [], what: message, why, instead, line, column }]);
   }
-}
-
-/** The file's octets, of a longer one {@link MAX_FILE_OCTETS} and one. A pipe can be read only once. */
-function readBounded(opened: Deno.FsFile): Uint8Array {
-  const octets = new Uint8Array(MAX_FILE_OCTETS + 1);
-  let length = 0;
-  while (length < octets.length) {
-    const got = opened.readSync(octets.subarray(length));
-    if (got === null) break;
-    length += got;
-  }
-  return octets.subarray(0, length);
 }
 
 /** Throws {@link ConfigError} if there is a finding about the file as a whole. */

@@ -1,22 +1,14 @@
 /** Sequential files for the readers and writers here, with errors that name the file and what became of it. */
-import { Exit, XsndError } from "../error.ts";
-
-function explain(path: string, error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file or directory";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  if (error instanceof Deno.errors.NotCapable) {
-    return /^\/(dev|proc|sys)\//.test(path)
-      ? "Deno lets xsnd open no devices; - is standard input or output"
-      : "`xsnd serve` may write in its own directory alone, and in those that XSND_FILES names when it is started";
-  }
-  return error instanceof Error ? error.message : String(error);
-}
+import { XsndError } from "../error.ts";
+import { fileError as plainError } from "../file_error.ts";
 
 /** An XsndError for a system call on `path` that failed. */
 export function fileError(attempt: string, path: string, cause: unknown): XsndError {
-  const exitCode = cause instanceof Deno.errors.PermissionDenied ? Exit.permission : Exit.failed;
-  return new XsndError(`cannot ${attempt} ${path}: ${explain(path, cause)}`, exitCode, { cause });
+  if (!(cause instanceof Deno.errors.NotCapable)) return plainError(attempt, path, cause);
+  const why = /^\/(dev|proc|sys)\//.test(path)
+    ? "Deno lets xsnd open no devices; - is standard input or output"
+    : "`xsnd serve` may write in its own directory alone, and in those that XSND_FILES names when it is started";
+  return new XsndError(`cannot ${attempt} ${path}: ${why}`, undefined, { cause });
 }
 
 /** The path that stands for standard input or output. */

@@ -34,7 +34,7 @@ Deno.test("each command says in one line what is wrong, with its exit code, and 
       [
         "provision -f nowhere.yaml",
         Exit.badConfiguration,
-        /cannot read .* nowhere\.yaml: there is no such file/,
+        /cannot read .* nowhere\.yaml: no such file/,
       ],
       [
         `provision -f ${file("key", "domains: {}\nsound: 1\n")}`,
@@ -73,7 +73,7 @@ Deno.test("each command says in one line what is wrong, with its exit code, and 
       ],
       ["diff", Exit.usage, /diff what\? name a DOMAIN, or a file with --file/],
       ["diff nobody", Exit.failed, /there is no domain "nobody"/],
-      ["diff -f nowhere.yaml", Exit.badConfiguration, /there is no such file/],
+      ["diff -f nowhere.yaml", Exit.badConfiguration, /no such file/],
       ["deprovision domU", Exit.failed, /domU has no virtual sound card/],
       ["deprovision nobody", Exit.failed, /there is no domain "nobody"/],
       ["deprovision domU first", Exit.usage, /'first' is invalid/],
@@ -82,7 +82,7 @@ Deno.test("each command says in one line what is wrong, with its exit code, and 
       ["show domu", Exit.failed, /there is no domain "domu" \(did you mean domU\?\); there are/],
       ["show", Exit.usage, /missing required argument 'domain'/],
       ["list everything", Exit.usage, /too many arguments|Expected 0 arguments/],
-      ["check nowhere.yaml", Exit.badConfiguration, /there is no such file/],
+      ["check nowhere.yaml", Exit.badConfiguration, /no such file/],
       [`check ${dir}/key.yaml`, Exit.badConfiguration, /key\.yaml:2:1: sound: unknown key/],
     ];
     const result = await inSandbox(`

@@ -125,7 +125,7 @@ Deno.test("import and export say what is wrong with their source", () =>
       1,
       /has no domain "guest9"; it has domU/,
     );
-    assertFails(await box.run("export", box.path("none.yaml")), 6, /there is no such file/);
+    assertFails(await box.run("export", box.path("none.yaml")), 6, /no such file/);
     const { code, stderr } = await box.run("export", "fixtures/two-guests.yaml", "domU");
     assert.equal(code, 0);
     assert.match(

@@ -1,6 +1,15 @@
 /** `xsnd serve --config FILE` that is sent SIGHUP. */
 import assert from "node:assert/strict";
-import { assertSameSamples, type Box, inBox, makeWav, type Process, samplesOf, until } from "./harness.ts";
+import {
+  assertSameSamples,
+  type Box,
+  inBox,
+  makeWav,
+  type Process,
+  root,
+  samplesOf,
+  until,
+} from "./harness.ts";
 import { ServiceManagerSocket } from "./service_manager.ts";
 
 const STREAM = "domU/0/0/0";
@@ -25,6 +34,12 @@ function configure(file: string, device: string | undefined): void {
   }];
   const card = { "sample-rates": [48000], pcms: [{ streams }] };
   Deno.writeTextFileSync(file, JSON.stringify({ domains: { domU: { cards: [card] } } }));
+}
+
+/** What ended the daemon: nesting, and content in it. */
+function fuzzed(): string {
+  const text = Deno.readTextFileSync(`${root}fixtures/two-guests.yaml`);
+  return text.slice(0, 600) + "? ".repeat(2000) + text.slice(600);
 }
 
 /** Sends SIGHUP, and returns what the daemon says of it. */
@@ -100,8 +115,27 @@ Deno.test("serve does not take a file that is not right, or gone, and goes on wi
       said,
       /devices\.yaml:1:\d+: domains\.domU\.cards\[0\]\.pcms\[0\]\.streams\[0\]\.typ: unknown key/,
     );
+    const nested = `domains:\n${
+      Array.from({ length: 800 }, (_, i) => `${" ".repeat(i + 1)}? k: [a, {b: c}]\n`).join("")
+    }`;
+    const texts: [string | Uint8Array<ArrayBuffer>, RegExp][] = [
+      [nested, /not YAML that can be read: it is nested deeper than 64 levels/],
+      [fuzzed(), /not YAML/],
+      ["]".repeat(1_000_000), /not YAML that can be read: it has more than 32768 words and signs/],
+      [
+        new TextEncoder().encode("domains:\n  d\u00f6m: x\n").fill(0xe9, 12, 13),
+        /yaml:2:4: octet 0xe9 is not UTF-8/,
+      ],
+    ];
+    for (const [text, said] of texts) {
+      Deno.writeFileSync(config, typeof text === "string" ? new TextEncoder().encode(text) : text);
+      await reload(daemon, new RegExp(`is not taken, what was read of it before holds on: .*${said.source}`));
+    }
     Deno.removeSync(config);
-    await reload(daemon, /is not taken.*: cannot read the configuration .*: there is no such file/);
+    await new Deno.Command("mkfifo", { args: [config] }).output();
+    await reload(daemon, /is not taken.*: it is no ordinary file, and might keep the daemon waiting/);
+    Deno.removeSync(config);
+    await reload(daemon, /is not taken.*: cannot read the configuration .*: no such file/);
     await assertPlays(box, output);
   }));
 

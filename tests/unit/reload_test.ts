@@ -1,0 +1,77 @@
+/** A reload holds on to what there was, whatever fails. */
+import assert from "node:assert/strict";
+import { configure, type LogRecord, reset } from "@logtape/logtape";
+import { XsndError } from "../../lib/error.ts";
+import { reload, type Reloadable } from "../../lib/service/reload.ts";
+import { StoreError } from "../../lib/xen/ports.ts";
+
+interface Trial {
+  read?: () => Promise<string>;
+  apply?: () => Promise<string[]>;
+}
+
+/** Reloads, and returns the policy that holds then, how often it was applied, and the log. */
+async function afterReload(
+  { read = () => Promise.resolve("new"), apply = () => Promise.resolve([]) }: Trial,
+) {
+  const lines: string[] = [];
+  const applied: string[] = [];
+  const sink = (record: LogRecord) =>
+    void lines.push(`${record.level}: ${record.message.map(String).join("")}`);
+  await configure({
+    sinks: { lines: sink },
+    loggers: [
+      { category: "xsnd", lowestLevel: "info", sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: [] },
+    ],
+  });
+  const reloadable: Reloadable<string> = {
+    policy: "old",
+    read,
+    apply() {
+      applied.push(this.policy);
+      return this.policy === "new" ? apply() : Promise.resolve([]);
+    },
+  };
+  try {
+    await reload("F", reloadable);
+  } finally {
+    await reset();
+  }
+  return { policy: reloadable.policy, applied, log: lines.join("\n") };
+}
+
+Deno.test("reload() takes what is right", async () => {
+  const { policy, applied, log } = await afterReload({ apply: () => Promise.resolve(["domU/0 is served"]) });
+  assert.deepEqual([policy, applied, log], ["new", ["new"], "info: F is read again: domU/0 is served"]);
+});
+
+Deno.test("reload() takes any exception for a file that is not right, and goes on with what there was", async () => {
+  const errors: [unknown, RegExp][] = [
+    [
+      new XsndError("no such thing"),
+      /^error: F is not taken, what was read of it before holds on: no such thing$/,
+    ],
+    [
+      new RangeError("Maximum call stack size exceeded"),
+      /not taken.*RangeError: Maximum call stack.*\n +at /,
+    ],
+    [new TypeError("x is undefined"), /not taken.*TypeError: x is undefined/],
+    ["a text", /not taken.*: a text$/],
+  ];
+  for (const [error, said] of errors) {
+    const reading = await afterReload({ read: () => Promise.reject(error) });
+    assert.deepEqual([reading.policy, reading.applied], ["old", []]);
+    assert.match(reading.log, said);
+    const applying = await afterReload({ apply: () => Promise.reject(error) });
+    assert.deepEqual([applying.policy, applying.applied], ["old", ["new", "old"]]);
+    assert.match(applying.log, said);
+  }
+});
+
+Deno.test("reload() keeps what it has read while XenStore is away", async () => {
+  const lost = new StoreError("read", "/x", "EPIPE");
+  const { policy, applied, log } = await afterReload({ apply: () => Promise.reject(lost) });
+  assert.deepEqual([policy, applied], ["new", ["new"]]);
+  assert.match(log, /^warning: F is read again, and holds for its cards when XenStore is there again$/);
+});
