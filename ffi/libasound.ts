@@ -280,6 +280,7 @@ export const libasoundSymbols = {
   snd_strerror: { parameters: ["i32"], result: "pointer" }, // errnum
   snd_lib_error_set_handler: { parameters: ["function"], result: "i32" }, // handler
   snd_asoundlib_version: { parameters: [], result: "pointer" },
+  snd_config_update: { parameters: [], result: "i32" },
   snd_config_update_free_global: { parameters: [], result: "i32" },
 
   // Variants that run on a thread of Deno's pool: with a sleeping sound server behind a plugin these take seconds.

@@ -36,7 +36,7 @@ export const F = {
   OFD_SETLK: 37,
   OFD_SETLKW: 38,
 } as const;
-/** sys/mman.h: protection, mapping and locking flags. */
+/** sys/mman.h: protection, mapping and locking flags, and that of memfd_create. */
 export const PROT = { NONE: 0, READ: 1, WRITE: 2 } as const;
 export const MAP = {
   SHARED: 0x1,
@@ -47,6 +47,7 @@ export const MAP = {
   POPULATE: 0x8000,
   FIXED_NOREPLACE: 0x100000,
 } as const;
+export const MFD = { CLOEXEC: 0x1 } as const;
 export const MADV = { DONTNEED: 4 } as const;
 export const MCL = { CURRENT: 1, FUTURE: 2, ONFAULT: 4 } as const;
 /** sys/eventfd.h. */
@@ -91,6 +92,7 @@ export const libcSymbols = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" }, // fd, op, argp
   access: { parameters: ["buffer", "i32"], result: "i32" }, // path, mode
   close: { parameters: ["i32"], result: "i32" }, // fd
+  dup2: { parameters: ["i32", "i32"], result: "i32" }, // oldfd, newfd
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" }, // fd, buf, count
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" }, // fd, buf, count
   pipe2: { parameters: ["buffer", "i32"], result: "i32" }, // pipefd[2], flags

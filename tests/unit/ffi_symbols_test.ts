@@ -58,6 +58,7 @@ const libraries: Library[] = [
       ...prefixed("PROT_", c.PROT),
       ...prefixed("MAP_", c.MAP),
       ...prefixed("MCL_", c.MCL),
+      ...prefixed("MFD_", c.MFD),
       ...prefixed("EFD_", c.EFD),
       ...prefixed("TFD_", c.TFD),
       ...prefixed("CLOCK_", clocks),
