@@ -63,25 +63,51 @@ function printProbed(probed: readonly Probed[]): void {
     ]]
   );
   if (rows.length > 0) printTable(["PCM", "TYPE", "RATES", "CHANNELS", "FORMATS"], rows);
-  for (const { name, direction, problem } of probed) {
-    if (problem === undefined) continue;
-    print(`${name} (${direction}):`);
+  for (const { heading, problem, alsaMessages } of failures(probed)) {
+    print(`${heading}:`);
     printWrapped(problem, "  ");
+    for (const message of alsaMessages) printWrapped(`ALSA says: ${message}`, "  ");
   }
+}
+
+/** What cannot be used, each name once if both of its directions have the same reason. */
+function failures(probed: readonly Probed[]) {
+  const found = new Map<
+    string,
+    { name: string; directions: string[]; problem: string; alsaMessages: readonly string[] }
+  >();
+  for (const { name, direction, problem, alsaMessages } of probed) {
+    if (problem === undefined) continue;
+    const reason = problem.replace(` for ${direction}:`, ":");
+    const key = JSON.stringify([name, reason]);
+    const same = found.get(key);
+    if (same === undefined) found.set(key, { name, directions: [direction], problem: reason, alsaMessages });
+    else if (!same.directions.includes(direction)) same.directions.push(direction);
+  }
+  return [...found.values()].map(({ name, directions, ...rest }) => ({
+    heading: `${name} (${directions.join(", ")})`,
+    ...rest,
+  }));
 }
 
 function range(min: number, max: number): string {
   return min === max ? `${min}` : `${min}-${max}`;
 }
 
-function toJson({ name, direction, hardware, able, problem }: Probed) {
-  return { pcm: name, type: direction, hardware, problem: problem ?? null, ...(able ?? {}) };
+function toJson({ name, direction, hardware, able, problem, alsaMessages }: Probed) {
+  return { pcm: name, type: direction, hardware, problem: problem ?? null, alsaMessages, ...(able ?? {}) };
 }
 
 async function printStanza(domain: string, probed: readonly Probed[], xl: boolean): Promise<void> {
   const { stanzaFor } = await import("../lib/backend/probe.ts");
   const stanza = stanzaFor(domain, probed);
-  if (stanza === undefined) return;
+  if (stanza === undefined) {
+    if (probed.every(({ problem }) => problem !== undefined)) return;
+    throw new XsndError(
+      "no PCM here is a card's or a sound server's; `xsnd probe` shows all, and those that are named are taken as they are",
+      Exit.failed,
+    );
+  }
   const { requireRight } = await import("./source.ts");
   const config = await requireRight(stanza, domain);
   if (xl) {

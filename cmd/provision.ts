@@ -12,12 +12,14 @@ import { withManual } from "./manual.ts";
 import { seconds } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { planLines, planToJson } from "./plan_output.ts";
+import { warn } from "./source.ts";
 import { withStore } from "./store.ts";
 import { wantedCards, type WantedOptions, withWantedCards } from "./wanted_cards.ts";
 
 interface Options extends WantedOptions {
   readonly dryRun?: boolean;
   readonly replace?: boolean;
+  readonly strict?: boolean;
   readonly wait?: CardGoal;
   /** Seconds. */
   readonly timeout: number;
@@ -30,11 +32,12 @@ export function provisionCommand(): Command {
       "Write what a guest's sound driver and `xsnd serve` read from XenStore. DOMAIN alone gets one card with a " +
         "stereo playback and a stereo capture stream. A card that is as wanted is left alone. Under a guest that uses " +
         "its card only devices, and which streams are denied, can change; that holds from the next time that it opens the " +
-        "stream.",
+        "stream. The devices of new and changed streams are opened for a moment.",
     )
     .addOption(
       new Option("--dry-run", "write nothing; print what would be written and removed").conflicts("wait"),
     )
+    .option("--strict", "refuse a device that cannot be opened now, which otherwise is a warning")
     .option("--replace", "detach a card that cannot change while it is in use, and attach it anew")
     .addOption(
       new Option("--wait <state>", "wait until a daemon has taken the cards up, or their guests have, too")
@@ -45,7 +48,8 @@ export function provisionCommand(): Command {
     .action(async (domain: string | undefined, options: Options) => {
       const choose = await wantedCards("provision", domain, options);
       await withStore(async (store, domid) => {
-        await refuseMismatches(choose(store).filter(({ address }) => address.backendDomid === domid));
+        const served = choose(store).filter(({ address }) => address.backendDomid === domid);
+        await examineDevices(store, served, options.strict === true);
         if (options.dryRun) printRehearsal(store, choose, options);
         else await carryOut(store, choose, options);
       });
@@ -62,7 +66,8 @@ export function provisionCommand(): Command {
       permission: "may not write to XenStore",
       xenOrLibraryMissing: "there is no XenStore",
       badConfiguration:
-        "the file is not right, or a device can do nothing of what is allowed; nothing was written",
+        "the file is not right, or a device can do nothing of what is allowed, or with --strict cannot " +
+        "be opened now; nothing was written",
       timedOut: "--replace or --wait took too long",
     },
   });
@@ -94,24 +99,18 @@ function changeToJson(change: StoreChange) {
   return { ...change, permissions: formatPermissions(change.permissions) };
 }
 
-/** Throws XsndError (exit 6) if a card has a stream whose device can do nothing of what it allows. */
-async function refuseMismatches(cards: readonly WantedCard[]): Promise<void> {
-  const { mismatchOf } = await import("../lib/backend/mismatch.ts");
-  const refusals: string[] = [];
-  for (const { domain, address, card } of cards) {
-    for (const [p, pcm] of card.pcms.entries()) {
-      for (const [s, stream] of pcm.streams.entries()) {
-        const reason = await mismatchOf(stream);
-        if (reason === undefined) continue;
-        const name = `${domain.name}/${address.card}/${p}/${s}`;
-        refusals.push(
-          `${name}: ${stream.type} on ${
-            JSON.stringify(stream.device)
-          } is not possible: ${reason}; allow what it can do, ` +
-            "or put ALSA's conversion before it (plughw: for hw:, or plug:)",
-        );
-      }
-    }
-  }
+/**
+ * Asks the devices of new and changed streams, and of no others: a guest that opens its stream in that moment would find the
+ * device busy. Says on stderr which cannot be opened now. Throws XsndError (exit 6) if a device can do nothing of what its stream
+ * allows, and if `strict` also for one that cannot be opened.
+ */
+async function examineDevices(store: Store, cards: readonly WantedCard[], strict: boolean): Promise<void> {
+  const { changedStreams } = await import("../lib/vsnd/changed_streams.ts");
+  const streams = changedStreams(store, cards);
+  if (streams.length === 0) return;
+  const { judgeDevices } = await import("../lib/backend/device_verdict.ts");
+  const { impossible, unusable } = await judgeDevices(streams);
+  const refusals = strict ? [...impossible, ...unusable] : impossible;
   if (refusals.length > 0) throw new XsndError(refusals.join("\n"), Exit.badConfiguration);
+  unusable.forEach(warn);
 }

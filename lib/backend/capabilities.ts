@@ -1,10 +1,6 @@
 /** What a device really can do: what `probe` prints, and what `check --probe` holds a configuration against. */
-import { silenceAlsa } from "../../ffi/libasound.ts";
-import { AlsaDevice } from "../pcm/alsa_device.ts";
 import { PcmError } from "../pcm/device.ts";
-import { pcmDevice } from "../pcm/open_device.ts";
-import type { Direction } from "../pcm/pcm.ts";
-import { type Refiner, refinerOf } from "../pcm/refiner.ts";
+import type { Refiner } from "../pcm/refiner.ts";
 import { formatByName, formatsToMask, HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
 import { Limits, LINUX_RATES } from "../vsnd/card.ts";
 import { SERVED_FORMATS } from "../vsnd/params.ts";
@@ -20,33 +16,26 @@ export interface Capabilities {
 }
 
 /**
- * Asks `device` for each format, for each rate and for the channels by themselves; that a card can do each of two things does
- * not say that it can do both at once. Throws {@link PcmError} if it cannot be asked.
+ * Asks for each format, for each rate and for the channels by themselves; that a card can do each of two things does not say
+ * that it can do both at once. Throws {@link PcmError} if it cannot be asked.
  */
-export async function capabilitiesOf(device: string, direction: Direction): Promise<Capabilities> {
-  const pcm = pcmDevice(device, direction);
-  if (pcm instanceof AlsaDevice) silenceAlsa();
-  try {
-    const refiner = refinerOf(await pcm.probe());
-    const { formatsLow, channels } = refined(refiner, everything()) ?? everything();
-    const possible = maskToFormats(formatsLow).map(({ name }) => name);
-    return {
-      formats: SERVED_FORMATS.filter((name) => possible.includes(name)).filter((name) => {
-        const param = everything();
-        param.formatsLow = formatsToMask([formatByName(name)!.code]);
-        return refined(refiner, param) !== undefined;
-      }),
-      rates: LINUX_RATES.filter((rate) => {
-        const param = everything();
-        Object.assign(param.rates, { min: rate, max: rate });
-        return refined(refiner, param) !== undefined;
-      }),
-      channelsMin: Math.max(1, channels.min),
-      channelsMax: Math.min(channels.max, Limits.channels),
-    };
-  } finally {
-    await pcm.closeProbe();
-  }
+export function capabilitiesOf(refiner: Refiner): Capabilities {
+  const { formatsLow, channels } = refined(refiner, everything()) ?? everything();
+  const possible = maskToFormats(formatsLow).map(({ name }) => name);
+  return {
+    formats: SERVED_FORMATS.filter((name) => possible.includes(name)).filter((name) => {
+      const param = everything();
+      param.formatsLow = formatsToMask([formatByName(name)!.code]);
+      return refined(refiner, param) !== undefined;
+    }),
+    rates: LINUX_RATES.filter((rate) => {
+      const param = everything();
+      Object.assign(param.rates, { min: rate, max: rate });
+      return refined(refiner, param) !== undefined;
+    }),
+    channelsMin: Math.max(1, channels.min),
+    channelsMax: Math.min(channels.max, Limits.channels),
+  };
 }
 
 /** What is left of `param`; undefined if nothing is. */

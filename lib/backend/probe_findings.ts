@@ -1,9 +1,10 @@
 /** What a configuration allows and the devices on this host cannot do. */
+import { askDevice } from "../pcm/ask_device.ts";
 import { PcmError } from "../pcm/device.ts";
 import type { Config, PcmConfig, StreamConfig, StreamParams } from "../vsnd/card.ts";
 import type { DocumentPath, Finding } from "../vsnd/finding.ts";
 import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
-import { mismatchOf } from "./mismatch.ts";
+import { adviceFor, mismatchOf, type Obstacle, obstacleFrom } from "./obstacle.ts";
 
 /** Opens the device of every stream that is not denied, one after the other. */
 export async function probeFindings(config: Config): Promise<Finding[]> {
@@ -38,31 +39,33 @@ async function streamFindings(
   if (stream.denied) return [];
   const device = [...path, "device"];
   let able: Capabilities;
+  let mismatch: Obstacle | undefined;
   try {
-    able = await capabilitiesOf(stream.device, stream.type);
+    [able, mismatch] = await askDevice(stream.device, stream.type, (refiner) => [
+      capabilitiesOf(refiner),
+      mismatchOf(refiner, stream.device, stream.effective),
+    ]);
   } catch (error) {
     if (!(error instanceof PcmError)) throw error;
+    const { kind, reason, advice } = obstacleFrom(error);
+    // A device in use is there, and right for whoever has it: nothing is wrong with the file.
+    if (kind === "busy") return [];
     const why = "a guest that opens the stream now gets an error";
-    return [{
-      path: device,
-      what: error.message,
-      why,
-      instead: "`xsnd probe` shows what can be opened here",
-    }];
+    return [{ path: device, what: reason, why, ...(advice !== undefined && { instead: advice }) }];
   }
-  const mismatch = await mismatchOf(stream);
   if (mismatch !== undefined) {
     return [{
       path: device,
-      what: `${JSON.stringify(stream.device)} can do nothing of what the stream allows: ${mismatch}`,
+      what: `${JSON.stringify(stream.device)} can do nothing of what the stream allows: ${mismatch.reason}`,
       why: "`xsnd provision` refuses it, as no guest could open it",
-      instead: "allow what it can do, or put ALSA's conversion before it (plughw: for hw:, or plug:)",
+      instead: mismatch.advice,
     }];
   }
-  return lacking(declared, able, path);
+  return lacking(stream.device, declared, able, path);
 }
 
 function lacking(
+  device: string,
   { formats = [], rates = [], channelsMax = 0 }: Partial<StreamParams>,
   able: Capabilities,
   path: DocumentPath,
@@ -74,7 +77,7 @@ function lacking(
       path: [...path, key],
       what: `the device cannot do ${missing.join(", ")}`,
       why: "the guest is never offered it",
-      instead: `write ${has}, or put ALSA's conversion before it (plughw: for hw:, or plug:)`,
+      instead: adviceFor(device, `write ${has}`),
     });
   };
   const list = (items: readonly (string | number)[]) => `of ${items.join(", ")}`;

@@ -11,6 +11,7 @@ import {
   SND_PCM_STREAM,
   SND_PCM_TSTAMP_TYPE,
 } from "../../ffi/libasound.ts";
+import { ERRNO } from "../../ffi/errno.ts";
 import { SndPcm } from "../../ffi/libasound_pcm.ts";
 import { FORMATS, formatsToMask, HwParam, XENSND_PCM_FORMAT_S16_LE } from "../sndif/mod.ts";
 import { XEN_EBUSY, XEN_EIO, XEN_ENODEV } from "../sndif/mod.ts";
@@ -45,6 +46,11 @@ export class AlsaDevice implements PcmDevice {
   async probe(): Promise<RefinerDescriptor> {
     if (this.#open === undefined) this.#probe ??= await this.#openPcm();
     return { kind: "alsa", pcm: String((this.#open ?? this.#probe!).address) };
+  }
+
+  /** ALSA's name for the kind of PCM that {@link probe} has opened, such as `HW`, `NULL`, `IOPLUG`. */
+  get type(): string | undefined {
+    return (this.#open ?? this.#probe)?.type;
   }
 
   async closeProbe(): Promise<void> {
@@ -93,12 +99,29 @@ export class AlsaDevice implements PcmDevice {
     } catch (error) {
       if (!(error instanceof AlsaError)) throw error;
       const errno = error.code === -XEN_EBUSY ? XEN_EBUSY : XEN_ENODEV;
-      throw new PcmError(
-        `cannot open ${this.#what()}: ${error.message}; \`aplay -L\` lists this host's`,
-        errno,
-      );
+      const what = `cannot open ${this.#what()}: ${error.message}${adviceOn(error.code)}`;
+      throw new PcmError(what, errno, { cause: error });
     }
   }
+}
+
+/** What to do next about a result of snd_pcm_open. */
+function adviceOn(code: number): string {
+  switch (-code) {
+    case ERRNO.ENOENT:
+    case ERRNO.ENODEV:
+    case ERRNO.ENXIO:
+    case ERRNO.EINVAL:
+      return "; `xsnd probe` lists this host's";
+    case ERRNO.EACCES:
+    case ERRNO.EPERM:
+      return "; run as root, or in the group audio";
+    case ERRNO.EBUSY:
+      return "; end what has it open, or name a PCM that can be shared";
+    case ERRNO.ECONNREFUSED:
+      return "; start its sound server, or let this user use it";
+  }
+  return "";
 }
 
 let warm: Promise<void> | undefined;

@@ -2,7 +2,7 @@
  * The card-less card in the main thread. Its files are WAV, but the engine deals in plain frames: what is played comes out
  * of it through a pipe and is written here, what is captured is laid out for it in memory.
  */
-import { F, libc, O, unwrap, whileAlive } from "../../ffi/libc.ts";
+import { ACCESS, errno, errnoName, F, libc, O, unwrap, whileAlive } from "../../ffi/libc.ts";
 import { cString } from "../../ffi/library.ts";
 import { XsndError } from "../error.ts";
 import { FORMATS, formatsToMask, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
@@ -32,6 +32,7 @@ export class DummyDevice implements PcmDevice {
     const any = { min: 0, max: 0xffffffff };
     if (this.file === "") return { kind: "known", formatsLow: 0xffffffff, rates: any, channels: any };
     if (this.direction === "playback") {
+      this.#requireWritable();
       const storable = FORMATS.filter((format) => wavFormat(format) !== undefined);
       return {
         kind: "known",
@@ -134,6 +135,31 @@ export class DummyDevice implements PcmDevice {
     return { descriptor: { kind: "dummy", params, fd }, warnings, close };
   }
 
+  /** Asks the kernel, and leaves the file as it is: it may hold the last recording. Throws {@link PcmError}. */
+  #requireWritable(): void {
+    const file = this.file;
+    if (refusalOf(`${file}/.`, ACCESS.F_OK) === undefined) {
+      throw this.#cannotWrite("it is a folder", "name a file");
+    }
+    const code = refusalOf(file, ACCESS.W_OK);
+    if (code === undefined) return;
+    if (code !== "ENOENT") {
+      throw this.#cannotWrite(code, "name another file, or let this user write this one");
+    }
+    const folder = file.includes("/") ? file.slice(0, file.lastIndexOf("/") + 1) : "./";
+    const folderCode = refusalOf(`${folder}.`, ACCESS.W_OK | ACCESS.X_OK);
+    if (folderCode === "ENOENT") {
+      throw this.#cannotWrite(`there is no folder ${folder}`, "make it, or name another file");
+    }
+    if (folderCode !== undefined) {
+      throw this.#cannotWrite(`${folder}: ${folderCode}`, "let this user write there, or name another file");
+    }
+  }
+
+  #cannotWrite(reason: string, advice: string): PcmError {
+    return new PcmError(`dummy card: cannot write ${this.file}: ${reason}; ${advice}`, XEN_ENODEV);
+  }
+
   #read(warn?: Warn): AudioReader {
     return this.#explained(() => new WavReader(this.file, warn));
   }
@@ -159,6 +185,11 @@ function isPipe(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Why this process may not use the file in that way, as errno's name; undefined if it may. */
+function refusalOf(path: string, mode: number): string | undefined {
+  return libc().access(cString(path), mode) === 0 ? undefined : errnoName(errno());
 }
 
 /** read(2) on a thread of Deno's pool; 0 at the end. */

@@ -1,6 +1,8 @@
 /** The PCMs that this host has, by the names that a configuration's `device` may have. */
-import { silenceAlsa, SND_PCM_STREAM } from "../../ffi/libasound.ts";
+import { AlsaError, libasound, SND_PCM_STREAM } from "../../ffi/libasound.ts";
 import { sndCards, sndHints } from "../../ffi/libasound_cards.ts";
+import { Exit, XsndError } from "../error.ts";
+import { AlsaTalk, withAlsaMessages } from "./alsa_talk.ts";
 import type { Direction } from "./pcm.ts";
 
 export interface HostPcm {
@@ -8,6 +10,8 @@ export interface HostPcm {
   readonly direction: Direction;
   /** A card's own device, and not a name in ALSA's configuration, which may stand for anything. */
   readonly hardware: boolean;
+  /** Nobody has named it: ALSA's configuration advertises it. */
+  readonly advertised?: boolean;
 }
 
 const BOTH: readonly Direction[] = ["playback", "capture"];
@@ -17,22 +21,39 @@ export function bothDirections(name: string): HostPcm[] {
   return BOTH.map((direction) => ({ name, direction, hardware: name.startsWith("hw:") }));
 }
 
-/** Devices of cards, then the PCMs that ALSA's configuration advertises. Throws XsndError (exit 5) without libasound. */
+/**
+ * Devices of cards, then the PCMs that ALSA's configuration advertises. Throws XsndError: exit 5 without libasound, exit 1 if ALSA
+ * cannot tell, with its own diagnosis.
+ */
 export function hostPcms(): HostPcm[] {
-  silenceAlsa();
-  const devices = sndCards().flatMap(({ id, devices }) =>
+  libasound(); // what is not there says nothing
+  using talk = new AlsaTalk();
+  try {
+    return [...devicesOfCards(), ...advertised()];
+  } catch (error) {
+    if (!(error instanceof AlsaError)) throw error;
+    const what = withAlsaMessages(`ALSA cannot list this host's PCMs: ${error.message}`, talk.messages());
+    throw new XsndError(what, Exit.failed, { cause: error });
+  }
+}
+
+function devicesOfCards(): HostPcm[] {
+  return sndCards().flatMap(({ id, devices }) =>
     devices.map(({ device, stream }) => ({
       name: `hw:${id},${device}`,
       direction: directionOf(stream),
       hardware: true,
     }))
   );
-  const names = sndHints().flatMap(({ name, stream }) =>
+}
+
+function advertised(): HostPcm[] {
+  const entry = { hardware: false, advertised: true } as const;
+  return sndHints().flatMap(({ name, stream }) =>
     stream === undefined
-      ? bothDirections(name).map((pcm) => ({ ...pcm, hardware: false }))
-      : [{ name, direction: directionOf(stream), hardware: false }]
+      ? BOTH.map((direction) => ({ ...entry, name, direction }))
+      : [{ ...entry, name, direction: directionOf(stream) }]
   );
-  return [...devices, ...names];
 }
 
 function directionOf(stream: number): Direction {

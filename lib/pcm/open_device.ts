@@ -4,7 +4,8 @@ import type { PcmDevice } from "./device.ts";
 import { DummyDevice } from "./dummy_device.ts";
 import type { Direction } from "./pcm.ts";
 
-const DUMMY = "dummy:";
+/** What the name of the built-in card-less card begins with. */
+export const DUMMY = "dummy:";
 
 /** The device that a configuration's `device` names: `dummy:[FILE]`, or an ALSA PCM. Nothing is opened yet. */
 export function pcmDevice(name: string, direction: Direction): PcmDevice {

@@ -16,6 +16,7 @@ export const ERRORS = {
   EAGAIN: -11,
   ENOMEM: -12,
   EBUSY: -16,
+  EACCES: -13,
 } as const;
 
 export class FaultyCards {

@@ -5,7 +5,8 @@
  *     pcm.NAME { type faulty fault PATH }
  *
  * The file PATH is read when the PCM is opened, one line: CALLBACK RESULT NTH TIMES. The callback of that name (or "open")
- * returns RESULT at its NTH call (0: the first) and those after it, TIMES in all.
+ * returns RESULT at its NTH call (0: the first) and those after it, TIMES in all. An "open" that fails says so on stderr, as
+ * libjack does.
  */
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
@@ -151,6 +152,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(faulty) {
   read_fault(f, path);
   if (fails(f, "open")) {
     int result = f->result;
+    fputs("faulty server is not running or cannot be started\n", stderr);
     free(f);
     return result;
   }

@@ -45,7 +45,8 @@ Deno.test("every linear, float and law format goes through ALSA octet by octet",
     const file = box.path("domU.yaml");
     const domains = { domU: { cards: [{ ...card, "channels-max": 2, pcms: [{ streams }] }] } };
     Deno.writeTextFileSync(file, JSON.stringify({ domains }));
-    await box.ok("provision", "-f", file);
+    const { code, stderr } = await box.run("provision", "-f", file);
+    assert.equal(code, 0, stderr);
     await box.serveWith({ ALSA_CONFIG_PATH: config });
     await using connected = await RawCard.connect(box.xen, 1, ["0/0"]);
     for (const format of SAMPLES) {

@@ -1,6 +1,6 @@
 /** check, import and export as a user runs them, on files and on running domains. */
 import assert from "node:assert/strict";
-import { assertFails, type Box, inBox, xsnd } from "./harness.ts";
+import { anyPcm, assertFails, type Box, inBox, xsnd } from "./harness.ts";
 
 const XL = `name = "domU"
 memory = 512
@@ -16,14 +16,18 @@ function write(box: Box, name: string, text: string): string {
   return box.path(name);
 }
 
+async function provision(box: Box, ...args: string[]): Promise<void> {
+  const { code, stderr } = await box.spawnWith(anyPcm, "provision", ...args).result;
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, args.join(" "));
+}
+
 const tree = (box: Box) => box.xenstore("ls", "-p", "/local/domain/0/backend/vsnd");
 
 Deno.test("import and export of a file and of the running domain come to the same tree", () =>
   inBox(async (box) => {
     for (const name of ["dummy", "two-guests"]) {
       const file = `fixtures/${name}.yaml`;
-      const args = ["provision", "domU", "-f", file];
-      await box.ok(...args);
+      await provision(box, "domU", "-f", file);
       const before = await tree(box);
       const { stdout: fromFile } = await box.run("export", file, "domU");
       const { stdout: fromDomain } = await box.run("export", "domU");
@@ -32,12 +36,12 @@ Deno.test("import and export of a file and of the running domain come to the sam
         const file = write(box, `${index}.yaml`, yaml);
         await box.ok("check", file);
         await box.ok("deprovision", "domU");
-        await box.ok("provision", "-f", file);
+        await provision(box, "-f", file);
         assert.equal(await tree(box), before, `${name} ${index}`);
       }
       const running = write(box, "running.yaml", await box.ok("import", "domU"));
       await box.ok("deprovision", "domU");
-      await box.ok("provision", "-f", running);
+      await provision(box, "-f", running);
       assert.equal(await tree(box), before, name);
       await box.ok("deprovision", "domU");
     }

@@ -1,6 +1,7 @@
 /** probe, and check --probe, on ALSA's plugins and a sound server: there need be no card. */
 import assert from "node:assert/strict";
-import { type Box, inBox, makeWav } from "./harness.ts";
+import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";
+import { assertFails, type Box, inBox, makeWav } from "./harness.ts";
 import { PulseServer } from "./pulse_server.ts";
 
 /** An ALSA with two PCMs, of which one is advertised. */
@@ -45,7 +46,11 @@ Deno.test("probe says what each PCM can do, and what cannot be asked, without st
     for (const line of table.stdout.split("\n")) assert(line.length <= 80, line);
     const none = await box.spawnWith(env, "probe", "hw:31,0").result;
     assert.equal(none.code, 1);
-    assert.match(none.stdout, /^hw:31,0 \(playback\):\n {2}cannot open PCM/);
+    assert.match(
+      none.stdout,
+      /^hw:31,0 \(playback, capture\):\n {2}cannot open PCM "hw:31,0": [^`]*\n {2}ALSA says: /,
+    );
+    assert.equal(none.stdout.match(/hw:31,0 \(/g)?.length, 1, "once for both directions");
     assert.match(none.stderr, /^xsnd: no PCM can be used; `xsnd probe` without a name shows all\n$/);
   }));
 
@@ -109,4 +114,76 @@ Deno.test("check --probe finds what the devices lack, each with its place", () =
     const both = await box.run("probe", "--yaml", "--xl");
     assert.deepEqual([both.code, both.stdout], [2, ""]);
     assert.match(both.stderr, /option '--yaml' cannot be used with option '--xl'/);
+  }));
+
+Deno.test("probe shows the file and line at which ALSA's configuration is broken, and keeps plugins' noise to itself", () =>
+  inBox(async (box) => {
+    const path = box.path("asound.conf");
+    Deno.writeTextFileSync(path, "pcm.nowhere { type null }\n\npcm.broken = }\n");
+    const broken = { ALSA_CONFIG_PATH: path };
+    const place = new RegExp(`ALSA says: ${path}:3:\\d+: `);
+    const all = await box.spawnWith(broken, "probe").result;
+    assertFails(all, 1, place);
+    const one = await box.spawnWith(broken, "probe", "nowhere").result;
+    assert.equal(one.code, 1);
+    assert.match(one.stdout.replaceAll(/\n {2}(?! *ALSA)/g, " "), place);
+    const json = await box.spawnWith(broken, "probe", "--json", "nowhere").result;
+    assert.match(JSON.parse(json.stdout).pcms[0].alsaMessages[0], /asound\.conf:3:/);
+    Deno.writeTextFileSync(path, "pcm.nowhere { type null }\n");
+    const odd = await box.spawnWith(broken, "probe", "\u001b[31mred").result;
+    assert.match(odd.stdout, /ALSA says: Unknown PCM \\u001b/);
+    assert(!/\p{Cc}/u.test((odd.stdout + odd.stderr).replaceAll("\n", "")));
+
+    const cards = new FaultyCards(box, ["card"]);
+    cards.fail("card", ["open", ERRORS.ENODEV, 0, EVER]);
+    const { stdout, stderr } = await box.spawnWith(cards.environment, "probe", "card").result;
+    assert.match(stdout, /^card \(playback, capture\):\n/);
+    assert.equal(stderr, "xsnd: no PCM can be used; `xsnd probe` without a name shows all\n");
+  }));
+
+Deno.test("probe --yaml proposes neither silence nor a rate converter, unless it is named", () =>
+  inBox(async (box) => {
+    const path = box.path("asound.conf");
+    const env = { ALSA_CONFIG_PATH: path };
+    const hint = 'hint { show on description "x" }';
+    const config = `pcm.null { type null ${hint} }
+pcm.converter { type rate slave { pcm null rate 48000 } converter linear ${hint} }\n`;
+    Deno.writeTextFileSync(path, config);
+    assertFails(
+      await box.spawnWith(env, "probe", "--yaml").result,
+      1,
+      /no PCM here is a card's or a sound server's; .*those that are named/,
+    );
+    const named = await box.spawnWith(env, "probe", "--yaml", "null", "converter").result;
+    assert.equal(named.code, 0, named.stderr);
+    assert.deepEqual(devicesIn(named.stdout), ["null", "null", "converter", "converter"]);
+    Deno.writeTextFileSync(
+      path,
+      `${config}pcm.server { type linear slave { pcm null format S16_LE } ${hint} }\n`,
+    );
+    const all = await box.spawnWith(env, "probe", "--yaml").result;
+    assert.equal(all.code, 0, all.stderr);
+    assert.deepEqual(devicesIn(all.stdout), ["server", "server"]);
+  }));
+
+function devicesIn(yaml: string): string[] {
+  return [...yaml.matchAll(/device: "?(\w+)/g)].map(([, name]) => name);
+}
+
+Deno.test("check --probe has no finding for a busy device, and ALSA's reason for one that is not there", () =>
+  inBox(async (box) => {
+    const cards = new FaultyCards(box, ["card"]);
+    const file = box.path("x.yaml");
+    const check = async (...devices: string[]) => {
+      const streams = devices.map((device) => ({ type: "playback", device }));
+      Deno.writeTextFileSync(
+        file,
+        JSON.stringify({ domains: { domU: { cards: [{ pcms: [{ streams }] }] } } }),
+      );
+      return await box.spawnWith(cards.environment, "check", "--probe", file).result;
+    };
+    cards.fail("card", ["open", ERRORS.EBUSY, 0, EVER]);
+    assert.match((await check("card")).stdout, / is right: /);
+    assertFails(await check("card", "nosuch"), 6, /ALSA says: Unknown PCM nosuch; .*; `xsnd probe` lists/);
+    assertFails(await check("dummy:/nonexistent/f.wav"), 6, /there is no folder \/nonexistent\//);
   }));

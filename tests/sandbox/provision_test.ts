@@ -155,7 +155,7 @@ Deno.test("provision --dry-run prints what xenstore-ls shows of what it would wr
     grep '^#' dry
     xsnd provision -f $file --dry-run
     cat > odd.yaml <<'END'
-{ domains: { domU: { cards: [ { long-name: '\\ é', pcms: [ { streams: [ { type: p, device: d } ] } ] } ] } } }
+{ domains: { domU: { cards: [ { long-name: '\\ é', pcms: [ { streams: [ { type: p, device: 'dummy:' } ] } ] } ] } } }
 END
     xsnd provision -f odd.yaml --dry-run | grep '^/.*long-name'
     xsnd provision -f odd.yaml > /dev/null; xenstore-ls -fp $fe | grep long-name

@@ -1,12 +1,15 @@
 /** A shell script in an embedded Xen, with the real command and Debian's XenStore tools. */
 import assert from "node:assert/strict";
-import { launcher, type Result, xsnd } from "./harness.ts";
+import { anyPcm, launcher, type Result, xsnd } from "./harness.ts";
 
 /** Directories of the first card of domU, in domain 0 and its own. */
 export const backend = "/local/domain/0/backend/vsnd/1/0";
 export const frontend = "/local/domain/1/device/vsnd/0";
 
-/** Runs a shell script in a sandbox with the guests domU and guest2; `xsnd` is the command there. */
+/**
+ * Runs a shell script in a sandbox with the guests domU and guest2; `xsnd` is the command there. ALSA has the PCMs of
+ * {@link anyPcm}, unless `env` says otherwise.
+ */
 export function inSandbox(script: string, env: Record<string, string> = {}): Promise<Result> {
   const prelude = `
 xsnd() { "$XSND_LAUNCHER" "$@"; }
@@ -16,7 +19,7 @@ be=${backend} fe=${frontend}
 `;
   return xsnd(
     ["sandbox", "--domain", "domU", "--domain", "guest2", "--", "sh", "-c", prelude + script],
-    { ...env, XSND_LAUNCHER: launcher },
+    { ...anyPcm, ...env, XSND_LAUNCHER: launcher },
   );
 }
 

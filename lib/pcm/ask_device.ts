@@ -1,0 +1,39 @@
+/** Asking a device what it can do, for commands: it is open for a moment, and nothing is played. */
+import { AlsaDevice } from "./alsa_device.ts";
+import { AlsaTalk } from "./alsa_talk.ts";
+import { type PcmDevice, PcmError } from "./device.ts";
+import { pcmDevice } from "./open_device.ts";
+import type { Direction } from "./pcm.ts";
+import { type Refiner, refinerOf } from "./refiner.ts";
+
+/** @param type ALSA's name for the kind of PCM, such as `HW`, `NULL`; undefined: a dummy card */
+export type Question<T> = (refiner: Refiner, type: string | undefined) => T;
+
+/**
+ * What `ask` finds out about `device`. Throws {@link PcmError}, with ALSA's messages, if the device cannot be asked, and
+ * LibraryNotFoundError without libasound. One at a time: see {@link AlsaTalk}.
+ */
+export async function askDevice<T>(
+  device: string,
+  direction: Direction,
+  ask: Question<T>,
+): Promise<T> {
+  const pcm = pcmDevice(device, direction);
+  if (!(pcm instanceof AlsaDevice)) return await askOpen(pcm, ask);
+  using talk = new AlsaTalk();
+  try {
+    return await askOpen(pcm, ask);
+  } catch (error) {
+    if (!(error instanceof PcmError)) throw error;
+    throw new PcmError(error.message, error.errno, { cause: error, alsaMessages: talk.messages() });
+  }
+}
+
+async function askOpen<T>(pcm: PcmDevice, ask: Question<T>): Promise<T> {
+  try {
+    const descriptor = await pcm.probe();
+    return ask(refinerOf(descriptor), pcm instanceof AlsaDevice ? pcm.type : undefined);
+  } finally {
+    await pcm.closeProbe();
+  }
+}
