@@ -114,9 +114,12 @@ function isGone(view: StoreView, domid: number): boolean {
   return view.list(`/local/domain/${domid}`) === undefined;
 }
 
-/** Paths hold numbers and fixed names only, so that a shell takes each for one word. */
+/**
+ * With `-t`, as libxl does it: the directories above go too, up to the first that has something in it. Paths hold numbers and fixed
+ * names only, so that a shell takes each for one word.
+ */
 function remove(...paths: string[]): { command: string } {
-  return { command: `xenstore-rm ${paths.join(" ")}` };
+  return { command: `xenstore-rm -t ${paths.join(" ")}` };
 }
 
 interface WrongPermissions {

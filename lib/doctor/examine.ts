@@ -2,6 +2,8 @@
  * All checks, none of which can keep the others from being done: they run in a thread of their own, and one that does not
  * answer in time is left there, while another thread goes on after it.
  */
+import { LibraryNotFoundError } from "../../ffi/library.ts";
+import { KeptStderr } from "../../ffi/stderr.ts";
 import { fail, type Finding } from "./finding.ts";
 import { CHECKS } from "./groups.ts";
 import type { CheckDone } from "./worker.ts";
@@ -16,13 +18,28 @@ export interface GroupedFinding extends Finding {
  */
 export async function* examine(timeoutMs: number): AsyncGenerator<readonly GroupedFinding[]> {
   let thread: CheckThread | undefined;
+  using stderr = keepStderr();
   for (const [index, { group, subject }] of CHECKS.entries()) {
     thread ??= new CheckThread();
     const findings = await thread.check(index, timeoutMs);
     // One that comes back late is asked for nothing more.
-    if (findings === undefined) thread = undefined;
+    if (findings === undefined) {
+      thread = undefined;
+      // It may be listening to libasound.
+      stderr?.restore();
+    }
     const found = findings ?? [fail(subject, `no answer within ${timeoutMs / 1000} s`)];
     yield found.map((finding) => ({ group, ...finding }));
+  }
+}
+
+/** Undefined without libc, which is a finding. */
+function keepStderr(): KeptStderr | undefined {
+  try {
+    return new KeptStderr();
+  } catch (error) {
+    if (error instanceof LibraryNotFoundError) return undefined;
+    throw error;
   }
 }
 

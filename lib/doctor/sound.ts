@@ -1,24 +1,36 @@
-/** Sound on this host: cards, who has them open, and the PCMs that guests' streams are to be played on. */
-import { silenceAlsa, SND_PCM_STREAM } from "../../ffi/libasound.ts";
-import { type SndCard, sndCards, type SndDevice } from "../../ffi/libasound_cards.ts";
+/** Sound on this host: ALSA's configuration, cards, and who has them open. The PCMs of guests' streams: pcms.ts. */
+import { AlsaError, libasound } from "../../ffi/libasound.ts";
+import { type SndCard, sndCards } from "../../ffi/libasound_cards.ts";
 import { LibraryNotFoundError } from "../../ffi/library.ts";
-import { AlsaDevice } from "../pcm/alsa_device.ts";
-import { PcmError } from "../pcm/device.ts";
-import { pcmDevice } from "../pcm/open_device.ts";
-import type { Direction } from "../pcm/pcm.ts";
-import { XEN_EBUSY } from "../sndif/mod.ts";
-import { readBackendPolicy } from "../vsnd/policy.ts";
-import { backendsPath } from "../xenbus/mod.ts";
-import type { Xen } from "../xen/ports.ts";
-import { daemonStatus } from "./daemon.ts";
-import { type Check, fail, type Finding, fromError, ok, skip, warn } from "./finding.ts";
-import { exists, processName, readText, refusal } from "./host.ts";
-import { withXen } from "./xenstore.ts";
+import { AlsaTalk, readAlsaConfiguration, withAlsaMessages } from "../pcm/alsa_talk.ts";
+import { type Check, fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { exists, refusal } from "./host.ts";
+import { owners } from "./pcm_owners.ts";
+import { pcmChecks } from "./pcms.ts";
 
 export const soundChecks: readonly Check[] = [
+  { subject: "ALSA setup", run: configuration },
   { subject: "ALSA cards", run: cards },
-  { subject: "PCMs of streams", run: () => withXen("PCMs of streams", pcms) },
+  ...pcmChecks,
 ];
+
+/** Of asound.conf and its like. One that cannot be read takes all PCMs with it. */
+function configuration(): Finding {
+  const subject = "ALSA setup";
+  try {
+    const { read, messages } = readAlsaConfiguration();
+    if (read && messages.length === 0) return ok(subject, "its configuration can be read");
+    const what = read
+      ? "its configuration has faults"
+      : "its configuration cannot be read, and no PCM be opened";
+    return (read ? warn : fail)(subject, withAlsaMessages(what, messages), {
+      mend: "mend the file that ALSA names",
+    });
+  } catch (error) {
+    if (error instanceof LibraryNotFoundError) return skip(subject, "libasound cannot be loaded");
+    throw error;
+  }
+}
 
 function cards(): Finding[] {
   const subject = "ALSA cards";
@@ -31,15 +43,21 @@ function cards(): Finding[] {
     })];
   }
   try {
-    silenceAlsa();
+    libasound();
+  } catch (error) {
+    if (error instanceof LibraryNotFoundError) return [skip(subject, "libasound cannot be loaded")];
+    throw error;
+  }
+  using talk = new AlsaTalk();
+  try {
     const found = sndCards();
     if (found.length === 0) {
       return [warn(subject, "none has a driver", { mend: "`lspci -k` and `lsusb` name what there is" })];
     }
     return found.map(card);
   } catch (error) {
-    if (error instanceof LibraryNotFoundError) return [skip(subject, "libasound cannot be loaded")];
-    return [fail(subject, (error as Error).message, { command: "aplay -l" })];
+    if (!(error instanceof AlsaError)) throw error;
+    return [fail(subject, withAlsaMessages(error.message, talk.messages()), { command: "aplay -l" })];
   }
 }
 
@@ -53,87 +71,4 @@ function card({ index, id, name, driver, devices }: SndCard): Finding {
   const inUse = devices.flatMap((device) => owners(index, device));
   const use = inUse.length === 0 ? "" : `; in use by ${[...new Set(inUse)].join(", ")}`;
   return ok(subject, `${id}: ${name} (${driver}), PCM streams: ${devices.length}${use}`);
-}
-
-/** Who has substreams of the device open. */
-function owners(card: number, { device, stream, subdevices }: SndDevice): string[] {
-  const letter = stream === SND_PCM_STREAM.PLAYBACK ? "p" : "c";
-  return Array.from({ length: subdevices }, (_, sub) => {
-    const status = readText(`/proc/asound/card${card}/pcm${device}${letter}/sub${sub}/status`);
-    const pid = status?.match(/^owner_pid\s*:\s*(\d+)$/m)?.[1];
-    return pid === undefined ? [] : [processName(Number(pid))];
-  }).flat();
-}
-
-interface NamedPcm {
-  readonly device: string;
-  readonly type: Direction;
-}
-
-/** Whether the PCMs that policies name can be opened: for a moment, and not while a guest plays through one. */
-async function pcms({ store, domid }: Xen): Promise<Finding[]> {
-  const subject = "PCMs of streams";
-  const named = namedPcms({ store, domid });
-  if (named.length === 0) return [skip(subject, "no card here names one")];
-  const status = await daemonStatus().catch(() => undefined);
-  const findings: Finding[] = [];
-  for (const { device, type } of named) {
-    const subject = `${type} ${device}`;
-    const user = status?.streams.find((stream) =>
-      stream.device === device && stream.type === type && stream.state !== "closed" &&
-      stream.state !== "detached"
-    );
-    findings.push(
-      user === undefined ? await tryPcm(subject, { device, type }) : ok(subject, `in use by ${user.stream}`),
-    );
-  }
-  return findings;
-}
-
-function namedPcms({ store, domid }: Pick<Xen, "store" | "domid">): NamedPcm[] {
-  const root = backendsPath(domid);
-  const found = new Map<string, NamedPcm>();
-  for (const guest of store.list(root) ?? []) {
-    for (const card of store.list(`${root}/${guest}`) ?? []) {
-      for (const { device, type, denied } of policyStreams(store, `${root}/${guest}/${card}`)) {
-        if (!denied) found.set(`${type} ${device}`, { device, type });
-      }
-    }
-  }
-  return [...found.values()];
-}
-
-/** None of a card whose policy is broken: the checks of cards tell. */
-function policyStreams(store: Xen["store"], backend: string) {
-  try {
-    return readBackendPolicy(store, backend)?.pcms.flatMap(({ streams }) => streams) ?? [];
-  } catch {
-    return [];
-  }
-}
-
-async function tryPcm(subject: string, { device, type }: NamedPcm): Promise<Finding> {
-  const pcm = pcmDevice(device, type);
-  try {
-    if (pcm instanceof AlsaDevice) silenceAlsa();
-    await pcm.probe();
-    return ok(subject, "can be used");
-  } catch (error) {
-    if (error instanceof LibraryNotFoundError) return skip(subject, "libasound cannot be loaded");
-    if (!(error instanceof PcmError)) return fromError(subject, error);
-    if (error.errno === XEN_EBUSY) {
-      const users = [
-        ...new Set(sndCards().flatMap(({ index, devices }) => devices.flatMap((d) => owners(index, d)))),
-      ];
-      const by = users.length === 0 ? "" : `: cards are in use by ${users.join(", ")}`;
-      return warn(subject, `busy${by}`, { mend: "end what has it open, or name a PCM that can be shared" });
-    }
-    const [detail, mend] = error.message.split("; ");
-    return fail(subject, detail, {
-      ...(mend && { mend }),
-      command: type === "playback" ? "aplay -L" : "arecord -L",
-    });
-  } finally {
-    await pcm.closeProbe();
-  }
 }

@@ -72,7 +72,16 @@ function mendable(level: Level, detail: RegExp, plant: (box: Box) => Promise<unk
       const { findings } = await examine(box);
       const after = findings.filter(({ group }) => group === "guests' cards");
       assert.deepEqual(after.map(({ level }) => level), ["ok"], JSON.stringify(after));
+      assert.deepEqual(await emptyDirectories(box), [], "and nothing of it is left");
     });
+}
+
+/** Directories of virtual sound cards that have nothing in them. */
+async function emptyDirectories(box: Box): Promise<string[]> {
+  const paths = (await box.xenstore("ls", "-f", "/")).split("\n").map((line) => line.split(" = ")[0]);
+  return paths.filter((path) =>
+    /\/vsnd(\/\d+)*$/.test(path) && !paths.some((other) => other.startsWith(`${path}/`))
+  );
 }
 
 testAtOnce("doctor", {
@@ -136,7 +145,7 @@ testAtOnce("doctor", {
   "a frontend that nothing else knows of": mendable(
     "fail",
     /a frontend without backend, and without a record/,
-    (box) => box.xenstore("rm", BACKEND, RECORD),
+    (box) => box.xenstore("rm", "-t", BACKEND, RECORD),
   ),
 
   "a backend without a frontend": mendable(
@@ -170,8 +179,8 @@ testAtOnce("doctor", {
       const { findings } = await examine(box);
       const faults = findings.filter(({ group, level }) => group === "guests' cards" && level === "fail");
       assert.deepEqual(faults.map(({ command }) => command), [
-        `xenstore-rm ${BACKEND}`,
-        `xenstore-rm ${FRONTEND}`,
+        `xenstore-rm -t ${BACKEND}`,
+        `xenstore-rm -t ${FRONTEND}`,
       ]);
     }),
 
@@ -187,6 +196,55 @@ testAtOnce("doctor", {
       const blind = await examine(box, { XSND_LIBXENSTORE: "/nonexistent" });
       assert.equal(onlyFault(blind, "XenStore", "XenStore").level, "fail");
       assert(blind.findings.some(({ group, level }) => group === "limits" && level === "ok"));
+      const deaf = await examine(box, { XSND_LIBC: "/nonexistent" });
+      assert(deaf.findings.some(({ subject, level }) => subject === "libc.so.6" && level === "fail"));
+      assert(deaf.findings.some(({ group }) => group === "daemon"), "the rest is still told");
+    }),
+
+  "a dummy card's file whose folder is not there, until it is": () =>
+    inBox(async (box) => {
+      const folder = box.path("recordings");
+      await box.provision("domU", [{ type: "playback", device: `dummy:${folder}/out.wav` }]);
+      const subject = `playback dummy:${folder}/out.wav`;
+      const { level, detail, mend, command } = onlyFault(await examine(box), "sound", subject);
+      assert.deepEqual([level, command], ["fail", undefined]);
+      assert.match(detail, /cannot write \/.*out\.wav: there is no folder \/.*recordings\//);
+      assert.match(mend!, /make it/);
+      Deno.mkdirSync(folder);
+      const { findings } = await examine(box);
+      assert.equal(findings.find((finding) => finding.subject === subject)?.detail, "can be used");
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+    }),
+
+  "a device that can do nothing of what its stream allows": () =>
+    inBox(async (box) => {
+      const wav = makeWav(box.path("in.wav"), { rate: 48000, channels: 2, format: "s16_le", frames: 10 });
+      await box.provision("domU", [{ type: "capture", device: `dummy:${wav}` }]);
+      makeWav(wav, { rate: 11025, channels: 2, format: "s16_le", frames: 10 });
+      const { level, detail, mend } = onlyFault(await examine(box), "sound", `capture dummy:${wav}`);
+      assert.equal(level, "fail");
+      assert.match(detail, /nothing of what the stream allows: it has 11025 Hz/);
+      assert.equal(mend, "allow what it can do");
+    }),
+
+  "a broken asound.conf: the file and the line": () =>
+    inBox(async (box) => {
+      const path = box.path("asound.conf");
+      const env = { ALSA_CONFIG_PATH: path };
+      Deno.writeTextFileSync(path, "pcm.speakers { type null }\n\npcm.broken = }\n");
+      await box.provision("domU", [{ type: "playback", device: "speakers" }]);
+      const broken = await examine(box, env);
+      const place = `ALSA says: ${path}:3:14: Unexpected char`;
+      for (const subject of ["ALSA setup", "playback speakers"]) {
+        const { level, detail } = onlyFault(broken, "sound", subject);
+        assert.equal(level, "fail");
+        assert(detail.endsWith(place), detail);
+      }
+      Deno.writeTextFileSync(path, "pcm.speakers { type null }\n");
+      const { findings } = await examine(box, env);
+      for (const subject of ["ALSA setup", "playback speakers"]) {
+        assert.equal(findings.find((finding) => finding.subject === subject)?.level, "ok");
+      }
     }),
 
   "a PCM that cannot be opened, and a file that is not there": () =>

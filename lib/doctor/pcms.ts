@@ -1,0 +1,73 @@
+/** Whether the PCMs that guests' streams are to be played on can be used: each is tried. */
+import { obstacleOf } from "../backend/obstacle.ts";
+import type { StreamPolicy } from "../vsnd/card.ts";
+import { readBackendPolicy } from "../vsnd/policy.ts";
+import { backendsPath } from "../xenbus/mod.ts";
+import type { Xen } from "../xen/ports.ts";
+import { daemonStatus } from "./daemon.ts";
+import { type Check, fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { pcmOwners } from "./pcm_owners.ts";
+import { withXen } from "./xenstore.ts";
+
+const SUBJECT = "PCMs of streams";
+
+export const pcmChecks: readonly Check[] = [{ subject: SUBJECT, run: () => withXen(SUBJECT, pcms) }];
+
+/** They are opened for a moment, and not while a guest plays through one. */
+async function pcms({ store, domid }: Xen): Promise<Finding[]> {
+  const streams = namedStreams({ store, domid });
+  if (streams.length === 0) return [skip(SUBJECT, "no card here names one")];
+  const status = await daemonStatus().catch(() => undefined);
+  const findings: Finding[] = [];
+  for (const stream of streams) {
+    const subject = `${stream.type} ${stream.device}`;
+    const user = status?.streams.find(({ device, type, state }) =>
+      device === stream.device && type === stream.type && state !== "closed" && state !== "detached"
+    );
+    findings.push(
+      user === undefined ? await tryStream(subject, stream) : ok(subject, `in use by ${user.stream}`),
+    );
+  }
+  return findings;
+}
+
+/** The streams that are not denied; of those that have the device and what is allowed in common, one. */
+function namedStreams({ store, domid }: Pick<Xen, "store" | "domid">): StreamPolicy[] {
+  const root = backendsPath(domid);
+  const found = new Map<string, StreamPolicy>();
+  for (const guest of store.list(root) ?? []) {
+    for (const card of store.list(`${root}/${guest}`) ?? []) {
+      for (const stream of policyStreams(store, `${root}/${guest}/${card}`)) {
+        const { type, device, denied, effective } = stream;
+        if (!denied) found.set(JSON.stringify([type, device, effective]), stream);
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** None of a card whose policy is broken: the checks of cards tell. */
+function policyStreams(store: Xen["store"], backend: string): readonly StreamPolicy[] {
+  try {
+    return readBackendPolicy(store, backend)?.pcms.flatMap(({ streams }) => streams) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+async function tryStream(subject: string, stream: StreamPolicy): Promise<Finding> {
+  const obstacle = await obstacleOf(stream);
+  if (obstacle === undefined) return ok(subject, "can be used");
+  const { kind, reason, advice } = obstacle;
+  if (kind === "unasked") return skip(subject, "libasound cannot be loaded");
+  const cure = { ...(advice !== undefined && { mend: advice }) };
+  if (kind === "busy") {
+    const owners = pcmOwners();
+    const by = owners.length === 0 ? "" : `: cards are in use by ${owners.join(", ")}`;
+    return warn(subject, `busy${by}`, cure);
+  }
+  if (kind === "mismatch") {
+    return fail(subject, `it can do nothing of what the stream allows: ${reason}`, cure);
+  }
+  return fail(subject, reason, cure);
+}
