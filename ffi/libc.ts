@@ -66,6 +66,9 @@ export const SOCK = { DGRAM: 2, CLOEXEC: O.CLOEXEC } as const;
 export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
 /** unistd.h: lseek. */
 export const SEEK = { CUR: 1 } as const;
+/** sys/socket.h: the level of options of sockets, and options of it, as Linux has them on x86_64 and aarch64. */
+export const SOL_SOCKET = 1;
+export const SO = { PEERCRED: 17, COOKIE: 57 } as const;
 /** unistd.h: access modes. */
 export const ACCESS = { F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4 } as const;
 
@@ -105,6 +108,8 @@ export const libcSymbols = {
 
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" }, // domain, type, protocol
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" }, // sockfd, buf, len, flags, addr, addrlen
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" }, // sockfd, addr, addrlen
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" }, // sockfd, level, optname, optval, optlen
 
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" }, // addr, length, prot, flags, fd, offset
   munmap: { parameters: ["pointer", "usize"], result: "i32" }, // addr, length

@@ -68,6 +68,8 @@ const libraries: Library[] = [
       ...c.ACCESS,
       ...prefixed("AF_", c.AF),
       ...prefixed("SOCK_", c.SOCK),
+      ...prefixed("SO_", c.SO),
+      SOL_SOCKET: c.SOL_SOCKET,
       ...prefixed("MSG_", c.MSG),
       ...prefixed("SEEK_", c.SEEK),
     },
@@ -144,7 +146,8 @@ async function compare({ symbols, headers, constants }: Library): Promise<void> 
       "#define _GNU_SOURCE",
       ...headers.map((name) => `#include <${name}>`),
       "#include <stdio.h>",
-      // A union of pointers to all kinds of addresses, which is passed as any one of them.
+      // Unions of pointers to all kinds of addresses, which are passed as any one of them.
+      "#define __SOCKADDR_ARG struct sockaddr *",
       "#define __CONST_SOCKADDR_ARG const struct sockaddr *",
     ];
     const declared = await prototypes(directory, preamble.join("\n") + "\n");
