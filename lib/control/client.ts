@@ -1,7 +1,7 @@
 /** A command's end of the control socket. */
 import { Exit, XsndError } from "../error.ts";
 import { fileProblem } from "../file_error.ts";
-import { lines } from "./lines.ts";
+import { lines, received } from "./lines.ts";
 import { type ControlRequest, type ControlResponse, controlSocketPath } from "./protocol.ts";
 
 /** How long a command waits for a daemon that is not there yet, unless it is told otherwise. */
@@ -12,11 +12,9 @@ const ENDED = "the daemon has ended; start it with `xsnd serve`";
 
 export class ControlClient implements Disposable {
   readonly #replies: AsyncGenerator<string>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
 
   private constructor(private readonly connection: Deno.UnixConn) {
-    this.#replies = lines(connection.readable);
-    this.#writer = connection.writable.getWriter();
+    this.#replies = lines(received(connection));
   }
 
   /** Connects to the daemon, waiting up to `waitMs` for one to listen. Throws {@link XsndError}, exit 3 or 4. */
@@ -66,7 +64,8 @@ export class ControlClient implements Disposable {
   async *parts<T>(request: ControlRequest): AsyncGenerator<T, void> {
     const sent = this.#write(JSON.stringify(request));
     for (;;) {
-      const reply = await sent.then(() => this.#replies.next()).catch(() => undefined);
+      // A daemon that has no place for this client has said so, and takes nothing from it any more.
+      const reply = await sent.catch(() => {}).then(() => this.#replies.next()).catch(() => undefined);
       if (reply === undefined || reply.done) return;
       const response: ControlResponse<T> = JSON.parse(reply.value);
       if (!response.ok) throw new XsndError(response.error, response.exitCode);
@@ -79,8 +78,9 @@ export class ControlClient implements Disposable {
     await this.#write("").catch(() => {}); // it may have gone by itself
   }
 
-  #write(line: string): Promise<void> {
-    return this.#writer.write(new TextEncoder().encode(`${line}\n`));
+  async #write(line: string): Promise<void> {
+    let octets = new TextEncoder().encode(`${line}\n`);
+    while (octets.length > 0) octets = octets.subarray(await this.connection.write(octets));
   }
 
   [Symbol.dispose](): void {

@@ -1,49 +1,19 @@
 /**
  * What commands and the daemon say to each other over the control socket: a UNIX stream socket, one JSON object a line, one
- * line back for each line sent. `watch` and `trace` are answered by as many as there are to tell, until the client sends
- * another line, which may be empty and then asks for nothing, or hangs up.
+ * line back for each line sent. `watch` and `trace` are answered by as many as there are to tell.
+ *
+ * A client has one request at a time. Another line ends the one before it, as hanging up does: `watch` and `trace` end, and a
+ * request that waits is given up, and is not carried out later. An empty line asks for nothing else. Requests that need not wait
+ * are answered in their order. A client that asks for nothing at first is let go.
  */
-import type { OperatorTrigger } from "../backend/stream_state.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
 import type { Percentiles } from "../percentiles.ts";
 import { didYouMean } from "../suggest.ts";
 import { CONTROL_VARIABLE, controlPath } from "../xen/embedded/layout.ts";
 import { SANDBOX_VARIABLE } from "../xen/mod.ts";
 
-export type ControlRequest =
-  /** `watch`: the status, at once and whenever a {@link steadyPart} of it has changed, until the client hangs up. */
-  | { readonly command: "status" | "watch" }
-  | {
-    readonly command: "trigger";
-    readonly stream: string;
-    readonly trigger: OperatorTrigger;
-    /** How long to wait for the guest to start the stream. */
-    readonly waitMs: number;
-  }
-  | {
-    /** Changes what is given, and tells what holds. */
-    readonly command: "volume";
-    readonly stream: string;
-    /** dB. */
-    readonly volume?: number;
-    readonly muted?: boolean;
-    /** How long to wait for the daemon to serve the stream. */
-    readonly waitMs: number;
-  }
-  | {
-    /** Is answered when the stream is so, with its report. */
-    readonly command: "wait";
-    readonly stream: string;
-    readonly goal: StreamGoal;
-    readonly waitMs: number;
-  }
-  | {
-    /** Answered with a {@link TraceHead}; lines that follow it hold {@link TraceChunk}s. */
-    readonly command: "trace";
-    readonly stream: string;
-    /** How long to wait for the daemon to serve the stream. */
-    readonly waitMs: number;
-  };
+/** What a client asks for, a line each. */
+export type { ControlRequest } from "./request.ts";
 
 /**
  * What one can wait for of a stream: that its guest has opened it; that it runs, and no operator holds it; that nobody has it

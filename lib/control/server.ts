@@ -3,44 +3,64 @@ import { getLogger } from "@logtape/logtape";
 import { dirname } from "node:path";
 import { groupId } from "../../ffi/groups.ts";
 import { libc } from "../../ffi/libc.ts";
+import { Peers } from "../../ffi/peers.ts";
 import { Exit, XsndError } from "../error.ts";
 import { fileProblem } from "../file_error.ts";
+import { unlessAborted } from "../signals.ts";
+import { lines, received } from "./lines.ts";
 import { type ControlRequest, type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
-import { lines } from "./lines.ts";
+import { parseRequest } from "./request.ts";
 
 /**
  * Carries out a request; what it throws as {@link XsndError} is for the user to read. A result that is an async iterable is
- * answered part by part; `gone` is aborted when the client hangs up, or wants something else.
+ * answered part by part. `gone` is aborted when the client hangs up, or wants something else: what the request still waits for
+ * is not to be done then, and the client keeps its place until the handler has ended.
  */
 export type ControlHandler = (request: ControlRequest, gone: AbortSignal) => Promise<unknown>;
 
 /** Clients that are served at a time: more than operators have, fewer than descriptors. */
 const MAX_CLIENTS = 64;
+/** Of those, how many are root or the daemon's own user, at least: no member of the daemon's group can lock them out. */
+const RESERVED = 8;
+/** How long a client may take to ask for something, at first. */
+const FIRST_REQUEST_MS = 10_000;
 /** Pause after a connection could not be accepted, most likely for want of file descriptors. */
 const ACCEPT_RETRY_MS = 200;
 
 export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
-  readonly #connections = new Set<Deno.UnixConn>();
-  readonly #handler = Promise.withResolvers<ControlHandler>();
+  readonly #peers: Peers;
+  /** Connections, and whether each has a place that is nobody else's. */
+  readonly #clients = new Map<Deno.UnixConn, boolean>();
+  #handler: ControlHandler | undefined;
+  readonly #started = Promise.withResolvers<ControlHandler>();
   #isClosed = false;
 
-  private constructor(readonly path: string, gid: number | undefined) {
+  private constructor(
+    readonly path: string,
+    gid: number | undefined,
+    private readonly firstRequestMs: number,
+  ) {
     this.#listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path }));
+    this.#peers = new Peers(path);
     share(path, gid, 0o600, 0o660);
     void this.#accept();
   }
 
   /**
    * Listens at `path`, for this user and the members of `group`. Throws {@link XsndError} if a daemon does already, or there is no
-   * such group. A socket that a dead one left is replaced.
+   * such group. A socket that a dead one left is replaced. A client that takes longer than `firstRequestMs` to ask is let go.
    */
-  static async listen(path: string, group?: string): Promise<ControlServer> {
+  static async listen(
+    path: string,
+    group?: string,
+    firstRequestMs = FIRST_REQUEST_MS,
+  ): Promise<ControlServer> {
     const gid = group === undefined ? undefined : existingGroup(group);
     try {
       if (await isServed(path)) throw new XsndError(`a daemon is already running: it answers at ${path}`);
       makeDirectory(dirname(path), gid);
-      return new ControlServer(path, gid);
+      return new ControlServer(path, gid, firstRequestMs);
     } catch (error) {
       if (error instanceof XsndError) throw error;
       const isPermission = error instanceof Deno.errors.PermissionDenied;
@@ -52,15 +72,19 @@ export class ControlServer implements Disposable {
 
   /** From now on `handler` carries out what clients ask for, and have asked for while the daemon was starting. */
   serve(handler: ControlHandler): void {
-    this.#handler.resolve(handler);
+    this.#handler = handler;
+    this.#started.resolve(handler);
   }
 
   async #accept(): Promise<void> {
     while (!this.#isClosed) {
       try {
         const connection = await this.#listener.accept();
-        if (this.#connections.size < MAX_CLIENTS) void this.#serve(connection);
-        else void refuse(connection);
+        const uid = this.#peers.newest();
+        const isReserved = uid === 0 || uid === libc().getuid();
+        const refusal = this.#refusal(isReserved);
+        if (refusal === undefined) void this.#serve(connection, isReserved);
+        else void letGo(connection, `${refusal}; try again when one of them is done`);
       } catch (error) {
         if (this.#isClosed) return;
         getLogger(["xsnd", "control"]).warn("cannot accept a client: {error}", { error: String(error) });
@@ -69,34 +93,43 @@ export class ControlServer implements Disposable {
     }
   }
 
-  async #serve(connection: Deno.UnixConn): Promise<void> {
-    this.#connections.add(connection);
-    const encoder = new TextEncoder();
-    const writer = connection.writable.getWriter();
+  /** Why there is no place for one more client, if there is none. */
+  #refusal(isReserved: boolean): string | undefined {
+    if (this.#clients.size >= MAX_CLIENTS) return `the daemon has ${MAX_CLIENTS} clients already`;
+    const others = [...this.#clients.values()].filter((isReserved) => !isReserved).length;
+    if (isReserved || others < MAX_CLIENTS - RESERVED) return undefined;
+    return `the daemon has ${others} clients already, and keeps ${RESERVED} places for root`;
+  }
+
+  async #serve(connection: Deno.UnixConn, isReserved: boolean): Promise<void> {
+    this.#clients.set(connection, isReserved);
+    const tooLate = `no request came within ${this.firstRequestMs / 1000} s`;
+    const timer = setTimeout(() => letGo(connection, tooLate), this.firstRequestMs);
     try {
-      const requests = lines(connection.readable);
+      const requests = lines(received(connection));
       for (let next = requests.next(), line = await next; !line.done; line = await next) {
         const gone = new AbortController();
         next = requests.next();
         next.catch(() => {}).finally(() => gone.abort());
-        if (line.value === "") continue; // it has ended the answer before it
-        for await (const response of this.#respond(line.value, gone.signal)) {
-          await writer.write(encoder.encode(`${JSON.stringify(response)}\n`));
-        }
+        if (line.value === "") continue; // it has ended the request before it
+        clearTimeout(timer);
+        for await (const response of this.#respond(line.value, gone.signal)) await send(connection, response);
       }
     } catch (error) {
       // The other end may go at any time; that is its own affair.
       getLogger(["xsnd", "control"]).debug("a client has gone: {error}", { error: String(error) });
     } finally {
-      this.#connections.delete(connection);
-      await writer.close().catch(() => {});
+      clearTimeout(timer);
+      this.#clients.delete(connection);
+      connection[Symbol.dispose]();
     }
   }
 
   async *#respond(line: string, gone: AbortSignal): AsyncGenerator<ControlResponse> {
     try {
-      const handler = await this.#handler.promise;
-      const result = await handler(JSON.parse(line), gone);
+      const request = parseRequest(line);
+      const handler = this.#handler ?? await unlessAborted(this.#started.promise, gone);
+      const result = await handler(request, gone);
       if (!isAsyncIterable(result)) return yield { ok: true, result };
       for await (const part of result) yield { ok: true, result: part };
     } catch (error) {
@@ -108,7 +141,7 @@ export class ControlServer implements Disposable {
     this.#isClosed = true;
     this.#listener.close();
     // Not close(), which fails for one whose client has gone.
-    for (const connection of this.#connections) connection[Symbol.dispose]();
+    for (const connection of this.#clients.keys()) connection[Symbol.dispose]();
     try {
       Deno.removeSync(this.path);
     } catch (error) {
@@ -117,16 +150,20 @@ export class ControlServer implements Disposable {
   }
 }
 
-/** Tells one client too many so, and lets go of it. */
-async function refuse(connection: Deno.UnixConn): Promise<void> {
-  const error = `the daemon has ${MAX_CLIENTS} clients already; try again when one of them is done`;
-  const response: ControlResponse = { ok: false, error, exitCode: Exit.failed };
+/** Sends a line; throws if the client has gone. */
+async function send(connection: Deno.UnixConn, response: ControlResponse): Promise<void> {
+  let octets = new TextEncoder().encode(`${JSON.stringify(response)}\n`);
+  while (octets.length > 0) octets = octets.subarray(await connection.write(octets));
+}
+
+/** Lets go of a client that has no request under way, and says why. */
+async function letGo(connection: Deno.UnixConn, error: string): Promise<void> {
   try {
-    await connection.write(new TextEncoder().encode(`${JSON.stringify(response)}\n`));
+    await send(connection, { ok: false, error, exitCode: Exit.failed });
   } catch {
     // It has gone by itself.
   } finally {
-    connection.close();
+    connection[Symbol.dispose]();
   }
 }
 
@@ -185,9 +222,6 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 
 function failure(error: unknown): ControlResponse {
   if (error instanceof XsndError) return { ok: false, error: error.message, exitCode: error.exitCode };
-  if (error instanceof SyntaxError) {
-    return { ok: false, error: "not JSON; write one JSON object a line", exitCode: Exit.usage };
-  }
   getLogger(["xsnd", "control"]).error("{error}", { error: String((error as Error).stack) });
   return { ok: false, error: `the daemon failed: ${(error as Error).message}`, exitCode: Exit.failed };
 }

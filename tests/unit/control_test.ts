@@ -1,7 +1,8 @@
 /** The control socket: both ends, and clients and daemons that do not behave. */
 import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/client.ts";
-import { lines } from "../../lib/control/lines.ts";
+import { MAX_WAIT_MS } from "../../lib/control/limits.ts";
+import { lines, received } from "../../lib/control/lines.ts";
 import { type ControlRequest, controlSocketPath, resolveStream } from "../../lib/control/protocol.ts";
 import { type ControlHandler, ControlServer, forThisUserAlone } from "../../lib/control/server.ts";
 import { Exit, type ExitCode, XsndError } from "../../lib/error.ts";
@@ -246,30 +247,53 @@ Deno.test("a server can end though a client has gone while its request was under
 
 Deno.test("a server answers what is no request, and stays alive for others", () =>
   withSocket(async (path) => {
-    using _server = await listen(path, (request) => {
-      if (request.command !== "status") {
-        throw new XsndError(`the daemon knows no ${request.command}`, Exit.usage);
-      }
-      return Promise.resolve("fine");
-    });
+    let handled = 0;
+    using _server = await listen(path, () => Promise.resolve(++handled));
     using client = await ControlClient.connect(0);
     for (
-      const [text, error] of [["{]\n", "not JSON; write one JSON object a line"], [
-        '{"command":"dance"}\n',
-        "knows no",
-      ]]
+      const [text, error] of [
+        ["{]", /not JSON/],
+        ["[".repeat(100_000), /not JSON/],
+        ["null", /expected an object/],
+        ["7", /expected an object/],
+        ['"status"', /expected an object/],
+        ["[]", /expected an object/],
+        ["{}", /command: expected one of status, watch, trigger/],
+        ['{"command":null}', /command: expected one of/],
+        ['{"command":"dance"}', /command: expected one of/],
+        ['{"command":"__proto__"}', /command: expected one of/],
+        ['{"command":"status","stream":"domU"}', /"stream"/],
+        ['{"command":"volume","volume":"1"}', /stream: expected a stream/],
+        [
+          '{"command":"volume","stream":"domU","volume":"1","waitMs":0}',
+          /volume: expected dB, from -120 to 12/,
+        ],
+        ['{"command":"volume","stream":"domU","volume":[3],"waitMs":0}', /volume: expected dB/],
+        ['{"command":"volume","stream":"domU","volume":12.1,"waitMs":0}', /volume: expected dB/],
+        ['{"command":"volume","stream":"domU","volume":1e999,"waitMs":0}', /volume: expected dB/],
+        ['{"command":"volume","stream":"domU","muted":"no","waitMs":0}', /muted: .*boolean/],
+        ['{"command":"volume","stream":"domU","mute":true,"waitMs":0}', /"mute"/],
+        ['{"command":"trigger","stream":{},"trigger":"pause","waitMs":0}', /stream: expected a stream/],
+        ['{"command":"trigger","stream":"domU","trigger":"toString","waitMs":0}', /trigger: .*"pause"/],
+        ['{"command":"wait","stream":"domU","goal":"connected","waitMs":0}', /goal: .*"open"/],
+        ['{"command":"wait","stream":"domU","goal":"open"}', /waitMs: expected milliseconds/],
+        ['{"command":"wait","stream":"domU","goal":"open","waitMs":-1}', /waitMs: expected milliseconds/],
+        [
+          '{"command":"wait","stream":"domU","goal":"open","waitMs":1e15}',
+          /waitMs: .*no request waits longer/,
+        ],
+        [`{"command":"trace","stream":"${"x".repeat(2000)}","waitMs":0}`, /stream: /],
+      ] as const
     ) {
-      const [answer] = await send(path, text, 1);
+      const [answer] = await send(path, `${text}\n`, 1);
       const { ok, error: message, exitCode } = JSON.parse(answer);
-      assert.deepEqual([ok, exitCode], [false, Exit.usage]);
-      assert.match(message, new RegExp(error));
+      assert.deepEqual([ok, exitCode], [false, Exit.usage], text);
+      assert.match(message, error);
     }
-    for (const text of ["null\n", "7\n", '"status"\n', "[]\n"]) {
-      assert.equal(JSON.parse((await send(path, text, 1))[0]).ok, false, text);
-    }
+    assert.equal(handled, 0, "none of it is carried out");
     assert.deepEqual(await send(path, new Uint8Array(1 << 21).fill(0x78), 1), [], "cut off");
     await send(path, '{"command":"sta', 0); // and gone in the middle of a line
-    assert.equal(await client.call(status), "fine");
+    assert.equal(await client.call(status), 1);
   }));
 
 Deno.test("an answer of many parts ends when the client has enough, and the next request is answered", () =>
@@ -323,6 +347,172 @@ Deno.test("what the handler throws by mistake is an answer, and no end of the da
     using client = await ControlClient.connect(0);
     await assert.rejects(client.call(status), xsndError(Exit.failed, /the daemon failed: a defect/));
   }));
+
+/** A request that waits until its client is gone. */
+const waiting: ControlRequest = { command: "wait", stream: "domU", goal: "open", waitMs: MAX_WAIT_MS };
+
+/** Answers `status` at once; all else ends when its client is gone, and is counted then. */
+function patient() {
+  const counts = { asked: 0, given: 0 };
+  const handler: ControlHandler = async ({ command }, gone) => {
+    if (command === "status") return "fine";
+    counts.asked++;
+    await new Promise((resolve) => gone.addEventListener("abort", resolve));
+    counts.given++;
+    throw new XsndError("given up", Exit.interrupted);
+  };
+  return { counts, handler };
+}
+
+/** Connects, and sends lines. */
+async function connect(path: string, ...requests: ControlRequest[]): Promise<Deno.UnixConn> {
+  const connection = await Deno.connect({ transport: "unix", path });
+  const text = requests.map((request) => `${JSON.stringify(request)}\n`).join("");
+  await connection.write(new TextEncoder().encode(text));
+  return connection;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+Deno.test("a client that hangs up takes its request along, and leaves its place", () =>
+  withSocket(async (path) => {
+    const { counts, handler } = patient();
+    using _server = await listen(path, handler);
+    for (let round = 1; round <= 2; round++) {
+      const clients = await Promise.all(Array.from({ length: 64 }, () => connect(path, waiting)));
+      await until(() => counts.asked === 64 * round);
+      using late = await ControlClient.connect(0);
+      // One that comes after it is refused: so it has been, and nobody reads what it asks.
+      assert.equal((await send(path, "", Infinity)).length, 1);
+      await assert.rejects(
+        late.call(status),
+        xsndError(Exit.failed, /^the daemon has 64 clients already; try/),
+      );
+      for (const client of clients) client.close();
+      await until(() => counts.given === 64 * round);
+    }
+    using client = await ControlClient.connect(0);
+    assert.equal(await client.call(status), "fine");
+  }));
+
+Deno.test("a line ends the request before it that waits, so that none is behind one", () =>
+  withSocket(async (path) => {
+    const { handler } = patient();
+    using _server = await listen(path, handler);
+    using connection = await connect(path, waiting, status);
+    const answers = await Array.fromAsync(take(lines(received(connection)), 2), (line) => JSON.parse(line));
+    assert.deepEqual(answers, [
+      { ok: false, error: "given up", exitCode: Exit.interrupted },
+      { ok: true, result: "fine" },
+    ]);
+  }));
+
+async function* take<T>(source: AsyncIterable<T>, count: number): AsyncGenerator<T> {
+  for await (const thing of source) {
+    yield thing;
+    if (--count === 0) return;
+  }
+}
+
+Deno.test("a client that has said all that it will still has its answer", () =>
+  withSocket(async (path) => {
+    using _server = await listen(path, () => new Promise((resolve) => setTimeout(resolve, 20, "late")));
+    using connection = await connect(path, status);
+    await connection.closeWrite();
+    const answers = await Array.fromAsync(lines(received(connection)), (line) => JSON.parse(line));
+    assert.deepEqual(answers, [{ ok: true, result: "late" }]);
+  }));
+
+Deno.test("a request whose client has gone while the daemon was only starting is not carried out", () =>
+  withSocket(async (path) => {
+    using server = await ControlServer.listen(path);
+    (await connect(path, { command: "volume", stream: "domU", muted: true, waitMs: 1000 })).close();
+    using client = await ControlClient.connect(0);
+    const answer = client.call(status);
+    // All that was said before has been heard by then.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const handled: string[] = [];
+    server.serve(({ command }) => Promise.resolve(void handled.push(command)));
+    await answer;
+    assert.deepEqual(handled, ["status"]);
+  }));
+
+Deno.test("a client that asks for nothing is told so, and let go; one that has asked may take its time", () =>
+  withSocket(async (path) => {
+    using server = await ControlServer.listen(path, undefined, 200);
+    server.serve(() => Promise.resolve("fine"));
+    using client = await ControlClient.connect(0);
+    assert.equal(await client.call(status), "fine");
+    for (const text of ["", "\n\n\n", '{"command":']) {
+      const [answer, ...more] = await send(path, text, Infinity);
+      assert.deepEqual(JSON.parse(answer), {
+        ok: false,
+        error: "no request came within 0.2 s",
+        exitCode: Exit.failed,
+      });
+      assert.deepEqual(more, []);
+    }
+    assert.equal(await client.call(status), "fine");
+  }));
+
+Deno.test("however many lines come at once, others have their turn between them", async () => {
+  const LINES = 10_000;
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  let count = 0;
+  const text = new TextEncoder().encode("\n".repeat(LINES / 4));
+  for await (const _ of lines(ReadableStream.from([text, text, text, text]))) count++;
+  clearInterval(timer);
+  assert.equal(count, LINES);
+  assert(turns > LINES / 1000, `${turns} turns of the event loop in ${count} lines`);
+});
+
+Deno.test({
+  name: "members of the daemon's group leave places to root, however many they are (needs root)",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withSocket(async (path) => {
+      const GROUP = "daemon";
+      Deno.chmodSync(path.replace(/\/deeper\/.*/, ""), 0o755);
+      using server = await ControlServer.listen(path, GROUP);
+      server.serve((_, gone) =>
+        new Promise((resolve) => gone.addEventListener("abort", () => resolve(null)))
+      );
+      // Keeps what has a place, and prints what the 64th client is told.
+      const members = new Deno.Command("setpriv", {
+        args: ["--reuid=nobody", "--regid=nogroup", `--groups=${GROUP}`, "perl", "-e", MEMBERS, path],
+        cwd: "/",
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      const said = lines(members.stdout);
+      assert.match(
+        (await said.next()).value!,
+        /"the daemon has 56 clients already, and keeps 8 places for root; /,
+      );
+      const roots = await Promise.all(Array.from({ length: 8 }, () => connect(path, waiting)));
+      using late = await ControlClient.connect(0);
+      await assert.rejects(
+        late.call(status),
+        xsndError(Exit.failed, /^the daemon has 64 clients already; try/),
+      );
+      for (const root of roots) root.close();
+      await members.stdin.close();
+      await said.return(undefined);
+      await members.status;
+    }),
+});
+
+const MEMBERS = `
+  use IO::Socket::UNIX;
+  my @clients = map { IO::Socket::UNIX->new(Peer => $ARGV[0]) or die } 1 .. 64;
+  print {$clients[0]} qq({"command":"status"}\n);
+  $| = 1;
+  print readline $clients[63];
+  <STDIN>;
+`;
 
 Deno.test("forThisUserAlone() binds a socket that nobody else could connect to for a moment", () => {
   const directory = Deno.makeTempDirSync();
