@@ -6,7 +6,7 @@ import { type CardRecord, cardRecords } from "../lib/vsnd/inventory.ts";
 import { type Domain, resolveDomain } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
 import { withManual } from "./manual.ts";
-import { seconds } from "./options.ts";
+import { timeoutOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { withStore } from "./store.ts";
 
@@ -25,7 +25,7 @@ export function deprovisionCommand(): Command {
     )
     .argument("<domain>", "the guest, by name or number")
     .argument("[card]", "the card's number in the guest", cardNumber)
-    .option("--timeout <seconds>", "how long the backend may take to close", seconds, 10)
+    .addOption(timeoutOption("how long the backend may take to close", 10))
     .option("--force", "do not wait for a backend; for one that is no longer there")
     .option("--json", "print the result as JSON")
     .action((name: string, card: number | undefined, { timeout, force = false, json }: Options) =>

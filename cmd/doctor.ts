@@ -5,7 +5,7 @@ import { examine, type GroupedFinding } from "../lib/doctor/examine.ts";
 import type { Level } from "../lib/doctor/finding.ts";
 import { Exit } from "../lib/error.ts";
 import { withManual } from "./manual.ts";
-import { seconds } from "./options.ts";
+import { duration } from "./options.ts";
 import { count, print, printable, printJson, printWrapped, wrapped } from "./output.ts";
 
 const COLOURS = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as const;
@@ -20,11 +20,11 @@ export function doctorCommand(): Command {
         "daemon. Each finding is ok, warn, fail or skip (nothing to look at), with what mends it. Changes nothing; the " +
         "PCMs that cards name are opened for a moment.",
     )
-    .option("--timeout <seconds>", "how long each check may take", seconds, 5)
+    .option("--timeout <seconds>", "how long each check may take", duration, 5)
     .option("--json", "print one JSON object")
     .action(async ({ timeout, json }: { timeout: number; json?: boolean }) => {
       const all: GroupedFinding[] = [];
-      for await (const findings of examine(timeout === 0 ? 2 ** 31 - 1 : timeout * 1000)) {
+      for await (const findings of examine(timeout * 1000)) {
         for (const finding of findings) {
           if (!json) printFinding(finding, finding.group !== all.at(-1)?.group);
           all.push(finding);

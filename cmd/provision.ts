@@ -9,7 +9,7 @@ import { formatNode, formatPermissions } from "../lib/vsnd/tree_format.ts";
 import { cardPaths } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
 import { withManual } from "./manual.ts";
-import { seconds } from "./options.ts";
+import { timeoutOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { planLines, planToJson } from "./plan_output.ts";
 import { warn } from "./source.ts";
@@ -43,7 +43,7 @@ export function provisionCommand(): Command {
       new Option("--wait <state>", "wait until a daemon has taken the cards up, or their guests have, too")
         .choices(CARD_GOALS),
     )
-    .option("--timeout <seconds>", "how long --replace and --wait may take, each", seconds, 10)
+    .addOption(timeoutOption("how long --replace and --wait may take, each", 10))
     .option("--json", "print the result as JSON")
     .action(async (domain: string | undefined, options: Options) => {
       const choose = await wantedCards("provision", domain, options);

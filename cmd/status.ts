@@ -4,7 +4,7 @@ import { ControlClient } from "../lib/control/client.ts";
 import { type StatusReport, steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { withManual } from "./manual.ts";
-import { seconds } from "./options.ts";
+import { timeoutOption } from "./options.ts";
 import { streamTable } from "./stream_table.ts";
 import { printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
 
@@ -28,7 +28,7 @@ async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly Stream
 export function statusCommand(): Command {
   const command = new Command("status")
     .description("Show each stream that the daemon serves: its state, its parameters, where the card is.")
-    .option("--timeout <seconds>", "how long to wait for the daemon", seconds, 5)
+    .addOption(timeoutOption("how long to wait for the daemon", 5))
     .option("--json", "print one JSON object")
     .option(WATCH_FLAG, `${WATCH_HELP}; counters that always move are no change`)
     .action(async (options: { timeout: number; json?: boolean; watch?: boolean }) => {

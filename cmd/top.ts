@@ -6,7 +6,7 @@ import { Screen } from "../lib/observe/screen.ts";
 import { TOP_COLUMNS, type TopView, topView, WIDE_COLUMNS } from "../lib/observe/top_view.ts";
 import { interruptible, pause, unlessAborted } from "../lib/signals.ts";
 import { withManual } from "./manual.ts";
-import { interval, seconds } from "./options.ts";
+import { interval, timeoutOption } from "./options.ts";
 import { printable, printJsonLine, printLine } from "./output.ts";
 import { positiveCount } from "./session_options.ts";
 import { streamTable } from "./stream_table.ts";
@@ -32,7 +32,7 @@ export function topCommand(): Command {
     .option("-i, --interval <seconds>", "how often", interval, 1)
     .option("-b, --batch", "print one view after the other, for logs")
     .option("-n, --iterations <n>", "end after so many views", positiveCount)
-    .option("--timeout <seconds>", "how long to wait for the daemon", seconds, 5)
+    .addOption(timeoutOption("how long to wait for the daemon", 5))
     .option("--json", "print each view as one line of JSON, as `status --json` has it")
     .action((options: Options) => interruptible((signal) => top(options, signal)));
   return withManual(command, {

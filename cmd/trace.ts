@@ -1,5 +1,5 @@
 /** `xsnd trace`: what goes over a stream's rings, recorded, shown, replayed and drawn. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
 import { XsndError } from "../lib/error.ts";
 import { interruptible, unlessAborted } from "../lib/signals.ts";
@@ -7,7 +7,7 @@ import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { RecordKind, TRACE_VERSION } from "../lib/trace/format.ts";
 import type { Summary } from "../lib/trace/summary.ts";
 import { withManual } from "./manual.ts";
-import { seconds, streamArgument } from "./options.ts";
+import { duration, streamArgument, timeoutOption } from "./options.ts";
 import { count, print, printJsonLine } from "./output.ts";
 import { behaviourOption, findStream, positive } from "./session_options.ts";
 
@@ -50,7 +50,7 @@ function recordCommand(): Command {
     .addOption(
       new Option("--until <what>", "end when the guest closes the stream, or is gone").choices(["closed"]),
     )
-    .option("--timeout <seconds>", "how long to wait for the daemon to serve the stream", seconds, 5)
+    .addOption(timeoutOption("how long to wait for the daemon to serve the stream", 5))
     .option("--json", "print the summary as one JSON object")
     .action(async (stream: string, options: RecordOptions) => {
       const [{ record }, { createFile }] = await Promise.all([
@@ -80,13 +80,6 @@ function recordCommand(): Command {
       interrupted: "interrupted before there was anything to record",
     },
   });
-}
-
-/** A time that is not none. */
-function duration(text: string): number {
-  const value = seconds(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError("it is a positive number of seconds.");
 }
 
 function showCommand(): Command {

@@ -4,7 +4,7 @@ import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/backend/stream_s
 import { ControlClient } from "../lib/control/client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
 import { withManual } from "./manual.ts";
-import { DAEMON_EXITS, seconds, streamArgument } from "./options.ts";
+import { DAEMON_EXITS, streamArgument, timeoutOption } from "./options.ts";
 
 export function triggerCommand(): Command {
   const command = new Command("trigger")
@@ -15,11 +15,8 @@ export function triggerCommand(): Command {
     )
     .addArgument(new Argument("<action>").choices(OPERATOR_TRIGGERS))
     .addArgument(streamArgument())
-    .option(
-      "--timeout <seconds>",
-      "how long to wait for the daemon, and for the guest to start the stream",
-      seconds,
-      10,
+    .addOption(
+      timeoutOption("how long to wait for the daemon, and for the guest to start the stream", 10),
     )
     .option("--json", "print the stream's status")
     .action(

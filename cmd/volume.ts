@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { ControlClient } from "../lib/control/client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
 import { withManual } from "./manual.ts";
-import { DAEMON_EXITS, seconds, streamArgument } from "./options.ts";
+import { DAEMON_EXITS, streamArgument, timeoutOption } from "./options.ts";
 
 interface Options {
   readonly timeout: number;
@@ -59,12 +59,7 @@ export function unmuteCommand(): Command {
 function command(name: string): Command {
   return new Command(name)
     .addArgument(streamArgument())
-    .option(
-      "--timeout <seconds>",
-      "how long to wait for the daemon, and for the stream to be served",
-      seconds,
-      5,
-    )
+    .addOption(timeoutOption("how long to wait for the daemon, and for the stream to be served", 5))
     .option("--json", "print the stream's status");
 }
 

@@ -4,7 +4,7 @@ import { STREAM_GOALS, type StreamGoal } from "../lib/control/protocol.ts";
 import { waitForStream } from "../lib/control/wait.ts";
 import { awaitConnected } from "../lib/vsnd/await_connected.ts";
 import { withManual } from "./manual.ts";
-import { seconds, streamArgument } from "./options.ts";
+import { streamArgument, timeoutOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { withStore } from "./store.ts";
 
@@ -27,7 +27,7 @@ export function waitCommand(): Command {
       new Option("--for <state>", "what to wait for").choices(["connected", ...STREAM_GOALS])
         .makeOptionMandatory(),
     )
-    .option("--timeout <seconds>", "how long to wait", seconds, 10)
+    .addOption(timeoutOption("how long to wait", 10))
     .option("--json", "print the stream's status, or its card's")
     .action(async (stream: string, { for: goal, timeout, json }: Options) => {
       if (goal === "connected") return await waitConnected(stream, timeout * 1000, json);
