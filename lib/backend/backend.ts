@@ -7,6 +7,7 @@ import { Exit, XsndError } from "../error.ts";
 import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath } from "../xenbus/mod.ts";
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { Card } from "./card.ts";
+import type { Changes } from "./changes.ts";
 import { Engines } from "./engines.ts";
 import { type GuestLimits, GuestUse } from "./guest_limits.ts";
 import type { StreamHost } from "./stream_host.ts";
@@ -98,6 +99,11 @@ export class Backend implements AsyncDisposable {
   /** All streams of all cards, by name. */
   get streams(): StreamHost[] {
     return [...this.#cards.values()].flatMap(({ card }) => card.streams);
+  }
+
+  /** Of {@link streams} and their states. */
+  get changes(): Changes {
+    return this.engines.changes;
   }
 
   /** See {@link Engines.sharedCpuSeconds}. */

@@ -6,23 +6,18 @@ import {
   resolveStream,
   type StatusReport,
   steadyPart,
-  STREAM_GOALS,
   type StreamGoal,
   type StreamReport,
   type TraceChunk,
 } from "../control/protocol.ts";
 import { Exit, XsndError } from "../error.ts";
+import { pause } from "../signals.ts";
 import type { TraceHead } from "../trace/format.ts";
 import { isStoreLost, type Xen } from "../xen/ports.ts";
 import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
-import { isVolume } from "./operator_settings.ts";
+import { inTime } from "./engine_client.ts";
 import type { StreamHost } from "./stream_host.ts";
-import { OPERATOR_TRIGGERS } from "./stream_state.ts";
-import { MAX_VOLUME, MIN_VOLUME } from "./volume.ts";
-
-/** How often a request that waits for a stream looks at it again. */
-const LOOK_MS = 10;
 
 /** How often the streams are looked at for who watches them. */
 const WATCH_MS = 100;
@@ -72,18 +67,13 @@ async function handle(backend: Backend, request: ControlRequest, gone: AbortSign
     case "watch":
       return watch(backend, gone);
     case "trigger":
-      return await trigger(backend, request);
+      return await trigger(backend, request, gone);
     case "volume":
-      return await volume(backend, request);
+      return await volume(backend, request, gone);
     case "wait":
-      return await waitFor(backend, request);
+      return await waitFor(backend, request, gone);
     case "trace":
       return await trace(backend, request, gone);
-    default:
-      throw new XsndError(
-        `the daemon knows no ${JSON.stringify((request as { command: unknown }).command)}`,
-        Exit.usage,
-      );
   }
 }
 
@@ -100,8 +90,8 @@ function status(backend: Backend): StatusReport {
 }
 
 /**
- * The status, at once and after each change. The engines write it to memory without a word, so it is looked at, as long as
- * somebody watches; what has come and gone between two looks is not told.
+ * The status, at once and after each change. An engine tells of a stream's states alone, and writes the counters to memory without
+ * a word. So the status is looked at as long as somebody watches; what has come and gone between two looks is not told.
  */
 async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<StatusReport> {
   let told: string | undefined;
@@ -110,7 +100,7 @@ async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<Statu
     const steady = JSON.stringify(report.streams.map(steadyPart));
     if (steady !== told) yield report;
     told = steady;
-    await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
+    await pause(WATCH_MS, gone).catch(() => {});
   }
 }
 
@@ -126,27 +116,22 @@ export function reportStream(stream: StreamHost): StreamReport {
 async function volume(
   backend: Backend,
   { stream: wanted, volume, muted, waitMs }: ControlRequest & { command: "volume" },
+  gone: AbortSignal,
 ): Promise<StreamReport> {
-  const steps = volume === undefined ? undefined : Math.round(volume * 1000);
-  if (typeof wanted !== "string" || steps !== undefined && !isVolume(steps)) {
-    throw new XsndError(
-      `a volume is from ${MIN_VOLUME / 1000} to ${MAX_VOLUME / 1000} dB, of a stream`,
-      Exit.usage,
-    );
-  }
-  const stream = await streamWhen(backend, wanted, waitMs, () => true, () => "");
-  keeping(stream, () =>
-    stream.set({
-      ...(steps === undefined ? {} : { volume: steps }),
-      ...(muted === undefined ? {} : { muted: muted === true }),
-    }));
+  const stream = await streamWhen(backend, wanted, waitMs, gone, () => true, () => "");
+  const changes = {
+    // Not -0, which is another number to whoever compares.
+    ...(volume !== undefined && { volume: Math.round(volume * 1000) + 0 }),
+    ...(muted !== undefined && { muted }),
+  };
+  if (Object.keys(changes).length > 0) await keeping(stream, () => stream.set(changes));
   return reportStream(stream);
 }
 
 /** What an operator sets holds for good, or not at all: while XenStore is away nothing can be kept. */
-function keeping<T>(stream: StreamHost, set: () => T): T {
+async function keeping(stream: StreamHost, set: () => void | Promise<void>): Promise<void> {
   try {
-    return set();
+    await set();
   } catch (error) {
     if (!isStoreLost(error)) throw error;
     throw new XsndError(
@@ -156,29 +141,36 @@ function keeping<T>(stream: StreamHost, set: () => T): T {
   }
 }
 
-/** An operator's trigger waits until there is something to trigger: a stream that its guest has started. */
+type Snapshot = ReturnType<StreamHost["snapshot"]>;
+
+const NOT_SERVED =
+  "the daemon does not serve it: its guest is gone, or its card could not be had; see its log";
+
+/** An operator's trigger waits until there is something to trigger: a stream that its guest has started, or a hold. */
 async function trigger(
   backend: Backend,
   { stream: wanted, trigger, waitMs }: ControlRequest & { command: "trigger" },
+  gone: AbortSignal,
 ): Promise<StreamReport> {
-  if (!OPERATOR_TRIGGERS.includes(trigger) || typeof wanted !== "string") {
-    throw new XsndError(`a trigger is one of ${OPERATOR_TRIGGERS.join(", ")}, on a stream`, Exit.usage);
-  }
-  const isStarted = ({ state, hold }: ReturnType<StreamHost["snapshot"]>) =>
+  const isStarted = ({ state, hold }: Snapshot) =>
     state === "running" || state === "paused" || hold !== "none";
   const stream = await streamWhen(
     backend,
     wanted,
     waitMs,
-    (stream) => isStarted(stream.snapshot()),
-    (stream) =>
-      `cannot ${trigger} ${stream.name}: it is ${stream.snapshot().state}, and its guest has not started it`,
+    gone,
+    (stream) => !stream.isGivenUp && isStarted(stream.snapshot()),
+    (stream) => {
+      const isNot = `it is ${stream.snapshot().state}, and its guest has not started it`;
+      return `cannot ${trigger} ${stream.name}: ${stream.isGivenUp ? NOT_SERVED : isNot}`;
+    },
   );
-  await keeping(stream, () => stream.trigger(trigger));
-  return reportStream(stream);
+  if (await inTime(keeping(stream, () => stream.trigger(trigger)))) return reportStream(stream);
+  throw new XsndError(
+    `${trigger} holds for ${stream.name}, but its device ${stream.policy.device} has not obeyed yet; see the log`,
+    Exit.timedOut,
+  );
 }
-
-type Snapshot = ReturnType<StreamHost["snapshot"]>;
 
 const HAS_REACHED: Readonly<Record<StreamGoal, (snapshot: Snapshot) => boolean>> = {
   open: ({ state }) => state === "prepared" || state === "running" || state === "paused",
@@ -190,17 +182,15 @@ const HAS_REACHED: Readonly<Record<StreamGoal, (snapshot: Snapshot) => boolean>>
 async function waitFor(
   backend: Backend,
   { stream: wanted, goal, waitMs }: ControlRequest & { command: "wait" },
+  gone: AbortSignal,
 ): Promise<StreamReport> {
-  if (!STREAM_GOALS.includes(goal) || typeof wanted !== "string") {
-    throw new XsndError(`one waits for ${STREAM_GOALS.join(", ")}, of a stream`, Exit.usage);
-  }
   const describe = (stream: StreamHost) => {
     const { state, hold } = stream.snapshot();
     return `${stream.name} is ${state}${hold === "none" ? "" : `, ${hold} by the operator`}, and not ${goal}`;
   };
   const hasReached = HAS_REACHED[goal];
   return reportStream(
-    await streamWhen(backend, wanted, waitMs, (stream) => hasReached(stream.snapshot()), describe),
+    await streamWhen(backend, wanted, waitMs, gone, (stream) => hasReached(stream.snapshot()), describe),
   );
 }
 
@@ -210,29 +200,39 @@ async function trace(
   { stream: wanted, waitMs }: ControlRequest & { command: "trace" },
   gone: AbortSignal,
 ): Promise<AsyncIterable<TraceHead | TraceChunk>> {
-  if (typeof wanted !== "string") throw new XsndError("a trace is of a stream", Exit.usage);
-  const stream = await streamWhen(backend, wanted, waitMs, () => true, () => "");
+  const stream = await streamWhen(
+    backend,
+    wanted,
+    waitMs,
+    gone,
+    (stream) => !stream.isGivenUp,
+    (stream) => `cannot trace ${stream.name}: ${NOT_SERVED}`,
+  );
   const { traceStream } = await import("./tracer.ts");
   return traceStream(stream, gone);
 }
 
-/** The stream, once it is served and `isReady`. Throws {@link XsndError} if it is not in time; `why` says what it is not. */
+/**
+ * The stream, once it is served and `isReady`. Throws {@link XsndError} if it is not in time, which `why` explains, and as soon as
+ * the client is gone: whatever it wanted done to the stream is not done then.
+ */
 async function streamWhen(
   backend: Backend,
   wanted: string,
   waitMs: number,
+  gone: AbortSignal,
   isReady: (stream: StreamHost) => boolean,
   why: (stream: StreamHost) => string,
 ): Promise<StreamHost> {
-  const patience = Number.isFinite(waitMs) ? Math.max(0, waitMs) : 0;
-  const deadline = performance.now() + patience;
-  for (;;) {
-    const last = performance.now() >= deadline;
-    const stream = findStream(backend, wanted, last);
-    if (stream !== undefined && isReady(stream)) return stream;
-    if (last) throw new XsndError(`${why(stream!)} (waited ${patience / 1000} s)`, Exit.timedOut);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
+  const look = () => {
+    const stream = findStream(backend, wanted, false);
+    return stream !== undefined && isReady(stream) ? stream : undefined;
+  };
+  const found = await backend.changes.until(look, waitMs, gone);
+  if (found !== undefined) return found;
+  if (gone.aborted) throw new XsndError("the request was given up before it could be done", Exit.interrupted);
+  const stream = findStream(backend, wanted, true)!;
+  throw new XsndError(`${why(stream)} (waited ${waitMs / 1000} s)`, Exit.timedOut);
 }
 
 /** The stream, or undefined if there is none as yet; throws for that too when it is the `last` look. */

@@ -29,6 +29,7 @@ class Engine {
   readonly #events: MailboxWriter<EngineEvent>;
   readonly #channels: EventChannels;
   readonly #statusTable: SharedArrayBuffer;
+  readonly #changes: Int32Array;
   readonly #wakeFd: number;
   readonly #realtime: boolean;
   readonly #poll = new PollSet(MAX_STREAMS + 2);
@@ -54,6 +55,7 @@ class Engine {
     this.#events = new MailboxWriter(start.toMain);
     this.#channels = channels;
     this.#statusTable = start.status;
+    this.#changes = new Int32Array(start.changes);
     this.#wakeFd = start.wakeFd;
     this.#realtime = start.realtime;
   }
@@ -184,7 +186,7 @@ class Engine {
   }
 
   #attach(command: EngineCommand & { op: "attach" }): void {
-    const status = new StatusRow(this.#statusTable, command.slot);
+    const status = new StatusRow(this.#statusTable, command.slot, this.#changes);
     status.clear();
     let stream: EngineStream;
     try {

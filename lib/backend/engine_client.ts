@@ -5,6 +5,7 @@ import { errnoName } from "../../ffi/errno.ts";
 import { EventFd } from "../../ffi/libc.ts";
 import { Exit, XsndError } from "../error.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
+import { Changes } from "./changes.ts";
 import { MAX_STREAMS } from "./limits.ts";
 import { createMailbox, MailboxReader, MailboxWriter } from "./mailbox.ts";
 import type { Address, EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
@@ -62,12 +63,14 @@ export class EngineClient implements AsyncDisposable {
   private constructor(
     channels: EventChannelsShare,
     realtime: boolean,
+    changes: SharedArrayBuffer,
     ready: (event: ReadyEvent) => void,
   ) {
     const start: EngineStart = {
       toEngine: createMailbox(MAILBOX_BYTES),
       toMain: createMailbox(MAILBOX_BYTES),
       status: this.#statusTable,
+      changes,
       wakeFd: this.#wake.fd,
       channels,
       realtime,
@@ -99,11 +102,14 @@ export class EngineClient implements AsyncDisposable {
 
   /**
    * Starts the engine on the event channels of `channels`, in `realtime` if that is permitted; resolves when it
-   * serves.
+   * serves. It counts the changes of its streams' states in `changes`.
    */
-  static async start(channels: EventChannelsShare, { realtime = false } = {}): Promise<EngineClient> {
+  static async start(
+    channels: EventChannelsShare,
+    { realtime = false, changes = new Changes().shared } = {},
+  ): Promise<EngineClient> {
     const ready = Promise.withResolvers<ReadyEvent>();
-    const engine = new EngineClient(channels, realtime, ready.resolve);
+    const engine = new EngineClient(channels, realtime, changes, ready.resolve);
     let event;
     try {
       event = await Promise.race([ready.promise, engine.ended]);

@@ -35,8 +35,8 @@ import type { Address, EngineCommand } from "./messages.ts";
 import { type Connection, type EngineServices, OpenStream } from "./open_stream.ts";
 import type { OperatorSettings } from "./operator_settings.ts";
 import { Queries } from "./queries.ts";
-import { afterOperatorTrigger, afterTrigger, type Hold, HOLDS, STREAM_STATES } from "./stream_state.ts";
-import type { OperatorTrigger, StreamState } from "./stream_state.ts";
+import { afterOperatorTrigger, afterTrigger } from "./stream_state.ts";
+import type { Hold, OperatorTrigger, StreamState } from "./stream_state.ts";
 import type { StatusRow } from "./stream_status.ts";
 import { StreamTrace } from "./stream_trace.ts";
 import { serveVolume } from "./volume_request.ts";
@@ -345,7 +345,7 @@ export class EngineStream {
   /** `xsnd trigger`: see {@link Hold}. */
   operatorTrigger(trigger: OperatorTrigger): void {
     this.#hold = afterOperatorTrigger(trigger);
-    this.#status.set("hold", HOLDS.indexOf(this.#hold));
+    this.#status.setState(this.#state, this.#hold);
     this.#runCard();
     this.#trace.sample(this.pcm);
   }
@@ -414,8 +414,7 @@ export class EngineStream {
 
   #setState(state: StreamState): void {
     this.#state = state;
-    this.#status.set("state", STREAM_STATES.indexOf(state));
-    this.#status.set("hold", HOLDS.indexOf(this.#hold));
+    this.#status.setState(state, this.#hold);
     this.#trace.sample(this.pcm);
   }
 }

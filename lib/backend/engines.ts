@@ -7,6 +7,7 @@ import { EventFd } from "../../ffi/libc.ts";
 import { Exit, XsndError } from "../error.ts";
 import { mayWait } from "../pcm/device.ts";
 import type { EventChannels, Xen } from "../xen/ports.ts";
+import { Changes } from "./changes.ts";
 import { EngineClient } from "./engine_client.ts";
 
 /** A place at an engine, for one stream. */
@@ -40,13 +41,16 @@ export class Engines implements AsyncDisposable {
     private readonly xen: Xen,
     private readonly options: EnginesOptions,
     private readonly shared: Running,
+    /** Of the states of all streams of all engines. */
+    readonly changes: Changes,
   ) {
     this.#failed.promise.catch(() => {});
     shared.engine.ended.catch((error) => this.#failed.reject(sharedFailed(error)));
   }
 
   static async start(xen: Xen, options: EnginesOptions): Promise<Engines> {
-    return new Engines(xen, options, await startEngine(xen, options));
+    const changes = new Changes();
+    return new Engines(xen, options, await startEngine(xen, options, changes), changes);
   }
 
   /** Rejects if the shared engine fails. The failure of another is that of its own stream: {@link EngineClient.ended}. */
@@ -65,7 +69,7 @@ export class Engines implements AsyncDisposable {
       const { engine, channels } = this.shared;
       return { engine, channels, isShared: true, [Symbol.asyncDispose]: () => Promise.resolve() };
     }
-    const own = await startEngine(this.xen, this.options);
+    const own = await startEngine(this.xen, this.options, this.changes);
     this.#own.add(own);
     const end = async () => {
       await own.stop();
@@ -104,11 +108,11 @@ function requireDescriptors(count: number): void {
   for (let i = 0; i < count; i++) taken.use(new EventFd());
 }
 
-async function startEngine(xen: Xen, { realtime }: EnginesOptions): Promise<Running> {
+async function startEngine(xen: Xen, { realtime }: EnginesOptions, changes: Changes): Promise<Running> {
   requireDescriptors(DESCRIPTORS);
   const channels = xen.openEventChannels();
   try {
-    const engine = await EngineClient.start(channels.shareable, { realtime });
+    const engine = await EngineClient.start(channels.shareable, { realtime, changes: changes.shared });
     const stop = async () => {
       const hasStopped = engine.stop();
       const letGo = engine.gone.then(() => channels[Symbol.dispose]());

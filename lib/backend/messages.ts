@@ -15,6 +15,8 @@ export interface EngineStart {
   readonly toEngine: SharedArrayBuffer;
   readonly toMain: SharedArrayBuffer;
   readonly status: SharedArrayBuffer;
+  /** Of `Changes`: counts changes of a stream's state. */
+  readonly changes: SharedArrayBuffer;
   /** The eventfd that wakes the engine after something was put in `toEngine`. */
   readonly wakeFd: number;
   readonly channels: EventChannelsShare;

@@ -61,6 +61,7 @@ export class StreamHost implements AsyncDisposable {
   /** While the guest has something open. */
   #xrunLog: XrunLog | undefined;
   #trace: TraceReader | undefined;
+  #isGivenUp = false;
   /** Called when the stream is given up for good. */
   #onEnd: () => void = () => {};
 
@@ -76,6 +77,7 @@ export class StreamHost implements AsyncDisposable {
     this.#chosen = new ChosenDevice(policy);
     this.#card = new HostCard(name, this.#chosen, (work) => this.#enqueue(work), (pcm) => this.#replace(pcm));
     this.#settings = nodes.read();
+    this.services.engines.changes.tell();
   }
 
   /**
@@ -147,6 +149,11 @@ export class StreamHost implements AsyncDisposable {
     return this.#seat.engine;
   }
 
+  /** Whether the stream is served no more: its guest is gone, or what its card needs could not be had. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
   /** Whether the stream is connected to its frontend. */
   get connected(): boolean {
     return this.#slot >= 0;
@@ -198,6 +205,7 @@ export class StreamHost implements AsyncDisposable {
     const slot = this.#slot;
     // The slot is somebody else's as soon as the engine has let go of it: what is still under way must not speak for that one.
     this.#slot = -1;
+    this.services.engines.changes.tell();
     this.#link = undefined;
     this.#buffer = undefined;
     const leaving = this.#engine.status(slot);
@@ -239,17 +247,24 @@ export class StreamHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const seat = this.#seat;
     this.#seat = undefined;
+    this.#isGivenUp = true;
+    this.services.engines.changes.tell();
     this.#onEnd();
     await seat?.[Symbol.asyncDispose]();
   }
 
-  /** An operator's trigger, which holds from now on and for good. Throws StoreError, with nothing changed. */
-  trigger(trigger: OperatorTrigger): Promise<void> {
+  /**
+   * An operator's trigger, which holds from now on and for good; resolves when the card, if there is one, has obeyed. Throws
+   * StoreError, or TypeError for a stream that {@link isGivenUp}, with nothing changed.
+   */
+  async trigger(trigger: OperatorTrigger): Promise<void> {
+    if (this.#isGivenUp) throw new TypeError(`${this.name} is not served any more`);
     const hold = afterOperatorTrigger(trigger);
     // A resume that ends no hold changes nothing that is kept.
     if (hold !== this.#settings.hold) this.nodes.write({ ...this.#settings, hold });
     this.#settings = { ...this.#settings, hold };
-    return this.#engine.trigger(this.#slot, trigger);
+    if (this.connected) await this.#engine.trigger(this.#slot, trigger);
+    else this.services.engines.changes.tell();
   }
 
   get settings(): KeptSettings {

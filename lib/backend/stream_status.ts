@@ -3,9 +3,10 @@
  * it goes and read by anyone at any time. No lock: each number is one aligned 64-bit store, and a reader that sees two of
  * them from different moments sees nothing worse than that.
  */
-import { HOLDS, STREAM_STATES } from "./stream_state.ts";
 import type { Percentiles } from "../percentiles.ts";
+import { countChange } from "./changes.ts";
 import { Durations, DURATIONS_WORDS } from "./durations.ts";
+import { type Hold, HOLDS, STREAM_STATES, type StreamState } from "./stream_state.ts";
 
 /** Columns that count up from a stream's connection on. */
 export const COUNTERS = [
@@ -89,7 +90,12 @@ export class StatusRow {
   /** From the engine's waking up for a request to its answer, in µs. */
   readonly requestTimes: Durations;
 
-  constructor(table: SharedArrayBuffer, slot: number) {
+  /** @param changes counts what {@link setState} changes; nobody needs to know otherwise */
+  constructor(
+    table: SharedArrayBuffer,
+    slot: number,
+    private readonly changes: Int32Array = new Int32Array(1),
+  ) {
     this.#row = new Float64Array(table, slot * ROW_WORDS * 8, ROW_WORDS);
     const durations = (n: number) => new Durations(this.#row.subarray(FIELDS.length + n * DURATIONS_WORDS));
     this.eventDelays = durations(0);
@@ -98,6 +104,13 @@ export class StatusRow {
 
   set(field: Field, value: number): void {
     this.#row[COLUMN[field]] = value;
+  }
+
+  /** Sets what others wait for, and tells them. */
+  setState(state: StreamState, hold: Hold): void {
+    this.set("state", STREAM_STATES.indexOf(state));
+    this.set("hold", HOLDS.indexOf(hold));
+    countChange(this.changes);
   }
 
   add(field: Field, increment: number): void {

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/client.ts";
-import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
+import type { ControlRequest, StatusReport, StreamReport } from "../../lib/control/protocol.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";
 import { WavWriter } from "../../lib/wav/mod.ts";
 import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";
@@ -288,6 +288,23 @@ export function testAtOnce(name: string, steps: Record<string, () => Promise<voi
     };
     await Promise.all([lane(), lane(), lane()]);
   });
+}
+
+/** Connections that somebody has to the daemon's control socket. */
+export function controlClients(box: Box): number {
+  const CONNECTED = "03";
+  return Deno.readTextFileSync("/proc/net/unix").split("\n").filter((line) => {
+    const [, , , , , state, , path] = line.trim().split(/ +/);
+    return path === `${box.xen}/control.sock` && state === CONNECTED;
+  }).length;
+}
+
+/** Asks the daemon for something that it must wait for, and hangs up once it does. */
+export async function askAndHangUp(box: Box, request: ControlRequest): Promise<void> {
+  using client = await Deno.connect({ transport: "unix", path: `${box.xen}/control.sock` });
+  await client.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+  // What was asked before this is answered has been heard.
+  await box.status();
 }
 
 /** Sets below which number a process's new descriptors must be; returns what that was. */

@@ -1,7 +1,19 @@
 /** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a guest is. */
 import assert from "node:assert/strict";
 import { openXen } from "../../lib/xen/mod.ts";
-import { assertFails, assertSameSamples, type Box, inBox, makeWav, samplesOf } from "./harness.ts";
+import {
+  askAndHangUp,
+  assertFails,
+  assertSameSamples,
+  type Box,
+  controlClients,
+  inBox,
+  makeWav,
+  type Result,
+  samplesOf,
+  sleep,
+  until,
+} from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
 /** The nearest to half of an amplitude that there is, in steps of 0.001 dB. */
@@ -112,6 +124,34 @@ Deno.test("settings that somebody spoilt by hand are as if nobody had set them",
       await daemon.end("SIGTERM");
     }
   }));
+
+Deno.test("what was interrupted while it waited for a stream is not done when the stream comes", () =>
+  inBox(async (box) => {
+    await box.serve();
+    const asked = { command: "volume", stream: STREAM, waitMs: 60_000 } as const;
+    await askAndHangUp(box, { ...asked, muted: true });
+    await askAndHangUp(box, { ...asked, volume: -20 });
+    for (const args of [["mute", STREAM], ["volume", STREAM, "-20"], ["unmute", STREAM]]) {
+      const { code } = await interrupted(box, ...args, "--timeout", "60");
+      assert.equal(code, 130, args[0]);
+      await until("the daemon lets go of it", () => controlClients(box) === 0);
+    }
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    assert.equal(await box.ok("volume", STREAM), `${STREAM}: 0 dB\n`);
+    assert.doesNotMatch(await box.xenstore("ls", "-f", "/"), /operator/);
+  }));
+
+/** What Ctrl-C brings of a command that has asked the daemon, and waits. */
+async function interrupted(box: Box, ...args: string[]): Promise<Result> {
+  const command = box.spawn(...args);
+  await until("it asks", () => {
+    assert(!command.ended, command.stderr);
+    return controlClients(box) > 0;
+  });
+  // It connects and writes at once; were it slower, it would not be tested, and pass.
+  await sleep(200);
+  return await command.end("SIGINT");
+}
 
 Deno.test("volumes that cannot be are refused", () =>
   withCard(async (box) => {

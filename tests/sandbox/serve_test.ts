@@ -5,6 +5,7 @@ import {
   assertSameSamples,
   bestOfThree,
   type Box,
+  controlClients,
   descriptorLimit,
   inBox,
   makeWav,
@@ -75,21 +76,12 @@ Deno.test("serve ends though an operator still waits for a stream, or has gone w
     const waiting = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
     const gone = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
     // Both have asked, and wait for the guest.
-    await until("both ask", () => socketsOf(box) >= 2);
+    await until("both ask", () => controlClients(box) >= 2);
     await gone.end("SIGKILL");
     const { code, stderr } = await daemon.end("SIGTERM");
     assert.equal(code, 0, stderr);
     assertFails(await waiting.result, 3, /the daemon hung up without an answer/);
   }));
-
-/** Connections that somebody has to the daemon's control socket. */
-function socketsOf(box: Box): number {
-  const CONNECTED = "03";
-  return Deno.readTextFileSync("/proc/net/unix").split("\n").filter((line) => {
-    const [, , , , , state, , path] = line.trim().split(/ +/);
-    return path === `${box.xen}/control.sock` && state === CONNECTED;
-  }).length;
-}
 
 Deno.test("serve that was killed in mid-play is replaced by another, which goes on with the rings that it finds", () =>
   inProvisionedBox(async (box, output) => {

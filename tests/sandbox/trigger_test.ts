@@ -1,10 +1,12 @@
 /** `xsnd trigger` and `xsnd status`: an operator's hand on a stream that a guest plays. */
 import assert from "node:assert/strict";
 import {
+  askAndHangUp,
   assertFails,
   assertSameSamples,
   bestOfThree,
   type Box,
+  controlClients,
   inBox,
   makeWav,
   type Process,
@@ -13,7 +15,10 @@ import {
   sleep,
   type Sound,
   type StreamStatus,
+  until,
 } from "./harness.ts";
+import { Xs } from "../../lib/xen/embedded/wire.ts";
+import { WireClient } from "../unit/xenstore_wire_client.ts";
 
 const STREAM = "domU/0/0/0";
 const sound: Sound = { format: "s16_le", channels: 2, rate: 48000, frames: 48_000 };
@@ -146,6 +151,60 @@ Deno.test("trigger waits for the guest to start the stream, and for a domain's c
     await assertPlayed({ box, playing, input, output });
   }));
 
+Deno.test("trigger that was interrupted while it waited does nothing when the guest starts the stream", () =>
+  inBox(async (box) => {
+    const output = box.path("played.wav");
+    await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
+    await box.serve();
+    for (const action of ["pause", "stop"] as const) {
+      await askAndHangUp(box, { command: "trigger", stream: STREAM, trigger: action, waitMs: 60_000 });
+      const trigger = box.spawn("trigger", action, STREAM, "--timeout", "60");
+      await until("it asks", () => controlClients(box) > 0);
+      // It connects and writes at once; were it slower, it would not be tested, and pass.
+      await sleep(200);
+      assert.equal((await trigger.end("SIGINT")).code, 130);
+      await until("the daemon lets go of it", () => controlClients(box) === 0);
+    }
+    const input = makeWav(box.path("in.wav"), sound);
+    await assertPlayed({ box, playing: box.spawn("play", input, STREAM), input, output });
+    assert.equal((await box.stream(STREAM)).hold, "none");
+  }));
+
+Deno.test("trigger on a stream whose guest is gone changes nothing, and says why", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    const daemon = await box.serve();
+    const playing = box.spawn("play", makeWav(box.path("in.wav"), { ...sound, frames: 480_000 }), STREAM);
+    await box.untilStream(STREAM, ({ state }) => state === "running");
+    await box.ok("trigger", "pause", STREAM);
+    await playing.end("SIGKILL");
+    {
+      using dom0 = await WireClient.connect(box.environment.XENSTORED_PATH);
+      await dom0.call(Xs.RELEASE, ["1"]);
+    }
+    await box.untilStream(STREAM, ({ state, engine }) => state === "detached" && engine === undefined);
+    const operator = () => box.xenstore("ls", "-f", "/local/domain/0/backend/vsnd/1/0/operator");
+    const before = await operator();
+    assert.match(before, /hold.*"paused"/);
+    for (const action of ["resume", "start", "stop", "pause"]) {
+      assertFails(
+        await box.run("trigger", action, STREAM, "--timeout", "0"),
+        124,
+        new RegExp(
+          `cannot ${action} ${STREAM}: the daemon does not serve it: its guest is gone, .*see its log`,
+        ),
+      );
+    }
+    assertFails(
+      await box.run("trace", "record", STREAM, "-o", box.path("x"), "--timeout", "0"),
+      124,
+      /cannot trace domU\/0\/0\/0: the daemon does not serve it/,
+    );
+    assert.equal(await operator(), before);
+    assert.equal((await box.stream(STREAM)).hold, "paused");
+    assert.doesNotMatch(daemon.stderr, /TypeError|^\s+at /m);
+  }));
+
 Deno.test("a hold outlives the guest's connection: the next one plays when the operator lets it", () =>
   whilePlaying(async ({ box, playing, input, output }) => {
     await box.ok("trigger", "pause", STREAM);
@@ -159,6 +218,15 @@ Deno.test("a hold outlives the guest's connection: the next one plays when the o
     assert.deepEqual({ hold, positionFrames, events }, { hold: "paused", positionFrames: 0, events: 0 });
     assert.equal(await box.ok("trigger", "resume", STREAM), `${STREAM}: running\n`);
     await assertPlayed({ box, playing: next, input, output });
+  }));
+
+Deno.test("a hold that is kept while no guest is there can be lifted before one comes", () =>
+  whilePlaying(async ({ box, playing, input, output }) => {
+    await box.ok("trigger", "pause", STREAM);
+    await playing.end("SIGINT");
+    await box.untilStream(STREAM, ({ state, hold }) => state === "detached" && hold === "paused");
+    assert.equal(await box.ok("trigger", "resume", STREAM), `${STREAM}: detached\n`);
+    await assertPlayed({ box, playing: box.spawn("play", input, STREAM), input, output });
   }));
 
 Deno.test("trigger on a recording: what is heard while paused is not recorded", () =>

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/error.ts";
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
-import { assertFails, inBox } from "./harness.ts";
+import type { ControlRequest } from "../../lib/control/protocol.ts";
+import { askAndHangUp, assertFails, controlClients, inBox, settledDescriptors, until } from "./harness.ts";
 import { open, RawCard } from "./raw_frontend.ts";
 
 const STREAM = "domU/0/0/0";
@@ -57,6 +58,31 @@ Deno.test("wait follows a stream through its life, begun before there are card a
     });
     const { stream, state, type } = JSON.parse(await box.ok("wait", STREAM, "--for=open", "--json"));
     assert.deepEqual({ stream, state, type }, { stream: STREAM, state: "prepared", type: "playback" });
+  }));
+
+Deno.test("clients that have gone while they waited keep no place from others", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    const daemon = await box.serve();
+    const before = await settledDescriptors(daemon.pid);
+    const asked = { stream: STREAM, waitMs: 86_400_000 };
+    const requests: ControlRequest[] = [
+      { command: "wait", goal: "running", ...asked },
+      { command: "trigger", trigger: "pause", ...asked },
+      { command: "volume", muted: true, ...asked, stream: "domU/7" },
+      { command: "trace", ...asked, stream: "domU/7" },
+    ];
+    for (let i = 0; i < 80; i++) await askAndHangUp(box, requests[i % requests.length]);
+    await until("their places are free", () => controlClients(box) === 0);
+    assert.match(await box.ok("status"), /domU\/0\/0\/0/);
+    assert.equal((await settledDescriptors(daemon.pid)).size, before.size);
+  }));
+
+Deno.test("wait refuses more than a day", () =>
+  inBox(async (box) => {
+    const { code, stderr } = await box.run("wait", STREAM, "--for=open", "--timeout=86401");
+    assert.equal(code, Exit.usage);
+    assert.match(stderr, /at most 86400, a day/);
   }));
 
 Deno.test("wait says what there is instead, with its exit code", () =>
