@@ -6,6 +6,11 @@ const MAX_LINE = 1 << 20;
 /** Lines after which everybody else has a turn. */
 const LINES_A_TURN = 64;
 
+/** Resolves after everybody else has had a turn. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** The octets that come over `connection`; each part holds until the next. An end that says no more is still written to. */
 export async function* received(connection: Deno.Conn): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const buffer = new Uint8Array(1 << 14);
@@ -28,7 +33,7 @@ export async function* lines(source: AsyncIterable<Uint8Array<ArrayBuffer>>): As
       rest = "";
       from = to + 1;
       if (--left > 0) continue;
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await turn();
       left = LINES_A_TURN;
     }
     rest += text.slice(from);

@@ -7,7 +7,7 @@ import { Peers } from "../../ffi/peers.ts";
 import { Exit, XsndError } from "../error.ts";
 import { fileProblem } from "../file_error.ts";
 import { unlessAborted } from "../signals.ts";
-import { lines, received } from "./lines.ts";
+import { lines, received, turn } from "./lines.ts";
 import { type ControlRequest, type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
 import { parseRequest } from "./request.ts";
 
@@ -114,6 +114,8 @@ export class ControlServer implements Disposable {
         if (line.value === "") continue; // it has ended the request before it
         clearTimeout(timer);
         for await (const response of this.#respond(line.value, gone.signal)) await send(connection, response);
+        // Who has more to ask lets others go first.
+        if (gone.signal.aborted) await turn();
       }
     } catch (error) {
       // The other end may go at any time; that is its own affair.

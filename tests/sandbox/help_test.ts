@@ -136,6 +136,8 @@ Deno.test("what is not understood is exit 2, with a suggestion where there is on
     [["demo", "--input"], /'--input <file>' argument missing/],
     [["demo", "--buffer-frames", "0"], /'0' is invalid/],
     [["status", "--timeout", "soon"], /'soon' is invalid/],
+    [["trigger", "pause", "domU", "--timeout", "86401"], /'86401' is invalid.*at most 86400, a day/],
+    [["doctor", "--timeout", "0"], /'0' is invalid.*positive number of seconds/],
     [["trigger", "dance", "domU"], /'dance' is invalid.*Allowed choices are start, pause, resume, stop\.$/m],
     [["trigger", "puase", "domU"], /'puase' is invalid.*\(did you mean pause\?\)\.$/m],
     [["record", "a", "b", "--format", "s16le"], /'s16le' is invalid.*\(did you mean s16_le\?\)\.$/m],

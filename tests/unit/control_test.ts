@@ -1,4 +1,5 @@
 /** The control socket: both ends, and clients and daemons that do not behave. */
+import { configure, reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/client.ts";
 import { MAX_WAIT_MS } from "../../lib/control/limits.ts";
@@ -247,6 +248,15 @@ Deno.test("a server can end though a client has gone while its request was under
 
 Deno.test("a server answers what is no request, and stays alive for others", () =>
   withSocket(async (path) => {
+    const logged: unknown[] = [];
+    await configure({
+      sinks: { all: ({ message }) => logged.push(message) },
+      loggers: [
+        { category: "xsnd", lowestLevel: "info", sinks: ["all"] },
+        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["all"] },
+      ],
+    });
+    await using _logging = { [Symbol.asyncDispose]: reset };
     let handled = 0;
     using _server = await listen(path, () => Promise.resolve(++handled));
     using client = await ControlClient.connect(0);
@@ -291,6 +301,7 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
       assert.match(message, error);
     }
     assert.equal(handled, 0, "none of it is carried out");
+    assert.deepEqual(logged, [], "a client fills no log");
     assert.deepEqual(await send(path, new Uint8Array(1 << 21).fill(0x78), 1), [], "cut off");
     await send(path, '{"command":"sta', 0); // and gone in the middle of a line
     assert.equal(await client.call(status), 1);
@@ -468,6 +479,23 @@ Deno.test("however many lines come at once, others have their turn between them"
   assert.equal(count, LINES);
   assert(turns > LINES / 1000, `${turns} turns of the event loop in ${count} lines`);
 });
+
+Deno.test("however many requests come at once, others have their turn after each", () =>
+  withSocket(async (path) => {
+    const REQUESTS = 500;
+    let turns = 0;
+    let [handled, most, before] = [0, 0, 0];
+    using _server = await listen(path, () => Promise.resolve(++handled));
+    const timer = setInterval(() => {
+      turns++;
+      most = Math.max(most, handled - before);
+      before = handled;
+    }, 0);
+    const answers = await send(path, `${JSON.stringify(status)}\n`.repeat(REQUESTS), REQUESTS);
+    clearInterval(timer);
+    assert.equal(answers.length, REQUESTS);
+    assert(most < 20, `${most} requests in one of ${turns} turns of the event loop`);
+  }));
 
 Deno.test({
   name: "members of the daemon's group leave places to root, however many they are (needs root)",
