@@ -63,9 +63,9 @@ export function parseRequest(line: string): ControlRequest {
 function parseJson(line: string): unknown {
   try {
     return JSON.parse(line);
-  } catch (error) {
+  } catch {
     throw new XsndError(
-      `the daemon cannot take the request: not JSON: ${(error as Error).message}`,
+      `the daemon cannot take the request: not JSON; write one JSON object a line`,
       Exit.usage,
     );
   }
