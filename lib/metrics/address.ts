@@ -6,6 +6,11 @@ export type MetricsAddress =
 
 const LOOPBACK = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
+/** Whether `host`, a name or an address, is this machine's own, and cannot be given to another. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host.toLowerCase());
+}
+
 /** Reads `unix:PATH` or `HOST:PORT`, HOST being a loopback address. Throws RangeError. */
 export function parseMetricsAddress(text: string): MetricsAddress {
   if (text.startsWith("unix:")) {
@@ -16,7 +21,7 @@ export function parseMetricsAddress(text: string): MetricsAddress {
   if (host === undefined || Number(port) > 65535) {
     throw new RangeError("it is unix:PATH or HOST:PORT, as unix:/run/xsnd/metrics.sock or 127.0.0.1:9465.");
   }
-  if (!LOOPBACK.test(host)) {
+  if (!isLoopback(host)) {
     throw new RangeError(
       `${host} is not a loopback address: metrics are for this machine, as 127.0.0.1:${port}; what is to be reached ` +
         "from others is for a proxy that asks who they are.",

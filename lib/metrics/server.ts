@@ -1,37 +1,46 @@
 /** The HTTP server that Prometheus gets the metrics from. */
 import { getLogger } from "@logtape/logtape";
+import { createServer } from "node:http";
+import { Duplex } from "node:stream";
 import type { Backend } from "../backend/backend.ts";
 import { forThisUserAlone, isServed } from "../control/server.ts";
 import { Exit, XsndError } from "../error.ts";
 import { fileProblem } from "../file_error.ts";
 import { formatMetricsAddress, type MetricsAddress } from "./address.ts";
-import { CONTENT_TYPE, metricsText } from "./metrics.ts";
+import { respond } from "./respond.ts";
 
-/** No line on stdout, and failures in the log. */
-const QUIET = {
-  onListen: () => {},
-  onError: (error: unknown) => {
-    getLogger(["xsnd", "metrics"]).error("{error}", {
-      error: error instanceof Error ? error.stack ?? error.message : String(error),
-    });
-    return new Response("the metrics could not be read; see the daemon's log\n", { status: 500 });
-  },
-};
+/** Connections at a time. One more ends the oldest: whoever asks for something is answered within milliseconds. */
+const MAX_CONNECTIONS = 32;
+/** How long a connection lasts at most, be its client silent, or slow to send or to read. Each has one answer. */
+const LIFETIME_MS = 10_000;
+/** To what is no HTTP. */
+const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/** How accept() fails when the client has gone before its turn came; the next one waits for nothing. */
+const { NotConnected, ConnectionAborted, ConnectionReset } = Deno.errors;
+const CLIENT_GONE = [NotConnected, ConnectionAborted, ConnectionReset];
+/** Pause after a connection could not be accepted, most likely for want of file descriptors. */
+const ACCEPT_RETRY_MS = 1000;
 
-/** How soon it is listened again after that has failed, most likely for want of file descriptors. */
-const RETRY_MS = 1000;
-
-export class MetricsServer implements AsyncDisposable {
+export class MetricsServer implements Disposable {
   readonly #log = getLogger(["xsnd", "metrics"]);
-  #server: Deno.HttpServer | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #address: MetricsAddress;
+  readonly #listener: Deno.Listener;
+  /** It speaks HTTP, and nothing else: its own listener gives up for good when it cannot accept a client. */
+  readonly #http = createServer();
+  /** The oldest first. */
+  readonly #connections = new Set<Duplex>();
   #isClosed = false;
 
-  private constructor(private readonly backend: Backend, address: MetricsAddress) {
-    this.#address = address;
-    this.#start();
-    this.#log.info("served at {address}", { address: formatMetricsAddress(this.#address) });
+  private constructor(backend: Backend, private readonly address: MetricsAddress) {
+    const { transport } = address;
+    this.#listener = transport === "unix"
+      ? forThisUserAlone(() => Deno.listen({ transport, path: address.path }))
+      : Deno.listen({ hostname: address.hostname, port: address.port });
+    this.#http.on("request", (request, response) => void respond(backend, transport, request, response));
+    this.#http.on("clientError", (_error, socket) => void socket.end(BAD_REQUEST));
+    void this.#accept();
+    const { addr } = this.#listener;
+    const port = addr.transport === "tcp" ? { port: addr.port } : {};
+    this.#log.info("served at {address}", { address: formatMetricsAddress({ ...address, ...port }) });
   }
 
   /** Serves the metrics of `backend`. Throws {@link XsndError} if it cannot listen there. */
@@ -51,57 +60,48 @@ export class MetricsServer implements AsyncDisposable {
     }
   }
 
-  /** Listens. Deno's server ends for good when it cannot accept a client: then another one takes its place. */
-  #start(): void {
-    const address = this.#address;
-    const respond = (request: Request) => answer(this.backend, request);
-    const server = address.transport === "unix"
-      ? forThisUserAlone(() => Deno.serve({ path: address.path, ...QUIET }, respond))
-      : Deno.serve({ hostname: address.hostname, port: address.port, ...QUIET }, respond);
-    this.#server = server;
-    if (address.transport !== "unix") {
-      this.#address = { ...address, port: (server.addr as Deno.NetAddr).port };
-    }
-    server.finished.catch((error) => {
-      this.#log.warn("cannot accept a client: {error}", { error: String(error) });
-      this.#startAgain();
-    });
-  }
-
-  #startAgain(): void {
-    this.#server = undefined;
-    if (this.#isClosed) return;
-    this.#retry = setTimeout(() => {
+  async #accept(): Promise<void> {
+    while (!this.#isClosed) {
       try {
-        this.#removeSocket();
-        this.#start();
-      } catch {
-        this.#startAgain(); // what keeps it from listening has been said
+        this.#serve(await this.#listener.accept());
+      } catch (error) {
+        if (this.#isClosed) return;
+        if (CLIENT_GONE.some((kind) => error instanceof kind)) continue;
+        this.#log.warn("cannot accept a client: {error}", { error: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }
-    }, RETRY_MS);
+    }
   }
 
-  #removeSocket(): void {
-    if (this.#address.transport !== "unix") return;
+  #serve(connection: Deno.Conn): void {
+    const [oldest] = this.#connections;
+    if (this.#connections.size === MAX_CONNECTIONS) this.#end(oldest);
+    const socket = Duplex.fromWeb(connection as unknown as Parameters<typeof Duplex.fromWeb>[0]);
+    this.#connections.add(socket);
+    const timer = setTimeout(() => this.#end(socket), LIFETIME_MS);
+    socket.on("error", () => {}); // the other end may go at any time
+    socket.on("close", () => {
+      clearTimeout(timer);
+      this.#connections.delete(socket);
+      connection[Symbol.dispose]();
+    });
+    this.#http.emit("connection", socket);
+  }
+
+  #end(socket: Duplex): void {
+    this.#connections.delete(socket);
+    socket.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#listener.close();
+    for (const socket of this.#connections) this.#end(socket);
+    if (this.address.transport !== "unix") return;
     try {
-      Deno.removeSync(this.#address.path);
+      Deno.removeSync(this.address.path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#retry);
-    await this.#server?.shutdown();
-    this.#removeSocket();
-  }
-}
-
-async function answer(backend: Backend, { method, url }: Request): Promise<Response> {
-  if (new URL(url).pathname !== "/metrics") {
-    return new Response("metrics are at /metrics\n", { status: 404 });
-  }
-  if (method !== "GET" && method !== "HEAD") return new Response("GET it\n", { status: 405 });
-  return new Response(await metricsText(backend), { headers: { "content-type": CONTENT_TYPE } });
 }

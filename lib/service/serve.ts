@@ -52,7 +52,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   // Before anything is said that a script may take for the end of the start.
   const ending = untilSignal("SIGTERM", "SIGINT");
-  await using _metrics = metrics && await serveMetrics(daemon.backend, metrics);
+  using _metrics = metrics && await serveMetrics(daemon.backend, metrics);
   using service = new Service(manager, daemon.backend);
 
   const readAgain = async () => {
@@ -81,7 +81,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** What writes the metrics is only for who wants them. */
-async function serveMetrics(backend: Backend, address: MetricsAddress): Promise<AsyncDisposable> {
+async function serveMetrics(backend: Backend, address: MetricsAddress): Promise<Disposable> {
   const { MetricsServer } = await import("../metrics/server.ts");
   return await MetricsServer.listen(backend, address);
 }

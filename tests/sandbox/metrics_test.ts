@@ -1,7 +1,16 @@
 /** `xsnd serve --metrics`: what Prometheus gets, and the dashboard that shows it. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/error.ts";
-import { assertFails, type Box, inBox, makeWav, type Process, root, until } from "./harness.ts";
+import {
+  assertFails,
+  type Box,
+  inBox,
+  makeWav,
+  Process,
+  root,
+  settledDescriptors,
+  until,
+} from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
@@ -23,6 +32,15 @@ async function endpoint(daemon: Process): Promise<Connect> {
   const said = () => /metrics: served at 127\.0\.0\.1:(\d+)$/m.exec(daemon.stderr)?.[1];
   const port = Number(await until("the port is said", said));
   return () => Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+/** What `work` gives, which it must within the patience of these tests. */
+async function within<T>(what: string, work: () => Promise<T>): Promise<T> {
+  let isDone = false;
+  const result = work().finally(() => isDone = true);
+  result.catch(() => {});
+  await until(what, () => isDone);
+  return await result;
 }
 
 /** All samples, by name and labels. */
@@ -138,6 +156,103 @@ Deno.test("the socket is only the daemon's user's, and other paths and methods a
     await until("the dead one's socket is taken over", () => /served at unix/.test(second.stderr));
     assert.equal((await second.end("SIGTERM")).code, 0);
     assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+  }));
+
+/** The status of the answer to what is sent as it stands; undefined if the connection ends without one. */
+async function statusOf(connect: Connect, request: string): Promise<number | undefined> {
+  using connection = await connect();
+  await connection.write(new TextEncoder().encode(request));
+  let text = "";
+  await within("the connection's end", async () => {
+    for await (const part of connection.readable.pipeThrough(new TextDecoderStream())) text += part;
+  });
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1]) || undefined;
+}
+
+const request = (target: string, host = "127.0.0.1:9465") =>
+  `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+
+Deno.test("requests that are none are refused, and fill no log", () =>
+  inBox(async (box) => {
+    const daemon = await box.serve("-v", "--metrics", "127.0.0.1:0");
+    const connect = await endpoint(daemon);
+    const before = daemon.stderr;
+    assert.equal(await statusOf(connect, request("/metrics")), 200);
+    for (const target of ["//[", "//", "http://[/metrics", "http://a/metrics", "*", "metrics"]) {
+      assert.equal(await statusOf(connect, request(target)), 400, target);
+    }
+    assert.equal(await statusOf(connect, "\x00\xff\r\n\r\n"), 400);
+    assert.equal(await statusOf(connect, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 400);
+    assert.equal(
+      await statusOf(connect, request("/metrics").replace("Host", `X: ${"x".repeat(99_999)}\r\nHost`)),
+      400,
+    );
+    assert.equal(await statusOf(connect, `CONNECT ${request("a:1").slice(4)}`), undefined);
+    for (let i = 0; i < 500; i++) {
+      assert.equal(await statusOf(connect, "GET //[ HTTP/1.1\r\nConnection: close\r\n\r\n"), 400);
+    }
+    assert.equal(await statusOf(connect, request("/metrics")), 200);
+    assert.equal(daemon.stderr, before);
+  }));
+
+Deno.test("a web page whose name leads to the metrics' port gets none of them", () =>
+  inBox(async (box) => {
+    const connect = await endpoint(await box.serve("--metrics", "127.0.0.1:0"));
+    for (const host of ["localhost", "LOCALHOST:1234", "127.0.0.1", "127.1.2.3:9465", "[::1]:9465"]) {
+      assert.equal(await statusOf(connect, request("/metrics", host)), 200, host);
+    }
+    for (const host of ["evil.example", "evil.example:9465", "127.0.0.1.evil.example", "10.0.0.1", ""]) {
+      assert.equal(await statusOf(connect, request("/metrics", host)), 403, host);
+    }
+  }));
+
+Deno.test("clients that are silent or slow keep no scrape waiting, nor many descriptors, and are ended", () =>
+  inBox(async (box) => {
+    const daemon = await box.serve("--metrics", "127.0.0.1:0");
+    const connect = await endpoint(daemon);
+    const before = (await settledDescriptors(daemon.pid)).size;
+    const silent: Deno.Conn[] = [];
+    for (let i = 0; i < 100; i++) silent.push(await connect());
+    const slow = await connect();
+    await slow.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
+    // It does not end by itself: the one line after the other keeps it from being idle.
+    const drip = setInterval(
+      () => void slow.write(new TextEncoder().encode("x: y\r\n")).catch(() => {}),
+      100,
+    );
+    await scrape(connect);
+    assert((await settledDescriptors(daemon.pid)).size <= before + 32);
+    const ended = async (connection: Deno.Conn) => {
+      assert.equal(await connection.read(new Uint8Array(1)).catch(() => null), null);
+      connection.close();
+    };
+    try {
+      await within("the end of each", () => Promise.all([...silent, slow].map(ended)));
+    } finally {
+      clearInterval(drip);
+    }
+    await scrape(connect);
+  }));
+
+Deno.test("clients that reset their connections before their turn keep no scrape waiting", () =>
+  inBox(async (box) => {
+    const connect = await endpoint(await box.serve("--metrics", "127.0.0.1:0"));
+    using probe = await connect();
+    // SO_LINGER of 0 s: close() sends a RST.
+    const script = `
+      use Socket;
+      for (1 .. 100) {
+        socket(my $client, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
+        connect($client, pack_sockaddr_in($ARGV[0], INADDR_LOOPBACK)) or die "connect: $!";
+        setsockopt($client, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0)) or die "setsockopt: $!";
+        close $client;
+      }
+    `;
+    const { port } = probe.remoteAddr as Deno.NetAddr;
+    const { code, stderr } = await new Process("perl", ["-e", script, String(port)]).result;
+    assert.equal(code, 0, stderr);
+    // Otherwise each of them is a second's pause.
+    await within("the scrape", () => scrape(connect));
   }));
 
 Deno.test("a guest's name is escaped in labels", () =>
