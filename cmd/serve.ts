@@ -29,8 +29,9 @@ export function serveCommand(): Command {
     .option("--group <name>", "let this group's members use the control socket, as status and volume do")
     .option(
       "--guest-limits <limits>",
-      "what each guest may have: streams=64 connected, mapped=256 MiB of its pages, requests=10000 a second and stream, " +
-        "log-lines=20 a minute and stream, ten times that for all its streams; those that are named, with commas",
+      "what each guest may have: streams=64, engines=8 for streams on PCMs that may wait (total-engines=32 for all guests), " +
+        "mapped=256 MiB of its pages, requests=10000 a second and stream, log-lines=20 a minute and stream, ten times that for all its streams; those that " +
+        "are named, with commas",
       guestLimits,
     )
     .option(

@@ -44,7 +44,6 @@ export class Backend implements AsyncDisposable {
   readonly #log = getLogger(["xsnd", "backend"]);
   readonly #cards = new Map<string, Served>();
   readonly #root: string;
-  readonly #guests: GuestUse;
   readonly #watches = new Set<StoreWatch>();
   #isEnding = false;
   /** Rejects when the backend cannot go on. */
@@ -55,9 +54,9 @@ export class Backend implements AsyncDisposable {
     private readonly options: BackendOptions,
     private readonly engines: Engines,
     private readonly grants: GrantTable,
+    private readonly guests: GuestUse,
   ) {
     this.#root = backendsPath(xen.domid);
-    this.#guests = new GuestUse(options.guestLimits);
     this.#failed.promise.catch(() => {});
     engines.failed.catch((error) => this.#failed.reject(error));
   }
@@ -66,8 +65,9 @@ export class Backend implements AsyncDisposable {
   static async start(xen: Xen, options: BackendOptions): Promise<Backend> {
     await using stack = new AsyncDisposableStack();
     const grants = stack.use(xen.openGrantTable());
-    const engines = stack.use(await Engines.start(xen, options));
-    const backend = new Backend(xen, options, engines, grants);
+    const guests = new GuestUse(options.guestLimits);
+    const engines = stack.use(await Engines.start(xen, guests, options));
+    const backend = new Backend(xen, options, engines, grants, guests);
     stack.move();
     try {
       await backend.#takeOver();
@@ -290,7 +290,7 @@ export class Backend implements AsyncDisposable {
     if (policy === undefined) return undefined;
     const name = `${domainName(store, address.domid)}/${address.card}`;
     const paths = { ...cardPaths(address), frontend };
-    const services = { store, engines: this.engines, grants: this.grants, guests: this.#guests };
+    const services = { store, engines: this.engines, grants: this.grants, guests: this.guests };
     const card = new Card(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
     return { card, watch, started: card.start(), isOutdated: false, decided: policy };

@@ -155,13 +155,17 @@ export class Card {
     await this.evaluate();
   }
 
-  /** Gets the streams ready; false if the host has not got what they need: then the card is not served, and others are. */
+  /**
+   * Gets the streams ready; false if the host has not got what they need, or the guest may not have them: then the card is not served,
+   * and others are. Only a card to be taken over has engines now, others when they connect.
+   */
   async #getReady(): Promise<boolean> {
-    const outcomes = await Promise.allSettled(this.streams.map((stream) => stream.getReady()));
-    const failure = outcomes.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+    const isConnected = readState(this.services.store, this.paths.frontend) === XenbusState.Connected;
+    const failure = await firstFailure(this.streams, (stream) => stream.getReady()) ??
+      (isConnected ? await firstFailure(this.streams, (stream) => stream.takeSeat()) : undefined);
     if (failure === undefined) return true;
     this.#log.error("it is not served: {reason}; start `xsnd serve` again when that is mended", {
-      reason: failure.reason instanceof Error ? failure.reason.message : String(failure.reason),
+      reason: failure.message,
     });
     this.#shutDown = true;
     await Promise.all(this.streams.map((stream) => stream[Symbol.asyncDispose]()));
@@ -259,9 +263,11 @@ export class Card {
     const dwell = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - performance.now();
     if (dwell > 0) return this.#later(dwell);
     const writtenAt = this.#writtenAt;
+    const failure = await firstFailure(this.streams, (stream) => stream.takeSeat());
+    if (failure !== undefined) return await this.#tryAgain(failure);
     // A busy host learns of changes long after it can read them. What led here must not be taken for a new start afterwards.
     await store.settled();
-    if (this.#writtenAt === writtenAt) await this.#connect();
+    if (this.#writtenAt === writtenAt && !this.#shutDown) await this.#connect();
   }
 
   /** A connected frontend may go on, start over or go away. */
@@ -333,8 +339,11 @@ export class Card {
     this.#publishedAnew = this.#fresh = false;
   }
 
-  /** This host has no memory for the frontend's pages, which is no fault of its: it finds the backend still in InitWait. */
-  async #tryAgain(error: GrantError): Promise<void> {
+  /**
+   * This host has no memory for the frontend's pages, or no engine for its streams, which is no fault of its: it finds the backend
+   * still in InitWait.
+   */
+  async #tryAgain(error: Error): Promise<void> {
     this.#log.warn("not connected yet, tried again in {seconds} s: {reason}", {
       seconds: RETRY_MS / 1000,
       reason: error.message,
@@ -379,6 +388,17 @@ export class Card {
       this.#log.warn("left in another state: {reason}", { reason: error.message });
     }
   }
+}
+
+/** Has `work` done for all streams at once; the first error, when all of it has ended. */
+async function firstFailure(
+  streams: readonly StreamHost[],
+  work: (stream: StreamHost) => Promise<void>,
+): Promise<Error | undefined> {
+  const outcomes = await Promise.allSettled(streams.map(work));
+  const failure = outcomes.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+  if (failure === undefined) return undefined;
+  return failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
 }
 
 /** Whether an error of connecting is about what the frontend has published. */

@@ -10,13 +10,13 @@ export class ChosenDevice {
   #policy: StreamPolicy;
   #device: PcmDevice;
   #next: { readonly policy: StreamPolicy; readonly device: PcmDevice } | undefined;
-  /** Whether the stream has an engine of its own, on which it may wait. */
-  readonly #mayWait: boolean;
+  /** Whether its device may wait, for which the stream has to have an engine of its own. */
+  readonly mayWait: boolean;
 
   constructor(policy: StreamPolicy) {
     this.#policy = policy;
     this.#device = pcmDevice(usedDevice(policy), policy.type);
-    this.#mayWait = mayWait(usedDevice(policy));
+    this.mayWait = mayWait(usedDevice(policy));
   }
 
   /** What holds for what the guest has open. */
@@ -40,7 +40,7 @@ export class ChosenDevice {
   choose({ device: name, denied }: Pick<StreamPolicy, "device" | "denied">): PcmDevice | undefined {
     if (this.decided.device === name && this.decided.denied === denied) return undefined;
     const policy = { ...this.#policy, device: name, denied };
-    if (mayWait(usedDevice(policy)) && !this.#mayWait) {
+    if (mayWait(usedDevice(policy)) && !this.mayWait) {
       throw new RangeError(`${JSON.stringify(name)} may wait, and the stream has no engine of its own`);
     }
     const device = pcmDevice(usedDevice(policy), policy.type);

@@ -23,7 +23,7 @@ export class FrontendLink implements Disposable {
     channels: EventChannels,
   ): FrontendLink {
     using stack = new DisposableStack();
-    stack.use(guests.stream(domid, 2));
+    stack.use(guests.pages(domid, 2));
     const map = (gref: number) => stack.use(grants.map(domid, [gref], "write"));
     const bind = (port: number) =>
       stack.adopt(channels.bindInterdomain(domid, port), (p) => channels.unbind(p));

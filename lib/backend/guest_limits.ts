@@ -3,8 +3,12 @@ import type { Mapping } from "../xen/ports.ts";
 import { XEN_PAGE_SIZE } from "../xen/ports.ts";
 
 export interface GuestLimits {
-  /** Streams that are connected. */
+  /** Streams that are served. */
   readonly streams: number;
+  /** Threads of its own, for streams on PCMs that may wait; streams beyond that share them. */
+  readonly engines: number;
+  /** The same of all guests together. */
+  readonly totalEngines: number;
   /** MiB of its pages that are mapped. */
   readonly mapped: number;
   /** Requests a second of one stream, in the long run; those above are served later. */
@@ -16,11 +20,20 @@ export interface GuestLimits {
   readonly logLines: number;
 }
 
-export const DEFAULT_LIMITS: GuestLimits = { streams: 64, mapped: 256, requests: 10_000, logLines: 20 };
+export const DEFAULT_LIMITS: GuestLimits = {
+  streams: 64,
+  engines: 8,
+  totalEngines: 32,
+  mapped: 256,
+  requests: 10_000,
+  logLines: 20,
+};
 
 /** As `--guest-limits` has them, and the least and most that each may be. */
 const KEYS: Readonly<Record<string, [key: keyof GuestLimits, least: number, most: number]>> = {
   "streams": ["streams", 1, 256],
+  "engines": ["engines", 1, 256],
+  "total-engines": ["totalEngines", 1, 1024],
   "mapped": ["mapped", 1, 1 << 20],
   "requests": ["requests", 100, 1_000_000],
   "log-lines": ["logLines", 1, 10_000],
@@ -33,7 +46,9 @@ export function parseGuestLimits(text: string): GuestLimits {
     const [, name, digits] = /^\s*([a-z-]+)=(\d{1,9})\s*$/.exec(part) ?? [];
     const known = KEYS[name];
     if (known === undefined) {
-      throw new RangeError(`${JSON.stringify(part)} is none: they are ${Object.keys(KEYS).join("=N, ")}=N.`);
+      throw new RangeError(
+        `${JSON.stringify(part)} is no limit: expected one of ${Object.keys(KEYS).join("=N, ")}=N.`,
+      );
     }
     const [key, least, most] = known;
     if (Number(digits) < least || Number(digits) > most) {
@@ -49,46 +64,75 @@ export class LimitError extends RangeError {
   override name = "LimitError";
 }
 
-/** What all guests have. */
+/** What all guests have. Each of these gives a guest something until that is disposed, or throws {@link LimitError}. */
 export class GuestUse {
-  readonly #used = new Map<number, { streams: number; pages: number }>();
+  readonly #streams: Quota;
+  readonly #engines: Quota;
+  readonly #pages: Quota;
 
-  constructor(readonly limits: GuestLimits = DEFAULT_LIMITS) {}
-
-  /** Gives a guest one more stream, with `pages` pages, until that is disposed. Throws {@link LimitError}. */
-  stream(domid: number, pages: number): Disposable {
-    return this.#take(domid, 1, pages);
+  constructor(readonly limits: GuestLimits = DEFAULT_LIMITS) {
+    const count = (n: number) => String(n);
+    const kib = (pages: number) => `${pages * XEN_PAGE_SIZE / 1024} KiB`;
+    this.#streams = new Quota("streams", count, limits.streams);
+    this.#engines = new Quota("engines", count, limits.engines, limits.totalEngines);
+    this.#pages = new Quota("mapped", kib, limits.mapped * (1 << 20) / XEN_PAGE_SIZE);
   }
 
-  /** Gives a guest `pages` more that are mapped, until that is disposed. Throws {@link LimitError}. */
+  stream(domid: number): Disposable {
+    return this.#streams.take(domid, 1);
+  }
+
+  engine(domid: number): Disposable {
+    return this.#engines.take(domid, 1);
+  }
+
+  /** Of its pages, to be mapped. */
   pages(domid: number, pages: number): Disposable {
-    return this.#take(domid, 0, pages);
+    return this.#pages.take(domid, pages);
   }
+}
 
-  #take(domid: number, streams: number, pages: number): Disposable {
-    const used = this.#used.get(domid) ?? { streams: 0, pages: 0 };
-    const { limits } = this;
-    if (used.streams + streams > limits.streams) {
-      throw new LimitError(`its guest has ${used.streams} streams connected, and may have ${limits.streams}`);
-    }
-    if ((used.pages + pages) * XEN_PAGE_SIZE > limits.mapped * (1 << 20)) {
-      throw new LimitError(
-        `its guest has ${used.pages * 4} KiB mapped, and with ${
-          pages * 4
-        } more would have more than ${limits.mapped} MiB`,
-      );
-    }
-    this.#used.set(domid, { streams: used.streams + streams, pages: used.pages + pages });
+/** One thing of which there is so much for each guest, and for all. */
+class Quota {
+  readonly #used = new Map<number, number>();
+  #usedByAll = 0;
+
+  /** @param name of the limit, as {@link KEYS} has it */
+  constructor(
+    private readonly name: string,
+    private readonly format: (amount: number) => string,
+    private readonly each: number,
+    private readonly all = Infinity,
+  ) {}
+
+  take(domid: number, amount: number): Disposable {
+    const used = this.#used.get(domid) ?? 0;
+    this.#require("its guest has", this.name, used, amount, this.each);
+    this.#require("all guests together have", `total-${this.name}`, this.#usedByAll, amount, this.all);
+    this.#add(domid, amount);
     let isTaken = true;
     return {
       [Symbol.dispose]: () => {
         if (!isTaken) return;
         isTaken = false;
-        const { streams: s, pages: p } = this.#used.get(domid)!;
-        if (s === streams && p === pages) this.#used.delete(domid);
-        else this.#used.set(domid, { streams: s - streams, pages: p - pages });
+        this.#add(domid, -amount);
       },
     };
+  }
+
+  #require(who: string, limit: string, used: number, amount: number, most: number): void {
+    if (used + amount <= most) return;
+    const [has, more, may] = [used, amount, most].map(this.format);
+    throw new LimitError(
+      `${who} ${has} and asks for ${more} more: --guest-limits ${limit}= allows ${may}`,
+    );
+  }
+
+  #add(domid: number, amount: number): void {
+    const used = (this.#used.get(domid) ?? 0) + amount;
+    if (used === 0) this.#used.delete(domid);
+    else this.#used.set(domid, used);
+    this.#usedByAll += amount;
   }
 }
 

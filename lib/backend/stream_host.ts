@@ -44,6 +44,8 @@ export class StreamHost implements AsyncDisposable {
   readonly #chosen: ChosenDevice;
   /** What the stream is doing, one thing after the other. */
   #work: Promise<void> = Promise.resolve();
+  /** That it is one of the streams that its guest may have. */
+  #admission: Disposable | undefined;
   #seat: Seat | undefined;
   #slot = -1;
   /** Counts connections, so that work which was begun for one does not end in another. */
@@ -81,14 +83,25 @@ export class StreamHost implements AsyncDisposable {
   }
 
   /**
-   * To be called before {@link attach}: takes an engine, and makes the first request as quick as those after it. Throws what
-   * an engine's start does.
+   * Makes the stream one of those that its guest may have, before anything is spent on it, and the first request as quick as those
+   * after it. Throws {@link LimitError}.
    */
   async getReady(): Promise<void> {
-    const seat = this.#seat = await this.services.engines.seat(usedDevice(this.#chosen.policy));
+    this.#admission = this.services.guests.stream(this.domid);
+    if (!this.#chosen.mayWait) await this.takeSeat();
+    await this.#chosen.device.warmUp();
+  }
+
+  /**
+   * To be called before {@link attach}: takes a place at an engine, unless the stream has one. Throws {@link LimitError}, and what an
+   * engine's start does.
+   */
+  async takeSeat(): Promise<void> {
+    if (this.#seat !== undefined) return;
+    const device = usedDevice(this.#chosen.policy);
+    const seat = this.#seat = await this.services.engines.seat(device, this.domid);
     // The shared engine's failure is the daemon's.
     if (!seat.isShared) seat.engine.ended.catch((error) => this.#engineFailed(seat, error));
-    await this.#chosen.device.warmUp();
   }
 
   /** Its own engine has failed: nothing of the stream is served until its guest connects again. */
@@ -97,8 +110,9 @@ export class StreamHost implements AsyncDisposable {
     this.#log.error("{error}; the stream is disconnected until its guest connects again", {
       error: error.message,
     });
-    await this.detach();
+    const detached = this.detach();
     this.#seat = undefined;
+    await detached;
     await seat[Symbol.asyncDispose]();
   }
 
@@ -251,6 +265,7 @@ export class StreamHost implements AsyncDisposable {
     this.services.engines.changes.tell();
     this.#onEnd();
     await seat?.[Symbol.asyncDispose]();
+    this.#admission?.[Symbol.dispose]();
   }
 
   /**

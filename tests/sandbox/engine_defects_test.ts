@@ -1,6 +1,6 @@
 /** A defect in an engine ends what it is in, and nothing else: `faulty_daemon.ts`. */
 import assert from "node:assert/strict";
-import { encodeTriggerRequest, XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
+import { encodeTriggerRequest, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
 import { FAULTY_RATE, serveFaulty } from "./faulty_daemon.ts";
 import { assertSameSamples, type Box, inBox, makeWav, samplesOf, until } from "./harness.ts";
 import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
@@ -45,6 +45,35 @@ Deno.test("an exception in a stream ends that stream: it is logged, served again
         }
         await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
         for (const stream of card.streams) assertWorks(stream);
+      });
+      const { code } = await daemon.end("SIGTERM");
+      assert.equal(code, 0, daemon.stderr);
+    },
+    "domU",
+    "witness",
+  ));
+
+Deno.test("a stream's own engine that fails is that stream's failure: it is logged, another is started when its guest connects, all others play on", () =>
+  inBox(
+    async (box) => {
+      await box.provision("domU", [playback("plug:null")], [playback("dummy:")]);
+      await box.provision("witness", [playback(`dummy:${box.path("witness.wav")}`)]);
+      await using daemon = await serveFaulty(box);
+      await withWitness(box, async () => {
+        {
+          await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
+          provoke(card.streams[0]);
+          const said = /error: domU\/0\/0\/0: the engine has failed: Error: a defect of the engine's/;
+          await until("it is said", () => said.test(daemon.stderr));
+          assertWorks(card.streams[1]);
+        }
+        await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
+        for (const stream of card.streams) {
+          const { directory } = stream.share(open.bufferSz);
+          assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+          assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
+          assert.equal(stream.close(), 0);
+        }
       });
       const { code } = await daemon.end("SIGTERM");
       assert.equal(code, 0, daemon.stderr);

@@ -13,7 +13,7 @@ Deno.test("parseGuestLimits() takes those that are named, and says which there a
   for (const text of ["", "streams", "streams=", "streams=-1", "stream=1", "streams=1;mapped=2"]) {
     assert.throws(
       () => parseGuestLimits(text),
-      /is none: they are streams=N, mapped=N, requests=N, log-lines=N/,
+      /is no limit: expected one of streams=N, engines=N, total-engines=N, mapped=N, requests=N, log-lines=N/,
     );
   }
   assert.throws(() => parseGuestLimits("streams=257"), /streams is from 1 to 256/);
@@ -22,14 +22,27 @@ Deno.test("parseGuestLimits() takes those that are named, and says which there a
 
 Deno.test("GuestUse gives each guest its own, and back what was given once", () => {
   const use = new GuestUse({ ...DEFAULT_LIMITS, streams: 2, mapped: 1 });
-  const shares = [use.stream(1, 2), use.stream(1, 2)];
-  assert.throws(() => use.stream(1, 2), LimitError);
-  use.stream(2, 2);
-  assert.throws(() => use.pages(1, 253), /has 16 KiB mapped, and with 1012 more would have more than 1 MiB/);
+  const shares = [use.stream(1), use.stream(1)];
+  assert.throws(() => use.stream(1), LimitError);
+  use.stream(2);
+  use.pages(1, 4);
+  assert.throws(
+    () => use.pages(1, 253),
+    /its guest has 16 KiB and asks for 1012 KiB more: --guest-limits mapped= allows 1024 KiB/,
+  );
   const rest = use.pages(1, 252);
   rest[Symbol.dispose]();
   rest[Symbol.dispose]();
   use.pages(1, 252)[Symbol.dispose]();
   shares[0][Symbol.dispose]();
-  use.stream(1, 2);
+  use.stream(1);
+});
+
+Deno.test("GuestUse has a total over all guests, and gives back to all what one gives back", () => {
+  const use = new GuestUse({ ...DEFAULT_LIMITS, engines: 2, totalEngines: 3 });
+  const [first] = [use.engine(1), use.engine(1), use.engine(2)];
+  assert.throws(() => use.engine(1), /its guest has 2 and asks for 1 more: --guest-limits engines= allows 2/);
+  assert.throws(() => use.engine(2), /all guests together have 3 .* total-engines= allows 3/);
+  first[Symbol.dispose]();
+  use.engine(2);
 });
