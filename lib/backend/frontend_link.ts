@@ -1,5 +1,5 @@
 /** What ties a stream to its frontend: two shared pages and two event channels, had together and given up together. */
-import type { EventChannels, GrantTable, Mapping } from "../xen/ports.ts";
+import { type EventChannels, type GrantTable, type Mapping, XEN_PAGE_SIZE } from "../xen/ports.ts";
 import type { GuestUse } from "./guest_limits.ts";
 import type { StreamTransport } from "./transport.ts";
 
@@ -23,7 +23,7 @@ export class FrontendLink implements Disposable {
     channels: EventChannels,
   ): FrontendLink {
     using stack = new DisposableStack();
-    stack.use(guests.pages(domid, 2));
+    stack.use(guests.memory(domid, 2 * XEN_PAGE_SIZE));
     const map = (gref: number) => stack.use(grants.map(domid, [gref], "write"));
     const bind = (port: number) =>
       stack.adopt(channels.bindInterdomain(domid, port), (p) => channels.unbind(p));

@@ -1,6 +1,5 @@
 /** What one guest may have of the daemon at a time, and what it has: so that none takes what the others need. */
 import type { Mapping } from "../xen/ports.ts";
-import { XEN_PAGE_SIZE } from "../xen/ports.ts";
 
 export interface GuestLimits {
   /** Streams that are served. */
@@ -9,8 +8,10 @@ export interface GuestLimits {
   readonly engines: number;
   /** The same of all guests together. */
   readonly totalEngines: number;
-  /** MiB of its pages that are mapped. */
+  /** MiB that the daemon holds for it: its pages that are mapped, and what the daemon's own copies of its sound take. */
   readonly mapped: number;
+  /** The same of all guests together. */
+  readonly totalMapped: number;
   /** Requests a second of one stream, in the long run; those above are served later. */
   readonly requests: number;
   /**
@@ -24,7 +25,10 @@ export const DEFAULT_LIMITS: GuestLimits = {
   streams: 64,
   engines: 8,
   totalEngines: 32,
-  mapped: 256,
+  // A grant that is mapped takes one of some 262 000 handles of the domain's, which disks and networks need too. All guests' pages
+  // together take a quarter of those, at most.
+  mapped: 64,
+  totalMapped: 256,
   requests: 10_000,
   logLines: 20,
 };
@@ -35,6 +39,7 @@ const KEYS: Readonly<Record<string, [key: keyof GuestLimits, least: number, most
   "engines": ["engines", 1, 256],
   "total-engines": ["totalEngines", 1, 1024],
   "mapped": ["mapped", 1, 1 << 20],
+  "total-mapped": ["totalMapped", 1, 1 << 20],
   "requests": ["requests", 100, 1_000_000],
   "log-lines": ["logLines", 1, 10_000],
 };
@@ -68,14 +73,15 @@ export class LimitError extends RangeError {
 export class GuestUse {
   readonly #streams: Quota;
   readonly #engines: Quota;
-  readonly #pages: Quota;
+  readonly #memory: Quota;
 
   constructor(readonly limits: GuestLimits = DEFAULT_LIMITS) {
     const count = (n: number) => String(n);
-    const kib = (pages: number) => `${pages * XEN_PAGE_SIZE / 1024} KiB`;
+    const kib = (octets: number) => `${octets / 1024} KiB`;
+    const octets = (mib: number) => mib * (1 << 20);
     this.#streams = new Quota("streams", count, limits.streams);
     this.#engines = new Quota("engines", count, limits.engines, limits.totalEngines);
-    this.#pages = new Quota("mapped", kib, limits.mapped * (1 << 20) / XEN_PAGE_SIZE);
+    this.#memory = new Quota("mapped", kib, octets(limits.mapped), octets(limits.totalMapped));
   }
 
   stream(domid: number): Disposable {
@@ -86,9 +92,9 @@ export class GuestUse {
     return this.#engines.take(domid, 1);
   }
 
-  /** Of its pages, to be mapped. */
-  pages(domid: number, pages: number): Disposable {
-    return this.#pages.take(domid, pages);
+  /** Octets to be held for it, be they its own pages or the daemon's memory. */
+  memory(domid: number, octets: number): Disposable {
+    return this.#memory.take(domid, octets);
   }
 }
 
@@ -124,7 +130,7 @@ class Quota {
     if (used + amount <= most) return;
     const [has, more, may] = [used, amount, most].map(this.format);
     throw new LimitError(
-      `${who} ${has} and asks for ${more} more: --guest-limits ${limit}= allows ${may}`,
+      `${who} ${has}; ${more} more is above the ${may} that --guest-limits ${limit}= allows`,
     );
   }
 

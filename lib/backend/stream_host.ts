@@ -455,10 +455,10 @@ export class StreamHost implements AsyncDisposable {
     await this.#card.close();
     await this.#changeDevice();
     if (!this.#isConnected(connection)) return;
-    const { effective } = this.#chosen.policy;
+    const { type, effective } = this.#chosen.policy;
     const reason = judgeOpen(open, effective);
     if (reason !== undefined) throw new PcmError(`OPEN refused: ${reason}`, XEN_EINVAL);
-    const buffer = mapBuffer(this.domid, open, effective.bufferSizeBytes, this.services);
+    const buffer = mapBuffer(this.domid, open, type, effective.bufferSizeBytes, this.services);
     const frameBytes = FORMATS[open.pcmFormat].octets! * open.pcmChannels;
     this.#buffer = buffer;
     const request = {

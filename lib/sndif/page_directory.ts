@@ -43,7 +43,7 @@ export interface PageDirectoryFault {
 export type ReadDirectoryPage = (gref: number, words: Uint32Array) => boolean;
 
 /**
- * Collects the ceil(bufferSz / 4096) grant references of a shared buffer. All of it is the guest's to make up, so the
+ * Collects the ceil(bufferSz / 4096) grant references of a shared buffer, no two of which are the same. All of it is the guest's to make up, so the
  * walk takes no more steps than an honest directory would need, and never throws for what it finds.
  *
  * @param bufferSz `xensnd_open_req.buffer_sz`, octets.
@@ -61,6 +61,8 @@ export function walkPageDirectory(
     return fault(XEN_ENOMEM, `the buffer is ${bufferSz} octets, more than the allowed ${maxBufferSz}`);
   }
   const total = bufferPages(bufferSz);
+  // An honest frontend grants each page once. Naming one again and again would make much memory out of little.
+  const seen = new Set<number>();
   const grefs: number[] = [];
   const directoryGrefs: number[] = [];
   const words = new Uint32Array(DIRECTORY_PAGE_WORDS);
@@ -68,13 +70,17 @@ export function walkPageDirectory(
     const where = `directory page ${directoryGrefs.length}`;
     if (page === INVALID_GREF) return fault(XEN_EINVAL, `${where} of the buffer is missing`);
     // With this check the chain is at most ceil(total / 1023) pages long: each page adds 1023 references but the last.
-    if (directoryGrefs.includes(page)) return fault(XEN_EINVAL, `${where} is one already seen, gref ${page}`);
+    if (seen.has(page)) return fault(XEN_EINVAL, `${where} is one already seen, gref ${page}`);
+    seen.add(page);
     directoryGrefs.push(page);
     if (!readPage(page, words)) return fault(XEN_EIO, `${where}, gref ${page}, cannot be mapped`);
     const count = Math.min(GREFS_PER_DIRECTORY_PAGE, total - grefs.length);
     for (let i = 1; i <= count; i++) {
-      if (words[i] === INVALID_GREF) return fault(XEN_EINVAL, `${where} has gref 0 at ${i - 1}`);
-      grefs.push(words[i]);
+      const gref = words[i];
+      if (gref === INVALID_GREF) return fault(XEN_EINVAL, `${where} has gref 0 at ${i - 1}`);
+      if (seen.has(gref)) return fault(XEN_EINVAL, `${where} has gref ${gref} a second time, at ${i - 1}`);
+      seen.add(gref);
+      grefs.push(gref);
     }
   }
   return { grefs, directoryGrefs };

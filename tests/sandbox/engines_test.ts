@@ -76,7 +76,7 @@ Deno.test("a guest with more streams than it may have costs no thread and no mem
       await box.provision("domV", ...pcms);
       const daemon = await box.serve("--guest-limits", "streams=40");
       const said =
-        /error: domV\/0: it is not served: its guest has 40 and asks for 1 more: --guest-limits streams= allows 40/;
+        /error: domV\/0: it is not served: its guest has 40; 1 more is above the 40 that --guest-limits streams= allows/;
       await until("it is said", () => said.test(daemon.stderr));
       assert.equal(engines(daemon), 1);
       await box.ok("play", makeWav(box.path("in.wav"), sound), "domU");
@@ -134,7 +134,7 @@ Deno.test("engines start when a guest connects, as many as it may have; its stre
       }
       const connecting = RawCard.connect(box.xen, 3, STREAMS);
       const said =
-        /warning: domW\/0: not connected yet, .*all guests together have 3 .* total-engines= allows 3/;
+        /warning: domW\/0: not connected yet, .*all guests together have 3; 1 more is above the 3 that --guest-limits total-engines= allows/;
       await until("it is said", () => said.test(daemon.stderr));
       await cards[0][Symbol.asyncDispose]();
       await box.ok("deprovision", "domU");

@@ -139,14 +139,16 @@ const rings: Attacks = {
  */
 type Directory = (buffer: readonly number[], own: number, foreign: number) => number[];
 const directories: Readonly<Record<string, [words: Directory, isUsable: boolean]>> = {
-  "refers to itself, and is its own buffer": [(_, own) => [own, own, own], true],
+  "refers to itself, and is its own buffer": [(_, own) => [own, own, own], false],
   "goes round in a circle without an end": [(_, own) => [own, 0, 0], false],
   "is too short": [(buffer) => [0, buffer[0], 0], false],
   "holds no reference": [() => [0, 0, 0], false],
   "holds numbers that nobody has granted": [() => [0, 0xfffffff0, 0x7fffffff], false],
   "holds what is granted to another domain": [(buffer, _, foreign) => [0, buffer[0], foreign], false],
   "is followed by what is granted to another domain": [(_, __, foreign) => [foreign, 0, 0], false],
-  "holds the same page twice": [(buffer) => [0, buffer[0], buffer[0]], true],
+  "holds the same page twice": [(buffer) => [0, buffer[0], buffer[0]], false],
+  "is its own buffer's second page": [(buffer, own) => [0, buffer[0], own], false],
+  "is as it should be": [(buffer) => [0, ...buffer], true],
 };
 
 const pages: Attacks = {

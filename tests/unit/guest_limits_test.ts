@@ -1,5 +1,6 @@
 /** What one guest may have of the daemon. */
 import assert from "node:assert/strict";
+import { heldBytes } from "../../lib/backend/map_buffer.ts";
 import { DEFAULT_LIMITS, GuestUse, LimitError, parseGuestLimits } from "../../lib/backend/guest_limits.ts";
 
 Deno.test("parseGuestLimits() takes those that are named, and says which there are", () => {
@@ -13,7 +14,7 @@ Deno.test("parseGuestLimits() takes those that are named, and says which there a
   for (const text of ["", "streams", "streams=", "streams=-1", "stream=1", "streams=1;mapped=2"]) {
     assert.throws(
       () => parseGuestLimits(text),
-      /is no limit: expected one of streams=N, engines=N, total-engines=N, mapped=N, requests=N, log-lines=N/,
+      /is no limit: expected one of streams=N, engines=N, total-engines=N, mapped=N, total-mapped=N, requests=N, log-lines=N/,
     );
   }
   assert.throws(() => parseGuestLimits("streams=257"), /streams is from 1 to 256/);
@@ -25,15 +26,15 @@ Deno.test("GuestUse gives each guest its own, and back what was given once", () 
   const shares = [use.stream(1), use.stream(1)];
   assert.throws(() => use.stream(1), LimitError);
   use.stream(2);
-  use.pages(1, 4);
+  use.memory(1, 4 * 4096);
   assert.throws(
-    () => use.pages(1, 253),
-    /its guest has 16 KiB and asks for 1012 KiB more: --guest-limits mapped= allows 1024 KiB/,
+    () => use.memory(1, 253 * 4096),
+    /its guest has 16 KiB; 1012 KiB more is above the 1024 KiB that --guest-limits mapped= allows/,
   );
-  const rest = use.pages(1, 252);
+  const rest = use.memory(1, 252 * 4096);
   rest[Symbol.dispose]();
   rest[Symbol.dispose]();
-  use.pages(1, 252)[Symbol.dispose]();
+  use.memory(1, 252 * 4096)[Symbol.dispose]();
   shares[0][Symbol.dispose]();
   use.stream(1);
 });
@@ -41,8 +42,21 @@ Deno.test("GuestUse gives each guest its own, and back what was given once", () 
 Deno.test("GuestUse has a total over all guests, and gives back to all what one gives back", () => {
   const use = new GuestUse({ ...DEFAULT_LIMITS, engines: 2, totalEngines: 3 });
   const [first] = [use.engine(1), use.engine(1), use.engine(2)];
-  assert.throws(() => use.engine(1), /its guest has 2 and asks for 1 more: --guest-limits engines= allows 2/);
-  assert.throws(() => use.engine(2), /all guests together have 3 .* total-engines= allows 3/);
+  assert.throws(
+    () => use.engine(1),
+    /its guest has 2; 1 more is above the 2 that --guest-limits engines= allows/,
+  );
+  assert.throws(
+    () => use.engine(2),
+    /all guests together have 3; 1 more is above the 3 that .* total-engines= allows/,
+  );
   first[Symbol.dispose]();
   use.engine(2);
+});
+
+Deno.test("heldBytes() counts the daemon's own copies, and a capture stream's twice", () => {
+  const staging = 2 << 16;
+  assert.equal(heldBytes(65536, "playback"), 2 * 65536 + staging);
+  assert.equal(heldBytes(65536, "capture"), 3 * 65536 + staging);
+  assert.equal(heldBytes(4100, "playback"), 8192 + 4100 + staging, "pages are whole");
 });

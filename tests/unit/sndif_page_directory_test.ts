@@ -100,6 +100,7 @@ Deno.test("walkPageDirectory() ends, and within bounds, whatever the guest has i
         else {
           assert.equal(found.grefs.length, bufferPages(bufferSz));
           assert(!found.grefs.includes(0));
+          assert.equal(new Set(found.grefs).size, found.grefs.length, "no page stands for two");
         }
       },
     ),
@@ -141,6 +142,12 @@ Deno.test("walkPageDirectory() says what is wrong", () => {
     errno: XEN_EINVAL,
     reason: "directory page 1 has gref 0 at 4",
   });
+  // One page that stands for many, in one directory page, across two, and as the directory itself.
+  for (const [page, gref] of [[9001, 3], [9002, 3], [9002, 1100], [9002, 9001]]) {
+    const again = refused(({ pages }) => pages.get(page)![5] = gref);
+    assert.equal(again.errno, XEN_EINVAL);
+    assert.match(again.reason, /^directory page [01] has gref \d+ a second time, at \d+$/);
+  }
 });
 
 Deno.test("walkPageDirectory() takes the largest buffer allowed, and looks at nothing behind the last reference", () => {
