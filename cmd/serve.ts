@@ -30,9 +30,8 @@ export function serveCommand(): Command {
     .option(
       "--guest-limits <limits>",
       "what each guest may have: streams=64, engines=8 for streams on PCMs that may wait (total-engines=32 for all guests), " +
-        "mapped=64 MiB that are held for it (total-mapped=256), requests=10000 a second and stream, log-lines=20 a minute and " +
-        "stream, ten times that for all its streams; those that " +
-        "are named, with commas",
+        "mapped=64 MiB that are held for it (total-mapped=256), requests=10000 a second, moved=128 MB of sound a second, " +
+        "log-lines=20 a minute and stream, ten times that for all its streams; those that are named, with commas",
       guestLimits,
     )
     .option(

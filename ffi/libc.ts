@@ -376,6 +376,12 @@ export class PollSet {
     this.#events[index * 4 + 3] = 0;
   }
 
+  /** Has poll(2) take no notice of entry `index`, until {@link clear}. */
+  ignore(index: number): void {
+    this.#fds[index * 2] = -1;
+    this.setEvents(index, 0);
+  }
+
   /** What the last wait found for entry `index`: `POLL.*` bits. */
   revents(index: number): number {
     return this.#events[index * 4 + 3];

@@ -35,6 +35,7 @@ export class Capture extends Transfer {
       this.guestFrames += count;
       done += count;
     }
+    this.moves(frames);
     return 0;
   }
 
@@ -48,11 +49,15 @@ export class Capture extends Transfer {
     const missed = this.#passOver();
     const heardFrom = this.cardFrames;
     // What there is now, and no more: ALSA's null plugin never runs out.
-    for (let left = this.pcm.avail(); left > 0;) {
+    const avail = this.pcm.avail();
+    const most = this.turnFrames;
+    this.hasMore = avail > most;
+    for (let left = Math.min(avail, most); left > 0;) {
       const at = this.cardFrames % this.bufferFrames;
       const got = this.pcm.read(Math.min(left, this.bufferFrames - at, this.stagingFrames));
       if (got < 0) this.error = got;
       if (got <= 0) break;
+      this.movesAloud(got);
       this.volume.apply(got);
       this.volume.advance(got);
       this.#kept.fromStaging(at * this.frameBytes, got * this.frameBytes);
@@ -103,6 +108,7 @@ export class Capture extends Transfer {
       const at = (this.cardFrames + missed - left) % this.bufferFrames;
       const count = Math.min(left, this.bufferFrames - at);
       fillSilence(format, this.#memory, at * this.frameBytes, (at + count) * this.frameBytes);
+      this.moves(count);
       left -= count;
     }
     this.cardFrames += missed;

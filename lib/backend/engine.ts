@@ -13,15 +13,15 @@ import { adoptEventChannels } from "../xen/mod.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { EngineStream, stackOf, type StreamCommand } from "./engine_stream.ts";
+import { GuestBudget, IDLE_SIGNAL_COST } from "./guest_budget.ts";
 import { MailboxReader, MailboxWriter } from "./mailbox.ts";
 import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
 import { scheduleRealtime } from "./realtime.ts";
 import { rehearse } from "./rehearsal.ts";
 import { StatusRow } from "./stream_status.ts";
-import { IDLE_SIGNAL_COST } from "./wake_budget.ts";
 import { MAX_STREAMS } from "./limits.ts";
 
-/** How long a stream rests whose guest has used up its {@link WakeBudget}. */
+/** How often guests are looked at that have used up their {@link GuestBudget}, and rest. */
 const REST_MS = 5;
 
 class Engine {
@@ -40,11 +40,16 @@ class Engine {
   #polled: EngineStream[] = [];
   #pcms: Pcm[] = [];
   #pollSetStale = true;
-  /** Streams with requests left over from the last turn. */
+  /** Streams with requests or samples left over from the last turn, or whose guest has had its turn, or rests. */
   readonly #unfinished = new Set<EngineStream>();
-  /** Streams that rest, their channels masked, and since when the first of them. */
-  readonly #resting = new Set<EngineStream>();
+  /** By domid. A guest that connects anew finds what it had: there are no more of these than there can be domains. */
+  readonly #budgets = new Map<number, GuestBudget>();
+  /** Those of guests that rest: nothing of theirs is served. And since when they were last looked at. */
+  readonly #resting = new Set<GuestBudget>();
   #restingSince = 0;
+  #turn = 0;
+  /** The card that is served first in a turn. */
+  #firstCard = 0;
   readonly #clock = new MicrosClock();
   /** When poll(2) last returned for something else than a card, by {@link #clock}. */
   #wokenAt = 0;
@@ -67,8 +72,9 @@ class Engine {
     const realtimeErrno = this.#realtime ? scheduleRealtime() : 0;
     this.#events.post({ op: "ready", realtimeErrno, threadId: threadId() });
     while (!this.#stopping) {
+      this.#turn = this.#turn + 1 | 0;
       if (this.#pollSetStale) this.#rebuildPollSet();
-      const patience = this.#unfinished.size > 0 ? 0 : this.#resting.size > 0 ? REST_MS : -1;
+      const patience = this.#patience();
       if (this.#poll.wait(patience) < 0) {
         if (errno() === ERRNO.EINTR) continue;
         throw new Errno("poll", errno());
@@ -82,12 +88,10 @@ class Engine {
       }
       if (this.#resting.size > 0) this.#endRest();
       if (this.#poll.revents(1) !== 0) this.#serveChannels();
-      if (this.#unfinished.size > 0) { for (const stream of this.#unfinished) this.#serveRing(stream); }
-      for (let i = 0; i < this.#polled.length; i++) {
-        const revents = this.#poll.revents(i + 2);
-        // What poll(2) said of a card that was replaced since says nothing of the other one.
-        if (revents !== 0 && this.#polled[i].pcm === this.#pcms[i]) this.#servePcm(this.#polled[i], revents);
-      }
+      // One and the other first: a guest's turn may end with the first.
+      if ((this.#turn & 1) === 0) this.#serveCards();
+      if (this.#unfinished.size > 0) this.#serveUnfinished();
+      if ((this.#turn & 1) !== 0) this.#serveCards();
     }
     for (const stream of this.#streams) if (stream !== undefined) this.#detach(stream);
     this.#channels[Symbol.dispose]();
@@ -99,9 +103,19 @@ class Engine {
     this.#poll.clear();
     this.#poll.add(this.#wakeFd, POLL.IN);
     this.#poll.add(this.#channels.fd, POLL.IN);
-    this.#polled = this.#streams.filter((stream) => stream?.pcm !== undefined) as EngineStream[];
+    this.#polled = this.#streams.filter((stream) =>
+      stream?.pcm !== undefined && !this.#resting.has(stream.budget)
+    ) as EngineStream[];
     this.#pcms = this.#polled.map((stream) => stream.pcm!);
     for (const pcm of this.#pcms) this.#poll.add(pcm.pollFd, pcm.pollEvents);
+  }
+
+  /** How long poll(2) may wait. */
+  #patience(): number {
+    if (this.#unfinished.size > 0) {
+      for (const stream of this.#unfinished) if (!this.#resting.has(stream.budget)) return 0;
+    }
+    return this.#resting.size > 0 ? REST_MS : -1;
   }
 
   #serveChannels(): void {
@@ -110,24 +124,69 @@ class Engine {
       if (stream !== undefined) {
         const before = stream.taken;
         if (stream.requestPort === port) this.#serveRing(stream);
-        if (stream.taken === before) stream.budget.charge(this.#wokenAt, IDLE_SIGNAL_COST);
-        if (this.#rests(stream)) continue;
+        if (stream.taken === before && this.#mayServe(stream)) this.#charge(stream, IDLE_SIGNAL_COST);
+        if (!this.#mayServe(stream)) {
+          stream.isMasked = true;
+          this.#unfinished.add(stream);
+          continue;
+        }
       }
       // Only now: a frontend that signals without end is held up by its own turn (XSA-332).
       this.#channels.unmask(port);
     }
   }
 
-  #serveRing(stream: EngineStream): void {
-    if (this.#resting.has(stream)) return;
-    let more = false;
-    try {
-      more = stream.serveRing(this.#wokenAt);
-    } catch (error) {
-      stream.fail(error);
+  #serveUnfinished(): void {
+    let left = this.#unfinished.size;
+    for (const stream of this.#unfinished) {
+      if (left-- === 0) return;
+      if (!this.#mayServe(stream)) continue;
+      // What it leaves comes after what its guest's other streams have.
+      this.#unfinished.delete(stream);
+      const more = this.#serveRing(stream);
+      if (!stream.isMasked || !this.#mayServe(stream)) continue;
+      stream.isMasked = false;
+      this.#channels.unmask(stream.requestPort);
+      this.#channels.unmask(stream.eventPort);
+      if (!more) this.#unfinished.delete(stream);
     }
-    if (more && !this.#rests(stream)) this.#unfinished.add(stream);
+  }
+
+  /** Each turn begins with another card, so that none of a guest's is always the last when its turn ends. */
+  #serveCards(): void {
+    const count = this.#polled.length;
+    if (++this.#firstCard >= count) this.#firstCard = 0;
+    for (let n = 0; n < count; n++) {
+      const i = (this.#firstCard + n) % count;
+      const revents = this.#poll.revents(i + 2);
+      // What poll(2) said of a card that was replaced since says nothing of the other one.
+      if (revents === 0 || this.#polled[i].pcm !== this.#pcms[i]) continue;
+      // Whose turn is over stays ready.
+      if (this.#mayServe(this.#polled[i])) this.#servePcm(this.#polled[i], revents);
+    }
+  }
+
+  /** Whether the stream's guest may be served: it does not rest, and has not had its turn. */
+  #mayServe({ budget }: EngineStream): boolean {
+    return !this.#resting.has(budget) && budget.hasTurn(this.#turn);
+  }
+
+  /** Returns true if there is more, now or when the stream's guest may be served. */
+  #serveRing(stream: EngineStream): boolean {
+    let more = true;
+    if (this.#mayServe(stream)) {
+      try {
+        more = stream.serveRing(this.#wokenAt);
+      } catch (error) {
+        more = false;
+        stream.fail(error);
+      }
+      this.#charge(stream, stream.takeCost());
+    }
+    // Whose channels are masked does not tell of more.
+    if (more || stream.isMasked) this.#unfinished.add(stream);
     else this.#unfinished.delete(stream);
+    return more;
   }
 
   #servePcm(stream: EngineStream, revents: number): void {
@@ -136,25 +195,30 @@ class Engine {
     } catch (error) {
       stream.fail(error);
     }
+    if (stream.hasMore) this.#unfinished.add(stream);
+    this.#charge(stream, stream.takeCost());
   }
 
-  /** Whether the stream has to rest, as it does then: it is looked at again when it has. */
-  #rests(stream: EngineStream): boolean {
-    if (!stream.budget.isUsedUp(this.#wokenAt)) return false;
+  /** Charges the stream's guest, which rests from now on if its budget is used up. */
+  #charge({ budget }: EngineStream, cost: number): void {
+    budget.charge(this.#wokenAt, cost);
+    if (!budget.isUsedUp(this.#wokenAt)) return;
+    // Cards alone may have woken the engine for long: then that was the time of something else.
+    this.#wokenAt = this.#clock.now();
+    if (!budget.isUsedUp(this.#wokenAt)) return;
     if (this.#resting.size === 0) this.#restingSince = this.#wokenAt;
-    this.#resting.add(stream);
-    return true;
+    this.#resting.add(budget);
+    for (let i = 0; i < this.#polled.length; i++) {
+      if (this.#polled[i].budget === budget) this.#poll.ignore(i + 2);
+    }
   }
 
   #endRest(): void {
     if ((this.#wokenAt - this.#restingSince | 0) < REST_MS * 1000) return;
-    for (const stream of this.#resting) {
-      if (stream.budget.isUsedUp(this.#wokenAt)) continue;
-      this.#resting.delete(stream);
-      this.#serveRing(stream);
-      if (this.#resting.has(stream)) continue;
-      this.#channels.unmask(stream.requestPort);
-      this.#channels.unmask(stream.eventPort);
+    for (const budget of this.#resting) {
+      if (budget.isUsedUp(this.#wokenAt)) continue;
+      this.#resting.delete(budget);
+      this.#pollSetStale = true;
     }
     this.#restingSince = this.#wokenAt;
   }
@@ -190,11 +254,16 @@ class Engine {
     status.clear();
     let stream: EngineStream;
     try {
-      stream = new EngineStream(command, {
-        channels: this.#channels,
-        post: (event) => this.#events.post(event),
-        pollSetChanged: () => this.#pollSetStale = true,
-      }, status);
+      stream = new EngineStream(
+        command,
+        {
+          channels: this.#channels,
+          post: (event) => this.#events.post(event),
+          pollSetChanged: () => this.#pollSetStale = true,
+        },
+        status,
+        this.#budgetOf(command),
+      );
     } catch (error) {
       return this.#events.post({ op: "defect", slot: command.slot, reason: stackOf(error) });
     }
@@ -207,13 +276,18 @@ class Engine {
     this.#channels.notify(stream.requestPort);
   }
 
+  #budgetOf({ domid, requests, moved }: EngineCommand & { op: "attach" }): GuestBudget {
+    const budget = this.#budgets.get(domid) ?? new GuestBudget(requests, moved);
+    this.#budgets.set(domid, budget);
+    return budget;
+  }
+
   /** Nothing of the stream is reached any more after this, whatever comes out of it. */
   #detach(stream: EngineStream): void {
     this.#streams[stream.slot] = undefined;
     this.#byPort.delete(stream.requestPort);
     this.#byPort.delete(stream.eventPort);
     this.#unfinished.delete(stream);
-    this.#resting.delete(stream);
     this.#pollSetStale = true;
     try {
       stream.detach();

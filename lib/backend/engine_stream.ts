@@ -31,6 +31,13 @@ import {
   XENSND_OP_WRITE,
 } from "../sndif/mod.ts";
 import { RecordKind } from "../trace/format.ts";
+import {
+  type GuestBudget,
+  INTERRUPT_COST,
+  mainThreadCost,
+  QUERY_COST,
+  TRIGGER_COST,
+} from "./guest_budget.ts";
 import type { Address, EngineCommand } from "./messages.ts";
 import { type Connection, type EngineServices, OpenStream } from "./open_stream.ts";
 import type { OperatorSettings } from "./operator_settings.ts";
@@ -40,7 +47,6 @@ import type { Hold, OperatorTrigger, StreamState } from "./stream_state.ts";
 import type { StatusRow } from "./stream_status.ts";
 import { StreamTrace } from "./stream_trace.ts";
 import { serveVolume } from "./volume_request.ts";
-import { WakeBudget } from "./wake_budget.ts";
 
 /** A command about a stream that is attached. */
 export type StreamCommand = Exclude<EngineCommand, { op: "attach" | "detach" | "ping" | "stop" }>;
@@ -71,18 +77,25 @@ export class EngineStream {
   /** From OPEN to CLOSE. */
   #open: OpenStream | undefined;
   readonly #clock = new MicrosClock();
-  /** What it is charged for each time that its guest wakes the engine. */
-  readonly budget: WakeBudget;
+  /** Whether its channels are masked, until its guest may be served again. */
+  isMasked = false;
+  /** What it has cost since the engine last asked, in µs. */
+  #cost = 0;
   /** Requests taken off its ring, for comparison. */
   taken = 0;
   #broken = false;
 
-  constructor(command: EngineCommand & { op: "attach" }, services: EngineServices, status: StatusRow) {
+  /** @param budget its guest's, which all of its streams share */
+  constructor(
+    private readonly command: EngineCommand & { op: "attach" },
+    services: EngineServices,
+    status: StatusRow,
+    readonly budget: GuestBudget,
+  ) {
     this.slot = command.slot;
     this.requestPort = command.requestPort;
     this.eventPort = command.eventPort;
     this.#queries = new Queries(command.allowed);
-    this.budget = new WakeBudget(command.requests);
     this.#services = services;
     this.#status = status;
     this.#pages = [
@@ -113,8 +126,21 @@ export class EngineStream {
     return this.#open?.pcm;
   }
 
+  /** Whether there are samples left that could be moved at once: the last turn was too long. */
+  get hasMore(): boolean {
+    return this.#open?.transfer.hasMore ?? false;
+  }
+
+  /** What it has cost since this was last asked, in µs. */
+  takeCost(): number {
+    const moved = this.#open?.transfer.takeMoved() ?? 0;
+    const cost = this.#cost + this.budget.costOf(moved);
+    this.#cost = 0;
+    return cost;
+  }
+
   /**
-   * Serves what is on the ring, up to a turn's worth. Returns true if there may be more. A stream that waits for the
+   * Serves what is on the ring, up to a turn's worth, and moves samples. Returns true if there may be more. A stream that waits for the
    * main thread takes nothing: its requests are answered in their order. `arrival` is when the engine woke up for them, by
    * its {@link MicrosClock}.
    */
@@ -135,6 +161,7 @@ export class EngineStream {
         break;
       }
       served++;
+      this.#cost += this.budget.requestCost;
       this.#trace.request(this.#request);
       this.#serve();
       const { operation } = this.#request;
@@ -146,14 +173,13 @@ export class EngineStream {
     }
     if (served > 0) {
       this.taken = this.taken + served | 0;
-      this.budget.chargeRequests(arrival, served);
       this.#status.add("requests", served);
       this.#pushResponses();
-      // After the answer: what was written stays in the guest's buffer until the card has room for it. A card that stands
-      // has it in advance: a sound server that is started in the moment that it gets its first samples stumbles.
-      this.#open?.pump();
     }
-    return more;
+    // After the answer: what was written stays in the guest's buffer until the card has room for it. A card that stands
+    // has it in advance: a sound server that is started in the moment that it gets its first samples stumbles.
+    if (served > 0 || this.hasMore) this.#open?.pump();
+    return more || this.hasMore;
   }
 
   #serve(): void {
@@ -211,6 +237,7 @@ export class EngineStream {
   }
 
   #query(): void {
+    this.#cost += QUERY_COST;
     this.#status.add("queries", 1);
     const status = this.#queries.answer(this.#request);
     if (this.#queries.isSpent(status)) this.forget(this.#queries.loan);
@@ -267,6 +294,7 @@ export class EngineStream {
   }
 
   #trigger(type: number): number {
+    this.#cost += TRIGGER_COST;
     const next = afterTrigger(this.#state, type);
     if (next === undefined || this.#open === undefined) return -XEN_EINVAL;
     const before = this.#state;
@@ -288,6 +316,7 @@ export class EngineStream {
 
   /** Called when the card's descriptor was ready, for `revents`. */
   servePcm(revents: number): void {
+    this.#cost += INTERRUPT_COST;
     this.#open?.servePcm(revents);
   }
 
@@ -304,6 +333,8 @@ export class EngineStream {
   /** OPEN, CLOSE and HW_PARAM_QUERY can take long: the main thread answers them, through {@link answer}. */
   #passOn(): void {
     const { id, operation } = this.#request;
+    const mapped = operation === XENSND_OP_OPEN ? this.#request.bufferSz : 0;
+    this.#cost += mainThreadCost(Math.min(mapped, this.command.allowed.bufferSizeBytes));
     this.#pendingOperation = operation;
     this.#pendingId = id;
     if (operation === XENSND_OP_HW_PARAM_QUERY) {

@@ -12,8 +12,10 @@ export interface GuestLimits {
   readonly mapped: number;
   /** The same of all guests together. */
   readonly totalMapped: number;
-  /** Requests a second of one stream, in the long run; those above are served later. */
+  /** Requests a second, in the long run; those above are served later. */
   readonly requests: number;
+  /** MB of sound that are moved a second, in the long run; what is above is moved later. */
+  readonly moved: number;
   /**
    * Lines of the log a minute about one stream, or card, of one level; those above are counted. Ten times as many about all of a
    * guest's streams and cards: see lib/log/rate_limit.ts.
@@ -30,6 +32,7 @@ export const DEFAULT_LIMITS: GuestLimits = {
   mapped: 64,
   totalMapped: 256,
   requests: 10_000,
+  moved: 128,
   logLines: 20,
 };
 
@@ -41,6 +44,7 @@ const KEYS: Readonly<Record<string, [key: keyof GuestLimits, least: number, most
   "mapped": ["mapped", 1, 1 << 20],
   "total-mapped": ["totalMapped", 1, 1 << 20],
   "requests": ["requests", 100, 1_000_000],
+  "moved": ["moved", 1, 100_000],
   "log-lines": ["logLines", 1, 10_000],
 };
 

@@ -28,6 +28,8 @@ export type EngineCommand =
   | {
     readonly op: "attach";
     readonly slot: number;
+    /** The guest's, whose streams share what they may take of the engine's time. */
+    readonly domid: number;
     readonly direction: "playback" | "capture";
     /** What the host allows. */
     readonly allowed: StreamParams;
@@ -36,8 +38,9 @@ export type EngineCommand =
     /** Local ports of event-channel and evt-event-channel. */
     readonly requestPort: number;
     readonly eventPort: number;
-    /** That are served a second, in the long run: see `WakeBudget`. */
+    /** Requests and MB of sound that are served a second, in the long run: see `GuestBudget`. */
     readonly requests: number;
+    readonly moved: number;
     /** What an operator has imposed, which outlives the connection. */
     readonly hold: Hold;
     readonly settings: OperatorSettings;

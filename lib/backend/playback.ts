@@ -107,15 +107,22 @@ export class Playback extends Transfer {
   }
 
   #move(): void {
-    while (this.cardFrames < this.guestFrames) {
+    this.hasMore = false;
+    for (let left = this.turnFrames; this.cardFrames < this.guestFrames;) {
+      if (left === 0) {
+        this.hasMore = true;
+        return;
+      }
       const at = this.cardFrames % this.bufferFrames;
       const frames = Math.min(
         this.guestFrames - this.cardFrames,
         this.bufferFrames - at,
         this.stagingFrames,
+        left,
         this.pcm.avail(),
       );
       if (frames <= 0) return;
+      this.movesAloud(frames);
       this.buffer.toStaging(at * this.frameBytes, frames * this.frameBytes);
       this.volume.apply(frames);
       const taken = this.pcm.write(frames);
@@ -123,6 +130,7 @@ export class Playback extends Transfer {
       if (taken <= 0) return;
       this.volume.advance(taken);
       this.cardFrames += taken;
+      left -= taken;
     }
   }
 

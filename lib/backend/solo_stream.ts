@@ -17,6 +17,7 @@ import {
 import { DEFAULT_PARAMS } from "../vsnd/card.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { EngineStream } from "./engine_stream.ts";
+import { GuestBudget } from "./guest_budget.ts";
 import type { Address, EngineEvent } from "./messages.ts";
 import { createStatusTable, StatusRow } from "./stream_status.ts";
 
@@ -74,6 +75,7 @@ export class SoloStream implements Disposable {
       {
         op: "attach",
         slot: 0,
+        domid: 0,
         direction: "playback",
         allowed: { ...DEFAULT_PARAMS, rates: [8000, RATE] },
         ring: address(this.#page),
@@ -82,11 +84,13 @@ export class SoloStream implements Disposable {
         eventPort: 2,
         hold: "none",
         requests: 1_000_000,
+        moved: 100_000,
         settings: { volume: 0, muted: false },
         trace: null,
       },
       { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
       this.status,
+      new GuestBudget(1_000_000, 100_000),
     );
     this.#open(fd, periodBytes ?? bufferBytes / 4);
   }

@@ -190,6 +190,7 @@ export class StreamHost implements AsyncDisposable {
     engine.post({
       op: "attach",
       slot: this.#slot,
+      domid: this.domid,
       direction: this.#chosen.policy.type,
       allowed: this.#chosen.policy.effective,
       ring: String(link.ring.address),
@@ -199,6 +200,7 @@ export class StreamHost implements AsyncDisposable {
       hold: this.#settings.hold,
       settings: this.#settings,
       requests: this.services.guests.limits.requests,
+      moved: this.services.guests.limits.moved,
       trace: this.#trace?.address ?? null,
     });
   }

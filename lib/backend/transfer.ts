@@ -19,6 +19,11 @@ export interface TransferOptions {
   readonly trace?: StreamTrace;
 }
 
+/** Octets that are moved in a turn of one stream's at most: a fraction of a millisecond. */
+const TURN_BYTES = 1 << 18;
+/** Changing a sample's volume takes as long as moving so many octets. */
+const VOLUME_BYTES = 16;
+
 export abstract class Transfer {
   readonly bufferFrames: number;
   protected readonly frameBytes: number;
@@ -35,6 +40,9 @@ export abstract class Transfer {
   #position = 0;
   /** Whether {@link hold} had to stop the card for good, since it cannot pause. */
   #prepared = false;
+  /** Whether {@link pump} has left samples behind, as there were more than are moved in a turn. */
+  hasMore = false;
+  #moved = 0;
   /** The card's last error, -errno; 0 while it is well. */
   error = 0;
   protected readonly xruns: Xruns;
@@ -81,6 +89,32 @@ export abstract class Transfer {
     return this.serve(offset / this.frameBytes, length / this.frameBytes);
   }
 
+  /** Octets that have been moved since this was last asked, those more that took longer. */
+  takeMoved(): number {
+    const moved = this.#moved;
+    this.#moved = 0;
+    return moved;
+  }
+
+  protected moves(frames: number): void {
+    this.#moved += frames * this.frameBytes;
+  }
+
+  /** Moves `frames` frames through the volume. */
+  protected movesAloud(frames: number): void {
+    this.#moved += frames * this.#framePrice;
+  }
+
+  /** Frames that go through the volume in a turn. */
+  protected get turnFrames(): number {
+    return Math.max(1, Math.floor(TURN_BYTES / this.#framePrice));
+  }
+
+  get #framePrice(): number {
+    const { volume, frameBytes, pcm: { params: { channels } } } = this;
+    return volume.isChanging ? frameBytes + channels * VOLUME_BYTES : frameBytes;
+  }
+
   /** The position that the guest may be told, by the card's pointer as {@link pump} or {@link position} last found it. */
   abstract reportable(): number;
 
@@ -90,7 +124,7 @@ export abstract class Transfer {
 
   protected abstract serve(offsetFrames: number, frames: number): number;
 
-  /** Moves as many samples as both ends allow, by {@link pointer}. */
+  /** Moves as many samples as both ends allow, by {@link pointer}, up to {@link turnFrames}. */
   abstract pump(): void;
 
   /** The guest's START, whether the card may run or not. */

@@ -59,6 +59,11 @@ export class Volume {
     return this.#access !== undefined;
   }
 
+  /** Whether each sample is multiplied. */
+  get isChanging(): boolean {
+    return !this.#isUnity && this.#access !== undefined;
+  }
+
   /** In steps of 0.001 dB, as it was set. */
   volume(channel: number): number {
     return this.#volumes[channel];

@@ -18,6 +18,7 @@ function attach(
   return {
     op: "attach",
     slot,
+    domid: 1,
     direction: "playback",
     allowed: DEFAULT_PARAMS,
     ring: address(ring),
@@ -26,6 +27,7 @@ function attach(
     eventPort: 2,
     hold: "none",
     requests: 10_000,
+    moved: 128,
     settings: { volume: 0, muted: false },
     trace: null,
   };

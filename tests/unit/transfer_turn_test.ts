@@ -1,0 +1,79 @@
+/** How much of a wide stream is moved in one turn of the engine's, and what it costs. */
+import assert from "node:assert/strict";
+import { Memory } from "../../ffi/memory.ts";
+import { Capture } from "../../lib/backend/capture.ts";
+import { GuestBuffer } from "../../lib/backend/guest_buffer.ts";
+import { Playback } from "../../lib/backend/playback.ts";
+import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
+import { DummyPcm } from "../../lib/pcm/dummy.ts";
+import { formatByName } from "../../lib/sndif/mod.ts";
+
+const TURN_BYTES = 1 << 18;
+const { code, octets } = formatByName("float64_le")!;
+const CHANNELS = 255;
+const FRAME_BYTES = CHANNELS * octets!;
+/** Five turns' worth. */
+const FRAMES = Math.ceil(5 * TURN_BYTES / FRAME_BYTES);
+const RATE = 192_000;
+
+/** A stream of a card whose clock stands, with all of its buffer to be moved. */
+function fullStream(direction: "playback" | "capture", volume: number): Playback | Capture {
+  let now = 0;
+  const params = {
+    direction,
+    rate: RATE,
+    channels: CHANNELS,
+    format: code,
+    frameBytes: FRAME_BYTES,
+    bufferFrames: FRAMES,
+    periodFrames: FRAMES >> 2,
+  };
+  const pcm = new DummyPcm({ kind: "dummy", params, fd: -1 }, () => now);
+  const buffer = new GuestBuffer(Memory.of(new ArrayBuffer(FRAMES * FRAME_BYTES)), pcm.staging);
+  const status = new StatusRow(createStatusTable(1), 0);
+  const transfer = new (direction === "playback" ? Playback : Capture)(pcm, buffer, status);
+  transfer.volume.setOperators(volume, false);
+  transfer.volume.changed();
+  if (direction === "playback") assert.equal(transfer.request(0, FRAMES * FRAME_BYTES), 0);
+  else {
+    transfer.start();
+    now = (FRAMES - 0.5) * 1000 / RATE;
+    pcm.position();
+  }
+  transfer.takeMoved();
+  return transfer;
+}
+
+for (const direction of ["playback", "capture"] as const) {
+  Deno.test(`a wide ${direction} stream moves a quarter of a MiB in a turn, and the rest in those that follow`, () => {
+    const transfer = fullStream(direction, 0);
+    let turns = 0;
+    let moved = 0;
+    do {
+      const before = transfer.cardFrames;
+      transfer.pump();
+      turns++;
+      const octets = transfer.takeMoved();
+      assert.equal(octets, (transfer.cardFrames - before) * FRAME_BYTES);
+      assert(octets > 0 && octets <= TURN_BYTES, `${octets} octets in a turn`);
+      moved += octets;
+    } while (transfer.hasMore);
+    assert(turns >= 5, `${turns} turns`);
+    assert(moved >= (FRAMES - 1) * FRAME_BYTES, "all of it");
+    transfer.pump();
+    assert.equal(transfer.takeMoved(), 0);
+    transfer.pcm.release();
+  });
+
+  Deno.test(`a wide ${direction} stream whose volume is changed moves less in a turn, for the same price`, () => {
+    const frames = [0, -6000].map((volume) => {
+      const transfer = fullStream(direction, volume);
+      transfer.pump();
+      assert(transfer.takeMoved() <= TURN_BYTES);
+      transfer.pcm.release();
+      return transfer.cardFrames;
+    });
+    // A sample of 8 octets costs 16 more.
+    assert.equal(Math.round(frames[0] / frames[1]), 3);
+  });
+}
