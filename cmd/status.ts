@@ -27,7 +27,10 @@ async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly Stream
 
 export function statusCommand(): Command {
   const command = new Command("status")
-    .description("Show each stream that the daemon serves: its state, its parameters, where the card is.")
+    .description(
+      "Show each stream that the daemon serves: its state, its parameters, where the card is. Counters, as XRUNS, are totals " +
+        "since the daemon serves the card, over all its guest's connections.",
+    )
     .addOption(timeoutOption("how long to wait for the daemon", 5))
     .option("--json", "print one JSON object")
     .option(WATCH_FLAG, `${WATCH_HELP}; counters that always move are no change`)

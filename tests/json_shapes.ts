@@ -12,10 +12,12 @@ const state = z.string().nullable().describe(
 const streamName = z.string().describe("DOMAIN/CARD/PCM/STREAM, as commands take it");
 const direction = z.enum(["playback", "capture"]);
 const frames = (what: string) => z.int().min(0).optional().describe(`${what}, in frames`);
-const counter = (what: string) => z.int().min(0).optional().describe(`${what}; of this connection`);
+const counter = (what: string) => z.int().min(0).describe(what);
 
 const percentiles = (what: string) =>
-  z.strictObject({ p50: z.number(), p99: z.number(), max: z.number() }).optional().describe(`${what}, in µs`);
+  z.strictObject({ p50: z.number(), p99: z.number(), max: z.number() }).optional().describe(
+    `${what}, in µs; of this connection`,
+  );
 
 export const listedCard = z.strictObject({
   domain: z.string().describe("the guest"),
@@ -70,7 +72,7 @@ export const stream = z.strictObject({
   uniqueId: z.string(),
   state: z.enum(["detached", "closed", "opening", "prepared", "running", "paused"])
     .describe(
-      "as the guest wants it; detached: it is not connected, and what is below of counters is not there",
+      "as the guest wants it; detached: it is not connected",
     ),
   hold: z.enum(["none", "paused", "stopped"]).describe("what an operator has imposed"),
   volume: z.number().describe("the operator's, dB"),
@@ -80,7 +82,9 @@ export const stream = z.strictObject({
   cardLost: z.boolean().optional().describe(
     "whether silence is played because the card went away, or is somebody else's",
   ),
-  rate: z.int().optional().describe("Hz; this and the next six: of what is or was open"),
+  rate: z.int().optional().describe(
+    "Hz; this and the next nine, while it is connected: of what is or was open",
+  ),
   channels: z.int().optional(),
   format: z.int().optional().describe("its number in sndif.h"),
   bufferFrames: frames("the guest's buffer"),
@@ -90,7 +94,9 @@ export const stream = z.strictObject({
   positionFrames: frames("where the card's pointer is since OPEN"),
   guestFrames: frames("how much the guest has written or read since OPEN"),
   cardFrames: frames("how much has been handed to, or taken from, the card since OPEN"),
-  connections: counter("1"),
+  connections: counter(
+    "times that the guest's frontend has connected; this and the next eleven: since the daemon serves the card",
+  ),
   movedFrames: counter("frames by which the card's pointer has moved on"),
   requests: counter("requests that were served"),
   queries: counter("of them, questions about parameters that the engine answered"),
@@ -98,7 +104,7 @@ export const stream = z.strictObject({
   periods: counter("periods that have passed"),
   xruns: counter("times that the card ran dry or over"),
   hostXruns: counter("of them, those of this host's doing"),
-  xrunSeconds: z.number().optional().describe("what those that have ended have cost, in seconds of sound"),
+  xrunSeconds: z.number().min(0).describe("what those that have ended have cost, in seconds of sound"),
   lateFrames: counter("frames not heard in their place, or not at all"),
   protocolErrors: counter("requests refused, and breaches of the ring's rules"),
   losses: counter("times that the card went away"),

@@ -11,6 +11,7 @@ import type { Changes } from "./changes.ts";
 import { Engines } from "./engines.ts";
 import { type GuestLimits, GuestUse } from "./guest_limits.ts";
 import type { StreamHost } from "./stream_host.ts";
+import { Totals } from "./totals.ts";
 import type { CardPolicy } from "../vsnd/card.ts";
 import { policyChanges } from "../vsnd/policy_changes.ts";
 import { POLICY_DIRECTORY } from "../vsnd/tree.ts";
@@ -44,6 +45,7 @@ export class Backend implements AsyncDisposable {
   readonly #log = getLogger(["xsnd", "backend"]);
   readonly #cards = new Map<string, Served>();
   readonly #root: string;
+  readonly #totals = new Totals();
   readonly #watches = new Set<StoreWatch>();
   #isEnding = false;
   /** Rejects when the backend cannot go on. */
@@ -175,8 +177,10 @@ export class Backend implements AsyncDisposable {
     if (!card.isReplaced) await card.evaluate();
     if (this.#cards.get(key) !== served) return;
     if (card.isReplaced) await this.#takeAnew(key, served);
-    else if (this.xen.store.read(`${this.#root}/${key}/state`) === undefined) await this.#drop(key, served);
-    else if (served.isOutdated && !card.connected) await this.#takeAnew(key, served);
+    else if (this.xen.store.read(`${this.#root}/${key}/state`) === undefined) {
+      this.#totals.forget(card.paths.backend);
+      await this.#drop(key, served);
+    } else if (served.isOutdated && !card.connected) await this.#takeAnew(key, served);
   }
 
   async #lookAtPolicy(key: string, served: Served): Promise<void> {
@@ -218,6 +222,7 @@ export class Backend implements AsyncDisposable {
    */
   async #takeAnew(key: string, served: Served): Promise<void> {
     const { card, watch } = served;
+    if (card.isClosed) this.#totals.forget(card.paths.backend);
     served.isOutdated = false;
     this.#watches.delete(watch);
     clearTimeout(served.lookTimer);
@@ -285,12 +290,19 @@ export class Backend implements AsyncDisposable {
   #makeCard(address: CardAddress, path: string): Served | undefined {
     const { store } = this.xen;
     const frontend = store.read(`${path}/frontend`);
-    if (frontend === undefined || store.read(`${path}/state`) === undefined) return undefined;
+    const forget = () => void this.#totals.forget(path);
+    if (frontend === undefined || store.read(`${path}/state`) === undefined) return forget();
     const policy = this.#policyOf(address, path);
-    if (policy === undefined) return undefined;
+    if (policy === undefined) return forget();
     const name = `${domainName(store, address.domid)}/${address.card}`;
     const paths = { ...cardPaths(address), frontend };
-    const services = { store, engines: this.engines, grants: this.grants, guests: this.guests };
+    const services = {
+      store,
+      engines: this.engines,
+      grants: this.grants,
+      guests: this.guests,
+      totals: this.#totals,
+    };
     const card = new Card(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
     return { card, watch, started: card.start(), isOutdated: false, decided: policy };

@@ -20,6 +20,7 @@ import { type CardAddress, type CardPaths, readState, switchState, XenbusState }
 import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
 import { OperatorNodes } from "./operator_settings.ts";
 import { type HostServices, StreamHost } from "./stream_host.ts";
+import type { Totals } from "./totals.ts";
 import {
   isTransportNode,
   readTransport,
@@ -45,12 +46,14 @@ const LOOK_MS = 20;
 
 export interface CardServices extends HostServices {
   readonly store: Store;
+  readonly totals: Totals;
 }
 
 export class Card {
   readonly #log;
   readonly streams: readonly StreamHost[];
   #connected = false;
+  #isClosed = false;
   /** Whether it has left the state in which the toolstack makes a card. */
   #isBegun = false;
   #initWaitUntil = 0;
@@ -83,7 +86,9 @@ export class Card {
     this.streams = policy.pcms.flatMap((pcm, p) =>
       pcm.streams.map((stream, s) => {
         const nodes = new OperatorNodes(services.store, paths.backend, `${p}/${s}`);
-        return new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services, nodes);
+        // What a policy makes of a stream that was of the other direction is another stream.
+        const past = services.totals.row(paths.backend, `${p}/${s} ${stream.type}`);
+        return new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services, nodes, past);
       })
     );
     this.#meant = new Set([
@@ -133,6 +138,11 @@ export class Card {
 
   #isReplacedIn(backend: XenbusState | undefined): boolean {
     return this.#isBegun && backend === XenbusState.Initialising;
+  }
+
+  /** Whether the toolstack has detached the card: what it puts in its place is another one. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** Takes the card over in whatever state it was left. */
@@ -248,6 +258,7 @@ export class Card {
     if (this.#isBeingDetached()) {
       await this.#disconnect("the toolstack detaches the card");
       switchState(store, this.paths.backend, XenbusState.Closed);
+      this.#isClosed = true;
       return;
     }
     const frontend = readState(store, this.paths.frontend);

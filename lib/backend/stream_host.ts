@@ -19,7 +19,8 @@ import { mapBuffer } from "./map_buffer.ts";
 import type { KeptSettings, OperatorNodes, OperatorSettings } from "./operator_settings.ts";
 import { judgeOpen } from "./policy.ts";
 import { QueryLoans } from "./query_loans.ts";
-import { createStatusTable, StatusRow } from "./stream_status.ts";
+import type { StatusRow } from "./stream_status.ts";
+import { newRow } from "./totals.ts";
 import type { TraceReader } from "./trace_ring.ts";
 import type { StreamTransport } from "./transport.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "./stream_state.ts";
@@ -56,8 +57,6 @@ export class StreamHost implements AsyncDisposable {
   readonly #loans = new QueryLoans();
   #detaching: Promise<void> | undefined;
   #settings: KeptSettings;
-  /** The counters of the connections that have ended. */
-  readonly #past = newRow();
   /** Rows of connections that the engine has yet to let go of. */
   readonly #leaving = new Set<StatusRow>();
   /** While the guest has something open. */
@@ -67,13 +66,17 @@ export class StreamHost implements AsyncDisposable {
   /** Called when the stream is given up for good. */
   #onEnd: () => void = () => {};
 
-  /** @param name `domU/0/0/0`, for logs and status */
+  /**
+   * @param name `domU/0/0/0`, for logs and status
+   * @param past the counters of the connections that have ended
+   */
   constructor(
     readonly name: string,
     readonly domid: number,
     policy: StreamPolicy,
     private readonly services: HostServices,
     private readonly nodes: OperatorNodes,
+    private readonly past: StatusRow,
   ) {
     this.#log = getLogger(["xsnd", "stream"]).with({ stream: name });
     this.#chosen = new ChosenDevice(policy);
@@ -229,7 +232,7 @@ export class StreamHost implements AsyncDisposable {
     const letGo = () => {
       this.#leaving.delete(leaving);
       xrunLog?.[Symbol.dispose]();
-      this.#past.addAll(leaving);
+      this.past.addAll(leaving);
       this.#release(held);
     };
     const freed = this.#engine.detach(slot, letGo).then(() => this.#work);
@@ -317,22 +320,18 @@ export class StreamHost implements AsyncDisposable {
     if (this.connected) await this.#engine.trace(this.#slot, null).then(() => trace);
   }
 
-  /** The stream's row of numbers, and its states by name. */
+  /** The row of numbers of the stream's connection, if it has one, and its states by name. Counters are those of {@link totals}. */
   snapshot() {
-    return this.connected
+    const row = this.connected
       ? this.#engine.status(this.#slot).snapshot()
       : { state: "detached", hold: this.#settings.hold };
+    return { ...row, ...this.totals().counts() };
   }
 
-  /** How often its frontend has connected, since this daemon serves it. */
-  get connections(): number {
-    return this.#connection;
-  }
-
-  /** Counters and durations of all its connections since this daemon serves it. */
+  /** Counters and durations of all its connections since this daemon serves its card. */
   totals(): StatusRow {
     const totals = newRow();
-    for (const row of [this.#past, ...this.#leaving]) totals.addAll(row);
+    for (const row of [this.past, ...this.#leaving]) totals.addAll(row);
     if (this.connected) totals.addAll(this.#engine.status(this.#slot));
     return totals;
   }
@@ -498,6 +497,3 @@ export class StreamHost implements AsyncDisposable {
     );
   }
 }
-
-/** A row of zeroes that no engine writes to. */
-const newRow = () => new StatusRow(createStatusTable(1), 0);

@@ -62,16 +62,15 @@ type Counter = typeof COUNTERS[number];
 /** Columns that {@link StatusRow.snapshot} has as something else than a number, or not at all. */
 type Special = "state" | "hold" | "cardLost" | "xrunFrame" | "xrunIsOn";
 
-/** What is counted, with the durations. */
-export type Counts = Record<Counter, number> & {
-  readonly eventDelayMicros: Percentiles;
-  readonly requestMicros: Percentiles;
-};
+/** What is counted. */
+export type Counts = Readonly<Record<Counter, number>>;
 
-export type StatusSnapshot = Record<Exclude<Field, Special>, number> & Counts & {
+export type StatusSnapshot = Record<Exclude<Field, Special>, number> & {
   readonly state: string;
   readonly hold: string;
   readonly cardLost: boolean;
+  readonly eventDelayMicros: Percentiles;
+  readonly requestMicros: Percentiles;
 };
 /** After the columns: {@link StatusRow.eventDelays} and {@link StatusRow.requestTimes}. */
 const ROW_WORDS = FIELDS.length + 2 * DURATIONS_WORDS;
@@ -138,11 +137,7 @@ export class StatusRow {
 
   /** What is counted, by name. */
   counts(): Counts {
-    return {
-      ...this.#numbers(COUNTERS),
-      eventDelayMicros: this.eventDelays.percentiles(),
-      requestMicros: this.requestTimes.percentiles(),
-    };
+    return this.#numbers(COUNTERS);
   }
 
   /** The whole row by name, states as words. */
@@ -150,10 +145,11 @@ export class StatusRow {
     const { state, hold, cardLost, xrunFrame: _frame, xrunIsOn: _isOn, ...numbers } = this.#numbers(FIELDS);
     return {
       ...numbers,
-      ...this.counts(),
       state: STREAM_STATES[state],
       hold: HOLDS[hold],
       cardLost: cardLost === 1,
+      eventDelayMicros: this.eventDelays.percentiles(),
+      requestMicros: this.requestTimes.percentiles(),
     };
   }
 }

@@ -6,6 +6,7 @@
  * request that waits is given up, and is not carried out later. An empty line asks for nothing else. Requests that need not wait
  * are answered in their order. A client that asks for nothing at first is let go.
  */
+import type { Counts } from "../backend/stream_status.ts";
 import { Exit, type ExitCode, XsndError } from "../error.ts";
 import type { Percentiles } from "../percentiles.ts";
 import { didYouMean } from "../suggest.ts";
@@ -26,8 +27,11 @@ export type ControlResponse<T = unknown> =
   | { readonly ok: true; readonly result: T }
   | { readonly ok: false; readonly error: string; readonly exitCode: ExitCode };
 
-/** What `status` tells of a stream. Frames count from OPEN. */
-export interface StreamReport {
+/**
+ * What `status` tells of a stream. Counters are of all its guest's connections since the daemon serves its card; frames that
+ * are no counters count from OPEN, and are there while it is connected.
+ */
+export interface StreamReport extends Counts {
   /** `domU/0/0/0`. */
   readonly stream: string;
   readonly domid: number;
@@ -45,15 +49,15 @@ export interface StreamReport {
   readonly muted: boolean;
   /** While the stream is connected: whether its card was lost, or is somebody else's, and silence is played until it can be had. */
   readonly cardLost?: boolean;
-  /** From the card's interrupt to the event that tells the guest of it; while the stream is connected. */
+  /** From the card's interrupt to the event that tells the guest of it; of this connection, while there is one. */
   readonly eventDelayMicros?: Percentiles;
-  /** From the engine's waking up for a request to its answer; while the stream is connected. */
+  /** From the engine's waking up for a request to its answer; of this connection, while there is one. */
   readonly requestMicros?: Percentiles;
   /** Whether the stream has an engine, and with it a thread, of its own, or shares one; none while its card is not ready. */
   readonly engine?: "shared" | "own";
   /** Processor time that its engine has taken, in seconds. */
   readonly engineCpuSeconds?: number;
-  readonly [counter: string]: string | number | boolean | Percentiles | undefined;
+  readonly [frames: string]: string | number | boolean | Percentiles | undefined;
 }
 
 /** What always moves while a stream is open. */

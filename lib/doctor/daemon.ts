@@ -4,7 +4,7 @@ import type { StatusReport, StreamReport } from "../control/protocol.ts";
 import { Exit, XsndError } from "../error.ts";
 import { type Check, type Finding, fromError, ok, warn } from "./finding.ts";
 
-/** Of the host's doing, since the stream was connected: a few happen when a machine is busy once. */
+/** Of the host's doing, since the card is served: a few happen when a machine is busy once. */
 const MANY_XRUNS = 10;
 
 export const daemonChecks: readonly Check[] = [{ subject: "daemon", run: daemon }];

@@ -32,7 +32,6 @@ interface Reading {
   readonly labels: Readonly<Record<string, string>>;
   readonly report: StreamReport;
   readonly totals: StatusRow;
-  readonly reconnects: number;
 }
 
 interface Scrape {
@@ -131,6 +130,12 @@ const METRICS: readonly Metric[] = [
   },
   each(
     "counter",
+    "xsnd_stream_xrun_seconds_total",
+    "Seconds of sound that xruns have cost: silence in its place, or what was not read.",
+    ({ totals }) => totals.get("xrunSeconds"),
+  ),
+  each(
+    "counter",
     "xsnd_stream_events_total",
     "Positions (XENSND_EVT_CUR_POS) that the guest was told.",
     ({ totals }) => totals.get("events"),
@@ -145,7 +150,7 @@ const METRICS: readonly Metric[] = [
     "counter",
     "xsnd_stream_reconnects_total",
     "Times that the guest's frontend has connected after the first.",
-    ({ reconnects }) => reconnects,
+    ({ totals }) => Math.max(0, totals.get("connections") - 1),
   ),
   each(
     "counter",
@@ -210,7 +215,6 @@ function readings(backend: Backend): Reading[] {
     },
     report: reportStream(stream),
     totals: stream.totals(),
-    reconnects: Math.max(0, stream.connections - 1),
   }));
 }
 

@@ -30,7 +30,12 @@ function numberColumn(title: string, cell: (report: StreamReport) => string): Co
   return { title, isNumber: true, cell: ({ report }) => isOpen(report) ? cell(report) : NONE };
 }
 
-/** A counter of the report's; the control protocol has more of them than it names. */
+/** A column of a counter, which is there whether the stream is open or not. */
+function counterColumn(title: string, name: "xruns" | "events"): Column {
+  return { title, isNumber: true, cell: ({ report }) => String(report[name]) };
+}
+
+/** A number of the report's; the control protocol has more of them than it names. */
 const counter = (report: StreamReport, name: string) => Number(report[name] ?? 0);
 
 /**
@@ -87,8 +92,7 @@ export const STREAM_COLUMNS = {
     const seconds = counter(report, "positionFrames") / counter(report, "rate");
     return Number.isFinite(seconds) ? clockTime(seconds) : NONE;
   }),
-  /** Of this connection. */
-  xruns: numberColumn("XRUNS", (report) => String(counter(report, "xruns"))),
+  xruns: counterColumn("XRUNS", "xruns"),
   /** A star marks the engine that several streams share. */
   cpu: {
     title: "CPU%",
@@ -96,7 +100,7 @@ export const STREAM_COLUMNS = {
     cell: ({ report, cpuPercent }) =>
       cpuPercent === undefined ? NONE : `${tenths(cpuPercent)}${report.engine === "shared" ? "*" : ""}`,
   },
-  events: numberColumn("EVENTS", (report) => String(counter(report, "events"))),
+  events: counterColumn("EVENTS", "events"),
   device: column("DEVICE", ({ device }) => device),
   notes: column("NOTES", notes),
 } as const satisfies Record<string, Column>;

@@ -103,15 +103,11 @@ export function xsnd(args: readonly string[], env: Record<string, string> = {}):
   return new Process(launcher, args, { env }).result;
 }
 
-/** A stream in a status report, with counters that it has while it is connected. */
+/** A stream in a status report, with the frames that it has while it is connected. */
 export interface StreamStatus extends StreamReport {
   readonly positionFrames: number;
   readonly periodFrames: number;
   readonly guestFrames: number;
-  readonly events: number;
-  readonly xruns: number;
-  readonly protocolErrors: number;
-  readonly queries: number;
 }
 
 /** A stream of a card, as configurations have it. */

@@ -210,12 +210,15 @@ Deno.test("a hold outlives the guest's connection: the next one plays when the o
     await box.ok("trigger", "pause", STREAM);
     const { code } = await playing.end("SIGINT");
     assert.equal(code, 130);
-    await box.untilStream(STREAM, ({ state, hold }) => state === "detached" && hold === "paused");
+    const before = await box.untilStream(
+      STREAM,
+      ({ state, hold }) => state === "detached" && hold === "paused",
+    );
     const next = box.spawn("play", input, STREAM);
     await box.untilStream(STREAM, ({ state }) => state === "running");
     await sleep(WHILE_MS);
     const { hold, positionFrames, events } = await status(box);
-    assert.deepEqual({ hold, positionFrames, events }, { hold: "paused", positionFrames: 0, events: 0 });
+    assert.deepEqual([hold, positionFrames, events], ["paused", 0, before.events]);
     assert.equal(await box.ok("trigger", "resume", STREAM), `${STREAM}: running\n`);
     await assertPlayed({ box, playing: next, input, output });
   }));
@@ -265,9 +268,9 @@ Deno.test("status and trigger say what is there, and what will not do", () =>
       assert.deepEqual((await box.ok("status")).split("\n").sort(), [
         "",
         "STREAM      TYPE      STATE     RATE  POSITION  XRUNS  DEVICE  NOTES",
-        "domU/0/0/0  playback  detached     -         -      -  dummy:",
-        "domU/0/0/1  capture   detached     -         -      -  dummy:",
-        "domV/0/0/0  playback  detached     -         -      -  dummy:",
+        "domU/0/0/0  playback  detached     -         -      0  dummy:",
+        "domU/0/0/1  capture   detached     -         -      0  dummy:",
+        "domV/0/0/0  playback  detached     -         -      0  dummy:",
       ]);
       const report = JSON.parse(await box.ok("status", "--json"));
       assert.deepEqual([report.version, report.pid, report.streams.length], [1, daemon.pid, 3]);
