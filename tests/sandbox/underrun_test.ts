@@ -1,0 +1,194 @@
+/** A guest that is too late: every instrument tells the same, when it happens, and of nothing else. */
+import assert from "node:assert/strict";
+import {
+  XENSND_OP_TRIGGER_PAUSE,
+  XENSND_OP_TRIGGER_RESUME,
+  XENSND_OP_TRIGGER_START,
+  XENSND_OP_TRIGGER_STOP,
+  XENSND_OP_WRITE,
+} from "../../lib/sndif/mod.ts";
+import {
+  bestOfThree,
+  type Box,
+  inBox,
+  makeWav,
+  type Process,
+  sleep,
+  type StreamStatus,
+  until,
+} from "./harness.ts";
+import { open, RawCard, type RawStream } from "./raw_frontend.ts";
+
+const PLAYBACK = "domU/0/0/0";
+const CAPTURE = "domU/0/1/0";
+const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 240_000 };
+
+function served(body: (box: Box, daemon: Process) => Promise<void>): Promise<void> {
+  return inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }], [{
+      type: "capture",
+      device: "dummy:",
+    }]);
+    await body(box, await box.serve("--metrics", "localhost:0"));
+  });
+}
+
+async function metric(daemon: Process, name: string, labels: string): Promise<number> {
+  const said = () => /metrics: served at (127\.0\.0\.1:\d+)$/m.exec(daemon.stderr)?.[1];
+  const text = await (await fetch(`http://${await until("the port is said", said)}/metrics`)).text();
+  const line = text.split("\n").find((line) => line.startsWith(`${name}{`) && line.includes(labels));
+  assert(line !== undefined, `${name} of ${labels}`);
+  return Number(line.slice(line.lastIndexOf(" ")));
+}
+
+/** What the real command prints. */
+async function xrunsInStatus(box: Box, stream: string): Promise<[json: number, table: string]> {
+  const { streams } = JSON.parse(await box.ok("status", "--json"));
+  const { xruns } = streams.find((report: StreamStatus) => report.stream === stream);
+  const lines = (await box.ok("status")).split("\n");
+  const at = lines[0].indexOf("XRUNS");
+  const line = lines.find((line) => line.startsWith(stream))!;
+  return [xruns, line.slice(at, at + 5).trim()];
+}
+
+Deno.test("a guest that stands still has an xrun: the same in its player, status, metrics, the trace and the log", () =>
+  bestOfThree(() =>
+    served(async (box, daemon) => {
+      const trace = box.path("late.trace");
+      const recording = box.spawn("trace", "record", PLAYBACK, "-o", trace, "--until", "closed", "--json");
+      await until(
+        "a trace begins",
+        () => Deno.readDirSync(box.directory).some(({ name }) => name === "late.trace"),
+      );
+      const playing = box.spawn("play", makeWav(box.path("long.wav"), sound), PLAYBACK, "--json");
+      const before = await box.untilStream(
+        PLAYBACK,
+        ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
+      );
+      assert.equal(before.xruns, 0);
+      playing.kill("SIGSTOP");
+      const during = await box.untilStream(PLAYBACK, ({ xruns }) => xruns > 0);
+      assert.equal(during.state, "running", "it is counted while the card is dry");
+      assert(during.positionFrames > during.guestFrames);
+      playing.kill("SIGCONT");
+
+      const { code, stdout, stderr } = await playing.result;
+      assert.deepEqual([code, stderr], [0, ""]);
+      const player = JSON.parse(stdout);
+      const after = await box.untilStream(PLAYBACK, ({ state }) => state === "detached");
+      const { xruns, hostXruns, xrunSeconds, lateFrames } = after as unknown as Record<string, number>;
+      assert.deepEqual([xruns, hostXruns], [player.xruns, 0]);
+      assert(xruns >= 1 && xrunSeconds > 0.5, `${xruns} of ${xrunSeconds} s`);
+      assert(Math.abs(lateFrames - xrunSeconds * 48000) < 2, `${lateFrames} frames in ${xrunSeconds} s`);
+      assert.deepEqual(await xrunsInStatus(box, PLAYBACK), [xruns, String(xruns)]);
+      const labels = `stream="${PLAYBACK}"`;
+      assert.equal(
+        await metric(daemon, "xsnd_stream_xruns_total", `${labels},type="playback",cause="guest"`),
+        xruns,
+      );
+      assert.equal(await metric(daemon, "xsnd_stream_xrun_seconds_total", labels), xrunSeconds);
+
+      const summary = JSON.parse((await recording.result).stdout);
+      assert.deepEqual([summary.xruns, summary.hostXruns], [xruns, 0]);
+      assert(Math.abs(summary.xrunSeconds - xrunSeconds) < 1e-3);
+      assert.match(await box.ok("trace", "show", trace), /--- xrun cause=guest from=\d+ frames=\d+ seconds=/);
+      const page = box.path("late.html");
+      await box.ok("trace", "plot", trace, "-o", page);
+      const html = Deno.readTextFileSync(page);
+      assert.match(html, /the guest wrote nothing; the card played \d+ ms of silence/);
+      const picture = JSON.parse(/id="picture">(.*?)<\/script>/s.exec(html)![1].replaceAll("\\u003c", "<"));
+      const curves = [...picture.fill.curves, ...picture.xruns.curves] as {
+        name: string;
+        values: number[];
+      }[];
+      const values = (wanted: string) =>
+        curves.find(({ name }) => name === wanted)!.values.filter((value) => value !== null);
+      assert(values("fill").every((ms) => ms >= 0));
+      assert.equal(values("guest").at(-1), xruns);
+      assert.equal(picture.gaps.length, xruns);
+      const told = () => /warning?: .*underruns? .*its guest.*: (\d+) ms of silence/.exec(daemon.stderr)?.[1];
+      const ms = Number(await until("the log tells", told));
+      assert(xruns > 1 || Math.abs(ms - xrunSeconds * 1000) < 1, `${ms} ms in the log`);
+    })
+  ));
+
+Deno.test("a guest that does not read has an overrun, which counts once", () =>
+  bestOfThree(() =>
+    served(async (box) => {
+      const recording = box.spawn("record", box.path("out.wav"), CAPTURE, "--seconds", "3", "--json");
+      await box.untilStream(
+        CAPTURE,
+        ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
+      );
+      recording.kill("SIGSTOP");
+      await box.untilStream(CAPTURE, ({ xruns }) => xruns > 0);
+      await sleep(300);
+      assert.equal((await box.stream(CAPTURE)).xruns, 1, "not once an interrupt");
+      recording.kill("SIGCONT");
+      const { code, stdout, stderr } = await recording.result;
+      assert.deepEqual([code, stderr], [0, ""]);
+      const after = await box.untilStream(CAPTURE, ({ state }) => state === "detached");
+      assert.equal(after.xruns, JSON.parse(stdout).xruns);
+      assert.deepEqual(await xrunsInStatus(box, CAPTURE), [after.xruns, String(after.xruns)]);
+    })
+  ));
+
+/** Opens a buffer of 1 s, and writes half of it. */
+function openHalf(stream: RawStream): void {
+  const { directory } = stream.share(BUFFER);
+  const sizes = { bufferSz: BUFFER, periodSz: BUFFER / 8, grefDirectory: directory.grefs[0] };
+  assert.equal(stream.open({ ...open, ...sizes }), 0);
+  assert.equal(stream.request(XENSND_OP_WRITE, 0, BUFFER / 2), 0);
+}
+const BUFFER = 48000 * 4;
+
+function whileRaw(body: (stream: RawStream, box: Box) => Promise<void>): Promise<void> {
+  return served(async (box) => {
+    await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
+    await body(card.streams[0], box);
+  });
+}
+
+const isDry = ({ positionFrames, guestFrames }: StreamStatus) => positionFrames > guestFrames;
+
+Deno.test("a guest recovers by a WRITE, or by STOP and START: an xrun each; a drain and a held card are none", () =>
+  whileRaw(async (stream, box) => {
+    const counted = async () => (await box.stream(PLAYBACK)).xruns;
+    openHalf(stream);
+    stream.trigger(XENSND_OP_TRIGGER_START);
+    await box.untilStream(PLAYBACK, isDry);
+    // Ahead of the card, wherever it is.
+    const { positionFrames } = await box.stream(PLAYBACK);
+    const offset = (positionFrames * 4 + BUFFER / 4) % BUFFER & ~3;
+    stream.request(XENSND_OP_WRITE, offset, Math.min(BUFFER - offset, BUFFER / 2));
+    await until("it is counted", async () => await counted() === 1);
+    await box.untilStream(PLAYBACK, isDry);
+    stream.trigger(XENSND_OP_TRIGGER_STOP);
+    stream.request(XENSND_OP_WRITE, 0, BUFFER / 2);
+    stream.trigger(XENSND_OP_TRIGGER_START);
+    assert.equal(await counted(), 2);
+
+    // Held by its guest, and by an operator, for longer than what was written lasts.
+    stream.trigger(XENSND_OP_TRIGGER_PAUSE);
+    await sleep(1000);
+    stream.trigger(XENSND_OP_TRIGGER_RESUME);
+    await box.ok("trigger", "pause", PLAYBACK);
+    await sleep(1000);
+    await box.ok("trigger", "resume", PLAYBACK);
+    stream.trigger(XENSND_OP_TRIGGER_STOP);
+    stream.trigger(XENSND_OP_TRIGGER_START);
+    stream.trigger(XENSND_OP_TRIGGER_STOP);
+    assert.equal(await counted(), 2);
+    assert.equal(stream.close(), 0);
+  }));
+
+Deno.test("a file that is played to its end has no xrun, wherever its end is", () =>
+  served(async (box, daemon) => {
+    for (const frames of [1, 100, 5999, 6000, 6001, 24_000, 30_123]) {
+      const input = makeWav(box.path(`${frames}.wav`), { ...sound, frames });
+      const report = JSON.parse(await box.ok("play", input, PLAYBACK, "--json"));
+      const { xruns } = await box.untilStream(PLAYBACK, ({ state }) => state === "detached");
+      assert.deepEqual([report.xruns, xruns], [0, 0], `${frames} frames`);
+    }
+    assert.doesNotMatch(daemon.stderr, /underrun/);
+  }));
