@@ -127,8 +127,7 @@ async function measureTogether(box: Box, daemon: Process, engine: EngineThread) 
   await until("all of them play", running);
   // The threads have been compiled by then.
   await sleep(2000);
-  const xruns = (reports: readonly StreamReport[]) =>
-    reports.reduce((sum, { xruns = 0 }) => sum + Number(xruns), 0);
+  const xruns = (reports: readonly StreamReport[]) => reports.reduce((sum, { xruns }) => sum + xruns, 0);
   const [before, cpu, start] = [await running(), engine.cpuSeconds, performance.now()];
   await sleep(seconds * 1000);
   const [cores, lasted] = [engine.cpuSeconds - cpu, (performance.now() - start) / 1000];

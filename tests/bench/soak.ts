@@ -71,8 +71,10 @@ interface Sample {
   readonly xruns: number;
 }
 
-/** Looks at the daemon until the end. */
-async function watch(box: Box, daemon: Process): Promise<Sample[]> {
+const xrunsOf = (streams: readonly StreamReport[]) => streams.reduce((sum, { xruns }) => sum + xruns, 0);
+
+/** Looks at the daemon until the end; there were `xrunsBefore` of the streams that are to play all the time. */
+async function watch(box: Box, daemon: Process, xrunsBefore: number): Promise<Sample[]> {
   const [samples, start]: [Sample[], number] = [[], performance.now()];
   while (true) {
     const streams = await running(box, GUESTS[0].domain);
@@ -81,7 +83,7 @@ async function watch(box: Box, daemon: Process): Promise<Sample[]> {
       seconds: Math.round((performance.now() - start) / 1000),
       residentMegabytes: Math.round(residentMegabytes(daemon) * 10) / 10,
       descriptors: descriptors(daemon.pid).size,
-      xruns: streams.reduce((sum, { xruns = 0 }) => sum + Number(xruns), 0),
+      xruns: xrunsOf(streams) - xrunsBefore,
     };
     samples.push(sample);
     console.error(
@@ -99,10 +101,11 @@ const daemon = await box.serve();
 const all = await Promise.all(GUESTS.map((guest) => playAll(box, guest)));
 for (const players of all) await players[Symbol.asyncDispose]();
 const before = (await settledDescriptors(daemon.pid)).size;
+const xrunsBefore = xrunsOf((await box.status()).streams.filter(({ domid }) => domid === GUESTS[0].domid));
 let visits: number, samples: Sample[];
 {
   await using _steady = await playAll(box, GUESTS[0]);
-  [visits, samples] = await Promise.all([comeAndGo(box), watch(box, daemon)]);
+  [visits, samples] = await Promise.all([comeAndGo(box), watch(box, daemon, xrunsBefore)]);
 }
 const after = (await settledDescriptors(daemon.pid)).size;
 console.log(JSON.stringify({ version: 1, visits, descriptors: { before, after }, samples }));

@@ -36,3 +36,9 @@ Deno.test("the engine allocates nothing when it traces that, and when there is n
   assert(traced > 50_000 && traced < 600_000, `${traced} records`);
   assertNothing(octets);
 });
+
+Deno.test("the engine allocates nothing for a guest that has one xrun after the other", async () => {
+  const { octets, xruns } = await measure("dry");
+  assert(xruns > 20, `${xruns} xruns`);
+  assertNothing(octets);
+});

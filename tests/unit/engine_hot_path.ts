@@ -1,7 +1,8 @@
 /**
  * A playing stream of the engine, 100 000 WRITEs and as many wake-ups of its card; prints the octets of heap that it took,
  * and how much was played. Run by engine_allocation_test.ts with a young generation so large that nothing is collected
- * in between. With the argument `trace` all of it is traced.
+ * in between. With the argument `trace` all of it is traced; with `dry` the guest writes so seldom that
+ * it has one xrun after the other.
  */
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
 import { POLL } from "../../ffi/libc.ts";
@@ -18,9 +19,23 @@ const words = new Int32Array(reader.memory);
 if (Deno.args[0] === "trace") rig.stream.trace(reader.address);
 if (rig.trigger(XENSND_OP_TRIGGER_START) !== 0) throw new Error("it does not start");
 
+const isDry = Deno.args[0] === "dry";
+
+/** A WRITE of what is to be heard next: the card is dry again soon. */
+function writeAhead(): number {
+  const offset = (rig.status.get("positionFrames") * 4 + WRITE_BYTES) % BUFFER_BYTES;
+  return rig.write(offset - offset % WRITE_BYTES, WRITE_BYTES);
+}
+
 function play(rounds: number): void {
   for (let i = 0; i < rounds; i++) {
-    if (rig.write(i * WRITE_BYTES % BUFFER_BYTES, WRITE_BYTES) !== 0) throw new Error("a WRITE was refused");
+    if (
+      isDry
+        ? i % 500 === 0 && writeAhead() !== 0
+        : rig.write(i * WRITE_BYTES % BUFFER_BYTES, WRITE_BYTES) !== 0
+    ) {
+      throw new Error("a WRITE was refused");
+    }
     rig.stream.servePcm(POLL.IN);
     rig.takeEvents();
     // The trace is taken now and then: both a ring with room and one without are met.
@@ -35,4 +50,5 @@ const octets = Math.min(...[1, 2, 3].map(() => {
   return Deno.memoryUsage().heapUsed - before;
 }));
 const [events, position] = [rig.status.get("events"), rig.status.get("positionFrames")];
-console.log(JSON.stringify({ octets, events, position, traced: words[WRITTEN] }));
+const xruns = rig.status.get("xruns");
+console.log(JSON.stringify({ octets, events, position, xruns, traced: words[WRITTEN] }));
