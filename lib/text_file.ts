@@ -15,7 +15,15 @@ export interface ReadOptions {
 }
 
 /** All octets of the file; a pipe and `/dev/stdin` will do. Throws {@link XsndError}. */
-export function readWhole(
+export function readWhole(path: string, options: ReadOptions): Uint8Array<ArrayBuffer> {
+  const octets = readBeginning(path, options);
+  const { what, most, exitCode = Exit.failed } = options;
+  if (octets.length <= most) return octets;
+  throw new XsndError(`${path} has more than ${most} octets: too many for ${what}`, exitCode);
+}
+
+/** The same; of a file with more than `most` octets the first ones, and not as many as there are. */
+export function readBeginning(
   path: string,
   { what, most, exitCode = Exit.failed }: ReadOptions,
 ): Uint8Array<ArrayBuffer> {
@@ -24,19 +32,15 @@ export function readWhole(
   try {
     using file = path === STDIN ? undefined : Deno.openSync(path);
     const source = file ?? Deno.stdin;
-    for (;;) {
+    while (total <= most) {
       const chunk = new Uint8Array(CHUNK_OCTETS);
       const octets = source.readSync(chunk);
       if (octets === null) break;
       total += octets;
-      if (total > most) break;
       chunks.push(chunk.subarray(0, octets));
     }
   } catch (error) {
     throw fileError(`read ${what}`, path, error, exitCode);
-  }
-  if (total > most) {
-    throw new XsndError(`${path} has more than ${most} octets: too many for ${what}`, exitCode);
   }
   const whole = new Uint8Array(total);
   let at = 0;
@@ -69,7 +73,7 @@ export class NotUtf8 extends Error {
   }
 }
 
-/** The text of octets in UTF-8, with the byte order mark that it may begin with. Throws {@link NotUtf8}. */
+/** The text of octets in UTF-8, a byte order mark included. Throws {@link NotUtf8}. */
 export function decodeText(octets: Uint8Array<ArrayBuffer>): string {
   const whole = decoded(octets, false);
   if (whole !== undefined) return whole;
@@ -81,9 +85,10 @@ export function decodeText(octets: Uint8Array<ArrayBuffer>): string {
     else wrong = middle;
   }
   const text = decoded(octets.subarray(0, right), true)!;
-  const at = new TextEncoder().encode(text).length;
-  const line = text.replace(/^\ufeff/, "").split("\n");
-  throw new NotUtf8(octets[at], line.length, line.at(-1)!.length + 1);
+  const octet = octets[new TextEncoder().encode(text).length];
+  // Editors do not count the mark.
+  const shown = text.replace(/^\ufeff/, "");
+  throw new NotUtf8(octet, shown.split("\n").length, shown.length - shown.lastIndexOf("\n"));
 }
 
 /** Undefined if the octets are not UTF-8; `stream`: they may end within a character. */

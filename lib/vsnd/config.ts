@@ -11,7 +11,7 @@ import {
   parseDocument,
 } from "yaml";
 import { Exit, XsndError } from "../error.ts";
-import { decodeText, NotUtf8, readWhole } from "../text_file.ts";
+import { decodeText, NotUtf8, readBeginning } from "../text_file.ts";
 import type { Config } from "./card.ts";
 import { foreignOctets, foreignText } from "./file_kind.ts";
 import { type DocumentPath, type Finding, formatFinding, type LocatedFinding } from "./finding.ts";
@@ -58,16 +58,17 @@ export function loadConfig(file: string): Config {
 }
 
 /**
- * The text of a file, with the byte order mark that it may begin with. Throws {@link XsndError} (exit 6) if the file cannot be read,
- * {@link ConfigError} if it holds no text, or none in UTF-8.
+ * The text of a file. Throws {@link XsndError} (exit 6) if it cannot be read, {@link ConfigError} if it holds no text, or one that is
+ * not UTF-8.
  */
 export function readFile(file: string): string {
-  const octets = readWhole(file, {
-    what: "the configuration",
-    most: MAX_FILE_OCTETS,
-    exitCode: Exit.badConfiguration,
-  });
+  const options = { what: "the configuration", most: MAX_FILE_OCTETS, exitCode: Exit.badConfiguration };
+  const octets = readBeginning(file, options);
   refuseForeign(foreignOctets(octets, file), file);
+  if (octets.length > MAX_FILE_OCTETS) {
+    const why = `it has more than ${MAX_FILE_OCTETS} octets`;
+    throw new XsndError(`${file} is no configuration: ${why}`, Exit.badConfiguration);
+  }
   try {
     return decodeText(octets);
   } catch (error) {

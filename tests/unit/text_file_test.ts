@@ -12,7 +12,7 @@ function octets(...parts: (string | number)[]): Uint8Array<ArrayBuffer> {
   );
 }
 
-Deno.test("decodeText() is the text, with a byte order mark if there is one", () => {
+Deno.test("decodeText() is the text, with a byte order mark where there is one", () => {
   for (const text of ["", "a: b\n", "d\u00f6m\u{1f3b5}\n", "a\ufeffb"]) {
     assert.equal(decodeText(octets(text)), text);
     assert.equal(decodeText(octets(0xef, 0xbb, 0xbf, text)), `\ufeff${text}`);
