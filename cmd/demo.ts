@@ -8,6 +8,7 @@ import { startLogging } from "../lib/log/mod.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { interruptible } from "../lib/signals.ts";
 import { withManual } from "./manual.ts";
+import { print, printJsonLine } from "./output.ts";
 import { clearProgress, positiveCount, showSession } from "./session_options.ts";
 
 const MELODY = fileURLToPath(new URL("../fixtures/melody.wav", import.meta.url));
@@ -47,7 +48,7 @@ export function demoCommand(): Command {
       const report = await interruptible((signal) =>
         runDemo(options, showSession, signal).finally(clearProgress)
       );
-      if (options.json) console.log(JSON.stringify(report));
+      if (options.json) printJsonLine(report);
       else printVerdict(report, options);
       if (!report.passed) Deno.exit(Exit.failed);
     });
@@ -93,6 +94,6 @@ function printVerdict(report: DemoReport, { input, output }: Options): void {
     ],
   ];
   if (output !== undefined) rows.push(["output", output]);
-  for (const [name, value] of rows) console.log(`${name.padEnd(10)} ${value}`);
+  for (const [name, value] of rows) print(`${name.padEnd(10)} ${value}`);
   console.log(report.passed ? styleText("green", "PASSED") : styleText("red", "FAILED"));
 }

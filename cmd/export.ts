@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
 import type { Config, DomainConfig } from "../lib/vsnd/card.ts";
 import { withManual } from "./manual.ts";
-import { print, printable, printJson } from "./output.ts";
+import { printable, printJson, printXl } from "./output.ts";
 import { cardsOfDomain, isFile, requireRight, warn } from "./source.ts";
 
 interface Options {
@@ -49,7 +49,11 @@ async function run(source: string, wanted: string | undefined, { device, json }:
   }
   const text = writeXl(name, domain);
   if (json) printJson({ domain: name, vsnd: text });
-  else text.trimEnd().split("\n").forEach(print);
+  else if (!printXl(text)) {
+    warn(
+      "a text has characters that cannot be seen, for which xl has no escapes: each is U+FFFD here, --json has them all",
+    );
+  }
 }
 
 async function configOf(source: string, device: string): Promise<Config> {

@@ -4,7 +4,7 @@ import { Exit, XsndError } from "../lib/error.ts";
 import type { RawConfig } from "../lib/vsnd/schema.ts";
 import type { SharedId } from "../lib/vsnd/shared_ids.ts";
 import { withManual } from "./manual.ts";
-import { count } from "./output.ts";
+import { count, printJson } from "./output.ts";
 import { cardsOfDomain, isFile, requireRight, warn } from "./source.ts";
 
 interface Options {
@@ -48,7 +48,7 @@ async function run(source: string, options: Options): Promise<void> {
   const { nameByPlace } = await import("../lib/vsnd/shared_ids.ts");
   // both kinds of source have been judged by the schema
   nameByPlace(value as RawConfig).forEach(warnOfShared);
-  if (options.json) console.log(JSON.stringify(value, null, 2));
+  if (options.json) printJson(value);
   else {
     const { toYaml } = await import("../lib/vsnd/yaml.ts");
     console.log(toYaml(value).trimEnd());

@@ -1,5 +1,5 @@
 /** Printing for commands: tables for people, JSON for programs; both safe for texts that a guest wrote. */
-import { escapeCharacter, printable } from "../lib/text.ts";
+import { printable, printableJson, visible } from "../lib/text.ts";
 
 export { count, printable } from "../lib/text.ts";
 
@@ -14,18 +14,29 @@ export function print(line = ""): void {
 
 /** Prints a line of many. Throws BrokenPipe, which console.log hides, once nobody reads them any more. */
 export function printLine(line = ""): void {
-  const octets = new TextEncoder().encode(`${printable(line)}\n`);
+  writeLine(printable(line));
+}
+
+function writeLine(line: string): void {
+  const octets = new TextEncoder().encode(`${line}\n`);
   for (let done = 0; done < octets.length;) done += Deno.stdout.writeSync(octets.subarray(done));
 }
 
 /** Prints a JSON document as a line of many, with the escapes of {@link printJson}. */
 export function printJsonLine(value: unknown): void {
-  printLine(JSON.stringify(value));
+  writeLine(printableJson(JSON.stringify(value)));
 }
 
-/** Prints one JSON document. JSON itself allows DEL and the C1 controls in strings; here they are escaped, too. */
+/** Prints one JSON document. In its strings JSON allows most of what {@link printable} escapes; here that is escaped, too. */
 export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2).replace(/[\u007f-\u009f]/g, escapeCharacter));
+  console.log(printableJson(JSON.stringify(value, null, 2)));
+}
+
+/** Prints a text in xl's syntax, which has no escapes; whether all of it could be printed. */
+export function printXl(text: string): boolean {
+  const shown = visible(text).trimEnd();
+  console.log(shown);
+  return shown === text.trimEnd();
 }
 
 /** How wide a line for people may be here: as the terminal is, and {@link COLUMNS} off one. */

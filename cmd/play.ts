@@ -4,6 +4,7 @@ import { runSession } from "../lib/frontend/run_session.ts";
 import { interruptible } from "../lib/signals.ts";
 import { withManual } from "./manual.ts";
 import { streamArgument } from "./options.ts";
+import { print, printJsonLine } from "./output.ts";
 import {
   addSessionOptions,
   clearProgress,
@@ -39,7 +40,8 @@ export function playCommand(): Command {
           signal,
         ).finally(clearProgress);
       });
-      console.log(options.json ? JSON.stringify(report) : `played ${describeReport(report)}`);
+      if (options.json) printJsonLine(report);
+      else print(`played ${describeReport(report)}`);
     },
   );
   return withManual(command, {

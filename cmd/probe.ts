@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { Exit, XsndError } from "../lib/error.ts";
 import type { Probed } from "../lib/backend/probe.ts";
 import { withManual } from "./manual.ts";
-import { print, printJson, printTable, printWrapped } from "./output.ts";
+import { print, printJson, printTable, printWrapped, printXl } from "./output.ts";
 
 interface Options {
   readonly yaml?: boolean;
@@ -112,7 +112,7 @@ async function printStanza(domain: string, probed: readonly Probed[], xl: boolea
   const config = await requireRight(stanza, domain);
   if (xl) {
     const { writeXl } = await import("../lib/vsnd/xl/write.ts");
-    for (const [name, guest] of config) writeXl(name, guest).trimEnd().split("\n").forEach(print);
+    for (const [name, guest] of config) printXl(writeXl(name, guest));
   } else {
     const { toYaml } = await import("../lib/vsnd/yaml.ts");
     console.log(toYaml(stanza).trimEnd());

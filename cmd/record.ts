@@ -4,6 +4,7 @@ import { runSession } from "../lib/frontend/run_session.ts";
 import { interruptible } from "../lib/signals.ts";
 import { withManual } from "./manual.ts";
 import { streamArgument } from "./options.ts";
+import { print, printJsonLine } from "./output.ts";
 import {
   addSessionOptions,
   clearProgress,
@@ -47,7 +48,8 @@ export function recordCommand(): Command {
           signal,
         ).finally(clearProgress);
       });
-      console.log(options.json ? JSON.stringify(report) : `recorded ${describeReport(report)}`);
+      if (options.json) printJsonLine(report);
+      else print(`recorded ${describeReport(report)}`);
     },
   );
   return withManual(command, {

@@ -5,6 +5,7 @@ import { type StatusReport, steadyPart, type StreamReport } from "../lib/control
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { withManual } from "./manual.ts";
 import { timeoutOption } from "./options.ts";
+import { print, printJsonLine } from "./output.ts";
 import { streamTable } from "./stream_table.ts";
 import { printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
 
@@ -38,8 +39,8 @@ export function statusCommand(): Command {
       using daemon = await ControlClient.connect(options.timeout * 1000);
       if (options.watch) return await printWatch(WATCHED, streamsOf(daemon));
       const status = await daemon.call<StatusReport>({ command: "status" });
-      if (options.json) return console.log(JSON.stringify(status));
-      if (status.streams.length === 0) return console.log("no streams; `xsnd provision DOMAIN` makes a card");
+      if (options.json) return printJsonLine(status);
+      if (status.streams.length === 0) return print("no streams; `xsnd provision DOMAIN` makes a card");
       const lines = streamTable(status.streams.map((report) => ({ report })), COLUMNS);
       for (const line of lines) console.log(line);
     });

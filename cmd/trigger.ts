@@ -5,6 +5,7 @@ import { ControlClient } from "../lib/control/client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
 import { withManual } from "./manual.ts";
 import { DAEMON_EXITS, streamArgument, timeoutOption } from "./options.ts";
+import { print, printJsonLine } from "./output.ts";
 
 export function triggerCommand(): Command {
   const command = new Command("trigger")
@@ -24,8 +25,8 @@ export function triggerCommand(): Command {
         const waitMs = options.timeout * 1000;
         using daemon = await ControlClient.connect(waitMs);
         const report = await daemon.call<StreamReport>({ command: "trigger", stream, trigger, waitMs });
-        if (options.json) console.log(JSON.stringify(report));
-        else console.log(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
+        if (options.json) printJsonLine(report);
+        else print(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
       },
     );
   return withManual(command, {

@@ -4,6 +4,7 @@ import { ControlClient } from "../lib/control/client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
 import { withManual } from "./manual.ts";
 import { DAEMON_EXITS, streamArgument, timeoutOption } from "./options.ts";
+import { print, printJsonLine } from "./output.ts";
 
 interface Options {
   readonly timeout: number;
@@ -71,8 +72,8 @@ async function set(
   const waitMs = options.timeout * 1000;
   using daemon = await ControlClient.connect(waitMs);
   const report = await daemon.call<StreamReport>({ command: "volume", stream, ...changes, waitMs });
-  if (options.json) console.log(JSON.stringify(report));
-  else console.log(`${report.stream}: ${report.volume} dB${report.muted ? ", muted" : ""}`);
+  if (options.json) printJsonLine(report);
+  else print(`${report.stream}: ${report.volume} dB${report.muted ? ", muted" : ""}`);
 }
 
 function decibels(text: string): number {

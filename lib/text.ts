@@ -1,13 +1,55 @@
-/** Texts for people. */
+/** Texts for people and for programs, safe to print: a guest or a file may have written them. */
 
-/** The text with control characters, which could drive a terminal, as escapes. */
+/**
+ * What drives a terminal, turns a line around, ends one, or cannot be seen: controls, marks of direction and of joining (`Cf`, so
+ * also the U+200D between two emoji), separators of lines and paragraphs, private and unassigned characters, halves of surrogate
+ * pairs, and what is ignored where it is drawn, such as the selectors of variants.
+ */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** The text with such characters as escapes: `\u001b`, `\u{e0041}`. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, escapeCharacter);
+  return text.replace(UNSAFE, (character) => {
+    const code = character.codePointAt(0)!;
+    return code > 0xffff ? `\\u{${code.toString(16)}}` : hexUnit(code);
+  });
 }
 
-/** `\u001b` for the character that it stands for. */
-export function escapeCharacter(character: string): string {
-  return `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`;
+/** The same for JSON, whose escapes are of UTF-16 units: `\udb40\udc41`. Line breaks, which strings cannot hold, are left. */
+export function printableJson(json: string): string {
+  return json.replace(
+    UNSAFE,
+    (character) =>
+      character === "\n"
+        ? character
+        : Array.from({ length: character.length }, (_, unit) => hexUnit(character.charCodeAt(unit))).join(""),
+  );
+}
+
+/** The same for YAML's strings in double quotes. Whether a text needs that: {@link isPrintable}. */
+export function printableYaml(yaml: string): string {
+  return yaml.replace(UNSAFE, (character) => {
+    const code = character.codePointAt(0)!;
+    return character === "\n"
+      ? character
+      : code > 0xffff
+      ? `\\U${code.toString(16).padStart(8, "0")}`
+      : hexUnit(code);
+  });
+}
+
+/** The same for a syntax without escapes: each such character is U+FFFD. */
+export function visible(text: string): string {
+  return text.replace(UNSAFE, (character) => character === "\n" ? character : "\ufffd");
+}
+
+/** Whether {@link printable} leaves the text as it is. */
+export function isPrintable(text: string): boolean {
+  return text.search(UNSAFE) < 0;
+}
+
+function hexUnit(code: number): string {
+  return `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
 /** `1 stream`, `2 streams`. */

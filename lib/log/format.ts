@@ -1,6 +1,6 @@
 /** The two shapes of a line of the log. */
 import type { LogRecord } from "@logtape/logtape";
-import { escapeCharacter, printable } from "../text.ts";
+import { printable, printableJson } from "../text.ts";
 
 /**
  * `xsnd: warning: domU/0/0/0: what happened`: the stream, the card, the guest, or else the part of the program that speaks. Lines after
@@ -27,8 +27,8 @@ export function jsonLine(record: LogRecord): string {
     message: messageOf(record),
     ...(subject === undefined ? {} : { domain: domainOf(subject) }),
   };
-  // Twice: no property takes the place of a field, and the fields come first. JSON itself allows DEL and the C1 controls in strings.
-  return JSON.stringify({ ...fields, ...properties, ...fields }).replace(/[\u007f-\u009f]/g, escapeCharacter);
+  // Twice: no property takes the place of a field, and the fields come first.
+  return printableJson(JSON.stringify({ ...fields, ...properties, ...fields }));
 }
 
 /** What the record is about: the stream, `domU/0/0/0`; the card, `domU/0`; or the guest, `domU`. */

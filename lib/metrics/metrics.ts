@@ -11,6 +11,7 @@ import { STREAM_STATES } from "../backend/stream_state.ts";
 import type { StatusRow } from "../backend/stream_status.ts";
 import type { StreamReport } from "../control/protocol.ts";
 import { waitingFrames } from "../observe/stream_columns.ts";
+import { printable } from "../text.ts";
 import { VERSION } from "../version.ts";
 
 interface Value {
@@ -209,8 +210,8 @@ const METRICS: readonly Metric[] = [
 function readings(backend: Backend): Reading[] {
   return backend.streams.map((stream) => ({
     labels: {
-      domain: stream.name.slice(0, stream.name.indexOf("/")),
-      stream: stream.name,
+      domain: printable(stream.name.slice(0, stream.name.indexOf("/"))),
+      stream: printable(stream.name),
       type: stream.policy.type,
     },
     report: reportStream(stream),

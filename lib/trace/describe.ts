@@ -13,6 +13,7 @@ import {
   XENSND_OP_OPEN,
   XENSND_OP_TRIGGER,
 } from "../sndif/mod.ts";
+import { printable } from "../text.ts";
 import { decodeLost, decodePosition, decodeXrun, RecordKind, type TraceRecord } from "./format.ts";
 import { formatName, isOperation, operationName, triggerName } from "./names.ts";
 import { type Decoded, Decoder } from "./packets.ts";
@@ -132,7 +133,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   position: "  pos",
 };
 
-/** `    0.123456 > req id=12 op=WRITE offset=0 length=4096`. */
+/** A line that is safe to print: `    0.123456 > req id=12 op=WRITE offset=0 length=4096`. */
 export function lineOf(decoded: Decoded): string {
   const { kind, roundTripMicros, ...fields } = fieldsOf(decoded);
   const text = Object.entries(fields).map(([name, value]) => `${name}=${valueText(value)}`);
@@ -147,7 +148,7 @@ export function lineOfPacket(time: number, body: Uint8Array<ArrayBuffer>): strin
 }
 
 function valueText(value: Fields[string]): string {
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object") return printable(String(value));
   if ("min" in value) return value.min === value.max ? `${value.min}` : `${value.min}..${value.max}`;
   return value.join(",") || "none";
 }

@@ -4,6 +4,7 @@ import libraryStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import script from "./page/page.js" with { type: "text" };
 import style from "./page/page.css" with { type: "text" };
 import { XENSND_OP_OPEN } from "../sndif/mod.ts";
+import { printable, printableJson } from "../text.ts";
 import type { TraceFile } from "./format.ts";
 import { formatName } from "./names.ts";
 import { Decoder } from "./packets.ts";
@@ -51,7 +52,7 @@ ${verdictOf(picture.gaps, head.type)}
 <main></main>
 <footer>Drag to zoom all charts in time, double-click to see the whole again.</footer>
 <script type="application/json" id="picture">${
-    inScript(JSON.stringify({ from, to, type: head.type, ...picture }))
+    inScript(printableJson(JSON.stringify({ from, to, type: head.type, ...picture })))
   }</script>
 <script>${inScript(library)}</script>
 <script>${inScript(script)}</script>
@@ -107,7 +108,7 @@ function xrunsText({ xruns, hostXruns, xrunSeconds }: Summary): string {
 }
 
 function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return printable(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** Text that may stand in a script element: nothing in it ends that. `\\u003c` is the same to JSON and to JavaScript's strings. */

@@ -1,7 +1,7 @@
 /**
- * Reading a card from its frontend directory, which the guest can write: each value is checked, bounded and made
- * printable here, and none of it may choose a device or raise a limit. It is what there is of a card that `xl` made,
- * and where a card's names are.
+ * Reading a card from its frontend directory, which the guest can write: each value is checked, bounded and made a
+ * line here, and none of it may choose a device or raise a limit. (What else a terminal should not get, printing
+ * escapes.) It is what there is of a card that `xl` made, and where a card's names are.
  */
 import type { Direction } from "../pcm/pcm.ts";
 import {

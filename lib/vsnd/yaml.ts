@@ -1,8 +1,9 @@
 /** Writing a configuration file for people to go on with. */
-import { Document, isScalar, isSeq, visit } from "yaml";
+import { Document, isScalar, isSeq, Scalar, visit } from "yaml";
+import { isPrintable, printableYaml } from "../text.ts";
 import { KEYS } from "./schema.ts";
 
-/** The value of a configuration as YAML: keys in the order of the schema, short lists on one line. */
+/** The value of a configuration as YAML, with escapes as {@link printableYaml} has them: keys in the order of the schema, short lists on one line. */
 export function toYaml(value: unknown, comment?: string): string {
   const document = new Document(ordered(value, ""));
   if (comment !== undefined) document.commentBefore = comment;
@@ -10,8 +11,11 @@ export function toYaml(value: unknown, comment?: string): string {
     Seq: (_, seq) => {
       if (isSeq(seq) && seq.items.every(isScalar)) seq.flow = true;
     },
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value === "string" && !isPrintable(scalar.value)) scalar.type = Scalar.QUOTE_DOUBLE;
+    },
   });
-  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  return printableYaml(document.toString({ lineWidth: 0, flowCollectionPadding: false }));
 }
 
 /** The same value, the keys of each map as in {@link KEYS}; `key` is the last one on the way to it. */

@@ -1,5 +1,6 @@
 /** Words that xl's `vsnd` has of its own (xl_parse.c, libxl_types.idl), and what they are in sndif.h. */
 import { SERVED_FORMATS } from "../params.ts";
+import { printableJson } from "../../text.ts";
 
 /** libxl spells the formats of floating-point samples otherwise than sndif.h, xl.cfg(5) and the Linux frontend do. */
 const LIBXL_FORMATS: Readonly<Record<string, string>> = {
@@ -45,7 +46,7 @@ const MARK = "xsnd:";
 
 /** The comment that says `fields`, with its `#`. */
 export function toComment(fields: object): string {
-  return `# ${MARK} ${JSON.stringify(fields)}`;
+  return `# ${MARK} ${printableJson(JSON.stringify(fields))}`;
 }
 
 /** The text of a comment of ours after its mark; undefined of any other comment. */
