@@ -238,6 +238,11 @@ export const libasoundSymbols = {
   snd_pcm_format_set_silence: { parameters: ["i32", "buffer", "u32"], result: "i32" }, // format, buf, samples
   snd_pcm_state_name: { parameters: ["u32"], result: "pointer" }, // state
   snd_pcm_type_name: { parameters: ["u32"], result: "pointer" }, // type
+  snd_pcm_dump: { parameters: ["pointer", "pointer"], result: "i32" }, // pcm, out
+
+  snd_output_buffer_open: { parameters: ["buffer"], result: "i32" }, // **outputp
+  snd_output_buffer_string: { parameters: ["pointer", "buffer"], result: "usize" }, // output, **buf
+  snd_output_close: { parameters: ["pointer"], result: "i32" }, // output
 
   snd_pcm_info_malloc: { parameters: ["buffer"], result: "i32" }, // **ptr
   snd_pcm_info_free: { parameters: ["pointer"], result: "void" }, // obj

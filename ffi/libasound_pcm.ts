@@ -117,6 +117,24 @@ export class SndPcm implements AsyncDisposable {
     return text(libasound().snd_pcm_type_name(libasound().snd_pcm_type(this.pointer)));
   }
 
+  /** What the PCM is made of, down to its last slave, in libasound's words: `Plug PCM: Multi PCM\n ... Slave #0: Null PCM\n`. */
+  dump(): string {
+    const lib = libasound();
+    const output = allocate(lib.snd_output_buffer_open, "snd_output_buffer_open");
+    try {
+      check(lib.snd_pcm_dump(this.pointer, output), `snd_pcm_dump ${this.name}`);
+      const start = new BigUint64Array(1);
+      const octets = Number(lib.snd_output_buffer_string(output, start));
+      const at = Deno.UnsafePointer.create(start[0]);
+      if (at === null) return "";
+      return new TextDecoder().decode(
+        new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(at, octets)).slice(),
+      );
+    } finally {
+      lib.snd_output_close(output);
+    }
+  }
+
   /**
    * The poll descriptors, to be waited for together; read them again after each set-up. A card with period events
    * ({@link SwParams.setPeriodEvent}) has two: the PCM's own, and that of a timer which its period interrupts feed.

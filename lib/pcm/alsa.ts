@@ -119,8 +119,9 @@ export class AlsaPcm implements Pcm {
       this.#movedAt = now;
     }
     const standsStill = (now - this.#movedAt) * rate / 1000 > this.#descriptor.steadyFrames;
-    // The null plugin takes all that it is given: what is enough is not for the card to say.
-    const enough = position + (standsStill ? bufferFrames : KEEP_AHEAD * periodFrames);
+    // The null plugin takes all that it is given: what is enough is not for the card to say, nor by a pointer that has leapt.
+    const ahead = standsStill ? bufferFrames : KEEP_AHEAD * periodFrames;
+    const enough = Math.min(position + ahead, this.#applFrames + bufferFrames);
     while (this.#applFrames < enough) {
       const taken = this.#io.writei(this.#silenceAddress, periodFrames);
       if (taken <= 0) return;

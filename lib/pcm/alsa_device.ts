@@ -94,14 +94,24 @@ export class AlsaDevice implements PcmDevice {
   }
 
   async #openPcm(): Promise<SndPcm> {
+    let pcm: SndPcm;
     try {
-      return await SndPcm.open(this.name, STREAM[this.direction], SND_PCM_NONBLOCK);
+      pcm = await SndPcm.open(this.name, STREAM[this.direction], SND_PCM_NONBLOCK);
     } catch (error) {
       if (!(error instanceof AlsaError)) throw error;
       const errno = error.code === -XEN_EBUSY ? XEN_EBUSY : XEN_ENODEV;
       const what = `cannot open ${this.#what()}: ${error.message}${adviceOn(error.code)}`;
       throw new PcmError(what, errno, { cause: error });
     }
+    if (isEndless(pcm)) {
+      await this.#discard(pcm);
+      throw new PcmError(
+        `cannot open ${this.#what()}: it is ALSA's multi with a null PCM in it, and libasound does not come back from ` +
+          "a write to that; name other slaves",
+        XEN_ENODEV,
+      );
+    }
+    return pcm;
   }
 }
 
@@ -122,6 +132,15 @@ function adviceOn(code: number): string {
       return "; start its sound server, or let this user use it";
   }
   return "";
+}
+
+/**
+ * Whether one call to write may take for ever. A running null PCM has always room for its whole buffer, whereas `multi`, which
+ * counts for itself, has none left: snd_pcm_write_areas (libasound 1.2.8, pcm.c) tries again and again to move no frame, and holds
+ * the PCM's lock, so that no other thread can stop it.
+ */
+function isEndless(pcm: SndPcm): boolean {
+  return pcm.type !== "HW" && /\bMulti PCM\b[^]*\bNull PCM\b/.test(pcm.dump());
 }
 
 let warm: Promise<void> | undefined;
