@@ -1,18 +1,31 @@
 /** What `xsnd serve` may do on its host: no more than its launcher grants, and no more than its domain may. */
 import assert from "node:assert/strict";
-import { assertSameSamples, inBox, launcher, makeWav, Process, root, samplesOf, until } from "./harness.ts";
+import {
+  assertSameSamples,
+  inBox,
+  launcher,
+  makeWav,
+  Process,
+  type Result,
+  root,
+  samplesOf,
+  until,
+} from "./harness.ts";
 
 /** What `xsnd serve ARGS` would give Deno, with these variables and no sandbox. */
 async function permissions(env: Record<string, string>, ...args: string[]): Promise<string[]> {
+  const { stdout } = await launch(env, "/tmp", ...args);
+  return stdout.split("\n").filter((flag) => /^(-A|--allow-.*|--ignore-.*)$/.test(flag));
+}
+
+/** Calls the launcher in `cwd` with a Deno that prints its arguments. */
+async function launch(env: Record<string, string>, cwd: string, ...args: string[]): Promise<Result> {
   const directory = await Deno.makeTempDir();
   try {
     const deno = `${directory}/deno`;
     await Deno.writeTextFile(deno, '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 });
-    const { stdout } = await new Process(launcher, ["serve", ...args], {
-      env: { XSND_DENO: deno, XSND_SANDBOX: "", ...env },
-      cwd: "/tmp",
-    }).result;
-    return stdout.split("\n").filter((flag) => /^(-A|--allow-.*|--ignore-.*)$/.test(flag));
+    const options = { env: { XSND_DENO: deno, XSND_SANDBOX: "", ...env }, cwd };
+    return await new Process(launcher, ["serve", ...args], options).result;
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -42,11 +55,50 @@ Deno.test("serve may write and listen where its user says, and only there", asyn
   for (const none of ["*", "0.0.0.0:80", "127.0.0.1:1,10.0.0.1", "unix:", "example:1"]) {
     assert.deepEqual(await of({}, "--metrics", none), await of({}), none);
   }
-  assert.deepEqual(await of({ XSND_CONTROL: "/socket" }), ["--allow-write=/", "--allow-net=unix:/socket"]);
+  assert.deepEqual(await of({ XSND_FILES: ",/srv/a/,rel," }), [
+    "--allow-write=/run/xsnd,/srv/a,/tmp/rel",
+    "--allow-net=unix:/run/xsnd/control.sock",
+  ]);
+  // A socket in / is one file, and nothing else there.
+  assert.deepEqual(await of({}, "--metrics", "unix:/m.sock"), [
+    "--allow-write=/run/xsnd,/m.sock",
+    "--allow-net=unix:/run/xsnd/control.sock,unix:/m.sock",
+  ]);
   assert.deepEqual(await of({}, "--metrics=localhost:9465", "-q"), [
     "--allow-write=/run/xsnd",
     "--allow-net=unix:/run/xsnd/control.sock,127.0.0.1:9465",
   ]);
+});
+
+Deno.test("xsnd serve refuses paths that would grant all of / or another directory, and starts nothing", async () => {
+  const inRoot = /: serve (may write in its directory, and|would write in) .*all of \/; /;
+  const comma = /: a path with a comma would permit writing elsewhere; choose one without$/m;
+  const directory = /: that is a directory; name a file in it$/m;
+  const refused: [Record<string, string>, string[], RegExp, string?][] = [
+    ...["/x.sock", "//x.sock", "/./x.sock", "/run/../x.sock"].map((
+      XSND_CONTROL,
+    ): [Record<string, string>, string[], RegExp] => [{ XSND_CONTROL }, [], inRoot]),
+    [{ XSND_CONTROL: "x.sock" }, [], inRoot, "/"],
+    [{ XSND_CONTROL: "/run/a,/etc/x.sock" }, [], comma],
+    [{ XSND_CONTROL: "/run/xsnd/" }, [], directory],
+    [{ XSND_CONTROL: "/run/xsnd/.." }, [], directory],
+    [{ XSND_FILES: "/" }, [], inRoot],
+    [{ XSND_FILES: "/srv/a,/srv/.." }, [], inRoot],
+    [{ XSND_FILES: "." }, [], inRoot, "/"],
+    [{}, ["--metrics", "unix:/run/a,/etc/m.sock"], comma],
+    [{}, ["--metrics=unix:/run/xsnd/"], directory],
+  ];
+  for (const [env, args, said, cwd = "/tmp"] of refused) {
+    const { code, stdout, stderr } = await launch(env, cwd, ...args);
+    const what = `${JSON.stringify(env)} ${args.join(" ")}: ${stdout}${stderr}`;
+    assert.deepEqual({ code, stdout }, { code: 2, stdout: "" }, what);
+    assert.match(
+      stderr,
+      /^xsnd: (the control socket \(XSND_CONTROL\)|cards' files \(XSND_FILES\)|metrics) cannot be at \//,
+      what,
+    );
+    assert.match(stderr, said, what);
+  }
 });
 
 Deno.test("what serve is granted is enough to listen, and not to write, listen or start anything elsewhere", async () => {
