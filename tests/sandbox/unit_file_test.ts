@@ -28,14 +28,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd finds the unit's exposure to be at most 2.5 of 10 (needs systemd-analyze)",
+  name: "systemd finds the unit's exposure to be below 1.5 of 10 (needs systemd-analyze)",
   ignore: !hasSystemd,
   fn: async () => {
     const { code, stdout, stderr } = await analyze(
       "security",
       "--offline=true",
       "--no-pager",
-      "--threshold=25",
+      "--threshold=14",
     );
     assert.equal(code, 0, stdout + stderr);
   },
@@ -47,12 +47,19 @@ Deno.test("serve can do all that it is for with the capabilities that the unit l
       " ",
     );
     const limits = ["--no-new-privs", "--inh-caps=-all", `--bounding-set=-all,${kept}`];
+    // What the unit's LimitRTPRIO= does, where this machine lets its root do that.
+    const realtime = ["prlimit", `--rtprio=${/^LimitRTPRIO=(.*)$/m.exec(unit)![1]}`];
+    const mayRaise = (await new Process(realtime[0], [realtime[1], "true"]).result).code === 0;
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
-    const daemon = box.spawnUnder(["setpriv", ...limits], "serve", "--realtime");
+    const daemon = box.spawnUnder(
+      [...(mayRaise ? realtime : []), "setpriv", ...limits],
+      "serve",
+      "--realtime",
+    );
     await until("the daemon answers", () => box.status().catch(() => undefined));
     assert.match(await box.ok("play", "fixtures/melody.wav", "domU/0/0/0"), /, 0 xruns;/);
     const { code, stderr } = await daemon.end("SIGTERM");
     assert.equal(code, 0, stderr);
-    // A machine that permits real-time scheduling to nobody says so.
-    assert(!/warning|error/.test(stderr.replace(/^.* \(EPERM\): .*CAP_SYS_NICE\n/m, "")), stderr);
+    const refused = /^.* \(EPERM\): .*CAP_SYS_NICE\n/m;
+    assert(!/warning|error/.test(mayRaise ? stderr : stderr.replace(refused, "")), stderr);
   }));
