@@ -278,7 +278,8 @@ const TRACE = (() => {
     RecordKind.position,
     RecordKind.lost,
     RecordKind.disconnected,
-    9,
+    RecordKind.xrun,
+    99,
     RecordKind.end,
   ];
   const encoded = [
