@@ -16,6 +16,8 @@ export class Capture extends Transfer {
   readonly #kept: GuestBuffer;
   /** Frames that the xrun which is on has cost. */
   #lost = 0;
+  /** While there is more: how much was left by the last turn. */
+  #left = 0;
 
   constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow, options: TransferOptions = {}) {
     super(pcm, buffer, status, options);
@@ -48,10 +50,12 @@ export class Capture extends Transfer {
     this.pointer();
     const missed = this.#passOver();
     const heardFrom = this.cardFrames;
-    // What there is now, and no more: ALSA's null plugin never runs out.
-    const avail = this.pcm.avail();
+    // What there is now, and no more: ALSA's null plugin never runs out. What a turn leaves of that is for the next.
+    const now = this.pcm.avail();
+    const avail = this.hasMore ? Math.min(now, this.#left) : now;
     const most = this.turnFrames;
     this.hasMore = avail > most;
+    this.#left = avail - most;
     for (let left = Math.min(avail, most); left > 0;) {
       const at = this.cardFrames % this.bufferFrames;
       const got = this.pcm.read(Math.min(left, this.bufferFrames - at, this.stagingFrames));

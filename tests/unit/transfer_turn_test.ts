@@ -77,3 +77,13 @@ for (const direction of ["playback", "capture"] as const) {
     assert.equal(Math.round(frames[0] / frames[1]), 3);
   });
 }
+
+Deno.test("a capture stream on a card that never runs out moves in all turns together what there was at the first", () => {
+  const transfer = fullStream("capture", 0);
+  transfer.pcm.avail = () => FRAMES;
+  transfer.pcm.next = () => transfer.cardFrames;
+  transfer.pcm.read = (frames) => frames;
+  do transfer.pump(); while (transfer.hasMore && transfer.cardFrames < 10 * FRAMES);
+  assert.equal(transfer.cardFrames, FRAMES);
+  transfer.pcm.release();
+});
