@@ -35,7 +35,10 @@ export class MetricsServer implements Disposable {
     this.#listener = transport === "unix"
       ? forThisUserAlone(() => Deno.listen({ transport, path: address.path }))
       : Deno.listen({ hostname: address.hostname, port: address.port });
-    this.#http.on("request", (request, response) => void respond(backend, transport, request, response));
+    this.#http.on("request", (request, response) => {
+      respond(backend, transport, request, response)
+        .catch((error) => this.#log.debug("a client has gone: {error}", { error: String(error) }));
+    });
     this.#http.on("clientError", (_error, socket) => void socket.end(BAD_REQUEST));
     void this.#accept();
     const { addr } = this.#listener;
