@@ -70,6 +70,7 @@ export const stream = z.strictObject({
   device: z.string(),
   denied: z.boolean().describe("whether the guest gets silence in the device's place"),
   uniqueId: z.string(),
+  recording: z.boolean().describe("whether the guest records a device at this moment"),
   state: z.enum(["detached", "closed", "opening", "prepared", "running", "paused"])
     .describe(
       "as the guest wants it; detached: it is not connected",
@@ -95,7 +96,7 @@ export const stream = z.strictObject({
   guestFrames: frames("how much the guest has written or read since OPEN"),
   cardFrames: frames("how much has been handed to, or taken from, the card since OPEN"),
   connections: counter(
-    "times that the guest's frontend has connected; this and the next eleven: since the daemon serves the card",
+    "times that the guest's frontend has connected; this and the next twelve: since the daemon serves the card",
   ),
   movedFrames: counter("frames by which the card's pointer has moved on"),
   requests: counter("requests that were served"),
@@ -107,6 +108,7 @@ export const stream = z.strictObject({
   xrunSeconds: z.number().min(0).describe("what those that have ended have cost, in seconds of sound"),
   lateFrames: counter("frames not heard in their place, or not at all"),
   protocolErrors: counter("requests refused, and breaches of the ring's rules"),
+  starts: counter("times that the card was started, or went on, for the guest"),
   losses: counter("times that the card went away"),
   eventDelayMicros: percentiles("from the card's interrupt to the event that tells the guest"),
   requestMicros: percentiles("from the engine's waking up for a request to its answer"),

@@ -1,4 +1,5 @@
 /** The daemon: a backend, and the control socket by which operators reach it. */
+import { getLogger } from "@logtape/logtape";
 import { processCpuSeconds } from "../../ffi/cpu_clock.ts";
 import { ControlServer } from "../control/server.ts";
 import {
@@ -16,6 +17,7 @@ import type { TraceHead } from "../trace/format.ts";
 import { isStoreLost, type Xen } from "../xen/ports.ts";
 import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
+import { CaptureLog } from "./capture_log.ts";
 import { inTime } from "./engine_client.ts";
 import type { StreamHost } from "./stream_host.ts";
 
@@ -29,11 +31,18 @@ export interface DaemonOptions extends BackendOptions {
 }
 
 export class Daemon implements AsyncDisposable {
+  readonly #ending = new AbortController();
+
   private constructor(
     readonly backend: Backend,
     private readonly control: ControlServer,
     private readonly announcement: Announcement,
-  ) {}
+  ) {
+    new CaptureLog(() => backend.streams).follow(backend.changes, this.#ending.signal)
+      .catch((error) =>
+        getLogger(["xsnd", "stream"]).error("{error}", { error: String(error?.stack ?? error) })
+      );
+  }
 
   /** Throws {@link XsndError} if another daemon is running or what it needs is missing; nothing is left behind then. */
   static async start(xen: Xen, options: DaemonOptions): Promise<Daemon> {
@@ -57,6 +66,7 @@ export class Daemon implements AsyncDisposable {
     this.control[Symbol.dispose]();
     this.announcement[Symbol.dispose]();
     await this.backend[Symbol.asyncDispose]();
+    this.#ending.abort();
   }
 }
 
@@ -108,7 +118,15 @@ async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<Statu
 export function reportStream(stream: StreamHost): StreamReport {
   const { type, device, denied = false, uniqueId } = stream.policy;
   const { volume, muted } = stream.settings;
-  const names = { stream: stream.name, domid: stream.domid, type, device, denied, uniqueId };
+  const names = {
+    stream: stream.name,
+    domid: stream.domid,
+    type,
+    device,
+    denied,
+    uniqueId,
+    recording: stream.isRecording,
+  };
   return { ...names, volume: volume / 1000, muted, ...stream.engineUse, ...stream.snapshot() };
 }
 

@@ -122,7 +122,10 @@ export class OpenStream {
       // The host has slept since the card was prepared.
       if (status < 0 && !isLoss(status)) status = transfer.startAnew();
       if (isLoss(status) && this.#lose(status)) status = transfer.start();
-      if (status >= 0) this.#card = "running";
+      if (status >= 0) {
+        this.#card = "running";
+        this.#connection.status.add("starts", 1);
+      }
     } else if (!runs && this.#card === "running") {
       this.#reportNow();
       transfer.hold(emptied);

@@ -23,7 +23,7 @@ import type { StatusRow } from "./stream_status.ts";
 import { newRow } from "./totals.ts";
 import type { TraceReader } from "./trace_ring.ts";
 import type { StreamTransport } from "./transport.ts";
-import { afterOperatorTrigger, type OperatorTrigger } from "./stream_state.ts";
+import { afterOperatorTrigger, type OperatorTrigger, STREAM_STATES } from "./stream_state.ts";
 import { XrunLog } from "./xrun_log.ts";
 
 /** What all streams of a daemon share. */
@@ -149,7 +149,10 @@ export class StreamHost implements AsyncDisposable {
   async #changeCard(): Promise<void> {
     if (!this.#card.isOpen) return;
     // An OPEN that was under way may have brought a card since it was taken.
-    if (await this.#takeCard()) return await this.#card.change();
+    if (await this.#takeCard()) {
+      await this.#card.change();
+      return this.services.engines.changes.tell();
+    }
     this.#log.error("{device} does not come back: it is used until it does", {
       device: usedDevice(this.#chosen.policy),
     });
@@ -297,6 +300,7 @@ export class StreamHost implements AsyncDisposable {
     this.nodes.write(settings);
     this.#settings = settings;
     if (this.connected) this.#engine.post({ op: "settings", slot: this.#slot, settings });
+    this.services.engines.changes.tell();
   }
 
   /**
@@ -318,6 +322,26 @@ export class StreamHost implements AsyncDisposable {
     this.#onEnd = () => {};
     // Its memory must stay until the engine has let go of it, whoever else has forgotten it.
     if (this.connected) await this.#engine.trace(this.#slot, null).then(() => trace);
+  }
+
+  /** Whether a guest that starts the stream now records a device: nothing of the host's stands in between. */
+  get mayRecord(): boolean {
+    const { policy: { type, denied }, settings: { hold, muted } } = this;
+    return type === "capture" && !denied && !muted && hold === "none";
+  }
+
+  /** Whether the guest records a device at this moment. */
+  get isRecording(): boolean {
+    if (!this.connected || !this.mayRecord) return false;
+    const row = this.#engine.status(this.#slot);
+    return STREAM_STATES[row.get("state")] === "running" && row.get("cardLost") === 0;
+  }
+
+  /** Times that its card was started, over all connections. */
+  get starts(): number {
+    let starts = this.past.get("starts");
+    for (const row of this.#leaving) starts += row.get("starts");
+    return starts + (this.connected ? this.#engine.status(this.#slot).get("starts") : 0);
   }
 
   /** The row of numbers of the stream's connection, if it has one, and its states by name. Counters are those of {@link totals}. */
@@ -423,6 +447,7 @@ export class StreamHost implements AsyncDisposable {
   /** Gives the engine the card that was lost, or somebody else's; false if nobody wants it any more. */
   #replace(pcm: PcmDescriptor): boolean {
     if (this.connected) this.#engine.post({ op: "replaced", slot: this.#slot, pcm });
+    this.services.engines.changes.tell();
     return this.connected;
   }
 

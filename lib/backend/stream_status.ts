@@ -27,6 +27,8 @@ export const COUNTERS = [
   "queries",
   /** Frames by which the card's pointer has moved on in all, from OPEN to OPEN. */
   "movedFrames",
+  /** Times that the card was started, or went on, for the guest. */
+  "starts",
   /** Losses of the card; while `cardLost` is 1 a stand-in plays in its place. */
   "losses",
 ] as const;

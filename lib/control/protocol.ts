@@ -40,6 +40,8 @@ export interface StreamReport extends Counts {
   /** Whether the guest gets silence in the device's place. */
   readonly denied: boolean;
   readonly uniqueId: string;
+  /** Whether the guest records a device at this moment: neither denied, muted nor held, and with the card there. */
+  readonly recording: boolean;
   /** detached, closed, opening, prepared, running or paused: as the guest wants it. */
   readonly state: string;
   /** none, paused or stopped: what an operator has imposed. */

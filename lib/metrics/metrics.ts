@@ -123,6 +123,18 @@ const METRICS: readonly Metric[] = [
     "Frames that were not heard in their place, or not at all.",
     ({ totals }) => totals.get("lateFrames"),
   ),
+  each(
+    "gauge",
+    "xsnd_stream_recording",
+    "1 while the guest records a device; 0 while the stream is denied, muted or held, too.",
+    ({ report }) => Number(report.recording),
+  ),
+  each(
+    "counter",
+    "xsnd_stream_starts_total",
+    "Times that the card was started, or went on, for the guest.",
+    ({ totals }) => totals.get("starts"),
+  ),
   {
     name: "xsnd_stream_xruns_total",
     type: "counter",

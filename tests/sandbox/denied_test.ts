@@ -1,5 +1,6 @@
 /** `denied`: an operator takes a microphone away, and gives it back, under a guest that records. */
 import assert from "node:assert/strict";
+import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
 import { open, RawCard } from "./raw_frontend.ts";
 import { type Box, inBox, makeWav, type Process, samplesOf, type StreamOptions, until } from "./harness.ts";
 
@@ -55,6 +56,11 @@ const BY_PROVISION: Way = {
   },
 };
 
+/** The devices that the daemon's log says were begun to be recorded, and how long recordings were that have ended, in s. */
+const began = ({ stderr }: Process) => stderr.match(/(?<=0\/0\/0: its guest begins to record ).*/g) ?? [];
+const ended = ({ stderr }: Process) =>
+  stderr.match(/(?<=its guest has ended recording, after )[\d.]+(?= s)/g) ?? [];
+
 for (const { name, start, deny } of [BY_FILE, BY_PROVISION]) {
   Deno.test(`a stream that records is denied at once, and allowed again at once: ${name}`, () =>
     inBox(async (box) => {
@@ -77,7 +83,7 @@ for (const { name, start, deny } of [BY_FILE, BY_PROVISION]) {
           () => / is used from now on\n/.test(daemon.stderr.slice(from)),
         );
         const report = await box.untilStream(STREAM, (report) => report.denied === denied);
-        assert.equal(report.state, "running");
+        assert.deepEqual([report.state, report.recording], ["running", !denied]);
         return report.positionFrames + report.periodFrames;
       };
       const silentFrom = await decide(true);
@@ -95,6 +101,9 @@ for (const { name, start, deny } of [BY_FILE, BY_PROVISION]) {
       assert(!isSilent(0, 4800));
       assert(isSilent(silentFrom, silentTo), `frames ${silentFrom} to ${silentTo} are not silent`);
       assert(!isSilent(soundFrom, soundFrom + 4800));
+      // Twice, since it was denied in between.
+      await until("the log tells of both recordings", () => ended(daemon).length === 2);
+      assert.deepEqual(began(daemon), [device, device]);
     }));
 }
 
@@ -124,4 +133,27 @@ Deno.test("a stream that is denied, allowed and denied again reaches no device a
     await reload(false);
     reopen();
     Deno.statSync(file);
+  }));
+
+Deno.test("a guest that records by the moment is told of, in the log, in status --watch and in its counter", () =>
+  inBox(async (box) => {
+    const device = `dummy:${makeWav(box.path("heard.wav"), sound)}`;
+    await box.ok("provision", "domU", "-f", write(box, { type: "capture", device }));
+    const daemon = await box.serve();
+    await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
+    const [stream] = card.streams;
+    const { directory } = stream.share(open.bufferSz);
+    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+    const watching = box.spawn("status", "--watch", "--json");
+    await until("it watches", () => /"event":"state"/.test(watching.stdout));
+    for (let i = 0; i < 5; i++) {
+      assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
+      assert.equal(stream.trigger(XENSND_OP_TRIGGER_STOP), 0);
+    }
+    await until("the watch tells", () => /"event":"changed".*"starts":5/.test(watching.stdout));
+    await until(
+      "the log tells",
+      () => /its guest has (recorded .* for a moment|ended recording)/.test(daemon.stderr),
+    );
+    assert.equal((await box.stream(STREAM)).recording, false);
   }));
