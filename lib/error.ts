@@ -33,6 +33,11 @@ export function firstError(error: unknown): unknown {
   return error instanceof SuppressedError ? firstError(error.suppressed) : error;
 }
 
+/** What is known of an exception that is a defect, for the log. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
 /** Throws all of `errors` as one, if there are any; a defect as it is. */
 export function throwAll(errors: readonly unknown[]): void {
   if (errors.length === 0) return;

@@ -12,10 +12,11 @@ import { Errno, errno, EventFd, MicrosClock, POLL, PollSet } from "../../ffi/lib
 import { adoptEventChannels } from "../xen/mod.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventChannels } from "../xen/ports.ts";
-import { EngineStream, stackOf, type StreamCommand } from "./engine_stream.ts";
+import { stackOf } from "../error.ts";
+import { EngineStream } from "./engine_stream.ts";
 import { GuestBudget, IDLE_SIGNAL_COST } from "./guest_budget.ts";
 import { MailboxReader, MailboxWriter } from "./mailbox.ts";
-import type { EngineCommand, EngineEvent, EngineStart } from "./messages.ts";
+import type { EngineCommand, EngineEvent, EngineStart, StreamCommand } from "./messages.ts";
 import { scheduleRealtime } from "./realtime.ts";
 import { rehearse } from "./rehearsal.ts";
 import { StatusRow } from "./stream_status.ts";

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { threadCpuSeconds } from "../../ffi/cpu_clock.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import { EventFd } from "../../ffi/libc.ts";
-import { Exit, XsndError } from "../error.ts";
+import { Exit, stackOf, XsndError } from "../error.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
 import { Changes } from "./changes.ts";
 import { MAX_STREAMS } from "./limits.ts";
@@ -228,7 +228,7 @@ export class EngineClient implements AsyncDisposable {
     } catch (error) {
       getLogger(["xsnd", "engine"]).error("{event}: {error}", {
         event: event.op,
-        error: error instanceof Error ? error.stack ?? error.message : String(error),
+        error: stackOf(error),
       });
     }
   }

@@ -5,6 +5,7 @@
 import { SND_ERROR_BEGIN } from "../../ffi/libasound.ts";
 import { MicrosClock } from "../../ffi/libc.ts";
 import { mappedBuffer } from "../../ffi/memory.ts";
+import { stackOf } from "../error.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { RefinerDescriptor } from "../pcm/refiner.ts";
 import {
@@ -38,7 +39,7 @@ import {
   QUERY_COST,
   TRIGGER_COST,
 } from "./guest_budget.ts";
-import type { Address, EngineCommand } from "./messages.ts";
+import type { Address, EngineCommand, StreamCommand } from "./messages.ts";
 import { type Connection, type EngineServices, OpenStream } from "./open_stream.ts";
 import type { OperatorSettings } from "./operator_settings.ts";
 import { Queries } from "./queries.ts";
@@ -47,9 +48,6 @@ import type { Hold, OperatorTrigger, StreamState } from "./stream_state.ts";
 import type { StatusRow } from "./stream_status.ts";
 import { StreamTrace } from "./stream_trace.ts";
 import { serveVolume } from "./volume_request.ts";
-
-/** A command about a stream that is attached. */
-export type StreamCommand = Exclude<EngineCommand, { op: "attach" | "detach" | "ping" | "stop" }>;
 
 /** Requests that one stream may have served before the others get their turn: a ring's worth. */
 const REQUESTS_A_TURN = 32;
@@ -448,9 +446,4 @@ export class EngineStream {
     this.#status.setState(state, this.#hold);
     this.#trace.sample(this.pcm);
   }
-}
-
-/** What is known of an exception, for the log. */
-export function stackOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -89,6 +89,9 @@ export type EngineCommand =
   | { readonly op: "ping"; readonly ticket: number }
   | { readonly op: "stop" };
 
+/** A command about a stream that is attached. */
+export type StreamCommand = Exclude<EngineCommand, { op: "attach" | "detach" | "ping" | "stop" }>;
+
 /** What the engine passes on to the main thread. */
 export type EngineEvent =
   /** It serves; `realtimeErrno`: why not in real time, though it was to. */

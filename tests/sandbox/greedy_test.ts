@@ -7,7 +7,7 @@ import {
   XENSND_OP_TRIGGER_START,
   XENSND_OP_WRITE,
 } from "../../lib/sndif/mod.ts";
-import { assertSameSamples, type Box, inBox, makeWav, samplesOf } from "./harness.ts";
+import { assertSameSamples, type Box, inBox, makeWav, samplesOf, until } from "./harness.ts";
 import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
 
 /** Streams as wide as there can be, 391 MB/s each, with buffers of 2.7 ms. */
@@ -69,6 +69,13 @@ Deno.test("24 streams of 255 channels that are only started: another guest has n
         assert.equal(stream.open(request), 0);
         stream.post((view, at, id) => encodeTriggerRequest(view, at, id, XENSND_OP_TRIGGER_START));
       }
+      await until("all of them run", async () => {
+        const { streams } = await box.status();
+        const running = streams.filter(({ stream, state }) =>
+          stream.startsWith("domU/") && state === "running"
+        );
+        return running.length === STREAMS;
+      });
       const cpu = async () => (await box.status()).sharedEngineCpuSeconds!;
       const wav = makeWav(box.path("in.wav"), {
         format: "s16_le",
