@@ -7,6 +7,7 @@ import { check, libasound, text } from "./libasound.ts";
 import { allocate, HwParams, SwParams } from "./libasound_params.ts";
 import { addressOf, whileAlive, wrappedMicros } from "./libc.ts";
 import { cString } from "./library.ts";
+import { mappedBuffer } from "./memory.ts";
 
 type Pointer = NonNullable<Deno.PointerValue>;
 
@@ -125,11 +126,11 @@ export class SndPcm implements AsyncDisposable {
       check(lib.snd_pcm_dump(this.pointer, output), `snd_pcm_dump ${this.name}`);
       const start = new BigUint64Array(1);
       const octets = Number(lib.snd_output_buffer_string(output, start));
-      const at = Deno.UnsafePointer.create(start[0]);
-      if (at === null) return "";
-      return new TextDecoder().decode(
-        new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(at, octets)).slice(),
-      );
+      if (octets === 0) return "";
+      const buffer = mappedBuffer(String(start[0]), octets);
+      const dumped = new TextDecoder().decode(new Uint8Array(buffer).slice());
+      buffer.transfer(0);
+      return dumped;
     } finally {
       lib.snd_output_close(output);
     }
