@@ -211,7 +211,7 @@ export class OpenStream {
     const { queries, status } = this.#connection;
     this.#isLost = true;
     queries.standIn(this.transfer.pcm.params);
-    status.set("cardLost", 1);
+    status.setCardLost(true);
   }
 
   /** The main thread has opened the card that was lost, or somebody else's. */
@@ -228,7 +228,7 @@ export class OpenStream {
     }
     this.#isLost = false;
     queries.end();
-    status.set("cardLost", 0);
+    status.setCardLost(false);
     const error = this.#replaceCard(pcm);
     if (error < 0) this.#recover(error);
   }
@@ -297,7 +297,7 @@ export class OpenStream {
       this.transfer.report();
     } finally {
       this.#buffer.detach();
-      status.set("cardLost", 0);
+      status.setCardLost(false);
       this.transfer.pcm.release();
     }
   }

@@ -447,7 +447,6 @@ export class StreamHost implements AsyncDisposable {
   /** Gives the engine the card that was lost, or somebody else's; false if nobody wants it any more. */
   #replace(pcm: PcmDescriptor): boolean {
     if (this.connected) this.#engine.post({ op: "replaced", slot: this.#slot, pcm });
-    this.services.engines.changes.tell();
     return this.connected;
   }
 

@@ -91,7 +91,7 @@ export class StatusRow {
   /** From the engine's waking up for a request to its answer, in µs. */
   readonly requestTimes: Durations;
 
-  /** @param changes counts what {@link setState} changes; nobody needs to know otherwise */
+  /** @param changes counts what {@link setState} and {@link setCardLost} change; nobody needs to know otherwise */
   constructor(
     table: SharedArrayBuffer,
     slot: number,
@@ -111,6 +111,12 @@ export class StatusRow {
   setState(state: StreamState, hold: Hold): void {
     this.set("state", STREAM_STATES.indexOf(state));
     this.set("hold", HOLDS.indexOf(hold));
+    countChange(this.changes);
+  }
+
+  /** Whether silence is played in the card's place. */
+  setCardLost(isLost: boolean): void {
+    this.set("cardLost", isLost ? 1 : 0);
     countChange(this.changes);
   }
 
