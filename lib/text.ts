@@ -52,6 +52,13 @@ function hexUnit(code: number): string {
   return `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
+/** The text, or its beginning and its end with an ellipsis between, at most `most` characters in all. */
+export function brief(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const half = (most - 1) >> 1;
+  return `${text.slice(0, half)}…${text.slice(-half)}`;
+}
+
 /** `1 stream`, `2 streams`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;

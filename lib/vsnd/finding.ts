@@ -1,5 +1,6 @@
 /** What is wrong with a configuration file: where, what, and what to write instead. */
 import type { z } from "zod";
+import { brief } from "../text.ts";
 import { Limits, LINUX_RATES } from "./card.ts";
 import { type ConfigKey, KEYS } from "./schema.ts";
 
@@ -35,6 +36,9 @@ export function explainFinding(
   return sentence(file, line, column, path, [what, why, instead]);
 }
 
+/** A key may be as long as the file; a path of ours has some 60 characters. */
+const MAX_PATH = 200;
+
 function sentence(
   file: string,
   line: number,
@@ -42,7 +46,7 @@ function sentence(
   path: DocumentPath,
   parts: readonly (string | undefined)[],
 ): string {
-  const where = path.length === 0 ? "" : `${formatPath(path)}: `;
+  const where = path.length === 0 ? "" : `${brief(formatPath(path), MAX_PATH)}: `;
   return `${file}:${line}:${column}: ${where}${parts.filter((part) => part !== undefined).join("; ")}`;
 }
 

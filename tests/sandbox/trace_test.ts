@@ -257,7 +257,7 @@ Deno.test("trace says what is wrong with a file, a stream or a command line", as
     /cannot read trace .*in\.wav: it is no trace; `xsnd trace record`/,
   );
   assertFails(await box.run("trace", "show", nowhere), 1, /cannot read trace .*: no such file/);
-  assertFails(await box.run("trace", "record", STREAM, "-o", nowhere), 1, /cannot write .*No such file/);
+  assertFails(await box.run("trace", "record", STREAM, "-o", nowhere), 1, /cannot write .*: no such file/);
   const nobody = ["trace", "record", "nobody", "-o", box.path("x"), "--timeout", "0"];
   assertFails(await box.run(...nobody), 1, /the daemon serves no stream "nobody"; it serves domU/);
   assertFails(await xsnd([...nobody], { XSND_CONTROL: nowhere }), 3, /no daemon answers/);

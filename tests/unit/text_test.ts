@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { isPrintable, printable, printableJson, visible } from "../../lib/text.ts";
+import { brief, isPrintable, printable, printableJson, visible } from "../../lib/text.ts";
 import { toYaml } from "../../lib/vsnd/yaml.ts";
 
 /** Each with its escape for people. */
@@ -35,6 +35,11 @@ Deno.test("printable() escapes what drives a terminal, turns a line around or ca
   const plain = "Höllentöne 🎵 日本 e\u0301 \\u202e…";
   assert.equal(printable(plain), plain);
   assert(isPrintable(plain));
+});
+
+Deno.test("brief() keeps both ends of a long text", () => {
+  assert.equal(brief("abcdefghij", 10), "abcdefghij");
+  assert.equal(brief("abcdefghijk", 10), "abcd…hijk");
 });
 
 Deno.test("printable(), printableJson() and toYaml() leave nothing of that in any text, and the last two lose nothing", () => {

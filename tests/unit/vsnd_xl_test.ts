@@ -367,6 +367,16 @@ Deno.test("import takes what only libxl misspells, and refuses two backends in a
   );
 });
 
+Deno.test("a finding quotes no more of a file than fits a line", () => {
+  const long = "k".repeat(100_000);
+  const texts = [
+    `vsnd = [['card, ${long}=x', 'pcm', 'stream, type=p']]\n`,
+    `${long} x\n`,
+    `vsnd = ${long}\n`,
+  ];
+  for (const text of texts) for (const line of findings(text)) assert(line.length < 1000, `${line.length}`);
+});
+
 Deno.test("an xl.cfg that nests or repeats without an end is refused in a line, and quickly", () => {
   const texts = {
     nested: `vsnd = ${"[".repeat(500_000)}`,

@@ -2,6 +2,7 @@
  * The syntax of xl's configuration files, as libxlutil has it (libxlu_cfg_l.l, libxlu_cfg_y.y): assignments of strings,
  * numbers and lists. It looks like Python and is not: no negative numbers, no names as values, no juxtaposed strings.
  */
+import { brief } from "../../text.ts";
 import type { LocatedFinding } from "../finding.ts";
 
 /** A string or a number as it is written; libxlutil makes no difference. */
@@ -129,7 +130,7 @@ class Parser {
   #assignment(): void {
     const { text: name, offset: byOffset } = this.#advance();
     const adds = this.#token.kind === "+=";
-    if (!adds) this.#expect("=", `"=" after ${name}`);
+    if (!adds) this.#expect("=", `"=" after ${brief(name, 40)}`);
     else this.#advance();
     const offset = this.#token.offset;
     const value = this.#value();
@@ -184,7 +185,11 @@ class Parser {
 
   #unexpected(wanted: string): never {
     const { kind, text, offset } = this.#token;
-    const found = kind === "end" ? "the end of the file" : kind === "newline" ? "the end of the line" : text;
+    const found = kind === "end"
+      ? "the end of the file"
+      : kind === "newline"
+      ? "the end of the line"
+      : brief(text, 40);
     throw new XlSyntaxError(`${found} is not expected here`, offset, `write ${wanted}`);
   }
 
