@@ -41,6 +41,15 @@ Deno.test({
   },
 });
 
+Deno.test("no setting of the unit has systemd mount programs and libraries writable, as ExecPaths= does", () => {
+  assert(!/^ExecPaths=/m.test(unit));
+  assert.match(unit, /^ProtectSystem=strict$/m);
+  const noExec = /^NoExecPaths=(.*)$/m.exec(unit)![1].split(" ");
+  for (const path of ["/run/xsnd", "/var/cache/xsnd/serve", "/tmp", "/var/tmp", "/dev/shm"]) {
+    assert(noExec.includes(path), `the daemon writes in ${path}, and what it writes there could be run`);
+  }
+});
+
 Deno.test("serve can do all that it is for with the capabilities that the unit leaves it", () =>
   inBox(async (box) => {
     const kept = /^CapabilityBoundingSet=(.*)$/m.exec(unit)![1].toLowerCase().replaceAll("cap_", "+").split(
