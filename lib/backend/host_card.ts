@@ -89,7 +89,8 @@ export class HostCard {
     try {
       await card?.close();
     } catch (error) {
-      this.#log.warn("closing {device}: {error}", { device: this.#device, error: String(error) });
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.warn("closing {device}: {reason}", { device: this.#device, reason });
     }
   }
 
