@@ -32,6 +32,8 @@ Deno.test("1000 connections that come and go leave no descriptor, no mapping and
       await Promise.all(guests.map(async (_, i) => {
         for (let number = 0; number < count; number++) await round(i + 1, number);
       }));
+      // The embedded Xen closes a frontend's FIFO when the next port is bound: with this one all but its own are closed.
+      await round(1, 0);
       const descriptors = (await settledDescriptors(daemon.pid)).size;
       return [descriptors, mappings(daemon.pid, box.xen)];
     };
