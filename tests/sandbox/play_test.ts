@@ -204,7 +204,7 @@ Deno.test("play says why a stream will not do", () =>
         1,
         /offers s16_le, and .*s32_le.*provision the stream with that format, or convert/,
       ],
-      [plain, "domU/0/2/0", 1, /the backend refuses to open the stream: ENODEV/],
+      [plain, "domU/0/2/0", 1, /the backend refuses the parameters: ENODEV/],
     ];
     for (const [path, stream, code, message] of cases) {
       assertFails(await box.run("play", path, stream), code, message);
