@@ -30,8 +30,11 @@ export async function respond(
 /** Why `request` does not get the metrics; undefined if it does. */
 function refusal(
   transport: MetricsAddress["transport"],
-  { method, url = "", headers: { host } }: IncomingMessage,
+  { method, url = "", headers }: IncomingMessage,
 ): Answer | undefined {
+  // RFC 9112: a path, or, from who takes the server for a proxy, the path behind a scheme and a host. Two slashes would name a host.
+  const [, authority, path] = /^(?:https?:\/\/([^/?#]+))?(\/(?!\/).*)$/i.exec(url) ?? [];
+  const host = authority ?? headers.host;
   // A web page's own name may lead here too, once the page is loaded: to a browser the metrics would be the page's.
   if (transport === "tcp" && host !== undefined && !isLoopback(host.replace(/:\d*$/, ""))) {
     return { status: 403, text: "Host is to be localhost or a loopback address, as 127.0.0.1\n" };
@@ -39,9 +42,8 @@ function refusal(
   if (method !== "GET" && method !== "HEAD") {
     return { status: 405, text: "GET it\n", headers: { allow: "GET, HEAD" } };
   }
-  // Of RFC 9112's forms of a target, all but the path alone are for proxies. Two slashes would name a host.
-  if (!/^\/(?!\/)/.test(url)) return { status: 400, text: "metrics are at /metrics\n" };
-  if (url.split("?", 1)[0] !== "/metrics") return { status: 404, text: "metrics are at /metrics\n" };
+  if (path === undefined) return { status: 400, text: "metrics are at /metrics\n" };
+  if (path.split("?", 1)[0] !== "/metrics") return { status: 404, text: "metrics are at /metrics\n" };
 }
 
 async function metrics(backend: Backend): Promise<Answer> {

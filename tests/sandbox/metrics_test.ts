@@ -178,7 +178,7 @@ Deno.test("requests that are none are refused, and fill no log", () =>
     const connect = await endpoint(daemon);
     const before = daemon.stderr;
     assert.equal(await statusOf(connect, request("/metrics")), 200);
-    for (const target of ["//[", "//", "http://[/metrics", "http://a/metrics", "*", "metrics"]) {
+    for (const target of ["//[", "//", "http:/metrics", "*", "metrics"]) {
       assert.equal(await statusOf(connect, request(target)), 400, target);
     }
     assert.equal(await statusOf(connect, "\x00\xff\r\n\r\n"), 400);

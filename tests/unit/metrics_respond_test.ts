@@ -34,7 +34,10 @@ Deno.test("respond() refuses each request that is none for the metrics, before i
     [404, "GET", "/metrics/"],
     [400, "GET", "//["],
     [400, "GET", "//localhost/metrics"],
-    [400, "GET", "http://localhost/metrics"],
+    [400, "GET", "http:/metrics"],
+    [404, "GET", "http://localhost/"],
+    [403, "GET", "http://evil.example/metrics", "localhost"],
+    [403, "GET", "http://[/metrics", "localhost"],
     [400, "GET", ""],
     [403, "GET", "/metrics", "evil.example"],
     [403, "POST", "//[", "evil.example:80"],
@@ -48,6 +51,8 @@ Deno.test("respond() says that it failed, and no word of where", async () => {
   const requests: Request[] = [
     ["GET", "/metrics"],
     ["HEAD", "/metrics?a=b", "[::1]:9465"],
+    ["GET", "http://localhost:9465/metrics", "evil.example"],
+    ["GET", "http://any.example/metrics", "any.example", "unix"],
     ["GET", "/metrics", "any.example", "unix"],
   ];
   for (const request of requests) {
