@@ -69,7 +69,7 @@ export type Counts = Readonly<Record<Counter, number>>;
 
 export type StatusSnapshot = Record<Exclude<Field, Special>, number> & {
   readonly state: string;
-  readonly hold: string;
+  readonly hold: Hold;
   readonly cardLost: boolean;
   readonly eventDelayMicros: Percentiles;
   readonly requestMicros: Percentiles;
