@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 DENO_VERSION=2.9.6
 PACKAGES="libasound2 libasound2-plugins libxenstore4 libxengnttab1 libxenevtchn1"
 TEST_PACKAGES="xenstore-utils pulseaudio pulseaudio-utils alsa-utils sox gcc libc6-dev libxen-dev libasound2-dev tmux
-  chromium-headless-shell zsh fish groff-base mandoc dpkg-dev strace"
+  chromium-headless-shell zsh fish groff-base mandoc dpkg-dev strace systemd"
 
 say() {
   echo "setup: $*"
