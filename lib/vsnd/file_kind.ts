@@ -11,6 +11,9 @@ export type Syntax = "YAML" | "xl";
 /** Characters that tell one kind of text from another: a bound for patterns that look far ahead. */
 const BEGINNING = 16_384;
 
+/** The indentation holds nothing that ends a line: else a text of such characters alone takes time by the square of its length. */
+const COMMENT_LINES = /^[^\S\n\r\u2028\u2029]*#.*$/gm;
+
 const NOTHING: Readonly<Record<Syntax, string>> = {
   YAML: "write a map with the key domains, or let `xsnd probe --yaml` print one for this host's cards",
   xl: "write vsnd = [[...]], or let `xsnd export` print it",
@@ -33,7 +36,7 @@ export function foreignOctets(octets: Uint8Array, file: string): Finding | undef
 
 /** The finding about a text in another syntax than is read; undefined if it may be in that one. */
 export function foreignText(source: string, file: string, wanted: Syntax): Finding | undefined {
-  if (source.replace(/^[^\S\n]*#.*$/gm, "").trim() === "") {
+  if (source.replace(COMMENT_LINES, "").trim() === "") {
     const what = source.trim() === "" ? "the file is empty" : "the file holds nothing but comments";
     return { path: [], what, instead: NOTHING[wanted] };
   }
@@ -64,8 +67,8 @@ function foreign(what: string, instead: string): Finding {
 
 /** snd_be of xen-troops reads libconfig: `soundSystem`, and groups of streams with an id and a device each. */
 function isOfSndBe(text: string): boolean {
-  const said = text.replace(/\/\*[^]*?\*\/|^[^\S\n]*(?:\/\/|#).*$/gm, "");
-  return /^[^\S\n]*(?:soundSystem\s*[=:]|(?:playback|capture)Streams\s*[=:]?\s*\{)/m.test(said);
+  const said = text.replace(/\/\*[^]*?\*\/|^[^\S\n\r\u2028\u2029]*(?:\/\/|#).*$/gm, "");
+  return /^[^\S\n\r\u2028\u2029]*(?:soundSystem\s*[=:]|(?:playback|capture)Streams\s*[=:]?\s*\{)/m.test(said);
 }
 
 /** Whether the first line that says something begins a YAML document or a JSON object, or is a key with a colon. */

@@ -57,6 +57,12 @@ for (const [name, text, yaml, xl] of cases) {
   });
 }
 
+Deno.test("foreignText() takes no time by the square of a text's length, whatever ends its lines", () => {
+  const begin = performance.now();
+  for (const end of ["\r", "\u2028", "\u2029", "\n", " "]) foreignText(`${end.repeat(60_000)}x`, "F", "YAML");
+  assert(performance.now() - begin < 5000, `${performance.now() - begin} ms`);
+});
+
 Deno.test("foreignOctets() tells files that hold no text, and leaves texts alone", () => {
   const encoder = new TextEncoder();
   const head = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
