@@ -80,7 +80,17 @@ export class HostCard {
   /** The guest has done with it. */
   leave(): void {
     this.#request = undefined;
-    clearTimeout(this.#timer);
+    this.#lookNoMore();
+  }
+
+  /** The engine has found the card lost, and has let go of it. */
+  lost(): void {
+    const lost = this.#card;
+    // What is under way may have closed it, and given the engine another one.
+    this.enqueue(async () => {
+      if (this.#card === lost) await this.close();
+    });
+    this.lookFor();
   }
 
   async close(): Promise<void> {
@@ -96,10 +106,19 @@ export class HostCard {
 
   /** Opens it again as soon as that can be done, unless the guest is done with it before. */
   lookFor(): void {
-    clearTimeout(this.#timer);
+    this.#lookNoMore();
     const request = this.#request;
     if (request === undefined || !this.chosen.device.comesBack) return;
-    this.#timer = setTimeout(() => this.enqueue(() => this.#look(request)), LOOK_MS);
+    const timer = this.#timer = setTimeout(() =>
+      this.enqueue(async () => {
+        // By its turn the engine may have been given another card.
+        if (this.#timer === timer) await this.#look(request);
+      }), LOOK_MS);
+  }
+
+  #lookNoMore(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /**
@@ -109,7 +128,7 @@ export class HostCard {
   async change(): Promise<void> {
     const request = this.#request;
     if (request === undefined) return;
-    clearTimeout(this.#timer);
+    this.#lookNoMore();
     await this.close();
     await this.chosen.change();
     await this.#look(request, "is used from now on");

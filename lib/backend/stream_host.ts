@@ -408,8 +408,7 @@ export class StreamHost implements AsyncDisposable {
           device: this.#chosen.policy.device,
           code: errnoName(event.errno),
         });
-        this.#enqueue(() => this.#card.close());
-        return this.#card.lookFor();
+        return this.#card.lost();
       case "openFailed":
         this.#endXrunLog();
         this.#card.leave();

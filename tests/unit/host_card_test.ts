@@ -1,0 +1,74 @@
+/** The card under a stream, while the host changes its mind: what the engine uses is not closed. */
+import assert from "node:assert/strict";
+import type { ChosenDevice } from "../../lib/backend/chosen_device.ts";
+import { HostCard } from "../../lib/backend/host_card.ts";
+import type { PcmDescriptor } from "../../lib/pcm/descriptor.ts";
+import type { PcmRequest } from "../../lib/pcm/device.ts";
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const request = {} as PcmRequest;
+
+/** A stream's queue of work, and a device whose cards have numbers. */
+class Rig {
+  #work = Promise.resolve();
+  #opened = 0;
+  readonly closed: number[] = [];
+  /** What the engine uses. */
+  inUse = 1;
+  readonly #device = {
+    comesBack: true,
+    open: () => {
+      const card = ++this.#opened;
+      const close = () => Promise.resolve(void this.closed.push(card));
+      return Promise.resolve({ descriptor: card as unknown as PcmDescriptor, close });
+    },
+  };
+  readonly card = new HostCard(
+    "domU/0/0/0",
+    {
+      device: this.#device,
+      policy: { device: "hw:0,0", type: "capture" },
+      change: () => Promise.resolve(true),
+    } as unknown as ChosenDevice,
+    (work) => this.enqueue(work),
+    (pcm) => {
+      this.inUse = pcm as unknown as number;
+      return true;
+    },
+  );
+
+  enqueue(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work);
+  }
+
+  async open(): Promise<void> {
+    await this.card.open(request);
+    this.card.use(request, false);
+  }
+
+  async done(): Promise<void> {
+    await this.#work;
+    this.card.leave();
+  }
+}
+
+Deno.test("a lost card that is looked for as the host chooses another is looked for no more", async () => {
+  const rig = new Rig();
+  await rig.open();
+  rig.card.lost();
+  rig.enqueue(() => sleep(1500)); // the engine is asked for the card; the look's turn comes after that
+  rig.enqueue(() => rig.card.change());
+  await sleep(1200);
+  await rig.done();
+  assert.deepEqual([rig.inUse, rig.closed], [2, [1]]);
+});
+
+Deno.test("a card that is lost as the host chooses another takes the other one with it in nothing", async () => {
+  const rig = new Rig();
+  await rig.open();
+  rig.enqueue(() => sleep(50));
+  rig.enqueue(() => rig.card.change());
+  rig.card.lost();
+  await rig.done();
+  assert.deepEqual([rig.inUse, rig.closed], [2, [1]]);
+});
