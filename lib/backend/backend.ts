@@ -202,8 +202,12 @@ export class Backend implements AsyncDisposable {
     const changes = describeChanges(served.decided, policy, card);
     served.decided = policy;
     served.isOutdated = policy === undefined || !card.isMadeBy(policy);
-    if (policy !== undefined && (card.connected || !served.isOutdated)) card.setPolicy(policy);
+    const wasConnected = card.connected;
+    if (wasConnected || !served.isOutdated) card.setPolicy(policy ?? denied(card.policy));
     await this.#evaluate(key, served);
+    const hasConnected = !wasConnected && card.connected && this.#cards.get(key) === served;
+    // It was about to: what it was made by holds no more.
+    if (hasConnected && served.isOutdated) card.setPolicy(served.decided ?? denied(card.policy));
     return changes;
   }
 
@@ -347,6 +351,13 @@ export class Backend implements AsyncDisposable {
   }
 }
 
+/** A card that is not served any more gives silence until its guest has gone. */
+function denied({ pcms }: CardPolicy): CardPolicy {
+  return {
+    pcms: pcms.map(({ streams }) => ({ streams: streams.map((stream) => ({ ...stream, denied: true })) })),
+  };
+}
+
 function storeLost(error: Error): XsndError {
   return new XsndError(`XenStore is lost: ${error.message}`, Exit.failed);
 }
@@ -358,7 +369,12 @@ function describeChanges(
   card: Card,
 ): string | undefined {
   const later = card.connected ? "once its guest opens it again (limits: connects)" : "from now on";
-  if (after === undefined) return before && `${card.name}, ${later}: it is not served`;
+  if (after === undefined) {
+    const what = card.connected
+      ? "at once: it is denied; once its guest has gone: not served"
+      : "from now on: it is not served";
+    return before && `${card.name}, ${what}`;
+  }
   const changes = policyChanges(before ?? card.policy, after);
   if (changes.length === 0) return before === undefined ? `${card.name}: it is served again` : undefined;
   const part = (when: string, isAtOnce: boolean) => {

@@ -1,7 +1,11 @@
 /** `denied`: an operator takes a microphone away, and gives it back, under a guest that records. */
 import assert from "node:assert/strict";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
-import { open, RawCard } from "./raw_frontend.ts";
+import { Backend } from "../../lib/backend/backend.ts";
+import { readBackendPolicy } from "../../lib/vsnd/policy.ts";
+import { XenbusState } from "../../lib/xenbus/mod.ts";
+import { openXen } from "../../lib/xen/mod.ts";
+import { open, RawCard, RawStream } from "./raw_frontend.ts";
 import { type Box, inBox, makeWav, type Process, samplesOf, type StreamOptions, until } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
@@ -156,4 +160,75 @@ Deno.test("a guest that records by the moment is told of, in the log, in status 
       () => /its guest has (recorded .* for a moment|ended recording)/.test(daemon.stderr),
     );
     assert.equal((await box.stream(STREAM)).recording, false);
+  }));
+
+Deno.test("a stream whose entry is taken out of the file records nothing any more, though its guest stays connected", () =>
+  inBox(async (box) => {
+    const device = `dummy:${makeWav(box.path("heard.wav"), sound)}`;
+    const daemon = await BY_FILE.start(box, { type: "capture", device });
+    await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
+    const [stream] = card.streams;
+    const { directory } = stream.share(open.bufferSz);
+    const record = () => {
+      assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
+    };
+    record();
+    await box.untilStream(STREAM, ({ recording }) => recording);
+    write(box, { type: "capture", device, "unique-id": "another" });
+    assert.match(
+      await hangUp(daemon),
+      /domU\/0, at once: it is denied; once its guest has gone: not served\n/,
+    );
+    await box.untilStream(STREAM, ({ denied, recording }) => denied && !recording);
+    assert.equal(stream.trigger(XENSND_OP_TRIGGER_STOP), 0);
+    assert.equal(stream.close(), 0);
+    record();
+    const { denied, recording } = await box.stream(STREAM);
+    assert.deepEqual([denied, recording], [true, false]);
+    write(box, { type: "capture", device });
+    assert.match(await hangUp(daemon), /domU\/0: it is served again\n/);
+    await box.untilStream(STREAM, ({ recording }) => recording);
+  }));
+
+Deno.test("a stream that is denied while its guest is about to connect is denied once it has", () =>
+  inBox(async (box) => {
+    const device = `dummy:${makeWav(box.path("heard.wav"), sound)}`;
+    await box.ok("provision", "domU", "-f", write(box, { type: "capture", device }));
+    using xen = await openXen({ sandbox: box.xen, domid: 0 });
+    let denied = false;
+    const readPolicy = () => {
+      const policy = readBackendPolicy(xen.store, "/local/domain/0/backend/vsnd/1/0")!;
+      const [{ streams: [stream] }] = policy.pcms;
+      return { pcms: [{ streams: [denied ? { ...stream, denied } : stream] }] };
+    };
+    await using backend = await Backend.start(xen, { readPolicy });
+    // The daemon is told just as the card has been looked at for the last time before it connects.
+    const settled = xen.store.settled.bind(xen.store);
+    const reloaded = Promise.withResolvers<void>();
+    xen.store.settled = () => {
+      if (!denied) {
+        denied = true;
+        backend.reload().then(() => reloaded.resolve(), reloaded.reject);
+      }
+      return settled();
+    };
+    using guest = await openXen({ sandbox: box.xen, domid: 1 });
+    using channels = guest.openEventChannels();
+    using sharer = guest.openGrantSharer();
+    const { ringPage, eventPage, requestPort, eventPort } = new RawStream(channels, sharer);
+    const frontend = "/local/domain/1/device/vsnd/0";
+    const nodes = {
+      "0/0/ring-ref": ringPage.grefs[0],
+      "0/0/event-channel": requestPort,
+      "0/0/evt-ring-ref": eventPage.grefs[0],
+      "0/0/evt-event-channel": eventPort,
+      state: XenbusState.Initialised,
+    };
+    for (const [name, value] of Object.entries(nodes)) {
+      guest.store.write(`${frontend}/${name}`, String(value));
+    }
+    await reloaded.promise;
+    const [stream] = backend.streams;
+    assert.deepEqual([stream.connected, stream.policy.denied, stream.mayRecord], [true, true, false]);
   }));
