@@ -1,5 +1,6 @@
 /** Who listens: each start and end of a recording of a device, for the log. An operator's desktop builds an indicator on it. */
 import { getLogger } from "@logtape/logtape";
+import { RECORDINGS } from "../log/rate_limit.ts";
 import { usedDevice } from "../vsnd/card.ts";
 import type { Changes } from "./changes.ts";
 import type { StreamHost } from "./stream_host.ts";
@@ -14,7 +15,7 @@ interface Seen {
 }
 
 export class CaptureLog {
-  readonly #log = getLogger(["xsnd", "stream"]);
+  readonly #log = getLogger(RECORDINGS);
   readonly #seen = new Map<StreamHost, Seen>();
 
   constructor(private readonly streams: () => readonly StreamHost[]) {}

@@ -11,6 +11,9 @@ import { domainOf, subjectOf } from "./format.ts";
 /** How many times the narrow limit the wide one is. */
 export const WIDE = 10;
 
+/** The part of the daemon whose lines say who records what; its limits are its own. */
+export const RECORDINGS = ["xsnd", "recording"];
+
 /** What counts against one limit. */
 interface Minute {
   /** Ends it. */
@@ -38,14 +41,16 @@ export class RateLimit implements Disposable {
   pass(record: LogRecord): void {
     const { level } = record;
     const part = record.category.join(".");
+    // What else a guest makes the daemon say is to hide no recording.
+    const kind = part === RECORDINGS.join(".") ? `${level} recording` : level;
     const subject = subjectOf(record);
     // The wide limit is asked first: it bounds how many narrow ones there can be.
     const wide = this.#minuteOf(
-      subject === undefined ? `${level} part ${part}` : `${level} guest ${domainOf(subject)}`,
+      subject === undefined ? `${level} part ${part}` : `${kind} guest ${domainOf(subject)}`,
     );
     if (wide.written >= WIDE * this.lines) return leaveOut(wide, widened(record, subject));
     const narrow = this.#minuteOf(
-      subject === undefined ? `${level} message ${part} ${record.rawMessage}` : `${level} subject ${subject}`,
+      subject === undefined ? `${level} message ${part} ${record.rawMessage}` : `${kind} subject ${subject}`,
     );
     if (narrow.written >= this.lines) return leaveOut(narrow, record);
     wide.written++;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import { jsonLine, textLines } from "../../lib/log/format.ts";
-import { RateLimit, WIDE } from "../../lib/log/rate_limit.ts";
+import { RateLimit, RECORDINGS, WIDE } from "../../lib/log/rate_limit.ts";
 
 function recordOf(level: LogLevel, text: string, properties: Record<string, unknown> = {}): LogRecord {
   const timestamp = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -91,6 +91,25 @@ Deno.test("RateLimit bounds what all streams and cards of a guest say together, 
   ]);
   const { domain, card } = JSON.parse(jsonLine(written[0]));
   assert.deepEqual([domain, card], ["domU", undefined]);
+});
+
+Deno.test("RateLimit leaves out no line about a recording for what else a guest makes the daemon say", () => {
+  const written: string[] = [];
+  const limit = new RateLimit((record) => written.push(...textLines(record)), LINES_A_MINUTE);
+  for (let i = 0; i < 2 * WIDE; i++) {
+    for (let line = 0; line < LINES_A_MINUTE; line++) {
+      limit.pass(recordOf("info", "open", { stream: `domU/0/${i}/0` }));
+    }
+  }
+  const recording = (text: string) =>
+    limit.pass({ ...recordOf("info", text, { stream: "domU/0/0/0" }), category: [...RECORDINGS] });
+  recording("begins");
+  assert.equal(written.at(-1), "xsnd: info: domU/0/0/0: begins");
+  // Which are bounded for themselves.
+  const before = written.length;
+  for (let i = 0; i < 1000; i++) recording("ends");
+  assert.equal(written.length, before + LINES_A_MINUTE - 1);
+  limit[Symbol.dispose]();
 });
 
 Deno.test("RateLimit bounds lines about no guest: those of one message, and ten times as widely those of one part", () => {
