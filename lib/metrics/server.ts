@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { createServer } from "node:http";
 import { Duplex } from "node:stream";
 import type { Backend } from "../backend/backend.ts";
+import { turn } from "../control/lines.ts";
 import { forThisUserAlone, isServed } from "../control/server.ts";
 import { Exit, XsndError } from "../error.ts";
 import { fileProblem } from "../file_error.ts";
@@ -13,6 +14,8 @@ import { respond } from "./respond.ts";
 const MAX_CONNECTIONS = 32;
 /** How long a connection lasts at most, be its client silent, or slow to send or to read. Each has one answer. */
 const LIFETIME_MS = 10_000;
+/** Octets that are read of a connection at a time: a scrape's request. */
+const PART_OCTETS = 1024;
 /** To what is no HTTP. */
 const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /** How accept() fails when the client has gone before its turn came; the next one waits for nothing. */
@@ -35,7 +38,11 @@ export class MetricsServer implements Disposable {
     this.#listener = transport === "unix"
       ? forThisUserAlone(() => Deno.listen({ transport, path: address.path }))
       : Deno.listen({ hostname: address.hostname, port: address.port });
+    const answered = new WeakSet<object>();
     this.#http.on("request", (request, response) => {
+      // Thousands of requests fit in one go, and each answer takes milliseconds of the thread that serves guests.
+      if (answered.has(request.socket)) return this.#end(request.socket);
+      answered.add(request.socket);
       respond(backend, transport, request, response)
         .catch((error) => this.#log.debug("a client has gone: {error}", { error: String(error) }));
     });
@@ -67,6 +74,8 @@ export class MetricsServer implements Disposable {
     while (!this.#isClosed) {
       try {
         this.#serve(await this.#listener.accept());
+        // Or connections that wait to be accepted keep those that have gone from being closed, and guests from being served.
+        await turn();
       } catch (error) {
         if (this.#isClosed) return;
         if (CLIENT_GONE.some((kind) => error instanceof kind)) continue;
@@ -79,7 +88,8 @@ export class MetricsServer implements Disposable {
   #serve(connection: Deno.Conn): void {
     const [oldest] = this.#connections;
     if (this.#connections.size === MAX_CONNECTIONS) this.#end(oldest);
-    const socket = Duplex.fromWeb(connection as unknown as Parameters<typeof Duplex.fromWeb>[0]);
+    const ends = { readable: readableOf(connection), writable: connection.writable };
+    const socket = Duplex.fromWeb(ends as unknown as Parameters<typeof Duplex.fromWeb>[0]);
     this.#connections.add(socket);
     const timer = setTimeout(() => this.#end(socket), LIFETIME_MS);
     socket.on("error", () => {}); // the other end may go at any time
@@ -107,4 +117,16 @@ export class MetricsServer implements Disposable {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+}
+
+/** What comes over `connection`, in parts that cannot hold many requests. */
+function readableOf(connection: Deno.Conn): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const buffer = new Uint8Array(PART_OCTETS);
+      const count = await connection.read(buffer);
+      if (count === null) controller.close();
+      else controller.enqueue(buffer.subarray(0, count));
+    },
+  });
 }

@@ -234,6 +234,32 @@ Deno.test("clients that are silent or slow keep no scrape waiting, nor many desc
     await scrape(connect);
   }));
 
+Deno.test("a client that sends thousands of requests at once gets one answer at most, and keeps nobody waiting", () =>
+  inBox(async (box) => {
+    const connect = await endpoint(await box.serve("--metrics", "127.0.0.1:0"));
+    const octets = new TextEncoder().encode("GET /metrics HTTP/1.1\r\nHost:[::1]\r\n\r\n".repeat(6000));
+    const flood = async () => {
+      using connection = await connect();
+      try {
+        for (let left = octets; left.length > 0;) left = left.subarray(await connection.write(left));
+        let text = "";
+        for await (const part of connection.readable.pipeThrough(new TextDecoderStream())) text += part;
+        return text.split("HTTP/1.1 200").length - 1;
+      } catch {
+        return 0; // it was let go of
+      }
+    };
+    const flooding = Promise.all(Array.from({ length: 8 }, flood));
+    let worst = 0;
+    for (let i = 0; i < 30; i++) {
+      const asked = performance.now();
+      await box.status();
+      worst = Math.max(worst, performance.now() - asked);
+    }
+    assert(worst < 1000, `${worst} ms without an answer`);
+    for (const answers of await flooding) assert(answers <= 1, `${answers} answers`);
+  }));
+
 Deno.test("clients that reset their connections before their turn keep no scrape waiting", () =>
   inBox(async (box) => {
     const connect = await endpoint(await box.serve("--metrics", "127.0.0.1:0"));
