@@ -2,10 +2,13 @@
  * Who is at the other end of the connections that Deno accepts at a UNIX socket. Deno tells neither that nor a connection's
  * descriptor, so the descriptor is looked for: it is the one whose socket has the listener's address, and has not been seen before.
  */
-import { libc, SO, SOL_SOCKET } from "./libc.ts";
+import { ERRNO } from "./errno.ts";
+import { clearErrno, errno, libc, SO, SOL_SOCKET } from "./libc.ts";
 
 /** Descriptors above this are not looked at; accept(2) gives the lowest that is free. */
 const DESCRIPTORS = 1 << 13;
+/** So many in a row that are not open end the search: when it was given, all descriptors below the new one were open. */
+const UNUSED = 256;
 /** `struct sockaddr_un`: its family, and a path of up to 108 octets. */
 const ADDRESS_BYTES = 2 + 108;
 
@@ -21,6 +24,7 @@ export class Peers {
   /** @param path where the listener is bound, and no other socket of this process; it has accepted nobody yet */
   constructor(path: string) {
     this.#path = new TextEncoder().encode(`${path}\0`);
+    clearErrno();
     // The listener itself.
     this.#canSee = this.#unseen() !== undefined;
   }
@@ -40,8 +44,11 @@ export class Peers {
   /** A descriptor with a socket of the listener's address that was not there before. */
   #unseen(): number | undefined {
     const cookie = new BigUint64Array(1);
-    for (let fd = 0; fd < DESCRIPTORS; fd++) {
-      if (!this.#isAtPath(fd) || !option(fd, SO.COOKIE, cookie)) continue;
+    for (let fd = 0, unused = 0; fd < DESCRIPTORS && unused < UNUSED; fd++) {
+      this.#length[0] = ADDRESS_BYTES;
+      const isSocket = libc().getsockname(fd, this.#address, this.#length) === 0;
+      unused = !isSocket && errno() === ERRNO.EBADF ? unused + 1 : 0;
+      if (!isSocket || !this.#isAtPath() || !option(fd, SO.COOKIE, cookie)) continue;
       if (this.#seen.get(fd) === cookie[0]) continue;
       this.#seen.set(fd, cookie[0]);
       return fd;
@@ -49,9 +56,8 @@ export class Peers {
     return undefined;
   }
 
-  #isAtPath(fd: number): boolean {
-    this.#length[0] = ADDRESS_BYTES;
-    if (libc().getsockname(fd, this.#address, this.#length) < 0) return false;
+  /** Whether the address that getsockname(2) has told is the listener's. */
+  #isAtPath(): boolean {
     // A socket without an address has the family alone.
     if (this.#length[0] !== 2 + this.#path.length) return false;
     return this.#path.every((octet, i) => octet === this.#address[2 + i]);

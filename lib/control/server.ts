@@ -85,6 +85,8 @@ export class ControlServer implements Disposable {
         const refusal = this.#refusal(isReserved);
         if (refusal === undefined) void this.#serve(connection, isReserved);
         else void letGo(connection, `${refusal}; try again when one of them is done`);
+        // Or connections that wait to be accepted keep those that have gone from being closed, and guests from being served.
+        await turn();
       } catch (error) {
         if (this.#isClosed) return;
         getLogger(["xsnd", "control"]).warn("cannot accept a client: {error}", { error: String(error) });

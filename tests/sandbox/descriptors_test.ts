@@ -82,3 +82,21 @@ Deno.test("more control clients than the daemon serves are told so, and it keeps
     }
     await until("it answers again", () => box.status().catch(() => undefined));
   }));
+
+Deno.test("control clients that come and go without end leave no descriptors open, and keep nobody waiting", () =>
+  inBox(async (box) => {
+    await provision(box);
+    const daemon = await box.serve();
+    const before = descriptors(daemon.pid).size;
+    const path = `${box.xen}/control.sock`;
+    let most = 0;
+    for (let i = 0; i < 1000; i++) {
+      (await Deno.connect({ transport: "unix", path })).close();
+      if (i % 50 === 0) most = Math.max(most, descriptors(daemon.pid).size);
+    }
+    const asked = performance.now();
+    await box.status();
+    most = Math.max(most, descriptors(daemon.pid).size);
+    assert(performance.now() - asked < 3000, `${performance.now() - asked} ms without an answer`);
+    assert(most <= before + 128, `${most} descriptors, of which it had ${before} at first`);
+  }));
