@@ -38,13 +38,26 @@ export interface PinnedCard {
  * hand, and StoreError.
  */
 export function pinnedCard(store: Store, backendPath: string, frontendPath: string): PinnedCard {
-  return readPinned(store, backendPath) ?? pin(store, backendPath, frontendPath);
+  const pinned = readPinned(store, backendPath);
+  return pinned === undefined || isOfRefusal(pinned)
+    ? pin(store, backendPath, frontendPath, pinned !== undefined)
+    : pinned;
 }
 
-function pin(store: Store, backendPath: string, frontendPath: string): PinnedCard {
-  const card = wholeCard(readFrontendCard(store, frontendPath), frontendPath);
+/** What stands for a card that was refused: the toolstack's state says nothing of when its directory is right. */
+const REFUSED: PinnedCard = { isLate: true, pcms: [] };
+const isOfRefusal = ({ isLate, pcms }: PinnedCard) => isLate && pcms.length === 0;
+
+function pin(store: Store, backendPath: string, frontendPath: string, wasRefused: boolean): PinnedCard {
+  let card: Omit<PinnedCard, "isLate">;
+  try {
+    card = wholeCard(readFrontendCard(store, frontendPath), frontendPath);
+  } catch (error) {
+    if (!wasRefused && error instanceof XsndError) writePinned(store, backendPath, REFUSED);
+    throw error;
+  }
   // Read after the directory: a toolstack's card leaves Initialising by this daemon's hand alone.
-  const isLate = readState(store, backendPath) !== XenbusState.Initialising;
+  const isLate = wasRefused || readState(store, backendPath) !== XenbusState.Initialising;
   const pinned = { isLate, ...card };
   writePinned(store, backendPath, pinned);
   return pinned;

@@ -93,3 +93,18 @@ Deno.test("a guest that ran before its card was first seen gets playback within 
       await box.xenstore("write", `${FRONTEND}/0/1/type`, "c");
     }
   }));
+
+Deno.test("a card that was refused at first is late when its directory is right: its guest may have run by then", () =>
+  inXlBox(async (box, device) => {
+    await box.xenstore("rm", `${FRONTEND}/0/0/type`);
+    const options = ["--default-device", device, "--default-capture-device", device];
+    {
+      await using daemon = await box.serve(...options);
+      await until("it is refused", () => /is no card that can be served/.test(daemon.stderr));
+    }
+    await box.xenstore("write", ...WIDENED);
+    await using _daemon = await box.serve(...options);
+    await until("it is served", async () => (await served(box)).length > 0);
+    const streams = await served(box);
+    assert(streams.every(([, type, , denied]) => type === "capture" && denied), String(streams));
+  }));
