@@ -181,9 +181,13 @@ export class OpenStream {
     return true;
   }
 
-  /** The main thread wants the card back: the stream goes on in silence until {@link replaced} brings another card. */
+  /**
+   * The main thread wants the card back: the stream goes on in silence until {@link replaced} brings another card. Throws if not
+   * even a stand-in can be had: the card is not given back before the stream is released.
+   */
   giveBackCard(): void {
-    if (!this.#isLost) this.#goSilent(-ERRNO.ENODEV);
+    if (this.#isLost || this.#goSilent(-ERRNO.ENODEV)) return;
+    throw new Error("the card is to be given back, and nothing can stand in for it");
   }
 
   /** Puts a stand-in in the card's place. Returns false if not even a stand-in can be had; `error` is why the card has to go. */

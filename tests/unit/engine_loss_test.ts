@@ -89,3 +89,22 @@ Deno.test("a card that is there again after its guest has closed the stream is l
   rig.stream.replaced({ op: "replaced", slot: 0, pcm: dummyCard(-1) });
   assert.equal(rig.stream.pcm, undefined);
 });
+
+Deno.test("a card that is to be given back, and has no stand-in, is let go of before that is told", () => {
+  using rig = new EngineRig();
+  const { timerfd_create } = libc();
+  const functions = libc() as { timerfd_create: unknown };
+  functions.timerfd_create = () => -1;
+  try {
+    assert.throws(
+      () => rig.stream.execute({ op: "giveBackCard", slot: 0, ticket: 1 }),
+      /nothing can stand in/,
+    );
+  } finally {
+    functions.timerfd_create = timerfd_create;
+  }
+  // As the engine does.
+  rig.stream.fail(new Error("test"));
+  assert.equal(rig.stream.pcm, undefined);
+  assert(rig.told.some(({ op }) => op === "defect"));
+});
