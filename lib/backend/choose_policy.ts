@@ -24,7 +24,11 @@ export function choosePolicy(store: Store, config?: Config, defaults: DefaultDev
     const card = pinnedCard(store, backendPath, frontendPath);
     const name = domainName(store, address.domid);
     const domains = [config?.get(name), config?.get(String(address.domid))].flatMap((domain) => domain ?? []);
-    const { policy, grounds } = xlCardPolicy(card, matchStreams(address.card, card, domains), defaults);
+    const { policy, grounds } = xlCardPolicy(
+      card,
+      matchStreams(address.card, card, domains, card.isLate),
+      defaults,
+    );
     for (const [ground, advice] of Object.entries(ADVICE)) {
       if (!grounds.flat().includes(ground as Grounds)) continue;
       const streams = nameDeviceless(name, address.card, card, (p, s) => grounds[p][s] !== ground);

@@ -132,7 +132,8 @@ export class StreamHost implements AsyncDisposable {
     const device = this.#chosen.choose(choice);
     if (device === undefined) return;
     const isAtOnce = Boolean(this.#chosen.policy.denied) !== Boolean(choice.denied);
-    if (isAtOnce) this.#takeCard();
+    // A failure is that of the work below, which asks once more.
+    if (isAtOnce) this.#takeCard().catch(() => {});
     this.#enqueue(() => device.warmUp());
     if (isAtOnce) this.#enqueue(() => this.#changeCard());
     // What the former device can do is no answer any more.

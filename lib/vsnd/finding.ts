@@ -38,6 +38,8 @@ export function explainFinding(
 
 /** A key may be as long as the file; a path of ours has some 60 characters. */
 const MAX_PATH = 200;
+/** What a finding says may quote the file, too. */
+const MAX_PART = 600;
 
 function sentence(
   file: string,
@@ -47,7 +49,8 @@ function sentence(
   parts: readonly (string | undefined)[],
 ): string {
   const where = path.length === 0 ? "" : `${brief(formatPath(path), MAX_PATH)}: `;
-  return `${file}:${line}:${column}: ${where}${parts.filter((part) => part !== undefined).join("; ")}`;
+  const said = parts.filter((part) => part !== undefined).map((part) => brief(part, MAX_PART));
+  return `${file}:${line}:${column}: ${where}${said.join("; ")}`;
 }
 
 /** `domains.domU.cards[0].pcms[0].streams[1].type`. */

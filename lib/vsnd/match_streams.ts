@@ -41,14 +41,19 @@ interface PlacedStream {
 /**
  * For each stream of the frontend's card number `card`, by PCM and stream, its configured stream, or undefined. `domains` are
  * the entries that configure the guest: one by its name, one by its number.
+ *
+ * @param isOnce whether a configured stream is one stream of the card at most: a guest that wrote its directory itself has as many as
+ * the file names. xl's administrator may have meant one device for several streams of one id.
  */
 export function matchStreams(
   card: number,
   frontend: FrontendStreams,
   domains: readonly ConfiguredCards[],
+  isOnce = false,
 ): (StreamPolicy | undefined)[][] {
   const configured = domains.flatMap(({ cards }) => cards.flatMap((each, index) => placed(index, each)));
   const seen = new Map<string, number>();
+  const taken = new Set<StreamPolicy>();
   return frontend.pcms.map(({ streams }, pcm) =>
     streams.map(({ type, uniqueId }, stream) => {
       if (type === undefined) return undefined;
@@ -60,7 +65,9 @@ export function matchStreams(
       const alike = sameType.filter((one) => !one.isNamedByPlace && one.stream.uniqueId === uniqueId);
       const found = byId(alike, card, place, before) ??
         sameType.find((one) => one.isNamedByPlace && one.place === place);
-      return found?.stream;
+      if (found === undefined || isOnce && taken.has(found.stream)) return undefined;
+      taken.add(found.stream);
+      return found.stream;
     })
   );
 }

@@ -172,3 +172,12 @@ Deno.test("nameDeviceless() names the first eight streams that have no device, a
   const many = frontend(Array(4).fill(Array(4).fill(["p", "x"])));
   assert.match(nameDeviceless("d", 0, many, () => false), /^(d\/0\/[01]\/\d \(.*?\), ){8}8 more$/);
 });
+
+Deno.test("matchStreams() gives each configured stream away once where the guest may have written the directory itself", () => {
+  const side = frontend([[["c", "mic"], ["c", "mic"], ["p", "out"]]]);
+  const domains = [configured([[[["c", "mic"], ["p", "out"]]]])];
+  const devices = (isOnce: boolean) =>
+    matchStreams(0, side, domains, isOnce)[0].map((stream) => stream?.device);
+  assert.deepEqual(devices(false), ["0/0/0", "0/0/0", "0/0/1"]);
+  assert.deepEqual(devices(true), ["0/0/0", undefined, "0/0/1"]);
+});
