@@ -6,13 +6,18 @@
 /** The file that notes go to, of a run that counts them. */
 const VARIABLE = "XSND_FLAKY_LOG";
 
-/** Retries that one run may need on a machine that others use too. */
+/** Cases that one run may have to try again, on a machine that others use too. */
 export const FLAKY_BUDGET = 3;
+
+/** The cases that `notes` are about: a case that failed twice is one. */
+export function flakyCases(notes: readonly string[]): number {
+  return new Set(notes.map((note) => note.split(": ", 1)[0])).size;
+}
 
 /** Notes that `what` has failed and is tried again because of `error`. Without a run that counts, the note goes to stderr. */
 export function noteFlaky(what: string, error: unknown): void {
   const reason = (error instanceof Error ? error.message : String(error)).trim().split("\n", 1)[0];
-  const line = `${what}: ${reason}`;
+  const line = `${what}: ${reason.slice(0, 300)}`;
   const file = Deno.env.get(VARIABLE);
   if (file === undefined) console.error(`flaky: ${line}`);
   else Deno.writeTextFileSync(file, `${line}\n`, { append: true });
@@ -44,5 +49,7 @@ export class FlakyLog implements Disposable {
 
 /** The lines that tell of `notes`; whether they are few enough is for the caller to judge by {@link FLAKY_BUDGET}. */
 export function flakySummary(notes: readonly string[]): string {
-  return [`flaky: ${notes.length} (at most ${FLAKY_BUDGET})`, ...notes.map((note) => `  ${note}`)].join("\n");
+  return [`flaky: ${flakyCases(notes)} (at most ${FLAKY_BUDGET})`, ...notes.map((note) => `  ${note}`)].join(
+    "\n",
+  );
 }
