@@ -9,6 +9,9 @@ const VARIABLE = "XSND_FLAKY_LOG";
 /** Cases that one run may have to try again, on a machine that others use too. */
 export const FLAKY_BUDGET = 3;
 
+/** The same in the lab, where an emulator plays sound in real time and a slow moment of the machine is an underrun. */
+export const LAB_FLAKY_BUDGET = 6;
+
 /** The cases that `notes` are about: a case that failed twice is one. */
 export function flakyCases(notes: readonly string[]): number {
   return new Set(notes.map((note) => note.split(": ", 1)[0])).size;
@@ -47,9 +50,9 @@ export class FlakyLog implements Disposable {
   }
 }
 
-/** The lines that tell of `notes`; whether they are few enough is for the caller to judge by {@link FLAKY_BUDGET}. */
-export function flakySummary(notes: readonly string[]): string {
-  return [`flaky: ${flakyCases(notes)} (at most ${FLAKY_BUDGET})`, ...notes.map((note) => `  ${note}`)].join(
+/** The lines that tell of `notes`; whether they are within the `budget` is for the caller to judge. */
+export function flakySummary(notes: readonly string[], budget = FLAKY_BUDGET): string {
+  return [`flaky: ${flakyCases(notes)} (at most ${budget})`, ...notes.map((note) => `  ${note}`)].join(
     "\n",
   );
 }

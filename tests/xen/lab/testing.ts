@@ -1,5 +1,5 @@
 /** Deno tests that share one boot of the lab, and its guests where a case does not spoil them. */
-import { FLAKY_BUDGET, flakySummary } from "../../tools/flaky.ts";
+import { flakySummary, LAB_FLAKY_BUDGET } from "../../tools/flaky.ts";
 import { LabError, say } from "./command.ts";
 import type { Guest } from "./guest.ts";
 import type { GuestKernel } from "./images.ts";
@@ -30,8 +30,8 @@ export class Bench {
     });
     Deno.test.afterAll(async () => {
       await this.#lab?.[Symbol.asyncDispose]();
-      console.log(flakySummary(this.#flaky));
-      if (this.#flaky.length > FLAKY_BUDGET) {
+      console.log(flakySummary(this.#flaky, LAB_FLAKY_BUDGET));
+      if (this.#flaky.length > LAB_FLAKY_BUDGET) {
         throw new LabError(`${this.#flaky.length} cases were tried once more`);
       }
     });
