@@ -4,10 +4,10 @@
  */
 import { Command, CommanderError } from "commander";
 import { COMMANDS, GROUPS, loadCommand } from "./cmd/commands.ts";
-import { suggestChoices } from "./cmd/suggest.ts";
-import { Exit, firstError, XsndError } from "./lib/error.ts";
-import { reportFailure } from "./lib/failure.ts";
-import { VERSION } from "./lib/version.ts";
+import { suggestChoices } from "./cmd/shared/suggest_choices.ts";
+import { Exit, firstError, XsndError } from "./lib/base/error.ts";
+import { reportFailure } from "./lib/base/failure.ts";
+import { VERSION } from "./lib/base/version.ts";
 
 /** Runs `args` and returns the exit code. */
 async function main(args: string[]): Promise<number> {

@@ -127,6 +127,6 @@ say "caching modules in .cache/deno_dir"
 find main.ts cmd ffi lib -name '*.ts' -exec .cache/bin/deno cache --quiet --frozen {} +
 # The bundler of `deno task package` comes with its first use.
 say "caching the bundler"
-.cache/bin/deno bundle --quiet --output .cache/bundler.js lib/version.ts </dev/null >/dev/null
+.cache/bin/deno bundle --quiet --output .cache/bundler.js lib/base/version.ts </dev/null >/dev/null
 rm -f .cache/bundler.js
 say "done; try ./xsnd demo"

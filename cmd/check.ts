@@ -1,11 +1,11 @@
 /** `xsnd check`: is a configuration file right? Needs no Xen. */
 import { Command } from "commander";
-import { Exit, XsndError } from "../lib/error.ts";
-import type { Config } from "../lib/vsnd/card.ts";
-import type { LocatedFinding } from "../lib/vsnd/finding.ts";
-import { withManual } from "./manual.ts";
-import { count, print, printJson } from "./output.ts";
-import { warn } from "./source.ts";
+import { Exit, XsndError } from "../lib/base/error.ts";
+import type { Config } from "../lib/vsnd/model/card.ts";
+import type { LocatedFinding } from "../lib/vsnd/model/finding.ts";
+import { withManual } from "./shared/manual.ts";
+import { count, print, printJson } from "./shared/output.ts";
+import { warn } from "./shared/source.ts";
 
 interface Options {
   readonly probe?: boolean;
@@ -34,9 +34,9 @@ export function checkCommand(): Command {
 }
 
 async function check(file: string, { probe, json }: Options): Promise<void> {
-  const { checkFile } = await import("../lib/vsnd/load.ts");
-  const { ConfigError } = await import("../lib/vsnd/config.ts");
-  const { explainFinding, formatPath } = await import("../lib/vsnd/finding.ts");
+  const { checkFile } = await import("../lib/vsnd/config/load.ts");
+  const { ConfigError } = await import("../lib/vsnd/config/config.ts");
+  const { explainFinding, formatPath } = await import("../lib/vsnd/model/finding.ts");
   const toJson = ({ path, line, column, what, why, instead }: LocatedFinding) => ({
     path: formatPath(path),
     line,
@@ -48,7 +48,7 @@ async function check(file: string, { probe, json }: Options): Promise<void> {
   try {
     const { config, notes, locate } = checkFile(file);
     if (probe) {
-      const { probeFindings } = await import("../lib/backend/probe_findings.ts");
+      const { probeFindings } = await import("../lib/probe/probe_findings.ts");
       const findings = await probeFindings(config);
       if (findings.length > 0) throw new ConfigError(file, findings.map(locate));
     }

@@ -141,9 +141,12 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   completions: {
     group: "help",
     summary: "a script that completes command lines of xsnd in a shell",
-    load: async () => (await import("./completions.ts")).completionsCommand(),
+    load: async () => (await import("./completions.ts")).completionsCommand(candidates(), loadCommand),
   },
 };
+
+/** Every command, for a shell that completes the first word. */
+const candidates = () => Object.entries(COMMANDS).map(([text, { summary }]) => ({ text, meaning: summary }));
 
 /** Loads a command, with its line of the table. */
 export async function loadCommand(name: string): Promise<Command> {

@@ -1,14 +1,20 @@
 /** `xsnd completions`: scripts for shells, and what those scripts ask for. */
 import { Command } from "commander";
-import { complete, type Completion, type LiveNames } from "../lib/completion/complete.ts";
+import { type Candidate, complete, type Completion, type LiveNames } from "../lib/completion/complete.ts";
 import { SCRIPTS } from "../lib/completion/shells.ts";
-import { XsndError } from "../lib/error.ts";
+import { XsndError } from "../lib/base/error.ts";
 import type { StoreView } from "../lib/xen/ports.ts";
-import { COMMANDS, loadCommand } from "./commands.ts";
-import { withManual } from "./manual.ts";
-import { print } from "./output.ts";
+import { withManual } from "./shared/manual.ts";
+import { print } from "./shared/output.ts";
 
-export function completionsCommand(): Command {
+/**
+ * @param commands every command's name and summary
+ * @param load makes the command of a name
+ */
+export function completionsCommand(
+  commands: readonly Candidate[],
+  load: (name: string) => Promise<Command>,
+): Command {
   const command = new Command("completions").description(
     "Print the script that lets a shell complete commands, options and their choices, files, and the names of the " +
       "domains and streams that there are when the key is pressed.",
@@ -19,7 +25,7 @@ export function completionsCommand(): Command {
     );
   }
   const candidates = new Command("candidates").argument("[words...]").action(async (words: string[]) => {
-    show(await complete(words, NAMES, loadCommand, LIVE));
+    show(await complete(words, commands, load, LIVE));
   });
   command.addCommand(candidates, { hidden: true });
   return withManual(command, {
@@ -31,13 +37,11 @@ export function completionsCommand(): Command {
   });
 }
 
-const NAMES = Object.entries(COMMANDS).map(([text, { summary }]) => ({ text, meaning: summary }));
-
 /** As XenStore has them; none where there is no Xen, or nobody may read it: a shell that completes is not told why. */
 const LIVE: LiveNames = {
   streams: () =>
     fromStore(async (view) => {
-      const { readAllCards } = await import("../lib/vsnd/inventory.ts");
+      const { readAllCards } = await import("../lib/vsnd/nodes/inventory.ts");
       return readAllCards(view).flatMap(({ domain, address, pcms }) =>
         pcms.flatMap(({ streams }, p) => streams.map((_, s) => `${domain.name}/${address.card}/${p}/${s}`))
       );
@@ -50,7 +54,7 @@ const LIVE: LiveNames = {
 };
 
 async function fromStore(read: (view: StoreView) => Promise<string[]>): Promise<string[]> {
-  const { withStore } = await import("./store.ts");
+  const { withStore } = await import("./shared/store.ts");
   try {
     return (await withStore(read)).filter(isPlain);
   } catch (error) {

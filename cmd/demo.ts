@@ -2,14 +2,14 @@
 import { Command, Option } from "commander";
 import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
-import { type DemoReport, runDemo } from "../lib/demo.ts";
-import { Exit } from "../lib/error.ts";
+import { type DemoReport, runDemo } from "../lib/demo/run_demo.ts";
+import { Exit } from "../lib/base/error.ts";
 import { startLogging } from "../lib/log/mod.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
-import { interruptible } from "../lib/signals.ts";
-import { withManual } from "./manual.ts";
-import { print, printJsonLine } from "./output.ts";
-import { clearProgress, positiveCount, showSession } from "./session_options.ts";
+import { interruptible } from "../lib/base/signals.ts";
+import { withManual } from "./shared/manual.ts";
+import { print, printJsonLine } from "./shared/output.ts";
+import { clearProgress, positiveCount, showSession } from "./shared/session_options.ts";
 
 const MELODY = fileURLToPath(new URL("../fixtures/melody.wav", import.meta.url));
 

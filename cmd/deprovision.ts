@@ -1,14 +1,14 @@
 /** `xsnd deprovision`: takes virtual sound cards away. */
 import { Command, InvalidArgumentError } from "commander";
-import { Exit, throwAll, XsndError } from "../lib/error.ts";
-import { deprovisionCard } from "../lib/vsnd/deprovision.ts";
-import { type CardRecord, cardRecords } from "../lib/vsnd/inventory.ts";
+import { Exit, throwAll, XsndError } from "../lib/base/error.ts";
+import { deprovisionCard } from "../lib/vsnd/provision/deprovision.ts";
+import { type CardRecord, cardRecords } from "../lib/vsnd/nodes/inventory.ts";
 import { type Domain, resolveDomain } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
-import { withManual } from "./manual.ts";
-import { timeoutOption } from "./options.ts";
-import { print, printJson } from "./output.ts";
-import { withStore } from "./store.ts";
+import { withManual } from "./shared/manual.ts";
+import { timeoutOption } from "./shared/options.ts";
+import { print, printJson } from "./shared/output.ts";
+import { withStore } from "./shared/store.ts";
 
 interface Options {
   /** Seconds. */

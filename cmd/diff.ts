@@ -1,12 +1,12 @@
 /** `xsnd diff`: how the cards in XenStore differ from those that are wanted. */
 import { Command } from "commander";
-import { Exit } from "../lib/error.ts";
-import { planIn } from "../lib/vsnd/plan.ts";
-import { withManual } from "./manual.ts";
-import { print, printJson } from "./output.ts";
-import { planLines, planToJson } from "./plan_output.ts";
-import { withStore } from "./store.ts";
-import { wantedCards, type WantedOptions, withWantedCards } from "./wanted_cards.ts";
+import { Exit } from "../lib/base/error.ts";
+import { planIn } from "../lib/vsnd/provision/plan.ts";
+import { withManual } from "./shared/manual.ts";
+import { print, printJson } from "./shared/output.ts";
+import { planLines, planToJson } from "./shared/plan_output.ts";
+import { withStore } from "./shared/store.ts";
+import { wantedCards, type WantedOptions, withWantedCards } from "./shared/wanted_cards.ts";
 
 interface Options extends WantedOptions {
   readonly json?: boolean;

@@ -2,11 +2,11 @@
 import { Command } from "commander";
 import { styleText } from "node:util";
 import { examine, type GroupedFinding } from "../lib/doctor/examine.ts";
-import type { Level } from "../lib/doctor/finding.ts";
-import { Exit } from "../lib/error.ts";
-import { withManual } from "./manual.ts";
-import { duration } from "./options.ts";
-import { count, print, printable, printJson, printWrapped, wrapped } from "./output.ts";
+import type { Level } from "../lib/doctor/doctor_finding.ts";
+import { Exit } from "../lib/base/error.ts";
+import { withManual } from "./shared/manual.ts";
+import { duration } from "./shared/options.ts";
+import { count, print, printable, printJson, printWrapped, wrapped } from "./shared/output.ts";
 
 const COLOURS = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as const;
 const SUBJECT_COLUMNS = 17;

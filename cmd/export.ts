@@ -1,10 +1,10 @@
 /** `xsnd export`: from YAML, or from a running domain, to xl's syntax. */
 import { Command } from "commander";
-import { Exit, XsndError } from "../lib/error.ts";
-import type { Config, DomainConfig } from "../lib/vsnd/card.ts";
-import { withManual } from "./manual.ts";
-import { printable, printJson, printXl } from "./output.ts";
-import { cardsOfDomain, isFile, requireRight, warn } from "./source.ts";
+import { Exit, XsndError } from "../lib/base/error.ts";
+import type { Config, DomainConfig } from "../lib/vsnd/model/card.ts";
+import { withManual } from "./shared/manual.ts";
+import { printable, printJson, printXl } from "./shared/output.ts";
+import { cardsOfDomain, isFile, requireRight, warn } from "./shared/source.ts";
 
 interface Options {
   readonly device: string;
@@ -58,10 +58,10 @@ async function run(source: string, wanted: string | undefined, { device, json }:
 
 async function configOf(source: string, device: string): Promise<Config> {
   if (isFile(source)) {
-    const { checkFile } = await import("../lib/vsnd/load.ts");
+    const { checkFile } = await import("../lib/vsnd/config/load.ts");
     return checkFile(source, "limits").config;
   }
-  const { describeCards } = await import("../lib/vsnd/describe.ts");
+  const { describeCards } = await import("../lib/vsnd/config/describe_card.ts");
   return await requireRight(describeCards(await cardsOfDomain(source), device), source);
 }
 

@@ -1,11 +1,11 @@
 /** `xsnd import`: from xl's syntax, or from a running domain, to YAML. */
 import { Command } from "commander";
-import { Exit, XsndError } from "../lib/error.ts";
-import type { RawConfig } from "../lib/vsnd/schema.ts";
-import type { SharedId } from "../lib/vsnd/shared_ids.ts";
-import { withManual } from "./manual.ts";
-import { count, printJson } from "./output.ts";
-import { cardsOfDomain, isFile, requireRight, warn } from "./source.ts";
+import { Exit, XsndError } from "../lib/base/error.ts";
+import type { RawConfig } from "../lib/vsnd/config/schema.ts";
+import type { SharedId } from "../lib/vsnd/config/shared_ids.ts";
+import { withManual } from "./shared/manual.ts";
+import { count, printJson } from "./shared/output.ts";
+import { cardsOfDomain, isFile, requireRight, warn } from "./shared/source.ts";
 
 interface Options {
   readonly domain?: string;
@@ -45,12 +45,12 @@ export function importCommand(): Command {
 
 async function run(source: string, options: Options): Promise<void> {
   const value = isFile(source) ? await fromFile(source, options) : await fromDomain(source, options);
-  const { nameByPlace } = await import("../lib/vsnd/shared_ids.ts");
+  const { nameByPlace } = await import("../lib/vsnd/config/shared_ids.ts");
   // both kinds of source have been judged by the schema
   nameByPlace(value as RawConfig).forEach(warnOfShared);
   if (options.json) printJson(value);
   else {
-    const { toYaml } = await import("../lib/vsnd/yaml.ts");
+    const { toYaml } = await import("../lib/vsnd/config/yaml.ts");
     console.log(toYaml(value).trimEnd());
   }
 }
@@ -70,8 +70,8 @@ function warnOfShared({ uniqueId, bearers }: SharedId): void {
 }
 
 async function fromFile(file: string, { domain, device }: Options): Promise<unknown> {
-  const { readFile } = await import("../lib/vsnd/config.ts");
-  const { judgeXl, readXl } = await import("../lib/vsnd/load.ts");
+  const { readFile } = await import("../lib/vsnd/config/config.ts");
+  const { judgeXl, readXl } = await import("../lib/vsnd/config/load.ts");
   const reading = readXl(readFile(file), file, { domain: domain ?? "domU", device });
   judgeXl(reading, file, "limits");
   if (!reading.named && domain === undefined) {
@@ -85,7 +85,7 @@ async function fromFile(file: string, { domain, device }: Options): Promise<unkn
 
 async function fromDomain(name: string, { device }: Options): Promise<unknown> {
   const cards = await cardsOfDomain(name);
-  const { describeCards } = await import("../lib/vsnd/describe.ts");
+  const { describeCards } = await import("../lib/vsnd/config/describe_card.ts");
   const deviceless = cards.flatMap(({ pcms }) => pcms).flatMap(({ streams }) => streams)
     .filter((stream) => stream.device === undefined).length;
   if (deviceless > 0) warn(`${count(deviceless, "stream")} made by xl got ${device}; see --device`);

@@ -1,13 +1,13 @@
 /** `xsnd list`: the virtual sound cards of all guests. */
 import { Command } from "commander";
-import { type PresentCard, readAllCards } from "../lib/vsnd/inventory.ts";
-import { watchCards } from "../lib/vsnd/watch_cards.ts";
+import { type PresentCard, readAllCards } from "../lib/vsnd/nodes/inventory.ts";
+import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { stateName } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
-import { withManual } from "./manual.ts";
-import { count, print, printJson, printTable } from "./output.ts";
-import { withStore } from "./store.ts";
-import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
+import { withManual } from "./shared/manual.ts";
+import { count, print, printJson, printTable } from "./shared/output.ts";
+import { withStore } from "./shared/store.ts";
+import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
 
 export function listCommand(): Command {
   const command = new Command("list")

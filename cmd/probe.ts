@@ -1,9 +1,9 @@
 /** `xsnd probe`: what this host's PCMs can really do. */
 import { Command, Option } from "commander";
-import { Exit, XsndError } from "../lib/error.ts";
-import type { Probed } from "../lib/backend/probe.ts";
-import { withManual } from "./manual.ts";
-import { print, printJson, printTable, printWrapped, printXl } from "./output.ts";
+import { Exit, XsndError } from "../lib/base/error.ts";
+import type { Probed } from "../lib/probe/probe_pcm.ts";
+import { withManual } from "./shared/manual.ts";
+import { print, printJson, printTable, printWrapped, printXl } from "./shared/output.ts";
 
 interface Options {
   readonly yaml?: boolean;
@@ -36,7 +36,7 @@ export function probeCommand(): Command {
 
 async function probe(names: string[], { yaml, xl, domain, json }: Options): Promise<void> {
   const { bothDirections, hostPcms } = await import("../lib/pcm/host_pcms.ts");
-  const { probePcm } = await import("../lib/backend/probe.ts");
+  const { probePcm } = await import("../lib/probe/probe_pcm.ts");
   const probed: Probed[] = [];
   for (const pcm of names.length > 0 ? names.flatMap(bothDirections) : hostPcms()) {
     probed.push(await probePcm(pcm));
@@ -99,7 +99,7 @@ function toJson({ name, direction, hardware, able, problem, alsaMessages }: Prob
 }
 
 async function printStanza(domain: string, probed: readonly Probed[], xl: boolean): Promise<void> {
-  const { stanzaFor } = await import("../lib/backend/probe.ts");
+  const { stanzaFor } = await import("../lib/probe/probe_pcm.ts");
   const stanza = stanzaFor(domain, probed);
   if (stanza === undefined) {
     if (probed.every(({ problem }) => problem !== undefined)) return;
@@ -108,13 +108,13 @@ async function printStanza(domain: string, probed: readonly Probed[], xl: boolea
       Exit.failed,
     );
   }
-  const { requireRight } = await import("./source.ts");
+  const { requireRight } = await import("./shared/source.ts");
   const config = await requireRight(stanza, domain);
   if (xl) {
     const { writeXl } = await import("../lib/vsnd/xl/write.ts");
     for (const [name, guest] of config) printXl(writeXl(name, guest));
   } else {
-    const { toYaml } = await import("../lib/vsnd/yaml.ts");
+    const { toYaml } = await import("../lib/vsnd/config/yaml.ts");
     console.log(toYaml(stanza).trimEnd());
   }
 }

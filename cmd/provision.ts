@@ -1,20 +1,20 @@
 /** `xsnd provision`: writes the XenStore tree of virtual sound cards. */
 import { Command, Option } from "commander";
-import { Exit, throwAll, XsndError } from "../lib/error.ts";
-import { awaitCards, CARD_GOALS, type CardGoal } from "../lib/vsnd/await_cards.ts";
-import { type Choice, provision, provisionIn, type WantedCard } from "../lib/vsnd/plan.ts";
-import { rehearse, type StoreChange } from "../lib/vsnd/rehearsal.ts";
-import { provisionReplacing, replaceIn } from "../lib/vsnd/replace.ts";
-import { formatNode, formatPermissions } from "../lib/vsnd/tree_format.ts";
+import { Exit, throwAll, XsndError } from "../lib/base/error.ts";
+import { awaitCards, CARD_GOALS, type CardGoal } from "../lib/vsnd/provision/await_cards.ts";
+import { type Choice, provision, provisionIn, type WantedCard } from "../lib/vsnd/provision/plan.ts";
+import { rehearse, type StoreChange } from "../lib/vsnd/provision/dry_run.ts";
+import { provisionReplacing, replaceIn } from "../lib/vsnd/provision/replace.ts";
+import { formatNode, formatPermissions } from "../lib/vsnd/nodes/tree_format.ts";
 import { cardPaths } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
-import { withManual } from "./manual.ts";
-import { timeoutOption } from "./options.ts";
-import { print, printJson } from "./output.ts";
-import { planLines, planToJson } from "./plan_output.ts";
-import { warn } from "./source.ts";
-import { withStore } from "./store.ts";
-import { wantedCards, type WantedOptions, withWantedCards } from "./wanted_cards.ts";
+import { withManual } from "./shared/manual.ts";
+import { timeoutOption } from "./shared/options.ts";
+import { print, printJson } from "./shared/output.ts";
+import { planLines, planToJson } from "./shared/plan_output.ts";
+import { warn } from "./shared/source.ts";
+import { withStore } from "./shared/store.ts";
+import { wantedCards, type WantedOptions, withWantedCards } from "./shared/wanted_cards.ts";
 
 interface Options extends WantedOptions {
   readonly dryRun?: boolean;
@@ -105,10 +105,10 @@ function changeToJson(change: StoreChange) {
  * allows, and if `strict` also for one that cannot be opened.
  */
 async function examineDevices(store: Store, cards: readonly WantedCard[], strict: boolean): Promise<void> {
-  const { changedStreams } = await import("../lib/vsnd/changed_streams.ts");
+  const { changedStreams } = await import("../lib/vsnd/provision/changed_streams.ts");
   const streams = changedStreams(store, cards);
   if (streams.length === 0) return;
-  const { judgeDevices } = await import("../lib/backend/device_verdict.ts");
+  const { judgeDevices } = await import("../lib/probe/device_verdict.ts");
   const { impossible, unusable } = await judgeDevices(streams);
   const refusals = strict ? [...impossible, ...unusable] : impossible;
   if (refusals.length > 0) throw new XsndError(refusals.join("\n"), Exit.badConfiguration);

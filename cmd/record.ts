@@ -1,10 +1,10 @@
 /** `xsnd record`: the software frontend records to a file, as a guest of the daemon. */
 import { Command } from "commander";
-import { runSession } from "../lib/frontend/run_session.ts";
-import { interruptible } from "../lib/signals.ts";
-import { withManual } from "./manual.ts";
-import { streamArgument } from "./options.ts";
-import { print, printJsonLine } from "./output.ts";
+import { runSession } from "../lib/guest/run_session.ts";
+import { interruptible } from "../lib/base/signals.ts";
+import { withManual } from "./shared/manual.ts";
+import { streamArgument } from "./shared/options.ts";
+import { print, printJsonLine } from "./shared/output.ts";
 import {
   addSessionOptions,
   clearProgress,
@@ -15,7 +15,7 @@ import {
   type SessionCommandOptions,
   sessionFile,
   showSession,
-} from "./session_options.ts";
+} from "./shared/session_options.ts";
 
 export function recordCommand(): Command {
   const command = new Command("record")

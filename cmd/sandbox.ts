@@ -1,7 +1,7 @@
 /** `xsnd sandbox`: runs a command inside a private embedded Xen, as dbus-run-session does for D-Bus. */
 import { Command } from "commander";
 import { runInSandbox } from "../lib/xen/embedded/run.ts";
-import { withManual } from "./manual.ts";
+import { withManual } from "./shared/manual.ts";
 
 export function sandboxCommand(): Command {
   const command = new Command("sandbox")

@@ -1,12 +1,12 @@
 /** `xsnd serve`: the backend daemon. */
 import { Command, InvalidArgumentError } from "commander";
-import { silenceAlsa } from "../ffi/libasound.ts";
-import { type GuestLimits, parseGuestLimits } from "../lib/backend/guest_limits.ts";
+import { silenceAlsa } from "../ffi/alsa/libasound.ts";
+import { type GuestLimits, parseGuestLimits } from "../lib/daemon/policy/guest_limits.ts";
 import { startLogging } from "../lib/log/mod.ts";
 import { type MetricsAddress, parseMetricsAddress } from "../lib/metrics/address.ts";
 import { serve, type ServeOptions } from "../lib/service/serve.ts";
-import { addLogOptions, type LogChoice, logOptions } from "./log_options.ts";
-import { withManual } from "./manual.ts";
+import { addLogOptions, type LogChoice, logOptions } from "./shared/log_options.ts";
+import { withManual } from "./shared/manual.ts";
 
 export function serveCommand(): Command {
   const command = new Command("serve")

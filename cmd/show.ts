@@ -1,13 +1,13 @@
 /** `xsnd show`: everything about one guest's virtual sound cards. */
 import { Command } from "commander";
-import { type PresentCard, type PresentStream, readCards } from "../lib/vsnd/inventory.ts";
-import { watchCards } from "../lib/vsnd/watch_cards.ts";
+import { type PresentCard, type PresentStream, readCards } from "../lib/vsnd/nodes/inventory.ts";
+import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { type Domain, libxlCardsPath, resolveDomain, stateName } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
-import { withManual } from "./manual.ts";
-import { count, print, printJson, printWrapped } from "./output.ts";
-import { withStore } from "./store.ts";
-import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
+import { withManual } from "./shared/manual.ts";
+import { count, print, printJson, printWrapped } from "./shared/output.ts";
+import { withStore } from "./shared/store.ts";
+import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
 
 export function showCommand(): Command {
   const command = new Command("show")

@@ -1,13 +1,13 @@
 /** `xsnd status`: what the daemon is doing. */
 import { Command } from "commander";
-import { ControlClient } from "../lib/control/client.ts";
+import { ControlClient } from "../lib/control/control_client.ts";
 import { type StatusReport, steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
-import { withManual } from "./manual.ts";
-import { timeoutOption } from "./options.ts";
-import { print, printJsonLine } from "./output.ts";
-import { streamTable } from "./stream_table.ts";
-import { printWatch, WATCH_FLAG, WATCH_HELP } from "./watch_option.ts";
+import { withManual } from "./shared/manual.ts";
+import { timeoutOption } from "./shared/options.ts";
+import { print, printJsonLine } from "./shared/output.ts";
+import { streamTable } from "./shared/stream_table.ts";
+import { printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
 
 const COLUMNS: readonly Column[] = [
   COLUMN.stream,

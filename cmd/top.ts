@@ -1,15 +1,15 @@
 /** `xsnd top`: the daemon's streams, live. */
 import { Command } from "commander";
-import { ControlClient } from "../lib/control/client.ts";
+import { ControlClient } from "../lib/control/control_client.ts";
 import type { StatusReport } from "../lib/control/protocol.ts";
 import { Screen } from "../lib/observe/screen.ts";
 import { TOP_COLUMNS, type TopView, topView, WIDE_COLUMNS } from "../lib/observe/top_view.ts";
-import { interruptible, pause, unlessAborted } from "../lib/signals.ts";
-import { withManual } from "./manual.ts";
-import { interval, timeoutOption } from "./options.ts";
-import { printable, printJsonLine, printLine } from "./output.ts";
-import { positiveCount } from "./session_options.ts";
-import { streamTable } from "./stream_table.ts";
+import { interruptible, pause, unlessAborted } from "../lib/base/signals.ts";
+import { withManual } from "./shared/manual.ts";
+import { interval, timeoutOption } from "./shared/options.ts";
+import { printable, printJsonLine, printLine } from "./shared/output.ts";
+import { positiveCount } from "./shared/session_options.ts";
+import { streamTable } from "./shared/stream_table.ts";
 
 const WIDE = { extra: WIDE_COLUMNS, gap: 1 };
 

@@ -1,15 +1,15 @@
 /** `xsnd trace`: what goes over a stream's rings, recorded, shown, replayed and drawn. */
 import { Command, Option } from "commander";
-import { ControlClient } from "../lib/control/client.ts";
-import { XsndError } from "../lib/error.ts";
-import { interruptible, unlessAborted } from "../lib/signals.ts";
+import { ControlClient } from "../lib/control/control_client.ts";
+import { XsndError } from "../lib/base/error.ts";
+import { interruptible, unlessAborted } from "../lib/base/signals.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
-import { RecordKind, TRACE_VERSION } from "../lib/trace/format.ts";
+import { RecordKind, TRACE_VERSION } from "../lib/trace/trace_format.ts";
 import type { Summary } from "../lib/trace/summary.ts";
-import { withManual } from "./manual.ts";
-import { duration, streamArgument, timeoutOption } from "./options.ts";
-import { count, print, printJsonLine } from "./output.ts";
-import { behaviourOption, findStream, positive } from "./session_options.ts";
+import { withManual } from "./shared/manual.ts";
+import { duration, streamArgument, timeoutOption } from "./shared/options.ts";
+import { count, print, printJsonLine } from "./shared/output.ts";
+import { behaviourOption, findStream, positive } from "./shared/session_options.ts";
 
 export function traceCommand(): Command {
   const command = new Command("trace")
@@ -54,8 +54,8 @@ function recordCommand(): Command {
     .option("--json", "print the summary as one JSON object")
     .action(async (stream: string, options: RecordOptions) => {
       const [{ record }, { createFile }] = await Promise.all([
-        import("../lib/trace/recorder.ts"),
-        import("../lib/trace/file.ts"),
+        import("../lib/control/trace_recorder.ts"),
+        import("../lib/trace/trace_file.ts"),
       ]);
       const waitMs = options.timeout * 1000;
       const summary = await interruptible(async (signal) => {
@@ -94,9 +94,9 @@ function showCommand(): Command {
     .option("--json", "print a JSON object a line, the first the file's head, the last a summary")
     .action(async (path: string, options: { positions?: boolean; json?: boolean }) => {
       const [{ readTrace }, { Decoder }, { fieldsOf, lineOf }, { summarize }] = await Promise.all([
-        import("../lib/trace/file.ts"),
+        import("../lib/trace/trace_file.ts"),
         import("../lib/trace/packets.ts"),
-        import("../lib/trace/describe.ts"),
+        import("../lib/trace/describe_record.ts"),
         import("../lib/trace/summary.ts"),
       ]);
       const { head, records, truncated } = readTrace(path);
@@ -148,10 +148,10 @@ function replayCommand(): Command {
     .option("--json", "print the comparison as one JSON object")
     .action(async (path: string, wanted: string, { speed, behaviour, json }: ReplayCommandOptions) => {
       const [{ readTrace }, { stepsOf }, { runReplay }, { lineOfPacket }] = await Promise.all([
-        import("../lib/trace/file.ts"),
-        import("../lib/trace/steps.ts"),
-        import("../lib/frontend/run_session.ts"),
-        import("../lib/trace/describe.ts"),
+        import("../lib/trace/trace_file.ts"),
+        import("../lib/guest/steps.ts"),
+        import("../lib/guest/run_session.ts"),
+        import("../lib/trace/describe_record.ts"),
       ]);
       const trace = readTrace(path);
       const steps = stepsOf(trace);
@@ -202,7 +202,7 @@ function plotCommand(): Command {
     .requiredOption("-o, --output <file>", "the page")
     .action(async (path: string, { output }: { output: string }) => {
       const [{ readTrace, createFile }, { pageOf }] = await Promise.all([
-        import("../lib/trace/file.ts"),
+        import("../lib/trace/trace_file.ts"),
         import("../lib/trace/page.ts"),
       ]);
       const page = new TextEncoder().encode(pageOf(readTrace(path)));

@@ -1,11 +1,11 @@
 /** `xsnd trigger`: an operator starts, pauses, resumes and stops a stream on the card, whatever its guest does. */
 import { Argument, Command } from "commander";
-import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/backend/stream_state.ts";
-import { ControlClient } from "../lib/control/client.ts";
+import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/stream/stream_state.ts";
+import { ControlClient } from "../lib/control/control_client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
-import { withManual } from "./manual.ts";
-import { DAEMON_EXITS, streamArgument, timeoutOption } from "./options.ts";
-import { print, printJsonLine } from "./output.ts";
+import { withManual } from "./shared/manual.ts";
+import { DAEMON_EXITS, streamArgument, timeoutOption } from "./shared/options.ts";
+import { print, printJsonLine } from "./shared/output.ts";
 
 export function triggerCommand(): Command {
   const command = new Command("trigger")

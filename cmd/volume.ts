@@ -1,10 +1,10 @@
 /** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a stream is, whatever its guest does. */
 import { Command, InvalidArgumentError } from "commander";
-import { ControlClient } from "../lib/control/client.ts";
+import { ControlClient } from "../lib/control/control_client.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
-import { withManual } from "./manual.ts";
-import { DAEMON_EXITS, streamArgument, timeoutOption } from "./options.ts";
-import { print, printJsonLine } from "./output.ts";
+import { withManual } from "./shared/manual.ts";
+import { DAEMON_EXITS, streamArgument, timeoutOption } from "./shared/options.ts";
+import { print, printJsonLine } from "./shared/output.ts";
 
 interface Options {
   readonly timeout: number;

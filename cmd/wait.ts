@@ -2,11 +2,11 @@
 import { Command, Option } from "commander";
 import { STREAM_GOALS, type StreamGoal } from "../lib/control/protocol.ts";
 import { waitForStream } from "../lib/control/wait.ts";
-import { awaitConnected } from "../lib/vsnd/await_connected.ts";
-import { withManual } from "./manual.ts";
-import { streamArgument, timeoutOption } from "./options.ts";
-import { print, printJson } from "./output.ts";
-import { withStore } from "./store.ts";
+import { awaitConnected } from "../lib/vsnd/provision/await_connected.ts";
+import { withManual } from "./shared/manual.ts";
+import { streamArgument, timeoutOption } from "./shared/options.ts";
+import { print, printJson } from "./shared/output.ts";
+import { withStore } from "./shared/store.ts";
 
 interface Options {
   readonly for: "connected" | StreamGoal;

@@ -11,7 +11,7 @@
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { SCRIPTS } from "../lib/completion/shells.ts";
-import { VERSION } from "../lib/version.ts";
+import { VERSION } from "../lib/base/version.ts";
 import { bundle, files } from "./bundle.ts";
 import { debianChangelog, type Release, releasesOf, secondsOf } from "./changelog.ts";
 import { CONFFILES, control, DEFAULTS, MAINTAINER, MAINTAINER_SCRIPTS } from "./debian.ts";

@@ -5,9 +5,9 @@
  */
 import type { Argument, Command } from "commander";
 import { COMMANDS, GROUPS, loadCommand } from "../cmd/commands.ts";
-import { COMMON_EXITS, exitsOf, manualOf } from "../cmd/manual.ts";
-import { Exit } from "../lib/error.ts";
-import { VERSION } from "../lib/version.ts";
+import { COMMON_EXITS, exitsOf, manualOf } from "../cmd/shared/manual.ts";
+import { Exit } from "../lib/base/error.ts";
+import { VERSION } from "../lib/base/version.ts";
 import { releasesOf } from "./changelog.ts";
 
 const VARIABLES: Readonly<Record<string, string>> = {

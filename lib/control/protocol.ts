@@ -6,15 +6,13 @@
  * request that waits is given up, and is not carried out later. An empty line asks for nothing else. Requests that need not wait
  * are answered in their order. A client that asks for nothing at first is let go.
  */
-import type { Counts } from "../backend/stream_status.ts";
-import { Exit, type ExitCode, XsndError } from "../error.ts";
-import type { Percentiles } from "../percentiles.ts";
-import { didYouMean } from "../suggest.ts";
-import { CONTROL_VARIABLE, controlPath } from "../xen/embedded/layout.ts";
-import { SANDBOX_VARIABLE } from "../xen/mod.ts";
-
-/** What a client asks for, a line each. */
-export type { ControlRequest } from "./request.ts";
+import type { Counts } from "../bridge/stream_status.ts";
+import { Exit, type ExitCode, XsndError } from "../base/error.ts";
+import type { Percentiles } from "../base/percentiles.ts";
+import { didYouMean } from "../base/suggest.ts";
+import { controlPath } from "../xen/embedded/layout.ts";
+import { CONTROL_VARIABLE } from "../base/environment.ts";
+import { SANDBOX_VARIABLE } from "../base/environment.ts";
 
 /**
  * What one can wait for of a stream: that its guest has opened it; that it runs, and no operator holds it; that nobody has it

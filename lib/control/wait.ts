@@ -1,6 +1,6 @@
 /** Waiting, in a command, for a stream of a daemon that may come, or be started again, meanwhile. */
-import { Exit, XsndError } from "../error.ts";
-import { ControlClient } from "./client.ts";
+import { Exit, XsndError } from "../base/error.ts";
+import { ControlClient } from "./control_client.ts";
 import type { StreamGoal, StreamReport } from "./protocol.ts";
 
 /** The stream's report as soon as it has reached `goal`. Throws {@link XsndError}: exit 124 after `timeoutMs`, 3 without a daemon. */

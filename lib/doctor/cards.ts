@@ -1,9 +1,9 @@
 /** Guests' cards in XenStore: those that are left over, half there, or not as safe as they should be. */
-import { type CardRecord, cardRecords, readCards, recordedDomids } from "../vsnd/inventory.ts";
-import { POLICY_DIRECTORY } from "../vsnd/tree.ts";
+import { type CardRecord, cardRecords, readCards, recordedDomids } from "../vsnd/nodes/inventory.ts";
+import { POLICY_DIRECTORY } from "../vsnd/nodes/card_tree.ts";
 import { backendsPath, type CardAddress, cardPaths, domainName, frontendPath } from "../xenbus/mod.ts";
 import { type Permission, StoreError, type StoreView, type Xen } from "../xen/ports.ts";
-import { type Check, fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";
 import { withXen } from "./xenstore.ts";
 
 const SUBJECT = "cards";

@@ -2,11 +2,11 @@
  * All checks, none of which can keep the others from being done: they run in a thread of their own, and one that does not
  * answer in time is left there, while another thread goes on after it.
  */
-import { LibraryNotFoundError } from "../../ffi/library.ts";
-import { KeptStderr } from "../../ffi/stderr.ts";
-import { fail, type Finding } from "./finding.ts";
-import { CHECKS } from "./groups.ts";
-import type { CheckDone } from "./worker.ts";
+import { LibraryNotFoundError } from "../../ffi/base/library.ts";
+import { KeptStderr } from "../../ffi/libc/stderr.ts";
+import { fail, type Finding } from "./doctor_finding.ts";
+import { CHECKS } from "./check_groups.ts";
+import type { CheckDone } from "./doctor_worker.ts";
 
 export interface GroupedFinding extends Finding {
   readonly group: string;
@@ -44,7 +44,10 @@ function keepStderr(): KeptStderr | undefined {
 }
 
 class CheckThread {
-  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "doctor" });
+  readonly #worker = new Worker(new URL("./doctor_worker.ts", import.meta.url), {
+    type: "module",
+    name: "doctor",
+  });
 
   /** What the check of that index has found; undefined if it takes too long. */
   async check(index: number, timeoutMs: number): Promise<CheckDone | undefined> {

@@ -2,9 +2,9 @@
  * Looking around on this host. By libc, as Deno reads files of /proc, /sys and /dev only for a program that may do
  * everything.
  */
-import { ACCESS, errno, errnoName, libc, O } from "../../ffi/libc.ts";
-import { cString } from "../../ffi/library.ts";
-import { SANDBOX_VARIABLE } from "../xen/mod.ts";
+import { ACCESS, errno, errnoName, libc, O } from "../../ffi/libc/libc.ts";
+import { cString } from "../../ffi/base/library.ts";
+import { SANDBOX_VARIABLE } from "../base/environment.ts";
 
 /** More than any file that the doctor reads, but for /proc/self/maps, of which it wants what it gets. */
 const MOST_OCTETS = 1 << 20;

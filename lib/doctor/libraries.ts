@@ -1,11 +1,11 @@
 /** The C libraries: whether they load, from where, and of which version. */
-import { libasound } from "../../ffi/libasound.ts";
-import { libc } from "../../ffi/libc.ts";
-import type { LibraryInfo } from "../../ffi/library.ts";
-import { libxenevtchn } from "../../ffi/libxenevtchn.ts";
-import { libxengnttab } from "../../ffi/libxengnttab.ts";
-import { libxenstore } from "../../ffi/libxenstore.ts";
-import { type Check, type Finding, fromError, ok } from "./finding.ts";
+import { libasound } from "../../ffi/alsa/libasound.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import type { LibraryInfo } from "../../ffi/base/library.ts";
+import { libxenevtchn } from "../../ffi/xen/libxenevtchn.ts";
+import { libxengnttab } from "../../ffi/xen/libxengnttab.ts";
+import { libxenstore } from "../../ffi/xen/libxenstore.ts";
+import { type Check, type Finding, fromError, ok } from "./doctor_finding.ts";
 import { readText, thisHost } from "./host.ts";
 
 interface Library {

@@ -1,5 +1,5 @@
 /** This machine: what runs xsnd, and under what. */
-import { type Check, fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";
 import { exists, kernelRelease, readText, thisHost } from "./host.ts";
 
 /** The first Deno whose FFI and Workers are known to do all of it. */

@@ -1,6 +1,6 @@
 /** Which processes have PCMs of this host's cards open, as the kernel tells. */
-import { SND_PCM_STREAM } from "../../ffi/libasound.ts";
-import { sndCards, type SndDevice } from "../../ffi/libasound_cards.ts";
+import { SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
+import { sndCards, type SndDevice } from "../../ffi/alsa/libasound_cards.ts";
 import { processName, readText } from "./host.ts";
 
 /** The processes that have a card's PCM open, each once. */

@@ -1,11 +1,11 @@
 /** Whether the PCMs that guests' streams are to be played on can be used: each is tried. */
-import { obstacleOf } from "../backend/obstacle.ts";
-import type { StreamPolicy } from "../vsnd/card.ts";
-import { readBackendPolicy } from "../vsnd/policy.ts";
+import { obstacleOf } from "../probe/obstacle.ts";
+import type { StreamPolicy } from "../vsnd/model/card.ts";
+import { readBackendPolicy } from "../vsnd/nodes/policy_nodes.ts";
 import { backendsPath } from "../xenbus/mod.ts";
 import type { Xen } from "../xen/ports.ts";
-import { daemonStatus } from "./daemon.ts";
-import { type Check, fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { daemonStatus } from "./daemon_running.ts";
+import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";
 import { pcmOwners } from "./pcm_owners.ts";
 import { withXen } from "./xenstore.ts";
 

@@ -1,9 +1,9 @@
 /** Sound on this host: ALSA's configuration, cards, and who has them open. The PCMs of guests' streams: pcms.ts. */
-import { AlsaError, libasound } from "../../ffi/libasound.ts";
-import { type SndCard, sndCards } from "../../ffi/libasound_cards.ts";
-import { LibraryNotFoundError } from "../../ffi/library.ts";
-import { AlsaTalk, readAlsaConfiguration, withAlsaMessages } from "../pcm/alsa_talk.ts";
-import { type Check, fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { AlsaError, libasound } from "../../ffi/alsa/libasound.ts";
+import { type SndCard, sndCards } from "../../ffi/alsa/libasound_cards.ts";
+import { LibraryNotFoundError } from "../../ffi/base/library.ts";
+import { AlsaTalk, readAlsaConfiguration, withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";
+import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";
 import { exists, refusal } from "./host.ts";
 import { owners } from "./pcm_owners.ts";
 import { pcmChecks } from "./pcms.ts";

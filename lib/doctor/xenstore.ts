@@ -1,8 +1,8 @@
 /** XenStore: whether it answers, how fast, and what this domain may do there. */
-import { percentiles } from "../percentiles.ts";
+import { percentiles } from "../base/percentiles.ts";
 import { openXen } from "../xen/mod.ts";
 import { StoreError, type Xen } from "../xen/ports.ts";
-import { type Check, type Finding, fromError, ok, skip } from "./finding.ts";
+import { type Check, type Finding, fromError, ok, skip } from "./doctor_finding.ts";
 import { thisHost } from "./host.ts";
 
 const ROUND_TRIPS = 50;

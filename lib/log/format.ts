@@ -1,6 +1,6 @@
 /** The two shapes of a line of the log. */
 import type { LogRecord } from "@logtape/logtape";
-import { printable, printableJson } from "../text.ts";
+import { printable, printableJson } from "../base/text.ts";
 
 /**
  * `xsnd: warning: domU/0/0/0: what happened`: the stream, the card, the guest, or else the part of the program that speaks. Lines after

@@ -1,6 +1,6 @@
 /** Lines as systemd's journal takes them from a service's stderr: each begins with its priority, `<N>` (sd-daemon(3)). */
 import type { LogLevel } from "@logtape/logtape";
-import { libc } from "../../ffi/libc.ts";
+import { libc } from "../../ffi/libc/libc.ts";
 
 /** syslog(3): LOG_CRIT to LOG_DEBUG. */
 const PRIORITIES: Readonly<Record<LogLevel, number>> = {

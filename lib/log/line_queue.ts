@@ -4,7 +4,7 @@
  * trouble say how it began. Once all that was queued is taken, a line says how many were lost, in their place.
  */
 
-/** Where lines go; see ffi/nonblocking_output.ts. */
+/** Where lines go; see ffi/libc/nonblocking_output.ts. */
 export interface Output {
   /** Returns how many of `octets` were taken: 0 if there is no room now. Throws if they never will be. */
   write(octets: Uint8Array<ArrayBuffer>): number;

@@ -1,9 +1,9 @@
 /** Logs: a line each on stderr, as systemd's journal, people and programs like them. */
 import { configure, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
-import { NonblockingOutput } from "../../ffi/nonblocking_output.ts";
-import { Exit } from "../error.ts";
-import { failureLine, reportFailure, reportFailuresBy } from "../failure.ts";
-import { count } from "../text.ts";
+import { NonblockingOutput } from "../../ffi/libc/nonblocking_output.ts";
+import { Exit } from "../base/error.ts";
+import { failureLine, reportFailure, reportFailuresBy } from "../base/failure.ts";
+import { count } from "../base/text.ts";
 import { jsonLine, textLines } from "./format.ts";
 import { isJournal, withPriority } from "./journal.ts";
 import { LineQueue } from "./line_queue.ts";

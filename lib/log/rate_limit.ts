@@ -5,7 +5,7 @@
  * for all of one part of the daemon. Lines beyond a limit are counted, and at the end of the minute one line says how many.
  */
 import type { LogRecord } from "@logtape/logtape";
-import { count } from "../text.ts";
+import { count } from "../base/text.ts";
 import { domainOf, subjectOf } from "./format.ts";
 
 /** How many times the narrow limit the wide one is. */

@@ -3,16 +3,16 @@
  * used, since the engine counts already, where it does not cost anything.
  */
 import { Registry } from "prom-client";
-import { processCpuSeconds } from "../../ffi/cpu_clock.ts";
-import type { Backend } from "../backend/backend.ts";
-import { reportStream } from "../backend/daemon.ts";
-import type { Durations } from "../backend/durations.ts";
-import { STREAM_STATES } from "../backend/stream_state.ts";
-import type { StatusRow } from "../backend/stream_status.ts";
+import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";
+import type { Backend } from "../daemon/backend.ts";
+import { reportStream } from "../daemon/daemon.ts";
+import type { Durations } from "../bridge/durations.ts";
+import { STREAM_STATES } from "../stream/stream_state.ts";
+import type { StatusRow } from "../bridge/stream_status.ts";
 import type { StreamReport } from "../control/protocol.ts";
 import { waitingFrames } from "../observe/stream_columns.ts";
-import { printable } from "../text.ts";
-import { VERSION } from "../version.ts";
+import { printable } from "../base/text.ts";
+import { VERSION } from "../base/version.ts";
 
 interface Value {
   readonly labels?: Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 /** What the metrics' server answers. Nothing that a client sends is an exception, or a line of the log. */
 import { getLogger } from "@logtape/logtape";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Backend } from "../backend/backend.ts";
+import type { Backend } from "../daemon/backend.ts";
 import { isLoopback, type MetricsAddress } from "./address.ts";
 import { CONTENT_TYPE, metricsText } from "./metrics.ts";
 

@@ -1,7 +1,8 @@
 /** Asking a device what it can do, for commands: it is open for a moment, and nothing is played. */
-import { AlsaDevice } from "./alsa_device.ts";
-import { AlsaTalk } from "./alsa_talk.ts";
-import { type PcmDevice, PcmError } from "./device.ts";
+import { AlsaDevice } from "./alsa/device.ts";
+import { AlsaTalk } from "./alsa/alsa_messages.ts";
+import type { PcmDevice } from "./device.ts";
+import { PcmError } from "./pcm_error.ts";
 import { pcmDevice } from "./open_device.ts";
 import type { Direction } from "./pcm.ts";
 import { type Refiner, refinerOf } from "./refiner.ts";

@@ -1,6 +1,6 @@
 /** How a card that the main thread has opened travels to the engine's thread, and becomes a {@link Pcm} there. */
-import { type AlsaDescriptor, AlsaPcm } from "./alsa.ts";
-import { type DummyDescriptor, DummyPcm } from "./dummy.ts";
+import { type AlsaDescriptor, AlsaPcm } from "./alsa/pcm.ts";
+import { type DummyDescriptor, DummyPcm } from "./dummy/pcm.ts";
 import { type Pcm, STAGING_BYTES } from "./pcm.ts";
 
 export type PcmDescriptor = AlsaDescriptor | DummyDescriptor;

@@ -31,23 +31,6 @@ export interface PcmDevice {
   open(request: PcmRequest): Promise<OpenCard>;
 }
 
-/** A card that cannot do what was asked. */
-export class PcmError extends Error {
-  override name = "PcmError";
-  /** What libasound says of it, where somebody has listened. */
-  readonly alsaMessages: readonly string[];
-
-  /** @param errno `XEN_E*`, positive: what the guest is answered */
-  constructor(
-    message: string,
-    readonly errno: number,
-    { alsaMessages = [], ...options }: ErrorOptions & { readonly alsaMessages?: readonly string[] } = {},
-  ) {
-    super(message, options);
-    this.alsaMessages = alsaMessages;
-  }
-}
-
 /** As far as a guest's idea of the position may be off, in ms, where that is no more than half of its period. */
 const POSITION_MS = 6;
 /** Pointer updates of a card that go into one period of the guest, at least and at most; see `PositionReporter`. */

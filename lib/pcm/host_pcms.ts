@@ -1,8 +1,8 @@
 /** The PCMs that this host has, by the names that a configuration's `device` may have. */
-import { AlsaError, libasound, SND_PCM_STREAM } from "../../ffi/libasound.ts";
-import { sndCards, sndHints } from "../../ffi/libasound_cards.ts";
-import { Exit, XsndError } from "../error.ts";
-import { AlsaTalk, withAlsaMessages } from "./alsa_talk.ts";
+import { AlsaError, libasound, SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
+import { sndCards, sndHints } from "../../ffi/alsa/libasound_cards.ts";
+import { Exit, XsndError } from "../base/error.ts";
+import { AlsaTalk, withAlsaMessages } from "./alsa/alsa_messages.ts";
 import type { Direction } from "./pcm.ts";
 
 export interface HostPcm {

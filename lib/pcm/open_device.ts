@@ -1,7 +1,7 @@
 /** From the name that a configuration gives a device to the device. */
-import { AlsaDevice } from "./alsa_device.ts";
+import { AlsaDevice } from "./alsa/device.ts";
 import type { PcmDevice } from "./device.ts";
-import { DummyDevice } from "./dummy_device.ts";
+import { DummyDevice } from "./dummy/device.ts";
 import type { Direction } from "./pcm.ts";
 
 /** What the name of the built-in card-less card begins with. */

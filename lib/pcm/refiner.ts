@@ -2,10 +2,10 @@
  * What a card can do, for the answer to HW_PARAM_QUERY. A guest asks some dozens of times while a program sets its
  * parameters, so the engine asks the card itself, through a handle that the main thread has opened.
  */
-import { AlsaError, SND_PCM_ACCESS } from "../../ffi/libasound.ts";
-import { HwRanges } from "../../ffi/libasound_ranges.ts";
+import { AlsaError, SND_PCM_ACCESS } from "../../ffi/alsa/libasound.ts";
+import { HwRanges } from "../../ffi/alsa/libasound_ranges.ts";
 import { FORMATS, type HwParam, type Interval, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
-import { PcmError } from "./device.ts";
+import { PcmError } from "./pcm_error.ts";
 
 /** An open ALSA PCM, by the address of its `snd_pcm_t`; or what is known beforehand. */
 export type RefinerDescriptor =

@@ -3,8 +3,8 @@
  * has, as at a terminal, nobody is told, and nothing here does anything.
  */
 import { getLogger } from "@logtape/logtape";
-import { DatagramSender } from "../../ffi/datagram.ts";
-import { CLOCK, libc, unwrap } from "../../ffi/libc.ts";
+import { DatagramSender } from "../../ffi/libc/datagram.ts";
+import { CLOCK, libc, unwrap } from "../../ffi/libc/libc.ts";
 
 /** How soon a manager that is behind is tried again, and how many messages wait for it at most. */
 const RETRY_MS = 100;

@@ -1,6 +1,6 @@
 /** Reading the daemon's configuration again, which must not end the daemon, whatever the file holds. */
 import { getLogger } from "@logtape/logtape";
-import { XsndError } from "../error.ts";
+import { XsndError } from "../base/error.ts";
 import { isStoreLost } from "../xen/ports.ts";
 
 /** What is read, and what goes by it. */

@@ -1,16 +1,16 @@
 /** The daemon from its start to its end, as `xsnd serve` and a service manager see it. */
 import { getLogger } from "@logtape/logtape";
-import { releaseStartup } from "../../ffi/startup_memory.ts";
-import type { Backend } from "../backend/backend.ts";
-import { choosePolicy } from "../backend/choose_policy.ts";
-import { Daemon } from "../backend/daemon.ts";
-import type { GuestLimits } from "../backend/guest_limits.ts";
+import { releaseStartup } from "../../ffi/libc/startup_memory.ts";
+import type { Backend } from "../daemon/backend.ts";
+import { choosePolicy } from "../daemon/policy/choose_policy.ts";
+import { Daemon } from "../daemon/daemon.ts";
+import type { GuestLimits } from "../daemon/policy/guest_limits.ts";
 import { controlSocketPath } from "../control/protocol.ts";
-import { Exit } from "../error.ts";
+import { Exit } from "../base/error.ts";
 import type { MetricsAddress } from "../metrics/address.ts";
-import { onSignal, untilSignal } from "../signals.ts";
-import { requireRegular } from "../text_file.ts";
-import type { Config } from "../vsnd/card.ts";
+import { onSignal, untilSignal } from "../base/signals.ts";
+import { requireRegular } from "../base/text_file.ts";
+import type { Config } from "../vsnd/model/card.ts";
 import { openXen } from "../xen/mod.ts";
 import { ServiceManager } from "./manager.ts";
 import { reload } from "./reload.ts";
@@ -82,12 +82,12 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 /** What writes the metrics is only for who wants them. */
 async function serveMetrics(backend: Backend, address: MetricsAddress): Promise<Disposable> {
-  const { MetricsServer } = await import("../metrics/server.ts");
+  const { MetricsServer } = await import("../metrics/metrics_server.ts");
   return await MetricsServer.listen(backend, address);
 }
 
 /** The schema and the YAML parser are a tenth of the daemon's memory: only for who needs them. */
 async function readConfig(file: string): Promise<Config> {
-  const { loadConfig } = await import("../vsnd/config.ts");
+  const { loadConfig } = await import("../vsnd/config/config.ts");
   return loadConfig(file);
 }

@@ -1,6 +1,6 @@
 /** A daemon as a service: what its manager hears of it from when it serves until it ends. */
-import type { Backend } from "../backend/backend.ts";
-import { count } from "../text.ts";
+import type { Backend } from "../daemon/backend.ts";
+import { count } from "../base/text.ts";
 import type { ServiceManager } from "./manager.ts";
 import { startWatchdog } from "./watchdog.ts";
 

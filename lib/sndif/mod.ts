@@ -2,7 +2,7 @@
  * The sndif v2 wire protocol (`xen/io/sndif.h`), pure: octets in, numbers out, and back. Imports nothing but itself.
  */
 export * from "./constants.ts";
-export * from "./errno.ts";
+export * from "./xen_errno.ts";
 export * from "./event.ts";
 export * from "./event_page.ts";
 export * from "./formats.ts";

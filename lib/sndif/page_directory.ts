@@ -2,7 +2,7 @@
  * The page directory of OPEN (`struct xensnd_page_directory`): a chain of pages, each with the grant reference of
  * the next one (0 in the last) and up to 1023 references of the shared buffer's pages.
  */
-import { XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "./errno.ts";
+import { XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "./xen_errno.ts";
 
 /** sndif's pages, whatever the size of the domains' own ("Assumptions" in sndif.h). */
 const XEN_PAGE_SIZE = 4096;

@@ -1,6 +1,6 @@
 /** A trace's packets through the codecs of the protocol, and the requests that responses answer. */
 import { EventView, type PacketView, RequestView, ResponseView } from "../sndif/mod.ts";
-import { isPacket, RecordKind, type TraceRecord } from "./format.ts";
+import { isPacket, RecordKind, type TraceRecord } from "./trace_format.ts";
 
 /** Fills `view` with a record's packet, and returns it. */
 export function viewPacket<V extends PacketView>(view: V, { body }: TraceRecord): V {

@@ -4,13 +4,13 @@ import libraryStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import script from "./page/page.js" with { type: "text" };
 import style from "./page/page.css" with { type: "text" };
 import { XENSND_OP_OPEN } from "../sndif/mod.ts";
-import { printable, printableJson } from "../text.ts";
-import type { TraceFile } from "./format.ts";
+import { printable, printableJson } from "../base/text.ts";
+import type { TraceFile } from "./trace_format.ts";
 import { formatName } from "./names.ts";
 import { Decoder } from "./packets.ts";
 import { pictureOf } from "./series.ts";
 import { summarize, type Summary } from "./summary.ts";
-import { type Gap, gapInWords } from "./xruns.ts";
+import { type Gap, gapInWords } from "./trace_xruns.ts";
 
 /** Xruns that are told in words. */
 const MAX_GAPS = 20;

@@ -1,5 +1,5 @@
 /** What a trace's picture shows, as columns over time. Pure: records in, numbers out. */
-import { STREAM_STATES } from "../backend/stream_state.ts";
+import { STREAM_STATES } from "../stream/stream_state.ts";
 import {
   FORMATS,
   type RequestView,
@@ -8,10 +8,10 @@ import {
   XENSND_OP_TRIGGER,
   XENSND_OP_TRIGGER_START,
 } from "../sndif/mod.ts";
-import { decodePosition, type PositionSample, type TraceFile } from "./format.ts";
+import { decodePosition, type PositionSample, type TraceFile } from "./trace_format.ts";
 import { operationName } from "./names.ts";
 import { Decoder } from "./packets.ts";
-import { type Gap, gapsOf } from "./xruns.ts";
+import { type Gap, gapsOf } from "./trace_xruns.ts";
 
 /** Seconds since the trace began, and the values of some curves at each; null: none there. Where all are null lines end. */
 export interface Series {

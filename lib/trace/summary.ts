@@ -1,9 +1,9 @@
 /** What a trace comes to. */
-import { type Percentiles, percentiles } from "../percentiles.ts";
+import { type Percentiles, percentiles } from "../base/percentiles.ts";
 import { Decoder } from "./packets.ts";
-import { decodeLost, RecordKind, type TraceRecord } from "./format.ts";
+import { decodeLost, RecordKind, type TraceRecord } from "./trace_format.ts";
 import { operationName } from "./names.ts";
-import { GapFinder } from "./xruns.ts";
+import { GapFinder } from "./trace_xruns.ts";
 
 export interface Summary {
   readonly records: number;

@@ -1,5 +1,5 @@
 /** How much of a file is sound: the header's sizes against the file's. Samples that exist are played. */
-import { count } from "../text.ts";
+import { count } from "../base/text.ts";
 
 /** The samples of a file. */
 export interface Extent {

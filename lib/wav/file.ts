@@ -1,6 +1,6 @@
 /** Sequential files for the readers and writers here, with errors that name the file and what became of it. */
-import { XsndError } from "../error.ts";
-import { fileError as plainError } from "../file_error.ts";
+import { XsndError } from "../base/error.ts";
+import { fileError as plainError } from "../base/file_error.ts";
 
 /** An XsndError for a system call on `path` that failed. */
 export function fileError(attempt: string, path: string, cause: unknown): XsndError {

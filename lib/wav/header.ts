@@ -1,7 +1,7 @@
 /** What a WAV file's samples are: "fmt " chunks in and out, with and without WAVE_FORMAT_EXTENSIBLE (mmreg.h). */
-import { XsndError } from "../error.ts";
+import { XsndError } from "../base/error.ts";
 import { formatByName, type SampleFormat } from "../sndif/mod.ts";
-import { count } from "../text.ts";
+import { count } from "../base/text.ts";
 import type { AudioParams } from "./audio.ts";
 import { linearFormat, wavOctets } from "./samples.ts";
 

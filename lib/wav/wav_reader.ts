@@ -1,6 +1,6 @@
 /** Reading WAV files, in order and without seeking, so that a pipe will do. */
 import type { SampleFormat } from "../sndif/mod.ts";
-import { count } from "../text.ts";
+import { count } from "../base/text.ts";
 import type { AudioParams, AudioReader, Warn } from "./audio.ts";
 import { readContainer } from "./container.ts";
 import { fileExtent, strayFinding, streamExtent } from "./extent.ts";

@@ -1,5 +1,5 @@
 /** Writing WAV files as they grow. */
-import { XsndError } from "../error.ts";
+import { XsndError } from "../base/error.ts";
 import type { AudioParams, AudioWriter } from "./audio.ts";
 import { frameOctets } from "./audio.ts";
 import { OutputFile } from "./file.ts";

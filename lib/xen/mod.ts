@@ -2,14 +2,9 @@
  * Opening Xen: the real one, or the embedded one inside of `xsnd sandbox`. Either is loaded only when it is asked
  * for, and with it the libraries it needs.
  */
-import { Exit, XsndError } from "../error.ts";
+import { Exit, XsndError } from "../base/error.ts";
+import { DOMID_VARIABLE, SANDBOX_VARIABLE } from "../base/environment.ts";
 import type { EventChannels, EventChannelsShare, Xen } from "./ports.ts";
-
-/** The variable that names the directory of the embedded Xen that a process runs in. */
-export const SANDBOX_VARIABLE = "XSND_SANDBOX";
-
-/** The variable that says as which of a sandbox's domains a process acts. */
-const DOMID_VARIABLE = "XSND_DOMID";
 
 function sandboxDomid(): number {
   const text = Deno.env.get(DOMID_VARIABLE) ?? "0";
@@ -29,7 +24,7 @@ export interface OpenXenOptions {
 /** Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
 export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, keepsStore = false } = options;
-  const keep = keepsStore ? (await import("./native/kept_store.ts")).keepStore : undefined;
+  const keep = keepsStore ? (await import("./store/reconnecting_store.ts")).keepStore : undefined;
   if (sandbox) {
     const { openEmbeddedXen } = await import("./embedded/xen.ts");
     return openEmbeddedXen(sandbox, domid ?? sandboxDomid(), keep);
@@ -47,7 +42,7 @@ export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
 /** The event channels that another thread of this process opened; disposing them leaves that one's open. */
 export async function adoptEventChannels(share: EventChannelsShare): Promise<EventChannels> {
   if (share.kind === "embedded") {
-    const { EmbeddedEventChannels } = await import("./embedded/event_channels.ts");
+    const { EmbeddedEventChannels } = await import("./embedded/events/event_channels.ts");
     return EmbeddedEventChannels.adopt(share);
   }
   const { adoptNativeEventChannels } = await import("./native/event_channels.ts");

@@ -1,6 +1,6 @@
 /** Domains by name and by number, as `/local/domain` lists them. */
-import { Exit, XsndError } from "../error.ts";
-import { didYouMean } from "../suggest.ts";
+import { Exit, XsndError } from "../base/error.ts";
+import { didYouMean } from "../base/suggest.ts";
 import { StoreError, type StoreView } from "../xen/ports.ts";
 
 export interface Domain {

@@ -2,7 +2,7 @@
  * XenBus states (`xen/io/xenbus.h`): reading one that the other end may have written as it pleases, switching one's
  * own, and waiting for one.
  */
-import { Exit, XsndError } from "../error.ts";
+import { Exit, XsndError } from "../base/error.ts";
 import { type Store, StoreError, type StoreView } from "../xen/ports.ts";
 import { untilInStore } from "./until.ts";
 

@@ -3,8 +3,8 @@
  * the same run. One JSON object on stdout, a table on stderr; exit 1 if a claim does not hold (no xrun, no
  * allocation, no wake-up of an idle engine).
  */
-import { copyMemory, Memory } from "../../ffi/memory.ts";
-import { type Percentiles, percentiles } from "../../lib/percentiles.ts";
+import { copyMemory, Memory } from "../../ffi/libc/memory.ts";
+import { type Percentiles, percentiles } from "../../lib/base/percentiles.ts";
 import { HwParam } from "../../lib/sndif/mod.ts";
 import type { StreamReport } from "../../lib/control/protocol.ts";
 import { Box, makeWav, type Process, sleep, until } from "../sandbox/harness.ts";

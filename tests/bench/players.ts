@@ -1,7 +1,7 @@
 /** Many guests' programs at once, in threads of this process: a process for each would take the machine from what is measured. */
-import { Exit, XsndError } from "../../lib/error.ts";
-import { runSession } from "../../lib/frontend/run_session.ts";
-import type { SessionReport } from "../../lib/frontend/session.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
+import { runSession } from "../../lib/guest/run_session.ts";
+import type { SessionReport } from "../../lib/guest/session.ts";
 import type { Box } from "../sandbox/harness.ts";
 
 /** Silence without end, s16_le stereo. */

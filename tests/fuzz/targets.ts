@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readTransport, TransportError } from "../../lib/backend/transport.ts";
-import { SoloStream } from "../../lib/backend/solo_stream.ts";
+import { readTransport, TransportError } from "../../lib/daemon/link/published.ts";
+import { SoloStream } from "../../lib/engine/solo_stream.ts";
 import { lines } from "../../lib/control/lines.ts";
-import { XsndError } from "../../lib/error.ts";
+import { XsndError } from "../../lib/base/error.ts";
 import {
   bufferPages,
   DIRECTORY_PAGE_WORDS,
@@ -16,7 +16,7 @@ import {
   walkPageDirectory,
 } from "../../lib/sndif/mod.ts";
 import { Decoder } from "../../lib/trace/packets.ts";
-import { lineOf } from "../../lib/trace/describe.ts";
+import { lineOf } from "../../lib/trace/describe_record.ts";
 import {
   decodeTrace,
   encodeHead,
@@ -24,11 +24,11 @@ import {
   RecordKind,
   TraceFormatError,
   type TraceHead,
-} from "../../lib/trace/format.ts";
-import { isPrintable } from "../../lib/text.ts";
-import type { Config } from "../../lib/vsnd/card.ts";
-import { parseConfig } from "../../lib/vsnd/config.ts";
-import { judgeXl, readXl } from "../../lib/vsnd/load.ts";
+} from "../../lib/trace/trace_format.ts";
+import { isPrintable } from "../../lib/base/text.ts";
+import type { Config } from "../../lib/vsnd/model/card.ts";
+import { parseConfig } from "../../lib/vsnd/config/config.ts";
+import { judgeXl, readXl } from "../../lib/vsnd/config/load.ts";
 import { writeXl } from "../../lib/vsnd/xl/write.ts";
 import { WavReader } from "../../lib/wav/mod.ts";
 import { FMT_S16, wave64Of, wavOf } from "../unit/wav_kit.ts";

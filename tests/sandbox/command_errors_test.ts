@@ -1,6 +1,6 @@
 /** What commands about cards say when they cannot do what is asked. */
 import assert from "node:assert/strict";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import { xsnd } from "./harness.ts";
 import { assertOk, inSandbox } from "./shell.ts";
 

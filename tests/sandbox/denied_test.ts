@@ -1,8 +1,8 @@
 /** `denied`: an operator takes a microphone away, and gives it back, under a guest that records. */
 import assert from "node:assert/strict";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
-import { Backend } from "../../lib/backend/backend.ts";
-import { readBackendPolicy } from "../../lib/vsnd/policy.ts";
+import { Backend } from "../../lib/daemon/backend.ts";
+import { readBackendPolicy } from "../../lib/vsnd/nodes/policy_nodes.ts";
 import { XenbusState } from "../../lib/xenbus/mod.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import { open, RawCard, RawStream } from "./raw_frontend.ts";

@@ -1,6 +1,6 @@
 /** `xsnd doctor`: on this machine, in a healthy embedded Xen, and with each of the faults that it is to find. */
 import assert from "node:assert/strict";
-import type { Finding, Level } from "../../lib/doctor/finding.ts";
+import type { Finding, Level } from "../../lib/doctor/doctor_finding.ts";
 import { type Box, inBox, makeWav, Process, type Result, testAtOnce, until, xsnd } from "./harness.ts";
 
 interface Report {

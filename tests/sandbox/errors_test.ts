@@ -1,6 +1,6 @@
 /** What goes wrong for the user's reasons: one line that says what, the right exit code, nothing half done. */
 import assert from "node:assert/strict";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import {
   assertFails,
   type Box,

@@ -2,9 +2,9 @@
  * `xsnd serve` with a defect in its engines, which comes up whenever a guest starts a stream of {@link FAULTY_RATE}: on the dummy card
  * the stream throws an exception, on a PCM of ALSA's the engine does. A program for tests.
  */
-import { PollSet } from "../../ffi/libc.ts";
-import { AlsaPcm } from "../../lib/pcm/alsa.ts";
-import { DummyPcm } from "../../lib/pcm/dummy.ts";
+import { PollSet } from "../../ffi/libc/libc.ts";
+import { AlsaPcm } from "../../lib/pcm/alsa/pcm.ts";
+import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { type Box, Process, until } from "./harness.ts";
 
 export const FAULTY_RATE = 44_100;
@@ -56,5 +56,5 @@ function makeFaulty(): void {
 
 if ("DedicatedWorkerGlobalScope" in globalThis) {
   makeFaulty();
-  await import("../../lib/backend/engine.ts");
+  await import("../../lib/engine/engine.ts");
 } else if (import.meta.main) await serve();

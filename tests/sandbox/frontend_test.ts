@@ -3,10 +3,10 @@
  * end, prepare twice, stop and start in the middle.
  */
 import assert from "node:assert/strict";
-import { EventFd } from "../../ffi/libc.ts";
-import { CardFrontend } from "../../lib/frontend/card_frontend.ts";
-import { GuestPcm } from "../../lib/frontend/guest_pcm.ts";
-import { RequestError, type StreamFrontend } from "../../lib/frontend/stream_frontend.ts";
+import { EventFd } from "../../ffi/libc/libc.ts";
+import { CardFrontend } from "../../lib/guest/card_frontend.ts";
+import { GuestPcm } from "../../lib/guest/guest_pcm.ts";
+import { RequestError, type StreamFrontend } from "../../lib/guest/stream_frontend.ts";
 import { type EventIdBehaviour, formatByName, XEN_EIO } from "../../lib/sndif/mod.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import { numbered, playedNumbers, servedCard } from "./guest_card.ts";

@@ -2,8 +2,9 @@
  * What the tests of whole processes share: an embedded Xen with the real command in it, and sound to put through.
  */
 import assert from "node:assert/strict";
-import { ControlClient } from "../../lib/control/client.ts";
-import type { ControlRequest, StatusReport, StreamReport } from "../../lib/control/protocol.ts";
+import { ControlClient } from "../../lib/control/control_client.ts";
+import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
+import type { ControlRequest } from "../../lib/control/control_request.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";
 import { WavWriter } from "../../lib/wav/mod.ts";
 import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";

@@ -1,6 +1,6 @@
 /** `xsnd --help`: quick, and on machines that have neither Xen nor sound. */
 import assert from "node:assert/strict";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import { bestOfThree, launcher, root, xsnd } from "./harness.ts";
 
 const COMMANDS = [

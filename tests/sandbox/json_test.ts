@@ -1,7 +1,7 @@
 /** What commands print as JSON has the documented shapes, at once and as it changes. */
 import assert from "node:assert/strict";
 import type { z } from "zod";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import * as shapes from "../json_shapes.ts";
 import { jsonDocs } from "../tools/json_docs.ts";
 import { assertFails, type Box, inBox, makeWav, Process, root, until } from "./harness.ts";

@@ -1,6 +1,6 @@
 /** `xsnd serve --metrics`: what Prometheus gets, and the dashboard that shows it. */
 import assert from "node:assert/strict";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import {
   assertFails,
   type Box,

@@ -1,7 +1,7 @@
 /** What XenStore refuses about one card is that card's trouble: the daemon and the other cards go on. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
-import { openStore } from "../../lib/xen/native/store.ts";
+import { openStore } from "../../lib/xen/store/library_store.ts";
 import { inBox, until } from "./harness.ts";
 
 /** A driver domain's quota of watches (xenstored's `quota-nb-watch`). */

@@ -1,6 +1,6 @@
 /** The Debian package: what is in it, and that it works from there, with nothing of this tree and no network. */
 import assert from "node:assert/strict";
-import { VERSION } from "../../lib/version.ts";
+import { VERSION } from "../../lib/base/version.ts";
 import { makePackage } from "../../packaging/deb.ts";
 import { Process, type Result } from "./harness.ts";
 

@@ -110,7 +110,7 @@ Deno.test("what serve is granted is enough to listen, and not to write, listen o
       `unix:${directory}/m.sock`,
     );
     const program = `
-      import { ControlServer } from "${root}lib/control/server.ts";
+      import { ControlServer } from "${root}lib/control/control_server.ts";
       using _control = await ControlServer.listen("${directory}/control.sock");
       await Deno.serve({ path: "${directory}/m.sock", onListen() {} }, () => new Response()).shutdown();
       const refused = (what, body) => {

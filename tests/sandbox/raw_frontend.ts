@@ -3,7 +3,7 @@
  * whatever a test wants. It blocks its thread while it waits, so the backend must be in another process.
  */
 import assert from "node:assert/strict";
-import { POLL, PollSet } from "../../ffi/libc.ts";
+import { POLL, PollSet } from "../../ffi/libc/libc.ts";
 import {
   bufferPages,
   directoryPages,

@@ -1,6 +1,6 @@
 /** Provisioning a card anew that a daemon serves, and that a guest has connected to or has not. */
 import assert from "node:assert/strict";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import { HwParam, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
 import {
   assertFails,

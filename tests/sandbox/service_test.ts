@@ -1,6 +1,6 @@
 /** `xsnd serve` as a service: what its manager hears, and what it may ask. */
 import assert from "node:assert/strict";
-import { DatagramSender } from "../../ffi/datagram.ts";
+import { DatagramSender } from "../../ffi/libc/datagram.ts";
 import { Box, inBox, makeWav, Process, until } from "./harness.ts";
 import { ServiceManagerSocket } from "./service_manager.ts";
 

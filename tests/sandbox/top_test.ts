@@ -1,6 +1,6 @@
 /** `xsnd top` and the table of `xsnd status`: on a terminal, where tmux is the terminal, and off one. */
 import assert from "node:assert/strict";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import { assertFails, type Box, inBox, launcher, makeWav, Process, sharedBox, until } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";

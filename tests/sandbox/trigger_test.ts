@@ -17,7 +17,7 @@ import {
   type StreamStatus,
   until,
 } from "./harness.ts";
-import { Xs } from "../../lib/xen/embedded/wire.ts";
+import { Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { WireClient } from "../unit/xenstore_wire_client.ts";
 
 const STREAM = "domU/0/0/0";

@@ -1,7 +1,7 @@
 /** A guest that writes to its own directory without end: what that costs the daemon does not grow with what the guest writes. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
-import { openStore } from "../../lib/xen/native/store.ts";
+import { openStore } from "../../lib/xen/store/library_store.ts";
 import { type Box, inBox, until } from "./harness.ts";
 import { StoreProxy } from "./store_proxy.ts";
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";
-import { openStore } from "../../lib/xen/native/store.ts";
+import { openStore } from "../../lib/xen/store/library_store.ts";
 import { StoreError } from "../../lib/xen/ports.ts";
 
 let sandbox: Sandbox;

@@ -1,8 +1,8 @@
 /** From a published xl.cfg to sound: its streams share one unique-id, and each is served on a device of its own. */
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";
-import { readXl } from "../../lib/vsnd/load.ts";
-import type { RawConfig, RawStream } from "../../lib/vsnd/schema.ts";
+import { readXl } from "../../lib/vsnd/config/load.ts";
+import type { RawConfig, RawStream } from "../../lib/vsnd/config/schema.ts";
 import { assertSameSamples, type Box, inBox, makeWav, root, samplesOf, until } from "./harness.ts";
 
 /** A published layout, served by dom0 in the driver domain's place. */

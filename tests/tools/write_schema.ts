@@ -1,5 +1,5 @@
 /** `deno task schema`: writes the JSON Schema of configuration files for editors, from the schema that xsnd itself uses. */
-import { jsonSchema } from "../../lib/vsnd/schema.ts";
+import { jsonSchema } from "../../lib/vsnd/config/schema.ts";
 
 export const SCHEMA_FILE = new URL("../../docs/xsnd.schema.json", import.meta.url);
 

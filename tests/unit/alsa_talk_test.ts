@@ -1,8 +1,8 @@
 /** libasound's diagnosis: taken from standard error, and told in a few words. */
 import assert from "node:assert/strict";
-import { libc } from "../../ffi/libc.ts";
-import { KeptStderr, StderrCapture } from "../../ffi/stderr.ts";
-import { parseAlsaMessages, readAlsaConfiguration } from "../../lib/pcm/alsa_talk.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { KeptStderr, StderrCapture } from "../../ffi/libc/stderr.ts";
+import { parseAlsaMessages, readAlsaConfiguration } from "../../lib/pcm/alsa/alsa_messages.ts";
 
 const say = (text: string) => {
   const octets = new TextEncoder().encode(text);

@@ -1,7 +1,7 @@
 /** CHANGELOG.md, as packages read it. */
 import assert from "node:assert/strict";
 import { debianChangelog, releasesOf, secondsOf } from "../../packaging/changelog.ts";
-import { VERSION } from "../../lib/version.ts";
+import { VERSION } from "../../lib/base/version.ts";
 
 const TEXT = `# Changelog
 

@@ -1,6 +1,6 @@
 /** Waiting for a stream to change: who waits is woken by changes, and by nothing else. */
 import assert from "node:assert/strict";
-import { Changes, countChange } from "../../lib/backend/changes.ts";
+import { Changes, countChange } from "../../lib/bridge/changes.ts";
 
 const PATIENCE_MS = 20_000;
 const never = new AbortController().signal;
@@ -21,7 +21,7 @@ Deno.test("Changes.until() gives what is there already, and what a change brings
 Deno.test("Changes.until() hears of what another thread changes", async () => {
   const changes = new Changes();
   const states = new Int32Array(new SharedArrayBuffer(4));
-  const url = new URL("../../lib/backend/changes.ts", import.meta.url);
+  const url = new URL("../../lib/bridge/changes.ts", import.meta.url);
   const program = `import { countChange } from "${url}";
     self.onmessage = ({ data: [states, count] }) => {
       states[0] = 1;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ChosenDevice } from "../../lib/backend/chosen_device.ts";
-import { DEFAULT_PARAMS, type StreamPolicy } from "../../lib/vsnd/card.ts";
+import { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";
+import { DEFAULT_PARAMS, type StreamPolicy } from "../../lib/vsnd/model/card.ts";
 
 const on = (device: string): StreamPolicy => ({
   type: "playback",

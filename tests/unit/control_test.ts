@@ -1,12 +1,13 @@
 /** The control socket: both ends, and clients and daemons that do not behave. */
 import { configure, reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
-import { ControlClient } from "../../lib/control/client.ts";
-import { MAX_WAIT_MS } from "../../lib/control/limits.ts";
+import { ControlClient } from "../../lib/control/control_client.ts";
+import { MAX_WAIT_MS } from "../../lib/control/max_wait.ts";
 import { lines, received } from "../../lib/control/lines.ts";
-import { type ControlRequest, controlSocketPath, resolveStream } from "../../lib/control/protocol.ts";
-import { type ControlHandler, ControlServer, forThisUserAlone } from "../../lib/control/server.ts";
-import { Exit, type ExitCode, XsndError } from "../../lib/error.ts";
+import { controlSocketPath, resolveStream } from "../../lib/control/protocol.ts";
+import type { ControlRequest } from "../../lib/control/control_request.ts";
+import { type ControlHandler, ControlServer, forThisUserAlone } from "../../lib/control/control_server.ts";
+import { Exit, type ExitCode, XsndError } from "../../lib/base/error.ts";
 
 /** Runs `body` with the variables of `env` set (or unset), and puts them back. */
 async function withEnv(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Durations, DURATIONS_WORDS } from "../../lib/backend/durations.ts";
+import { Durations, DURATIONS_WORDS } from "../../lib/bridge/durations.ts";
 
 Deno.test("Durations.percentiles() are zeroes before anything was added", () => {
   const durations = new Durations(new Float64Array(DURATIONS_WORDS));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { absolutePath, childPath, isWithin, parentPath } from "../../lib/xen/embedded/paths.ts";
-import { parsePermission, Right, rightsOf } from "../../lib/xen/embedded/permissions.ts";
-import { XsError } from "../../lib/xen/embedded/wire.ts";
+import { absolutePath, childPath, isWithin, parentPath } from "../../lib/xen/embedded/server/store_paths.ts";
+import { parsePermission, Right, rightsOf } from "../../lib/xen/embedded/server/permissions.ts";
+import { XsError } from "../../lib/xen/embedded/server/wire.ts";
 
 Deno.test("absolutePath() takes a relative path to be the domain's own", () => {
   assert.equal(absolutePath("data/x", 3), "/local/domain/3/data/x");

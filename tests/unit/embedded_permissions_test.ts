@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Quota } from "../../lib/xen/embedded/view.ts";
-import { Xs } from "../../lib/xen/embedded/wire.ts";
+import { Quota } from "../../lib/xen/embedded/server/view.ts";
+import { Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { newStore } from "./embedded_store.ts";
 
 const HOME = "/local/domain/1";

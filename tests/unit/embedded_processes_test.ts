@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { POLL, PollSet } from "../../ffi/libc.ts";
+import { POLL, PollSet } from "../../ffi/libc/libc.ts";
 import { fifoPath } from "../../lib/xen/embedded/layout.ts";
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
-import { Xs } from "../../lib/xen/embedded/wire.ts";
+import { Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { adoptEventChannels, openXen } from "../../lib/xen/mod.ts";
 import { EventChannelError, type EventChannels, GrantError, type Xen } from "../../lib/xen/ports.ts";
 import { WireClient } from "./xenstore_wire_client.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Xs } from "../../lib/xen/embedded/wire.ts";
+import { Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { newStore } from "./embedded_store.ts";
 
 const HOME = "/local/domain/1";

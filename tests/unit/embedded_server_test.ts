@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
-import { XenstoreServer } from "../../lib/xen/embedded/server.ts";
-import { encodeMessage, nulTerminated, toOctets, Xs } from "../../lib/xen/embedded/wire.ts";
+import { XenstoreServer } from "../../lib/xen/embedded/server/server.ts";
+import { encodeMessage, nulTerminated, toOctets, Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { WireClient } from "./xenstore_wire_client.ts";
 
 /** Runs `body` with a server in this process, and checks that it left no connection behind. */

@@ -1,8 +1,8 @@
 /** An embedded XenStore without sockets: requests go in, replies and events come out, at once. */
-import { Client } from "../../lib/xen/embedded/client.ts";
-import { XenstoreCore } from "../../lib/xen/embedded/core.ts";
-import { populate } from "../../lib/xen/embedded/initial.ts";
-import { fromOctets, type Message, toOctets, Xs } from "../../lib/xen/embedded/wire.ts";
+import { Client } from "../../lib/xen/embedded/server/client.ts";
+import { XenstoreCore } from "../../lib/xen/embedded/server/core.ts";
+import { populate } from "../../lib/xen/embedded/server/initial.ts";
+import { fromOctets, type Message, toOctets, Xs } from "../../lib/xen/embedded/server/wire.ts";
 
 /** A client and all that it was told; `OK` and strings without their last NUL, errors by name. */
 export class TestClient {

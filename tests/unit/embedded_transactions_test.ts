@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Quota } from "../../lib/xen/embedded/view.ts";
-import { Xs } from "../../lib/xen/embedded/wire.ts";
+import { Quota } from "../../lib/xen/embedded/server/view.ts";
+import { Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { newStore, type TestClient } from "./embedded_store.ts";
 
 Deno.test("a transaction sees its own writes, nobody else's; its commit makes them everybody's", () => {

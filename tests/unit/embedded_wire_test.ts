@@ -12,7 +12,7 @@ import {
   toOctets,
   Xs,
   XsError,
-} from "../../lib/xen/embedded/wire.ts";
+} from "../../lib/xen/embedded/server/wire.ts";
 
 const message: fc.Arbitrary<Message> = fc.record({
   type: fc.nat(0xffffffff),

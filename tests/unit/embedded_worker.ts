@@ -1,5 +1,5 @@
 /** The other thread: blocks in poll(2) on an adopted handle, and answers each event with one on the same port. */
-import { POLL, PollSet } from "../../ffi/libc.ts";
+import { POLL, PollSet } from "../../ffi/libc/libc.ts";
 import { adoptEventChannels } from "../../lib/xen/mod.ts";
 import type { EventChannelsShare } from "../../lib/xen/ports.ts";
 

@@ -1,11 +1,11 @@
 /** The main thread's handle on an engine: what is an engine's end, and what is not. */
 import assert from "node:assert/strict";
-import { addressOf } from "../../ffi/libc.ts";
-import { EngineClient } from "../../lib/backend/engine_client.ts";
-import { MailboxReader } from "../../lib/backend/mailbox.ts";
-import type { EngineCommand } from "../../lib/backend/messages.ts";
+import { addressOf } from "../../ffi/libc/libc.ts";
+import { EngineClient } from "../../lib/daemon/engines/engine_client.ts";
+import { MailboxReader } from "../../lib/bridge/mailbox.ts";
+import type { EngineCommand } from "../../lib/bridge/messages.ts";
 import { initSharedRing } from "../../lib/sndif/mod.ts";
-import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
+import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 

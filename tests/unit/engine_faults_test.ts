@@ -1,8 +1,8 @@
 /** A card each of whose calls fails in turn: whatever it says, each request has one answer, and the next OPEN plays. */
 import assert from "node:assert/strict";
-import { ERRNO } from "../../ffi/errno.ts";
-import { POLL } from "../../ffi/libc.ts";
-import { DummyPcm } from "../../lib/pcm/dummy.ts";
+import { ERRNO } from "../../ffi/libc/errno.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import {
   XENSND_OP_TRIGGER_PAUSE,
   XENSND_OP_TRIGGER_RESUME,

@@ -5,8 +5,8 @@
  * it has one xrun after the other.
  */
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
-import { POLL } from "../../ffi/libc.ts";
-import { TraceReader } from "../../lib/backend/trace_ring.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { TraceReader } from "../../lib/bridge/trace_ring.ts";
 import { BUFFER_BYTES, EngineRig } from "./engine_rig.ts";
 
 const WRITE_BYTES = 256;

@@ -1,7 +1,7 @@
 /** A stream whose card goes away, and comes back. */
 import assert from "node:assert/strict";
-import { libc, O, POLL, unwrap } from "../../ffi/libc.ts";
-import { cString } from "../../ffi/library.ts";
+import { libc, O, POLL, unwrap } from "../../ffi/libc/libc.ts";
+import { cString } from "../../ffi/base/library.ts";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
 import { BUFFER_BYTES, dummyCard, EngineRig, RATE } from "./engine_rig.ts";
 

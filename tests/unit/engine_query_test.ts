@@ -1,6 +1,6 @@
 /** HW_PARAM_QUERY in the engine: what it is lent to answer by, and for how long. */
 import assert from "node:assert/strict";
-import { POLL } from "../../ffi/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
 import type { RefinerDescriptor } from "../../lib/pcm/refiner.ts";
 import { EngineRig, RATE } from "./engine_rig.ts";
 

@@ -1,8 +1,8 @@
 /** A stream of the engine of which a test has the guest's end: see {@link SoloStream}. */
-import { SoloStream } from "../../lib/backend/solo_stream.ts";
+import { SoloStream } from "../../lib/engine/solo_stream.ts";
 import { encodeHwParamQuery, EventPageConsumer, EventView, HwParam, Taken } from "../../lib/sndif/mod.ts";
 
-export { BUFFER_BYTES, dummyCard, RATE } from "../../lib/backend/solo_stream.ts";
+export { BUFFER_BYTES, dummyCard, RATE } from "../../lib/engine/solo_stream.ts";
 
 /** Open for playback, and prepared. */
 export class EngineRig extends SoloStream {

@@ -10,7 +10,7 @@ import {
   type OperatorTrigger,
   STREAM_STATES,
   type StreamState,
-} from "../../lib/backend/stream_state.ts";
+} from "../../lib/stream/stream_state.ts";
 import { XEN_EINVAL } from "../../lib/sndif/mod.ts";
 import { EngineRig } from "./engine_rig.ts";
 

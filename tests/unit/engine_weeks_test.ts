@@ -1,6 +1,6 @@
 /** A stream that plays for weeks, on a clock that the test moves. */
 import assert from "node:assert/strict";
-import { POLL } from "../../ffi/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
 import { EngineRig, RATE } from "./engine_rig.ts";
 

@@ -13,11 +13,11 @@ import {
   SND_PCM_STATE,
   SND_PCM_STREAM,
   SND_PCM_TSTAMP_TYPE,
-} from "../../ffi/libasound.ts";
-import { sndCards, sndHints } from "../../ffi/libasound_cards.ts";
-import { SndPcm, SndPcmIo } from "../../ffi/libasound_pcm.ts";
-import { addressOf } from "../../ffi/libc.ts";
-import { ERRNO } from "../../ffi/errno.ts";
+} from "../../ffi/alsa/libasound.ts";
+import { sndCards, sndHints } from "../../ffi/alsa/libasound_cards.ts";
+import { SndPcm, SndPcmIo } from "../../ffi/alsa/libasound_pcm.ts";
+import { addressOf } from "../../ffi/libc/libc.ts";
+import { ERRNO } from "../../ffi/libc/errno.ts";
 
 const directory = Deno.makeTempDirSync({ prefix: "xsnd-alsa-" });
 
@@ -258,8 +258,8 @@ Deno.test("sndCards() lists the kernel's cards", () => {
 Deno.test("silenceAlsa() keeps alsa-lib off stderr, on pool threads too", async () => {
   const stderrOf = async (silent: boolean) => {
     const source = `
-      import { silenceAlsa } from "./ffi/libasound.ts";
-      import { SndPcm } from "./ffi/libasound_pcm.ts";
+      import { silenceAlsa } from "./ffi/alsa/libasound.ts";
+      import { SndPcm } from "./ffi/alsa/libasound_pcm.ts";
       silenceAlsa();
       silenceAlsa(${silent});
       for (let i = 0; i < 3; i++) await SndPcm.open("missing", 0, 0).catch(() => {});

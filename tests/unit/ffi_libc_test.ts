@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ERRNO, errnoName } from "../../ffi/errno.ts";
+import { ERRNO, errnoName } from "../../ffi/libc/errno.ts";
 import {
   addressOf,
   clearErrno,
@@ -15,10 +15,10 @@ import {
   strerror,
   TimerFd,
   unwrap,
-} from "../../ffi/libc.ts";
-import { lazyLibrary, LibraryNotFoundError } from "../../ffi/library.ts";
-import { MappedPages } from "../../lib/xen/native/mapped_pages.ts";
-import { Exit } from "../../lib/error.ts";
+} from "../../ffi/libc/libc.ts";
+import { lazyLibrary, LibraryNotFoundError } from "../../ffi/base/library.ts";
+import { MappedPages } from "../../lib/xen/mapped_pages.ts";
+import { Exit } from "../../lib/base/error.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -52,7 +52,7 @@ Deno.test("errno() is right after a call that failed", () => {
 });
 
 Deno.test("errno() is each thread's own", async () => {
-  const module = new URL("ffi/libc.ts", root).href;
+  const module = new URL("ffi/libc/libc.ts", root).href;
   const source =
     `import { errno, libc } from "${module}"; libc().kill(-0x7fffffff, 0); postMessage(errno());`;
   const url = URL.createObjectURL(new Blob([source], { type: "application/typescript" }));
@@ -144,7 +144,7 @@ Deno.test("PollSet.add() refuses more than its capacity", () => {
 Deno.test("addressOf() gives addresses that survive garbage collection", async () => {
   const { code, stderr } = await script(
     `
-    import { addressOf, libc } from "./ffi/libc.ts";
+    import { addressOf, libc } from "./ffi/libc/libc.ts";
     const arrays = Array.from({ length: 100 }, (_, i) => new Int32Array([i]));
     const addresses = arrays.map(addressOf);
     for (let i = 0; i < 3; i++) gc();
@@ -159,7 +159,7 @@ Deno.test("addressOf() gives addresses that survive garbage collection", async (
 Deno.test("Memory.of() keeps what it is of", async () => {
   const { code, stderr } = await script(
     `
-    import { Memory } from "./ffi/memory.ts";
+    import { Memory } from "./ffi/libc/memory.ts";
     let collected = 0;
     const registry = new FinalizationRegistry(() => collected++);
     const make = () => {
@@ -183,7 +183,7 @@ Deno.test("Memory.of() keeps what it is of", async () => {
 Deno.test("whileAlive() keeps a call's memory until it returns", async () => {
   const { code, stderr } = await script(
     `
-    import { EventFd, POLL, PollSet } from "./ffi/libc.ts";
+    import { EventFd, POLL, PollSet } from "./ffi/libc/libc.ts";
     using event = new EventFd();
     let collected = false;
     const registry = new FinalizationRegistry(() => collected = true);
@@ -282,14 +282,14 @@ Deno.test("importing the bindings loads no library", async () => {
   const nowhere = "/nonexistent.so";
   const { code, stdout, stderr } = await script(
     `
-    import "./ffi/libc.ts";
-    import "./ffi/libasound_cards.ts";
-    import "./ffi/libasound_pcm.ts";
+    import "./ffi/libc/libc.ts";
+    import "./ffi/alsa/libasound_cards.ts";
+    import "./ffi/alsa/libasound_pcm.ts";
     import "./lib/xen/native/xen.ts";
-    import { openStore } from "./lib/xen/native/store.ts";
+    import { openStore } from "./lib/xen/store/library_store.ts";
     import { openNativeEventChannels } from "./lib/xen/native/event_channels.ts";
     import { NativeGrantTable } from "./lib/xen/native/grants.ts";
-    import { SndPcm } from "./ffi/libasound_pcm.ts";
+    import { SndPcm } from "./ffi/alsa/libasound_pcm.ts";
     for (const open of [openStore, openNativeEventChannels, () => new NativeGrantTable(), () => SndPcm.open("x", 0, 0)]) {
       try { await open(); } catch (error) { console.log(error.exitCode, error.message); }
     }

@@ -3,7 +3,7 @@
  * and what becomes of failures. That the real libraries take it so is for tests/xen.
  */
 import assert from "node:assert/strict";
-import { PROT } from "../../ffi/libc.ts";
+import { PROT } from "../../ffi/libc/libc.ts";
 import { adoptNativeEventChannels, openNativeEventChannels } from "../../lib/xen/native/event_channels.ts";
 import { NativeGrantSharer, NativeGrantTable } from "../../lib/xen/native/grants.ts";
 import { EventChannelError, GrantError } from "../../lib/xen/ports.ts";

@@ -1,6 +1,6 @@
 /** Who has connected to a UNIX socket, told apart by descriptors that Deno does not tell. */
 import assert from "node:assert/strict";
-import { Peers } from "../../ffi/peers.ts";
+import { Peers } from "../../ffi/libc/peers.ts";
 
 /** Runs `body` with a listener in a directory that everybody may enter, and what tells who its clients are. */
 async function withListener(

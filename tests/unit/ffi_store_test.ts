@@ -1,8 +1,8 @@
 /** The Store port over the real libxenstore, against the embedded Xen's server in a process of its own. */
 import assert from "node:assert/strict";
-import { Exit, XsndError } from "../../lib/error.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
-import { openStore } from "../../lib/xen/native/store.ts";
+import { openStore } from "../../lib/xen/store/library_store.ts";
 import { openNativeXen } from "../../lib/xen/native/xen.ts";
 import { type Store, StoreError, type StoreWatch } from "../../lib/xen/ports.ts";
 
@@ -13,7 +13,7 @@ class Server implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "xsnd-store-" });
   readonly #child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-A", "--quiet", "--no-check", "lib/xen/embedded/xenstored.ts"],
+      ...["run", "-A", "--quiet", "--no-check", "lib/xen/embedded/server/xenstored.ts"],
       ...["--private", "--directory", this.directory, "--domain=domU"],
     ],
     cwd: root,
@@ -331,7 +331,7 @@ Deno.test("watches and stores leave no descriptor behind", async () => {
 
 Deno.test("a Store whose watches are disposed lets the process end", async () => {
   const source = `
-    import { openStore } from "./lib/xen/native/store.ts";
+    import { openStore } from "./lib/xen/store/library_store.ts";
     const store = openStore();
     const watch = store.watch("/exit");
     for await (const path of watch) { console.log(path); break; }

@@ -1,11 +1,11 @@
 /** Every symbol table against the installed libraries, and against the C headers that they bind. */
 import assert from "node:assert/strict";
-import { ERRNO } from "../../ffi/errno.ts";
-import * as alsa from "../../ffi/libasound.ts";
-import * as c from "../../ffi/libc.ts";
-import { libxenevtchnSymbols } from "../../ffi/libxenevtchn.ts";
-import { libxengnttabSymbols } from "../../ffi/libxengnttab.ts";
-import { libxenstoreSymbols, XS_PERM, XS_UNWATCH_FILTER } from "../../ffi/libxenstore.ts";
+import { ERRNO } from "../../ffi/libc/errno.ts";
+import * as alsa from "../../ffi/alsa/libasound.ts";
+import * as c from "../../ffi/libc/libc.ts";
+import { libxenevtchnSymbols } from "../../ffi/xen/libxenevtchn.ts";
+import { libxengnttabSymbols } from "../../ffi/xen/libxengnttab.ts";
+import { libxenstoreSymbols, XS_PERM, XS_UNWATCH_FILTER } from "../../ffi/xen/libxenstore.ts";
 
 type Table = Record<string, Deno.ForeignFunction | Deno.ForeignStatic>;
 

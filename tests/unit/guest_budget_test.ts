@@ -1,7 +1,7 @@
 /** How much of the engine's time a guest may claim. */
 import assert from "node:assert/strict";
-import { GuestBudget, IDLE_SIGNAL_COST, INTERRUPT_COST } from "../../lib/backend/guest_budget.ts";
-import { DEFAULT_LIMITS } from "../../lib/backend/guest_limits.ts";
+import { GuestBudget, IDLE_SIGNAL_COST, INTERRUPT_COST } from "../../lib/engine/guest_budget.ts";
+import { DEFAULT_LIMITS } from "../../lib/daemon/policy/guest_limits.ts";
 
 /** What a request costs of which there may be 10 000 a second. */
 const REQUEST_COST = 100;

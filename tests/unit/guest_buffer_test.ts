@@ -1,8 +1,8 @@
 /** The guest's sample buffer: copies go where they were told to, never beyond, and never after it is gone. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Memory } from "../../ffi/memory.ts";
-import { GuestBuffer } from "../../lib/backend/guest_buffer.ts";
+import { Memory } from "../../ffi/libc/memory.ts";
+import { GuestBuffer } from "../../lib/engine/samples/guest_buffer.ts";
 
 /** A page of which the guest's buffer is the first 4000 octets, as a buffer need not be whole pages. */
 const PAGE = 4096, BYTES = 4000, STAGING = 1024;

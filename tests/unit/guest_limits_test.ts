@@ -1,7 +1,12 @@
 /** What one guest may have of the daemon. */
 import assert from "node:assert/strict";
-import { heldBytes } from "../../lib/backend/map_buffer.ts";
-import { DEFAULT_LIMITS, GuestUse, LimitError, parseGuestLimits } from "../../lib/backend/guest_limits.ts";
+import { heldBytes } from "../../lib/daemon/link/map_buffer.ts";
+import {
+  DEFAULT_LIMITS,
+  GuestUse,
+  LimitError,
+  parseGuestLimits,
+} from "../../lib/daemon/policy/guest_limits.ts";
 
 Deno.test("parseGuestLimits() takes those that are named, and says which there are", () => {
   assert.deepEqual(parseGuestLimits("streams=8"), { ...DEFAULT_LIMITS, streams: 8 });

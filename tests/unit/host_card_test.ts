@@ -1,7 +1,7 @@
 /** The card under a stream, while the host changes its mind: what the engine uses is not closed. */
 import assert from "node:assert/strict";
-import type { ChosenDevice } from "../../lib/backend/chosen_device.ts";
-import { HostCard } from "../../lib/backend/host_card.ts";
+import type { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";
+import { HostCard } from "../../lib/daemon/stream/device_session.ts";
 import type { PcmDescriptor } from "../../lib/pcm/descriptor.ts";
 import type { PcmRequest } from "../../lib/pcm/device.ts";
 

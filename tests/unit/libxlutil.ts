@@ -1,5 +1,5 @@
 /** Xen's own parser of xl's configuration files (libxlutil, of libxen-dev): what ours is held against. */
-import { cString } from "../../ffi/library.ts";
+import { cString } from "../../ffi/base/library.ts";
 
 type Nested = readonly (string | Nested)[];
 

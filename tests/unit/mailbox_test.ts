@@ -1,7 +1,7 @@
 /** The mailbox between two threads: every message once, in order, or refused whole. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createMailbox, MailboxReader, MailboxWriter } from "../../lib/backend/mailbox.ts";
+import { createMailbox, MailboxReader, MailboxWriter } from "../../lib/bridge/mailbox.ts";
 
 const BYTES = 1 << 10;
 
@@ -69,7 +69,7 @@ Deno.test("MailboxReader.messages() wakes for what another thread posts, and end
   const { shared, reader } = mailboxAt(-64);
   const script = `
     import { MailboxWriter } from ${
-    JSON.stringify(new URL("../../lib/backend/mailbox.ts", import.meta.url).href)
+    JSON.stringify(new URL("../../lib/bridge/mailbox.ts", import.meta.url).href)
   };
     self.onmessage = async ({ data }) => {
       const writer = new MailboxWriter(data);

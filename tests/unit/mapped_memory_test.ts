@@ -1,8 +1,8 @@
 /** Memory that goes away: whoever still has a view of it gets an exception, or nothing, and no SIGSEGV. */
 import assert from "node:assert/strict";
-import { libc, MAP, PROT } from "../../ffi/libc.ts";
-import { copyMemory, mappedBuffer, Memory } from "../../ffi/memory.ts";
-import { MappedPages } from "../../lib/xen/native/mapped_pages.ts";
+import { libc, MAP, PROT } from "../../ffi/libc/libc.ts";
+import { copyMemory, mappedBuffer, Memory } from "../../ffi/libc/memory.ts";
+import { MappedPages } from "../../lib/xen/mapped_pages.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -48,10 +48,10 @@ Deno.test("where bare addresses become memory: nowhere but in the few files that
   const found: string[] = [];
   for (const directory of ["cmd", "ffi", "lib"]) await search(`${root}${directory}`, found);
   assert.deepEqual(found.sort(), [
-    "ffi/libc.ts", // errno
-    "ffi/memory.ts",
-    "lib/xen/embedded/shared_file.ts",
-    "lib/xen/native/mapped_pages.ts",
+    "ffi/libc/libc.ts", // errno
+    "ffi/libc/memory.ts",
+    "lib/xen/embedded/pages/shared_file.ts",
+    "lib/xen/mapped_pages.ts",
   ]);
 });
 

@@ -1,11 +1,11 @@
 /** Which configured stream a stream of a card made by xl is. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseConfig } from "../../lib/vsnd/config.ts";
-import { matchStreams, nameDeviceless } from "../../lib/vsnd/match_streams.ts";
-import { readXl } from "../../lib/vsnd/load.ts";
-import type { RawConfig } from "../../lib/vsnd/schema.ts";
-import { nameByPlace } from "../../lib/vsnd/shared_ids.ts";
+import { parseConfig } from "../../lib/vsnd/config/config.ts";
+import { matchStreams, nameDeviceless } from "../../lib/vsnd/model/match_streams.ts";
+import { readXl } from "../../lib/vsnd/config/load.ts";
+import type { RawConfig } from "../../lib/vsnd/config/schema.ts";
+import { nameByPlace } from "../../lib/vsnd/config/shared_ids.ts";
 
 type Id = readonly [direction: "p" | "c", id?: string];
 /** Cards, of PCMs, of streams. */

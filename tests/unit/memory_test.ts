@@ -1,7 +1,7 @@
 /** Raw memory by address: what is out of bounds or gone never becomes a pointer. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { copyMemory, Memory } from "../../ffi/memory.ts";
+import { copyMemory, Memory } from "../../ffi/libc/memory.ts";
 
 const BYTES = 1 << 16;
 

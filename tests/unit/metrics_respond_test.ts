@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Backend } from "../../lib/backend/backend.ts";
+import type { Backend } from "../../lib/daemon/backend.ts";
 import { respond } from "../../lib/metrics/respond.ts";
 
 type Request = [method: string, url: string, host?: string, transport?: "tcp" | "unix"];

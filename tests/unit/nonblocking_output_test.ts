@@ -1,8 +1,8 @@
 /** Each kind of thing that a daemon's stderr may be: it takes what there is room for, and lets nobody wait. */
 import assert from "node:assert/strict";
-import { AF, F, libc, O, unwrap } from "../../ffi/libc.ts";
-import { cString } from "../../ffi/library.ts";
-import { NonblockingOutput } from "../../ffi/nonblocking_output.ts";
+import { AF, F, libc, O, unwrap } from "../../ffi/libc/libc.ts";
+import { cString } from "../../ffi/base/library.ts";
+import { NonblockingOutput } from "../../ffi/libc/nonblocking_output.ts";
 import { Process, until } from "../sandbox/harness.ts";
 
 const octets = new Uint8Array(1000).fill(0x78);
@@ -73,8 +73,8 @@ Deno.test("NonblockingOutput on a pipe of another user's, which cannot be opened
   ignore: Deno.uid() !== 0,
 }, async () => {
   const script = `
-    import { libc } from "./ffi/libc.ts";
-    import { NonblockingOutput } from "./ffi/nonblocking_output.ts";
+    import { libc } from "./ffi/libc/libc.ts";
+    import { NonblockingOutput } from "./ffi/libc/nonblocking_output.ts";
     const { symbols } = Deno.dlopen("libc.so.6", { setuid: { parameters: ["u32"], result: "i32" } });
     const fds = new Int32Array(2);
     libc().pipe2(new Uint8Array(fds.buffer), 0);

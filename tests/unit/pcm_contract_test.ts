@@ -1,5 +1,5 @@
 /** The contract of cards, kept by the one that needs no card and by ALSA's that need none either. */
-import { silenceAlsa } from "../../ffi/libasound.ts";
+import { silenceAlsa } from "../../ffi/alsa/libasound.ts";
 import { pcmContract, testPcmContract } from "./pcm_contract.ts";
 
 const directory = Deno.makeTempDirSync({ prefix: "xsnd-pcm-" });

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Memory } from "../../ffi/memory.ts";
-import { GuestBuffer } from "../../lib/backend/guest_buffer.ts";
-import { Playback } from "../../lib/backend/playback.ts";
-import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
+import { Memory } from "../../ffi/libc/memory.ts";
+import { GuestBuffer } from "../../lib/engine/samples/guest_buffer.ts";
+import { Playback } from "../../lib/engine/samples/playback.ts";
+import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { XEN_EINVAL } from "../../lib/sndif/mod.ts";
 import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
 

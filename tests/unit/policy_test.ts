@@ -1,9 +1,9 @@
 /** What the host allows a stream, against a guest that asks for anything. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { judgeOpen, narrow } from "../../lib/backend/policy.ts";
+import { judgeOpen, narrow } from "../../lib/stream/open_admission.ts";
 import { formatByName, FORMATS, HwParam, type OpenRequest } from "../../lib/sndif/mod.ts";
-import type { StreamParams } from "../../lib/vsnd/card.ts";
+import type { StreamParams } from "../../lib/vsnd/model/card.ts";
 
 const ALL = 0xffffffff;
 const S16 = formatByName("s16_le")!.code;

@@ -1,7 +1,7 @@
 /** When positions go out, judged by what snd_xen_front and the ALSA core of its guest make of them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { PositionReporter } from "../../lib/backend/position_reporter.ts";
+import { PositionReporter } from "../../lib/engine/samples/position_reporter.ts";
 
 /** `xen_snd_front_alsa_handle_cur_pos`, and `snd_pcm_update_hw_ptr` at each period. */
 class Driver {

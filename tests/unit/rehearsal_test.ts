@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { provision, provisionIn } from "../../lib/vsnd/plan.ts";
-import { rehearse, type StoreChange } from "../../lib/vsnd/rehearsal.ts";
-import { replaceIn } from "../../lib/vsnd/replace.ts";
-import { defaultCard } from "../../lib/vsnd/card.ts";
-import { formatPermissions } from "../../lib/vsnd/tree_format.ts";
+import { provision, provisionIn } from "../../lib/vsnd/provision/plan.ts";
+import { rehearse, type StoreChange } from "../../lib/vsnd/provision/dry_run.ts";
+import { replaceIn } from "../../lib/vsnd/provision/replace.ts";
+import { defaultCard } from "../../lib/vsnd/model/card.ts";
+import { formatPermissions } from "../../lib/vsnd/nodes/tree_format.ts";
 import { card, provisionCards, wanted } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";
 

@@ -1,7 +1,7 @@
 /** A reload holds on to what there was, whatever fails. */
 import assert from "node:assert/strict";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
-import { XsndError } from "../../lib/error.ts";
+import { XsndError } from "../../lib/base/error.ts";
 import { reload, type Reloadable } from "../../lib/service/reload.ts";
 import { StoreError } from "../../lib/xen/ports.ts";
 

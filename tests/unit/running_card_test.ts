@@ -1,9 +1,9 @@
 /** What may change of a card in use: a test for each rule. */
 import assert from "node:assert/strict";
-import { type CardConfig, defaultCard } from "../../lib/vsnd/card.ts";
-import { differencesOf, presentNodes } from "../../lib/vsnd/compare.ts";
-import { judge, type Judgement, RULES } from "../../lib/vsnd/running_card.ts";
-import { cardTree } from "../../lib/vsnd/tree.ts";
+import { type CardConfig, defaultCard } from "../../lib/vsnd/model/card.ts";
+import { differencesOf, presentNodes } from "../../lib/vsnd/provision/compare.ts";
+import { judge, type Judgement, RULES } from "../../lib/vsnd/provision/change_rules.ts";
+import { cardTree } from "../../lib/vsnd/nodes/card_tree.ts";
 import { cardPaths } from "../../lib/xenbus/mod.ts";
 import type { Store } from "../../lib/xen/ports.ts";
 import { provisionCards } from "./vsnd_cards.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as sndif from "../../lib/sndif/mod.ts";
 import * as constants from "../../lib/sndif/constants.ts";
-import * as errno from "../../lib/sndif/errno.ts";
+import * as errno from "../../lib/sndif/xen_errno.ts";
 
 const program = new URL("sndif_golden.c", import.meta.url);
 const golden = Deno.readTextFileSync(new URL("../../fixtures/sndif/golden.txt", import.meta.url));

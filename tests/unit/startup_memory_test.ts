@@ -1,6 +1,6 @@
 /** What a start needs and a daemon does not. */
 import assert from "node:assert/strict";
-import { releaseStartup } from "../../ffi/startup_memory.ts";
+import { releaseStartup } from "../../ffi/libc/startup_memory.ts";
 
 const resident = () => Deno.memoryUsage().rss;
 

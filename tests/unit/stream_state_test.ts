@@ -6,7 +6,7 @@ import {
   OPERATOR_TRIGGERS,
   STREAM_STATES,
   type StreamState,
-} from "../../lib/backend/stream_state.ts";
+} from "../../lib/stream/stream_state.ts";
 import {
   XENSND_OP_TRIGGER_PAUSE as PAUSE,
   XENSND_OP_TRIGGER_RESUME as RESUME,

@@ -1,6 +1,6 @@
 /** Suggestions: typing errors are forgiven, and other words are not taken for them. */
 import assert from "node:assert/strict";
-import { closest, didYouMean } from "../../lib/suggest.ts";
+import { closest, didYouMean } from "../../lib/base/suggest.ts";
 
 Deno.test("closest() forgives letters that are missing, too many, wrong, swapped or in the other case", () => {
   const known = ["domU", "driver-domain", "Domain-0"];

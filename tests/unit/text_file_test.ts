@@ -1,8 +1,8 @@
 /** Text files as they are: in UTF-8 with and without a mark, in other encodings, and in none; and why one cannot be read. */
 import assert from "node:assert/strict";
-import { Exit, XsndError } from "../../lib/error.ts";
-import { fileProblem } from "../../lib/file_error.ts";
-import { decodeText, NotUtf8, readWhole, requireRegular } from "../../lib/text_file.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
+import { fileProblem } from "../../lib/base/file_error.ts";
+import { decodeText, NotUtf8, readWhole, requireRegular } from "../../lib/base/text_file.ts";
 
 const encoder = new TextEncoder();
 

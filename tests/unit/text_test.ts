@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { brief, isPrintable, printable, printableJson, visible } from "../../lib/text.ts";
-import { toYaml } from "../../lib/vsnd/yaml.ts";
+import { brief, isPrintable, printable, printableJson, visible } from "../../lib/base/text.ts";
+import { toYaml } from "../../lib/vsnd/config/yaml.ts";
 
 /** Each with its escape for people. */
 const UNSEEN: [string, string, string][] = [

@@ -9,7 +9,7 @@ import {
   TraceFormatError,
   type TraceHead,
   type TraceRecord,
-} from "../../lib/trace/format.ts";
+} from "../../lib/trace/trace_format.ts";
 
 const HEAD: TraceHead = {
   stream: "domU/0/0/0",

@@ -7,7 +7,7 @@ import {
   encodeTriggerRequest,
   PACKET_SIZE,
 } from "../../lib/sndif/mod.ts";
-import { RecordKind, type TraceRecord, XRUN_BYTES, type XrunRecord } from "../../lib/trace/format.ts";
+import { RecordKind, type TraceRecord, XRUN_BYTES, type XrunRecord } from "../../lib/trace/trace_format.ts";
 
 type Encode = (view: DataView, at: number) => void;
 

@@ -1,16 +1,16 @@
 /** What the engine traces: exactly what passes, in its order, and a number where there was no room. */
 import assert from "node:assert/strict";
-import { MicrosClock, POLL } from "../../ffi/libc.ts";
-import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
-import { TraceReader, TraceWriter } from "../../lib/backend/trace_ring.ts";
+import { MicrosClock, POLL } from "../../ffi/libc/libc.ts";
+import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
+import { TraceReader, TraceWriter } from "../../lib/bridge/trace_ring.ts";
 import {
   HwParam,
   XENSND_OP_TRIGGER_START,
   XENSND_OP_TRIGGER_STOP,
   XENSND_OP_WRITE,
 } from "../../lib/sndif/mod.ts";
-import { decodeLost, decodePosition, RecordKind, type TraceRecord } from "../../lib/trace/format.ts";
-import { fieldsOf } from "../../lib/trace/describe.ts";
+import { decodeLost, decodePosition, RecordKind, type TraceRecord } from "../../lib/trace/trace_format.ts";
+import { fieldsOf } from "../../lib/trace/describe_record.ts";
 import { Decoder } from "../../lib/trace/packets.ts";
 import { BUFFER_BYTES, EngineRig } from "./engine_rig.ts";
 

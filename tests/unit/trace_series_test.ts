@@ -1,12 +1,17 @@
 /** What a trace's picture is made of. */
 import assert from "node:assert/strict";
-import { STREAM_STATES } from "../../lib/backend/stream_state.ts";
+import { STREAM_STATES } from "../../lib/stream/stream_state.ts";
 import { XENSND_OP_OPEN, XENSND_OP_TRIGGER_STOP, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
-import { POSITION_BYTES, RecordKind, type TraceHead, type TraceRecord } from "../../lib/trace/format.ts";
+import {
+  POSITION_BYTES,
+  RecordKind,
+  type TraceHead,
+  type TraceRecord,
+} from "../../lib/trace/trace_format.ts";
 import { pageOf } from "../../lib/trace/page.ts";
 import { pictureOf, type Series } from "../../lib/trace/series.ts";
 import { summarize } from "../../lib/trace/summary.ts";
-import { stepsOf } from "../../lib/trace/steps.ts";
+import { stepsOf } from "../../lib/guest/steps.ts";
 import { open, position, response, rw, trigger, xrun } from "./trace_records.ts";
 
 const HEAD: TraceHead = {

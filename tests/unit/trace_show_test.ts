@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { XENSND_OP_TRIGGER, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
-import { fieldsOf, lineOf } from "../../lib/trace/describe.ts";
-import { endRecord, RecordKind, type TraceRecord } from "../../lib/trace/format.ts";
+import { fieldsOf, lineOf } from "../../lib/trace/describe_record.ts";
+import { endRecord, RecordKind, type TraceRecord } from "../../lib/trace/trace_format.ts";
 import { Decoder } from "../../lib/trace/packets.ts";
 import { summarize } from "../../lib/trace/summary.ts";
 import { open, other, position, response, rw, trigger, xrun } from "./trace_records.ts";

@@ -1,11 +1,11 @@
 /** How much of a wide stream is moved in one turn of the engine's, and what it costs. */
 import assert from "node:assert/strict";
-import { Memory } from "../../ffi/memory.ts";
-import { Capture } from "../../lib/backend/capture.ts";
-import { GuestBuffer } from "../../lib/backend/guest_buffer.ts";
-import { Playback } from "../../lib/backend/playback.ts";
-import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
-import { DummyPcm } from "../../lib/pcm/dummy.ts";
+import { Memory } from "../../ffi/libc/memory.ts";
+import { Capture } from "../../lib/engine/samples/capture.ts";
+import { GuestBuffer } from "../../lib/engine/samples/guest_buffer.ts";
+import { Playback } from "../../lib/engine/samples/playback.ts";
+import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
+import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";
 
 const TURN_BYTES = 1 << 18;

@@ -1,7 +1,7 @@
 /** What a guest publishes of a stream is four numbers of 32 bits, or it is refused. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readTransport, TransportError } from "../../lib/backend/transport.ts";
+import { readTransport, TransportError } from "../../lib/daemon/link/published.ts";
 import type { StoreView } from "../../lib/xen/ports.ts";
 
 const DIRECTORY = "/local/domain/1/device/vsnd/0/0/0";

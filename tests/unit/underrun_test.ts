@@ -1,11 +1,11 @@
 /** Which silences are underruns, row by row of the table in underrun.ts. A frame lasts a millisecond. */
 import assert from "node:assert/strict";
-import { createStatusTable, StatusRow } from "../../lib/backend/stream_status.ts";
-import { StreamTrace } from "../../lib/backend/stream_trace.ts";
-import { TraceReader } from "../../lib/backend/trace_ring.ts";
-import { Underrun } from "../../lib/backend/underrun.ts";
-import { Xruns } from "../../lib/backend/xruns.ts";
-import { decodeXrun } from "../../lib/trace/format.ts";
+import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
+import { StreamTrace } from "../../lib/engine/stream_trace.ts";
+import { TraceReader } from "../../lib/bridge/trace_ring.ts";
+import { Underrun } from "../../lib/engine/samples/underrun.ts";
+import { Xruns } from "../../lib/engine/samples/xruns.ts";
+import { decodeXrun } from "../../lib/trace/trace_format.ts";
 
 const RATE = 1000;
 /** The guest has written so far. */

@@ -1,7 +1,8 @@
 /** Volume and mute of a stream's samples, on a card whose clock stands. */
 import assert from "node:assert/strict";
-import { MIN_VOLUME, Volume } from "../../lib/backend/volume.ts";
-import { DummyPcm } from "../../lib/pcm/dummy.ts";
+import { Volume } from "../../lib/engine/samples/volume.ts";
+import { MIN_VOLUME } from "../../lib/stream/volume_bounds.ts";
+import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { isArithmetic, SampleAccess } from "../../lib/pcm/sample_access.ts";
 import { fillSilence, formatByName, FORMATS, type SampleFormat } from "../../lib/sndif/mod.ts";
 

@@ -1,10 +1,10 @@
 /** Arbitrary valid cards, and what it takes to provision them in a {@link TestXen}. */
 import fc from "fast-check";
-import { type CardConfig, LINUX_RATES } from "../../lib/vsnd/card.ts";
-import { type PlannedCard, provision, type WantedCard } from "../../lib/vsnd/plan.ts";
-import { SERVED_FORMATS } from "../../lib/vsnd/params.ts";
-import { resolveConfig } from "../../lib/vsnd/resolve.ts";
-import { configSchema, type RawCard, type RawParams } from "../../lib/vsnd/schema.ts";
+import { type CardConfig, LINUX_RATES } from "../../lib/vsnd/model/card.ts";
+import { type PlannedCard, provision, type WantedCard } from "../../lib/vsnd/provision/plan.ts";
+import { SERVED_FORMATS } from "../../lib/vsnd/model/params.ts";
+import { resolveConfig } from "../../lib/vsnd/config/resolve.ts";
+import { configSchema, type RawCard, type RawParams } from "../../lib/vsnd/config/schema.ts";
 import type { Store } from "../../lib/xen/ports.ts";
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });

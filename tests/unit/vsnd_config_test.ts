@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Exit, XsndError } from "../../lib/error.ts";
-import { printable } from "../../lib/text.ts";
-import { ConfigError, loadConfig, parseConfig, readYaml } from "../../lib/vsnd/config.ts";
-import { formatFinding } from "../../lib/vsnd/finding.ts";
-import { DEFAULT_PARAMS } from "../../lib/vsnd/card.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
+import { printable } from "../../lib/base/text.ts";
+import { ConfigError, loadConfig, parseConfig, readYaml } from "../../lib/vsnd/config/config.ts";
+import { formatFinding } from "../../lib/vsnd/model/finding.ts";
+import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";
 
 const fixture = (name: string) => new URL(`../../fixtures/${name}`, import.meta.url).pathname;
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { Exit, XsndError } from "../../lib/error.ts";
-import { defaultCard } from "../../lib/vsnd/card.ts";
-import { deprovisionCard } from "../../lib/vsnd/deprovision.ts";
-import { cardRecords } from "../../lib/vsnd/inventory.ts";
-import { provision } from "../../lib/vsnd/plan.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
+import { defaultCard } from "../../lib/vsnd/model/card.ts";
+import { deprovisionCard } from "../../lib/vsnd/provision/deprovision.ts";
+import { cardRecords } from "../../lib/vsnd/nodes/inventory.ts";
+import { provision } from "../../lib/vsnd/provision/plan.ts";
 import { waitForState, XenbusState } from "../../lib/xenbus/mod.ts";
 import { wanted } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";

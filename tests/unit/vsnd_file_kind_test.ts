@@ -1,9 +1,9 @@
 /** Files of other kinds, given to commands that read configurations. */
 import assert from "node:assert/strict";
-import { ConfigError, loadConfig } from "../../lib/vsnd/config.ts";
-import { foreignOctets, foreignText } from "../../lib/vsnd/file_kind.ts";
-import { formatFinding } from "../../lib/vsnd/finding.ts";
-import { checkFile, readXl } from "../../lib/vsnd/load.ts";
+import { ConfigError, loadConfig } from "../../lib/vsnd/config/config.ts";
+import { foreignOctets, foreignText } from "../../lib/vsnd/config/file_kind.ts";
+import { formatFinding } from "../../lib/vsnd/model/finding.ts";
+import { checkFile, readXl } from "../../lib/vsnd/config/load.ts";
 
 /** A configuration of snd_be, in the layout that its sources have. */
 const SND_BE = `// which sound system

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { DEFAULT_PARAMS, defaultCard, Limits, LINUX_RATES } from "../../lib/vsnd/card.ts";
-import { readFrontendCard } from "../../lib/vsnd/frontend_dir.ts";
-import { SERVED_FORMATS } from "../../lib/vsnd/params.ts";
+import { DEFAULT_PARAMS, defaultCard, Limits, LINUX_RATES } from "../../lib/vsnd/model/card.ts";
+import { readFrontendCard } from "../../lib/vsnd/nodes/frontend_dir.ts";
+import { SERVED_FORMATS } from "../../lib/vsnd/model/params.ts";
 import { card, provisionCards } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseDocument, stringify } from "yaml";
-import { ConfigError, parseConfig } from "../../lib/vsnd/config.ts";
-import { explainFinding } from "../../lib/vsnd/finding.ts";
-import { KEYS } from "../../lib/vsnd/schema.ts";
+import { ConfigError, parseConfig } from "../../lib/vsnd/config/config.ts";
+import { explainFinding } from "../../lib/vsnd/model/finding.ts";
+import { KEYS } from "../../lib/vsnd/config/schema.ts";
 
 /** What is said of a text, a line each, without the name of the file. */
 function said(text: string): string[] {

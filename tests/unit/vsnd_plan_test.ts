@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Exit, XsndError } from "../../lib/error.ts";
-import { type CardConfig, defaultCard } from "../../lib/vsnd/card.ts";
-import { readAllCards, readCards } from "../../lib/vsnd/inventory.ts";
-import { provision, removeCard } from "../../lib/vsnd/plan.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
+import { type CardConfig, defaultCard } from "../../lib/vsnd/model/card.ts";
+import { readAllCards, readCards } from "../../lib/vsnd/nodes/inventory.ts";
+import { provision, removeCard } from "../../lib/vsnd/provision/plan.ts";
 import { XenbusState } from "../../lib/xenbus/mod.ts";
 import { card, provisionCards, wanted } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";

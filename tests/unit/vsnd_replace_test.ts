@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Exit, XsndError } from "../../lib/error.ts";
-import { type CardConfig, defaultCard } from "../../lib/vsnd/card.ts";
-import { provisionReplacing } from "../../lib/vsnd/replace.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
+import { type CardConfig, defaultCard } from "../../lib/vsnd/model/card.ts";
+import { provisionReplacing } from "../../lib/vsnd/provision/replace.ts";
 import { waitForState, XenbusState } from "../../lib/xenbus/mod.ts";
 import { provisionCards, wanted } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";

@@ -2,13 +2,13 @@
  * A Store in this process, over the embedded Xen's own database with its permissions, quotas and conflict detection:
  * what the tests of lib/vsnd and lib/xenbus write to, from domain 0 and from guests.
  */
-import { Database } from "../../lib/xen/embedded/database.ts";
-import { populate } from "../../lib/xen/embedded/initial.ts";
-import { isWithin } from "../../lib/xen/embedded/paths.ts";
-import type { Subject } from "../../lib/xen/embedded/permissions.ts";
-import type { Node } from "../../lib/xen/embedded/tree.ts";
-import type { Change, View } from "../../lib/xen/embedded/view.ts";
-import { XsError } from "../../lib/xen/embedded/wire.ts";
+import { Database } from "../../lib/xen/embedded/server/database.ts";
+import { populate } from "../../lib/xen/embedded/server/initial.ts";
+import { isWithin } from "../../lib/xen/embedded/server/store_paths.ts";
+import type { Subject } from "../../lib/xen/embedded/server/permissions.ts";
+import type { Node } from "../../lib/xen/embedded/server/tree.ts";
+import type { Change, View } from "../../lib/xen/embedded/server/view.ts";
+import { XsError } from "../../lib/xen/embedded/server/wire.ts";
 import {
   type Permission,
   type Store,

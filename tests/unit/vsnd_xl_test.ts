@@ -1,15 +1,15 @@
 /** xl's syntax, against Xen's own parser; and there and back again without loss. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Config } from "../../lib/vsnd/card.ts";
-import { ConfigError, loadConfig, parseConfig } from "../../lib/vsnd/config.ts";
-import { explainFinding } from "../../lib/vsnd/finding.ts";
-import { judgeXl, readXl } from "../../lib/vsnd/load.ts";
+import type { Config } from "../../lib/vsnd/model/card.ts";
+import { ConfigError, loadConfig, parseConfig } from "../../lib/vsnd/config/config.ts";
+import { explainFinding } from "../../lib/vsnd/model/finding.ts";
+import { judgeXl, readXl } from "../../lib/vsnd/config/load.ts";
 import { looksLikeXl, parseXl, XlSyntaxError, type XlValue } from "../../lib/vsnd/xl/syntax.ts";
 import { misspeltFormats, writeXl } from "../../lib/vsnd/xl/write.ts";
-import type { RawConfig } from "../../lib/vsnd/schema.ts";
-import { nameByPlace } from "../../lib/vsnd/shared_ids.ts";
-import { toYaml } from "../../lib/vsnd/yaml.ts";
+import type { RawConfig } from "../../lib/vsnd/config/schema.ts";
+import { nameByPlace } from "../../lib/vsnd/config/shared_ids.ts";
+import { toYaml } from "../../lib/vsnd/config/yaml.ts";
 import { vsndByLibxlutil } from "./libxlutil.ts";
 import { rawCard } from "./vsnd_cards.ts";
 

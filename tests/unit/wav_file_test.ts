@@ -1,7 +1,7 @@
 /** Whole WAV and raw files, out and in again. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { XsndError } from "../../lib/error.ts";
+import { XsndError } from "../../lib/base/error.ts";
 import { formatByName, FORMATS, type SampleFormat } from "../../lib/sndif/mod.ts";
 import {
   type AudioParams,

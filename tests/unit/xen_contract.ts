@@ -4,7 +4,7 @@
  * travel: what has to come is waited for, and what must not come gets a moment to.
  */
 import assert from "node:assert/strict";
-import { POLL, PollSet } from "../../ffi/libc.ts";
+import { POLL, PollSet } from "../../ffi/libc/libc.ts";
 import { adoptEventChannels } from "../../lib/xen/mod.ts";
 import {
   EventChannelError,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Exit, XsndError } from "../../lib/error.ts";
+import { Exit, XsndError } from "../../lib/base/error.ts";
 import {
   cardPaths,
   listDomains,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Exit } from "../../lib/error.ts";
+import { Exit } from "../../lib/base/error.ts";
 import {
   parseState,
   readState,

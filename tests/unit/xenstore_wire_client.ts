@@ -6,7 +6,7 @@ import {
   MessageReader,
   toOctets,
   Xs,
-} from "../../lib/xen/embedded/wire.ts";
+} from "../../lib/xen/embedded/server/wire.ts";
 
 /** A reply as text: `OK\0` and the like; an error's name is in `error`. */
 export interface Reply {

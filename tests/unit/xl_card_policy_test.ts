@@ -1,8 +1,8 @@
 /** Which devices and parameters a card that xl made gets. */
 import assert from "node:assert/strict";
-import { DEFAULT_PARAMS, type StreamParams, type StreamPolicy } from "../../lib/vsnd/card.ts";
-import type { PinnedCard, PinnedStream } from "../../lib/vsnd/pinned.ts";
-import { type DefaultDevices, XL_CAPS, xlCardPolicy } from "../../lib/vsnd/xl_card_policy.ts";
+import { DEFAULT_PARAMS, type StreamParams, type StreamPolicy } from "../../lib/vsnd/model/card.ts";
+import type { PinnedCard, PinnedStream } from "../../lib/vsnd/nodes/pinned.ts";
+import { type DefaultDevices, XL_CAPS, xlCardPolicy } from "../../lib/daemon/policy/xl_card_policy.ts";
 
 const WIDE: StreamParams = {
   rates: [8000, 192000],

@@ -1,6 +1,6 @@
 /** One text of a card's list: `STREAM, unique-id=mic, type=c, sample-rates=8000;16000`. */
-import type { DocumentPath } from "../finding.ts";
-import type { Place, XlReading } from "./read.ts";
+import type { DocumentPath } from "../model/finding.ts";
+import type { ItemNotes, Place } from "./place.ts";
 import type { XlText } from "./syntax.ts";
 import { fromLibxlFormat, isMisspeltByLibxl, markedText, XL_FORMATS } from "./words.ts";
 
@@ -36,7 +36,7 @@ export class ItemReader {
   backend: string | undefined;
 
   constructor(
-    private readonly reading: XlReading,
+    private readonly reading: ItemNotes,
     private readonly path: DocumentPath,
     private readonly cardPlace: Place,
   ) {}

@@ -2,8 +2,8 @@
  * From `vsnd=[[...]]` of an xl configuration to the value that a YAML file of ours would have, as xl's own parser
  * understands it (parse_vsnd_item of xl_parse.c): where xl drops or misreads something without a word, that is a finding.
  */
-import type { DocumentPath, Finding, LocatedFinding } from "../finding.ts";
-import { formatPath } from "../finding.ts";
+import type { DocumentPath, Finding, LocatedFinding } from "../model/finding.ts";
+import { formatPath } from "../model/finding.ts";
 import {
   positionOf,
   type XlFile,
@@ -13,22 +13,8 @@ import {
   type XlValue,
 } from "./syntax.ts";
 import { ItemReader } from "./item.ts";
+import type { ItemNotes, Place, PlacedFinding, XlDefaults } from "./place.ts";
 import { markedText } from "./words.ts";
-
-/** Something of the file: where it is, and how it is called in xl's terms. */
-export interface Place {
-  readonly offset: number;
-  readonly path: DocumentPath;
-}
-
-export type PlacedFinding = Finding & { readonly offset: number };
-
-export interface XlDefaults {
-  /** The domain of a file that names none. */
-  readonly domain: string;
-  /** The device of a stream that has none in a comment. */
-  readonly device: string;
-}
 
 /** Settings that are read here, and what to do about two of one name. */
 const SET_ONCE: Readonly<Record<string, string>> = {
@@ -37,7 +23,7 @@ const SET_ONCE: Readonly<Record<string, string>> = {
 };
 
 /** What a file says, and all that xl makes of it otherwise than one would think. */
-export class XlReading {
+export class XlReading implements ItemNotes {
   /** As of a YAML file: `{ domains: { NAME: { backend, cards } } }`. */
   readonly value: { domains: Record<string, { backend?: string; cards: unknown[] }> };
   /** What xl refuses, or takes for something else. */

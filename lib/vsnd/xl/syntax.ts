@@ -2,8 +2,8 @@
  * The syntax of xl's configuration files, as libxlutil has it (libxlu_cfg_l.l, libxlu_cfg_y.y): assignments of strings,
  * numbers and lists. It looks like Python and is not: no negative numbers, no names as values, no juxtaposed strings.
  */
-import { brief } from "../../text.ts";
-import type { LocatedFinding } from "../finding.ts";
+import { brief } from "../../base/text.ts";
+import type { LocatedFinding } from "../model/finding.ts";
 
 /** A string or a number as it is written; libxlutil makes no difference. */
 export interface XlText {

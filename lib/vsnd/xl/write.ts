@@ -1,6 +1,6 @@
 /** A domain's cards in the syntax of xl.cfg. */
-import { type CardConfig, DEFAULT_BACKEND, type DomainConfig, type StreamParams } from "../card.ts";
-import { encodeParams } from "../params.ts";
+import { type CardConfig, DEFAULT_BACKEND, type DomainConfig, type StreamParams } from "../model/card.ts";
+import { encodeParams } from "../model/params.ts";
 import { isMisspeltByLibxl, toComment, toLibxlFormat } from "./words.ts";
 
 /** The `vsnd` of a domain. What xl has no words for stands in comments, which `readXl` understands and xl passes over. */

@@ -16,9 +16,6 @@
  */
 import { XEN_PAGE_SIZE } from "../ports.ts";
 
-/** The variable that names the socket by which a daemon is reached; in a sandbox it is the sandbox's own. */
-export const CONTROL_VARIABLE = "XSND_CONTROL";
-
 /** In word 0 of a domain's tables when there is no such domain any more; 0 before. */
 export const GONE = 1;
 

@@ -1,7 +1,8 @@
 /** A private embedded Xen: its directory and its server process, gone without a trace when it is stopped. */
-import { Exit, XsndError } from "../../error.ts";
-import { SANDBOX_VARIABLE } from "../mod.ts";
-import { CONTROL_VARIABLE, controlPath, socketPath } from "./layout.ts";
+import { Exit, XsndError } from "../../base/error.ts";
+import { SANDBOX_VARIABLE } from "../../base/environment.ts";
+import { controlPath, socketPath } from "./layout.ts";
+import { CONTROL_VARIABLE } from "../../base/environment.ts";
 
 export interface SandboxOptions {
   /** Names of the guests there are from the start; their domain ids count from 1. */
@@ -110,7 +111,7 @@ function spawnServer(directory: string, domains: readonly string[]): Deno.ChildP
       `--allow-write=${directory}`,
       // For sockets only, but Deno has no pattern for those, and dom0 may introduce any domain.
       "--allow-net",
-      new URL("./xenstored.ts", import.meta.url).href,
+      new URL("./server/xenstored.ts", import.meta.url).href,
       "--private",
       `--directory=${directory}`,
       ...domains.map((name) => `--domain=${name}`),

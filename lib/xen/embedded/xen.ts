@@ -1,11 +1,11 @@
 /** The three ports inside an embedded Xen, for a process that acts as one of its domains. */
-import { Errno } from "../../../ffi/libc.ts";
-import { openStore } from "../native/store.ts";
+import { Errno } from "../../../ffi/libc/libc.ts";
+import { openStore } from "../store/library_store.ts";
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
-import { EmbeddedEventChannels } from "./event_channels.ts";
-import { EmbeddedGrantSharer, EmbeddedGrantTable } from "./grants.ts";
+import { EmbeddedEventChannels } from "./events/event_channels.ts";
+import { EmbeddedGrantSharer, EmbeddedGrantTable } from "./pages/grants.ts";
 import { evtchnLockPath, socketPath } from "./layout.ts";
-import { SharedFile } from "./shared_file.ts";
+import { SharedFile } from "./pages/shared_file.ts";
 
 /** Octet of the file of locks that is held while a store is opened. */
 const OPENING = 1;

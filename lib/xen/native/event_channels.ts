@@ -1,13 +1,13 @@
 /** EventChannels over /dev/xen/evtchn. */
-import { addressOf, Errno } from "../../../ffi/libc.ts";
-import { EvtchnHandle } from "../../../ffi/libxenevtchn.ts";
+import { addressOf, Errno } from "../../../ffi/libc/libc.ts";
+import { EvtchnHandle } from "../../../ffi/xen/libxenevtchn.ts";
 import {
   EventChannelError,
   type EventChannels,
   type EventChannelsShare,
   PENDING_IN_A_ROW,
 } from "../ports.ts";
-import { openDevice } from "./devices.ts";
+import { openDevice } from "./device_node.ts";
 
 export class NativeEventChannels implements EventChannels {
   readonly fd: number;

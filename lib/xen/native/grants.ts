@@ -1,9 +1,9 @@
 /** GrantTable over /dev/xen/gntdev and GrantSharer over /dev/xen/gntalloc. */
-import { PROT } from "../../../ffi/libc.ts";
-import { GntshrHandle, GnttabHandle } from "../../../ffi/libxengnttab.ts";
+import { PROT } from "../../../ffi/libc/libc.ts";
+import { GntshrHandle, GnttabHandle } from "../../../ffi/xen/libxengnttab.ts";
 import { GrantError, type GrantSharer, type GrantTable, type Mapping, type SharedPages } from "../ports.ts";
-import { openDevice } from "./devices.ts";
-import { grantCall, MappedPages } from "./mapped_pages.ts";
+import { openDevice } from "./device_node.ts";
+import { grantCall, MappedPages } from "../mapped_pages.ts";
 
 /** Disposes all of `mappings`, each of which takes itself out of the set. */
 function disposeAll(mappings: Set<Mapping>): void {

@@ -2,7 +2,7 @@
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { openNativeEventChannels } from "./event_channels.ts";
 import { NativeGrantSharer, NativeGrantTable } from "./grants.ts";
-import { openStore } from "./store.ts";
+import { openStore } from "../store/library_store.ts";
 
 class NativeXen implements Xen {
   readonly kind = "native";

@@ -1,7 +1,7 @@
 /** The Debian package in dom0: installed by dpkg, with nothing of this tree and no network. */
 import assert from "node:assert/strict";
 import { basename } from "node:path";
-import { VERSION } from "../../../lib/version.ts";
+import { VERSION } from "../../../lib/base/version.ts";
 import { makePackage } from "../../../packaging/deb.ts";
 import type { Bench } from "../lab/testing.ts";
 import {

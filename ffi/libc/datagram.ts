@@ -1,0 +1,55 @@
+/** Datagrams to UNIX sockets, also to those with an abstract address, which Deno's own do not know. */
+import { ERRNO } from "./errno.ts";
+import { AF, clearErrno, Errno, errno, libc, MSG, SOCK, unwrap } from "./libc.ts";
+import { cString } from "../base/library.ts";
+
+/** Octets of `sun_path` (sys/un.h). */
+const SUN_PATH = 108;
+
+/** A socket that only sends, each datagram to the address that it was made for. */
+export class DatagramSender implements Disposable {
+  readonly #address: Uint8Array<ArrayBuffer>;
+  #fd: number;
+
+  /**
+   * @param address a path, or `@NAME` for an abstract one
+   * Throws RangeError if it is no such address, {@link Errno}.
+   */
+  constructor(readonly address: string) {
+    this.#address = encodeAddress(address);
+    this.#fd = unwrap(libc().socket(AF.UNIX, SOCK.DGRAM | SOCK.CLOEXEC, 0), "socket");
+  }
+
+  /** Sends one datagram; false if the receiver is behind and has no room for it now. Throws {@link Errno}. */
+  send(text: string): boolean {
+    const octets = new TextEncoder().encode(text);
+    const { length } = this.#address;
+    const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
+    clearErrno();
+    if (libc().sendto(this.#fd, octets, BigInt(octets.length), flags, this.#address, length) >= 0) {
+      return true;
+    }
+    const code = errno();
+    if (code === ERRNO.EAGAIN) return false;
+    throw new Errno(`send to ${this.address}`, code);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd === -1) return;
+    libc().close(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+/** `struct sockaddr_un`: the family, then the path with its NUL, or a NUL and the abstract name without one. */
+function encodeAddress(address: string): Uint8Array<ArrayBuffer> {
+  if (!/^[/@]./.test(address)) throw new RangeError(`${JSON.stringify(address)} is no UNIX socket's address`);
+  const path = cString(address);
+  if (path.length > SUN_PATH) throw new RangeError(`${JSON.stringify(address)} is too long an address`);
+  const isAbstract = address.startsWith("@");
+  if (isAbstract) path[0] = 0;
+  const octets = new Uint8Array(2 + path.length - (isAbstract ? 1 : 0));
+  new Uint16Array(octets.buffer, 0, 1)[0] = AF.UNIX;
+  octets.set(path.subarray(0, octets.length - 2), 2);
+  return octets;
+}

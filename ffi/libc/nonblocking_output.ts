@@ -1,0 +1,79 @@
+/**
+ * Writing to a descriptor of any kind without ever waiting for its reader. O_NONBLOCK belongs to the open file description,
+ * which a shell and other programs may share, so this file never sets it on the descriptor that it was given.
+ */
+import { ERRNO } from "./errno.ts";
+import { clearErrno, Errno, errno, libc, MSG, O, POLL, PollSet, SEEK } from "./libc.ts";
+import { cString } from "../base/library.ts";
+
+/** limits.h, on Linux: a pipe for which poll(2) reports POLLOUT takes so many octets at once. */
+const PIPE_BUF = 4096;
+
+type Write = (octets: Uint8Array<ArrayBuffer>) => number;
+
+export class NonblockingOutput implements Disposable {
+  readonly #poll = new PollSet(1);
+  /** A description of this object's own, or -1. */
+  #own = -1;
+  readonly #write: Write;
+
+  constructor(private readonly fd: number) {
+    clearErrno();
+    this.#poll.add(fd, POLL.OUT);
+    this.#write = this.#choose();
+  }
+
+  #choose(): Write {
+    const { lseek, open } = libc();
+    // A file has no reader that could let it wait. Opened again, it would be written from its start.
+    if (lseek(this.fd, 0n, SEEK.CUR) >= 0) return (octets) => writeTo(this.fd, octets);
+    // A pipe or a terminal, opened again, is a description of its own.
+    this.#own = open(
+      cString(`/proc/self/fd/${this.fd}`),
+      O.WRONLY | O.NONBLOCK | O.NOCTTY | O.CLOEXEC,
+      0,
+    );
+    if (this.#own >= 0) return (octets) => writeTo(this.#own, octets);
+    // A socket cannot be opened, but has a flag for each call. Another user's pipe or terminal has neither.
+    return (octets) => this.#send(octets) ?? this.#writeWhenReady(octets);
+  }
+
+  /** As {@link write}; undefined if the descriptor is no socket. */
+  #send(octets: Uint8Array<ArrayBuffer>): number | undefined {
+    const { sendto } = libc();
+    const taken = sendto(this.fd, octets, BigInt(octets.length), MSG.DONTWAIT | MSG.NOSIGNAL, null, 0);
+    return taken < 0 && errno() === ERRNO.ENOTSOCK ? undefined : unwrapTaken(taken);
+  }
+
+  /** This may wait if another process fills the pipe between the two calls, or if a terminal has little room. */
+  #writeWhenReady(octets: Uint8Array<ArrayBuffer>): number {
+    return this.#poll.wait(0) > 0 ? writeTo(this.fd, octets.subarray(0, PIPE_BUF)) : 0;
+  }
+
+  /** Returns how many of `octets` were taken: 0 if the reader has to read first. Throws {@link Errno}. */
+  write(octets: Uint8Array<ArrayBuffer>): number {
+    return this.#write(octets);
+  }
+
+  /** Blocks this thread until there is room, or for `timeoutMs`. */
+  wait(timeoutMs: number): void {
+    this.#poll.wait(timeoutMs);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#own === -1) return;
+    libc().close(this.#own);
+    this.#own = -1;
+  }
+}
+
+function writeTo(fd: number, octets: Uint8Array<ArrayBuffer>): number {
+  return unwrapTaken(libc().write(fd, octets, BigInt(octets.length)));
+}
+
+function unwrapTaken(taken: bigint | number): number {
+  if (taken >= 0) return Number(taken);
+  const code = errno();
+  if (code === ERRNO.EAGAIN || code === ERRNO.EINTR) return 0;
+  throw new Errno("write", code);
+}

@@ -1,0 +1,90 @@
+/** A command's end of the control socket. */
+import { Exit, XsndError } from "../base/error.ts";
+import { fileProblem } from "../base/file_error.ts";
+import { lines, received } from "./lines.ts";
+import { type ControlResponse, controlSocketPath } from "./protocol.ts";
+import type { ControlRequest } from "./control_request.ts";
+
+/** How long a command waits for a daemon that is not there yet, unless it is told otherwise. */
+export const DEFAULT_WAIT_MS = 5000;
+const RETRY_MS = 50;
+const HUNG_UP = "the daemon hung up without an answer; see its log";
+const ENDED = "the daemon has ended; start it with `xsnd serve`";
+
+export class ControlClient implements Disposable {
+  readonly #replies: AsyncGenerator<string>;
+
+  private constructor(private readonly connection: Deno.UnixConn) {
+    this.#replies = lines(received(connection));
+  }
+
+  /** Connects to the daemon, waiting up to `waitMs` for one to listen. Throws {@link XsndError}, exit 3 or 4. */
+  static async connect(waitMs: number = DEFAULT_WAIT_MS): Promise<ControlClient> {
+    const path = controlSocketPath();
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      try {
+        return new ControlClient(await Deno.connect({ transport: "unix", path }));
+      } catch (error) {
+        if (error instanceof Deno.errors.PermissionDenied) {
+          throw new XsndError(
+            `may not talk to the daemon at ${path}: permission denied; run as root, or as a member of the group that ` +
+              "`xsnd serve --group` names",
+            Exit.permission,
+          );
+        }
+        if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused)) {
+          throw new XsndError(`cannot reach a daemon at ${path}: ${fileProblem(error)}`, Exit.noDaemon, {
+            cause: error,
+          });
+        }
+        if (performance.now() >= deadline) {
+          throw new XsndError(
+            `no daemon answers at ${path} (waited ${waitMs / 1000} s); start it with \`xsnd serve\``,
+            Exit.noDaemon,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** Sends `request` and returns its result. Throws what the daemon answers as {@link XsndError}. */
+  async call<T>(request: ControlRequest): Promise<T> {
+    for await (const result of this.parts<T>(request)) return result;
+    throw new XsndError(HUNG_UP, Exit.noDaemon);
+  }
+
+  /** Sends `request` and yields its results, without end. Throws {@link XsndError}; exit 3 when the daemon ends. */
+  async *watch<T>(request: ControlRequest): AsyncGenerator<T, never> {
+    yield* this.parts<T>(request);
+    throw new XsndError(ENDED, Exit.noDaemon);
+  }
+
+  /** Sends `request` and yields its results until the daemon hangs up. Throws what it answers as {@link XsndError}. */
+  async *parts<T>(request: ControlRequest): AsyncGenerator<T, void> {
+    const sent = this.#write(JSON.stringify(request));
+    for (;;) {
+      // A daemon that has no place for this client has said so, and takes nothing from it any more.
+      const reply = await sent.catch(() => {}).then(() => this.#replies.next()).catch(() => undefined);
+      if (reply === undefined || reply.done) return;
+      const response: ControlResponse<T> = JSON.parse(reply.value);
+      if (!response.ok) throw new XsndError(response.error, response.exitCode);
+      yield response.result;
+    }
+  }
+
+  /** Tells the daemon that no more need follow; what it has by then still does. */
+  async enough(): Promise<void> {
+    await this.#write("").catch(() => {}); // it may have gone by itself
+  }
+
+  async #write(line: string): Promise<void> {
+    let octets = new TextEncoder().encode(`${line}\n`);
+    while (octets.length > 0) octets = octets.subarray(await this.connection.write(octets));
+  }
+
+  [Symbol.dispose](): void {
+    this.connection[Symbol.dispose](); // unlike close(), no error if its streams have closed it
+  }
+}

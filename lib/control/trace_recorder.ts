@@ -1,0 +1,76 @@
+/** Recording: what the daemon tells of a stream goes to a file as it comes, so that one that is cut short can be read. */
+import type { ControlClient } from "./control_client.ts";
+import type { TraceChunk } from "./protocol.ts";
+import { Exit, XsndError } from "../base/error.ts";
+import { unlessAborted } from "../base/signals.ts";
+import { ResponseView, XENSND_OP_CLOSE } from "../sndif/mod.ts";
+import { viewPacket } from "../trace/packets.ts";
+import {
+  decodeRecords,
+  encodeHead,
+  encodeRecords,
+  endRecord,
+  isPacket,
+  RecordKind,
+  type TraceHead,
+  type TraceRecord,
+} from "../trace/trace_format.ts";
+import { Summarizer, type Summary } from "../trace/summary.ts";
+
+export interface RecorderOptions {
+  readonly stream: string;
+  /** How long to wait for the daemon to serve the stream. */
+  readonly waitMs: number;
+  /** Whether to end with the stream: when its guest closes it, or is gone. */
+  readonly untilClosed: boolean;
+  readonly seconds?: number;
+}
+
+/**
+ * Records until `signal` is aborted or `options` say so; if it is before there is anything to record, that is exit 130. `open` gives where the octets go, once there are some. Throws
+ * {@link XsndError}.
+ */
+export async function record(
+  daemon: ControlClient,
+  open: () => (octets: Uint8Array) => void,
+  options: RecorderOptions,
+  signal: AbortSignal,
+): Promise<Summary> {
+  const { stream, waitMs } = options;
+  const parts = daemon.parts<TraceHead | TraceChunk>({ command: "trace", stream, waitMs });
+  const head = await unlessAborted(parts.next(), signal);
+  if (head.done) throw new XsndError("the daemon hung up without an answer; see its log", Exit.noDaemon);
+  const write = open();
+  write(encodeHead(head.value as TraceHead));
+  const enough = () => void daemon.enough();
+  signal.addEventListener("abort", enough);
+  if (signal.aborted) enough();
+  const timer = options.seconds === undefined ? undefined : setTimeout(enough, options.seconds * 1000);
+  const summarizer = new Summarizer();
+  try {
+    let last: TraceRecord | undefined;
+    for await (const part of parts) {
+      const octets = Uint8Array.fromBase64((part as TraceChunk).records);
+      write(octets);
+      const { records } = decodeRecords(octets);
+      for (const record of records) summarizer.add(last = record);
+      if (last?.kind === RecordKind.end) break;
+      if (options.untilClosed && records.some(isStreamsEnd)) enough();
+    }
+    if (last?.kind === RecordKind.end) return summarizer.summary();
+    const end = endRecord(last?.time ?? 0, "the daemon hung up");
+    write(encodeRecords([end]));
+    summarizer.add(end);
+    return summarizer.summary();
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", enough);
+  }
+}
+
+/** Whether the guest has closed the stream, or is gone. */
+function isStreamsEnd(record: TraceRecord): boolean {
+  if (record.kind === RecordKind.disconnected) return true;
+  if (record.kind !== RecordKind.response || !isPacket(record)) return false;
+  return viewPacket(new ResponseView(), record).operation === XENSND_OP_CLOSE;
+}

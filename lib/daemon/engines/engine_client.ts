@@ -1,0 +1,265 @@
+/** The main thread's handle on the engine: starts it, sends it commands, hands its events to whoever asked for a slot. */
+import { getLogger } from "@logtape/logtape";
+import { threadCpuSeconds } from "../../../ffi/libc/cpu_clock.ts";
+import { errnoName } from "../../../ffi/libc/errno.ts";
+import { EventFd } from "../../../ffi/libc/libc.ts";
+import { Exit, stackOf, XsndError } from "../../base/error.ts";
+import type { EventChannelsShare } from "../../xen/ports.ts";
+import { Changes } from "../../bridge/changes.ts";
+import { MAX_STREAMS } from "../../bridge/limits.ts";
+import { createMailbox, MailboxReader, MailboxWriter } from "../../bridge/mailbox.ts";
+import type { Address, EngineCommand, EngineEvent, EngineStart } from "../../bridge/messages.ts";
+import type { OperatorTrigger } from "../../stream/stream_state.ts";
+import { createStatusTable, StatusRow } from "../../bridge/stream_status.ts";
+
+/** Events that concern one slot. */
+export type SlotEvent = Exclude<
+  EngineEvent,
+  { op: "ready" | "stopped" | "failed" | "done" | "detached" }
+>;
+
+type ReadyEvent = EngineEvent & { op: "ready" };
+
+/** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
+const MAILBOX_BYTES = 1 << 18;
+
+/** How long an engine is waited for; only the code of a PCM that is no card can hold it up. */
+const STOP_MS = 2000;
+
+/** Whether `work` is done within {@link STOP_MS}. It may go on after that. */
+export async function inTime(work: Promise<void>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<false>((resolve) => timer = setTimeout(resolve, STOP_MS, false));
+  try {
+    return await Promise.race([work.then(() => true), tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function engineFailed(reason: string): XsndError {
+  return new XsndError(`the engine has failed: ${reason}`, Exit.failed);
+}
+
+export class EngineClient implements AsyncDisposable {
+  readonly #worker: Worker;
+  readonly #wake = new EventFd();
+  readonly #commands: MailboxWriter<EngineCommand>;
+  readonly #statusTable = createStatusTable(MAX_STREAMS);
+  readonly #handlers = new Map<number, (event: SlotEvent) => void>();
+  /** What resolves when the command of a ticket is done. */
+  readonly #tickets = new Map<number, () => void>();
+  /** What frees a slot that the engine has let go of. */
+  readonly #detached = new Map<number, () => void>();
+  readonly #ended = Promise.withResolvers<void>();
+  /** Resolves when its thread has come to its end, and for nothing else: what it uses may be given back then. */
+  readonly #threadGone = Promise.withResolvers<void>();
+  readonly #reading = new AbortController();
+  #gone: Promise<void> = new Promise(() => {});
+  #hasEnded = false;
+  #lastTicket = 0;
+  #threadId = 0;
+
+  private constructor(
+    channels: EventChannelsShare,
+    realtime: boolean,
+    changes: SharedArrayBuffer,
+    ready: (event: ReadyEvent) => void,
+  ) {
+    const start: EngineStart = {
+      toEngine: createMailbox(MAILBOX_BYTES),
+      toMain: createMailbox(MAILBOX_BYTES),
+      status: this.#statusTable,
+      changes,
+      wakeFd: this.#wake.fd,
+      channels,
+      realtime,
+    };
+    this.#commands = new MailboxWriter(start.toEngine);
+    this.#worker = new Worker(new URL("../../engine/engine.ts", import.meta.url), {
+      type: "module",
+      name: "engine",
+    });
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#over(engineFailed(event.message));
+    };
+    // A failure that nobody waits for must not pass as an unhandled rejection.
+    this.#ended.promise.catch(() => {});
+    this.#worker.postMessage(start);
+    this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready)
+      // The thread lives, and keeps what it uses.
+      .catch((error) => this.#ended.reject(engineFailed(`it cannot be understood: ${error}`)));
+  }
+
+  /** The engine's thread has come to its end, and uses nothing any more. */
+  #over(failure?: XsndError): void {
+    this.#hasEnded = true;
+    this.#threadGone.resolve();
+    this.#detached.forEach((free) => free());
+    this.#tickets.forEach((done) => done());
+    this.#tickets.clear();
+    if (failure === undefined) this.#ended.resolve();
+    else this.#ended.reject(failure);
+  }
+
+  /**
+   * Starts the engine on the event channels of `channels`, in `realtime` if that is permitted; resolves when it
+   * serves. It counts the changes of its streams' states in `changes`.
+   */
+  static async start(
+    channels: EventChannelsShare,
+    { realtime = false, changes = new Changes().shared } = {},
+  ): Promise<EngineClient> {
+    const ready = Promise.withResolvers<ReadyEvent>();
+    const engine = new EngineClient(channels, realtime, changes, ready.resolve);
+    let event;
+    try {
+      event = await Promise.race([ready.promise, engine.ended]);
+    } catch (error) {
+      await engine.stop();
+      throw error;
+    }
+    engine.#threadId = event?.threadId ?? 0;
+    if (event?.realtimeErrno) {
+      getLogger(["xsnd", "engine"]).warn(
+        "it runs without real-time scheduling ({code}): start it as root, with CAP_SYS_NICE",
+        { code: errnoName(event.realtimeErrno) },
+      );
+    }
+    return engine;
+  }
+
+  /** Rejects if the engine fails, or cannot be heard any more; its thread may live on then. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** A slot that nobody uses, whose events go to `handler` until {@link detach}; undefined if all are taken. */
+  takeSlot(handler: (event: SlotEvent) => void): number | undefined {
+    for (let slot = 0; slot < MAX_STREAMS; slot++) {
+      if (this.#handlers.has(slot)) continue;
+      this.#handlers.set(slot, handler);
+      return slot;
+    }
+    return undefined;
+  }
+
+  /** Seconds of processor time that its thread has taken; undefined if that cannot be told. */
+  get cpuSeconds(): number | undefined {
+    return threadCpuSeconds(this.#threadId);
+  }
+
+  /**
+   * Takes a slot's stream from the engine. `letGo` is called as soon as nothing of the stream's memory is used, before anything
+   * that the engine says after that is told; its row still counts then, and is cleared, and the slot is free, afterwards.
+   * Resolves after that, or rejects with what `letGo` has thrown.
+   */
+  detach(slot: number, letGo: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#detached.set(slot, () => {
+      this.#detached.delete(slot);
+      try {
+        resolve(letGo());
+      } catch (error) {
+        reject(error);
+      }
+      this.#handlers.delete(slot);
+      this.status(slot).clear();
+    });
+    if (this.#hasEnded) this.#detached.get(slot)!();
+    else this.post({ op: "detach", slot });
+    return promise;
+  }
+
+  post(command: EngineCommand): void {
+    this.#commands.post(command);
+    this.#wake.signal();
+  }
+
+  /** Carries out an operator's trigger; resolves when the card has obeyed. */
+  trigger(slot: number, trigger: OperatorTrigger): Promise<void> {
+    return this.#ask((ticket) => ({ op: "trigger", slot, trigger, ticket }));
+  }
+
+  /** Has what passes on a stream's rings written to `ring`, or to none; resolves when a former one is not used any more. */
+  trace(slot: number, ring: Address | null): Promise<void> {
+    return this.#ask((ticket) => ({ op: "trace", slot, ring, ticket }));
+  }
+
+  /** Takes the card from a stream, which goes on in silence; resolves when the engine uses the card no more. */
+  giveBackCard(slot: number): Promise<void> {
+    return this.#ask((ticket) => ({ op: "giveBackCard", slot, ticket }));
+  }
+
+  /** Resolves when the engine has answered, which it does as soon as it is at leisure. It is woken up for that. */
+  ping(): Promise<void> {
+    return this.#ask((ticket) => ({ op: "ping", ticket }));
+  }
+
+  #ask(command: (ticket: number) => EngineCommand): Promise<void> {
+    // It does nothing any more, and so nothing else than it is told.
+    if (this.#hasEnded) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const ticket = ++this.#lastTicket;
+    this.#tickets.set(ticket, resolve);
+    this.post(command(ticket));
+    return promise;
+  }
+
+  status(slot: number): StatusRow {
+    return new StatusRow(this.#statusTable, slot);
+  }
+
+  async #dispatch(events: MailboxReader<EngineEvent>, ready: (event: ReadyEvent) => void): Promise<void> {
+    for await (const event of events.messages(this.#reading.signal)) {
+      if (event.op === "ready") ready(event);
+      else if (event.op === "stopped") this.#threadGone.resolve();
+      else if (event.op === "failed") this.#over(engineFailed(event.reason));
+      else if (event.op === "done") {
+        this.#tickets.get(event.ticket)?.();
+        this.#tickets.delete(event.ticket);
+      } else if (event.op === "detached") this.#detached.get(event.slot)?.();
+      else this.#handle(event);
+    }
+  }
+
+  /** One stream's failure to take an event is its own: the others' are still to come. */
+  #handle(event: SlotEvent): void {
+    try {
+      this.#handlers.get(event.slot)?.(event);
+    } catch (error) {
+      getLogger(["xsnd", "engine"]).error("{event}: {error}", {
+        event: event.op,
+        error: stackOf(error),
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /**
+   * Stops the engine. All streams should have been detached. Resolves to true when it is gone, to false if the code of a PCM does
+   * not come back in time. It is not terminated then: when it does come back it lets go of what it holds of its guests',
+   * stops, and {@link gone} resolves.
+   */
+  async stop(): Promise<boolean> {
+    this.post({ op: "stop" });
+    this.#gone = this.#threadGone.promise.then(() => this.#end());
+    return await inTime(this.#gone);
+  }
+
+  /** Resolves when the engine, which was told to {@link stop}, uses no descriptor any more. */
+  get gone(): Promise<void> {
+    return this.#gone;
+  }
+
+  #end(): void {
+    this.#reading.abort();
+    this.#worker.terminate();
+    this.#wake[Symbol.dispose]();
+    this.#over();
+  }
+}

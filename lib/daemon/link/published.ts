@@ -1,0 +1,62 @@
+/** Reading what a frontend publishes of a stream. Every value is the guest's: checked here, and plain numbers after. */
+import {
+  XENSND_FIELD_EVT_CHNL,
+  XENSND_FIELD_EVT_EVT_CHNL,
+  XENSND_FIELD_EVT_RING_REF,
+  XENSND_FIELD_RING_REF,
+} from "../../sndif/mod.ts";
+import { printable } from "../../base/text.ts";
+import type { StoreView } from "../../xen/ports.ts";
+
+/** What a frontend publishes of a stream, already found to be numbers. */
+export interface StreamTransport {
+  readonly ringRef: number;
+  readonly eventChannel: number;
+  readonly evtRingRef: number;
+  readonly evtEventChannel: number;
+}
+
+/** What is in a frontend's directory cannot be used. */
+export class TransportError extends Error {
+  override name = "TransportError";
+  constructor(message: string) {
+    super(printable(message));
+  }
+}
+
+const FIELDS: readonly string[] = [
+  XENSND_FIELD_RING_REF,
+  XENSND_FIELD_EVT_CHNL,
+  XENSND_FIELD_EVT_RING_REF,
+  XENSND_FIELD_EVT_EVT_CHNL,
+];
+
+/** The paths of the nodes that {@link readTransport} reads in `directory`. */
+export function transportNodes(directory: string): string[] {
+  return FIELDS.map((field) => `${directory}/${field}`);
+}
+
+/** Whether `path` is one of the nodes that {@link readTransport} reads. */
+export function isTransportNode(path: string): boolean {
+  return FIELDS.includes(path.slice(path.lastIndexOf("/") + 1));
+}
+
+/** The transport parameters in a stream's frontend directory. Throws {@link TransportError} or StoreError. */
+export function readTransport(view: StoreView, directory: string): StreamTransport {
+  const number = (field: string): number => {
+    const value = view.read(`${directory}/${field}`);
+    if (value === undefined) throw new TransportError(`${directory}/${field} is missing`);
+    if (!/^\d{1,10}$/.test(value) || Number(value) > 0xffffffff) {
+      throw new TransportError(
+        `${directory}/${field} is no 32-bit number: ${JSON.stringify(value.slice(0, 40))}`,
+      );
+    }
+    return Number(value);
+  };
+  return {
+    ringRef: number(XENSND_FIELD_RING_REF),
+    eventChannel: number(XENSND_FIELD_EVT_CHNL),
+    evtRingRef: number(XENSND_FIELD_EVT_RING_REF),
+    evtEventChannel: number(XENSND_FIELD_EVT_EVT_CHNL),
+  };
+}

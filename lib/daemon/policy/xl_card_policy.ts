@@ -1,0 +1,109 @@
+/**
+ * The policy of a card that xl made: what the card is comes from its {@link PinnedCard}, the devices from the daemon's
+ * configuration. A stream of the configuration decides on everything: device, parameters, `denied`. The default devices serve the
+ * other streams, within {@link XL_CAPS}. Nobody on the host has named those streams, so a capture stream gets no device that was
+ * meant for playback.
+ */
+import {
+  type CardPolicy,
+  DEFAULT_PARAMS,
+  LINUX_RATES,
+  SILENT_DEVICE,
+  type StreamParams,
+  type StreamPolicy,
+} from "../../vsnd/model/card.ts";
+import { SERVED_FORMATS } from "../../vsnd/model/params.ts";
+import type { PinnedCard, PinnedStream } from "../../vsnd/nodes/pinned.ts";
+
+/** Devices for streams that the configuration does not name. */
+export interface DefaultDevices {
+  readonly playback?: string;
+  readonly capture?: string;
+}
+
+/** The most that a stream on a default device may have. A configured stream may have more. */
+export const XL_CAPS: StreamParams = {
+  rates: LINUX_RATES,
+  formats: SERVED_FORMATS,
+  channelsMin: 1,
+  channelsMax: 8,
+  /** 680 ms of 8 channels at 48 kHz in s32_le. */
+  bufferSizeBytes: 1 << 20,
+};
+
+/** Why a stream gets what it gets. */
+export type Grounds =
+  | "configured"
+  /** A default device, with all that the stream asks for. */
+  | "default"
+  /** A default device, with less than the stream asks for. */
+  | "capped"
+  /** Silence: the host names no device for capture. */
+  | "unnamedCapture"
+  /** Silence: the guest may have turned the stream into a capture stream before the card was pinned. */
+  | "lateCapture"
+  /** The card is not served for want of this stream's device. */
+  | "deviceless";
+
+export interface XlCardDecision {
+  /** Undefined: the card is not served. */
+  readonly policy: CardPolicy | undefined;
+  /** By PCM and stream. */
+  readonly grounds: readonly (readonly Grounds[])[];
+}
+
+/** @param matches the configured stream of each stream, by PCM and stream */
+export function xlCardPolicy(
+  { isLate, pcms }: PinnedCard,
+  matches: readonly (readonly (StreamPolicy | undefined)[])[],
+  defaults: DefaultDevices,
+): XlCardDecision {
+  const decisions = pcms.map(({ streams }, p) =>
+    streams.map((stream, s) => decide(stream, matches[p][s], isLate, defaults))
+  );
+  const grounds = decisions.map((streams) => streams.map(([ground]) => ground));
+  if (grounds.flat().includes("deviceless")) return { policy: undefined, grounds };
+  return {
+    policy: { pcms: decisions.map((streams) => ({ streams: streams.map(([, policy]) => policy) })) },
+    grounds,
+  };
+}
+
+function decide(
+  { type, uniqueId, effective: asked }: PinnedStream,
+  match: StreamPolicy | undefined,
+  isLate: boolean,
+  defaults: DefaultDevices,
+): [Grounds, StreamPolicy] {
+  if (match !== undefined) {
+    const denied = match.denied ? { denied: true } : {};
+    return ["configured", { type, uniqueId, device: match.device, ...denied, effective: match.effective }];
+  }
+  const effective = within(asked, isLate ? DEFAULT_PARAMS : XL_CAPS);
+  const silence = { type, uniqueId, device: defaults[type] ?? SILENT_DEVICE, denied: true, effective };
+  if (type === "capture" && defaults.playback !== undefined) {
+    if (isLate) return ["lateCapture", silence];
+    if (defaults.capture === undefined) return ["unnamedCapture", silence];
+  }
+  const device = defaults[type];
+  // Without --default-device a capture stream of a late card has nobody who vouches for it, either.
+  if (device === undefined || type === "capture" && isLate) return ["deviceless", silence];
+  const isWhole = JSON.stringify(effective) === JSON.stringify(asked);
+  return [isWhole ? "default" : "capped", { type, uniqueId, device, effective }];
+}
+
+/** `params` without what is beyond `caps`. Where nothing is left of a list, the caps' own stands: the guest's queries find out. */
+function within(params: StreamParams, caps: StreamParams): StreamParams {
+  const common = <T>(own: readonly T[], most: readonly T[]) => {
+    const left = own.filter((item) => most.includes(item));
+    return left.length > 0 ? left : most;
+  };
+  const channelsMax = Math.min(params.channelsMax, caps.channelsMax);
+  return {
+    rates: common(params.rates, caps.rates),
+    formats: common(params.formats, caps.formats),
+    channelsMin: Math.min(params.channelsMin, channelsMax),
+    channelsMax,
+    bufferSizeBytes: Math.min(params.bufferSizeBytes, caps.bufferSizeBytes),
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * Tells the log of a stream's xruns. The engine counts them in the stream's row and says nothing: a guest may have as many as it
+ * likes. The row is looked at once a second while the stream is open, and when it is closed; an xrun is told when it has ended.
+ */
+import type { Logger } from "@logtape/logtape";
+import type { StatusRow } from "../../bridge/stream_status.ts";
+
+const LOOK_MS = 1000;
+
+export class XrunLog implements Disposable {
+  readonly #timer = setInterval(() => this.#look(), LOOK_MS);
+  #told;
+
+  constructor(
+    private readonly log: Logger,
+    private readonly row: StatusRow,
+    private readonly type: "playback" | "capture",
+  ) {
+    Deno.unrefTimer(this.#timer);
+    this.#told = this.#counts();
+  }
+
+  #counts() {
+    const { row } = this;
+    return { all: row.get("xruns"), host: row.get("hostXruns"), seconds: row.get("xrunSeconds") };
+  }
+
+  #look(): void {
+    if (this.row.get("xrunIsOn") === 1) return;
+    const [told, now] = [this.#told, this.#counts()];
+    this.#told = now;
+    const [all, host] = [now.all - told.all, now.host - told.host];
+    if (all <= 0) return;
+    this.log.warn("{what}: {ms} ms of {lost} {where} frame {frame}", {
+      what: describe(this.type === "playback" ? "underrun" : "overrun", all, host),
+      ms: Math.round((now.seconds - told.seconds) * 1000),
+      lost: this.type === "playback" ? "silence" : "sound lost",
+      where: all === 1 ? "from" : "in all, the last from",
+      frame: this.row.get("xrunFrame"),
+    });
+  }
+
+  /** Tells what there is to tell, and ends. To be called when the engine has closed the stream, before the row is cleared. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#look();
+  }
+}
+
+function describe(noun: string, all: number, host: number): string {
+  if (all === 1) return `${noun} of ${host === 1 ? "this host" : "its guest"}`;
+  return `${all} ${noun}s, ${all - host} of its guest and ${host} of this host`;
+}

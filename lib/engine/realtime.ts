@@ -1,0 +1,16 @@
+/**
+ * What `xsnd serve --realtime` asks of the kernel: a processor whenever the engine wants one. Memory cannot be locked (mlockall):
+ * V8 gives pages back with MADV_DONTNEED, which fails on locked ones, and ends the process.
+ */
+import { clearErrno, errno, libc, SCHED } from "../../ffi/libc/libc.ts";
+
+/** Above ordinary programs and what they start, below the kernel's own interrupt threads (50). */
+const PRIORITY = 20;
+
+/** Gives the calling thread SCHED_FIFO. Returns 0 or an errno; EPERM without CAP_SYS_NICE and RLIMIT_RTPRIO. */
+export function scheduleRealtime(): number {
+  clearErrno();
+  const parameters = Int32Array.of(PRIORITY); // struct sched_param
+  const failed = libc().sched_setscheduler(0, SCHED.FIFO | SCHED.RESET_ON_FORK, parameters) !== 0;
+  return failed ? errno() : 0;
+}

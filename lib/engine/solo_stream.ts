@@ -1,0 +1,148 @@
+/**
+ * One stream of the engine in this thread, on a dummy card in real time, whose guest is whoever has made it: what the engine
+ * rehearses with, and tests.
+ */
+import { addressOf } from "../../ffi/libc/libc.ts";
+import {
+  encodeOpenRequest,
+  encodeRwRequest,
+  encodeTriggerRequest,
+  formatByName,
+  FrontRing,
+  initSharedRing,
+  ResponseView,
+  Taken,
+  XENSND_OP_WRITE,
+} from "../sndif/mod.ts";
+import { DEFAULT_PARAMS } from "../vsnd/model/card.ts";
+import type { EventChannels } from "../xen/ports.ts";
+import { EngineStream } from "./engine_stream.ts";
+import { GuestBudget } from "./guest_budget.ts";
+import type { Address, EngineEvent } from "../bridge/messages.ts";
+import { createStatusTable, StatusRow } from "../bridge/stream_status.ts";
+
+/** Of the guest's sample buffer, unless told. */
+export const BUFFER_BYTES = 16384;
+export const RATE = 192_000;
+const FRAME_BYTES = 4;
+/** What its card is set up with. */
+const PARAMS = {
+  direction: "playback",
+  rate: RATE,
+  channels: 2,
+  format: formatByName("s16_le")!.code,
+  frameBytes: FRAME_BYTES,
+  bufferFrames: BUFFER_BYTES / FRAME_BYTES,
+  periodFrames: RATE / 1000,
+} as const;
+
+/** A dummy card that appends what it plays to the descriptor `fd`, -1 for nowhere. */
+export const dummyCard = (fd: number) => ({ kind: "dummy", params: PARAMS, fd }) as const;
+
+const address = (memory: Uint8Array<ArrayBuffer>): Address =>
+  String(Deno.UnsafePointer.value(addressOf(memory)));
+
+export interface SoloOptions {
+  /** Where its card appends what it plays. */
+  readonly fd?: number;
+  readonly bufferBytes?: number;
+  /** A quarter of the buffer, unless told. */
+  readonly periodBytes?: number;
+}
+
+/** Open for playback, and prepared. */
+export class SoloStream implements Disposable {
+  readonly stream: EngineStream;
+  readonly status = new StatusRow(createStatusTable(1), 0);
+  readonly #page = new Uint8Array(4096);
+  protected readonly events = new Uint8Array(4096);
+  /** The guest's sample buffer. */
+  readonly buffer: Uint8Array<ArrayBuffer>;
+  /** What the engine has told the main thread. */
+  readonly told: EngineEvent[] = [];
+  protected readonly ring: FrontRing;
+  protected readonly response = new ResponseView();
+  readonly #eventWords = new Int32Array(this.events.buffer);
+  protected id = 0;
+
+  constructor({ fd = -1, bufferBytes = BUFFER_BYTES, periodBytes }: SoloOptions = {}) {
+    this.buffer = new Uint8Array(bufferBytes);
+    initSharedRing(this.#page.buffer);
+    this.ring = new FrontRing(this.#page.buffer);
+    // Nobody is at the other end.
+    const channels = { notify: () => 0 } as unknown as EventChannels;
+    this.stream = new EngineStream(
+      {
+        op: "attach",
+        slot: 0,
+        domid: 0,
+        direction: "playback",
+        allowed: { ...DEFAULT_PARAMS, rates: [8000, RATE] },
+        ring: address(this.#page),
+        eventPage: address(this.events),
+        requestPort: 1,
+        eventPort: 2,
+        hold: "none",
+        requests: 1_000_000,
+        moved: 100_000,
+        settings: { volume: 0, muted: false },
+        trace: null,
+      },
+      { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
+      this.status,
+      new GuestBudget(1_000_000, 100_000),
+    );
+    this.#open(fd, periodBytes ?? bufferBytes / 4);
+  }
+
+  #open(fd: number, periodBytes: number): void {
+    const { format, channels } = PARAMS;
+    const sizes = { bufferSz: this.buffer.length, periodSz: periodBytes };
+    const open = { pcmRate: RATE, pcmFormat: format, pcmChannels: channels, grefDirectory: 0, ...sizes };
+    encodeOpenRequest(this.ring.view, this.ring.reserve(), this.id, open);
+    this.ring.pushRequests();
+    this.stream.serveRing();
+    this.stream.opened({
+      op: "opened",
+      slot: 0,
+      buffer: address(this.buffer),
+      mappedBytes: this.buffer.length,
+      open,
+      pcm: dummyCard(fd),
+      isStandIn: false,
+    });
+    if (this.#answer() !== 0) throw new Error("it does not open");
+  }
+
+  /** Has the engine serve the request that was put on the ring; returns its status. */
+  #answer(): number {
+    this.stream.serveRing();
+    if (this.ring.take(this.response) !== Taken.one) throw new Error("no answer");
+    this.ring.finalCheckForResponses();
+    return this.response.status;
+  }
+
+  /** WRITE of octets of the buffer. Allocates nothing, as all that follows. */
+  write(offset: number, length: number): number {
+    this.id = this.id + 1 & 0xffff;
+    encodeRwRequest(this.ring.view, this.ring.reserve(), this.id, XENSND_OP_WRITE, offset, length);
+    this.ring.pushRequests();
+    return this.#answer();
+  }
+
+  trigger(type: number): number {
+    this.id = this.id + 1 & 0xffff;
+    encodeTriggerRequest(this.ring.view, this.ring.reserve(), this.id, type);
+    this.ring.pushRequests();
+    return this.#answer();
+  }
+
+  /** The guest takes all events that there are. */
+  takeEvents(): void {
+    Atomics.store(this.#eventWords, 0, Atomics.load(this.#eventWords, 1));
+  }
+
+  [Symbol.dispose](): void {
+    this.stream.detach();
+  }
+}

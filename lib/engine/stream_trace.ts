@@ -1,0 +1,60 @@
+/** What the engine's half of a stream has to say to whoever traces it: nothing, and at no cost, while nobody does. */
+import { MicrosClock } from "../../ffi/libc/libc.ts";
+import type { Pcm } from "../pcm/pcm.ts";
+import type { EventPageProducer, HwParam, RequestView } from "../sndif/mod.ts";
+import type { RecordKind } from "../trace/trace_format.ts";
+import type { Address } from "../bridge/messages.ts";
+import type { StatusRow } from "../bridge/stream_status.ts";
+import { TraceWriter } from "../bridge/trace_ring.ts";
+
+export class StreamTrace {
+  #writer: TraceWriter | undefined;
+  readonly #clock = new MicrosClock();
+
+  /** @param ring where it is written; null: nowhere */
+  constructor(private readonly status: StatusRow, ring: Address | null) {
+    this.writeTo(ring);
+  }
+
+  writeTo(ring: Address | null): void {
+    this.#writer = ring === null ? undefined : TraceWriter.at(ring);
+  }
+
+  mark(kind: typeof RecordKind.connected | typeof RecordKind.disconnected): void {
+    this.#writer?.mark(kind);
+  }
+
+  request(request: RequestView): void {
+    this.#writer?.request(request);
+  }
+
+  response(id: number, operation: number, status: number): void {
+    this.#writer?.response(id, operation, status);
+  }
+
+  hwParamResponse(id: number, param: HwParam): void {
+    this.#writer?.hwParamResponse(id, param);
+  }
+
+  /** Where `pcm` is, or was when it was last asked, by the stream's row of numbers. */
+  sample(pcm: Pcm | undefined): void {
+    if (this.#writer === undefined) return;
+    const time = this.#clock.now();
+    this.#writer.sample(this.status, pcm === undefined ? time : time - pcm.pointerAge(time) | 0);
+  }
+
+  /** An xrun is counted, or `isOver`: see `XrunRecord`. */
+  xrun(fromFrame: number, frames: number, seconds: number, isHosts: boolean, isOver: boolean): void {
+    this.#writer?.xrun(fromFrame, frames, seconds, isHosts, isOver);
+  }
+
+  /** The event, or the two of them ({@link EventPageProducer}), that was published last. */
+  position(events: EventPageProducer, low: number, high: number): void {
+    if (this.#writer === undefined) return;
+    const { base } = events;
+    const last = events.inProd - 1;
+    if ((base & 0xffff) === 0) return this.#writer.position(last, low, high);
+    this.#writer.position(last - 1, low, high);
+    this.#writer.position(last - base, low, high);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The baseline that round trips are compared with: an eventfd signal to another thread that is blocked in poll(2), and
+ * its answer, which is the least that any request through an event channel costs on this machine. It is measured in
+ * between the requests, since what a wake-up costs changes from one moment to the next: a processor that has slept
+ * for 10 ms takes several times as long as one that has just been busy, and on a shared machine all of it varies.
+ */
+import { EventFd, POLL, PollSet } from "../../ffi/libc/libc.ts";
+import type { PingPongStart } from "./ping_pong_worker.ts";
+
+const WARM_UP = 5;
+const STOP_MS = 5000;
+
+export class PingPong implements Disposable {
+  readonly #ping = new EventFd();
+  readonly #pong = new EventFd();
+  readonly #poll = new PollSet(1);
+  readonly #last = new Int32Array(new SharedArrayBuffer(4));
+
+  private constructor() {
+    this.#poll.add(this.#pong.fd, POLL.IN);
+  }
+
+  /** Starts the other thread. */
+  static async start(): Promise<PingPong> {
+    const pingPong = new PingPong();
+    const worker = new Worker(new URL("./ping_pong_worker.ts", import.meta.url), { type: "module" });
+    const ready = new Promise((resolve) => worker.onmessage = resolve);
+    const start: PingPongStart = {
+      ping: pingPong.#ping.fd,
+      pong: pingPong.#pong.fd,
+      last: pingPong.#last.buffer as SharedArrayBuffer,
+    };
+    worker.postMessage(start);
+    await ready;
+    for (let i = 0; i < WARM_UP; i++) pingPong.round();
+    return pingPong;
+  }
+
+  /** One round trip, in µs; blocks this thread meanwhile. */
+  round(): number {
+    const start = performance.now();
+    this.#ping.signal();
+    if (this.#poll.wait(STOP_MS) !== 1) throw new Error("the other thread of the ping-pong does not answer");
+    this.#pong.drain();
+    return (performance.now() - start) * 1000;
+  }
+
+  /** Ends the other thread, which is done with the descriptors when it has answered once more. */
+  [Symbol.dispose](): void {
+    Atomics.store(this.#last, 0, 1);
+    this.round();
+    this.#ping[Symbol.dispose]();
+    this.#pong[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,26 @@
+/** The other thread of `ping_pong.ts`. */
+/// <reference lib="deno.worker" />
+import { EventFd, POLL, PollSet } from "../../ffi/libc/libc.ts";
+
+export interface PingPongStart {
+  readonly ping: number;
+  readonly pong: number;
+  /** One word, which is 1 when the next ping is the last one. */
+  readonly last: SharedArrayBuffer;
+}
+
+self.onmessage = ({ data }: MessageEvent<PingPongStart>) => {
+  const ping = new EventFd(data.ping);
+  const pong = new EventFd(data.pong);
+  const last = new Int32Array(data.last);
+  const poll = new PollSet(1);
+  poll.add(data.ping, POLL.IN);
+  self.postMessage("ready");
+  for (let goOn = true; goOn;) {
+    if (poll.wait(-1) < 0) continue; // a signal's handler ran
+    goOn = Atomics.load(last, 0) === 0;
+    ping.drain();
+    pong.signal();
+  }
+  self.close();
+};

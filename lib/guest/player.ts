@@ -1,0 +1,70 @@
+/** Playing a file through a {@link GuestPcm} as aplay does: fill the buffer, start, write a period as room appears, drain. */
+import { XsndError } from "../base/error.ts";
+import type { AudioReader } from "../wav/mod.ts";
+import type { GuestPcm } from "./guest_pcm.ts";
+import type { SessionMeter } from "./session_meter.ts";
+
+/** Longer than any period lasts; silence from the backend for that long is a failure. aplay waits 10 s. */
+const STALL_MS = 10_000;
+
+/**
+ * Plays what `reader` has left through `pcm`, which is open. Returns when the last sample has been played and the
+ * stream is stopped. `progress` is called a few times a second with the frames played.
+ */
+export function play(
+  pcm: GuestPcm,
+  reader: AudioReader,
+  meter: SessionMeter,
+  progress: (frames: number) => void,
+): void {
+  const period = new Uint8Array(pcm.periodFrames * pcm.frameBytes);
+  /** What was read and not yet written: at most a period. */
+  let rest = period.subarray(0, 0);
+  let frames = 0;
+  let ended = false;
+
+  const fill = () => {
+    while (pcm.playbackAvail > 0 && !ended) {
+      if (rest.length === 0) {
+        const read = reader.readFrames(period);
+        if (read === 0) ended = true;
+        rest = period.subarray(0, read * pcm.frameBytes);
+      }
+      const count = Math.min(rest.length / pcm.frameBytes, pcm.playbackAvail);
+      const part = rest.subarray(0, count * pcm.frameBytes);
+      if (count > 0) pcm.write(part);
+      rest = rest.subarray(part.length);
+      frames += count;
+    }
+  };
+
+  fill();
+  if (frames === 0) return;
+  meter.start(() => pcm.start());
+  /** Frames played before the last restart. */
+  let before = 0;
+  while (!ended || pcm.hwPtr < pcm.applPtr) {
+    if (!pcm.waitForPeriod(STALL_MS) && pcm.hwPtr < pcm.applPtr) stalled(pcm);
+    progress(before + Math.min(pcm.hwPtr, pcm.applPtr));
+    if (!ended && pcm.playbackAvail >= pcm.bufferFrames) {
+      meter.xruns++;
+      before += pcm.applPtr;
+      pcm.stop();
+      pcm.prepare();
+      fill();
+      meter.start(() => pcm.start());
+    } else {
+      fill();
+    }
+  }
+  meter.finish(frames);
+  pcm.stop();
+}
+
+/** A stream that somebody holds is not a failure of the backend's, but nobody can tell from here. */
+function stalled(pcm: GuestPcm): never {
+  throw new XsndError(
+    `${pcm.stream.name} stands still: no position for ${STALL_MS / 1000} s; ` +
+      "if an operator paused it, `xsnd trigger resume` it; else see the log of `xsnd serve`",
+  );
+}

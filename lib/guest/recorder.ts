@@ -1,0 +1,42 @@
+/** Recording from a {@link GuestPcm} as arecord does: start, read a period as it is there. */
+import { XsndError } from "../base/error.ts";
+import type { AudioWriter } from "../wav/mod.ts";
+import type { GuestPcm } from "./guest_pcm.ts";
+import type { SessionMeter } from "./session_meter.ts";
+
+const STALL_MS = 10_000;
+
+/** Records `frames` frames through `pcm`, which is open, to `writer`; `progress` is called with the frames so far. */
+export function record(
+  pcm: GuestPcm,
+  writer: AudioWriter,
+  frames: number,
+  meter: SessionMeter,
+  progress: (frames: number) => void,
+): void {
+  const period = new Uint8Array(pcm.periodFrames * pcm.frameBytes);
+  let done = 0;
+  meter.start(() => pcm.start());
+  while (done < frames) {
+    if (!pcm.waitForPeriod(STALL_MS)) {
+      throw new XsndError(`${pcm.stream.name} stands still: nothing was captured for ${STALL_MS / 1000} s`);
+    }
+    if (pcm.captureAvail > pcm.bufferFrames) {
+      meter.xruns++;
+      pcm.stop();
+      pcm.prepare();
+      meter.start(() => pcm.start());
+      continue;
+    }
+    while (pcm.captureAvail > 0 && done < frames) {
+      const count = Math.min(pcm.captureAvail, pcm.periodFrames, frames - done);
+      const part = period.subarray(0, count * pcm.frameBytes);
+      pcm.read(part);
+      writer.writeFrames(part);
+      done += count;
+    }
+    progress(done);
+  }
+  meter.finish(done);
+  pcm.stop();
+}

@@ -1,0 +1,64 @@
+/** Running a session in its own thread, from the main one. */
+import { EventFd } from "../../ffi/libc/libc.ts";
+import { Exit, type ExitCode, XsndError } from "../base/error.ts";
+import type { ReplayReport } from "./replayer.ts";
+import type {
+  ReplayOptions,
+  SessionListener,
+  SessionMessage,
+  SessionOptions,
+  SessionReport,
+  SessionStart,
+} from "./session.ts";
+
+/**
+ * Plays or records as `options` say and resolves with the measurements.
+ * When `signal` is aborted the session closes its stream in order and this throws with exit code 130.
+ */
+export function runSession(
+  options: SessionOptions,
+  listener: SessionListener,
+  signal: AbortSignal,
+): Promise<SessionReport> {
+  return runInThread<SessionReport>(options, listener, signal);
+}
+
+/** Replays as `options` say, as {@link runSession} plays. */
+export function runReplay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
+  return runInThread<ReplayReport>(options, undefined, signal);
+}
+
+async function runInThread<R>(
+  options: SessionStart["options"],
+  listener: SessionListener | undefined,
+  signal: AbortSignal,
+): Promise<R> {
+  using stop = new EventFd();
+  const onAbort = () => stop.signal();
+  signal.addEventListener("abort", onAbort);
+  const worker = new Worker(new URL("./guest_worker.ts", import.meta.url), {
+    type: "module",
+    name: "frontend",
+  });
+  try {
+    const done = Promise.withResolvers<R>();
+    worker.onmessage = ({ data }: MessageEvent<SessionMessage>) => {
+      if (data.kind === "progress") listener?.progress(data.progress);
+      else if (data.kind === "warning") listener?.warning(data.warning);
+      else if (data.kind === "report") done.resolve(data.report as R);
+      else if (data.exitCode === undefined) done.reject(new Error(data.message));
+      else done.reject(new XsndError(data.message, data.exitCode as ExitCode));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      done.reject(new Error(`the frontend's thread failed: ${event.message}`));
+    };
+    const start: SessionStart = { options, stopFd: stop.fd };
+    worker.postMessage(start);
+    if (signal.aborted) throw new XsndError("interrupted", Exit.interrupted);
+    return await done.promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    worker.terminate();
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * The card that needs no card: its pointer is CLOCK_MONOTONIC, and is known, as a real card's, as of the last interrupt.
+ * Playback appends what the pointer has passed to a file,
+ * capture takes its samples from one; without a file it swallows what it is given and hears silence.
+ *
+ * Like a real card it does not stop when it runs dry: it plays silence, which reaches the file only if more samples
+ * follow (so that a file holds what was played, and not how long the other end took to stop), and not all of it if
+ * it was long.
+ */
+import { addressOf, errno, libc, POLL, TimerFd } from "../../../ffi/libc/libc.ts";
+import { copyMemory, Memory, writeMemory } from "../../../ffi/libc/memory.ts";
+import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../../sndif/mod.ts";
+import { type Pcm, type PcmParams, STAGING_BYTES } from "../pcm.ts";
+
+/** Everything that the engine's thread needs to run a dummy card; the file is opened by the main thread. */
+export interface DummyDescriptor {
+  readonly kind: "dummy";
+  readonly params: PcmParams;
+  /** Playback: raw frames are appended here. Capture: raw frames are read from here. -1: no file. */
+  readonly fd: number;
+}
+
+/** Milliseconds on a clock that only goes forward; a test may bring its own. */
+export type Clock = () => number;
+
+/** The most that the file gets of one silence: a guest that writes nothing for a week is not worth a disk. */
+const SILENCE_BYTES = 1 << 18;
+
+export class DummyPcm implements Pcm {
+  readonly params: PcmParams;
+  readonly #timer = new TimerFd();
+  readonly #clock: Clock;
+  readonly #fd: number;
+  readonly #format: SampleFormat;
+  readonly #silence = new Uint8Array(STAGING_BYTES);
+  readonly #silenceMemory = Memory.of(this.#silence.buffer);
+  readonly #stagingBytes: Uint8Array<ArrayBuffer>;
+  readonly #stagingAddress: NonNullable<Deno.PointerValue>;
+  /** Frames written (read) by the engine since prepare, silence included. */
+  #applFrames = 0;
+  /** The file's samples go through a ring as large as the card's buffer and reach the file when the pointer passes them. */
+  readonly #ringBuffer: ArrayBuffer;
+  readonly #ring: Memory;
+  readonly #stagingMemory: Memory;
+  #filedFrames = 0;
+  /** Clock time at which the pointer last began to move; undefined while it stands. */
+  #startedAt: number | undefined;
+  /** Where it stood before that, or stands. */
+  #standsAt = 0;
+  /** Where it was last found to be, and when (in an array: a number with a fraction in a field is an object). */
+  #pointer = 0;
+  readonly #foundAt = new Float64Array(1);
+  /** The first errno of a write to the file, or 0. */
+  fileError = 0;
+
+  constructor(
+    descriptor: DummyDescriptor,
+    clock: Clock = () => performance.now(),
+    readonly staging = new ArrayBuffer(STAGING_BYTES),
+  ) {
+    this.params = descriptor.params;
+    this.#stagingBytes = new Uint8Array(staging);
+    this.#stagingAddress = addressOf(this.#stagingBytes);
+    this.#stagingMemory = Memory.of(staging);
+    this.#fd = descriptor.fd;
+    this.#clock = clock;
+    const { bufferFrames, frameBytes } = this.params;
+    this.#format = FORMATS[this.params.format];
+    fillSilence(this.#format, this.#silence, 0, STAGING_BYTES);
+    this.#ringBuffer = new ArrayBuffer(bufferFrames * frameBytes);
+    this.#ring = Memory.of(this.#ringBuffer);
+  }
+
+  get pollFd(): number {
+    return this.#timer.fd;
+  }
+
+  readonly pollEvents = POLL.IN;
+
+  acknowledge(): void {
+    this.#timer.drain();
+    this.position();
+    if (this.params.direction === "playback") this.#file(Math.min(this.#pointer, this.#applFrames));
+  }
+
+  noteInterrupt(): boolean {
+    return this.#startedAt !== undefined;
+  }
+
+  /** It has an interrupt at each period to the moment: the last one is the one that was noted, unless its answer took a period. */
+  interruptAge(): number {
+    const { periodFrames, rate } = this.params;
+    return this.#passed(this.#clock()) % periodFrames * 1e6 / rate | 0;
+  }
+
+  position(): number {
+    const now = this.#foundAt[0] = this.#clock();
+    return this.#pointer = this.#standsAt + this.#passed(now);
+  }
+
+  pointer(): number {
+    return this.#pointer;
+  }
+
+  pointerAge(): number {
+    return this.#startedAt === undefined ? 0 : ((this.#clock() - this.#foundAt[0]) * 1000) | 0;
+  }
+
+  /** Frames that the pointer has moved by at `time` since it last began to. */
+  #passed(time: number): number {
+    if (this.#startedAt === undefined) return 0;
+    return Math.floor((time - this.#startedAt) * this.params.rate / 1000);
+  }
+
+  avail(): number {
+    const ahead = this.params.direction === "playback"
+      ? this.params.bufferFrames - (this.#applFrames - this.#pointer)
+      : this.position() - this.#applFrames;
+    return Math.max(0, Math.min(ahead, this.params.bufferFrames));
+  }
+
+  next(): number {
+    const ahead = this.#pointer - this.#applFrames;
+    if (this.params.direction === "capture") {
+      this.#applFrames += Math.max(0, ahead - this.params.bufferFrames);
+      return this.#applFrames;
+    }
+    if (ahead > 0) {
+      this.#file(this.#applFrames);
+      this.#appendSilence(ahead);
+      this.#applFrames = this.#filedFrames = this.#applFrames + ahead;
+    }
+    return this.#applFrames;
+  }
+
+  write(frames: number): number {
+    if (this.fileError !== 0) return -XEN_EIO;
+    const { bufferFrames, frameBytes } = this.params;
+    const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
+    // What makes room must be in the file.
+    this.#file(Math.min(this.#pointer, this.#applFrames));
+    for (let done = 0; done < count;) {
+      const at = (this.#applFrames + done) % bufferFrames;
+      const part = Math.min(count - done, bufferFrames - at);
+      copyMemory(this.#ring, at * frameBytes, this.#stagingMemory, done * frameBytes, part * frameBytes);
+      done += part;
+    }
+    this.#applFrames += count;
+    return count;
+  }
+
+  read(frames: number): number {
+    const { frameBytes } = this.params;
+    const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
+    const got = this.#fd < 0 ? 0 : libc().hot_read(this.#fd, this.#stagingAddress, count * frameBytes);
+    if (got < 0) this.fileError = errno();
+    const missing = got < 0 ? 0 : got - got % frameBytes;
+    fillSilence(this.#format, this.#stagingBytes, missing, count * frameBytes);
+    this.#applFrames += count;
+    return count;
+  }
+
+  start(): number {
+    this.#standsAt = this.position();
+    this.#startedAt = this.#clock();
+    const intervalNs = this.params.periodFrames * 1e9 / this.params.rate;
+    this.#timer.arm(intervalNs, intervalNs);
+    return 0;
+  }
+
+  drop(): number {
+    if (this.params.direction === "playback") this.#file(Math.min(this.position(), this.#applFrames));
+    this.#stand();
+    return 0;
+  }
+
+  prepare(): number {
+    this.#stand();
+    this.#standsAt =
+      this.#pointer =
+      this.#applFrames =
+      this.#filedFrames =
+        0;
+    return 0;
+  }
+
+  pause(enable: boolean): number {
+    if (enable) this.#stand();
+    else this.start();
+    return 0;
+  }
+
+  release(): void {
+    this.drop();
+    this.#timer[Symbol.dispose]();
+  }
+
+  #stand(): void {
+    this.#standsAt = this.position();
+    this.#startedAt = undefined;
+    this.#timer.arm(0);
+  }
+
+  /** Appends what the pointer has passed, up to frame `end`, to the file. */
+  #file(end: number): void {
+    const { bufferFrames, frameBytes } = this.params;
+    while (this.#filedFrames < end) {
+      const at = this.#filedFrames % bufferFrames;
+      const count = Math.min(end - this.#filedFrames, bufferFrames - at);
+      this.#append(this.#ring, at * frameBytes, count * frameBytes);
+      this.#filedFrames += count;
+    }
+  }
+
+  #append(memory: Memory, offset: number, bytes: number): void {
+    if (this.#fd < 0 || this.fileError !== 0) return;
+    const written = writeMemory(this.#fd, memory, offset, bytes);
+    if (written !== bytes) this.fileError = written < 0 ? errno() : XEN_EAGAIN;
+  }
+
+  #appendSilence(frames: number): void {
+    const { frameBytes } = this.params;
+    const filed = Math.min(frames, Math.floor(SILENCE_BYTES / frameBytes));
+    for (let left = filed * frameBytes; left > 0; left -= STAGING_BYTES) {
+      this.#append(this.#silenceMemory, 0, Math.min(left, STAGING_BYTES));
+    }
+  }
+}

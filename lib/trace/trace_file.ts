@@ -1,0 +1,36 @@
+/** Trace files by their path. */
+import { XsndError } from "../base/error.ts";
+import { fileError } from "../base/file_error.ts";
+import { readWhole } from "../base/text_file.ts";
+import { decodeTrace, type TraceFile, TraceFormatError } from "./trace_format.ts";
+
+/** The records of a larger one would not fit into memory: they take several times as much. */
+const MOST_OCTETS = 1 << 30;
+
+/** Reads the trace at `path`. Throws {@link XsndError}. */
+export function readTrace(path: string): TraceFile {
+  const octets = readWhole(path, { what: "trace", most: MOST_OCTETS });
+  try {
+    return decodeTrace(octets);
+  } catch (error) {
+    if (!(error instanceof TraceFormatError)) throw error;
+    throw new XsndError(`cannot read trace ${path}: ${error.message}; \`xsnd trace record\` makes traces`);
+  }
+}
+
+/** Makes the file at `path`, or empties it, and returns how to append to it. Throws {@link XsndError}. */
+export function createFile(path: string): ((octets: Uint8Array) => void) & Disposable {
+  try {
+    const file = Deno.createSync(path);
+    const append = (octets: Uint8Array) => {
+      try {
+        for (let done = 0; done < octets.length;) done += file.writeSync(octets.subarray(done));
+      } catch (error) {
+        throw fileError("write", path, error);
+      }
+    };
+    return Object.assign(append, { [Symbol.dispose]: () => file.close() });
+  } catch (error) {
+    throw fileError("write", path, error);
+  }
+}

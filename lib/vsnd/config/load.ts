@@ -1,0 +1,70 @@
+/** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
+import { type CheckedConfig, ConfigError, MAX_LOCATED, readFile, readYaml, refuseForeign } from "./config.ts";
+import { foreignText } from "./file_kind.ts";
+import { type Finding, formatPath } from "../model/finding.ts";
+import { judge } from "./judge.ts";
+import { looksLikeXl, parseXl, positionOf, withoutMark, XlSyntaxError } from "../xl/syntax.ts";
+import { XlReading } from "../xl/read.ts";
+import type { PlacedFinding, XlDefaults } from "../xl/place.ts";
+
+const DEFAULTS: XlDefaults = { domain: "domU", device: "default" };
+
+/** What is told of an xl.cfg besides what is always wrong: what the guest's driver does not take, or what YAML cannot hold. */
+type Besides = "hazards" | "limits";
+
+/** The cards of a file in YAML or in xl's syntax. Throws {@link ConfigError} with all that is wrong. */
+export function checkFile(file: string, besides: Besides = "hazards"): CheckedConfig {
+  const text = readFile(file);
+  if (!looksLikeXl(text)) return readYaml(text, file);
+  return judgeXl(readXl(text, file, DEFAULTS), file, besides);
+}
+
+const BYTE_ORDER_MARK: PlacedFinding = {
+  path: [],
+  offset: 0,
+  what: "the file begins with a byte order mark (BOM)",
+  why: "xl refuses the file",
+  instead: "save it as UTF-8 without one",
+};
+
+/** Reads xl's syntax. Throws {@link ConfigError} for what is not in it. */
+export function readXl(source: string, file: string, defaults: XlDefaults): XlReading {
+  refuseForeign(foreignText(source, file, "xl"), file);
+  const text = withoutMark(source);
+  try {
+    const reading = new XlReading(text, parseXl(text), defaults);
+    if (text !== source) reading.hazards.push(BYTE_ORDER_MARK);
+    return reading;
+  } catch (error) {
+    if (!(error instanceof XlSyntaxError)) throw error;
+    const { message, offset, instead } = error;
+    const finding = { path: [], what: `not xl's syntax: ${message}`, why: "xl refuses the file" };
+    throw new ConfigError(file, [{
+      ...finding,
+      ...(instead !== undefined && { instead }),
+      ...positionOf(text, offset),
+    }]);
+  }
+}
+
+/**
+ * The cards of what was read. Throws {@link ConfigError}; what is told besides what is always wrong depends on what becomes
+ * of the cards.
+ */
+export function judgeXl(reading: XlReading, file: string, besides: Besides): CheckedConfig {
+  const verdict = judge(reading.value, (path) => formatPath(reading.placeOf(path).path));
+  const judged = "findings" in verdict ? verdict.findings.map((finding) => reading.translate(finding)) : [];
+  // what xl misreads, or refuses as a whole, need not be found wrong twice
+  const known = new Set(reading.findings.flatMap(({ path }) => [formatPath(path), "vsnd"]));
+  const findings = [
+    ...reading.findings,
+    ...judged.filter(({ path }) => !known.has(formatPath(path))),
+    ...reading[besides],
+  ];
+  if (findings.length > 0 || "findings" in verdict) {
+    const located = findings.slice(0, MAX_LOCATED).map((finding) => reading.locate(finding));
+    throw new ConfigError(file, located, findings.length);
+  }
+  const locate = (finding: Finding) => reading.locate(reading.translate(finding));
+  return { config: verdict.config, notes: verdict.notes.map(locate), locate };
+}

@@ -1,0 +1,140 @@
+/**
+ * The daemon's own record of a card that xl made. The guest owns its frontend directory, so the directory is read once, before
+ * the guest's driver runs, and the record is all that any daemon believes of the card later.
+ *
+ * The record is in the card's backend directory, in nodes that the guest can neither read nor write, beside the policy of
+ * `xsnd provision` and in the same form. It goes with the card: libxl removes the backend directory with the device.
+ */
+import { Exit, XsndError } from "../../base/error.ts";
+import type { Direction } from "../../pcm/pcm.ts";
+import { XENSND_FIELD_STREAM_UNIQUE_ID, XENSND_FIELD_TYPE } from "../../sndif/mod.ts";
+import { readState, XenbusState } from "../../xenbus/mod.ts";
+import type { Permission, Store, StoreView } from "../../xen/ports.ts";
+import { Limits, type StreamParams } from "../model/card.ts";
+import { type FrontendCard, readFrontendCard } from "./frontend_dir.ts";
+import { decodeParams, encodeParams, fieldName, PARAM_KEYS } from "../model/params.ts";
+import { children, parseStreamType } from "./policy_nodes.ts";
+import { streamType } from "./card_tree.ts";
+
+export const PINNED_DIRECTORY = "pinned";
+/** This node is there, and "1", if the guest may have run before the record was made. */
+const LATE = "late";
+
+export interface PinnedStream {
+  readonly type: Direction;
+  readonly uniqueId: string;
+  readonly effective: StreamParams;
+}
+
+export interface PinnedCard {
+  /** Whether the guest may have written its directory before the record was made. */
+  readonly isLate: boolean;
+  readonly pcms: readonly { readonly streams: readonly PinnedStream[] }[];
+}
+
+/**
+ * The record of the card whose backend directory is `backendPath`. Without one, the record is made from the frontend directory
+ * `frontendPath`. Throws {@link XsndError} (exit 6) if the frontend directory describes no card, or a record was changed by
+ * hand, and StoreError.
+ */
+export function pinnedCard(store: Store, backendPath: string, frontendPath: string): PinnedCard {
+  const pinned = readPinned(store, backendPath);
+  return pinned === undefined || isOfRefusal(pinned)
+    ? pin(store, backendPath, frontendPath, pinned !== undefined)
+    : pinned;
+}
+
+/** What stands for a card that was refused: the toolstack's state says nothing of when its directory is right. */
+const REFUSED: PinnedCard = { isLate: true, pcms: [] };
+const isOfRefusal = ({ isLate, pcms }: PinnedCard) => isLate && pcms.length === 0;
+
+function pin(store: Store, backendPath: string, frontendPath: string, wasRefused: boolean): PinnedCard {
+  let card: Omit<PinnedCard, "isLate">;
+  try {
+    card = wholeCard(readFrontendCard(store, frontendPath), frontendPath);
+  } catch (error) {
+    if (!wasRefused && error instanceof XsndError) writePinned(store, backendPath, REFUSED);
+    throw error;
+  }
+  // Read after the directory: a toolstack's card leaves Initialising by this daemon's hand alone.
+  const isLate = wasRefused || readState(store, backendPath) !== XenbusState.Initialising;
+  const pinned = { isLate, ...card };
+  writePinned(store, backendPath, pinned);
+  return pinned;
+}
+
+/** The streams of a card that Linux would accept. Throws {@link XsndError} for any other card. */
+function wholeCard({ pcms }: FrontendCard, path: string): Omit<PinnedCard, "isLate"> {
+  const count = pcms.reduce((sum, { streams }) => sum + streams.length, 0);
+  const refuse = (reason: string): never => {
+    throw new XsndError(`${path} is no card that can be served: ${reason}`, Exit.badConfiguration);
+  };
+  if (count === 0) refuse("it has no streams");
+  if (count > Limits.streamsPerDomain) {
+    refuse(`it has ${count} streams, and ${Limits.streamsPerDomain} are the most`);
+  }
+  return {
+    pcms: pcms.map(({ streams }, p) => ({
+      streams: streams.map(({ type, uniqueId, effective }, s) => ({
+        type: type ?? refuse(`stream ${p}/${s} has no type`),
+        uniqueId,
+        effective,
+      })),
+    })),
+  };
+}
+
+function readPinned(view: StoreView, backendPath: string): PinnedCard | undefined {
+  const root = `${backendPath}/${PINNED_DIRECTORY}`;
+  if (view.read(root) === undefined) return undefined;
+  return {
+    isLate: view.read(`${root}/${LATE}`) !== undefined,
+    pcms: children(view, root, Limits.pcmsPerCard).map((pcm) => ({
+      streams: children(view, pcm, Limits.streamsPerPcm).map((stream) => readStream(view, stream)),
+    })),
+  };
+}
+
+function readStream(view: StoreView, path: string): PinnedStream {
+  const bad = (node: string): never => {
+    throw new XsndError(
+      `the node ${path}/${node} is missing or spoilt; detach the card with \`xl vsnd-detach\` and attach it again`,
+      Exit.badConfiguration,
+    );
+  };
+  const read = (node: string) => view.read(`${path}/${node}`);
+  const effective = decodeParams(read, bad);
+  const missing = PARAM_KEYS.find((key) => effective[key] === undefined);
+  if (missing !== undefined) bad(fieldName(missing));
+  return {
+    type: parseStreamType(read(XENSND_FIELD_TYPE)) ?? bad(XENSND_FIELD_TYPE),
+    uniqueId: read(XENSND_FIELD_STREAM_UNIQUE_ID) ?? bad(XENSND_FIELD_STREAM_UNIQUE_ID),
+    effective: effective as StreamParams,
+  };
+}
+
+/** Writes all nodes or none. Throws StoreError. */
+function writePinned(store: Store, backendPath: string, { isLate, pcms }: PinnedCard): void {
+  const root = `${backendPath}/${PINNED_DIRECTORY}`;
+  store.transaction((view) => {
+    const [owner] = view.getPermissions(backendPath) ?? [];
+    if (owner === undefined) return; // The toolstack has removed the card meanwhile.
+    const permissions: Permission[] = [{ domid: owner.domid, access: "none" }];
+    const put = (path: string, value: string) => {
+      view.write(path, value);
+      view.setPermissions(path, permissions);
+    };
+    put(root, "");
+    if (isLate) put(`${root}/${LATE}`, "1");
+    pcms.forEach(({ streams }, p) => {
+      put(`${root}/${p}`, "");
+      streams.forEach(({ type, uniqueId, effective }, s) => {
+        const path = `${root}/${p}/${s}`;
+        put(path, "");
+        put(`${path}/${XENSND_FIELD_TYPE}`, streamType(type));
+        put(`${path}/${XENSND_FIELD_STREAM_UNIQUE_ID}`, uniqueId);
+        for (const [node, value] of encodeParams(effective)) put(`${path}/${node}`, value);
+      });
+    });
+  });
+}

@@ -1,0 +1,43 @@
+/** Which streams of wanted cards are not yet in XenStore as they are wanted. */
+import { isDeepStrictEqual } from "node:util";
+import { XsndError } from "../../base/error.ts";
+import { cardPaths } from "../../xenbus/mod.ts";
+import type { StoreView } from "../../xen/ports.ts";
+import type { CardPolicy, StreamPolicy } from "../model/card.ts";
+import type { WantedCard } from "./plan.ts";
+import { readBackendPolicy } from "../nodes/policy_nodes.ts";
+
+export interface NamedStream {
+  /** `DOMAIN/CARD/PCM/STREAM`. */
+  readonly name: string;
+  readonly stream: StreamPolicy;
+}
+
+/** The streams of `cards` that are new, or get another device or other parameters than they have. */
+export function changedStreams(view: StoreView, cards: readonly WantedCard[]): NamedStream[] {
+  return cards.flatMap(({ domain, address, card }) => {
+    const present = presentPolicy(view, cardPaths(address).backend);
+    return card.pcms.flatMap((pcm, p) =>
+      pcm.streams.flatMap((stream, s) => {
+        const before = present?.pcms[p]?.streams[s];
+        if (before !== undefined && isDeepStrictEqual(decisive(before), decisive(stream))) return [];
+        return [{ name: `${domain.name}/${address.card}/${p}/${s}`, stream }];
+      })
+    );
+  });
+}
+
+/** Undefined also for a policy that nobody can read: provisioning writes it anew. */
+function presentPolicy(view: StoreView, backend: string): CardPolicy | undefined {
+  try {
+    return readBackendPolicy(view, backend);
+  } catch (error) {
+    if (!(error instanceof XsndError)) throw error;
+    return undefined;
+  }
+}
+
+/** What a device has to do with. */
+function decisive({ type, device, denied = false, effective }: StreamPolicy) {
+  return { type, device, denied, effective };
+}

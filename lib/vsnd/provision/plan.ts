@@ -1,0 +1,136 @@
+/** Comparing the cards that are wanted with those in XenStore, and writing what differs: all in one transaction. */
+import { Exit, XsndError } from "../../base/error.ts";
+import {
+  type CardAddress,
+  cardPaths,
+  type Domain,
+  readState,
+  removeWithEmptyParents,
+  stateName,
+  XenbusState,
+} from "../../xenbus/mod.ts";
+import type { Store, StoreView } from "../../xen/ports.ts";
+import type { CardConfig } from "../model/card.ts";
+import { describeDifference, type Difference, differencesOf, presentNodes } from "./compare.ts";
+import { type CardRecord, cardRecords } from "../nodes/inventory.ts";
+import { judge } from "./change_rules.ts";
+import { cardTree, type TreeNode, writeTree } from "../nodes/card_tree.ts";
+
+export interface WantedCard {
+  readonly domain: Domain;
+  readonly address: CardAddress;
+  readonly card: CardConfig;
+}
+
+export interface PlannedCard extends WantedCard {
+  /** A card that is replaced is taken from its guest, and given to it anew. */
+  readonly action: "created" | "changed" | "replaced" | "unchanged";
+  /** Of a card that is not as wanted, one line a node: `sample-rates: "48000" -> "44100"`. */
+  readonly differences: readonly string[];
+  /** Of a card that changes under its guest, when that holds. */
+  readonly notes: readonly string[];
+  /** Why the card cannot be changed now: it is in use. */
+  readonly refusal?: string;
+}
+
+/** Cards that are wanted, found out by a look at XenStore. */
+export type Choice = (view: StoreView) => readonly WantedCard[];
+
+/**
+ * Makes XenStore hold the cards that `choose` names, which sees the same state as the comparison. Cards that are as
+ * wanted are not touched, nor are others of the same domains. Of a card in use that is changed which can be
+ * (running_card.ts). Throws {@link XsndError} (exit 1), and writes nothing at all, if another change would be needed.
+ */
+export function provision(store: Store, choose: Choice): PlannedCard[] {
+  return store.transaction((view) => provisionIn(view, choose));
+}
+
+/** The same within a transaction of the caller's, who is to abort it if this throws. */
+export function provisionIn(view: StoreView, choose: Choice): PlannedCard[] {
+  const plans = planIn(view, choose);
+  const refusals = plans.flatMap(({ refusal }) => refusal ?? []);
+  if (refusals.length > 0) throw new XsndError(refusals.join("\n"), Exit.failed);
+  for (const plan of plans) apply(view, plan);
+  return plans;
+}
+
+/** What {@link provision} would do, or refuse. */
+export function planIn(view: StoreView, choose: Choice): Plan[] {
+  return choose(view).map((wanted) => planCard(view, wanted));
+}
+
+/** Removes a card's three directories. */
+export function removeCard(view: StoreView, { paths }: CardRecord): void {
+  for (const path of [paths.frontend, paths.backend, paths.libxl]) removeWithEmptyParents(view, path);
+}
+
+export interface Plan extends PlannedCard {
+  readonly nodes: readonly TreeNode[];
+  /** The card that is there now. */
+  readonly record: CardRecord | undefined;
+  /** What alone is written, of a card in use. */
+  readonly changes?: readonly Difference[];
+}
+
+function planCard(view: StoreView, wanted: WantedCard): Plan {
+  const { domain, address, card } = wanted;
+  const nodes = cardTree(address, card);
+  const record = cardRecords(view, domain.domid).find((present) => present.address.card === address.card);
+  const plan = { ...wanted, nodes, record, notes: [] };
+  if (record === undefined) return { ...plan, action: "created", differences: [] };
+  const present = presentNodes(view, record.paths);
+  const changes = differencesOf(present, nodes, record.paths.frontend);
+  const differences = changes.map(describeDifference);
+  if (changes.length === 0) return { ...plan, action: "unchanged", differences };
+  if (!isInUse(view, record)) return { ...plan, action: "changed", differences };
+  const { notes, refusals } = judge(
+    changes,
+    present,
+    new Map(nodes.map((node) => [node.path, node])),
+    record.paths,
+  );
+  const changed = { ...plan, action: "changed", differences, changes, notes } as const;
+  return refusals.length === 0 ? changed : { ...changed, refusal: refusal(view, wanted, record, refusals) };
+}
+
+function apply(view: StoreView, { action, address, nodes, record, changes }: Plan): void {
+  if (action === "unchanged") return;
+  if (changes !== undefined) {
+    for (const { path, wanted } of changes) {
+      if (wanted === undefined) view.remove(path);
+      else writeTree(view, [wanted]);
+    }
+    return;
+  }
+  if (record !== undefined) removeCard(view, record);
+  for (const path of Object.values(cardPaths(address))) view.remove(path); // left over by somebody
+  writeTree(view, nodes);
+}
+
+const IN_USE: ReadonlySet<XenbusState | undefined> = new Set([
+  XenbusState.Initialised,
+  XenbusState.Connected,
+  XenbusState.Closing,
+  XenbusState.Reconfiguring,
+  XenbusState.Reconfigured,
+]);
+
+/** The frontend's state alone would not do: the guest can write what it likes there. */
+function isInUse(view: StoreView, { paths }: CardRecord): boolean {
+  return IN_USE.has(readState(view, paths.frontend)) || IN_USE.has(readState(view, paths.backend));
+}
+
+function refusal(
+  view: StoreView,
+  { domain, address }: WantedCard,
+  { paths }: CardRecord,
+  reasons: readonly string[],
+): string {
+  const frontend = stateName(readState(view, paths.frontend));
+  const backend = stateName(readState(view, paths.backend));
+  return `card ${address.card} of ${domain.name} is in use (frontend ${frontend}, backend ${backend}) and cannot ` +
+    `change so: ${
+      reasons.join("; ")
+    }. Unload the guest's driver first, or let --replace detach the card and ` +
+    "attach it anew";
+}

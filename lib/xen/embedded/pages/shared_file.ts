@@ -1,0 +1,148 @@
+/** Files that several processes map and lock; what the kernel frees when a process dies, however it dies. */
+import { clearErrno, Errno, errno, F, libc, MAP, O, PROT, unwrap } from "../../../../ffi/libc/libc.ts";
+import { cString } from "../../../../ffi/base/library.ts";
+import { ERRNO } from "../../../../ffi/libc/errno.ts";
+
+type Address = NonNullable<Deno.PointerValue>;
+
+/** `struct flock` on LP64: `short l_type, l_whence; off_t l_start, l_len; pid_t l_pid`. */
+const FLOCK_BYTES = 32;
+/** fcntl.h: l_type. */
+const Lock = { READ: 0, WRITE: 1, UNLOCKED: 2 } as const;
+
+/**
+ * An open file whose locks belong to this opening of it, and not to the process ("open file description locks",
+ * fcntl(2)): they exclude other openings in the same process too, and go when the file is closed *and* no mapping
+ * made from it is left, or its process dies.
+ */
+export class SharedFile implements Disposable {
+  #closed = false;
+  readonly #flock = new DataView(new ArrayBuffer(FLOCK_BYTES));
+  readonly #flockAddress = Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.#flock.buffer));
+
+  private constructor(readonly path: string, readonly fd: number) {}
+
+  /** Opens an existing file; undefined if there is none. Throws {@link Errno}. */
+  static open(path: string): SharedFile | undefined {
+    const fd = openFd(path);
+    return fd === undefined ? undefined : new SharedFile(path, fd);
+  }
+
+  /** Another opening of this very file, even if it has lost its name since. */
+  reopened(): SharedFile {
+    return SharedFile.open(`/proc/self/fd/${this.fd}`)!;
+  }
+
+  /** Locks octets of the file, which need not exist, for this opening alone; false if another has any of them locked. */
+  lock(start: number, length: number): boolean {
+    return this.#set(F.OFD_SETLK, Lock.WRITE, start, length);
+  }
+
+  /** As {@link lock}, but waits for the others. */
+  lockWait(start: number, length: number): void {
+    if (!this.#set(F.OFD_SETLKW, Lock.WRITE, start, length)) throw new Errno(`lock ${this.path}`, errno());
+  }
+
+  /** Locks octets so that others may do the same, but not {@link lock} them. */
+  lockShared(start: number, length: number): boolean {
+    return this.#set(F.OFD_SETLK, Lock.READ, start, length);
+  }
+
+  unlock(start: number, length: number): void {
+    this.#set(F.OFD_SETLK, Lock.UNLOCKED, start, length);
+  }
+
+  /** Whether another opening has any of these octets locked, in either way. */
+  isLocked(start: number, length: number): boolean {
+    unwrap(this.#call(F.OFD_GETLK, Lock.WRITE, start, length), `query locks of ${this.path}`);
+    return this.#flock.getInt16(0, true) !== Lock.UNLOCKED;
+  }
+
+  /** Maps `bytes` from `offset` on, writable, until the mapping is disposed. */
+  map(offset: number, bytes: number): SharedWords {
+    const address = this.mapAt(null, offset, bytes, PROT.READ | PROT.WRITE);
+    return new SharedWords(address, bytes);
+  }
+
+  /** Maps octets of the file at `address`, over what is there, or anywhere if it is null. */
+  mapAt(address: Deno.PointerValue, offset: number, bytes: number, protection: number): Address {
+    const flags = MAP.SHARED | (address === null ? 0 : MAP.FIXED);
+    return mmap(address, bytes, protection, flags, this.fd, offset, `map ${this.path}`);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#closed) libc().close(this.fd);
+    this.#closed = true;
+  }
+
+  /** False if another opening has a lock that stands against this one. */
+  #set(operation: number, type: number, start: number, length: number): boolean {
+    if (this.#call(operation, type, start, length) === 0) return true;
+    if (errno() === ERRNO.EAGAIN || errno() === ERRNO.EACCES) return false;
+    throw new Errno(`lock ${this.path}`, errno());
+  }
+
+  #call(operation: number, type: number, start: number, length: number): number {
+    this.#flock.setInt16(0, type, true);
+    this.#flock.setBigInt64(8, BigInt(start), true);
+    this.#flock.setBigInt64(16, BigInt(length), true);
+    this.#flock.setInt32(24, 0, true); // l_pid has to be 0 in these operations; GETLK overwrites it
+    let result: number;
+    do result = libc().fcntl(this.fd, operation, this.#flockAddress); while (
+      result === -1 && errno() === ERRNO.EINTR
+    );
+    return result;
+  }
+}
+
+/** Words of a file that several processes see; use them with Atomics. */
+export class SharedWords implements Disposable {
+  readonly words: Int32Array<ArrayBuffer>;
+
+  constructor(private readonly address: Address, private readonly bytes: number) {
+    this.words = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(address, bytes));
+  }
+
+  [Symbol.dispose](): void {
+    if (this.words.buffer.detached) return;
+    this.words.buffer.transfer(0); // whoever touches the words now gets undefined, and no SIGSEGV
+    libc().munmap(this.address, BigInt(this.bytes));
+  }
+}
+
+/** `bytes` of address space that nothing is mapped into yet. */
+export function reserveAddresses(bytes: number): Address {
+  return mmap(
+    null,
+    bytes,
+    PROT.NONE,
+    MAP.PRIVATE | MAP.ANONYMOUS | MAP.NORESERVE,
+    -1,
+    0,
+    `reserve ${bytes} octets`,
+  );
+}
+
+/** Opens `path` for reading and writing without waiting for anything; undefined if it does not exist. */
+export function openFd(path: string): number | undefined {
+  clearErrno(); // so that errno's place is known before the call that may set it
+  const fd = libc().open(cString(path), O.RDWR | O.CLOEXEC | O.NONBLOCK, 0);
+  if (fd === -1 && errno() === ERRNO.ENOENT) return undefined;
+  return unwrap(fd, `open ${path}`);
+}
+
+function mmap(
+  address: Deno.PointerValue,
+  bytes: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+  what: string,
+): Address {
+  const result = libc().mmap(address, BigInt(bytes), protection, flags, fd, BigInt(offset));
+  if (Deno.UnsafePointer.value(result) === MAP_FAILED) throw new Errno(what, errno());
+  return result!;
+}
+
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;

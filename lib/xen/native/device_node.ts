@@ -1,0 +1,28 @@
+/** What to tell a user when one of Xen's device files cannot be opened. */
+import { Errno } from "../../../ffi/libc/libc.ts";
+import { Exit, XsndError } from "../../base/error.ts";
+
+/** Runs `open`, which opens /dev/xen/`name` of kernel module `module`. Throws {@link XsndError}. */
+export function openDevice<T>(name: string, module: string, open: () => T): T {
+  try {
+    return open();
+  } catch (cause) {
+    if (!(cause instanceof Errno)) throw cause;
+    const failure = `cannot open /dev/xen/${name}: ${cause.code}`;
+    switch (cause.code) {
+      case "EACCES":
+      case "EPERM":
+        throw new XsndError(`${failure}; run as root`, Exit.permission, { cause });
+      case "ENOENT":
+      case "ENODEV":
+      case "ENXIO":
+        throw new XsndError(
+          `${failure}; in a Xen domain, \`modprobe ${module}\` (a module of Debian's linux-image packages) makes it`,
+          Exit.xenOrLibraryMissing,
+          { cause },
+        );
+      default:
+        throw new XsndError(failure, Exit.failed, { cause });
+    }
+  }
+}

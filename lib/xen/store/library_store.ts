@@ -1,0 +1,209 @@
+/**
+ * The Store port over libxenstore: on real Xen, where the library finds xenstored or the kernel's xenbus device by
+ * itself, and in the embedded Xen, where `XENSTORED_PATH` names the socket that stands for a domain.
+ */
+import { ERRNO, errnoName } from "../../../ffi/libc/errno.ts";
+import { ACCESS, Errno, errno, libc } from "../../../ffi/libc/libc.ts";
+import { cString } from "../../../ffi/base/library.ts";
+import { XBT_NULL, xsDaemonSocket, XsHandle } from "../../../ffi/xen/libxenstore.ts";
+import { Exit, XsndError } from "../../base/error.ts";
+import {
+  type Access,
+  type Permission,
+  type Store,
+  StoreError,
+  type StoreView,
+  type StoreWatch,
+} from "../ports.ts";
+import { StoreWatches } from "./store_watches.ts";
+
+/** How often a transaction that loses to other writers is tried before {@link StoreError} EAGAIN. */
+const TRANSACTION_ATTEMPTS = 200;
+
+/** Turns of dealing out changes that {@link Store.settled} waits for at most: some 16 000 changes. */
+const SETTLING_TURNS = 64;
+
+/**
+ * Opens XenStore: the server at `socketPath`, or without it the one that `XENSTORED_PATH` names, or this
+ * machine's own. Throws {@link XsndError} with exit code 5 if there is none, 4 if this user may not use it.
+ */
+export function openStore(socketPath?: string): Store {
+  if (socketPath === undefined) return new XenStore(connect());
+  // libxenstore reads the variable with getenv(3) inside xs_open; Deno.env.set is setenv(3).
+  const inherited = Deno.env.get("XENSTORED_PATH");
+  Deno.env.set("XENSTORED_PATH", socketPath);
+  try {
+    return new XenStore(connect());
+  } finally {
+    if (inherited === undefined) Deno.env.delete("XENSTORED_PATH");
+    else Deno.env.set("XENSTORED_PATH", inherited);
+  }
+}
+
+function connect(): XsHandle {
+  try {
+    return new XsHandle();
+  } catch (cause) {
+    if (!(cause instanceof Errno)) throw cause;
+    // Without XENSTORED_PATH the library tries the xenbus device after the socket, and reports only the former.
+    const socket = xsDaemonSocket();
+    const refusal = libc().access(cString(socket), ACCESS.W_OK) === -1 ? errno() : 0;
+    const code = refusal === 0 || refusal === ERRNO.ENOENT ? cause.code : errnoName(refusal);
+    const tried = Deno.env.has("XENSTORED_PATH")
+      ? `${socket} (from XENSTORED_PATH)`
+      : `${socket} or the xenbus device`;
+    if (code === "EACCES" || code === "EPERM") {
+      throw new XsndError(`cannot open XenStore at ${tried}: ${code}; run as root`, Exit.permission, {
+        cause,
+      });
+    }
+    throw new XsndError(
+      `cannot open XenStore at ${tried}: ${code}; is xenstored running there? \`xsnd sandbox\` brings its own`,
+      Exit.xenOrLibraryMissing,
+      { cause },
+    );
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Indexed by `XS_PERM` bits. */
+const accessByBits: readonly Access[] = ["none", "read", "write", "both"];
+
+/** The operations, inside of transaction `t` or, for XBT_NULL, of none. */
+class View implements StoreView {
+  #over: string | undefined;
+
+  constructor(private readonly handle: XsHandle, private readonly t: number) {}
+
+  read(path: string): string | undefined {
+    const value = this.#call("read", path, () => this.handle.read(this.t, path));
+    return value && decoder.decode(value);
+  }
+
+  write(path: string, value: string): void {
+    this.#call("write", path, () => this.handle.write(this.t, path, encoder.encode(value)), false);
+  }
+
+  mkdir(path: string): void {
+    this.#call("mkdir", path, () => this.handle.mkdir(this.t, path), false);
+  }
+
+  remove(path: string): void {
+    this.#call("remove", path, () => this.handle.rm(this.t, path));
+  }
+
+  list(path: string): string[] | undefined {
+    return this.#call("list", path, () => this.handle.directory(this.t, path));
+  }
+
+  getPermissions(path: string): Permission[] | undefined {
+    const list = this.#call("get permissions of", path, () => this.handle.getPermissions(this.t, path));
+    return list?.map(({ id, perms }) => ({ domid: id, access: accessByBits[perms & 3] }));
+  }
+
+  setPermissions(path: string, permissions: readonly Permission[]): void {
+    const list = permissions.map(({ domid, access }) => ({ id: domid, perms: accessByBits.indexOf(access) }));
+    this.#call("set permissions of", path, () => this.handle.setPermissions(this.t, path, list), false);
+  }
+
+  /** No call goes through this view any more, because of `why`. */
+  end(why: string): void {
+    this.#over = why;
+  }
+
+  /** Runs a library call; ENOENT gives undefined where a missing node is an answer. */
+  #call<T>(verb: string, path: string, body: () => T, mayBeAbsent = true): T | undefined {
+    if (this.#over !== undefined) throw new TypeError(`XenStore: cannot ${verb} ${path}: ${this.#over}`);
+    try {
+      return body();
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      if (mayBeAbsent && error.errno === ERRNO.ENOENT) return undefined;
+      throw new StoreError(verb, path, error.code);
+    }
+  }
+}
+
+class XenStore extends View implements Store {
+  readonly #handle: XsHandle;
+  readonly #watches: StoreWatches;
+
+  constructor(handle: XsHandle) {
+    super(handle, XBT_NULL);
+    this.#handle = handle;
+    this.#watches = new StoreWatches(handle);
+  }
+
+  transaction<T>(body: (view: StoreView) => T): T {
+    for (let attempt = 0; attempt < TRANSACTION_ATTEMPTS; attempt++) {
+      const t = storeCall("start a transaction in", () => this.#handle.transactionStart());
+      const view = new View(this.#handle, t);
+      let result: T;
+      try {
+        result = body(view);
+      } catch (error) {
+        this.#abort(t);
+        throw error;
+      } finally {
+        view.end("its transaction is over");
+      }
+      if (storeCall("commit a transaction to", () => this.#handle.transactionEnd(t, false))) return result;
+      pause(attempt);
+    }
+    throw new StoreError(`commit a transaction, ${TRANSACTION_ATTEMPTS} times over, to`, "/", "EAGAIN");
+  }
+
+  /** Aborts; a connection that is lost has aborted it already, and the body's own error says more. */
+  #abort(t: number): void {
+    try {
+      this.#handle.transactionEnd(t, true);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+    }
+  }
+
+  watch(path: string): StoreWatch {
+    return this.#watches.add(path);
+  }
+
+  async settled(): Promise<void> {
+    this.domainPath(0); // XenStore keeps the order: events from before are in libxenstore's queue when this is answered
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+    // Who writes without end must not be waited for without end.
+    for (let turns = 0; turns < SETTLING_TURNS && !this.#watches.deal(); turns++) await turn();
+    await turn();
+  }
+
+  domainPath(domid: number): string {
+    return storeCall(`get the path of domain ${domid} in`, () => this.#handle.domainPath(domid));
+  }
+
+  isIntroduced(domid: number): boolean {
+    return storeCall(`ask for domain ${domid} in`, () => this.#handle.isDomainIntroduced(domid));
+  }
+
+  /** Ends the iterators of all watches and closes the connection. */
+  [Symbol.dispose](): void {
+    this.end("the connection is closed");
+    this.#watches[Symbol.dispose]();
+    this.#handle[Symbol.dispose]();
+  }
+}
+
+/** A call on the store as a whole; its Errno becomes a {@link StoreError}. */
+function storeCall<T>(verb: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw error instanceof Errno ? new StoreError(verb, "/", error.code) : error;
+  }
+}
+
+const neverNotified = new Int32Array(new SharedArrayBuffer(4));
+
+/** After a few lost races, stands back for up to 4 ms so that two like-minded writers fall out of step. */
+function pause(attempt: number): void {
+  if (attempt >= 8) Atomics.wait(neverNotified, 0, 0, Math.random() * 4);
+}
