@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The command line: the command that the first word names, and the one place where failures become messages and exit
  * codes.

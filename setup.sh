@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Makes a Debian machine fit to run xsnd; says what it does, and does nothing twice.
 #
 #     ./setup.sh           to run xsnd: Deno, libraries for sound and for Xen

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd check`: is a configuration file right? Needs no Xen. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The one table of commands: main.ts runs by it, and the man page and the shells' completions are made of it. A summary is
  * written here and nowhere else. Each command is loaded only when it is called for.

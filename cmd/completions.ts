@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd completions`: scripts for shells, and what those scripts ask for. */
 import { Command } from "commander";
 import { type Candidate, complete, type Completion, type LiveNames } from "../lib/completion/complete.ts";

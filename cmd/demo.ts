@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd demo`: hear that it works, or be told what does not. */
 import { Command, Option } from "commander";
 import { fileURLToPath } from "node:url";

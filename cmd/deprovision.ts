@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd deprovision`: takes virtual sound cards away. */
 import { Command, InvalidArgumentError } from "commander";
 import { Exit, throwAll, XsndError } from "../lib/base/error.ts";

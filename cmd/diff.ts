@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd diff`: how the cards in XenStore differ from those that are wanted. */
 import { Command } from "commander";
 import { Exit } from "../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd doctor`: is this host fit, and what to do where it is not. */
 import { Command } from "commander";
 import { styleText } from "node:util";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd export`: from YAML, or from a running domain, to xl's syntax. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd import`: from xl's syntax, or from a running domain, to YAML. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";

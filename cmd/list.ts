@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd list`: the virtual sound cards of all guests. */
 import { Command } from "commander";
 import { type PresentCard, readAllCards } from "../lib/vsnd/nodes/inventory.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd play`: the software frontend plays a file, as a guest of the daemon. */
 import { Command } from "commander";
 import { runSession } from "../lib/guest/run_session.ts";

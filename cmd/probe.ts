@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd probe`: what this host's PCMs can really do. */
 import { Command, Option } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";

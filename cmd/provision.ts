@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd provision`: writes the XenStore tree of virtual sound cards. */
 import { Command, Option } from "commander";
 import { Exit, throwAll, XsndError } from "../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd record`: the software frontend records to a file, as a guest of the daemon. */
 import { Command } from "commander";
 import { runSession } from "../lib/guest/run_session.ts";

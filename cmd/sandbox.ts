@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd sandbox`: runs a command inside a private embedded Xen, as dbus-run-session does for D-Bus. */
 import { Command } from "commander";
 import { runInSandbox } from "../lib/xen/embedded/run.ts";

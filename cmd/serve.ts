@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd serve`: the backend daemon. */
 import { Command, InvalidArgumentError } from "commander";
 import { silenceAlsa } from "../ffi/alsa/libasound.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd show`: everything about one guest's virtual sound cards. */
 import { Command } from "commander";
 import { type PresentCard, type PresentStream, readCards } from "../lib/vsnd/nodes/inventory.ts";

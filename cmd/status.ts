@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd status`: what the daemon is doing. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";

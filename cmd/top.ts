@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd top`: the daemon's streams, live. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";

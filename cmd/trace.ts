@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd trace`: what goes over a stream's rings, recorded, shown, replayed and drawn. */
 import { Command, Option } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";

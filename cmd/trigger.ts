@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd trigger`: an operator starts, pauses, resumes and stops a stream on the card, whatever its guest does. */
 import { Argument, Command } from "commander";
 import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/stream/stream_state.ts";

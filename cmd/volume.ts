@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a stream is, whatever its guest does. */
 import { Command, InvalidArgumentError } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";

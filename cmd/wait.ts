@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd wait`: returns when a stream is as a script wants it. */
 import { Command, Option } from "commander";
 import { STREAM_GOALS, type StreamGoal } from "../lib/control/protocol.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The program as plain JavaScript that needs no npm modules and no network: main.ts, and each other module that is started by
  * itself (Workers, the embedded Xen's server), which share what they have in common. Files that modules refer to

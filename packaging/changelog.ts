@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** CHANGELOG.md, read for what packages say of versions. */
 
 export interface Release {

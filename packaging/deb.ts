@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Makes the Debian package: everything that a dom0 without network needs, Deno among it.
  *

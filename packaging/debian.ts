@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What dpkg reads: the package's description, its settings, and the scripts that it runs. */
 
 export const MAINTAINER = "The xsnd project <xsnd@xsnd.invalid>";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Whose work the package holds besides xsnd itself, and under which terms: Deno's, and the npm modules in the bundle. */
 import { join } from "node:path";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The manual page xsnd(1), in the man macros of roff, made of what the commands say of themselves.
  *

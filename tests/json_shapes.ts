@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The shapes of what commands print as JSON: the tests hold the commands to them, and docs/json.md is made of them
  * (`deno task docs`). Fields may be added under the same version; one that goes or changes its meaning makes a new one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Options of commands that go on for long, and log what happens. */
 import { type Command, Option } from "commander";
 import { LOG_FORMATS, type LogFormat, type LogOptions } from "../../lib/log/mod.ts";

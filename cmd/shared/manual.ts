@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the help and the man page say of a command besides its options: examples, and what its exit codes mean. */
 import type { Command, Help } from "commander";
 import { Exit } from "../../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Options and arguments that several commands have. */
 import { Argument, InvalidArgumentError, Option } from "commander";
 import { MAX_WAIT_MS } from "../../lib/control/max_wait.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Printing for commands: tables for people, JSON for programs; both safe for texts that a guest wrote. */
 import { printable, printableJson, visible } from "../../lib/base/text.ts";
 

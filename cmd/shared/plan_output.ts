@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Printing what is, or would be, done to cards. */
 import type { PlannedCard } from "../../lib/vsnd/provision/plan.ts";
 import { count, printable, wrapped } from "./output.ts";

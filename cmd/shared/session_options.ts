@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `play` and `record` have in common: the options, finding the stream, showing progress and the result. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Exit, XsndError } from "../../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `import` and `export` read from: a file, or a running domain. */
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import type { Config } from "../../lib/vsnd/model/card.ts";

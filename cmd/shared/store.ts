@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** XenStore for the length of a command. */
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { openXen } from "../../lib/xen/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Streams as a table, for `status` and `top`. */
 import type { Column, Seen } from "../../lib/observe/stream_columns.ts";
 import { columns as terminalColumns, tableLines, type TableOptions } from "./output.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Suggestions for a mistyped choice; commander makes those for commands and options. */
 import { type Argument, type Command, InvalidArgumentError, type Option } from "commander";
 import { didYouMean } from "../../lib/base/suggest.ts";

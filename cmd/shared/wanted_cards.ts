@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Saying which cards are wanted: those of a file, or one for a domain. */
 import { type Command, Option } from "commander";
 import { Exit, XsndError } from "../../lib/base/error.ts";

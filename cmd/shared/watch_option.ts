@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `--watch` of `list`, `show` and `status`. */
 import { type Watched, watchLines } from "../../lib/observe/watch.ts";
 import { interruptible, untilAborted } from "../../lib/base/signals.ts";

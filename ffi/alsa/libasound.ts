@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * libasound: ALSA's PCM interface and the enumeration of cards, as `alsa/pcm.h`, `alsa/control.h` and
  * `alsa/error.h` declare them. The handle classes over this table are in `libasound_pcm.ts` (an open PCM) and

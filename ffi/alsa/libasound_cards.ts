@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What sound hardware and which PCM names this host has, as alsa-lib enumerates them. */
 import { check, libasound, SND_PCM_STREAM, takeText, text } from "./libasound.ts";
 import { allocate } from "./libasound_params.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * ALSA's configuration spaces: `snd_pcm_hw_params_t`, which begins as everything that a PCM can do and narrows with
  * each setter, and `snd_pcm_sw_params_t`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * An open PCM: {@link SndPcm} sets it up and owns it (main thread), {@link SndPcmIo} moves frames through it from any
  * one thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The same few questions to PCMs, again and again: which formats, rates and channels go together. {@link HwParams} answers
  * any question and leaves garbage behind each; this one allocates nothing, for threads that may not wait for a collector.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Opening a C library by its soname, lazily: nothing is loaded until a handle class asks for it, so that
  * `xsnd --help` works where neither Xen nor ALSA is installed.

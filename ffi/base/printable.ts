@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Text that is safe to print, whoever wrote it. */
 
 /**

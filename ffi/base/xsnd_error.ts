@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The one error class that commands turn into an exit code. Its message says what was tried, on what, and what
  * to do next; anything else that reaches the top is a defect and is shown with its stack.

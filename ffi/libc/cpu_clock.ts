@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Processor time of this process and of its threads, by clock_gettime(2): /proc would need all of Deno's permissions. */
 import { libc } from "./libc.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Datagrams to UNIX sockets, also to those with an abstract address, which Deno's own do not know. */
 import { ERRNO } from "./errno.ts";
 import { AF, clearErrno, Errno, errno, libc, MSG, SOCK, unwrap } from "./libc.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Linux errno numbers by name (asm-generic/errno-base.h and errno.h: the same on x86_64 and aarch64). Needs no
  * library, so the wire protocol and the embedded Xen may use it too.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Groups of users, as the C library finds them (group(5), or wherever nsswitch.conf(5) says). */
 import { libc } from "./libc.ts";
 import { cString } from "../base/library.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The C library: system calls that Deno does not offer, and errno. Widths and constants are those that x86_64
  * and aarch64 Linux share; flags that differ between the two (O_DIRECTORY and its neighbours) are left out.

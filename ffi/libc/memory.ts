@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Raw memory by address: what C functions are given when a typed array would cost an allocation a call. A pointer to the middle
  * of a block is an object in Deno, and making one leaves garbage; an address is a BigInt, which leaves none where V8

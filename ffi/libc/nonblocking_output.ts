@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Writing to a descriptor of any kind without ever waiting for its reader. O_NONBLOCK belongs to the open file description,
  * which a shell and other programs may share, so this file never sets it on the descriptor that it was given.

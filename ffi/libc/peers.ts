@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Who is at the other end of the connections that Deno accepts at a UNIX socket. Deno tells neither that nor a connection's
  * descriptor, so the descriptor is looked for: it is the one whose socket has the listener's address, and has not been seen before.

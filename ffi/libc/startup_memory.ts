@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Giving back what only a start needs: most of a Deno's code is run once, and what malloc(3) keeps for later is not wanted by a
  * daemon that makes little. Pages of code come back from the file that they are of, one by one, when they are run again.

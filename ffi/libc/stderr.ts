@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Standard error of the process, on which C libraries say why something failed. */
 import { F, libc, MFD, O, unwrap } from "./libc.ts";
 import { cString } from "../base/library.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** libxenevtchn: event channels through /dev/xen/evtchn, as `xenevtchn.h` declares them. */
 import { clearErrno, Errno, errno, F, libc, O, unwrap } from "../libc/libc.ts";
 import { lazyLibrary } from "../base/library.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * libxengnttab: mapping pages that other domains granted (`xengnttab_*`) and granting pages to them
  * (`xengntshr_*`), as `xengnttab.h` declares them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** libxenstore: the client side of XenStore, as `xenstore.h` declares it. */
 import { cString, lazyLibrary } from "../base/library.ts";
 import { ERRNO } from "../libc/errno.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Names of the environment variables by which a process finds its Xen and its daemon. `xsnd sandbox` sets all three. */
 
 /** The directory of the embedded Xen that a process runs in. Without this variable a process uses the real Xen. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is done with errors, whoever threw them. The one class that commands turn into an exit code is {@link XsndError}. */
 
 import { XsndError } from "../../ffi/base/xsnd_error.ts";

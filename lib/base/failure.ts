@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How a command that fails says why: a line on stderr, unless a log takes it. */
 
 import { printable } from "./text.ts";

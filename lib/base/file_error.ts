@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Failures of system calls on files, in plain words: what Deno says of them is for programmers. */
 import { Exit, type ExitCode, XsndError } from "./error.ts";
 

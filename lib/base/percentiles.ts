@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Summaries of many durations. */
 
 export interface Percentiles {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Signals as promises. */
 import { Exit, XsndError } from "./error.ts";
 

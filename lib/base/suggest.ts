@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The word that was meant by one that is not known. */
 
 /** ` (did you mean domU/0/0/0?)`, or nothing if none of `known` is like `word`. */

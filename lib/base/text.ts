@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Texts for people and for programs, safe to print: a guest or a file may have written them. */
 
 import { hexUnit, UNSAFE } from "../../ffi/base/printable.ts";

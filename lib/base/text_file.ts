@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Files that an operator names, read as a whole. */
 import { fileError } from "./file_error.ts";
 import { Exit, type ExitCode, XsndError } from "./error.ts";

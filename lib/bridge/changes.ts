@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Waiting for a stream to change. All who wait are in one list, and nobody polls: the engines change states in memory that they
  * share with the main thread, and a word of that memory counts the changes. While somebody waits, the main thread waits for that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * How long something took, many times over, in memory that two threads share: the one counts, the other reads at any time.
  * Durations are sorted into buckets, four to each doubling, so that a percentile is right to a quarter.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Bounds that hold for the whole daemon, whoever asks. */
 
 /** Streams connected at once, of all guests together: rows of the status table, entries of the engine's poll set. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A one-way queue of small JSON messages between two threads of this process, in a SharedArrayBuffer.
  *

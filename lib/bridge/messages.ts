@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the main thread and the engine tell each other through their two mailboxes: all that is rare. */
 import type { PcmDescriptor } from "../pcm/descriptor.ts";
 import type { RefinerDescriptor } from "../pcm/refiner.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What the engine tells of each stream: one row of numbers a slot in a SharedArrayBuffer, written by the engine alone as
  * it goes and read by anyone at any time. No lock: each number is one aligned 64-bit store, and a reader that sees two of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Where the engine writes what it traces of one stream, and the main thread takes it from: a ring of fixed slots in a
  * SharedArrayBuffer, which is there only while somebody traces. The engine never waits: for what finds the ring full a number

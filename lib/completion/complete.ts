@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What may stand next on a command line of xsnd, found in the same description of its commands that parses them. The
  * shells' scripts (shells.ts) only ask and show.

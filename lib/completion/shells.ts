@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The scripts that make a shell complete command lines of xsnd. They ask `xsnd completions candidates -- WORD...` for what
  * may come next: a candidate a line, with a tab and its meaning behind it if it has one; the line `:files` asks for files.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A command's end of the control socket. */
 import { Exit, XsndError } from "../base/error.ts";
 import { fileProblem } from "../base/file_error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What commands ask of the daemon, as it must look. Whoever may use the control socket may send anything: the daemon takes what
  * this schema takes, and answers the rest. For the daemon alone: commands need the type, and not zod.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The daemon's end of the control socket. */
 import { getLogger } from "@logtape/logtape";
 import { dirname } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Lines of a connection. */
 
 /** No request or response comes near this; a peer that sends more without a newline is cut off. */

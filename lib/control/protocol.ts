@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What commands and the daemon say to each other over the control socket: a UNIX stream socket, one JSON object a line, one
  * line back for each line sent. `watch` and `trace` are answered by as many as there are to tell.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Recording: what the daemon tells of a stream goes to a file as it comes, so that one that is cut short can be read. */
 import type { ControlClient } from "./control_client.ts";
 import type { TraceChunk } from "./protocol.ts";

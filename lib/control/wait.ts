@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Waiting, in a command, for a stream of a daemon that may come, or be started again, meanwhile. */
 import { Exit, XsndError } from "../base/error.ts";
 import { ControlClient } from "./control_client.ts";

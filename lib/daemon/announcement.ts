@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * How a guest, or a script on the host, sees that the backend is there before it has a card to look at:
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The server: finds the cards that toolstacks give this domain to serve, and keeps each with its frontend.
  * All of it runs in the main thread; samples never come here.

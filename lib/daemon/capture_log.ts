@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Who listens: each start and end of a recording of a device, for the log. An operator's desktop builds an indicator on it. */
 import { getLogger } from "@logtape/logtape";
 import { RECORDINGS } from "../log/rate_limit.ts";

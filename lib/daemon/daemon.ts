@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The daemon: a backend, and the control socket by which operators reach it. */
 import { getLogger } from "@logtape/logtape";
 import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";

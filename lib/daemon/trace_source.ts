@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The main thread's half of a trace: takes what the engine has written of a stream, and hands it on as a trace file has it. */
 import type { TraceChunk } from "../control/protocol.ts";
 import { XsndError } from "../base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One virtual sound card: the backend's side of the XenBus hand-shake, and the streams behind it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The whole way in one process, with a verdict: provision a card, serve it, play a file into it as its guest would, and
  * compare what the card played with the file. Without Xen it brings its own; on real Xen, domain 0 is its own guest.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Guests' cards in XenStore: those that are left over, half there, or not as safe as they should be. */
 import { type CardRecord, cardRecords, readCards, recordedDomids } from "../vsnd/nodes/inventory.ts";
 import { POLICY_DIRECTORY } from "../vsnd/nodes/card_tree.ts";

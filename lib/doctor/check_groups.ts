@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The table of all checks, in the order in which they are done and told. */
 import { cardChecks } from "./cards.ts";
 import { daemonChecks } from "./daemon_running.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The daemon: whether it answers, and how its streams are. */
 import { ControlClient } from "../control/control_client.ts";
 import type { StatusReport, StreamReport } from "../control/protocol.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What shared pages and event channels come from: device files of the kernel's, or files of an embedded Xen's. */
 import { type Check, fail, type Finding, fromError, ok, skip, warn } from "./doctor_finding.ts";
 import { exists, type Host, refusal, thisHost } from "./host.ts";

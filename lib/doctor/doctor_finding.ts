@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the doctor finds, and what a check is. */
 import { XsndError } from "../base/error.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The doctor's thread: does the check that it is asked for, which may block it for ever. */
 /// <reference lib="deno.worker" />
 import { fromError } from "./doctor_finding.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * All checks, none of which can keep the others from being done: they run in a thread of their own, and one that does not
  * answer in time is left there, while another thread goes on after it.

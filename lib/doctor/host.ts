@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Looking around on this host. By libc, as Deno reads files of /proc, /sys and /dev only for a program that may do
  * everything.

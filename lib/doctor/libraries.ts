@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The C libraries: whether they load, from where, and of which version. */
 import { libasound } from "../../ffi/alsa/libasound.ts";
 import { libc } from "../../ffi/libc/libc.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** This machine: what runs xsnd, and under what. */
 import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";
 import { exists, kernelRelease, readText, thisHost } from "./host.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which processes have PCMs of this host's cards open, as the kernel tells. */
 import { SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
 import { sndCards, type SndDevice } from "../../ffi/alsa/libasound_cards.ts";

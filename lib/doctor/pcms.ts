@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Whether the PCMs that guests' streams are to be played on can be used: each is tried. */
 import { obstacleOf } from "../probe/obstacle.ts";
 import type { StreamPolicy } from "../vsnd/model/card.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the kernel lets the daemon have: of the daemon that runs, or else of one started here. */
 import { type Check, type Finding, ok, warn } from "./doctor_finding.ts";
 import { daemonStatus } from "./daemon_running.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Sound on this host: ALSA's configuration, cards, and who has them open. The PCMs of guests' streams: pcms.ts. */
 import { AlsaError, libasound } from "../../ffi/alsa/libasound.ts";
 import { type SndCard, sndCards } from "../../ffi/alsa/libasound_cards.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** XenStore: whether it answers, how fast, and what this domain may do there. */
 import { percentiles } from "../base/percentiles.ts";
 import { openXen } from "../xen/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The engine: the Worker that serves all rings and cards. It blocks in poll(2) over the event channels, the cards'
  * descriptors and the eventfd by which the main thread announces commands; nothing it does blocks elsewhere, and the path of a

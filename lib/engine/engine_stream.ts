@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One stream in the engine: takes requests off its ring, answers what is quick, passes the rest on to the main
  * thread, and knows what guest and operator want of the card.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * How much of an engine's time a guest may claim, with all of its streams there together. A guest that claims more rests a little
  * whenever its budget is used up: its requests are answered later, its samples move later, and nobody else waits.

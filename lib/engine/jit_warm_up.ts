@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The engine plays to itself before it serves anybody, so that V8 has compiled the path of a sample when a guest depends on it.
  * A cold engine takes three times as much in its first seconds, which on a slow board is more than there is.

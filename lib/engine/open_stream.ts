@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a guest has opened, from OPEN to CLOSE: its buffer, a card, and the way of the samples between them. Keeps the card
  * in the state that guest and operator want of it, and tells the guest its position. A card that is lost gives way to a stand-in,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Answering HW_PARAM_QUERY in the engine: what the host allows of what the card can do. The card is asked through a handle that
  * the main thread has opened and lends; it is the main thread's to close as soon as the loan has ended.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What `xsnd serve --realtime` asks of the kernel: a processor whenever the engine wants one. Memory cannot be locked (mlockall):
  * V8 gives pages back with MADV_DONTNEED, which fails on locked ones, and ends the process.

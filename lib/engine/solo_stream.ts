@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One stream of the engine in this thread, on a dummy card in real time, whose guest is whoever has made it: what the engine
  * rehearses with, and tests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the engine's half of a stream has to say to whoever traces it: nothing, and at no cost, while nobody does. */
 import { MicrosClock } from "../../ffi/libc/libc.ts";
 import type { Pcm } from "../pcm/pcm.ts";

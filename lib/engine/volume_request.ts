@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * SET_VOLUME, GET_VOLUME, MUTE and UNMUTE: their numbers, one a channel, lie in the shared sample buffer. Volumes are 32-bit
  * and signed, in steps of 0.001 dB. sndif.h calls a channel's mute a uint8_t and draws it four octets long, so both

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The frontend of a whole card, step by step as `snd_xen_front` does it (`xen_snd_front.c`): read the configuration from
  * XenStore, wait for InitWait, make rings and channels for every stream, publish them, wait for Connected.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A PCM as a guest's application sees it: the driver's pointer and the part of the ALSA core that matters to it
  * (`snd_xen_front_alsa_handle_cur_pos`, `snd_pcm_update_hw_ptr`, `snd_pcm_lib_write`), over a {@link StreamFrontend}.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The thread of a software frontend. It blocks in poll(2) as a guest's driver sleeps for its interrupt, so that round
  * trips are what they would be in a guest; the main thread keeps signals and the terminal.

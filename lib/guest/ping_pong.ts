@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The baseline that round trips are compared with: an eventfd signal to another thread that is blocked in poll(2), and
  * its answer, which is the least that any request through an event channel costs on this machine. It is measured in

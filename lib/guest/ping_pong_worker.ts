@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The other thread of `ping_pong.ts`. */
 /// <reference lib="deno.worker" />
 import { EventFd, POLL, PollSet } from "../../ffi/libc/libc.ts";

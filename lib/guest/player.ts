@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Playing a file through a {@link GuestPcm} as aplay does: fill the buffer, start, write a period as room appears, drain. */
 import { XsndError } from "../base/error.ts";
 import type { AudioReader } from "../wav/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Recording from a {@link GuestPcm} as arecord does: start, read a period as it is there. */
 import { XsndError } from "../base/error.ts";
 import type { AudioWriter } from "../wav/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Sending recorded requests through a {@link StreamFrontend}, when they were sent, and comparing what is answered. */
 import { type Percentiles, percentiles } from "../base/percentiles.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Running a session in its own thread, from the main one. */
 import { EventFd } from "../../ffi/libc/libc.ts";
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";

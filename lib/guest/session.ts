@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a playing or recording session is asked to do and what it tells, in a form that travels between threads. */
 import type { EventIdBehaviour } from "../sndif/mod.ts";
 import type { Percentiles } from "../base/percentiles.ts";

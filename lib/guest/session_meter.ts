@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The measurements of a session: round trips, how true positions are, how long it all took. */
 import type { GuestPcm } from "./guest_pcm.ts";
 import { type Percentiles, percentiles } from "../base/percentiles.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is to be sent to replay a trace. */
 import type { ReplayStep } from "./replayer.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One stream as `snd_xen_front` drives it: requests one at a time, each waited for, and positions as events bring
  * them (`xen_snd_front.c`, `xen_snd_front_evtchnl.c`, `xen_snd_front_alsa_handle_cur_pos`). Synchronous: it blocks its thread.

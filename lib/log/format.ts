@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The two shapes of a line of the log. */
 import type { LogRecord } from "@logtape/logtape";
 import { printable, printableJson } from "../base/text.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Lines as systemd's journal takes them from a service's stderr: each begins with its priority, `<N>` (sd-daemon(3)). */
 import type { LogLevel } from "@logtape/logtape";
 import { libc } from "../../ffi/libc/libc.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Lines on their way to a log that may be read slowly, or not at all. The daemon never waits for a reader: lines queue up to a
  * bound, and lines beyond it are lost and counted. The newest lines are the ones that are lost, since the first lines of a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Logs: a line each on stderr, as systemd's journal, people and programs like them. */
 import { configure, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { NonblockingOutput } from "../../ffi/libc/nonblocking_output.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A guest, or another user of the host, can make the daemon log as often as it likes. So lines are limited, each level for itself:
  * a flood of notes hides no error. There are two limits, one within the other. The narrow one is for lines about one stream or

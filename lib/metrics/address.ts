@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where metrics are served: on this machine only, since whoever gets there may read them. */
 
 export type MetricsAddress =

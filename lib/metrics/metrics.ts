@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The daemon's metrics for Prometheus: one table, read anew at each scrape. prom-client writes it out; its own counters are not
  * used, since the engine counts already, where it does not cost anything.

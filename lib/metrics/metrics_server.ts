@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The HTTP server that Prometheus gets the metrics from. */
 import { getLogger } from "@logtape/logtape";
 import { createServer } from "node:http";

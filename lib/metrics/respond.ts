@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the metrics' server answers. Nothing that a client sends is an exception, or a line of the log. */
 import { getLogger } from "@logtape/logtape";
 import type { IncomingMessage, ServerResponse } from "node:http";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The terminal as a screen that is drawn over and over: on the terminal's alternate screen, so that what was there before is there
  * after. Disposing gives the terminal back as it was.

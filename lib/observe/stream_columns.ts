@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `status` and `top` tell of a stream, column by column. */
 import type { StreamReport } from "../control/protocol.ts";
 import { FORMATS } from "../sndif/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `xsnd top` shows: what the daemon has said last, beside what it said before. */
 import type { StatusReport, StreamReport } from "../control/protocol.ts";
 import { clockTime, type Column, type Seen, STREAM_COLUMNS as COLUMN } from "./stream_columns.ts";

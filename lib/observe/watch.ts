@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Following a set of things: first all of them, then each change. */
 
 /** A line of `--watch`; `noun` is `card` or `stream`. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Asking a device what it can do, for commands: it is open for a moment, and nothing is played. */
 import { AlsaDevice } from "./alsa/device.ts";
 import { AlsaTalk } from "./alsa/alsa_messages.ts";

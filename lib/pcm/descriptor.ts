@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How a card that the main thread has opened travels to the engine's thread, and becomes a {@link Pcm} there. */
 import { type AlsaDescriptor, AlsaPcm } from "./alsa/pcm.ts";
 import { type DummyDescriptor, DummyPcm } from "./dummy/pcm.ts";

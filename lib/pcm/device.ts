@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A card's PCM as the main thread deals with it: what it can do, opening and closing it. All that can take long is
  * here, off the engine's thread; what comes out is a {@link PcmDescriptor} that the engine turns into a `Pcm`.

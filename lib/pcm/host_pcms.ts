@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The PCMs that this host has, by the names that a configuration's `device` may have. */
 import { AlsaError, libasound, SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
 import { sndCards, sndHints } from "../../ffi/alsa/libasound_cards.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** From the name that a configuration gives a device to the device. */
 import { AlsaDevice } from "./alsa/device.ts";
 import type { PcmDevice } from "./device.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The Pcm port: what the engine needs of a card. `alsa.ts` is a real one, `dummy.ts` one made of nothing but
  * CLOCK_MONOTONIC.

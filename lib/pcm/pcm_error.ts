@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A card that cannot do what was asked. */
 export class PcmError extends Error {
   override name = "PcmError";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a card can do, for the answer to HW_PARAM_QUERY. A guest asks some dozens of times while a program sets its
  * parameters, so the engine asks the card itself, through a handle that the main thread has opened.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Samples as numbers, for arithmetic with them: linear ones as integers around 0, floats as they are. */
 import type { SampleFormat } from "../sndif/mod.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a device really can do: what `probe` prints, and what `check --probe` holds a configuration against. */
 import { PcmError } from "../pcm/pcm_error.ts";
 import type { Refiner } from "../pcm/refiner.ts";

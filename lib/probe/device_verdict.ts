@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Whether guests could open streams on this host now, for those who are about to provision them. */
 import type { NamedStream } from "../vsnd/provision/changed_streams.ts";
 import { type Obstacle, obstacleOf } from "./obstacle.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Whether a stream's device can do anything of what the stream allows: to be found out before a guest does. */
 import { Exit, XsndError } from "../base/error.ts";
 import { withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";

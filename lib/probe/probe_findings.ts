@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a configuration allows and the devices on this host cannot do. */
 import { askDevice } from "../pcm/ask_device.ts";
 import { PcmError } from "../pcm/pcm_error.ts";

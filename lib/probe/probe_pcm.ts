@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Asking PCMs what they can do, and the card that a guest could be given for it. */
 import { askDevice } from "../pcm/ask_device.ts";
 import { PcmError } from "../pcm/pcm_error.ts";

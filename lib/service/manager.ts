@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a daemon tells the service manager that has started it, systemd or one that speaks its protocol (sd_notify(3)). Where none
  * has, as at a terminal, nobody is told, and nothing here does anything.

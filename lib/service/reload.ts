@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading the daemon's configuration again, which must not end the daemon, whatever the file holds. */
 import { getLogger } from "@logtape/logtape";
 import { XsndError } from "../base/error.ts";

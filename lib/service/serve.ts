@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The daemon from its start to its end, as `xsnd serve` and a service manager see it. */
 import { getLogger } from "@logtape/logtape";
 import { releaseStartup } from "../../ffi/libc/startup_memory.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A daemon as a service: what its manager hears of it from when it serves until it ends. */
 import type { Backend } from "../daemon/backend.ts";
 import { count } from "../base/text.ts";

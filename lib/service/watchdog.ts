@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The sign of life that a service manager waits for: {@link ServiceManager.watchdogMs}. */
 import type { ServiceManager } from "./manager.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Every constant of `xen/io/sndif.h` (protocol version 2), in its spelling.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `struct xensnd_evt`: what a backend tells without being asked. */
 import { XENSND_EVT_CUR_POS } from "./constants.ts";
 import { beginPacket, PacketView } from "./packet.ts";

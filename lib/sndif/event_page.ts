@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The event page (`struct xensnd_event_page`): in_cons, in_prod (uint32), padding up to octet 64, 63 slots of 64
  * octets. The backend produces, the frontend consumes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The 25 sample formats of sndif: what their samples look like, and their names in XenStore and in ALSA.
  * Sources: sndif.h for codes and names, alsa-lib's pcm.h and pcm_misc.c for numbers, widths and silence.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `struct xensnd_query_hw_param`: the configuration space of a stream, in a request and in its response. */
 
 /** An inclusive range. */

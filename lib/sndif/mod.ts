@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The sndif v2 wire protocol (`xen/io/sndif.h`), pure: octets in, numbers out, and back. Imports nothing but itself.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What requests, responses and events have in common: 64 octets, little-endian, an id in front.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The page directory of OPEN (`struct xensnd_page_directory`): a chain of pages, each with the grant reference of
  * the next one (0 in the last) and up to 1023 references of the shared buffer's pages.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `struct xensnd_req`: what a frontend asks for. Offsets are those of the diagrams in sndif.h. */
 import { XENSND_OP_CLOSE, XENSND_OP_HW_PARAM_QUERY, XENSND_OP_OPEN, XENSND_OP_TRIGGER } from "./constants.ts";
 import { type HwParam, readHwParam, writeHwParam } from "./hw_param.ts";

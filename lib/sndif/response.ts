@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `struct xensnd_resp`: what a backend answers. */
 import { XENSND_OP_HW_PARAM_QUERY } from "./constants.ts";
 import { type HwParam, readHwParam, writeHwParam } from "./hw_param.ts";

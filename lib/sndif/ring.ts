@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The shared ring of requests and responses (`xen/io/ring.h` over `struct xensnd_req` and `struct xensnd_resp`).
  *

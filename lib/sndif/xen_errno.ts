@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Status codes of responses: zero, or the negative of one of these (`XEN_E*`, xen/errno.h). They are Linux's errno
  * numbers on every architecture, and `snd_xen_front` passes them raw to user space.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the host allows a stream, applied to what its guest asks for. */
 import { formatByName, FORMATS, type HwParam, type Interval, type OpenRequest } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/model/card.ts";

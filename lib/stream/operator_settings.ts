@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What an operator has set on a stream for good: it outlives the guest's connection and the daemon. Kept in the card's
  * backend directory, in nodes that the guest cannot read, and gone with the card.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A stream's life, as the guest's requests and the operator drive it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The volumes that a stream can have, in steps of 0.001 dB. */
 
 /** The loudest volume that can be set. Above 0 dB the loudest samples are clipped. */

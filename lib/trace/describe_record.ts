@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A record as people and as programs read it. */
 import { errnoName } from "../../ffi/libc/errno.ts";
 import { HOLDS, STREAM_STATES } from "../stream/stream_state.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the numbers of the protocol are called in sndif.h. */
 import * as sndif from "../sndif/mod.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A trace's packets through the codecs of the protocol, and the requests that responses answer. */
 import { EventView, type PacketView, RequestView, ResponseView } from "../sndif/mod.ts";
 import { isPacket, RecordKind, type TraceRecord } from "./trace_format.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The picture of a trace: one page that needs nothing else, made with uPlot, whose code it carries. */
 import library from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import libraryStyle from "uplot/dist/uPlot.min.css" with { type: "text" };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a trace's picture shows, as columns over time. Pure: records in, numbers out. */
 import { STREAM_STATES } from "../stream/stream_state.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a trace comes to. */
 import { type Percentiles, percentiles } from "../base/percentiles.ts";
 import { Decoder } from "./packets.ts";

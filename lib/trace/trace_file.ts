@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Trace files by their path. */
 import { XsndError } from "../base/error.ts";
 import { fileError } from "../base/file_error.ts";

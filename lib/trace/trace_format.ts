@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A trace file: what went over one stream's rings, and where its card was meanwhile. All numbers are little-endian.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The xruns in a trace: when each was, whose doing, and in words. */
 import { decodeXrun, type TraceRecord } from "./trace_format.ts";
 

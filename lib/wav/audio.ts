@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Audio files as the rest of the program sees them: frames in an sndif format, one after the other. */
 import type { SampleFormat } from "../sndif/mod.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The containers of WAV sound, read in order up to the first sample: RIFF, its kin with 64-bit sizes (RF64: EBU Tech 3306;
  * BW64: ITU-R BS.2088), and Sony Wave64, whose chunks are named by GUIDs.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How much of a file is sound: the header's sizes against the file's. Samples that exist are played. */
 import { count } from "../base/text.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Sequential files for the readers and writers here, with errors that name the file and what became of it. */
 import { XsndError } from "../base/error.ts";
 import { fileError as plainError } from "../base/file_error.ts";

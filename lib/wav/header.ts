@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a WAV file's samples are: "fmt " chunks in and out, with and without WAVE_FORMAT_EXTENSIBLE (mmreg.h). */
 import { XsndError } from "../base/error.ts";
 import { formatByName, type SampleFormat } from "../sndif/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Sound in files: WAV and raw samples, in and out, without loss and in little memory. Sequential and synchronous.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Files of samples and nothing else; what they are must be said. */
 import type { SampleFormat } from "../sndif/mod.ts";
 import { type AudioParams, type AudioReader, type AudioWriter, frameOctets, type Warn } from "./audio.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Between a WAV file's samples and sndif's: other octet orders, other signs, 24 bits in three octets or in four, and
  * narrow samples in wide formats. All of it without loss.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading WAV files, in order and without seeking, so that a pipe will do. */
 import type { SampleFormat } from "../sndif/mod.ts";
 import { count } from "../base/text.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Writing WAV files as they grow. */
 import { XsndError } from "../base/error.ts";
 import type { AudioParams, AudioWriter } from "./audio.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A mapping that C made: one ArrayBuffer over it, detached before the pages go. */
 import { Errno } from "../../ffi/libc/libc.ts";
 import { GrantError, type Mapping, XEN_PAGE_SIZE } from "./ports.ts";

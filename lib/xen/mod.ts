@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Opening Xen: the real one, or the embedded one inside of `xsnd sandbox`. Either is loaded only when it is asked
  * for, and with it the libraries it needs.

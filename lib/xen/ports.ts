@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The three ports to Xen that everything above this folder is written against: {@link Store} (XenStore),
  * {@link GrantTable}/{@link GrantSharer} (shared pages) and {@link EventChannels}. `native/` implements the last

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Taking a device's directory away without leaving empty ones above it. */
 import type { StoreView } from "../xen/ports.ts";
 

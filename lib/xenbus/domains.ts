@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Domains by name and by number, as `/local/domain` lists them. */
 import { Exit, XsndError } from "../base/error.ts";
 import { didYouMean } from "../base/suggest.ts";

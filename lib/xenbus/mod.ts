@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** XenBus: states, device paths and domains, for both ends. */
 export * from "./cleanup.ts";
 export * from "./domains.ts";

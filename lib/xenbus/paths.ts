@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Where the two ends of a virtual sound card live in XenStore: the paths of libxl (`libxl__device_frontend_path`,
  * `_backend_path`, `_libxl_path` in libxl_device.c), and one exception for domain 0.

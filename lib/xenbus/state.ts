@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * XenBus states (`xen/io/xenbus.h`): reading one that the other end may have written as it pleases, switching one's
  * own, and waiting for one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Waiting for something to come true in XenStore. */
 import type { Store } from "../xen/ports.ts";
 

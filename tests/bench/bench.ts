@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `deno task bench [--short]`: what the engine costs, in the embedded Xen on dummy cards, each figure beside a baseline of
  * the same run. One JSON object on stdout, a table on stderr; exit 1 if a claim does not hold (no xrun, no

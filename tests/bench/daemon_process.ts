@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the kernel tells of a daemon's process. */
 import type { Process } from "../sandbox/harness.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Many guests' programs at once, in threads of this process: a process for each would take the machine from what is measured. */
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { runSession } from "../../lib/guest/run_session.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `deno task soak [--minutes N | --short]` (60; as CI runs it, half a minute): a daemon with eight streams of two guests, in the embedded Xen on dummy cards. One guest plays all the time,
  * the other's programs come and go. Prints one JSON object, with what the daemon held of memory and descriptors every

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `deno task fuzz [--minutes N] [--target NAME] [--seed N] [--path PATH]`: what a stranger may send, made up and mutated (`targets.ts`), in
  * turns of half a minute a target. A finding is shrunk and printed with the command that shows it again; exit 1 then. At the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Runs a target for a while, from a seed on, and shrinks what it finds. */
 import fc from "fast-check";
 import { type Property, TARGETS } from "./targets.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What is fuzzed: for each target, inputs that a stranger may send (valid ones, mutated, and made up), and what holds for all of
  * them. A target's property throws when it does not.

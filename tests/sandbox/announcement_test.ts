@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The nodes by which others see that a backend serves: `/local/domain/0/data/xsnd`. */
 import assert from "node:assert/strict";
 import { type Box, inBox, Process, root, until } from "./harness.ts";

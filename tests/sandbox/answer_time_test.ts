@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A guest's WRITE is answered at once, whatever its card, its operator and other guests are at. */
 import assert from "node:assert/strict";
 import { bestOfThree, type Box, inBox, makeWav, type Process, sleep } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A card that is somebody else's when a guest opens its stream. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What commands about cards say when they cannot do what is asked. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd completions`: in the shells themselves, with the names that there are when the key is pressed. */
 import assert from "node:assert/strict";
 

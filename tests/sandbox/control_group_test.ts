@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd serve --group`: who may talk to the daemon. */
 import assert from "node:assert/strict";
 import { assertFails, type Box, inBox, Process, until } from "./harness.ts";

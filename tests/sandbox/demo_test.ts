@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd demo`, the whole way in one: what its verdict says, and that it is true. */
 import assert from "node:assert/strict";
 import {

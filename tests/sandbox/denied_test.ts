@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `denied`: an operator takes a microphone away, and gives it back, under a guest that records. */
 import assert from "node:assert/strict";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** deprovision as a user runs it. */
 import assert from "node:assert/strict";
 import { assertOk, inSandbox } from "./shell.ts";

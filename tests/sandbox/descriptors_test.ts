@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A daemon that has no descriptor left: who asks it waits, what plays plays on, and when there are some again all is as before. */
 import assert from "node:assert/strict";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd doctor`: on this machine, in a healthy embedded Xen, and with each of the faults that it is to find. */
 import assert from "node:assert/strict";
 import type { Finding, Level } from "../../lib/doctor/doctor_finding.ts";

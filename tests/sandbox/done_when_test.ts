@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The whole of it as a user would type it: a demo, then the steps one by one in a sandbox. */
 import assert from "node:assert/strict";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A defect in an engine ends what it is in, and nothing else: `faulty_daemon.ts`. */
 import assert from "node:assert/strict";
 import { encodeTriggerRequest, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Streams on PCMs whose code may wait have an engine of their own, as far as their guest may have engines, and the host can. */
 import assert from "node:assert/strict";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What goes wrong for the user's reasons: one line that says what, the right exit code, nothing half done. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";

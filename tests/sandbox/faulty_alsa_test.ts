@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An ALSA configuration with a plugin that misbehaves: each of its callbacks fails in turn, under a real daemon. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, type Fault, FaultyCards } from "./faulty_cards.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** ALSA PCMs that do as they are told, each by a file: faulty_plugin.c. */
 import assert from "node:assert/strict";
 import type { Box } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `xsnd serve` with a defect in its engines, which comes up whenever a guest starts a stream of {@link FAULTY_RATE}: on the dummy card
  * the stream throws an exception, on a PCM of ALSA's the engine does. A program for tests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * An ALSA plugin that does as it is told: a card that plays, or records silence, in real time, and one of whose callbacks
  * fails.

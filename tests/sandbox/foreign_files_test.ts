@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `play`, `demo` and a card that captures a file read a file alike that others wrote, with its faults. */
 import assert from "node:assert/strict";
 import { wavOf } from "../unit/wav_kit.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Samples of every kind go through ALSA octet by octet. */
 import assert from "node:assert/strict";
 import { FORMATS, type SampleFormat, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";

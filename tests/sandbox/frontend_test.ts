@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The backend under guests that keep to the protocol and that the command line cannot be: they open and close without
  * end, prepare twice, stop and start in the middle.

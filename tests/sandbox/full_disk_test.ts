@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A disk that is full: for the daemon's log, for a trace, for the file of a dummy card. */
 import assert from "node:assert/strict";
 import { assertSameSamples, type Box, inBox, makeWav, Process, samplesOf, until } from "./harness.ts";

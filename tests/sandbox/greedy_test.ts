@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Guests that claim all of the engine's time, by what is dear and not by what is forbidden: others are none the worse. */
 import assert from "node:assert/strict";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A box with a guest's card of two playback streams and a capture stream, the first of which is kept in a file, for tests
  * that bring their own frontend.

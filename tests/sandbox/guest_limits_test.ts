@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `serve --guest-limits`, through real guests. */
 import assert from "node:assert/strict";
 import { XEN_ENOMEM } from "../../lib/sndif/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The XenBus hand-shake with frontends that are late, start over, or take one card for another, and with one that goes from
  * state to state as it likes.

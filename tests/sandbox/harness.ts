@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What the tests of whole processes share: an embedded Xen with the real command in it, and sound to put through.
  */

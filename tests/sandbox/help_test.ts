@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd --help`: quick, and on machines that have neither Xen nor sound. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A hostile guest with a witness: while one guest attacks, another one plays, and must not lose a sample. An attack is a few lines;
  * the kit looks after it whether the daemon lives, and whether it still serves whoever keeps to the protocol.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A guest that attacks the backend by all that it can write: its rings, its pages, its events and its nodes. */
 import assert from "node:assert/strict";
 import {

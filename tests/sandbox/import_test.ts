@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** check, import and export as a user runs them, on files and on running domains. */
 import assert from "node:assert/strict";
 import { anyPcm, assertFails, type Box, inBox, xsnd } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What commands print as JSON has the documented shapes, at once and as it changes. */
 import assert from "node:assert/strict";
 import type { z } from "zod";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * SIGKILL of the daemon at any moment, over and over: the next one takes the guest's card over, answers what was left unanswered,
  * plays what the guest opens, and keeps what the operator has set; XenStore is as it was. `XSND_KILL_ROUNDS` says how often,

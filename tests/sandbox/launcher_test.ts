@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** ./xsnd, the launcher: from anywhere, with whichever Deno, and with no more permissions than it says. */
 import assert from "node:assert/strict";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** 1000 connections that come and go: the daemon ends up with as many descriptors, mappings and ports as it had. */
 import assert from "node:assert/strict";
 import { inBox, settledDescriptors } from "./harness.ts";

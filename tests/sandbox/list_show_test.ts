@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** list and show as a user runs them. */
 import assert from "node:assert/strict";
 import { assertOk, frontend, inSandbox } from "./shell.ts";

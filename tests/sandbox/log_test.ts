@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `xsnd serve` logs, and in which shape. */
 import assert from "node:assert/strict";
 import { assertFails, type Box, inBox, Process, until, xsnd } from "./harness.ts";

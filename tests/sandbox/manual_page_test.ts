@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** xsnd(1), as the programs that show manual pages read it. */
 import assert from "node:assert/strict";
 import { COMMANDS } from "../../cmd/commands.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd serve --metrics`: what Prometheus gets, and the dashboard that shows it. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";

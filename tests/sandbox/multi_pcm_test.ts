@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** PCMs of ALSA's `multi`, by the real libasound: what would not come back is not opened, and holds up nobody. */
 import assert from "node:assert/strict";
 import { assertSameSamples, type Box, inBox, makeWav, samplesOf } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What XenStore refuses about one card is that card's trouble: the daemon and the other cards go on. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a guest is. */
 import assert from "node:assert/strict";
 import { openXen } from "../../lib/xen/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A host that has no memory for one guest's pages: strace makes the daemon's mmap(2) of that guest's memory fail, as the kernel
  * does when there is none (RLIMIT_AS would not do: V8 ends a process that it refuses memory to).

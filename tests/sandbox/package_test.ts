@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The Debian package: what is in it, and that it works from there, with nothing of this tree and no network. */
 import assert from "node:assert/strict";
 import { VERSION } from "../../lib/base/version.ts";

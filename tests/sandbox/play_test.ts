@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd play`: a file into a stream, as a guest of the daemon. */
 import assert from "node:assert/strict";
 import {

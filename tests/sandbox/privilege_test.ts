@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `xsnd serve` may do on its host: no more than its launcher grants, and no more than its domain may. */
 import assert from "node:assert/strict";
 import {

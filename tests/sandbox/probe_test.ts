@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** probe, and check --probe, on ALSA's plugins and a sound server: there need be no card. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";

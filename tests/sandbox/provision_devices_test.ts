@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What provision says of devices: one that can do nothing of what a stream allows is refused, one that is not there is a warning. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";

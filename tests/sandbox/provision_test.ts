@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** provision and diff as a user runs them: the real command in the embedded Xen, looked at with Debian's XenStore tools. */
 import assert from "node:assert/strict";
 import { root } from "./harness.ts";

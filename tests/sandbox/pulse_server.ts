@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A real sound server on a machine without a card: PulseAudio with a null sink, which takes samples at their own pace, and an
  * ALSA configuration whose PCM `pulse` reaches it. It keeps to a directory of its own.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Playing into a real sound server through ALSA's plugin: real time, no xrun, every sample in its place. */
 import assert from "node:assert/strict";
 import { assertFails, bestOfThree, type Box, inBox, makeWav, samplesOf, sleep, until } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** HW_PARAM_QUERY: answered by the card itself, which is not held for it. */
 import assert from "node:assert/strict";
 import { formatByName, formatsToMask, HwParam } from "../../lib/sndif/mod.ts";

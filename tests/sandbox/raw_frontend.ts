@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A frontend that is held to no protocol: it connects a card as snd_xen_front does, and from then on puts on its rings
  * whatever a test wants. It blocks its thread while it waits, so the backend must be in another process.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The backend under frontends that keep to no protocol: requests in the wrong order, that make no sense, pages that are not
  * there, rings that cannot be; and other guests next to them that must not notice.

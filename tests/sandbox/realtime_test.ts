@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd serve --realtime`, as the kernel sees it. */
 import assert from "node:assert/strict";
 import { inBox, type Process, until } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd record`: a stream to a file, as a guest of the daemon. */
 import assert from "node:assert/strict";
 import {

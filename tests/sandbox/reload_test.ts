@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd serve --config FILE` that is sent SIGHUP. */
 import assert from "node:assert/strict";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Provisioning a card anew that a daemon serves, and that a guest has connected to or has not. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd sandbox` as a shell sees it: exit codes, signals, what it leaves behind. */
 import assert from "node:assert/strict";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd serve`: how the daemon ends, how it begins again, and what it finds then. */
 import assert from "node:assert/strict";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A service manager's end of sd_notify(3), in a process that is not ours: Perl, which every Debian has. */
 import { Process, until } from "./harness.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd serve` as a service: what its manager hears, and what it may ask. */
 import assert from "node:assert/strict";
 import { DatagramSender } from "../../ffi/libc/datagram.ts";

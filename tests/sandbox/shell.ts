@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A shell script in an embedded Xen, with the real command and Debian's XenStore tools. */
 import assert from "node:assert/strict";
 import { anyPcm, launcher, type Result, xsnd } from "./harness.ts";

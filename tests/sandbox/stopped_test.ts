@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A daemon that stands still: a host that is suspended, or a debugger. */
 import assert from "node:assert/strict";
 import { assertSameSamples, inBox, makeWav, samplesOf, sleep } from "./harness.ts";

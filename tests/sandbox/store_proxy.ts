@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Stands between domain 0 of an embedded Xen and its XenStore, so that a test can take that away from the daemon, and give it
  * back, with all that it holds: what a xenstored that is restarted looks like. Guests have sockets of their own.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is for a terminal, colours and progress, is there and nowhere else. */
 import assert from "node:assert/strict";
 import { makeWav, Process, root } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd top` and the table of `xsnd status`: on a terminal, where tmux is the terminal, and off one. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";

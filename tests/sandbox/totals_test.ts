@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is counted of a stream stays for as long as its card does, and each instrument says the same. */
 import assert from "node:assert/strict";
 import type { StreamReport } from "../../lib/control/protocol.ts";

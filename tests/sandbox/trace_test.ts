@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd trace`: what goes over a stream's rings, from the daemon to a file and back. */
 import assert from "node:assert/strict";
 import { assertFails, Box, inBox, makeWav, Process, sharedBox, sleep, until, xsnd } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd trigger` and `xsnd status`: an operator's hand on a stream that a guest plays. */
 import assert from "node:assert/strict";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A guest that is too late: every instrument tells the same, when it happens, and of nothing else. */
 import assert from "node:assert/strict";
 import {

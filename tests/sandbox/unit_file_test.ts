@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** packaging/xsnd.service: as systemd reads it, and whether the daemon can live with what it leaves it. */
 import assert from "node:assert/strict";
 import { inBox, launcher, Process, root, until } from "./harness.ts";

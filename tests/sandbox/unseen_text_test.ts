@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Names that turn lines around, or cannot be seen, wherever a command prints them: as escapes, and in JSON whole. */
 import assert from "node:assert/strict";
 import { type Box, inBox, makeWav, type Result, until } from "./harness.ts";

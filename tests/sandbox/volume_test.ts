@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** SET_VOLUME, GET_VOLUME, MUTE and UNMUTE from a guest, and what is heard of them. */
 import assert from "node:assert/strict";
 import {

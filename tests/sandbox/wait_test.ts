@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `xsnd wait`: for streams that are there, and for those that are still to come. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";

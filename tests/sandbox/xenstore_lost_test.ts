@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A XenStore that goes away under the daemon, or takes its time: what plays plays on, and what has waited is then served. */
 import assert from "node:assert/strict";
 import { assertFails, assertSameSamples, inBox, makeWav, samplesOf, until } from "./harness.ts";

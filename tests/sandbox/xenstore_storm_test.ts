@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A guest that writes to its own directory without end: what that costs the daemon does not grow with what the guest writes. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Debian's XenStore tools and the real libxenstore are the judges of the embedded XenStore: what they print, what
  * they return, what they wait for.

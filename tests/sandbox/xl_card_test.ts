@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A card that xl made: nothing that its guest writes into its own directory later makes the card more than it was. */
 import assert from "node:assert/strict";
 import { type Box, inBox, makeWav, type Process, until } from "./harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** From a published xl.cfg to sound: its streams share one unique-id, and each is served on a device of its own. */
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";

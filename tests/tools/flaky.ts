@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Tests that passed at a later try. A retry hides a race that shows once in three runs, so each one is noted, listed at the end of
  * the run, and too many of them fail the run.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Writes docs/json.md: what commands print as JSON, from the shapes that the tests hold them to. */
 import { z } from "zod";
 import * as shapes from "../json_shapes.ts";

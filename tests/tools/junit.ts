@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `deno test --junit-path` writes of each test. */
 
 export interface TestCase {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Makes fixtures/melody.wav: three seconds of music, s16_le, stereo, 48 kHz; the same octets each time.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `deno task test [FILE...]`: the tests of tests/unit and tests/sandbox, or those named, as many files at once as there are
  * processors, each in a process of its own. (`deno test --parallel` runs them in one, where they share its environment.)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** docs/security.md: each limit, attack and fault of its tables names the test that shows it. */
 
 export interface Row {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a terminal shows of a command: the command runs in a real one, and xterm.js reads what it writes. */
 import xterm from "@xterm/headless";
 

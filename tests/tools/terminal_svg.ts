@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A terminal's screen as a picture: a window with a dark screen, which a light page and a dark one both set off. */
 import type { Colour, Run } from "./terminal.ts";
 

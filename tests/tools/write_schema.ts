@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `deno task schema`: writes the JSON Schema of configuration files for editors, from the schema that xsnd itself uses. */
 import { jsonSchema } from "../../lib/vsnd/config/schema.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** libasound's diagnosis: taken from standard error, and told in a few words. */
 import assert from "node:assert/strict";
 import { libc } from "../../ffi/libc/libc.ts";

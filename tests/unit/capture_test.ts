@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Capture from a card to a guest's buffer, with a clock that the test moves. The card hears 1, 2, 3 ..., so what the
  * guest reads says which sample it got.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How often a card is to tell where it is, by the period that a guest asks for. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** CHANGELOG.md, as packages read it. */
 import assert from "node:assert/strict";
 import { debianChangelog, releasesOf, secondsOf } from "../../packaging/changelog.ts";

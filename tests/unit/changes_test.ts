@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Waiting for a stream to change: who waits is woken by changes, and by nothing else. */
 import assert from "node:assert/strict";
 import { Changes, countChange } from "../../lib/bridge/changes.ts";

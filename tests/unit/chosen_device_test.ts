@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";
 import { DEFAULT_PARAMS, type StreamPolicy } from "../../lib/vsnd/model/card.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The time of day may be set at any moment: nothing but time-stamps for people goes by it. */
 import assert from "node:assert/strict";
 

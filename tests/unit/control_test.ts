@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The control socket: both ends, and clients and daemons that do not behave. */
 import { configure, reset } from "@logtape/logtape";
 import assert from "node:assert/strict";

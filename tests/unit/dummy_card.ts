@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A dummy card whose clock the test moves, with a file in memory. Its frames are 32-bit numbers, so that each can be told
  * from every other; 0 is silence.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The dummy card, under a clock that the test moves: what it plays and hears, and when. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

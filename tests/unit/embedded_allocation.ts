@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The hot path, many times over; run with `--trace-gc`, it must not make V8 collect anything. */
 import { openXen } from "../../lib/xen/mod.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { absolutePath, childPath, isWithin, parentPath } from "../../lib/xen/embedded/server/store_paths.ts";
 import { parsePermission, Right, rightsOf } from "../../lib/xen/embedded/server/permissions.ts";

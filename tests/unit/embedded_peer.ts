@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A process of its own that acts as domain `Deno.args[1]` in the embedded Xen `Deno.args[0]`: it grants two pages to
  * dom0, makes a port for it, says so on stdout, and answers each event with word 0 of the pages plus one, in word

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { POLL, PollSet } from "../../ffi/libc/libc.ts";
 import { fifoPath } from "../../lib/xen/embedded/layout.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { newStore } from "./embedded_store.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An embedded XenStore without sockets: requests go in, replies and events come out, at once. */
 import { Client } from "../../lib/xen/embedded/server/client.ts";
 import { XenstoreCore } from "../../lib/xen/embedded/server/core.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Quota } from "../../lib/xen/embedded/server/view.ts";
 import { Xs } from "../../lib/xen/embedded/server/wire.ts";

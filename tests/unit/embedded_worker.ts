@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The other thread: blocks in poll(2) on an adopted handle, and answers each event with one on the same port. */
 import { POLL, PollSet } from "../../ffi/libc/libc.ts";
 import { adoptEventChannels } from "../../lib/xen/mod.ts";

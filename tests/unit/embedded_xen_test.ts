@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import { eventChannelContract, grantContract } from "./xen_contract.ts";

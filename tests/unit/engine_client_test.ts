@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The main thread's handle on an engine: what is an engine's end, and what is not. */
 import assert from "node:assert/strict";
 import { addressOf } from "../../ffi/libc/libc.ts";

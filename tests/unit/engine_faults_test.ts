@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A card each of whose calls fails in turn: whatever it says, each request has one answer, and the next OPEN plays. */
 import assert from "node:assert/strict";
 import { ERRNO } from "../../ffi/libc/errno.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A playing stream of the engine, 100 000 WRITEs and as many wake-ups of its card; prints the octets of heap that it took,
  * and how much was played. Run by engine_allocation_test.ts with a young generation so large that nothing is collected

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A stream whose card goes away, and comes back. */
 import assert from "node:assert/strict";
 import { libc, O, POLL, unwrap } from "../../ffi/libc/libc.ts";

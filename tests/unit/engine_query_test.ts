@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** HW_PARAM_QUERY in the engine: what it is lent to answer by, and for how long. */
 import assert from "node:assert/strict";
 import { POLL } from "../../ffi/libc/libc.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A stream of the engine of which a test has the guest's end: see {@link SoloStream}. */
 import { SoloStream } from "../../lib/engine/solo_stream.ts";
 import { encodeHwParamQuery, EventPageConsumer, EventView, HwParam, Taken } from "../../lib/sndif/mod.ts";

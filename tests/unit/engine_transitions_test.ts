@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What guest and operator do to a stream, one after the other in every pair and in any order: the card runs if both let it. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A stream that plays for weeks, on a clock that the test moves. */
 import assert from "node:assert/strict";
 import { POLL } from "../../ffi/libc/libc.ts";

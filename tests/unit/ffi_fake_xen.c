@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * Stands in for libxengnttab and libxenevtchn where there is no Xen, so that the native half of the ports can be
  * tested for what it passes, in which order, and what it does with failures. Counts what is open; aborts on misuse that

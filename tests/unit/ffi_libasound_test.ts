@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The ALSA binding against the real library, with a configuration of its own that needs no sound card. */
 import assert from "node:assert/strict";
 import {

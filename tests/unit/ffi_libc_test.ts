@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ERRNO, errnoName } from "../../ffi/libc/errno.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The native half of the ports over a stand-in for Xen's libraries (ffi_fake_xen.c): what they pass, in which order,
  * and what becomes of failures. That the real libraries take it so is for tests/xen.

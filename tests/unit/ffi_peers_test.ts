@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Who has connected to a UNIX socket, told apart by descriptors that Deno does not tell. */
 import assert from "node:assert/strict";
 import { Peers } from "../../ffi/libc/peers.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The Store port over the real libxenstore, against the embedded Xen's server in a process of its own. */
 import assert from "node:assert/strict";
 import { Exit, XsndError } from "../../lib/base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Every symbol table against the installed libraries, and against the C headers that they bind. */
 import assert from "node:assert/strict";
 import { ERRNO } from "../../ffi/libc/errno.ts";

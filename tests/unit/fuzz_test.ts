@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The fuzzers' short form: each target from a seed that stays, and from one that is another each time. */
 import assert from "node:assert/strict";
 import { fuzz, type TargetName } from "../fuzz/run.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How much of the engine's time a guest may claim. */
 import assert from "node:assert/strict";
 import { GuestBudget, IDLE_SIGNAL_COST, INTERRUPT_COST } from "../../lib/engine/guest_budget.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The guest's sample buffer: copies go where they were told to, never beyond, and never after it is gone. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

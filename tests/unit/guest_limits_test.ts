@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What one guest may have of the daemon. */
 import assert from "node:assert/strict";
 import { heldBytes } from "../../lib/daemon/link/map_buffer.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The card under a stream, while the host changes its mind: what the engine uses is not closed. */
 import assert from "node:assert/strict";
 import type { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The rules that keep the folders apart: who may import whom. */
 import assert from "node:assert/strict";
 import { basename, dirname, join, normalize } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Xen's own parser of xl's configuration files (libxlutil, of libxen-dev): what ours is held against. */
 import { cString } from "../../ffi/base/library.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { LineQueue } from "../../lib/log/line_queue.ts";
 import { until } from "../sandbox/harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 
 Deno.test("deno.lock pins packages by their integrity, and says nothing of where they came from", async () => {

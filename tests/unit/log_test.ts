@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import { jsonLine, textLines } from "../../lib/log/format.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The mailbox between two threads: every message once, in order, or refused whole. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Memory that goes away: whoever still has a view of it gets an exception, or nothing, and no SIGSEGV. */
 import assert from "node:assert/strict";
 import { libc, MAP, PROT } from "../../ffi/libc/libc.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which configured stream a stream of a card made by xl is. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Raw memory by address: what is out of bounds or gone never becomes a pointer. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Each kind of thing that a daemon's stderr may be: it takes what there is room for, and lets nobody wait. */
 import assert from "node:assert/strict";
 import { AF, F, libc, O, unwrap } from "../../ffi/libc/libc.ts";

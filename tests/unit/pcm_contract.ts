@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What every card behind the Pcm port promises, as cases that any harness can run. Nothing here depends on how fast the
  * card is, only that it does not stand still while it runs: what has to come is waited for, and what must not come gets a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Playback from a guest's buffer to a card, with a clock that the test moves. Frame `n` that the guest writes holds
  * the number `n`, counted from 1, so what the card played says which sample was heard when.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the host allows a stream, against a guest that asks for anything. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

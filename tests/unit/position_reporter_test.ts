@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** When positions go out, judged by what snd_xen_front and the ALSA core of its guest make of them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

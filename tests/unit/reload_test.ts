@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A reload holds on to what there was, whatever fails. */
 import assert from "node:assert/strict";
 import { configure, type LogRecord, reset } from "@logtape/logtape";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What may change of a card in use: a test for each rule. */
 import assert from "node:assert/strict";
 import { type CardConfig, defaultCard } from "../../lib/vsnd/model/card.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 
 Deno.test("a request, its response and an event allocate nothing", async () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** lib/sndif/event_page.ts: the producer against both generations of frontend, and against a lying one. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** lib/sndif/formats.ts against ALSA's own answers about the same formats. */
 import assert from "node:assert/strict";
 import {

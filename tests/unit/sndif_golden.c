@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * Prints the sndif v2 protocol as Xen's own headers lay it out: constants, one packet of each kind, the event page's slots
  * and the ring's hold-off decisions. Its output is fixtures/sndif/golden.txt; sndif_golden_test.ts compares both with

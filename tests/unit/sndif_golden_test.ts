@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** lib/sndif against Xen's own headers, through fixtures/sndif/golden.txt and the C program that prints it. */
 import assert from "node:assert/strict";
 import * as sndif from "../../lib/sndif/mod.ts";

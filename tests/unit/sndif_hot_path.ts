@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The backend's path through lib/sndif, a million times; prints the octets of heap that it took. Run by
  * sndif_allocation_test.ts with a young generation so large that nothing is collected in between.

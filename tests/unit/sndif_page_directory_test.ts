@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** lib/sndif/page_directory.ts: what a frontend builds, a backend finds; what a guest makes up, it refuses. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

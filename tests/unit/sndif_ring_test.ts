@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** lib/sndif/ring.ts: both ends against a naive model, and the backend's end against a frontend that lies. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a start needs and a daemon does not. */
 import assert from "node:assert/strict";
 import { releaseStartup } from "../../ffi/libc/startup_memory.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A stream's states, against the diagram in stream_state.ts. */
 import assert from "node:assert/strict";
 import {

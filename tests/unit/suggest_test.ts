@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Suggestions: typing errors are forgiven, and other words are not taken for them. */
 import assert from "node:assert/strict";
 import { closest, didYouMean } from "../../lib/base/suggest.ts";

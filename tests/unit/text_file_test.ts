@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Text files as they are: in UTF-8 with and without a mark, in other encodings, and in none; and why one cannot be read. */
 import assert from "node:assert/strict";
 import { Exit, XsndError } from "../../lib/base/error.ts";

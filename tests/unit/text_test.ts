@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What people and programs get to see of a text that a stranger wrote. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What runs the tests: flaky ones are told apart, and docs/security.md is held to tests that ran. */
 import assert from "node:assert/strict";
 import { FlakyLog, flakySummary, testLocation } from "../tools/flaky.ts";

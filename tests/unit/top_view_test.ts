@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `top` makes of two reports. */
 import assert from "node:assert/strict";
 import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Trace files: what is written is read, and what is cut short is read up to there. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

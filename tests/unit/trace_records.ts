@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Records for tests, made with the protocol's own encoders. */
 import {
   encodeCurPosEvent,

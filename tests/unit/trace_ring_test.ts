@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the engine traces: exactly what passes, in its order, and a number where there was no room. */
 import assert from "node:assert/strict";
 import { MicrosClock, POLL } from "../../ffi/libc/libc.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a trace's picture is made of. */
 import assert from "node:assert/strict";
 import { STREAM_STATES } from "../../lib/stream/stream_state.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Traces as lines and as fields: what every kind of record looks like, garbage included. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

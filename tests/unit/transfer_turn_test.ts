@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How much of a wide stream is moved in one turn of the engine's, and what it costs. */
 import assert from "node:assert/strict";
 import { Memory } from "../../ffi/libc/memory.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a guest publishes of a stream is four numbers of 32 bits, or it is refused. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which silences are underruns, row by row of the table in underrun.ts. A frame lasts a millisecond. */
 import assert from "node:assert/strict";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";

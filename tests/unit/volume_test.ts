@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Volume and mute of a stream's samples, on a card whose clock stands. */
 import assert from "node:assert/strict";
 import { Volume } from "../../lib/engine/samples/volume.ts";

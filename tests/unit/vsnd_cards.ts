@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Arbitrary valid cards, and what it takes to provision them in a {@link TestXen}. */
 import fc from "fast-check";
 import { type CardConfig, LINUX_RATES } from "../../lib/vsnd/model/card.ts";

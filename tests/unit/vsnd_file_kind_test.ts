@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Files of other kinds, given to commands that read configurations. */
 import assert from "node:assert/strict";
 import { ConfigError, loadConfig } from "../../lib/vsnd/config/config.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is said of a configuration is in our words: none of a library's, and none of the language's. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

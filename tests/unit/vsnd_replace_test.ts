@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { type CardConfig, defaultCard } from "../../lib/vsnd/model/card.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The JSON Schema that is shipped for editors: it is the one of the code, and a validator not ours reads it. */
 import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A Store in this process, over the embedded Xen's own database with its permissions, quotas and conflict detection:
  * what the tests of lib/vsnd and lib/xenbus write to, from domain 0 and from guests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** xl's syntax, against Xen's own parser; and there and back again without loss. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Whole WAV and raw files, out and in again. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

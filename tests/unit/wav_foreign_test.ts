@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** WAV files as others write them: what is there is read, and what is wrong is said. */
 import assert from "node:assert/strict";
 import { WavReader } from "../../lib/wav/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** WAV files made by hand, and what comes out of readers. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** lib/wav/samples.ts against the values that the samples stand for. */
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** lib/wav against sox, which has its own idea of WAV: both read what the other wrote, to the same samples. */
 import assert from "node:assert/strict";
 import { formatByName } from "../../lib/sndif/mod.ts";

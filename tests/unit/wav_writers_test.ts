@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What real programs write, at the level of the sound that they were given. */
 import assert from "node:assert/strict";
 import { formatByName } from "../../lib/sndif/mod.ts";

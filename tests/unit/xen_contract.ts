@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What every implementation of the ports promises, as cases that any harness can run: the unit tests over the
  * embedded Xen, the lab over the real one, where both ends may be dom0. Nothing here depends on how fast events

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A XenStore client that says exactly what a test wants said, over the wire codec and nothing else. */
 import {
   encodeMessage,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which devices and parameters a card that xl made gets. */
 import assert from "node:assert/strict";
 import { DEFAULT_PARAMS, type StreamParams, type StreamPolicy } from "../../lib/vsnd/model/card.ts";

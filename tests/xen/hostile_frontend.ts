@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Runs in the lab's dom0, as a frontend of domain 0's own card 0 that keeps to no protocol: what the kernel's gntdev and evtchn make of
  * attacks that the embedded Xen has its own idea of. Prints a line an attack that went as it must; see `cases/hostile.ts`.

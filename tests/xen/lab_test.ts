@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The lab itself: that what the cases with xsnd stand on is really there, and true to the sample. */
 import assert from "node:assert/strict";
 import type { GuestKernel } from "./lab/images.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the cases with xsnd have in common: the daemon in dom0, cards for guests, and sound that is compared. */
 import assert from "node:assert/strict";
 import { LabError } from "./lab/command.ts";

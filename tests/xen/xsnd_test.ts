@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * xsnd on real Xen: the stock driver of unmodified Debian kernels in the guests, the native ports in dom0, and as cards the
  * emulated AC97 and snd-aloop. All cases share one boot, two guests (Linux 6.1 and 7) and, but where it must die, one daemon.

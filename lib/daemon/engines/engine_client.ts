@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The main thread's handle on the engine: starts it, sends it commands, hands its events to whoever asked for a slot. */
 import { getLogger } from "@logtape/logtape";
 import { threadCpuSeconds } from "../../../ffi/libc/cpu_clock.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The engines of a daemon. A call to one of the kernel's cards returns at once, so those share an engine. The code of other
  * PCMs may wait: a sound server's plugin does for its server, to start or to stop. A stream on one of them has an

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What ties a stream to its frontend: two shared pages and two event channels, had together and given up together. */
 import { type EventChannels, type GrantTable, type Mapping, XEN_PAGE_SIZE } from "../../xen/ports.ts";
 import type { GuestUse } from "../policy/guest_limits.ts";

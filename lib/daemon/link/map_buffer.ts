@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Mapping the sample buffer that an OPEN names, page by page as its directory, which the guest writes, has them. */
 import { PcmError } from "../../pcm/pcm_error.ts";
 import { type Direction, STAGING_BYTES } from "../../pcm/pcm.ts";

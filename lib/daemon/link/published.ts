@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading what a frontend publishes of a stream. Every value is the guest's: checked here, and plain numbers after. */
 import {
   XENSND_FIELD_EVT_CHNL,

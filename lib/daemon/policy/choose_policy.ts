@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What the host allows a card. Cards that `xsnd provision` made carry their policy in their backend directory. For a card that
  * xl made, the record of `vsnd/pinned.ts` says what the card is, and the daemon's configuration says which devices it gets.

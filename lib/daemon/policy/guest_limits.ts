@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What one guest may have of the daemon at a time, and what it has: so that none takes what the others need. */
 import type { Mapping } from "../../xen/ports.ts";
 

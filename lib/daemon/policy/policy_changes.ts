@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What of a card's policy is another than it was, for people. */
 import type { CardPolicy, StreamPolicy } from "../../vsnd/model/card.ts";
 

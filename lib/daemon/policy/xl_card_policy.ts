@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The policy of a card that xl made: what the card is comes from its {@link PinnedCard}, the devices from the daemon's
  * configuration. A stream of the configuration decides on everything: device, parameters, `denied`. The default devices serve the

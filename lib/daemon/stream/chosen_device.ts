@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The device that the host has chosen for a stream. It may choose another while the guest has the stream open: that one holds
  * from the next OPEN, and for the queries before it.

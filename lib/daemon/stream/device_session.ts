@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The card under a stream, as the main thread has it: opened for the guest's OPEN, closed with its CLOSE, and looked for while
  * it cannot be had. A card that is somebody else's at OPEN, or goes away later, is silence in real time until then.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Lending the engine what answers queries, the main thread's end: `Queries` is the other. */
 import type { RefinerDescriptor } from "../../pcm/refiner.ts";
 import type { EngineClient } from "../engines/engine_client.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The main thread's half of a stream: everything that may block or allocate. It maps the guest's pages, judges OPEN
  * against the policy, opens and closes the card, and tells the engine's half when things are ready.

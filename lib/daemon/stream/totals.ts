@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What was counted of each stream over its former connections. It stays for as long as the backend serves the card, which may
  * be made anew meanwhile, by another policy.

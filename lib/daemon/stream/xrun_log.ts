@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Tells the log of a stream's xruns. The engine counts them in the stream's row and says nothing: a guest may have as many as it
  * likes. The row is looked at once a second while the stream is open, and when it is closed; an xrun is told when it has ended.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Capture: samples are taken from the card as they come and kept until the guest's READ says where in its buffer it
  * wants them. What the guest leaves lying for longer than its own buffer lasts is lost, oldest first; its driver sees

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A stream's shared sample buffer as the engine sees it: mapped pages that the guest writes at will, whose octets are
  * only ever copied, never interpreted. This object alone knows where they are, and forgets it before they are unmapped.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Playback: the guest's WRITEs announce samples in its buffer, which go to the card as it makes room. */
 import type { Pcm } from "../../pcm/pcm.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * When to tell the guest the card's position (`XENSND_EVT_CUR_POS`), and in what steps.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Moving samples between a guest's buffer and a card: what playback and capture have in common.
  *

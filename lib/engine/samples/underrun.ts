@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Whether a card that has played all that its guest wrote has an underrun, or has come to the end of the sound. The card is
  * dry from that frame on.

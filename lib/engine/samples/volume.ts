@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a stream's volume does to its samples: the guest's SET_VOLUME, MUTE and UNMUTE, channel by channel, and on top of that
  * the operator's own, of which the guest knows nothing. A change goes over the samples in a short ramp, so that it does

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The xruns of one open stream. Each is counted once, when it happens, with its cause; its length is added when it ends.
  * Nothing here allocates.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** libasound's own diagnosis. A call returns no more than an error number; the reason goes to standard error. */
 import { libasound, silenceAlsa } from "../../../ffi/alsa/libasound.ts";
 import { StderrCapture } from "../../../ffi/libc/stderr.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * An ALSA PCM by name, in the main thread: asking it what it can do, opening and closing it. Every call that may
  * take long (a sleeping sound server takes seconds) runs on a thread of Deno's pool.

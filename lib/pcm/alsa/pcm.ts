@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A real card through ALSA, in the engine's thread. The main thread has opened it, non-blocking, and set it up
  * (`alsa_device.ts`) so that it starts and stops only when told to, plays silence when it runs dry, and wakes this

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The card-less card in the main thread. Its files are WAV, but the engine deals in plain frames: what is played comes out
  * of it through a pipe and is written here, what is captured is laid out for it in memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The card that needs no card: its pointer is CLOCK_MONOTONIC, and is known, as a real card's, as of the last interrupt.
  * Playback appends what the pointer has passed to a file,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Draws the page's charts. Runs in the browser, beside uPlot and the data, and asks nobody for anything.
 const picture = JSON.parse(document.getElementById("picture").textContent);
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading a configuration file: YAML, its shape, its rules; every finding with line and column. */
 import {
   type Document,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Cards that XenStore knows, as a configuration file would have them. */
 import { XsndError } from "../../base/error.ts";
 import type { StreamParams } from "../model/card.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a file is that a command for configurations was given in place of one: told by how it begins, so that the message
  * names the command that takes it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** All that is wrong with a configuration, whatever it was written in: its shape, then the rules that tie values together. */
 import type { z } from "zod";
 import type { Config } from "../model/card.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
 import { type CheckedConfig, ConfigError, MAX_LOCATED, readFile, readYaml, refuseForeign } from "./config.ts";
 import { foreignText } from "./file_kind.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * From the shape of a file to cards: inheritance from card to PCM to stream, and the rules that tie values together.
  * A lower level may only narrow what an upper one says (sndif.h, "PCM settings").

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The shape of a configuration file, key by key: names, types, bounds of single values. What ties several values
  * together (inheritance, duplicates) is in resolve.ts. Keys are those of xl.cfg and sndif.h.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a finding says of a value that the schema refuses: what is wrong, why it matters, what to write instead. */
 import type { z } from "zod";
 import { Limits, LINUX_RATES } from "../model/card.ts";

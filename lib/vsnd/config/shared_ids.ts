@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Streams of one domain with the same unique-id. xl takes them, and published configurations have them: to the C++ backend
  * snd_be the id is not a name but the sound system (`unique-id=pulse`) and its device.

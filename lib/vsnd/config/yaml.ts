@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Writing a configuration file for people to go on with. */
 import { Document, isScalar, isSeq, Scalar, visit } from "yaml";
 import { isPrintable, printableYaml } from "../../base/text.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Bounds on a YAML text before it is parsed. The yaml package recurses once per level of nesting, and makes an error object for
  * each mistake: a text of a megabyte can exhaust the stack, or take ten seconds to refuse.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What is wrong with a text as YAML, in words for who wrote it: those of the YAML library are for programs that call it.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The model of a virtual sound card, after inheritance: what `provision` writes, `show` prints and the backend obeys.
  * Keys are those of sndif.h in camel case; sizes are in octets, rates in Hz.

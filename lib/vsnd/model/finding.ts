@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is wrong with a configuration file: where, what, and what to write instead. */
 import { brief } from "../../base/text.ts";
 

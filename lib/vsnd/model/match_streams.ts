@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Which configured stream a stream of a card made by `xl` is. xl lets any number of streams have the same unique-id, and
  * published configurations use that; so the id alone names no stream. In this order:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What may be said in one XenStore node: a bounded line. */
 const encoder = new TextEncoder();
 

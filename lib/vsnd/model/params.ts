@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The parameters that a card, a PCM and a stream can each set: their XenStore nodes, both ways. */
 import {
   XENSND_FIELD_BUFFER_SIZE,

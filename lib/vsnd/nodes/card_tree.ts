@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A card as XenStore nodes: what libxl writes for a `vsnd` device (libxl_vsnd.c, `libxl__device_generic_add` in
  * libxl_device.c), so that `xl` can list and detach it, and below the backend's directory the policy that the guest

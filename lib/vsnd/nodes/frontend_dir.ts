@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Reading a card from its frontend directory, which the guest can write: each value is checked, bounded and made a
  * line here, and none of it may choose a device or raise a limit. (What else a terminal should not get, printing

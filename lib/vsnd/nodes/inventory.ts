@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The cards that XenStore knows, ours and those that `xl` made: where they are, what they may do, how they are. */
 import { XsndError } from "../../base/error.ts";
 import type { Direction } from "../../pcm/pcm.ts";

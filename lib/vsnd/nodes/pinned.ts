@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The daemon's own record of a card that xl made. The guest owns its frontend directory, so the directory is read once, before
  * the guest's driver runs, and the record is all that any daemon believes of the card later.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading back what the host decided about a card. Nothing in it comes from the guest. */
 import { Exit, XsndError } from "../../base/error.ts";
 import type { Direction } from "../../pcm/pcm.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** XenStore's nodes as Debian's `xenstore-ls -f -p` prints them, line for line. */
 import type { Permission } from "../../xen/ports.ts";
 import type { TreeNode } from "./card_tree.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Waiting for cards to be served, and for guests to connect to theirs, as both ends' states in XenStore tell. */
 import { Exit, XsndError } from "../../base/error.ts";
 import {

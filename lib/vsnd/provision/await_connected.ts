@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Waiting for a guest to connect to the card of a stream, whether domain and card are there yet or not. */
 import { Exit, XsndError } from "../../base/error.ts";
 import { listDomains, resolveDomain, untilInStore } from "../../xenbus/mod.ts";

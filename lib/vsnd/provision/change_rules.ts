@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What may change of a card that is in use, without taking it away from its guest. snd_xen_front reads its directory when it
  * connects and never again, so what is in there cannot change under it, nor what the backend holds it to: both ends would go

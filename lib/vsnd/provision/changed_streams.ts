@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which streams of wanted cards are not yet in XenStore as they are wanted. */
 import { isDeepStrictEqual } from "node:util";
 import { XsndError } from "../../base/error.ts";

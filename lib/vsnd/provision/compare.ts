@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How a card that is in XenStore differs from one that is wanted: a difference a node. */
 import * as sndif from "../../sndif/mod.ts";
 import type { CardPaths } from "../../xenbus/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Taking a card away, as libxl detaches one (`libxl__initiate_device_generic_remove`). */
 import { Exit, XsndError } from "../../base/error.ts";
 import { readState, stateName, StateTimeoutError, waitForState, XenbusState } from "../../xenbus/mod.ts";

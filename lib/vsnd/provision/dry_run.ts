@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Doing something to XenStore without doing it: in a transaction that is aborted, with a record of what it would have come to. */
 import type { Permission, Store, StoreView } from "../../xen/ports.ts";
 import type { TreeNode } from "../nodes/card_tree.ts";

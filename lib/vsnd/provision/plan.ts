@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Comparing the cards that are wanted with those in XenStore, and writing what differs: all in one transaction. */
 import { Exit, XsndError } from "../../base/error.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Provisioning that may take a card from its guest: what cannot change while it is in use is detached, as `xl vsnd-detach` does
  * it, and attached anew.

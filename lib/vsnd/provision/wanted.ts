@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which cards `provision` is to make: those of a file, or one for a domain. */
 import { Exit, XsndError } from "../../base/error.ts";
 import { type Domain, resolveDomain } from "../../xenbus/mod.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The cards that XenStore knows, followed by its watches. */
 import type { Store, StoreView, StoreWatch } from "../../xen/ports.ts";
 import type { PresentCard } from "../nodes/inventory.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One text of a card's list: `STREAM, unique-id=mic, type=c, sample-rates=8000;16000`. */
 import type { DocumentPath } from "../model/finding.ts";
 import type { ItemNotes, Place } from "./place.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Places of an xl configuration, and what is noted about each while the file is read. */
 import type { DocumentPath, Finding } from "../model/finding.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * From `vsnd=[[...]]` of an xl configuration to the value that a YAML file of ours would have, as xl's own parser
  * understands it (parse_vsnd_item of xl_parse.c): where xl drops or misreads something without a word, that is a finding.

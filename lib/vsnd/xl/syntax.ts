@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The syntax of xl's configuration files, as libxlutil has it (libxlu_cfg_l.l, libxlu_cfg_y.y): assignments of strings,
  * numbers and lists. It looks like Python and is not: no negative numbers, no names as values, no juxtaposed strings.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Words that xl's `vsnd` has of its own (xl_parse.c, libxl_types.idl), and what they are in sndif.h. */
 import { SERVED_FORMATS } from "../model/params.ts";
 import { printableJson } from "../../base/text.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A domain's cards in the syntax of xl.cfg. */
 import { type CardConfig, DEFAULT_BACKEND, type DomainConfig, type StreamParams } from "../model/card.ts";
 import { encodeParams } from "../model/params.ts";

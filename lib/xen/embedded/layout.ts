@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What an embedded Xen's directory holds, for its server and for the processes that act as domains in it:
  *

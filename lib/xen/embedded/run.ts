@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Running a command inside a sandbox as a shell would run it: its terminal, its signals, its exit code. */
 import { Sandbox, type SandboxOptions } from "./sandbox.ts";
 

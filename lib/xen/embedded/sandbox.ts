@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A private embedded Xen: its directory and its server process, gone without a trace when it is stopped. */
 import { Exit, XsndError } from "../../base/error.ts";
 import { SANDBOX_VARIABLE } from "../../base/environment.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The three ports inside an embedded Xen, for a process that acts as one of its domains. */
 import { Errno } from "../../../ffi/libc/libc.ts";
 import { openStore } from "../store/library_store.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What to tell a user when one of Xen's device files cannot be opened. */
 import { Errno } from "../../../ffi/libc/libc.ts";
 import { Exit, XsndError } from "../../base/error.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** EventChannels over /dev/xen/evtchn. */
 import { addressOf, Errno } from "../../../ffi/libc/libc.ts";
 import { EvtchnHandle } from "../../../ffi/xen/libxenevtchn.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** GrantTable over /dev/xen/gntdev and GrantSharer over /dev/xen/gntalloc. */
 import { PROT } from "../../../ffi/libc/libc.ts";
 import { GntshrHandle, GnttabHandle } from "../../../ffi/xen/libxengnttab.ts";

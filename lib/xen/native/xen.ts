@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The three ports on real Xen, for the domain that this process runs in. */
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { openNativeEventChannels } from "./event_channels.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The Store port over libxenstore: on real Xen, where the library finds xenstored or the kernel's xenbus device by
  * itself, and in the embedded Xen, where `XENSTORED_PATH` names the socket that stands for a domain.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A XenStore connection that comes back: when xenstored is restarted, or dies, what a daemon serves is to go on.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Watches of one XenStore connection. libxenstore queues what its reader thread gets and makes a pipe readable; one
  * loop per connection waits for that pipe on a pool thread and deals the events out by token.

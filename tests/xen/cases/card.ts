@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A real card, AC97: periods, pace, positions, what it offers, and an operator's hand on it. */
 import assert from "node:assert/strict";
 import type { Guest } from "../lab/guest.ts";

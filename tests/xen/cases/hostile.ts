@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A frontend that keeps to no protocol, on real grants and event channels: domain 0 as its own guest. */
 import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";

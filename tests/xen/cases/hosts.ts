@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is around a stream: xl's cards, several guests on one card, and a host without any guest. */
 import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Lives that begin and end in any order: the daemon's, the guests', the driver's, the cards'. */
 import assert from "node:assert/strict";
 import { say } from "../lab/command.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The Debian package in dom0: installed by dpkg, with nothing of this tree and no network. */
 import assert from "node:assert/strict";
 import { basename } from "node:path";

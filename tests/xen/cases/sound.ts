@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Sound through the stock driver: what is played arrives, what is captured is what there was. */
 import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";

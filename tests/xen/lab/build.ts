@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The cache of built things. Each is a folder named by a digest of its inputs, so that a change of a package or of a
  * script makes a new one and nothing else does; an older one of the same name is removed then.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The lab by hand: `deno task lab`. */
 import { parseArgs } from "node:util";
 import { LabError } from "./command.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Running host programs for the lab, and its messages to the person who waits for them. */
 
 /** A failure of the lab itself (not of what is tested in it); says what to do next. */

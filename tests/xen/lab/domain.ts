@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Running scripts and moving files in a domain of the lab: dom0 or a guest. */
 import { LabError } from "./command.ts";
 import type { Job, Machine, Outcome } from "./machine.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A Linux guest of the lab; scripts reach its agent (guest/agent) over a network link from dom0. */
 import { LabError } from "./command.ts";
 import { type Dom0, Domain, quote, type RunOptions } from "./domain.ts";

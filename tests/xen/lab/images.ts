@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the lab boots: Xen, dom0's kernel and root, and the guests' kernels with their initramfs. */
 import { build, type Recipe } from "./build.ts";
 import { LabError, shell } from "./command.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The lab: real Xen on an emulated machine, for tests that need the real thing.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A running emulated machine, and jobs in its dom0 (the other end of this is dom0/agent). */
 import { exists, LabError } from "./command.ts";
 import { type MachineOptions, qemuCommand } from "./qemu.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Choosing kernel modules: what a small root needs, with all that those depend on. */
 import { LabError, run, shell } from "./command.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Debian packages of any release and architecture, fetched by apt. The machine's own apt state is only read (for
  * its mirror), unless a tool that the lab runs on the host is missing; nothing foreign is installed or run.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The emulated machine: which QEMU, and with which arguments Xen, dom0 and the cards come up on it. */
 import type { Images } from "./images.ts";
 import type { Arch } from "./packages.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Deno tests that share one boot of the lab, and its guests where a case does not spoil them. */
 import { flakySummary, LAB_FLAKY_BUDGET } from "../../tools/flaky.ts";
 import { LabError, say } from "./command.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Event channels with the semantics of /dev/xen/evtchn (drivers/xen/evtchn.c): a handle owns ports of its domain, an
  * event on one is delivered once, through a FIFO, and the port is masked from then on until it is unmasked; an event

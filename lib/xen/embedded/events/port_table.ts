@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A domain's event-channel ports, as its processes and their peers see them: four words a port in a shared file.
  * Whoever binds or unbinds holds the lock on `evtchn.lock`; events themselves need none, only Atomics.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Grants as pages of a file. Entry `gref` of a domain's table is one word that says to whom the page is granted,
  * and page `gref` of the file is the page. Two locks, at offsets beyond the file's end, keep what Xen and

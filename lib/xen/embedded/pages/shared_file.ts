@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Files that several processes map and lock; what the kernel frees when a process dies, however it dies. */
 import { clearErrno, Errno, errno, F, libc, MAP, O, PROT, unwrap } from "../../../../ffi/libc/libc.ts";
 import { cString } from "../../../../ffi/base/library.ts";

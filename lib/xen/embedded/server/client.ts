@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The way of a request through a connection to the store; knows nothing of sockets. */
 import { Connection } from "./connection.ts";
 import { isUnprivileged } from "./permissions.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One connection's state: its transactions and watches. */
 import type { Transaction } from "./database.ts";
 import { isUnprivileged, type Subject } from "./permissions.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The store as a whole: nodes, watches, domains and the clients they come by; no sockets, no files. */
 import type { Permission } from "../../ports.ts";
 import { Database, type Transaction } from "./database.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The current state of all nodes, and transactions on it with real conflict detection. */
 import { isUnprivileged, type Subject } from "./permissions.ts";
 import { generationAt, type Node } from "./tree.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The files of a domain that processes map to share pages and event channels; see `layout.ts`. */
 import { EVTCHN_FILE_BYTES, evtchnPath, GONE, GRANTS_FILE_BYTES, grantsPath } from "../layout.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The domains that xenstored is in communication with (xenstored_domain.c). */
 import type { Subject } from "./permissions.ts";
 import { XsError } from "./wire.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The nodes that there are before any of ours: dom0's, as `xen-init-dom0` leaves them, and those that `xl create`
  * makes for a PV guest (libxl__domain_make and libxl__build_post of libxl), with the same owners and rights.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The way out of a connection: written as fast as the peer reads, bounded when it does not. */
 import type { ClientOutput } from "./connection.ts";
 import { encodeMessage, fromOctets, type Message } from "./wire.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Who may do what with a node (`perm_for_conn` and `xs_strings_to_perms` of xenstored). The first entry of an
  * access list names the owner, who may do everything, and what domains without an entry of their own may do.

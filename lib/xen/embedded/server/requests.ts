@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What each request of the wire protocol means (docs/misc/xenstore.txt, the `do_...` functions of xenstored). */
 import type { Connection } from "./connection.ts";
 import type { Transaction } from "./database.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The XenStore server: a socket for each domain, whose connections have that domain's rights. */
 import { Client } from "./client.ts";
 import { XenstoreCore } from "./core.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** XenStore's path rules (docs/misc/xenstore.txt, `is_valid_nodename` in xenstored). */
 import { XsError } from "./wire.ts";
 

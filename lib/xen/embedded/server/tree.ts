@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The nodes: an immutable tree. A change makes a new root that shares everything untouched with the old one, so
  * a transaction's snapshot is one reference, and a change that fails half-way has changed nothing.

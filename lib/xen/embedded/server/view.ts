@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a request may do to the nodes, with xenstored's rules: permissions, which error a stranger gets to see,
  * what a new node inherits, quotas. A {@link View} works on a snapshot of its own; nobody else sees what it did

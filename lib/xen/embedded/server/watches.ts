@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Who is told when a node changes (xenstored_watch.c). */
 import type { Permission } from "../../ports.ts";
 import { absolutePath, domainPath, isSpecial, isWithin, XENSTORE_REL_PATH_MAX } from "./store_paths.ts";

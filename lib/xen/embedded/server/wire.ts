@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * XenStore's wire protocol (`xen/io/xs_wire.h`, docs/misc/xenstore.txt): messages of a 16-octet header and up to
  * 4096 octets of payload, in the machine's byte order, which is little-endian everywhere Xen runs.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The embedded Xen's server, a process of its own (a client's FFI call blocks its event loop):
  *
