@@ -51,7 +51,8 @@ export function cardCases(
 
   bench.test("periods of 1024, 512 and 256 frames play clean and at the card's pace", async (lab) => {
     const guest = await bench.guest("6.1");
-    await give(lab, guest, AC97);
+    // The second PCM is the load beside which the bare card is measured.
+    await give(lab, guest, { ...AC97, pcms: [...AC97.pcms, [{ type: "playback", device: "hw:5,0" }]] });
     await guest.put("/tmp/five", noise(CD, 5));
     // As who wants short periods would: and V8 has compiled the engine after ten seconds of sound.
     await restart("--realtime");
@@ -70,8 +71,9 @@ export function cardCases(
     Deno.writeTextFileSync(`${lab.directory}/periods.json`, JSON.stringify(tries, undefined, 2) + "\n");
     for (const period of [1024, 512, 256]) {
       const own = tries.filter((row) => row.period === period);
-      // One clean try shows that it can be done; a machine that is no match for the bare card shows nothing.
-      assert(own.some(isClean) || !own.some(isTelling), JSON.stringify(own, undefined, 1));
+      // One clean try shows that a period can be clean. Unclean tries count where the bare card was clean in most of them.
+      const telling = own.filter((row) => row.bareUnderruns === 0).length;
+      assert(own.some(isClean) || telling <= TRIES / 2, JSON.stringify(own, undefined, 1));
     }
   });
 
@@ -192,14 +194,11 @@ function isClean({ period, underruns, seconds }: Measured): boolean {
 }
 
 /**
- * Whether the try could have been clean: domain 0's own aplay was, on the bare card with half the buffer (the guest's sound has
- * two domains to come through, each with a scheduler of its own), and the processors had time left.
+ * Plays /tmp/five through xsnd with that period, then the baseline. The baseline is domain 0's own aplay on the bare card, for as
+ * long, while the guest plays through xsnd to the loopback: the machine then has the same work, and a machine that
+ * is too slow for the work shows in the baseline too. The baseline's buffer is half the guest's, because the guest's sound passes
+ * two domains, each with a scheduler. An aplay that fails counts as infinitely many underruns.
  */
-function isTelling({ bareUnderruns, busy }: Measured): boolean {
-  return bareUnderruns === 0 && busy < 0.9;
-}
-
-/** Plays /tmp/five with that period, and as much on the bare card; an aplay that fails counts as infinitely many underruns. */
 async function measure(lab: Lab, guest: Guest, daemon: Daemon, period: number) {
   const [cpu, work] = [await daemon.cpuSeconds(), await domainsWork(lab)];
   const middle = lab.dom0.attempt(cpuInTheMiddle(daemon.pid), { timeout: 60 });
@@ -207,12 +206,18 @@ async function measure(lab: Lab, guest: Guest, daemon: Daemon, period: number) {
   const playingCpu = Number((await middle).stdout);
   const after = await domainsWork(lab);
   const cpuPerSecond = (await daemon.cpuSeconds() - cpu) / 5;
+  const load = background(
+    guest.attempt(`aplay -q -D hw:0,1 ${shapeOptions(CD)} ${sizes(period)} -d 7 /dev/zero`, { timeout: 60 }),
+  );
   const bare = await lab.dom0.attempt(
-    `aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=${period} --buffer-size=${
-      period * 2
-    } -d 5 /dev/zero`,
+    "until grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status; do sleep 0.1; done; " +
+      `aplay -q -D hw:0,0 ${shapeOptions(CD)} --period-size=${period} --buffer-size=${
+        period * 2
+      } -d 5 /dev/zero`,
     { timeout: 60 },
   );
+  const beside = await load;
+  assert.equal(beside.code, 0, beside.stderr);
   return {
     period,
     underruns: code === 0 ? countUnderruns(stderr) : Infinity,
