@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task test [FILE...]`: the tests of tests/unit and tests/sandbox, or those named, as many files at once as there are
- * processors, each in a process of its own. (`deno test --parallel` runs them in one, where they share its environment.)
+ * `deno task test [FILE...]` runs the tests, or the test files named, in two stages: tests/unit, then tests/sandbox. As many files
+ * run at once as there are processors, each in a process of its own. (`deno test --parallel` runs the files in one
+ * process, where they share its environment.) `--unit` runs the first stage alone.
  *
- * Much of what they test is sound, which is a matter of time. So those that judge by it most run by themselves, at last; and a
- * file that has failed beside another is run once more by itself. That, and each case that a test tries again, counts as flaky:
- * the run lists them, and more than the budget of flaky.ts fail it. With CI set, a test that is ignored fails the run. A run of
- * all files checks that each row of docs/security.md names a test that ran and passed.
+ * Many tests are about sound, which is a matter of time. The files that depend on time most run alone, at the end of their
+ * stage. A file that fails beside another file runs once more, alone. Such a file, and each case that a test tries again, counts
+ * as flaky: the run lists them, and fails if there are more than the budget of flaky.ts. With CI set, an ignored test fails
+ * the run. A run of all files checks that each row of docs/security.md names a test that ran and passed.
  *
- * The last line is the summary that `deno test` would print.
+ * Each stage ends with a line that has its time. The last line is the summary that `deno test` would print.
  */
 import { FLAKY_BUDGET, flakyCases, FlakyLog, flakySummary } from "./flaky.ts";
 import { type TestCase, testCases } from "./junit.ts";
 import { rowProblems, securityRows } from "./security_rows.ts";
 
-const ROOTS = ["tests/unit", "tests/sandbox"];
+/** The stages, in order: the folder of each one's files. */
+const STAGES = ["tests/unit", "tests/sandbox"];
 
 /** Files that leave nothing over for others, or whose subject is how long something takes. */
 const ALONE = [
@@ -22,6 +24,7 @@ const ALONE = [
   "tests/sandbox/package_test.ts",
   "tests/sandbox/pulse_test.ts",
   "tests/sandbox/realtime_test.ts",
+  "tests/sandbox/release_test.ts",
   "tests/sandbox/stopped_test.ts",
   "tests/unit/engine_allocation_test.ts",
   "tests/unit/sndif_allocation_test.ts",
@@ -37,32 +40,25 @@ interface Outcome {
 }
 
 const began = performance.now();
+const named = Deno.args.filter((arg) => arg !== "--unit");
 const isWhole = Deno.args.length === 0;
-const files = isWhole ? ROOTS.flatMap(testsIn) : Deno.args;
-const alone = files.filter((file) => ALONE.includes(file));
-const beside = files.filter((file) => !ALONE.includes(file));
+const stages = STAGES.filter((stage) => stage === "tests/unit" || !Deno.args.includes("--unit"));
+const files = named.length > 0 ? named : stages.flatMap(testsIn);
 const outcomes: Outcome[] = [];
 const stumbled: string[] = [];
 using flakyLog = new FlakyLog();
 
-await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
-  for (let file = beside.shift(); file !== undefined; file = beside.shift()) {
-    const outcome = await run(file);
-    if (outcome.ok) outcomes.push(outcome);
-    else stumbled.push(file);
-  }
-}));
-for (const file of [...alone, ...stumbled]) outcomes.push(await run(file));
+for (const stage of STAGES) await runStage(stage, files.filter((file) => stageOf(file) === stage));
 
 const cases = outcomes.flatMap((outcome) => outcome.cases);
-const named = (outcome: TestCase["outcome"]) =>
+const casesThat = (outcome: TestCase["outcome"]) =>
   cases.filter((one) => one.outcome === outcome).map(({ name }) => name);
-const [passed, ignored] = [named("passed"), named("ignored")];
+const [passed, ignored] = [casesThat("passed"), casesThat("ignored")];
 const problems = [
   // A file that could not be loaded, or was ended, is in no report.
   ...outcomes.filter(({ ok, cases }) => !ok && !cases.some((one) => one.outcome === "failed"))
     .map(({ file }) => `${file} did not come to its end`),
-  ...named("failed"),
+  ...casesThat("failed"),
 ];
 if (isWhole) {
   problems.push(...rowProblems(securityRows(Deno.readTextFileSync("docs/security.md")), new Set(passed)));
@@ -77,12 +73,43 @@ if (again > FLAKY_BUDGET) problems.push(`${again} cases were tried again, and ${
 console.log(`\n${flakySummary(flaky)}`);
 for (const name of ignored) console.log(`ignored: ${name}`);
 for (const problem of problems) console.log(`failed: ${problem}`);
-const seconds = Math.round((performance.now() - began) / 1000);
-const time = `(${Math.floor(seconds / 60)}m${seconds % 60}s)`;
 const skipped = ignored.length > 0 ? ` | ${ignored.length} ignored` : "";
 const verdict = problems.length === 0 ? "ok" : "FAILED";
-console.log(`\n${verdict} | ${passed.length} passed | ${problems.length} failed${skipped} ${time}`);
+console.log(
+  `\n${verdict} | ${passed.length} passed | ${problems.length} failed${skipped} (${timeSince(began)})`,
+);
 Deno.exitCode = problems.length === 0 ? 0 : 1;
+
+/** The stage of a test file; a file that is in none of the folders belongs to the last stage. */
+function stageOf(file: string): string {
+  return STAGES.find((stage) => file.startsWith(`${stage}/`)) ?? STAGES.at(-1)!;
+}
+
+/** Runs a stage's files: most of them beside each other, then, one after the other, those of ALONE and those that failed. */
+async function runStage(stage: string, files: readonly string[]): Promise<void> {
+  if (files.length === 0) return;
+  const start = performance.now();
+  const beside = files.filter((file) => !ALONE.includes(file));
+  const again: string[] = [];
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
+    for (let file = beside.shift(); file !== undefined; file = beside.shift()) {
+      const outcome = await run(file);
+      if (outcome.ok) outcomes.push(outcome);
+      else again.push(file);
+    }
+  }));
+  for (const file of [...files.filter((file) => ALONE.includes(file)), ...again]) {
+    outcomes.push(await run(file));
+  }
+  stumbled.push(...again);
+  console.log(`\nstage ${stage}: ${files.length} files, ${timeSince(start)}`);
+}
+
+/** `2m5s` */
+function timeSince(start: number): string {
+  const seconds = Math.round((performance.now() - start) / 1000);
+  return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}
 
 /** The test files below `directory`, by name. */
 function testsIn(directory: string): string[] {
