@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** CHANGELOG.md, read for what packages say of versions. */
+/** CHANGELOG.md: the releases that it tells of, and the cut of a new one. */
 
 export interface Release {
   readonly version: string;
@@ -21,6 +21,23 @@ export function releasesOf(text: string): Release[] {
   });
   if (releases.length === 0) throw new Error("CHANGELOG.md has no release");
   return releases;
+}
+
+/**
+ * The text with the section "Unreleased" made that of `version`, and an empty one above it. Throws Error if nothing is
+ * unreleased, or if `version` is there already.
+ *
+ * @param date `2026-11-24`
+ */
+export function cutRelease(text: string, version: string, date: string): string {
+  if (text.includes(`## [${version}]`)) throw new Error(`CHANGELOG.md has a release ${version} already`);
+  const unreleased = /^## \[Unreleased\]\n([^]*?)(?=^## |$(?![^]))/m.exec(text);
+  if (unreleased === null || !/^- /m.test(unreleased[1] ?? "")) {
+    throw new Error(
+      'CHANGELOG.md says of no change under "## [Unreleased]"; write there what the release changes',
+    );
+  }
+  return text.replace("## [Unreleased]\n", `## [Unreleased]\n\n## [${version}] - ${date}\n`);
 }
 
 /** Seconds since 1970 of a release's day, which stands for the time of all that a package of it holds. */

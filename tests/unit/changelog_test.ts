@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** CHANGELOG.md, as packages read it. */
 import assert from "node:assert/strict";
-import { debianChangelog, releasesOf, secondsOf } from "../../packaging/changelog.ts";
+import { cutRelease, debianChangelog, releasesOf, secondsOf } from "../../packaging/changelog.ts";
 import { VERSION } from "../../lib/base/version.ts";
 
 const TEXT = `# Changelog
@@ -32,6 +32,21 @@ Deno.test("releasesOf() finds versions, dates and items, newest first", () => {
   ]);
   assert.throws(() => releasesOf("# Changelog\n"), /no release/);
   assert.throws(() => releasesOf("## [0.2.0]\n"), /not "## \[version\] - date"/);
+});
+
+Deno.test("cutRelease() gives what is unreleased a version and a date", () => {
+  const text = TEXT.replace("## [0.2.0]", "## [Unreleased]\n\n### Added\n\n- New.\n\n## [0.2.0]");
+  const cut = cutRelease(text, "0.3.0", "2026-12-24");
+  assert.deepEqual(releasesOf(cut).map(({ version, items }) => [version, items.length]), [
+    ["0.3.0", 1],
+    ["0.2.0", 3],
+    ["0.1.0", 1],
+  ]);
+  assert.match(cut, /^## \[Unreleased\]\n\n## \[0\.3\.0\] - 2026-12-24\n\n### Added\n\n- New\.$/m);
+  // There is nothing to release: the section is empty, or is not there; and 0.2.0 is out.
+  assert.throws(() => cutRelease(cut, "0.4.0", "2026-12-25"), /no change under/);
+  assert.throws(() => cutRelease(TEXT, "0.3.0", "2026-12-25"), /no change under/);
+  assert.throws(() => cutRelease(text, "0.2.0", "2026-12-25"), /0\.2\.0 already/);
 });
 
 Deno.test("the newest release is this version", () => {
