@@ -131,7 +131,7 @@ Deno.test("a stream that is denied, allowed and denied again reaches no device a
     assert.match(await reload(true), /read again: no card changes\n/, "the same change is not told twice");
     const { directory } = card.streams[0].share(open.bufferSz);
     const reopen = () =>
-      assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     reopen();
     assert.equal(card.streams[0].close(), 0);
     assert.throws(() => Deno.statSync(file), Deno.errors.NotFound);
@@ -148,7 +148,7 @@ Deno.test("a guest that records by the moment is told of, in the log, in status 
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const [stream] = card.streams;
     const { directory } = stream.share(open.bufferSz);
-    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     const watching = box.spawn("status", "--watch", "--json");
     await until("it watches", () => /"event":"state"/.test(watching.stdout));
     for (let i = 0; i < 5; i++) {
@@ -171,7 +171,7 @@ Deno.test("a stream whose entry is taken out of the file records nothing any mor
     const [stream] = card.streams;
     const { directory } = stream.share(open.bufferSz);
     const record = () => {
-      assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
     };
     record();
@@ -220,9 +220,9 @@ Deno.test("a stream that is denied while its guest is about to connect is denied
     const { ringPage, eventPage, requestPort, eventPort } = new RawStream(channels, sharer);
     const frontend = "/local/domain/1/device/vsnd/0";
     const nodes = {
-      "0/0/ring-ref": ringPage.grefs[0],
+      "0/0/ring-ref": ringPage.grefs[0]!,
       "0/0/event-channel": requestPort,
-      "0/0/evt-ring-ref": eventPage.grefs[0],
+      "0/0/evt-ring-ref": eventPage.grefs[0]!,
       "0/0/evt-event-channel": eventPort,
       state: XenbusState.Initialised,
     };

@@ -41,7 +41,7 @@ function onlyFault({ findings }: Report, group: string, subject?: string): Findi
     finding.group === group && finding.level !== "ok" && (subject ?? finding.subject) === finding.subject
   );
   assert.equal(found.length, 1, JSON.stringify(found));
-  return found[0];
+  return found[0]!;
 }
 
 /** Does as the finding says. */
@@ -79,7 +79,7 @@ function mendable(level: Level, detail: RegExp, plant: (box: Box) => Promise<unk
 
 /** Directories of virtual sound cards that have nothing in them. */
 async function emptyDirectories(box: Box): Promise<string[]> {
-  const paths = (await box.xenstore("ls", "-f", "/")).split("\n").map((line) => line.split(" = ")[0]);
+  const paths = (await box.xenstore("ls", "-f", "/")).split("\n").map((line) => line.split(" = ")[0]!);
   return paths.filter((path) =>
     /\/vsnd(\/\d+)*$/.test(path) && !paths.some((other) => other.startsWith(`${path}/`))
   );

@@ -23,7 +23,7 @@ async function withWitness(box: Box, body: () => Promise<void>): Promise<void> {
 /** Opens the stream, and asks for what brings the defect up: nobody answers. */
 function provoke(stream: RawStream): void {
   const { directory } = stream.share(open.bufferSz);
-  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0], pcmRate: FAULTY_RATE }), 0);
+  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]!, pcmRate: FAULTY_RATE }), 0);
   stream.post((view, at, id) => encodeTriggerRequest(view, at, id, XENSND_OP_TRIGGER_START));
 }
 
@@ -71,7 +71,7 @@ Deno.test("a stream's own engine that fails is that stream's failure: it is logg
         await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
         for (const stream of card.streams) {
           const { directory } = stream.share(open.bufferSz);
-          assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+          assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
           assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
           assert.equal(stream.close(), 0);
         }

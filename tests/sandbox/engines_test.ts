@@ -129,7 +129,7 @@ Deno.test("engines start when a guest connects, as many as it may have; its stre
         assert.equal(engines(daemon), count);
         for (const stream of card.streams) {
           const { directory } = stream.share(open.bufferSz);
-          assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+          assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
         }
         for (const stream of card.streams) assert.equal(stream.close(), 0);
       }

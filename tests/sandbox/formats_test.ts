@@ -15,7 +15,7 @@ function play(stream: RawStream, { code, octets }: SampleFormat): Uint8Array {
   const bytes = FRAMES * CHANNELS * octets!;
   const { buffer, directory } = stream.share(bytes);
   const samples = crypto.getRandomValues(new Uint8Array(buffer.buffer, 0, bytes)).slice();
-  const open = { pcmRate: 48000, pcmFormat: code, pcmChannels: CHANNELS, grefDirectory: directory.grefs[0] };
+  const open = { pcmRate: 48000, pcmFormat: code, pcmChannels: CHANNELS, grefDirectory: directory.grefs[0]! };
   assert.equal(stream.open({ ...open, bufferSz: bytes, periodSz: bytes / 4 }), 0);
   assert.equal(stream.request(XENSND_OP_WRITE, 0, bytes), 0);
   assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);

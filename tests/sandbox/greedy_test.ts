@@ -56,7 +56,7 @@ Deno.test("24 streams of 255 channels that are only started: another guest has n
       await using watcher = await RawCard.connect(box.xen, 3, ["0/0"]);
       const [clock] = watcher.streams;
       const shared = clock.share(open.bufferSz);
-      const grefDirectory = shared.directory.grefs[0];
+      const grefDirectory = shared.directory.grefs[0]!;
       assert.equal(clock.open({ ...open, bufferSz: 7680, periodSz: 1920, grefDirectory }), 0);
       assert.equal(clock.trigger(XENSND_OP_TRIGGER_START), 0);
       const calm = await writes(clock, 200);
@@ -66,7 +66,7 @@ Deno.test("24 streams of 255 channels that are only started: another guest has n
       for (const stream of greedy.streams) {
         const bufferSz = 512 * FRAME_BYTES;
         const { directory } = stream.share(bufferSz);
-        const request = { ...WIDE, bufferSz, periodSz: bufferSz / 4, grefDirectory: directory.grefs[0] };
+        const request = { ...WIDE, bufferSz, periodSz: bufferSz / 4, grefDirectory: directory.grefs[0]! };
         assert.equal(stream.open(request), 0);
         stream.post((view, at, id) => encodeTriggerRequest(view, at, id, XENSND_OP_TRIGGER_START));
       }

@@ -19,7 +19,7 @@ Deno.test("a guest's streams and mapped pages are limited, and the limit says it
       const half = { ...open, bufferSz: 64 * 4096 };
       for (const [stream, status] of [[one, 0], [two, -XEN_ENOMEM]] as const) {
         const { directory } = stream.share(half.bufferSz);
-        assert.equal(stream.open({ ...half, grefDirectory: directory.grefs[0] }), status);
+        assert.equal(stream.open({ ...half, grefDirectory: directory.grefs[0]! }), status);
       }
       await until(
         "it is said",
@@ -53,7 +53,7 @@ Deno.test("what a daemon holds for a guest is more than the guest's pages, has a
       const openOf = (card: RawCard, pages: number) => {
         const [stream] = card.streams;
         const { directory } = stream.share(pages * 4096);
-        return stream.open({ ...open, bufferSz: pages * 4096, grefDirectory: directory.grefs[0] });
+        return stream.open({ ...open, bufferSz: pages * 4096, grefDirectory: directory.grefs[0]! });
       };
       assert.equal(openOf(one, 256), 0);
       // A third of what its pages alone are would do.

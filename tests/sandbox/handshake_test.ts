@@ -20,7 +20,7 @@ Deno.test("a frontend that starts over in mid-play, with new rings, is served ag
       const crashed = await RawCard.connect(box.xen, 1, STREAMS);
       const [playback] = crashed.streams;
       const { directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(playback.trigger(XENSND_OP_TRIGGER_START), 0);
       await withRaw(box, (_card, playback) => assertWorks(playback));
       crashed.xen[Symbol.dispose]();

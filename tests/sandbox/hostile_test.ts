@@ -25,7 +25,7 @@ const FRONTEND = "/local/domain/1/device/vsnd/0";
 /** Opens the stream, and has it play on. */
 function start(stream: RawStream, change: object = {}) {
   const shared = stream.share(open.bufferSz);
-  assert.equal(stream.open({ ...open, grefDirectory: shared.directory.grefs[0], ...change }), 0);
+  assert.equal(stream.open({ ...open, grefDirectory: shared.directory.grefs[0]!, ...change }), 0);
   assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
   assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
   return shared;
@@ -111,7 +111,7 @@ const rings: Attacks = {
     for (let round = 0; round < 20; round++) {
       const ids = Array.from(
         { length: 32 },
-        (_, i) => stream.post((view, at, id) => encodeTriggerRequest(view, at, id, [2, 3, 0, 1][i % 4])),
+        (_, i) => stream.post((view, at, id) => encodeTriggerRequest(view, at, id, [2, 3, 0, 1][i % 4]!)),
       );
       answers(stream, ids);
     }
@@ -162,8 +162,10 @@ const pages: Attacks = {
         using xen = await openXen({ sandbox: box.xen, domid: 1 });
         using sharer = xen.openGrantSharer();
         const { buffer, directory } = stream.share(8192);
-        const own = directory.grefs[0];
-        new Uint32Array(directory.buffer).set(words(buffer.grefs, own, sharer.share(2, 1, "write").grefs[0]));
+        const own = directory.grefs[0]!;
+        new Uint32Array(directory.buffer).set(
+          words(buffer.grefs, own, sharer.share(2, 1, "write").grefs[0]!),
+        );
         const status = stream.open({ ...open, grefDirectory: own });
         assert.equal(status === 0, isUsable, String(status));
       },
@@ -173,14 +175,14 @@ const pages: Attacks = {
     await using card = await connect();
     const [stream] = card.streams;
     for (const page of [stream.ringPage, stream.eventPage]) {
-      assert(stream.open({ ...open, grefDirectory: page.grefs[0] }) < 0);
+      assert(stream.open({ ...open, grefDirectory: page.grefs[0]! }) < 0);
     }
   },
   "parameters that overflow": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
     const { directory } = stream.share(open.bufferSz);
-    const grefDirectory = directory.grefs[0];
+    const grefDirectory = directory.grefs[0]!;
     for (
       const change of [
         { bufferSz: 0 },
@@ -209,7 +211,7 @@ const pages: Attacks = {
     const [, capture] = card.streams;
     const [before, shared, after] = [capture.share(4096), capture.share(8192), capture.share(4096)];
     for (const page of [before, after]) new Uint8Array(page.buffer.buffer).fill(0xa5);
-    assert.equal(capture.open({ ...open, grefDirectory: shared.directory.grefs[0] }), 0);
+    assert.equal(capture.open({ ...open, grefDirectory: shared.directory.grefs[0]! }), 0);
     assert.equal(capture.trigger(XENSND_OP_TRIGGER_START), 0);
     for (const [offset, length] of [[8188, 8], [8192, 4], [0xfffff000, 4096], [4, 0xfffffffc], [0, 8196]]) {
       for (const operation of [XENSND_OP_READ, XENSND_OP_WRITE]) {
@@ -312,9 +314,9 @@ async function dieAfter(sandbox: string, steps: number): Promise<void> {
       for (const name of ["0/0", "0/1", "0/2"]) {
         const stream = new RawStream(channels, sharer);
         streams.push(stream);
-        write(`${name}/ring-ref`, stream.ringPage.grefs[0]);
+        write(`${name}/ring-ref`, stream.ringPage.grefs[0]!);
         write(`${name}/event-channel`, stream.requestPort);
-        write(`${name}/evt-ring-ref`, stream.eventPage.grefs[0]);
+        write(`${name}/evt-ring-ref`, stream.eventPage.grefs[0]!);
         write(`${name}/evt-event-channel`, stream.eventPort);
       }
     },

@@ -53,7 +53,7 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
 
     for (let round = 0; round < ROUNDS; round++) {
       const where = `round ${round} of seed ${SEED}`;
-      play(stream, directory.grefs[0]);
+      play(stream, directory.grefs[0]!);
       if (round % 10 === 0) {
         [volume, muted] = [0 - Math.round(chance() * 40), !muted];
         await box.ok("volume", STREAM, String(volume));
@@ -90,7 +90,7 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
         held = 0;
       }
     }
-    play(stream, directory.grefs[0]);
+    play(stream, directory.grefs[0]!);
     assert.equal(stream.close(), 0);
     assert.equal(card.state, XenbusState.Connected);
     // It holds what one holds that has never followed another.

@@ -27,7 +27,7 @@ Deno.test("1000 connections that come and go leave no descriptor, no mapping and
       // Every other one goes with its stream open.
       if (number % 2 === 0) return;
       const { directory } = stream.share(open.bufferSz);
-      assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     };
     const rounds = async (count: number) => {
       await Promise.all(guests.map(async (_, i) => {

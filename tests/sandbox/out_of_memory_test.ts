@@ -47,7 +47,7 @@ Deno.test(
           await using card = await RawCard.connect(box.xen, 2, ["0/0"]);
           const [stream] = card.streams;
           const { directory } = stream.share(open.bufferSz);
-          const request = { ...open, grefDirectory: directory.grefs[0] };
+          const request = { ...open, grefDirectory: directory.grefs[0]! };
           {
             await using _none = await withoutMemory(box, daemon.pid, 2);
             assert.equal(stream.open(request), -XEN_ENOMEM);

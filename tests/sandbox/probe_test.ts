@@ -168,7 +168,7 @@ pcm.converter { type rate slave { pcm null rate 48000 } converter linear ${hint}
   }));
 
 function devicesIn(yaml: string): string[] {
-  return [...yaml.matchAll(/device: "?(\w+)/g)].map(([, name]) => name);
+  return [...yaml.matchAll(/device: "?(\w+)/g)].map(([, name]) => name!);
 }
 
 Deno.test("check --probe has no finding for a busy device, and ALSA's reason for one that is not there", () =>

@@ -33,7 +33,7 @@ Deno.test("a query is answered by what the card can do of what is provisioned, w
     };
     for (let i = 0; i < 5; i++) ask();
     const { buffer, directory } = stream.share(open.bufferSz);
-    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     ask();
     assert.equal(stream.close(), 0);
     ask();

@@ -169,9 +169,9 @@ export class RawCard implements AsyncDisposable {
     for (const name of names) {
       const stream = new RawStream(card.channels, card.sharer);
       card.streams.push(stream);
-      card.xen.store.write(`${card.#path}/${name}/ring-ref`, String(stream.ringPage.grefs[0]));
+      card.xen.store.write(`${card.#path}/${name}/ring-ref`, String(stream.ringPage.grefs[0]!));
       card.xen.store.write(`${card.#path}/${name}/event-channel`, String(stream.requestPort));
-      card.xen.store.write(`${card.#path}/${name}/evt-ring-ref`, String(stream.eventPage.grefs[0]));
+      card.xen.store.write(`${card.#path}/${name}/evt-ring-ref`, String(stream.eventPage.grefs[0]!));
       card.xen.store.write(`${card.#path}/${name}/evt-event-channel`, String(stream.eventPort));
     }
     card.setState(XenbusState.Initialised);
@@ -227,7 +227,7 @@ export async function withRaw(
 /** That the stream does what a stream does. */
 export function assertWorks(stream: RawStream): void {
   const { buffer, directory } = stream.share(open.bufferSz);
-  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
   assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
   assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
   let positions: number[] = [];

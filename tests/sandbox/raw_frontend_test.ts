@@ -88,7 +88,7 @@ Deno.test("requests that make no sense are refused, and the stream is none the w
     const counted = async () => (await box.stream(STREAM)).protocolErrors - before;
     await withRaw(box, async (_card, playback, capture) => {
       const { directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       for (
         const [offset, length] of [[8192, 4], [0, 8196], [8188, 8], [1, 4], [0, 3], [0xfffffffc, 8], [
           4,
@@ -111,7 +111,7 @@ Deno.test("an OPEN that is not allowed, or whose pages are not there, is refused
   inServedBox((box) =>
     withRaw(box, (_card, playback) => {
       const { buffer, directory } = playback.share(open.bufferSz);
-      const good = { ...open, grefDirectory: directory.grefs[0] };
+      const good = { ...open, grefDirectory: directory.grefs[0]! };
       for (
         const change of [
           { pcmRate: 47999 },
@@ -125,15 +125,15 @@ Deno.test("an OPEN that is not allowed, or whose pages are not there, is refused
         ]
       ) assert.equal(playback.open({ ...good, ...change }), -XEN_EINVAL, JSON.stringify(change));
 
-      for (const grefDirectory of [0, 0xffffffff, playback.ringPage.grefs[0] + 1000]) {
+      for (const grefDirectory of [0, 0xffffffff, playback.ringPage.grefs[0]! + 1000]) {
         assert(playback.open({ ...good, grefDirectory }) < 0, `directory at ${grefDirectory}`);
       }
       // Too few grants for the buffer: the rest of the directory page is zeroes.
       assert(playback.open({ ...good, bufferSz: 3 * 4096, periodSz: 4096 }) < 0);
       // A directory that comes round to itself, and one whose grants are not there.
       const words = new Uint32Array(directory.buffer);
-      const [next, ...grefs] = words.slice(0, 3);
-      words.set([directory.grefs[0]], 0);
+      const [next = 0, ...grefs] = words.slice(0, 3);
+      words.set([directory.grefs[0]!], 0);
       assert(playback.open({ ...good, bufferSz: 1 << 20, periodSz: 4096 }) < 0);
       words.set([next, 0x7fffffff, 0xfffffff0], 0);
       assert(playback.open(good) < 0);
@@ -149,7 +149,7 @@ Deno.test("an OPEN for which the daemon has too few file descriptors is refused,
   inServedBox((box, daemon) =>
     withRaw(box, async (_card, playback) => {
       const { directory } = playback.share(open.bufferSz);
-      const request = { ...open, grefDirectory: directory.grefs[0] };
+      const request = { ...open, grefDirectory: directory.grefs[0]! };
       assertWorks(playback);
       const before = await settledDescriptors(daemon.pid);
       // The file, a pipe to it, and the engine's timer: each in turn is the one that is not there.
@@ -172,7 +172,7 @@ Deno.test("a stream without events plays all the same", () =>
   inServedBox(async (box, _daemon, output) => {
     await withRaw(box, async (_card, playback) => {
       const { buffer, directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, periodSz: 0, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, periodSz: 0, grefDirectory: directory.grefs[0]! }), 0);
       new Uint8Array(buffer.buffer).set(numbered(1, 2048));
       assert.equal(playback.request(XENSND_OP_WRITE, 0, 8192), 0);
       assert.equal(playback.trigger(START), 0);
@@ -199,7 +199,7 @@ Deno.test(
       };
       await withRaw(box, async (_card, playback) => {
         const { buffer, directory } = playback.share(bytes);
-        assert.equal(playback.open({ ...wide, grefDirectory: directory.grefs[0] }), 0);
+        assert.equal(playback.open({ ...wide, grefDirectory: directory.grefs[0]! }), 0);
         assert.equal(playback.trigger(START), 0);
         // Silence of several MiB, all of which goes to the card's file with the next samples.
         let position = 0;
@@ -227,7 +227,7 @@ Deno.test("a guest that takes no events plays on, and finds the newest position 
   inServedBox((box) =>
     withRaw(box, async (_card, playback) => {
       const { directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, periodSz: 256, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, periodSz: 256, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(playback.trigger(START), 0);
       // A period of 64 frames has several events; a page of 63 is full in a moment.
       await box.untilStream("domU/0/0/0", ({ positionFrames }) => positionFrames > 30_000);
@@ -251,7 +251,7 @@ Deno.test("a ring whose producer index cannot be disconnects that stream alone",
       await withRaw(box, async (card, playback) => {
         const other = card.streams[2];
         const { directory } = playback.share(open.bufferSz);
-        assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+        assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
         assert.equal(playback.trigger(START), 0);
         Atomics.store(playback.words, 0, 1000);
         playback.notify();
@@ -292,7 +292,7 @@ Deno.test("a guest's garbage on one card leaves another guest's sound untouched"
         await box.untilStream("domV/0/0/0", ({ state }) => state === "running");
         await withRaw(box, (_card, playback, capture) => {
           const { directory } = playback.share(open.bufferSz);
-          const grefDirectory = fc.oneof(fc.constant(directory.grefs[0]), fc.nat(0xffffffff));
+          const grefDirectory = fc.oneof(fc.constant(directory.grefs[0]!), fc.nat(0xffffffff));
           const word = fc.oneof(fc.nat(10_000), fc.nat(0xffffffff));
           const step = fc.oneof(
             fc.record({
@@ -313,7 +313,7 @@ Deno.test("a guest's garbage on one card leaves another guest's sound untouched"
             }),
             fc.record({
               kind: fc.constant("open" as const),
-              ...constants({ ...open, grefDirectory: directory.grefs[0] }),
+              ...constants({ ...open, grefDirectory: directory.grefs[0]! }),
             }),
             fc.record({ kind: fc.constant("close" as const) }),
           );

@@ -41,7 +41,7 @@ const FROM_NEXT = "holds from the next time that the guest opens the stream";
 function play(stream: RawStream, octet: number): void {
   const { buffer, directory } = stream.share(open.bufferSz);
   new Uint8Array(buffer.buffer).fill(octet);
-  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+  assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
   assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
   assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
   stream.waitFor("a position", () => stream.takePositions().length > 0);

@@ -47,7 +47,7 @@ async function firstLine(process: Deno.ChildProcess): Promise<string> {
     text += value;
   }
   await reader.cancel();
-  return text.split("\n")[0];
+  return text.split("\n")[0]!;
 }
 
 async function until(condition: () => boolean): Promise<void> {

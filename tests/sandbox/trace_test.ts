@@ -61,7 +61,7 @@ Deno.test("trace record writes all that play asks and is told; trace show decode
   const file = box.path("played.trace");
   await recordPlaying(box, file, "--behaviour", "linux-7.2");
   const lines = await show(box, file, "--positions");
-  const [head, summary] = [lines[0], lines.at(-1)!];
+  const [head, summary] = [lines[0]!, lines.at(-1)!];
   const { kind, version, stream, type, device, domid, state } = head;
   assert.deepEqual(
     { kind, version, stream, type, device, domid, state },

@@ -137,7 +137,7 @@ Deno.test("a guest that does not read has an overrun, which counts once", () =>
 /** Opens a buffer of 1 s, and writes half of it. */
 function openHalf(stream: RawStream): void {
   const { directory } = stream.share(BUFFER);
-  const sizes = { bufferSz: BUFFER, periodSz: BUFFER / 8, grefDirectory: directory.grefs[0] };
+  const sizes = { bufferSz: BUFFER, periodSz: BUFFER / 8, grefDirectory: directory.grefs[0]! };
   assert.equal(stream.open({ ...open, ...sizes }), 0);
   assert.equal(stream.request(XENSND_OP_WRITE, 0, BUFFER / 2), 0);
 }

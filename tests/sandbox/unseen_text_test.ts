@@ -83,7 +83,7 @@ Deno.test("names with characters that cannot be seen are escapes in what every c
 
     const path = box.path("metrics.sock");
     const daemon = await box.serve("--metrics", `unix:${path}`, "-v");
-    const [{ stream }] = (await box.status()).streams;
+    const stream = (await box.status()).streams[0]?.stream;
     assert.equal(stream, `${DOMAIN}/0/0/0`);
     for (const command of ["status", "top --batch --iterations 1"]) {
       const { stdout } = await seen(box, ...command.split(" "));

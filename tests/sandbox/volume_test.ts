@@ -31,7 +31,7 @@ Deno.test("a guest's volume and mute are heard, channel by channel, and told whe
   inServedBox(async (box, _daemon, output) => {
     await withRaw(box, async (_card, playback) => {
       const { buffer: { buffer }, directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(request(playback, buffer, SET_VOLUME, [HALF, -20_000]), 0);
       assert.equal(request(playback, buffer, MUTE, [0, 1]), 0);
       new Int32Array(buffer, AT).fill(77);
@@ -52,7 +52,7 @@ Deno.test("unmuting in mid-play, by octets, fades in", () =>
   inServedBox(async (box, _daemon, output) => {
     await withRaw(box, async (_card, playback) => {
       const { buffer: { buffer }, directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       new Int16Array(buffer).fill(1000);
       assert.equal(request(playback, buffer, MUTE, [1, 1]), 0);
       new Int16Array(buffer).fill(1000);
@@ -77,7 +77,7 @@ Deno.test("requests about volume that make no sense are refused and change nothi
     withRaw(box, (_card, playback) => {
       assert.equal(playback.request(SET_VOLUME, 0, 8), -XEN_EIO, "not open");
       const { buffer: { buffer }, directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(request(playback, buffer, SET_VOLUME, [HALF, -1000]), 0);
       for (const operation of [SET_VOLUME, GET_VOLUME, MUTE, UNMUTE]) {
         for (
@@ -92,7 +92,7 @@ Deno.test("requests about volume that make no sense are refused and change nothi
       assert.equal(playback.request(GET_VOLUME, AT, 8), 0);
       assert.deepEqual(Array.from(new Int32Array(buffer, AT, 2)), [HALF, -1000]);
       // A new OPEN begins at 0 dB.
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(playback.request(GET_VOLUME, AT, 8), 0);
       assert.deepEqual(Array.from(new Int32Array(buffer, AT, 2)), [0, 0]);
       assert.equal(playback.close(), 0);

@@ -26,7 +26,7 @@ Deno.test("wait follows a stream through its life, begun before there are card a
       assert.equal(await said(connected), "domU/0: connected\n");
       const { directory } = card.streams[0].share(open.bufferSz);
       assert(!opened.ended);
-      assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+      assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(await said(opened), `${STREAM}: open\n`);
       assert(!running.ended);
       assert.equal(card.streams[0].trigger(XENSND_OP_TRIGGER_START), 0);
@@ -49,7 +49,7 @@ Deno.test("wait follows a stream through its life, begun before there are card a
     await box.serve();
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const { directory } = card.streams[0].share(open.bufferSz);
-    assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+    assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     assert.equal(await said(anew), `${STREAM}: open\n`);
     assert.deepEqual(JSON.parse(await box.ok("wait", "1", "--for=connected", "--json")), {
       domain: "domU",

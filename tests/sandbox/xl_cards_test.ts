@@ -19,7 +19,7 @@ function layout(box: Box, name: string): string {
 /** Makes domU's cards as xl makes them of `cfg`: with the file's own unique-ids, and without a policy. */
 async function makeByXl(box: Box, cfg: string): Promise<void> {
   const { value } = readXl(Deno.readTextFileSync(cfg), cfg, { domain: "domU", device: "dummy:" });
-  const [{ cards }] = Object.values(value.domains);
+  const { cards } = Object.values(value.domains)[0]!;
   const file = box.path("as-xl.json");
   Deno.writeTextFileSync(file, JSON.stringify({ domains: { domU: { cards } } }));
   await box.ok("provision", "-f", file);

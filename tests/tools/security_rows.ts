@@ -18,7 +18,7 @@ export function securityRows(text: string): Row[] {
     }
     return table.map((line) => {
       const cells = line.split("|").slice(1, -1).map((cell) => cell.trim());
-      return { what: cells[0], test: /^`(.+)`$/.exec(cells[2] ?? "")?.[1] };
+      return { what: cells[0]!, test: /^`(.+)`$/.exec(cells[2] ?? "")?.[1] };
     });
   });
 }

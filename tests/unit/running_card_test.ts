@@ -115,7 +115,7 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
     cases: [
       { from: card, to: { ...card, shortName: "Other" } },
       { from: card, to: { ...card, longName: undefined } },
-      { from: card, to: { ...card, pcms: [{ ...card.pcms[0], name: "Other" }] } },
+      { from: card, to: { ...card, pcms: [{ ...card.pcms[0]!, name: "Other" }] } },
       { from: card, to: card, meddle: (s) => s.write(`${PATHS.frontend}/sample-rates`, "8000") },
       { from: card, to: card, meddle: (s) => s.write(`${PATHS.frontend}/0/2/type`, "p") },
       { from: card, to: card, meddle: (s) => s.remove(`${PATHS.frontend}/0/1/type`) },
@@ -141,8 +141,8 @@ for (const { of: rule, isApplied } of RULES) {
 
 Deno.test("judge() refuses other limits on both sides, and names the nodes that it is for", () => {
   const narrower = {
-    ...card.pcms[0],
-    streams: card.pcms[0].streams.map((s) => ({ ...s, effective: { ...s.effective, rates: [48000] } })),
+    ...card.pcms[0]!,
+    streams: card.pcms[0]!.streams.map((s) => ({ ...s, effective: { ...s.effective, rates: [48000] } })),
   };
   const { notes, refusals } = judged({
     from: card,

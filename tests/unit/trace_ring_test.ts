@@ -60,7 +60,7 @@ Deno.test("a full ring loses what is new, and says how much where it is missing"
   writer.response(12, XENSND_OP_WRITE, 0);
   const [lost, next] = reader.take();
   assert.deepEqual([lost.kind, decodeLost(lost)], [RecordKind.lost, 4]);
-  assert.deepEqual(fields([next])[0].id, 12);
+  assert.deepEqual(fields([next!])[0].id, 12);
   assert.equal(reader.lost, 0);
 });
 

@@ -90,7 +90,7 @@ export const card: fc.Arbitrary<CardConfig> = rawCard.map((raw) => resolved(raw)
 export function resolved(...cards: RawCard[]): CardConfig {
   const { config, findings } = resolveConfig(configSchema.parse({ domains: { domU: { cards } } }));
   if (findings.length > 0) throw new Error(JSON.stringify(findings));
-  return config.get("domU")!.cards[0];
+  return config.get("domU")!.cards[0]!;
 }
 
 /** Cards 0, 1, ... of domain 1. */

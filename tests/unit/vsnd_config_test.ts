@@ -45,7 +45,8 @@ Deno.test("loadConfig() reads the fixture with what each stream inherits", () =>
   const { backend, cards } = loadConfig(fixture("domU.yaml")).get("domU")!;
   assert.equal(backend, "Domain-0");
   assert.equal(cards.length, 1);
-  const [{ shortName, longName, pcms: [{ name, streams }] }] = cards;
+  const { shortName, longName, pcms } = cards[0]!;
+  const { name, streams } = pcms[0]!;
   assert.deepEqual([shortName, longName, name], ["VCard", "Virtual sound card", "Main"]);
   const effective = { ...DEFAULT_PARAMS, rates: [44100, 48000] };
   assert.deepEqual(streams, [

@@ -199,7 +199,7 @@ Deno.test("no message about any value of any key has a name of nothing, and each
   fc.assert(
     fc.property(change, ({ level, key, value }) => {
       const document = valid();
-      (levels[level](document) as Record<string, unknown>)[key] = value;
+      (levels[level]!(document) as Record<string, unknown>)[key] = value;
       for (const line of said(stringify(document))) {
         assert.doesNotMatch(line, FOREIGN);
         assert.match(line, /; (?:write|raise|lower|narrow|give) /);

@@ -160,7 +160,7 @@ Deno.test("what writeXl() writes is read back as the same cards, by ours and, co
     } catch {
       return fc.pre(false); // more streams than a domain may have
     }
-    const [[key, domain]] = config;
+    const [key, domain] = [...config][0]!;
     const text = writeXl(key, domain);
     assert.deepEqual(imported(text), config, text);
     const lists = vsndByLibxlutil(text);
@@ -349,7 +349,7 @@ Deno.test("every published layout in fixtures/xl is right, and import gives its 
     assert.equal(judgeXl(reading, name, "hazards").notes.length, count, name);
     const value = reading.value as RawConfig;
     nameByPlace(value);
-    const [{ cards }] = parseConfig(toYaml(value), name).values();
+    const { cards } = [...parseConfig(toYaml(value), name).values()][0]!;
     assert.deepEqual(
       cards.flatMap(({ pcms }) => pcms.flatMap(({ streams }) => streams)).map((s) => s.uniqueId),
       ids,

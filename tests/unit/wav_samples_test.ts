@@ -18,7 +18,7 @@ function linearValue(format: SampleFormat, octets: Uint8Array): number {
 
 /** The same of a sample in a WAV file. */
 function wavValue(octets: Uint8Array): number {
-  return linearValue(formatByName(["u8", "s16_le", "", "s32_le"][octets.length - 1]) ?? packed24, octets);
+  return linearValue(formatByName(["u8", "s16_le", "", "s32_le"][octets.length - 1]!) ?? packed24, octets);
 }
 const packed24 = { ...formatByName("s24_le")!, octets: 3 };
 
@@ -136,7 +136,7 @@ Deno.test("SampleMap.pack() undoes expand(), octet for octet", () => {
 });
 
 Deno.test("SampleMap.pack() ignores what is above 24 bits, as ALSA does", () => {
-  for (const [name, sample] of [["s24_le", "563412aa"], ["s24_be", "aa123456"]]) {
+  for (const [name, sample] of [["s24_le", "563412aa"], ["s24_be", "aa123456"]] as const) {
     const format = formatByName(name)!;
     const packed = new Uint8Array(3);
     new SampleMap(wavFormat(format)!, format).pack(Uint8Array.fromHex(sample), packed, 1);

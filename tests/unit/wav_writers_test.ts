@@ -162,7 +162,7 @@ for (const [type, encoding, bits] of written) {
     ignore: ignoreSox,
   }, async () => {
     using temp = new TempDir();
-    const [raw, file, pipe] = ["source.raw", "a.wav", "pipe.wav"].map((name) => temp.file(name));
+    const [raw, file, pipe] = [temp.file("source.raw"), temp.file("a.wav"), temp.file("pipe.wav")];
     const source = await sines(raw);
     const from = ["-V1", "-D", ...SHAPE, "-e", "signed", "-b", "32", "-t", "raw", raw];
     const to = ["-e", encoding, "-b", `${bits}`, "-t", type];
@@ -179,10 +179,10 @@ Deno.test(
   { name: "WavReader says of ADPCM what makes a WAV file of it that can be read", ignore: ignoreSox },
   async () => {
     using temp = new TempDir();
-    const [raw, coded, plain] = ["source.raw", "coded.wav", "plain.wav"].map((name) => temp.file(name));
+    const [raw, coded, plain] = [temp.file("source.raw"), temp.file("coded.wav"), temp.file("plain.wav")];
     await sines(raw);
     const from = ["-V1", "-D", ...SHAPE, "-e", "signed", "-b", "32", "-t", "raw", raw];
-    for (const encoding of ["ms-adpcm", "ima-adpcm"]) {
+    for (const encoding of ["ms-adpcm", "ima-adpcm"] as const) {
       await run("sox", [...from, "-e", encoding, coded]);
       let message = "";
       try {

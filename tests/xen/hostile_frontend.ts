@@ -10,7 +10,7 @@ import { assertWorks, open, RawCard, type RawStream } from "../sandbox/raw_front
 const ATTACKS: Readonly<Record<string, (stream: RawStream) => void>> = {
   "requests that wrap": (stream) => {
     const { directory } = stream.share(open.bufferSz);
-    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0] }), 0);
+    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     for (const [offset, length] of [[0xfffffffc, 8], [4, 0xfffffffc], [8192, 4]]) {
       assert(stream.request(XENSND_OP_WRITE, offset, length) < 0);
     }
@@ -21,7 +21,7 @@ const ATTACKS: Readonly<Record<string, (stream: RawStream) => void>> = {
       assert(stream.open({ ...open, grefDirectory: gref }) < 0);
       const { directory } = stream.share(8192);
       new Uint32Array(directory.buffer).set([0, gref, gref]);
-      assert(stream.open({ ...open, grefDirectory: directory.grefs[0] }) < 0);
+      assert(stream.open({ ...open, grefDirectory: directory.grefs[0]! }) < 0);
     }
   },
   "a storm of notifications": (stream) => {

@@ -243,7 +243,7 @@ async function domainsWork(lab: Lab): Promise<{ cpu: number; time: number }> {
     "xl list | awk 'NR > 1 { s += $NF } END { print s }'; cat /proc/uptime; nproc",
   );
   const [cpu, uptime, , processors] = text.split(/\s+/).map(Number);
-  return { cpu, time: uptime * processors };
+  return { cpu: cpu!, time: uptime! * processors! };
 }
 
 const sizes = (period: number) => `--period-size=${period} --buffer-size=${period * 4}`;

@@ -114,10 +114,12 @@ export function lifeCases(
     await lab.dom0.run(`echo snd_aloop.0 >${driver}/unbind`, { timeout: 30 });
     const pointer =
       "awk '/^hw_ptr/ { print $3 }' /proc/asound/card0/pcm0p/sub0/status; cut -d' ' -f1 /proc/uptime";
-    const [[from, since], [to, now]] = [
-      await guest.run(pointer),
-      await guest.run(`sleep 3; ${pointer}`),
-    ].map((text) => text.split("\n").map(Number));
+    const look = async (script: string) => {
+      const [frames, seconds] = (await guest.run(script)).split("\n").map(Number);
+      return [frames!, seconds!] as const;
+    };
+    const [from, since] = await look(pointer);
+    const [to, now] = await look(`sleep 3; ${pointer}`);
     assert.match(await lab.dom0.run("xsnd status"), / card lost$/m);
     const [passed, expected] = [to - from, (now - since) * CD.rate];
     assert(Math.abs(passed - expected) < CD.rate / 2, `${passed} frames in ${now - since} s`);

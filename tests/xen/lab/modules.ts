@@ -8,7 +8,7 @@ export function kernelVersion(root: string): string {
   if (versions.length !== 1) {
     throw new LabError(`expected one kernel in ${root}, found: ${versions.join(" ")}`);
   }
-  return versions[0];
+  return versions[0]!;
 }
 
 /**
@@ -22,7 +22,7 @@ export async function copyModules(source: string, modules: readonly string[], ta
   const needs = new Map<string, string[]>();
   for (const line of (await Deno.readTextFile(`${from}/modules.dep`)).trim().split("\n")) {
     const [path, dependencies] = line.split(":");
-    needs.set(moduleName(path), [path, ...dependencies.trim().split(" ").filter((name) => name !== "")]);
+    needs.set(moduleName(path!), [path!, ...dependencies!.trim().split(" ").filter((name) => name !== "")]);
   }
   const files = new Set(modules.flatMap((name) => needs.get(canonical(name)) ?? []));
   await shell(
