@@ -6,7 +6,7 @@ import type { OpenRequest } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/model/card.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
 import type { OperatorSettings } from "../stream/operator_settings.ts";
-import type { Hold, OperatorTrigger } from "../stream/stream_state.ts";
+import type { Hold } from "../stream/stream_state.ts";
 
 /** Addresses travel as decimal strings: JSON has no 64-bit integers. */
 export type Address = string;
@@ -77,12 +77,7 @@ export type EngineCommand =
   | { readonly op: "giveBackCard"; readonly slot: number; readonly ticket: number }
   /** The card that was lost, or somebody else's, can be had. */
   | { readonly op: "replaced"; readonly slot: number; readonly pcm: PcmDescriptor }
-  | {
-    readonly op: "trigger";
-    readonly slot: number;
-    readonly trigger: OperatorTrigger;
-    readonly ticket: number;
-  }
+  | { readonly op: "hold"; readonly slot: number; readonly hold: Hold; readonly ticket: number }
   /** From now on what passes is written to the `TraceReader` at that address, and to none before; null: to none at all. */
   | { readonly op: "trace"; readonly slot: number; readonly ring: Address | null; readonly ticket: number }
   | { readonly op: "settings"; readonly slot: number; readonly settings: OperatorSettings }

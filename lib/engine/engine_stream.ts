@@ -44,8 +44,8 @@ import type { Address, EngineCommand, StreamCommand } from "../bridge/messages.t
 import { type Connection, type EngineServices, OpenStream } from "./open_stream.ts";
 import type { OperatorSettings } from "../stream/operator_settings.ts";
 import { Queries } from "./queries.ts";
-import { afterOperatorTrigger, afterTrigger } from "../stream/stream_state.ts";
-import type { Hold, OperatorTrigger, StreamState } from "../stream/stream_state.ts";
+import { afterTrigger } from "../stream/stream_state.ts";
+import type { Hold, StreamState } from "../stream/stream_state.ts";
 import type { StatusRow } from "../bridge/stream_status.ts";
 import { StreamTrace } from "./stream_trace.ts";
 import { serveVolume } from "./volume_request.ts";
@@ -263,8 +263,8 @@ export class EngineStream {
         return this.giveBackCard();
       case "settings":
         return this.operatorSettings(command.settings);
-      case "trigger":
-        return this.operatorTrigger(command.trigger);
+      case "hold":
+        return this.setHold(command.hold);
       case "trace":
         return this.trace(command.ring);
     }
@@ -373,8 +373,8 @@ export class EngineStream {
   }
 
   /** `xsnd trigger`: see {@link Hold}. */
-  operatorTrigger(trigger: OperatorTrigger): void {
-    this.#hold = afterOperatorTrigger(trigger);
+  setHold(hold: Hold): void {
+    this.#hold = hold;
     this.#status.setState(this.#state, this.#hold);
     this.#runCard();
     this.#trace.sample(this.pcm);

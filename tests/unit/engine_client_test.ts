@@ -97,10 +97,10 @@ Deno.test("an engine that has failed uses nothing any more: what waits for it go
     let isGone = false;
     const failed = assert.rejects(engine.ended, /the engine has failed: TypeError/);
     engine.post(null as unknown as EngineCommand);
-    const waits = engine.trigger(slot, "pause");
+    const waits = engine.setHold(slot, "paused");
     const detached = engine.detach(slot, () => isGone = true);
     await Promise.all([failed, waits, detached]);
     assert(isGone);
-    await engine.trigger(slot, "pause");
+    await engine.setHold(slot, "paused");
     assert.equal(await engine.stop(), true);
   }));

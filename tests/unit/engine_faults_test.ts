@@ -66,9 +66,9 @@ function live(rig: EngineRig): void {
   turn();
   rig.trigger(XENSND_OP_TRIGGER_RESUME);
   turn();
-  rig.stream.operatorTrigger("pause");
+  rig.stream.setHold("paused");
   turn();
-  rig.stream.operatorTrigger("resume");
+  rig.stream.setHold("none");
   turn();
   rig.trigger(XENSND_OP_TRIGGER_STOP);
 }

@@ -63,12 +63,12 @@ Deno.test("the card that is there again is heard, from the position on", async (
 });
 
 Deno.test("a card that goes while it stands, or is paused, goes on when it is started", async () => {
-  for (const operator of [undefined, "pause", "stop"] as const) {
+  for (const hold of ["none", "paused", "stopped"] as const) {
     using rig = new EngineRig();
     assert.equal(rig.write(0, BUFFER_BYTES), 0);
-    if (operator !== undefined) {
+    if (hold !== "none") {
       assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
-      rig.stream.operatorTrigger(operator);
+      rig.stream.setHold(hold);
     }
     rig.stream.servePcm(POLL.IN | POLL.ERR);
     assert.equal(lossesTold(rig), 1);
@@ -76,8 +76,8 @@ Deno.test("a card that goes while it stands, or is paused, goes on when it is st
     await sleep(5);
     rig.stream.servePcm(POLL.IN);
     assert.equal(rig.status.get("positionFrames"), stands);
-    if (operator === undefined) assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
-    else rig.stream.operatorTrigger("resume");
+    if (hold === "none") assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
+    else rig.stream.setHold("none");
     await play(rig, () => rig.status.get("positionFrames") > stands + RATE / 100);
     assert.equal(rig.trigger(XENSND_OP_TRIGGER_STOP), 0);
   }

@@ -36,8 +36,8 @@ class Model implements Disposable {
       assert.equal(this.#rig.trigger(action.guest), next === undefined ? -XEN_EINVAL : 0, what);
       this.#state = next ?? this.#state;
     } else {
-      this.#rig.stream.operatorTrigger(action.operator);
       this.#hold = afterOperatorTrigger(action.operator);
+      this.#rig.stream.setHold(this.#hold);
     }
     assert.equal(STREAM_STATES[this.#rig.status.get("state")], this.#state, what);
     assert.equal(HOLDS[this.#rig.status.get("hold")], this.#hold, what);

@@ -10,7 +10,7 @@ import { Changes } from "../../bridge/changes.ts";
 import { MAX_STREAMS } from "../../bridge/limits.ts";
 import { createMailbox, MailboxReader, MailboxWriter } from "../../bridge/mailbox.ts";
 import type { Address, EngineCommand, EngineEvent, EngineStart } from "../../bridge/messages.ts";
-import type { OperatorTrigger } from "../../stream/stream_state.ts";
+import type { Hold } from "../../stream/stream_state.ts";
 import { createStatusTable, StatusRow } from "../../bridge/stream_status.ts";
 
 /** Events that concern one slot. */
@@ -178,9 +178,9 @@ export class EngineClient implements AsyncDisposable {
     this.#wake.signal();
   }
 
-  /** Carries out an operator's trigger; resolves when the card has obeyed. */
-  trigger(slot: number, trigger: OperatorTrigger): Promise<void> {
-    return this.#ask((ticket) => ({ op: "trigger", slot, trigger, ticket }));
+  /** Sets the operator's hold on a stream; resolves when the device has obeyed. */
+  setHold(slot: number, hold: Hold): Promise<void> {
+    return this.#ask((ticket) => ({ op: "hold", slot, hold, ticket }));
   }
 
   /** Has what passes on a stream's rings written to `ring`, or to none; resolves when a former one is not used any more. */

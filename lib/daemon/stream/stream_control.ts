@@ -288,7 +288,7 @@ export class StreamHost implements AsyncDisposable {
     // A resume that ends no hold changes nothing that is kept.
     if (hold !== this.#settings.hold) this.nodes.write({ ...this.#settings, hold });
     this.#settings = { ...this.#settings, hold };
-    if (this.connected) await this.#engine.trigger(this.#slot, trigger);
+    if (this.connected) await this.#engine.setHold(this.#slot, hold);
     else this.services.engines.changes.tell();
   }
 
