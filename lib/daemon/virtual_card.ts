@@ -19,7 +19,7 @@ import { getLogger } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
-import { OperatorNodes } from "../stream/operator_settings.ts";
+import { OperatorNodes } from "./policy/operator_nodes.ts";
 import { type HostServices, StreamHost } from "./stream/stream_control.ts";
 import type { Totals } from "./stream/totals.ts";
 import {
