@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** The daemon: a backend, and the control socket by which operators reach it. */
 import { getLogger } from "@logtape/logtape";
-import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";
 import { ControlServer } from "../control/control_server.ts";
-import {
-  resolveStream,
-  type StatusReport,
-  steadyPart,
-  type StreamGoal,
-  type StreamReport,
-  type TraceChunk,
-} from "../control/protocol.ts";
-import type { ControlRequest } from "../control/control_request.ts";
-import { Exit, XsndError } from "../base/error.ts";
-import { pause } from "../base/signals.ts";
-import type { TraceHead } from "../trace/trace_format.ts";
-import { isStoreLost, type Xen } from "../xen/ports.ts";
+import type { Xen } from "../xen/ports.ts";
 import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
 import { CaptureLog } from "./capture_log.ts";
-import { inTime } from "./engines/engine_client.ts";
-import type { StreamHost } from "./stream/stream_control.ts";
-
-/** How often the streams are looked at for who watches them. */
-const WATCH_MS = 100;
+import { answerCommand } from "./control_commands.ts";
 
 export interface DaemonOptions extends BackendOptions {
   readonly controlSocket: string;
@@ -53,7 +36,7 @@ export class Daemon implements AsyncDisposable {
     const announcement = new Announcement(xen.store, xen.domid);
     const backend = stack.use(await Backend.start(xen, options));
     announcement.make();
-    control.serve((request, gone) => handle(backend, request, gone));
+    control.serve((request, gone) => answerCommand(backend, request, gone));
     stack.move();
     return new Daemon(backend, control, announcement);
   }
@@ -69,196 +52,4 @@ export class Daemon implements AsyncDisposable {
     await this.backend[Symbol.asyncDispose]();
     this.#ending.abort();
   }
-}
-
-async function handle(backend: Backend, request: ControlRequest, gone: AbortSignal): Promise<unknown> {
-  switch (request.command) {
-    case "status":
-      return status(backend);
-    case "watch":
-      return watch(backend, gone);
-    case "trigger":
-      return await trigger(backend, request, gone);
-    case "volume":
-      return await volume(backend, request, gone);
-    case "wait":
-      return await waitFor(backend, request, gone);
-    case "trace":
-      return await trace(backend, request, gone);
-  }
-}
-
-function status(backend: Backend): StatusReport {
-  return {
-    version: 1,
-    pid: Deno.pid,
-    uptimeSeconds: performance.now() / 1000,
-    cpuSeconds: processCpuSeconds(),
-    sharedEngineCpuSeconds: backend.sharedEngineCpuSeconds,
-    residentBytes: Deno.memoryUsage().rss,
-    streams: backend.streams.map(reportStream),
-  };
-}
-
-/**
- * The status, at once and after each change. An engine tells of a stream's states alone, and writes the counters to memory without
- * a word. So the status is looked at as long as somebody watches; what has come and gone between two looks is not told.
- */
-async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<StatusReport> {
-  let told: string | undefined;
-  while (!gone.aborted) {
-    const report = status(backend);
-    const steady = JSON.stringify(report.streams.map(steadyPart));
-    if (steady !== told) yield report;
-    told = steady;
-    await pause(WATCH_MS, gone).catch(() => {});
-  }
-}
-
-/** What the daemon tells of a stream. */
-export function reportStream(stream: StreamHost): StreamReport {
-  const { type, device, denied = false, uniqueId } = stream.policy;
-  const { volume, muted } = stream.settings;
-  const names = {
-    stream: stream.name,
-    domid: stream.domid,
-    type,
-    device,
-    denied,
-    uniqueId,
-    recording: stream.isRecording,
-  };
-  return { ...names, volume: volume / 1000, muted, ...stream.engineUse, ...stream.snapshot() };
-}
-
-/** Sets what the operator wants to hold for good, as soon as the stream is served. */
-async function volume(
-  backend: Backend,
-  { stream: wanted, volume, muted, waitMs }: ControlRequest & { command: "volume" },
-  gone: AbortSignal,
-): Promise<StreamReport> {
-  const stream = await streamWhen(backend, wanted, waitMs, gone, () => true, () => "");
-  const changes = {
-    // Not -0, which is another number to whoever compares.
-    ...(volume !== undefined && { volume: Math.round(volume * 1000) + 0 }),
-    ...(muted !== undefined && { muted }),
-  };
-  if (Object.keys(changes).length > 0) await keeping(stream, () => stream.set(changes));
-  return reportStream(stream);
-}
-
-/** What an operator sets holds for good, or not at all: while XenStore is away nothing can be kept. */
-async function keeping(stream: StreamHost, set: () => void | Promise<void>): Promise<void> {
-  try {
-    await set();
-  } catch (error) {
-    if (!isStoreLost(error)) throw error;
-    throw new XsndError(
-      `nothing of ${stream.name} is changed: XenStore, which is to keep it, is away (${error.code}); ` +
-        "the daemon goes on looking for it, try again when `xsnd list` answers",
-    );
-  }
-}
-
-type Snapshot = ReturnType<StreamHost["snapshot"]>;
-
-const NOT_SERVED =
-  "the daemon does not serve it: its guest is gone, or its card could not be had; see its log";
-
-/** An operator's trigger waits until there is something to trigger: a stream that its guest has started, or a hold. */
-async function trigger(
-  backend: Backend,
-  { stream: wanted, trigger, waitMs }: ControlRequest & { command: "trigger" },
-  gone: AbortSignal,
-): Promise<StreamReport> {
-  const isStarted = ({ state, hold }: Snapshot) =>
-    state === "running" || state === "paused" || hold !== "none";
-  const stream = await streamWhen(
-    backend,
-    wanted,
-    waitMs,
-    gone,
-    (stream) => !stream.isGivenUp && isStarted(stream.snapshot()),
-    (stream) => {
-      const isNot = `it is ${stream.snapshot().state}, and its guest has not started it`;
-      return `cannot ${trigger} ${stream.name}: ${stream.isGivenUp ? NOT_SERVED : isNot}`;
-    },
-  );
-  if (await inTime(keeping(stream, () => stream.trigger(trigger)))) return reportStream(stream);
-  throw new XsndError(
-    `${trigger} holds for ${stream.name}, but its device ${stream.policy.device} has not obeyed yet; see the log`,
-    Exit.timedOut,
-  );
-}
-
-const HAS_REACHED: Readonly<Record<StreamGoal, (snapshot: Snapshot) => boolean>> = {
-  open: ({ state }) => state === "prepared" || state === "running" || state === "paused",
-  running: ({ state, hold }) => state === "running" && hold === "none",
-  closed: ({ state }) => state === "closed" || state === "detached",
-};
-
-/** Answers when the stream is as is wanted, though nobody may have provisioned it yet. */
-async function waitFor(
-  backend: Backend,
-  { stream: wanted, goal, waitMs }: ControlRequest & { command: "wait" },
-  gone: AbortSignal,
-): Promise<StreamReport> {
-  const describe = (stream: StreamHost) => {
-    const { state, hold } = stream.snapshot();
-    return `${stream.name} is ${state}${hold === "none" ? "" : `, ${hold} by the operator`}, and not ${goal}`;
-  };
-  const hasReached = HAS_REACHED[goal];
-  return reportStream(
-    await streamWhen(backend, wanted, waitMs, gone, (stream) => hasReached(stream.snapshot()), describe),
-  );
-}
-
-/** What passes on the stream's rings, from now on. */
-async function trace(
-  backend: Backend,
-  { stream: wanted, waitMs }: ControlRequest & { command: "trace" },
-  gone: AbortSignal,
-): Promise<AsyncIterable<TraceHead | TraceChunk>> {
-  const stream = await streamWhen(
-    backend,
-    wanted,
-    waitMs,
-    gone,
-    (stream) => !stream.isGivenUp,
-    (stream) => `cannot trace ${stream.name}: ${NOT_SERVED}`,
-  );
-  const { traceStream } = await import("./trace_source.ts");
-  return traceStream(stream, gone);
-}
-
-/**
- * The stream, once it is served and `isReady`. Throws {@link XsndError} if it is not in time, which `why` explains, and as soon as
- * the client is gone: whatever it wanted done to the stream is not done then.
- */
-async function streamWhen(
-  backend: Backend,
-  wanted: string,
-  waitMs: number,
-  gone: AbortSignal,
-  isReady: (stream: StreamHost) => boolean,
-  why: (stream: StreamHost) => string,
-): Promise<StreamHost> {
-  const look = () => {
-    const stream = findStream(backend, wanted, false);
-    return stream !== undefined && isReady(stream) ? stream : undefined;
-  };
-  const found = await backend.changes.until(look, waitMs, gone);
-  if (found !== undefined) return found;
-  if (gone.aborted) throw new XsndError("the request was given up before it could be done", Exit.interrupted);
-  const stream = findStream(backend, wanted, true)!;
-  throw new XsndError(`${why(stream)} (waited ${waitMs / 1000} s)`, Exit.timedOut);
-}
-
-/** The stream, or undefined if there is none as yet; throws for that too when it is the `last` look. */
-function findStream(backend: Backend, wanted: string, last: boolean): StreamHost | undefined {
-  const streams = backend.streams;
-  const names = streams.map(({ name }) => name);
-  if (!last && !names.some((name) => name === wanted || name.startsWith(`${wanted}/`))) return undefined;
-  const name = resolveStream(names, wanted);
-  return streams.find((stream) => stream.name === name);
 }

@@ -6,7 +6,7 @@
 import { Registry } from "prom-client";
 import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";
 import type { Backend } from "../daemon/backend.ts";
-import { reportStream } from "../daemon/daemon.ts";
+import { reportStream } from "../daemon/stream/stream_report.ts";
 import type { Durations } from "../bridge/durations.ts";
 import { STREAM_STATES } from "../stream/stream_state.ts";
 import type { StatusRow } from "../bridge/stream_status.ts";
