@@ -41,7 +41,8 @@ import {
   TRIGGER_COST,
 } from "./guest_budget.ts";
 import type { Address, EngineCommand, StreamCommand } from "../bridge/messages.ts";
-import { type Connection, type EngineServices, OpenStream } from "./open_stream.ts";
+import type { Connection, EngineServices } from "./connection.ts";
+import { OpenStream } from "./open_stream.ts";
 import type { OperatorSettings } from "../stream/operator_settings.ts";
 import { Queries } from "./queries.ts";
 import { afterTrigger } from "../stream/stream_state.ts";

@@ -10,49 +10,23 @@ import { Memory } from "../../ffi/libc/memory.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { DummyPcm } from "../pcm/dummy/pcm.ts";
 import type { Pcm } from "../pcm/pcm.ts";
-import { type EventPageProducer, positionHigh, positionLow, XEN_EIO } from "../sndif/mod.ts";
-import type { EventChannels } from "../xen/ports.ts";
+import { XEN_EIO } from "../sndif/mod.ts";
+import type { Connection } from "./connection.ts";
 import { Capture } from "./samples/capture.ts";
 import { GuestBuffer } from "./samples/guest_buffer.ts";
-import type { EngineCommand, EngineEvent } from "../bridge/messages.ts";
+import type { EngineCommand } from "../bridge/messages.ts";
 import { Playback } from "./samples/playback.ts";
-import { PositionReporter } from "./samples/position_reporter.ts";
-import type { Queries } from "./queries.ts";
-import type { StatusRow } from "../bridge/stream_status.ts";
-import type { StreamTrace } from "./stream_trace.ts";
+import { PositionFeed } from "./samples/position_feed.ts";
 import type { Transfer } from "./samples/transfer.ts";
 
-/** Positions that one stream may publish in a turn; it takes more than one only after a stall longer than its buffer. */
-const EVENTS_A_TURN = 8;
 /** What poll(2) says of a card that is not there any more. */
 const POLL_FAILED = POLL.ERR | POLL.HUP | POLL.NVAL;
-
-/** What a stream needs of the engine around it. */
-export interface EngineServices {
-  readonly channels: EventChannels;
-  post(event: EngineEvent): void;
-  /** The set of file descriptors to poll has changed. */
-  pollSetChanged(): void;
-}
-
-/** What an open stream shares with the connection that it belongs to. */
-export interface Connection {
-  readonly slot: number;
-  readonly eventPort: number;
-  readonly direction: "playback" | "capture";
-  readonly events: EventPageProducer;
-  readonly queries: Queries;
-  readonly status: StatusRow;
-  readonly trace: StreamTrace;
-  readonly services: EngineServices;
-}
 
 export class OpenStream {
   readonly #connection: Connection;
   readonly #buffer: GuestBuffer;
   readonly transfer: Transfer;
-  /** Undefined for a guest that wants no events. */
-  readonly #reporter: PositionReporter | undefined;
+  readonly #feed: PositionFeed;
   /** What the card does, as against what guest and operator want of it. */
   #card: "stopped" | "running" | "held" = "stopped";
   /** Whether the transfer's card is a stand-in for one that was lost. */
@@ -83,14 +57,14 @@ export class OpenStream {
     const { direction, events, services, status, trace } = connection;
     this.#connection = connection;
     this.#buffer = buffer;
-    this.transfer = new (direction === "playback" ? Playback : Capture)(pcm, buffer, status, {
-      periodFrames,
-      trace,
-    });
-    const { bufferFrames } = this.transfer;
-    this.#reporter = periodFrames > 0 ? new PositionReporter(periodFrames, bufferFrames) : undefined;
+    const { rate, channels, format, frameBytes } = pcm.params;
+    const bufferFrames = buffer.bytes / frameBytes;
     events.opened();
-    const { rate, channels, format } = pcm.params;
+    this.#feed = new PositionFeed(
+      periodFrames > 0 ? { periodFrames, bufferFrames, frameBytes, connection } : undefined,
+    );
+    const Direction = direction === "playback" ? Playback : Capture;
+    this.transfer = new Direction(pcm, buffer, this.#feed, status, { periodFrames, trace });
     status.set("positionFrames", 0);
     status.set("rate", rate);
     status.set("channels", channels);
@@ -110,7 +84,7 @@ export class OpenStream {
   /** The guest's STOP. Its position is put right before the answer, while its driver still listens. */
   stop(): void {
     this.#reportNow();
-    this.#publish(this.transfer.restart());
+    this.#feed.tell(this.transfer.restart());
     this.#card = "stopped";
   }
 
@@ -144,12 +118,12 @@ export class OpenStream {
     if ((revents & POLL_FAILED) !== 0) return this.#recover(-ERRNO.ENODEV);
     transfer.pcm.acknowledge();
     if (this.#card !== "running") return;
-    const told = transfer.reportedFrames;
+    const told = this.#feed.toldFrames;
     const isTimed = transfer.pcm.noteInterrupt();
     this.pump();
     this.#connection.trace.sample(this.pcm);
     // From the card's interrupt to the event that tells the guest of it, if one does.
-    if (!isTimed || transfer.reportedFrames === told) return;
+    if (!isTimed || this.#feed.toldFrames === told) return;
     this.#connection.status.eventDelays.add(transfer.pcm.interruptAge(this.#clock.now()));
   }
 
@@ -257,38 +231,8 @@ export class OpenStream {
 
   /** Tells the guest the position that {@link Transfer.pump} found, if it is time to. */
   #report(): void {
-    const { transfer } = this;
-    const reporter = this.#reporter;
-    if (this.#card === "running" && reporter === undefined) {
-      // A guest that wants no events has been told nothing, but the round of its buffer goes on.
-      transfer.reportedFrames = transfer.reportable();
-    } else if (this.#card === "running" && reporter !== undefined) {
-      for (let i = 0; i < EVENTS_A_TURN; i++) {
-        const position = reporter.next(transfer.reportedFrames, transfer.reportable());
-        if (position < 0 || !this.#publish(position)) break;
-      }
-      this.#connection.status.set("periods", reporter.periods);
-    }
-    transfer.report();
-  }
-
-  #publish(frames: number): boolean {
-    const { transfer } = this;
-    const { events, eventPort, services, status, trace } = this.#connection;
-    if (this.#reporter === undefined || frames === transfer.reportedFrames) {
-      transfer.reportedFrames = frames;
-      return false;
-    }
-    const bytes = frames * transfer.pcm.params.frameBytes;
-    const low = positionLow(bytes);
-    const high = positionHigh(bytes);
-    if (!events.publishCurPos(low, high)) return false;
-    trace.position(events, low, high);
-    this.#reporter.published(frames - transfer.reportedFrames);
-    transfer.reportedFrames = frames;
-    status.add("events", 1);
-    services.channels.notify(eventPort);
-    return true;
+    if (this.#card === "running") this.#feed.follow(this.transfer.reportable());
+    this.transfer.report();
   }
 
   /** Lets go of card and buffer: nothing here touches them any more, even if an exception comes out of it. */

@@ -34,7 +34,7 @@ export interface PcmDevice {
 
 /** As far as a guest's idea of the position may be off, in ms, where that is no more than half of its period. */
 const POSITION_MS = 6;
-/** Pointer updates of a card that go into one period of the guest, at least and at most; see `PositionReporter`. */
+/** Pointer updates of a card that go into one period of the guest, at least and at most; see `PositionFeed`. */
 const [LEAST_UPDATES, MOST_UPDATES] = [2, 8];
 
 const guestPeriod = ({ periodFrames, bufferFrames }: PcmRequest) =>

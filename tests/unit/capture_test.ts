@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { Memory } from "../../ffi/libc/memory.ts";
 import { Capture } from "../../lib/engine/samples/capture.ts";
 import { GuestBuffer } from "../../lib/engine/samples/guest_buffer.ts";
+import { PositionFeed } from "../../lib/engine/samples/position_feed.ts";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { XEN_EAGAIN, XEN_EINVAL } from "../../lib/sndif/mod.ts";
 import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
@@ -26,6 +27,7 @@ class Stream implements Disposable {
   readonly bufferFrames: number;
   readonly card: DummyCard;
   readonly transfer: Capture;
+  readonly feed = new PositionFeed();
   readonly status = new StatusRow(createStatusTable(1), 0);
   readonly memory: Uint32Array<ArrayBuffer>;
   /** All that the guest has read. */
@@ -39,12 +41,12 @@ class Stream implements Disposable {
     if (!canPause) this.card.pcm.pause = () => -ENOSYS;
     this.memory = new Uint32Array(bufferFrames);
     const buffer = new GuestBuffer(Memory.of(this.memory.buffer), this.card.pcm.staging);
-    this.transfer = new Capture(this.card.pcm, buffer, this.status);
+    this.transfer = new Capture(this.card.pcm, buffer, this.feed, this.status);
   }
 
   /** Frames that the guest knows to be there. */
   get available(): number {
-    return this.transfer.reportedFrames - this.applPtr;
+    return this.feed.toldFrames - this.applPtr;
   }
 
   /** The guest reads `count` frames, in one READ or in two where its buffer ends. */
@@ -64,7 +66,7 @@ class Stream implements Disposable {
     this.card.advance(count);
     this.card.pcm.acknowledge();
     this.transfer.pump();
-    this.transfer.reportedFrames = this.transfer.reportable();
+    this.feed.follow(this.transfer.reportable());
   }
 
   [Symbol.dispose](): void {
@@ -85,7 +87,7 @@ Deno.test("Capture gives the guest every sample once and in order, in READs of a
       for (const [run, read] of turns) {
         // Neither buffer may overflow.
         stream.run(of(run, Math.min(bufferFrames - stream.available, cardFrames)));
-        assert.equal(stream.transfer.reportedFrames, stream.transfer.position());
+        assert.equal(stream.feed.toldFrames, stream.transfer.position());
         stream.take(of(read, stream.available));
       }
       stream.take(stream.available);
@@ -199,11 +201,12 @@ Deno.test("Capture.restart() begins at a multiple of the buffer, with what is he
       }
       expected.push(...frames(heard + 1, stream.applPtr - base));
       heard += stream.transfer.position() - base;
-      const { reportedFrames } = stream.transfer;
+      const { toldFrames } = stream.feed;
       const at = stream.transfer.restart();
       assert.equal(at % bufferFrames, 0);
-      assert(at >= reportedFrames && at < reportedFrames + bufferFrames);
-      stream.transfer.reportedFrames = stream.applPtr = at;
+      assert(at >= toldFrames && at < toldFrames + bufferFrames);
+      stream.feed.tell(at);
+      stream.applPtr = at;
       assert.equal(stream.transfer.request(0, FRAME_BYTES), -XEN_EAGAIN, "what was heard before is gone");
     }
     assert.deepEqual(stream.read, expected);

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { Memory } from "../../ffi/libc/memory.ts";
 import { GuestBuffer } from "../../lib/engine/samples/guest_buffer.ts";
 import { Playback } from "../../lib/engine/samples/playback.ts";
+import { PositionFeed } from "../../lib/engine/samples/position_feed.ts";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { XEN_EINVAL } from "../../lib/sndif/mod.ts";
 import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
@@ -30,6 +31,7 @@ class Stream implements Disposable {
   readonly bufferFrames: number;
   card: DummyCard;
   readonly transfer: Playback;
+  readonly feed = new PositionFeed();
   readonly status = new StatusRow(createStatusTable(1), 0);
   readonly #memory: Uint32Array<ArrayBuffer>;
   /** The guest's appl_ptr: the absolute frame that it writes next. */
@@ -45,13 +47,10 @@ class Stream implements Disposable {
     if (!canPause) this.card.pcm.pause = () => -ENOSYS;
     this.#memory = new Uint32Array(bufferFrames);
     const buffer = new GuestBuffer(Memory.of(this.#memory.buffer), this.card.pcm.staging);
-    this.transfer = new Playback(this.card.pcm, buffer, this.status);
+    this.transfer = new Playback(this.card.pcm, buffer, this.feed, this.status);
     this.transfer.rebase(at);
-    this.transfer.guestFrames =
-      this.transfer.reportedFrames =
-      this.applPtr =
-      this.hwPtr =
-        at;
+    this.feed.tell(at);
+    this.transfer.guestFrames = this.applPtr = this.hwPtr = at;
   }
 
   /** Frames for which the guest sees room; an underrun that it knows of makes it stop, not write. */
@@ -91,12 +90,12 @@ class Stream implements Disposable {
 
   /** The engine publishes the position. */
   publish(): void {
-    this.transfer.reportedFrames = this.transfer.reportable();
+    this.feed.follow(this.transfer.reportable());
   }
 
   /** The guest takes the events that are there. */
   takeEvents(): void {
-    this.hwPtr = this.transfer.reportedFrames;
+    this.hwPtr = this.feed.toldFrames;
   }
 
   [Symbol.dispose](): void {
@@ -337,10 +336,11 @@ Deno.test("Playback.restart() begins at a multiple of the buffer, and what was q
       stream.publish();
       const at = stream.transfer.restart();
       assert.equal(at % bufferFrames, 0);
-      assert(at >= stream.transfer.reportedFrames && at < stream.transfer.reportedFrames + bufferFrames);
+      assert(at >= stream.feed.toldFrames && at < stream.feed.toldFrames + bufferFrames);
       assert.deepEqual([stream.transfer.position(), stream.transfer.guestFrames], [at, at]);
       // The guest is told, and starts from the beginning of its buffer.
-      stream.transfer.reportedFrames = stream.hwPtr = stream.applPtr = at;
+      stream.feed.tell(at);
+      stream.hwPtr = stream.applPtr = at;
     }
     assert.deepEqual(stream.card.played(), expected);
   }));
@@ -408,7 +408,7 @@ Deno.test("Playback survives any WRITEs: it never takes for written what is beyo
     for (const [offset, length, run, publish] of steps) {
       const status = transfer.request(offset, length);
       assert(status === 0 || status === -XEN_EINVAL);
-      assert(transfer.guestFrames <= Math.max(transfer.reportedFrames, transfer.position()) + bufferFrames);
+      assert(transfer.guestFrames <= Math.max(stream.feed.toldFrames, transfer.position()) + bufferFrames);
       transfer.pump();
       stream.run(run);
       if (publish) stream.publish();

@@ -5,6 +5,7 @@ import { Memory } from "../../ffi/libc/memory.ts";
 import { Capture } from "../../lib/engine/samples/capture.ts";
 import { GuestBuffer } from "../../lib/engine/samples/guest_buffer.ts";
 import { Playback } from "../../lib/engine/samples/playback.ts";
+import { PositionFeed } from "../../lib/engine/samples/position_feed.ts";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";
@@ -32,7 +33,12 @@ function fullStream(direction: "playback" | "capture", volume: number): Playback
   const pcm = new DummyPcm({ kind: "dummy", params, fd: -1 }, () => now);
   const buffer = new GuestBuffer(Memory.of(new ArrayBuffer(FRAMES * FRAME_BYTES)), pcm.staging);
   const status = new StatusRow(createStatusTable(1), 0);
-  const transfer = new (direction === "playback" ? Playback : Capture)(pcm, buffer, status);
+  const transfer = new (direction === "playback" ? Playback : Capture)(
+    pcm,
+    buffer,
+    new PositionFeed(),
+    status,
+  );
   transfer.volume.setOperators(volume, false);
   transfer.volume.changed();
   if (direction === "playback") assert.equal(transfer.request(0, FRAMES * FRAME_BYTES), 0);

@@ -8,6 +8,7 @@ import { Memory } from "../../../ffi/libc/memory.ts";
 import type { Pcm } from "../../pcm/pcm.ts";
 import { fillSilence, FORMATS, XEN_EAGAIN } from "../../sndif/mod.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
+import type { PositionFeed } from "./position_feed.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import { Transfer, type TransferOptions } from "./transfer.ts";
 
@@ -20,8 +21,14 @@ export class Capture extends Transfer {
   /** While there is more: how much was left by the last turn. */
   #left = 0;
 
-  constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow, options: TransferOptions = {}) {
-    super(pcm, buffer, status, options);
+  constructor(
+    pcm: Pcm,
+    buffer: GuestBuffer,
+    feed: PositionFeed,
+    status: StatusRow,
+    options: TransferOptions = {},
+  ) {
+    super(pcm, buffer, feed, status, options);
     this.#memory = new Uint8Array(buffer.bytes);
     this.#kept = new GuestBuffer(Memory.of(this.#memory.buffer), pcm.staging);
   }

@@ -2,6 +2,7 @@
 /** Playback: the guest's WRITEs announce samples in its buffer, which go to the card as it makes room. */
 import type { Pcm } from "../../pcm/pcm.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
+import type { PositionFeed } from "./position_feed.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import { Transfer, type TransferOptions } from "./transfer.ts";
 import { Underrun } from "./underrun.ts";
@@ -20,8 +21,14 @@ export class Playback extends Transfer {
   /** Where the guest's first sample since its last START is. */
   #beginning = 0;
 
-  constructor(pcm: Pcm, buffer: GuestBuffer, status: StatusRow, options: TransferOptions = {}) {
-    super(pcm, buffer, status, options);
+  constructor(
+    pcm: Pcm,
+    buffer: GuestBuffer,
+    feed: PositionFeed,
+    status: StatusRow,
+    options: TransferOptions = {},
+  ) {
+    super(pcm, buffer, feed, status, options);
     this.#underrun = new Underrun(this.xruns, options.periodFrames ?? 0);
   }
 
@@ -35,7 +42,7 @@ export class Playback extends Transfer {
     const from = this.guestFrames % this.bufferFrames === offsetFrames
       ? this.guestFrames
       : this.#jumpTo(offsetFrames);
-    const end = Math.min(from + frames, this.reportedFrames + this.bufferFrames);
+    const end = Math.min(from + frames, this.feed.toldFrames + this.bufferFrames);
     if (end <= this.guestFrames) return 0;
     // What the card has passed already is not heard any more.
     this.xruns.late(Math.min(end, this.cardFrames) - Math.max(from, this.guestFrames));
@@ -47,10 +54,10 @@ export class Playback extends Transfer {
 
   /** The frame at `offset` next to the position: after it while samples are queued, on either side of it if none are. */
   #jumpTo(offsetFrames: number): number {
-    const isQueued = this.guestFrames > this.reportedFrames;
+    const isQueued = this.guestFrames > this.feed.toldFrames;
     const least = isQueued
-      ? this.reportedFrames
-      : Math.max(0, this.reportedFrames - (this.bufferFrames >> 1));
+      ? this.feed.toldFrames
+      : Math.max(0, this.feed.toldFrames - (this.bufferFrames >> 1));
     const ahead = (offsetFrames - least) % this.bufferFrames;
     return least + (ahead < 0 ? ahead + this.bufferFrames : ahead);
   }

@@ -9,6 +9,7 @@
 import type { Pcm } from "../../pcm/pcm.ts";
 import { XEN_EINVAL } from "../../sndif/mod.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
+import type { PositionFeed } from "./position_feed.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import type { StreamTrace } from "../stream_trace.ts";
 import { Volume } from "./volume.ts";
@@ -30,8 +31,6 @@ export abstract class Transfer {
   protected readonly frameBytes: number;
   protected readonly stagingFrames: number;
   readonly volume: Volume;
-  /** The position that the guest has been told. */
-  reportedFrames = 0;
   /** The end of what the guest has written (playback) or read (capture). */
   guestFrames = 0;
   /** The end of what has been handed to (playback) or taken from (capture) the card. */
@@ -52,6 +51,7 @@ export abstract class Transfer {
   constructor(
     pcm: Pcm,
     readonly buffer: GuestBuffer,
+    protected readonly feed: PositionFeed,
     protected readonly status: StatusRow,
     { trace }: TransferOptions = {},
   ) {
@@ -148,7 +148,7 @@ export abstract class Transfer {
   restart(): number {
     this.stopped();
     this.pcm.drop();
-    const at = Math.ceil(this.reportedFrames / this.bufferFrames) * this.bufferFrames;
+    const at = Math.ceil(this.feed.toldFrames / this.bufferFrames) * this.bufferFrames;
     this.rebase(at);
     this.guestFrames = at;
     return at;
