@@ -52,14 +52,18 @@ class Driver {
 class Stream {
   readonly feed: PositionFeed;
   readonly driver: Driver;
-  readonly status = new StatusRow(createStatusTable(1), 0);
   /** How often the guest was notified. */
   notified = 0;
   device = 0;
   readonly #consumer: EventPageConsumer;
   readonly #event = new EventView();
 
-  constructor(readonly period: number, readonly buffer: number, trace: string | null = null) {
+  constructor(
+    readonly period: number,
+    readonly buffer: number,
+    trace: string | null = null,
+    readonly status = new StatusRow(createStatusTable(1), 0),
+  ) {
     const page = new ArrayBuffer(XENSND_EVENT_PAGE_SIZE);
     this.#consumer = new EventPageConsumer(page, 0, "linux-6.1");
     const notify = (port: number) => {
@@ -248,6 +252,16 @@ Deno.test("PositionFeed counts, notifies and traces each event once", () => {
   assert.equal(stream.status.get("events"), steps.length);
   assert.equal(stream.notified, steps.length);
   assert.deepEqual(reader.take().map(({ kind }) => kind), steps.map(() => RecordKind.event));
+});
+
+Deno.test("PositionFeed counts on where an earlier OPEN's feed has left off", () => {
+  const first = new Stream(1000, 4000);
+  first.advance(2500);
+  const second = new Stream(1000, 4000, null, first.status);
+  second.advance(3500);
+  const { driver: { wakeups } } = first;
+  assert(wakeups > 0);
+  assert.equal(first.status.get("periods"), wakeups + second.driver.wakeups);
 });
 
 Deno.test("PositionFeed takes a guest that wants no events as told, and publishes nothing", () => {

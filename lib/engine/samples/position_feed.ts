@@ -33,8 +33,6 @@ export class PositionFeed {
   readonly #stepFrames: number;
   /** The driver's out_frames: frames told since it last woke the guest. A STOP does not clear them. */
   #outFrames = 0;
-  /** How often the driver has woken the guest (`snd_pcm_period_elapsed`). */
-  #periods = 0;
 
   /** @param subscriber undefined for a guest that wants no events (OPEN with a `period_sz` of 0) */
   constructor(private readonly subscriber?: Subscriber) {
@@ -60,7 +58,6 @@ export class PositionFeed {
       const next = this.#due(subscriber, frames);
       if (next < 0 || !this.#publish(subscriber, next)) break;
     }
-    subscriber.connection.status.set("periods", this.#periods);
   }
 
   /** Tells the guest `frames`, whether an event is due or not. If the page has no room, {@link follow} makes up for it. */
@@ -95,7 +92,7 @@ export class PositionFeed {
     this.#outFrames += step;
     if (this.#outFrames > periodFrames) {
       this.#outFrames %= periodFrames;
-      this.#periods++;
+      status.add("periods", 1);
     }
     status.add("events", 1);
     services.channels.notify(eventPort);
