@@ -74,7 +74,7 @@ export type EngineCommand =
   }
   | { readonly op: "forget"; readonly slot: number; readonly loan: number }
   /** The stream is to use its card no more, and to go on in silence until `replaced`. */
-  | { readonly op: "giveBackCard"; readonly slot: number; readonly ticket: number }
+  | { readonly op: "giveBackDevice"; readonly slot: number; readonly ticket: number }
   /** The card that was lost, or somebody else's, can be had. */
   | { readonly op: "replaced"; readonly slot: number; readonly pcm: PcmDescriptor }
   | { readonly op: "hold"; readonly slot: number; readonly hold: Hold; readonly ticket: number }

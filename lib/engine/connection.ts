@@ -19,7 +19,8 @@ export interface EngineServices {
 /** One stream's connection. */
 export interface Connection {
   readonly slot: number;
-  /** Local port of evt-event-channel. */
+  /** Local ports of event-channel and evt-event-channel. */
+  readonly requestPort: number;
   readonly eventPort: number;
   readonly direction: "playback" | "capture";
   readonly events: EventPageProducer;

@@ -160,7 +160,7 @@ export class OpenStream {
    * The main thread wants the card back: the stream goes on in silence until {@link replaced} brings another card. Throws if not
    * even a stand-in can be had: the card is not given back before the stream is released.
    */
-  giveBackCard(): void {
+  giveBackDevice(): void {
     if (this.#isLost || this.#goSilent(-ERRNO.ENODEV)) return;
     throw new Error("the card is to be given back, and nothing can stand in for it");
   }

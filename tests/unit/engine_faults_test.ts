@@ -66,9 +66,9 @@ function live(rig: EngineRig): void {
   turn();
   rig.trigger(XENSND_OP_TRIGGER_RESUME);
   turn();
-  rig.stream.setHold("paused");
+  rig.hold("paused");
   turn();
-  rig.stream.setHold("none");
+  rig.hold("none");
   turn();
   rig.trigger(XENSND_OP_TRIGGER_STOP);
 }

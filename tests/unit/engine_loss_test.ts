@@ -54,7 +54,7 @@ Deno.test("the card that is there again is heard, from the position on", async (
   assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
   await play(rig, () => lossesTold(rig) > 0);
   const position = rig.status.get("positionFrames");
-  rig.stream.replaced({ op: "replaced", slot: 0, pcm: dummyCard(memory) });
+  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyCard(memory) });
   assert.equal(rig.status.get("cardLost"), 0);
   await play(rig, () => rig.status.get("positionFrames") > position + RATE / 20);
   assert(Deno.readFileSync(`/proc/self/fd/${memory}`).includes(1), "nothing was heard");
@@ -68,7 +68,7 @@ Deno.test("a card that goes while it stands, or is paused, goes on when it is st
     assert.equal(rig.write(0, BUFFER_BYTES), 0);
     if (hold !== "none") {
       assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
-      rig.stream.setHold(hold);
+      rig.hold(hold);
     }
     rig.stream.servePcm(POLL.IN | POLL.ERR);
     assert.equal(lossesTold(rig), 1);
@@ -77,7 +77,7 @@ Deno.test("a card that goes while it stands, or is paused, goes on when it is st
     rig.stream.servePcm(POLL.IN);
     assert.equal(rig.status.get("positionFrames"), stands);
     if (hold === "none") assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
-    else rig.stream.setHold("none");
+    else rig.hold("none");
     await play(rig, () => rig.status.get("positionFrames") > stands + RATE / 100);
     assert.equal(rig.trigger(XENSND_OP_TRIGGER_STOP), 0);
   }
@@ -87,7 +87,7 @@ Deno.test("a card that is there again after its guest has closed the stream is l
   const rig = new EngineRig();
   rig.stream.servePcm(POLL.HUP);
   rig.stream.detach();
-  rig.stream.replaced({ op: "replaced", slot: 0, pcm: dummyCard(-1) });
+  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyCard(-1) });
   assert.equal(rig.stream.pcm, undefined);
 });
 
@@ -98,7 +98,7 @@ Deno.test("a card that is to be given back, and has no stand-in, is let go of be
   functions.timerfd_create = () => -1;
   try {
     assert.throws(
-      () => rig.stream.execute({ op: "giveBackCard", slot: 0, ticket: 1 }),
+      () => rig.stream.execute({ op: "giveBackDevice", slot: 0, ticket: 1 }),
       /nothing can stand in/,
     );
   } finally {

@@ -2,6 +2,7 @@
 /** A stream of the engine of which a test has the guest's end: see {@link SoloStream}. */
 import { SoloStream } from "../../lib/engine/solo_stream.ts";
 import { encodeHwParamQuery, EventPageConsumer, EventView, HwParam, Taken } from "../../lib/sndif/mod.ts";
+import type { Hold } from "../../lib/stream/stream_state.ts";
 
 export { BUFFER_BYTES, dummyCard, RATE } from "../../lib/engine/solo_stream.ts";
 
@@ -9,6 +10,11 @@ export { BUFFER_BYTES, dummyCard, RATE } from "../../lib/engine/solo_stream.ts";
 export class EngineRig extends SoloStream {
   readonly #consumer = new EventPageConsumer(this.events.buffer, 0, "linux-6.1");
   readonly #event = new EventView();
+
+  /** `xsnd trigger`. */
+  hold(hold: Hold): void {
+    this.stream.execute({ op: "hold", slot: 0, hold, ticket: 0 });
+  }
 
   /** Puts a HW_PARAM_QUERY on the ring. */
   ask(): void {

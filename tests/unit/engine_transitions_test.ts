@@ -37,7 +37,7 @@ class Model implements Disposable {
       this.#state = next ?? this.#state;
     } else {
       this.#hold = afterOperatorTrigger(action.operator);
-      this.#rig.stream.setHold(this.#hold);
+      this.#rig.hold(this.#hold);
     }
     assert.equal(STREAM_STATES[this.#rig.status.get("state")], this.#state, what);
     assert.equal(HOLDS[this.#rig.status.get("hold")], this.#hold, what);

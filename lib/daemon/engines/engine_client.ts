@@ -190,7 +190,7 @@ export class EngineClient implements AsyncDisposable {
 
   /** Takes the card from a stream, which goes on in silence; resolves when the engine uses the card no more. */
   giveBackCard(slot: number): Promise<void> {
-    return this.#ask((ticket) => ({ op: "giveBackCard", slot, ticket }));
+    return this.#ask((ticket) => ({ op: "giveBackDevice", slot, ticket }));
   }
 
   /** Resolves when the engine has answered, which it does as soon as it is at leisure. It is woken up for that. */
