@@ -9,6 +9,9 @@ import { countChange } from "./changes.ts";
 import { Durations, DURATIONS_WORDS } from "./durations.ts";
 import { type Hold, HOLDS, STREAM_STATES, type StreamState } from "../stream/stream_state.ts";
 
+/** Streams connected at once, of all guests together: rows of the table, entries of an engine's poll set. */
+export const MAX_STREAMS = 256;
+
 /** Columns that count up from a stream's connection on. */
 export const COUNTERS = [
   /** 1: added up over connections, their number. */
@@ -77,11 +80,12 @@ export type StatusSnapshot = Record<Exclude<Field, Special>, number> & {
 };
 /** After the columns: {@link StatusRow.eventDelays} and {@link StatusRow.requestTimes}. */
 const ROW_WORDS = FIELDS.length + 2 * DURATIONS_WORDS;
+const ROW_BYTES = ROW_WORDS * Float64Array.BYTES_PER_ELEMENT;
 const COLUMN = Object.fromEntries(FIELDS.map((name, i) => [name, i])) as Record<Field, number>;
 
 /** A table of `slots` rows for {@link StatusRow}. */
 export function createStatusTable(slots: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(slots * ROW_WORDS * 8);
+  return new SharedArrayBuffer(slots * ROW_BYTES);
 }
 
 /** One stream's row. */
@@ -98,7 +102,11 @@ export class StatusRow {
     slot: number,
     private readonly changes: Int32Array = new Int32Array(1),
   ) {
-    this.#row = new Float64Array(table, slot * ROW_WORDS * 8, ROW_WORDS);
+    const rows = table.byteLength / ROW_BYTES;
+    if (!Number.isInteger(slot) || slot < 0 || slot >= rows) {
+      throw new RangeError(`slot ${slot} is not one of ${rows}`);
+    }
+    this.#row = new Float64Array(table, slot * ROW_BYTES, ROW_WORDS);
     const durations = (n: number) => new Durations(this.#row.subarray(FIELDS.length + n * DURATIONS_WORDS));
     this.eventDelays = durations(0);
     this.requestTimes = durations(1);

@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: MIT
 /**
- * The engine: the Worker that serves all rings and cards. It blocks in poll(2) over the event channels, the cards'
- * descriptors and the eventfd by which the main thread announces commands; nothing it does blocks elsewhere, and the path of a
- * sample allocates nothing.
+ * The engine: the Worker that serves all rings and devices. It blocks in poll(2) over the event channels, the devices' descriptors
+ * and the eventfd by which the main thread announces commands. Nothing else in it blocks, and the path of a sample
+ * allocates nothing.
  */
 /// <reference lib="deno.worker" />
-import { ERRNO } from "../../ffi/libc/errno.ts";
 import { libasound } from "../../ffi/alsa/libasound.ts";
 import { LibraryNotFoundError } from "../../ffi/base/library.ts";
 import { threadId } from "../../ffi/libc/cpu_clock.ts";
+import { ERRNO } from "../../ffi/libc/errno.ts";
 import { Errno, errno, EventFd, MicrosClock, POLL, PollSet } from "../../ffi/libc/libc.ts";
-import { adoptEventChannels } from "../xen/mod.ts";
-import type { Pcm } from "../pcm/pcm.ts";
-import type { EventChannels } from "../xen/ports.ts";
 import { stackOf } from "../base/error.ts";
-import { EngineStream } from "./engine_stream.ts";
-import { GuestBudget, IDLE_SIGNAL_COST } from "./guest_budget.ts";
 import { MailboxReader, MailboxWriter } from "../bridge/mailbox.ts";
 import type { EngineCommand, EngineEvent, EngineStart, StreamCommand } from "../bridge/messages.ts";
-import { scheduleRealtime } from "./realtime.ts";
+import { MAX_STREAMS, StatusRow } from "../bridge/stream_status.ts";
+import type { Pcm } from "../pcm/pcm.ts";
+import { adoptEventChannels } from "../xen/mod.ts";
+import type { EventChannels } from "../xen/ports.ts";
+import { EngineStream } from "./engine_stream.ts";
+import { IDLE_SIGNAL_COST } from "./guest_budget.ts";
+import { GuestTurns, REST_MS } from "./guest_turns.ts";
 import { rehearse } from "./jit_warm_up.ts";
-import { StatusRow } from "../bridge/stream_status.ts";
-import { MAX_STREAMS } from "../bridge/limits.ts";
+import { scheduleRealtime } from "./realtime.ts";
 
-/** How often guests are looked at that have used up their {@link GuestBudget}, and rest. */
-const REST_MS = 5;
+/** Entries of the poll set: the eventfd and the event channels, then the devices. */
+const [WAKE, CHANNELS, DEVICES] = [0, 1, 2];
+
+/** A stream whose device is in the poll set. */
+interface Polled {
+  readonly stream: EngineStream;
+  /** The stream's, when the poll set was made. */
+  readonly pcm: Pcm;
+}
 
 class Engine {
   readonly #commands: MailboxReader<EngineCommand>;
@@ -34,26 +41,20 @@ class Engine {
   readonly #changes: Int32Array;
   readonly #wakeFd: number;
   readonly #realtime: boolean;
-  readonly #poll = new PollSet(MAX_STREAMS + 2);
+  readonly #poll = new PollSet(DEVICES + MAX_STREAMS);
   /** Streams by slot, and by the local port of each of their two channels. */
   readonly #streams: (EngineStream | undefined)[] = new Array(MAX_STREAMS).fill(undefined);
   readonly #byPort = new Map<number, EngineStream>();
-  /** Streams whose card is in the poll set, in its order. */
-  #polled: EngineStream[] = [];
-  #pcms: Pcm[] = [];
+  /** The entries of the poll set from {@link DEVICES} on. */
+  #polled: readonly Polled[] = [];
   #pollSetStale = true;
-  /** Streams with requests or samples left over from the last turn, or whose guest has had its turn, or rests. */
+  /** Streams with requests or samples left over from the last turn, or whose guest may not be served. */
   readonly #unfinished = new Set<EngineStream>();
-  /** By domid. A guest that connects anew finds what it had: there are no more of these than there can be domains. */
-  readonly #budgets = new Map<number, GuestBudget>();
-  /** Those of guests that rest: nothing of theirs is served. And since when they were last looked at. */
-  readonly #resting = new Set<GuestBudget>();
-  #restingSince = 0;
-  #turn = 0;
-  /** The card that is served first in a turn. */
-  #firstCard = 0;
+  readonly #turns = new GuestTurns();
+  /** The device that is served first in a turn, as an index of {@link #polled}. */
+  #firstDevice = 0;
   readonly #clock = new MicrosClock();
-  /** When poll(2) last returned for something else than a card, by {@link #clock}. */
+  /** When poll(2) last returned for something else than a device, by {@link #clock}. */
   #wokenAt = 0;
   #stopping = false;
 
@@ -74,26 +75,26 @@ class Engine {
     const realtimeErrno = this.#realtime ? scheduleRealtime() : 0;
     this.#events.post({ op: "ready", realtimeErrno, threadId: threadId() });
     while (!this.#stopping) {
-      this.#turn = this.#turn + 1 | 0;
+      const turn = this.#turns.begin();
       if (this.#pollSetStale) this.#rebuildPollSet();
       const patience = this.#patience();
       if (this.#poll.wait(patience) < 0) {
         if (errno() === ERRNO.EINTR) continue;
         throw new Errno("poll", errno());
       }
-      const isForCards = this.#poll.revents(0) === 0 && this.#poll.revents(1) === 0;
-      // There are hosts on which the time is a system call, and cards have interrupts all the time.
-      if (!isForCards || patience !== -1) this.#wokenAt = this.#clock.now();
-      if (this.#poll.revents(0) !== 0) {
+      const isForDevices = this.#poll.revents(WAKE) === 0 && this.#poll.revents(CHANNELS) === 0;
+      // Devices interrupt all the time, and on some hosts reading the clock is a system call.
+      if (!isForDevices || patience !== -1) this.#wokenAt = this.#clock.now();
+      if (this.#poll.revents(WAKE) !== 0) {
         wake.drain();
         for (let c = this.#commands.take(); c !== undefined; c = this.#commands.take()) this.#execute(c);
       }
-      if (this.#resting.size > 0) this.#endRest();
-      if (this.#poll.revents(1) !== 0) this.#serveChannels();
-      // One and the other first: a guest's turn may end with the first.
-      if ((this.#turn & 1) === 0) this.#serveCards();
+      if (this.#turns.anyRests && this.#turns.endRests(this.#wokenAt)) this.#pollSetStale = true;
+      if (this.#poll.revents(CHANNELS) !== 0) this.#serveChannels();
+      // Devices and unfinished streams take turns at being first: a guest's turn may end with the first.
+      if ((turn & 1) === 0) this.#serveDevices();
       if (this.#unfinished.size > 0) this.#serveUnfinished();
-      if ((this.#turn & 1) !== 0) this.#serveCards();
+      if ((turn & 1) !== 0) this.#serveDevices();
     }
     for (const stream of this.#streams) if (stream !== undefined) this.#detach(stream);
     this.#channels[Symbol.dispose]();
@@ -105,19 +106,22 @@ class Engine {
     this.#poll.clear();
     this.#poll.add(this.#wakeFd, POLL.IN);
     this.#poll.add(this.#channels.fd, POLL.IN);
-    this.#polled = this.#streams.filter((stream) =>
-      stream?.pcm !== undefined && !this.#resting.has(stream.budget)
-    ) as EngineStream[];
-    this.#pcms = this.#polled.map((stream) => stream.pcm!);
-    for (const pcm of this.#pcms) this.#poll.add(pcm.pollFd, pcm.pollEvents);
+    const polled: Polled[] = [];
+    for (const stream of this.#streams) {
+      const pcm = stream?.pcm;
+      if (stream === undefined || pcm === undefined || this.#turns.rests(stream.budget)) continue;
+      polled.push({ stream, pcm });
+      this.#poll.add(pcm.pollFd, pcm.pollEvents);
+    }
+    this.#polled = polled;
   }
 
-  /** How long poll(2) may wait. */
+  /** How long poll(2) may wait, in ms; -1: for ever. */
   #patience(): number {
     if (this.#unfinished.size > 0) {
-      for (const stream of this.#unfinished) if (!this.#resting.has(stream.budget)) return 0;
+      for (const stream of this.#unfinished) if (!this.#turns.rests(stream.budget)) return 0;
     }
-    return this.#resting.size > 0 ? REST_MS : -1;
+    return this.#turns.anyRests ? REST_MS : -1;
   }
 
   #serveChannels(): void {
@@ -143,7 +147,7 @@ class Engine {
     for (const stream of this.#unfinished) {
       if (left-- === 0) return;
       if (!this.#mayServe(stream)) continue;
-      // What it leaves comes after what its guest's other streams have.
+      // A stream with more left goes to the end, behind its guest's other streams.
       this.#unfinished.delete(stream);
       const more = this.#serveRing(stream);
       if (!stream.isMasked || !this.#mayServe(stream)) continue;
@@ -154,26 +158,27 @@ class Engine {
     }
   }
 
-  /** Each turn begins with another card, so that none of a guest's is always the last when its turn ends. */
-  #serveCards(): void {
+  /** Each turn begins with another device, so that none of a guest's is always the last when the guest's turn ends. */
+  #serveDevices(): void {
     const count = this.#polled.length;
-    if (++this.#firstCard >= count) this.#firstCard = 0;
+    if (++this.#firstDevice >= count) this.#firstDevice = 0;
     for (let n = 0; n < count; n++) {
-      const i = (this.#firstCard + n) % count;
-      const revents = this.#poll.revents(i + 2);
-      // What poll(2) said of a card that was replaced since says nothing of the other one.
-      if (revents === 0 || this.#polled[i].pcm !== this.#pcms[i]) continue;
-      // Whose turn is over stays ready.
-      if (this.#mayServe(this.#polled[i])) this.#servePcm(this.#polled[i], revents);
+      const i = (this.#firstDevice + n) % count;
+      const revents = this.#poll.revents(DEVICES + i);
+      if (revents === 0) continue;
+      const { stream, pcm } = this.#polled[i]!;
+      // If the device was replaced since, poll(2) has said nothing of the new one.
+      if (stream.pcm !== pcm) continue;
+      // A device whose guest's turn has ended stays ready.
+      if (this.#mayServe(stream)) this.#servePcm(stream, revents);
     }
   }
 
-  /** Whether the stream's guest may be served: it does not rest, and has not had its turn. */
   #mayServe({ budget }: EngineStream): boolean {
-    return !this.#resting.has(budget) && budget.hasTurn(this.#turn);
+    return this.#turns.mayServe(budget);
   }
 
-  /** Returns true if there is more, now or when the stream's guest may be served. */
+  /** Returns true if there is more to serve, now or as soon as the stream's guest may be served. */
   #serveRing(stream: EngineStream): boolean {
     let more = true;
     if (this.#mayServe(stream)) {
@@ -185,7 +190,7 @@ class Engine {
       }
       this.#charge(stream, stream.takeCost());
     }
-    // Whose channels are masked does not tell of more.
+    // A stream whose channels are masked does not hear of more.
     if (more || stream.isMasked) this.#unfinished.add(stream);
     else this.#unfinished.delete(stream);
     return more;
@@ -205,24 +210,13 @@ class Engine {
   #charge({ budget }: EngineStream, cost: number): void {
     budget.charge(this.#wokenAt, cost);
     if (!budget.isUsedUp(this.#wokenAt)) return;
-    // Cards alone may have woken the engine for long: then that was the time of something else.
+    // While devices alone wake the engine, nobody reads the clock: what counts is the time now.
     this.#wokenAt = this.#clock.now();
     if (!budget.isUsedUp(this.#wokenAt)) return;
-    if (this.#resting.size === 0) this.#restingSince = this.#wokenAt;
-    this.#resting.add(budget);
+    this.#turns.rest(budget, this.#wokenAt);
     for (let i = 0; i < this.#polled.length; i++) {
-      if (this.#polled[i].budget === budget) this.#poll.ignore(i + 2);
+      if (this.#polled[i]!.stream.budget === budget) this.#poll.ignore(DEVICES + i);
     }
-  }
-
-  #endRest(): void {
-    if ((this.#wokenAt - this.#restingSince | 0) < REST_MS * 1000) return;
-    for (const budget of this.#resting) {
-      if (budget.isUsedUp(this.#wokenAt)) continue;
-      this.#resting.delete(budget);
-      this.#pollSetStale = true;
-    }
-    this.#restingSince = this.#wokenAt;
   }
 
   #execute(command: EngineCommand): void {
@@ -241,7 +235,7 @@ class Engine {
     if ("ticket" in command) this.#events.post({ op: "done", ticket: command.ticket });
   }
 
-  /** Has the stream do as it is told; an exception is the end of that stream alone. */
+  /** Has the stream carry out `command`; an exception ends that stream alone. */
   #tell(stream: EngineStream, command: StreamCommand): void {
     try {
       stream.execute(command);
@@ -252,39 +246,38 @@ class Engine {
   }
 
   #attach(command: EngineCommand & { op: "attach" }): void {
-    const status = new StatusRow(this.#statusTable, command.slot, this.#changes);
-    status.clear();
     let stream: EngineStream;
     try {
-      stream = new EngineStream(
-        command,
-        {
-          channels: this.#channels,
-          post: (event) => this.#events.post(event),
-          pollSetChanged: () => this.#pollSetStale = true,
-        },
-        status,
-        this.#budgetOf(command),
-      );
+      stream = this.#makeStream(command);
     } catch (error) {
       return this.#events.post({ op: "defect", slot: command.slot, reason: stackOf(error) });
     }
-    this.#streams[command.slot] = stream;
+    this.#streams[stream.slot] = stream;
     this.#byPort.set(stream.requestPort, stream);
     this.#byPort.set(stream.eventPort, stream);
     // The frontend may have signalled before the channel was bound.
     this.#serveRing(stream);
-    // And a daemon that died may have answered without telling: then the answer is behind rsp_event, and none after it would be told.
+    // A daemon that died may have published an answer without notifying. It lies behind rsp_event, and the guest still waits.
     this.#channels.notify(stream.requestPort);
   }
 
-  #budgetOf({ domid, requests, moved }: EngineCommand & { op: "attach" }): GuestBudget {
-    const budget = this.#budgets.get(domid) ?? new GuestBudget(requests, moved);
-    this.#budgets.set(domid, budget);
-    return budget;
+  #makeStream(command: EngineCommand & { op: "attach" }): EngineStream {
+    const { slot, requestPort, eventPort } = command;
+    if (this.#streams[slot] !== undefined) throw new Error(`slot ${slot} has a stream already`);
+    for (const port of [requestPort, eventPort]) {
+      if (this.#byPort.has(port)) throw new Error(`port ${port} is another stream's`);
+    }
+    const status = new StatusRow(this.#statusTable, slot, this.#changes);
+    status.clear();
+    const services = {
+      channels: this.#channels,
+      post: (event: EngineEvent) => this.#events.post(event),
+      pollSetChanged: () => this.#pollSetStale = true,
+    };
+    return new EngineStream(command, services, status, this.#turns.budgetOf(command));
   }
 
-  /** Nothing of the stream is reached any more after this, whatever comes out of it. */
+  /** The engine reaches nothing of the stream after this, even if the stream throws. */
   #detach(stream: EngineStream): void {
     this.#streams[stream.slot] = undefined;
     this.#byPort.delete(stream.requestPort);
@@ -299,7 +292,7 @@ class Engine {
   }
 }
 
-/** Before anything plays, since it takes a good part of a period. A host without ALSA has the dummy card. */
+/** Loads libasound before anything plays: that takes a good part of a period. A host without ALSA has the dummy device. */
 function loadAlsa(): void {
   try {
     libasound();

@@ -7,11 +7,10 @@ import { EventFd } from "../../../ffi/libc/libc.ts";
 import { Exit, stackOf, XsndError } from "../../base/error.ts";
 import type { EventChannelsShare } from "../../xen/ports.ts";
 import { Changes } from "../../bridge/changes.ts";
-import { MAX_STREAMS } from "../../bridge/limits.ts";
 import { createMailbox, MailboxReader, MailboxWriter } from "../../bridge/mailbox.ts";
 import type { Address, EngineCommand, EngineEvent, EngineStart } from "../../bridge/messages.ts";
 import type { Hold } from "../../stream/stream_state.ts";
-import { createStatusTable, StatusRow } from "../../bridge/stream_status.ts";
+import { createStatusTable, MAX_STREAMS, StatusRow } from "../../bridge/stream_status.ts";
 
 /** Events that concern one slot. */
 export type SlotEvent = Exclude<
