@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
+import { KEY_TABLE } from "../../lib/vsnd/config/key_table.ts";
+import { KEYS } from "../../lib/vsnd/config/schema.ts";
 import { SCHEMA_FILE, schemaText } from "../tools/write_schema.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -17,6 +19,31 @@ Deno.test("the schema describes every key and allows no others", () => {
     assert.ok(schemaText().includes(`"${key}"`), key);
   }
   assert.equal(schemaText().match(/"additionalProperties": false/g)?.length, 5);
+});
+
+Deno.test("the table of keys describes every key of the schema, and no other", () => {
+  assert.deepEqual(Object.keys(KEY_TABLE).sort(), [...new Set(Object.values(KEYS).flat())].sort());
+});
+
+/** Every property of the schema, at whatever level, with its own schema. */
+function* properties(schema: unknown): Generator<[key: string, schema: Record<string, unknown>]> {
+  if (typeof schema !== "object" || schema === null) return;
+  for (const [keyword, value] of Object.entries(schema)) {
+    if (keyword === "properties") yield* Object.entries<Record<string, unknown>>(value);
+    yield* properties(value);
+  }
+}
+
+Deno.test("each key of the schema has a description in whole sentences and an example that is valid", () => {
+  const all = [...properties(JSON.parse(schemaText()))];
+  // The five parameters stand at three levels.
+  assert.equal(all.length, Object.keys(KEY_TABLE).length + 2 * 5);
+  for (const [key, { description, examples, ...schema }] of all) {
+    assert.match(String(description), /^[A-Z].*\.$/, key);
+    const isValid = new Ajv2020().compile(schema);
+    assert.ok(Array.isArray(examples) && examples.length === 1, key);
+    assert.ok(isValid(examples[0]), `${key}: ${JSON.stringify(isValid.errors)}`);
+  }
 });
 
 Deno.test("the schema accepts every fixture and what README shows", () => {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /**
- * The shape of a configuration file, key by key: names, types, bounds of single values. What ties several values
- * together (inheritance, duplicates) is in resolve.ts. Keys are those of xl.cfg and sndif.h.
+ * The shape of a configuration file, key by key: types and bounds of single values. key_table.ts says what each key means.
+ * resolve.ts has the rules that tie several values together: inheritance, duplicates. Keys are those of xl.cfg and sndif.h.
  */
 import { z } from "zod";
 import { Limits, LINUX_RATES } from "../model/card.ts";
 import { SERVED_FORMATS } from "../model/params.ts";
 import { textProblem } from "../model/node_text.ts";
+import { type ConfigKey, describeKey } from "./key_table.ts";
 
 /** A text of at most `octets` octets of UTF-8 in one line; `comma`: whether it may hold one. */
 function text(octets: number, comma: "comma" | "no comma") {
@@ -26,53 +27,59 @@ function listOf<T extends z.ZodType>(item: T) {
   }).meta({ uniqueItems: true });
 }
 
-const channels = z.int().min(1).max(Limits.channels);
+/** The schema of the values of `key`, with the key's description for the JSON Schema. */
+function described<T extends z.ZodType>(key: ConfigKey, schema: T): T {
+  const { meaning, default: missing, example } = describeKey(key);
+  const description = missing === undefined ? meaning : `${meaning} Default: ${missing}.`;
+  return schema.meta({ description, examples: [example] });
+}
+
+const channels = z.int().min(1).max(Limits.channels).optional();
 
 /** The parameters that each of card, PCM and stream may set; lower levels narrow what upper ones say. */
 const params = {
-  "buffer-size": z.int().min(Limits.periodsMin * Limits.periodBytesMin).max(Limits.bufferSizeBytes).optional()
-    .describe("the most octets that the guest may share as one stream's buffer"),
-  "sample-rates": listOf(z.literal([...LINUX_RATES])).optional().describe("Hz"),
-  "sample-formats": listOf(z.enum(SERVED_FORMATS)).optional().describe("names as in sndif.h"),
-  "channels-min": channels.optional(),
-  "channels-max": channels.optional(),
+  "buffer-size": described(
+    "buffer-size",
+    z.int().min(Limits.periodsMin * Limits.periodBytesMin).max(Limits.bufferSizeBytes).optional(),
+  ),
+  "sample-rates": described("sample-rates", listOf(z.literal([...LINUX_RATES])).optional()),
+  "sample-formats": described("sample-formats", listOf(z.enum(SERVED_FORMATS)).optional()),
+  "channels-min": described("channels-min", channels),
+  "channels-max": described("channels-max", channels),
 };
 
 const stream = z.strictObject({
-  type: z.enum(["playback", "capture", "p", "c"]),
-  "unique-id": text(Limits.textOctets, "no comma").optional()
-    .describe("names the stream to people and in logs; its place CARD/PCM/STREAM if it has none"),
-  device: text(Limits.textOctets, "comma")
-    .describe("an ALSA PCM name, or dummy:[FILE] for the built-in card-less card"),
-  denied: z.boolean().optional()
-    .describe("the guest gets silence in real time in the device's place, and cannot tell"),
+  type: described("type", z.enum(["playback", "capture", "p", "c"])),
+  "unique-id": described("unique-id", text(Limits.textOctets, "no comma").optional()),
+  device: described("device", text(Limits.textOctets, "comma")),
+  denied: described("denied", z.boolean().optional()),
   ...params,
 });
 
 const pcm = z.strictObject({
-  name: text(Limits.longNameOctets, "no comma").optional(),
+  name: described("name", text(Limits.longNameOctets, "no comma").optional()),
   ...params,
-  streams: z.array(stream).min(1).max(Limits.streamsPerPcm),
+  streams: described("streams", z.array(stream).min(1).max(Limits.streamsPerPcm)),
 });
 
 const card = z.strictObject({
-  "short-name": text(Limits.shortNameOctets, "no comma").optional(),
-  "long-name": text(Limits.longNameOctets, "no comma").optional(),
+  "short-name": described("short-name", text(Limits.shortNameOctets, "no comma").optional()),
+  "long-name": described("long-name", text(Limits.longNameOctets, "no comma").optional()),
   ...params,
-  pcms: z.array(pcm).min(1).max(Limits.pcmsPerCard),
+  pcms: described("pcms", z.array(pcm).min(1).max(Limits.pcmsPerCard)),
 });
 
 const domain = z.strictObject({
-  backend: z.union([text(Limits.textOctets, "comma"), z.int().min(0).max(32751)]).optional().describe(
-    "the domain that runs `xsnd serve`",
+  backend: described(
+    "backend",
+    z.union([text(Limits.textOctets, "comma"), z.int().min(0).max(32751)]).optional(),
   ),
-  cards: z.array(card).min(1).max(Limits.cardsPerDomain),
+  cards: described("cards", z.array(card).min(1).max(Limits.cardsPerDomain)),
 });
 
 /** A whole file. */
 export const configSchema = z.strictObject({
-  domains: z.record(z.string().regex(/^[^/\p{Cc}]{1,255}$/u), domain)
-    .describe("guests by name or number"),
+  domains: described("domains", z.record(z.string().regex(/^[^/\p{Cc}]{1,255}$/u), domain)),
 });
 
 export type RawConfig = z.infer<typeof configSchema>;
@@ -81,14 +88,6 @@ export type RawCard = RawDomain["cards"][number];
 export type RawPcm = RawCard["pcms"][number];
 export type RawStream = RawPcm["streams"][number];
 export type RawParams = Pick<RawStream, keyof typeof params>;
-
-/** Every key of a configuration. */
-export type ConfigKey =
-  | keyof RawConfig
-  | keyof RawDomain
-  | keyof RawCard
-  | keyof RawPcm
-  | keyof RawStream;
 
 /** The keys that the map under `parent` may hold; `parent` is the last key on the way to it, if any. */
 export const KEYS: Readonly<Record<string, readonly string[]>> = {

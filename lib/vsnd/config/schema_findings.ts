@@ -1,58 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** What a finding says of a value that the schema refuses: what is wrong, why it matters, what to write instead. */
 import type { z } from "zod";
-import { Limits, LINUX_RATES } from "../model/card.ts";
 import type { DocumentPath, Finding } from "../model/finding.ts";
-import { type ConfigKey, KEYS } from "./schema.ts";
+import { type ConfigKey, describeKey } from "./key_table.ts";
+import { KEYS } from "./schema.ts";
 
-/** What to write, by key; the document itself has none. */
-const WRITE: Readonly<Record<ConfigKey | "", string>> = {
-  "": "a map with the key domains",
-  domains: "a map from domain names to their cards",
-  backend: "the name or number of the domain that serves the cards, such as Domain-0",
-  cards: `a list of 1 to ${Limits.cardsPerDomain} cards`,
-  pcms: `a list of 1 to ${Limits.pcmsPerCard} PCMs`,
-  streams: `a list of 1 to ${Limits.streamsPerPcm} streams`,
-  type: "playback or capture",
-  device: 'an ALSA PCM name such as "hw:0,0", or "dummy:FILE"',
-  denied: "true or false",
-  "unique-id": `a text of at most ${Limits.textOctets} octets, without a comma`,
-  "short-name": `a text of at most ${Limits.shortNameOctets} octets, without a comma`,
-  "long-name": `a text of at most ${Limits.longNameOctets} octets, without a comma`,
-  name: `a text of at most ${Limits.longNameOctets} octets, without a comma`,
-  "buffer-size": `a number of octets from ${
-    Limits.periodsMin * Limits.periodBytesMin
-  } to ${Limits.bufferSizeBytes}`,
-  "sample-rates": `a list of the rates that the Linux frontend knows: ${LINUX_RATES.join(", ")}`,
-  "sample-formats": "a list of sndif.h's names of uncompressed formats, such as [s16_le, s32_le, float_le]",
-  "channels-min": `a number from 1 to ${Limits.channels}`,
-  "channels-max": `a number from 1 to ${Limits.channels}`,
-};
-
+const WHOLE_FILE = "a map with the key domains";
 const DOMAIN = "a map with the key cards";
-
-/** Why it matters, by key: mostly what a guest or its toolstack would make of it without a word. */
-const WHY: Readonly<Partial<Record<ConfigKey | "", string>>> = {
-  backend: "it says which domain's daemon the guest's driver talks to",
-  cards: "a guest's kernel has room for so many cards, and one without any needs no entry",
-  pcms: "the Linux frontend looks at so many PCMs of a card, and drops the rest without a word",
-  streams: "the Linux frontend looks at so many streams of a PCM, and drops the rest without a word",
-  type: "the Linux frontend refuses the whole card if one stream has no type that it knows",
-  device: "the daemon takes the device from here and nowhere else: a guest must not choose it",
-  denied: "it keeps a device from a guest, so there must be no doubt about it",
-  "unique-id": "it names the stream in logs and in xl.cfg, where a comma ends it",
-  "short-name": "sndif.h has 32 octets for it with its end, and a comma ends it in xl.cfg",
-  "long-name": "sndif.h has 80 octets for it with its end, and a comma ends it in xl.cfg",
-  name: "sndif.h has 80 octets for it with its end, and a comma ends it in xl.cfg",
-  "buffer-size": "the guest's driver needs room for two periods, and the host pins what the guest shares",
-  "sample-rates": "the Linux frontend drops every other rate without a word",
-  "sample-formats":
-    "the Linux frontend drops names that it does not know, and a position in compressed sound " +
-    "cannot be counted in frames",
-  "channels-min": "sndif.h has one octet for it",
-  "channels-max": "sndif.h has one octet for it",
-};
-
 const WHY_UNKNOWN = "a misspelt key would otherwise do nothing, and nobody would notice";
 
 /** What YAML 1.1 and people write for truth values; to YAML 1.2 each is a text. */
@@ -119,7 +73,11 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     }];
   }
   const value = valueAt(document, path);
-  const why = isDomain ? undefined : WHY[key];
+  const { values, why } = isDomain
+    ? { values: DOMAIN }
+    : key === ""
+    ? { values: WHOLE_FILE }
+    : describeKey(key);
   const truth = key === "denied" ? truthOf(value) : undefined;
   if (truth !== undefined) {
     return [{
@@ -142,7 +100,7 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     path,
     what,
     ...(why !== undefined && { why }),
-    instead: `write ${isDomain ? DOMAIN : elementOf(path, WRITE[key])}`,
+    instead: `write ${elementOf(path, values)}`,
   }];
 }
 

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/**
+ * What each key of a configuration file means. The JSON Schema, the manual page xsnd.yaml(5) and the findings about a file are
+ * made from this table, so that the three agree.
+ */
+import { DEFAULT_BACKEND, DEFAULT_PARAMS, Limits, LINUX_RATES } from "../model/card.ts";
+
+/** One key. All texts are for people. */
+export interface KeyDescription {
+  /** One or more whole sentences. */
+  readonly meaning: string;
+  /** The values that the key takes, as the object of "write": "true or false". */
+  readonly values: string;
+  /** What holds without the key, as the end of "Default: ". A required key has none. */
+  readonly default?: string;
+  /** A value that the schema accepts. */
+  readonly example: unknown;
+  /** What a wrong value would do, or why the bounds are what they are; undefined where that is plain. */
+  readonly why?: string;
+}
+
+const STREAM = { type: "playback", device: "hw:0,0" };
+const NAME = `a text of at most ${Limits.longNameOctets} octets, without a comma`;
+const WHY_NAME = "sndif.h has 80 octets for it with its end, and a comma ends it in xl.cfg";
+const CHANNELS = `a number from 1 to ${Limits.channels}`;
+const WHY_CHANNELS = "sndif.h has one octet for it";
+
+/** How card, PCM and stream share a parameter; part of the meaning of each. */
+const NARROWS =
+  "A PCM inherits the value of its card, and a stream that of its PCM. A lower level can only narrow it.";
+
+/** The default of a parameter. */
+function inherited(value: string): string {
+  return `the value of the level above, and ${value} where no level has one`;
+}
+
+export const KEY_TABLE = {
+  domains: {
+    meaning: "The guests that get sound cards. Each key is a guest's name as in xl.cfg, or its number.",
+    values: "a map from domain names to their cards",
+    example: { domU: { cards: [{ pcms: [{ streams: [STREAM] }] }] } },
+  },
+  backend: {
+    meaning:
+      "The domain whose `xsnd serve` serves the guest's cards: its name, or its number. All cards of a guest " +
+      "have one backend. Domain-0 is domain 0 even where XenStore has no name for it.",
+    values: "the name or number of the domain that serves the cards, such as Domain-0",
+    default: DEFAULT_BACKEND,
+    example: "sound-driver-domain",
+    why: "it says which domain's daemon the guest's driver talks to",
+  },
+  cards: {
+    meaning: "The guest's sound cards. A card's number is its place in the list, from 0. A guest can have " +
+      `${Limits.streamsPerDomain} streams in all: more would use up its quota of XenStore nodes.`,
+    values: `a list of 1 to ${Limits.cardsPerDomain} cards`,
+    example: [{ "short-name": "VCard", pcms: [{ streams: [STREAM] }] }],
+    why: "a guest's kernel has room for so many cards, and one without any needs no entry",
+  },
+  "short-name": {
+    meaning: "The card's short name, for the guest's driver. Linux's snd_xen_front does not read it.",
+    values: `a text of at most ${Limits.shortNameOctets} octets, without a comma`,
+    default: "no name",
+    example: "VCard",
+    why: "sndif.h has 32 octets for it with its end, and a comma ends it in xl.cfg",
+  },
+  "long-name": {
+    meaning: "The card's long name, for the guest's driver. Linux's snd_xen_front does not read it.",
+    values: NAME,
+    default: "no name",
+    example: "Virtual sound card",
+    why: WHY_NAME,
+  },
+  pcms: {
+    meaning:
+      "The card's PCMs. A PCM's number is its place in the list, from 0. The guest sees PCM 1 of its first card " +
+      "as hw:0,1.",
+    values: `a list of 1 to ${Limits.pcmsPerCard} PCMs`,
+    example: [{ name: "Main", streams: [STREAM] }],
+    why: "the Linux frontend looks at so many PCMs of a card, and drops the rest without a word",
+  },
+  name: {
+    meaning: "The PCM's name, which `aplay -l` in the guest shows.",
+    values: NAME,
+    default: "no name",
+    example: "Main",
+    why: WHY_NAME,
+  },
+  streams: {
+    meaning:
+      "The PCM's streams. A stream's number is its place in the list, from 0. Several streams of one type are the " +
+      "guest's subdevices.",
+    values: `a list of 1 to ${Limits.streamsPerPcm} streams`,
+    example: [STREAM, { type: "capture", device: "hw:0,0" }],
+    why: "the Linux frontend looks at so many streams of a PCM, and drops the rest without a word",
+  },
+  type: {
+    meaning:
+      "The direction of the stream: playback is from the guest to the device, capture from the device to the guest. " +
+      "p and c are short for the two.",
+    values: "playback or capture",
+    example: "playback",
+    why: "the Linux frontend refuses the whole card if one stream has no type that it knows",
+  },
+  "unique-id": {
+    meaning:
+      "The stream's name for people, in commands and in logs. A card that xl made gets the devices of the streams " +
+      "with the same unique-id and type.",
+    values: `a text of at most ${Limits.textOctets} octets, without a comma`,
+    default: "the stream's place CARD/PCM/STREAM, such as 0/0/1",
+    example: "speakers",
+    why: "it names the stream in logs and in xl.cfg, where a comma ends it",
+  },
+  device: {
+    meaning:
+      "The backend domain's device that the stream plays to or captures from: the name of an ALSA PCM, as " +
+      "`xsnd probe` and `aplay -L` list them. dummy: is a device of xsnd's own that needs no hardware: it plays " +
+      "to nowhere and captures silence in real time. dummy:FILE writes what it plays to the WAV file, or captures what " +
+      "the file holds.",
+    values: 'an ALSA PCM name such as "hw:0,0", or "dummy:FILE"',
+    example: "hw:0,0",
+    why: "the daemon takes the device from here and nowhere else: a guest must not choose it",
+  },
+  denied: {
+    meaning:
+      "Whether the guest is kept from the device. The stream of such a guest plays to nowhere and captures silence, in " +
+      "real time. The device is not opened, and the guest sees no difference.",
+    values: "true or false",
+    default: "false",
+    example: true,
+    why: "it keeps a device from a guest, so there must be no doubt about it",
+  },
+  "buffer-size": {
+    meaning: `The largest buffer, in octets, that the guest can share for one stream. ${NARROWS}`,
+    values: `a number of octets from ${
+      Limits.periodsMin * Limits.periodBytesMin
+    } to ${Limits.bufferSizeBytes}`,
+    default: inherited(String(DEFAULT_PARAMS.bufferSizeBytes)),
+    example: 131072,
+    why: "the guest's driver needs room for two periods, and the host pins what the guest shares",
+  },
+  "sample-rates": {
+    meaning: `The rates in Hz that the stream can be opened with. ${NARROWS}`,
+    values: `a list of the rates that the Linux frontend knows: ${LINUX_RATES.join(", ")}`,
+    default: inherited(DEFAULT_PARAMS.rates.join(", ")),
+    example: [44100, 48000],
+    why: "the Linux frontend drops every other rate without a word",
+  },
+  "sample-formats": {
+    meaning: `The sample formats that the stream can be opened with, by sndif.h's names. ${NARROWS}`,
+    values: "a list of sndif.h's names of uncompressed formats, such as [s16_le, s32_le, float_le]",
+    default: inherited(DEFAULT_PARAMS.formats.join(", ")),
+    example: ["s16_le", "s32_le"],
+    why: "the Linux frontend drops names that it does not know, and a position in compressed sound " +
+      "cannot be counted in frames",
+  },
+  "channels-min": {
+    meaning: `The fewest channels that the stream can be opened with. ${NARROWS}`,
+    values: CHANNELS,
+    default: inherited(String(DEFAULT_PARAMS.channelsMin)),
+    example: 2,
+    why: WHY_CHANNELS,
+  },
+  "channels-max": {
+    meaning: `The most channels that the stream can be opened with. ${NARROWS}`,
+    values: CHANNELS,
+    default: inherited(String(DEFAULT_PARAMS.channelsMax)),
+    example: 6,
+    why: WHY_CHANNELS,
+  },
+} as const satisfies Readonly<Record<string, KeyDescription>>;
+
+/** Every key of a configuration. */
+export type ConfigKey = keyof typeof KEY_TABLE;
+
+/** The description of a key. */
+export function describeKey(key: ConfigKey): KeyDescription {
+  return KEY_TABLE[key];
+}
