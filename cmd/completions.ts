@@ -43,8 +43,11 @@ const LIVE: LiveNames = {
   streams: () =>
     fromStore(async (view) => {
       const { readAllCards } = await import("../lib/vsnd/nodes/inventory.ts");
+      const { formatStreamName } = await import("../lib/stream/stream_name.ts");
       return readAllCards(view).flatMap(({ domain, address, pcms }) =>
-        pcms.flatMap(({ streams }, p) => streams.map((_, s) => `${domain.name}/${address.card}/${p}/${s}`))
+        pcms.flatMap(({ streams }, p) =>
+          streams.map((_, s) => formatStreamName(domain.name, address.card, p, s))
+        )
       );
     }),
   domains: () =>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd list`: the virtual sound cards of all guests. */
 import { Command } from "commander";
+import { formatStreamName } from "../lib/stream/stream_name.ts";
 import { type PresentCard, readAllCards } from "../lib/vsnd/nodes/inventory.ts";
 import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { stateName } from "../lib/xenbus/mod.ts";
@@ -83,7 +84,7 @@ function toJson(card: PresentCard) {
     backendState: stateName(card.backendState),
     streams: card.pcms.flatMap(({ streams }, pcm) =>
       streams.map(({ type, uniqueId }, index) => ({
-        stream: `${domain.name}/${address.card}/${pcm}/${index}`,
+        stream: formatStreamName(domain.name, address.card, pcm, index),
         type: type ?? null,
         uniqueId,
       }))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd show`: everything about one guest's virtual sound cards. */
 import { Command } from "commander";
+import { formatStreamName } from "../lib/stream/stream_name.ts";
 import { type PresentCard, type PresentStream, readCards } from "../lib/vsnd/nodes/inventory.ts";
 import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { type Domain, libxlCardsPath, resolveDomain, stateName } from "../lib/xenbus/mod.ts";
@@ -56,7 +57,9 @@ function printCard(domain: Domain, card: PresentCard): void {
   print(`  backend   ${stateName(card.backendState).padEnd(14)}${paths.backend}`);
   card.pcms.forEach(({ name, streams }, pcm) => {
     print(`  PCM ${pcm}${name === undefined ? "" : `: ${name}`}`);
-    streams.forEach((stream, index) => printStream(`${domain.name}/${address.card}/${pcm}/${index}`, stream));
+    streams.forEach((stream, index) =>
+      printStream(formatStreamName(domain.name, address.card, pcm, index), stream)
+    );
   });
   for (const problem of card.problems) printWrapped(`problem: ${problem}`, "  ");
 }

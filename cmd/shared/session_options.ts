@@ -6,6 +6,7 @@ import type { SessionFile, SessionListener, SessionReport, SessionStream } from 
 import type { Direction } from "../../lib/pcm/pcm.ts";
 import { type EventIdBehaviour, FORMATS } from "../../lib/sndif/mod.ts";
 import { didYouMean } from "../../lib/base/suggest.ts";
+import { formatStreamName, parseStreamName } from "../../lib/stream/stream_name.ts";
 import { readFrontendCard } from "../../lib/vsnd/nodes/frontend_dir.ts";
 import { frontendPath, resolveDomain } from "../../lib/xenbus/mod.ts";
 import type { StoreView } from "../../lib/xen/ports.ts";
@@ -83,17 +84,11 @@ export function findStream(wanted: string, direction: Direction): Promise<Sessio
 }
 
 function matchStream(store: StoreView, wanted: string, direction: Direction): SessionStream {
-  const [domain, ...indices] = wanted.split("/");
-  if (domain === "" || indices.length > 3 || indices.some((index) => !/^\d+$/.test(index))) {
-    throw new XsndError(
-      `a stream is DOMAIN/CARD/PCM/STREAM, as domU/0/0/0, not ${JSON.stringify(wanted)}`,
-      Exit.usage,
-    );
-  }
+  const { domain, ...place } = parseStreamName(wanted);
   const { domid, name } = resolveDomain(store, domain);
   const streams = [...streamsOf(store, domid, name)];
-  const asked = streams.filter((stream) =>
-    indices.every((index, i) => stream.name.split("/")[i + 1] === index)
+  const asked = streams.filter(({ card, pcm, stream }) =>
+    card === (place.card ?? card) && pcm === (place.pcm ?? pcm) && stream === (place.stream ?? stream)
   );
   const matches = asked.filter((stream) => stream.type === direction);
   if (matches.length === 1) return matches[0];
@@ -122,7 +117,7 @@ function* streamsOf(
     const { pcms } = readFrontendCard(view, frontendPath(domid, card));
     for (const [p, { streams }] of pcms.entries()) {
       for (const [s, { type }] of streams.entries()) {
-        yield { name: `${domain}/${card}/${p}/${s}`, domain, domid, card, pcm: p, stream: s, type };
+        yield { name: formatStreamName(domain, card, p, s), domain, domid, card, pcm: p, stream: s, type };
       }
     }
   }

@@ -11,6 +11,7 @@ import type { Counts } from "../bridge/stream_status.ts";
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import type { Percentiles } from "../base/percentiles.ts";
 import { didYouMean } from "../base/suggest.ts";
+import { isMeantBy, shortenedAs } from "../stream/stream_name.ts";
 import { controlPath } from "../xen/embedded/layout.ts";
 import { CONTROL_VARIABLE } from "../base/environment.ts";
 import { SANDBOX_VARIABLE } from "../base/environment.ts";
@@ -116,12 +117,11 @@ export function controlSocketPath(): string {
  * while the rest is unambiguous. Throws {@link XsndError}.
  */
 export function resolveStream(names: readonly string[], wanted: string): string {
-  const matches = names.filter((name) => name === wanted || name.startsWith(`${wanted}/`));
+  const matches = names.filter((name) => isMeantBy(name, wanted));
   if (matches.length === 1) return matches[0];
   const known = names.length === 0 ? "it serves none" : `it serves ${names.join(", ")}`;
   if (matches.length === 0) {
-    const parts = wanted.split("/").length;
-    const meant = didYouMean(wanted, names.map((name) => name.split("/").slice(0, parts).join("/")));
+    const meant = didYouMean(wanted, names.map((name) => shortenedAs(name, wanted)));
     throw new XsndError(`the daemon serves no stream ${JSON.stringify(wanted)}${meant}; ${known}`);
   }
   throw new XsndError(

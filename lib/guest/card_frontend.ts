@@ -12,6 +12,7 @@ import {
   XENSND_FIELD_EVT_RING_REF,
   XENSND_FIELD_RING_REF,
 } from "../sndif/mod.ts";
+import { placeInCard } from "../stream/stream_name.ts";
 import { type FrontendCard, readFrontendCard } from "../vsnd/nodes/frontend_dir.ts";
 import {
   frontendPath,
@@ -93,13 +94,13 @@ export class CardFrontend implements AsyncDisposable {
     this.config.pcms.forEach((pcm, p) =>
       pcm.streams.forEach((_, s) => {
         const stream = new StreamFrontend(
-          `${name}/${p}/${s}`,
+          `${name}/${placeInCard(p, s)}`,
           this.#channels,
           this.sharer,
           this.backendDomid,
           this.options,
         );
-        this.streams.set(`${p}/${s}`, stream);
+        this.streams.set(placeInCard(p, s), stream);
       })
     );
     store.transaction((view) => {

@@ -14,6 +14,7 @@ import {
   WavReader,
   WavWriter,
 } from "../wav/mod.ts";
+import { placeInCard } from "../stream/stream_name.ts";
 import { openXen } from "../xen/mod.ts";
 import { CardFrontend } from "./card_frontend.ts";
 import { GuestPcm } from "./guest_pcm.ts";
@@ -54,7 +55,7 @@ async function run({ options, stopFd }: SessionStart): Promise<SessionReport | R
   using pingPong = options.baseline ? await PingPong.start() : undefined;
   using xen = await openXen({ domid: at.domid });
   await using card = await CardFrontend.connect(xen, at.domain, at.card, { behaviour, stopFd });
-  const stream = card.streams.get(`${at.pcm}/${at.stream}`);
+  const stream = card.streams.get(placeInCard(at.pcm, at.stream));
   const config = card.config.pcms[at.pcm]?.streams[at.stream];
   if (stream === undefined || config === undefined) throw new XsndError(`there is no stream ${at.name}`);
   const params = audioParams(options, reader, config.effective.formats);
@@ -92,7 +93,7 @@ async function run({ options, stopFd }: SessionStart): Promise<SessionReport | R
 async function replay({ stream: at, behaviour, steps, speed }: ReplayOptions, stopFd: number) {
   using xen = await openXen({ domid: at.domid });
   await using card = await CardFrontend.connect(xen, at.domain, at.card, { behaviour, stopFd });
-  const stream = card.streams.get(`${at.pcm}/${at.stream}`);
+  const stream = card.streams.get(placeInCard(at.pcm, at.stream));
   if (stream === undefined) throw new XsndError(`there is no stream ${at.name}`);
   using replayer = new Replayer(stream, card.sharer, card.backendDomid);
   return replayer.replay(steps, speed);

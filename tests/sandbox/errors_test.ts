@@ -81,7 +81,11 @@ testAtOnce("errors", {
           /there is no stream domU\/7; `xsnd provision domU`/,
         );
         assertFails(await box.run(verb, file, "Domain-0"), Exit.failed, /there is no stream Domain-0/);
-        assertFails(await box.run(verb, file, ""), Exit.usage, /a stream is DOMAIN\/CARD\/PCM\/STREAM/);
+        assertFails(
+          await box.run(verb, file, ""),
+          Exit.usage,
+          /"" is no stream name; write DOMAIN\/CARD\/PCM\/STREAM/,
+        );
       }
       assert.throws(() => Deno.statSync(box.path("out.wav")), Deno.errors.NotFound);
     }),

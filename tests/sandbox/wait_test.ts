@@ -99,7 +99,7 @@ Deno.test("wait says what there is instead, with its exit code", () =>
     assertFails(
       await connected("domU/a"),
       Exit.usage,
-      /"domU\/a" is no stream; write DOMAIN\/CARD\/PCM\/STREAM/,
+      /"domU\/a" is no stream name; write DOMAIN\/CARD\/PCM\/STREAM/,
     );
     assertFails(await wait(STREAM, "--for=open"), Exit.noDaemon, /no daemon answers/);
     const cards = [0, 1].map(() => ({ pcms: [{ streams: [{ type: "playback", device: "dummy:" }] }] }));

@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Waiting for a guest to connect to the card of a stream, whether domain and card are there yet or not. */
 import { Exit, XsndError } from "../../base/error.ts";
+import { parseStreamName, type StreamName } from "../../stream/stream_name.ts";
 import { listDomains, resolveDomain, untilInStore } from "../../xenbus/mod.ts";
 import type { Store, StoreView } from "../../xen/ports.ts";
 import { type AwaitedCard, describeLate, hasReached, statesOf } from "./await_cards.ts";
 import { readCards } from "../nodes/inventory.ts";
-
-/** A stream as a user names it: `DOMAIN/CARD/PCM/STREAM`, of which trailing parts may be left out. */
-interface StreamName {
-  readonly domain: string;
-  readonly card?: number;
-  readonly pcm?: number;
-  readonly stream?: number;
-}
-
-/** Throws {@link XsndError} (exit 2) for what can be no stream's name. */
-function parseStreamName(text: string): StreamName {
-  const [, domain, card, pcm, stream] = /^([^/]+)(?:\/(\d+)(?:\/(\d+)(?:\/(\d+))?)?)?$/.exec(text) ?? [];
-  if (domain === undefined) {
-    throw new XsndError(`${JSON.stringify(text)} is no stream; write DOMAIN/CARD/PCM/STREAM`, Exit.usage);
-  }
-  const number = (digits: string | undefined) => digits === undefined ? undefined : Number(digits);
-  return { domain, card: number(card), pcm: number(pcm), stream: number(stream) };
-}
 
 /**
  * Waits until the card of the stream that `wanted` names is connected, though domain and card may not be there yet. Returns the

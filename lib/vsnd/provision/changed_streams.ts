@@ -2,6 +2,7 @@
 /** Which streams of wanted cards are not yet in XenStore as they are wanted. */
 import { isDeepStrictEqual } from "node:util";
 import { XsndError } from "../../base/error.ts";
+import { formatStreamName } from "../../stream/stream_name.ts";
 import { cardPaths } from "../../xenbus/mod.ts";
 import type { StoreView } from "../../xen/ports.ts";
 import type { CardPolicy, StreamPolicy } from "../model/card.ts";
@@ -22,7 +23,7 @@ export function changedStreams(view: StoreView, cards: readonly WantedCard[]): N
       pcm.streams.flatMap((stream, s) => {
         const before = present?.pcms[p]?.streams[s];
         if (before !== undefined && isDeepStrictEqual(decisive(before), decisive(stream))) return [];
-        return [{ name: `${domain.name}/${address.card}/${p}/${s}`, stream }];
+        return [{ name: formatStreamName(domain.name, address.card, p, s), stream }];
       })
     );
   });
