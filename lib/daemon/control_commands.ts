@@ -13,6 +13,7 @@ import {
 import { Exit, XsndError } from "../base/error.ts";
 import { pause } from "../base/signals.ts";
 import type { TraceHead } from "../trace/trace_format.ts";
+import { isMeantBy } from "../stream/stream_name.ts";
 import { isStoreLost } from "../xen/ports.ts";
 import type { Backend } from "./backend.ts";
 import { inTime } from "./engines/engine_client.ts";
@@ -200,7 +201,7 @@ async function streamWhen(
 function findStream(backend: Backend, wanted: string, last: boolean): StreamHost | undefined {
   const streams = backend.streams;
   const names = streams.map(({ name }) => name);
-  if (!last && !names.some((name) => name === wanted || name.startsWith(`${wanted}/`))) return undefined;
+  if (!last && !names.some((name) => isMeantBy(name, wanted))) return undefined;
   const name = resolveStream(names, wanted);
   return streams.find((stream) => stream.name === name);
 }

@@ -19,6 +19,7 @@ import { getLogger } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
+import { pcmAndStream, placeInCard } from "../stream/stream_name.ts";
 import { OperatorNodes } from "./policy/operator_nodes.ts";
 import { type HostServices, StreamHost } from "./stream/stream_control.ts";
 import type { Totals } from "./stream/totals.ts";
@@ -86,10 +87,11 @@ export class Card {
     this.#log = getLogger(["xsnd", "card"]).with({ card: name });
     this.streams = policy.pcms.flatMap((pcm, p) =>
       pcm.streams.map((stream, s) => {
-        const nodes = new OperatorNodes(services.store, paths.backend, `${p}/${s}`);
+        const place = placeInCard(p, s);
+        const nodes = new OperatorNodes(services.store, paths.backend, place);
         // What a policy makes of a stream that was of the other direction is another stream.
-        const past = services.totals.row(paths.backend, `${p}/${s} ${stream.type}`);
-        return new StreamHost(`${name}/${p}/${s}`, address.domid, stream, services, nodes, past);
+        const past = services.totals.row(paths.backend, `${place} ${stream.type}`);
+        return new StreamHost(`${name}/${place}`, address.domid, stream, services, nodes, past);
       })
     );
     this.#meant = new Set([
@@ -110,7 +112,7 @@ export class Card {
    */
   setPolicy(policy: CardPolicy): void {
     for (const stream of this.streams) {
-      const [pcm, number] = stream.name.split("/").slice(-2).map(Number);
+      const [pcm, number] = pcmAndStream(stream.name);
       const decided = policy.pcms[pcm]?.streams[number];
       try {
         if (decided !== undefined) stream.setDevice(decided);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What of a card's policy is another than it was, for people. */
+import { placeInCard } from "../../stream/stream_name.ts";
 import type { CardPolicy, StreamPolicy } from "../../vsnd/model/card.ts";
 
 export interface PolicyChange {
@@ -24,7 +25,7 @@ export function policyChanges(before: CardPolicy, after: CardPolicy): PolicyChan
 
 function byName({ pcms }: CardPolicy): Map<string, StreamPolicy> {
   return new Map(
-    pcms.flatMap(({ streams }, p) => streams.map((stream, s) => [`${p}/${s}`, stream] as const)),
+    pcms.flatMap(({ streams }, p) => streams.map((stream, s) => [placeInCard(p, s), stream] as const)),
   );
 }
 
