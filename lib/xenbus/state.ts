@@ -5,6 +5,7 @@
  */
 import { Exit, XsndError } from "../base/error.ts";
 import { type Store, StoreError, type StoreView } from "../xen/ports.ts";
+import type { CardPaths } from "./paths.ts";
 import { untilInStore } from "./until.ts";
 
 /** `enum xenbus_state`, without the prefix. */
@@ -46,6 +47,17 @@ export function readState(view: StoreView, device: string): XenbusState | undefi
     if (error instanceof StoreError && error.code === "EACCES") return XenbusState.Unknown;
     throw error;
   }
+}
+
+/** The states of a card's two ends; undefined for an end without a state node. */
+export interface CardStates {
+  readonly frontend: XenbusState | undefined;
+  readonly backend: XenbusState | undefined;
+}
+
+/** The states of both ends of the card at `paths`. */
+export function readStates(view: StoreView, { frontend, backend }: CardPaths): CardStates {
+  return { frontend: readState(view, frontend), backend: readState(view, backend) };
 }
 
 /**

@@ -117,13 +117,13 @@ Deno.test("provision of several cards ends in a summary, and --wait says of each
 
 Deno.test("provision --wait tells the cases apart in which a card does not come to be connected", async () => {
   const cases: [frontend: string, backend: string, advice: RegExp][] = [
-    ["1", "1", /no daemon serves it: start `xsnd serve`, or/],
-    ["1", "2", /its guest does not take it: is domU running, and its driver loaded/],
-    ["6", "2", /its guest does not take it/],
-    ["3", "2", /its two ends do not come together: look at the daemon's log, and at the guest's/],
-    ["3", "4", /its two ends do not come together/],
-    ["3", "5", /the daemon refuses its guest's rings, or it is being detached/],
-    ["4", "6", /it has been detached: `xsnd deprovision domU 0`, and provision it again/],
+    ["1", "1", /no daemon serves the card: start `xsnd serve`, or/],
+    ["1", "2", /the guest's driver has not taken the card: is domU running, and is the driver loaded/],
+    ["6", "2", /the guest's driver has not taken the card/],
+    ["3", "2", /the two ends do not come together: look at the daemon's log, and at the guest's/],
+    ["3", "4", /the two ends do not come together/],
+    ["3", "5", /the daemon refuses the rings of the guest's driver, or the card is being detached/],
+    ["4", "6", /the card has been detached: `xsnd deprovision domU 0`, and provision it again/],
   ];
   const result = await inSandbox(`
     xsnd provision domU >/dev/null

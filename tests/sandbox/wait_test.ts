@@ -117,7 +117,11 @@ Deno.test("wait says what there is instead, with its exit code", () =>
       /card 0 of domU is not connected after 0 s: its frontend is Initialising, its backend Initialising; no daemon/,
     );
     await box.serve();
-    assertFails(await connected("domU/1"), Exit.timedOut, /its guest does not take it: is domU running/);
+    assertFails(
+      await connected("domU/1"),
+      Exit.timedOut,
+      /the guest's driver has not taken the card: is domU running/,
+    );
     assertFails(
       await wait("domU/9", "--for=open"),
       Exit.failed,

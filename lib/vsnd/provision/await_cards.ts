@@ -4,11 +4,12 @@ import { Exit, XsndError } from "../../base/error.ts";
 import {
   type CardAddress,
   type CardPaths,
+  type CardPhase,
   type Domain,
-  readState,
+  meaningOf,
+  readStates,
   stateName,
   untilInStore,
-  XenbusState,
 } from "../../xenbus/mod.ts";
 import type { Store, StoreView } from "../../xen/ports.ts";
 
@@ -31,20 +32,10 @@ export interface AwaitedCard {
   readonly paths: CardPaths;
 }
 
-interface States {
-  readonly frontend: XenbusState | undefined;
-  readonly backend: XenbusState | undefined;
-}
-
-export function statesOf(view: StoreView, { paths }: AwaitedCard): States {
-  return { frontend: readState(view, paths.frontend), backend: readState(view, paths.backend) };
-}
-
-export function hasReached({ frontend, backend }: States, goal: CardGoal): boolean {
-  const { InitWait, Connected } = XenbusState;
-  return goal === "connected"
-    ? frontend === Connected && backend === Connected
-    : backend === InitWait || backend === Connected;
+/** Whether the card has reached `goal` by now. */
+export function hasReached(view: StoreView, { paths }: AwaitedCard, goal: CardGoal): boolean {
+  const { phase, isTakenUp } = meaningOf(readStates(view, paths));
+  return goal === "connected" ? phase === "connected" : isTakenUp;
 }
 
 /**
@@ -57,7 +48,7 @@ export async function awaitCards(
   goal: CardGoal,
   timeoutMs: number,
 ): Promise<void> {
-  const late = () => cards.filter((card) => !hasReached(statesOf(store, card), goal));
+  const late = () => cards.filter((card) => !hasReached(store, card, goal));
   const paths = cards.flatMap(({ paths }) => [`${paths.frontend}/state`, `${paths.backend}/state`]);
   const done = await untilInStore(store, paths, () => late().length === 0 || undefined, timeoutMs);
   if (done) return;
@@ -68,31 +59,34 @@ export async function awaitCards(
 /** Why a card has not reached `goal` in time, in a line. */
 export function describeLate(view: StoreView, card: AwaitedCard, goal: CardGoal, timeoutMs: number): string {
   const { domain, address } = card;
-  const states = statesOf(view, card);
+  const states = readStates(view, card.paths);
   return `card ${address.card} of ${domain.name} ${SHORT_OF[goal]} after ${
     timeoutMs / 1000
   } s: its frontend is ` +
-    `${stateName(states.frontend)}, its backend ${stateName(states.backend)}; ${advice(states, card)}`;
+    `${stateName(states.frontend)}, its backend ${stateName(states.backend)}; ${
+      advice(meaningOf(states).phase, card)
+    }`;
 }
 
-/** What to do about a card that is in these states. */
-function advice({ frontend, backend }: States, { domain, address }: AwaitedCard): string {
-  const { Initialising, InitWait, Connected, Closing } = XenbusState;
-  const { name } = domain;
-  if (frontend === undefined || backend === undefined) {
-    return `it has been taken away: \`xsnd provision ${name}\` gives it back`;
+/** What to do about a card in this phase. */
+function advice(phase: CardPhase, { domain: { name }, address }: AwaitedCard): string {
+  switch (phase) {
+    case "removed":
+      return `the card has been removed: \`xsnd provision ${name}\` gives the guest a card again`;
+    case "unserved": {
+      const where = address.backendDomid === 0 ? "" : ` in domain ${address.backendDomid}`;
+      return `no daemon serves the card: start \`xsnd serve\`${where}, or look at the log of the one that runs`;
+    }
+    case "offered":
+      return `the guest's driver has not taken the card: is ${name} running, and is the driver loaded ` +
+        "(`modprobe snd_xen_front` there)?";
+    case "connecting":
+    case "connected":
+      return "the two ends do not come together: look at the daemon's log, and at the guest's " +
+        "(`dmesg | grep vsnd` there)";
+    case "closing":
+      return "the daemon refuses the rings of the guest's driver, or the card is being detached: look at the daemon's log";
+    case "closed":
+      return `the card has been detached: \`xsnd deprovision ${name} ${address.card}\`, and provision it again`;
   }
-  if (backend === Initialising) {
-    const where = address.backendDomid === 0 ? "" : ` in domain ${address.backendDomid}`;
-    return `no daemon serves it: start \`xsnd serve\`${where}, or look at the log of the one that runs`;
-  }
-  if (backend === InitWait && (frontend === Initialising || frontend > Connected)) {
-    return `its guest does not take it: is ${name} running, and its driver loaded (\`modprobe snd_xen_front\` there)?`;
-  }
-  if (backend === InitWait || backend === Connected) {
-    return "its two ends do not come together: look at the daemon's log, and at the guest's (`dmesg | grep vsnd` there)";
-  }
-  return backend === Closing
-    ? "the daemon refuses its guest's rings, or it is being detached: look at the daemon's log"
-    : `it has been detached: \`xsnd deprovision ${name} ${address.card}\`, and provision it again`;
 }

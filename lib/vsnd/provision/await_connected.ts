@@ -4,7 +4,7 @@ import { Exit, XsndError } from "../../base/error.ts";
 import { parseStreamName, type StreamName } from "../../stream/stream_name.ts";
 import { listDomains, resolveDomain, untilInStore } from "../../xenbus/mod.ts";
 import type { Store, StoreView } from "../../xen/ports.ts";
-import { type AwaitedCard, describeLate, hasReached, statesOf } from "./await_cards.ts";
+import { type AwaitedCard, describeLate, hasReached } from "./await_cards.ts";
 import { readCards } from "../nodes/inventory.ts";
 
 /**
@@ -34,7 +34,7 @@ export async function awaitConnected(store: Store, wanted: string, timeoutMs: nu
     const outcome = await untilInStore(
       store,
       [libxl, `${frontend}/state`, `${backend}/state`],
-      () => hasReached(statesOf(store, found), "connected") ? "connected" : isThere() ? undefined : "gone",
+      () => hasReached(store, found, "connected") ? "connected" : isThere() ? undefined : "gone",
       left(),
     );
     if (outcome === "connected") return found;

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Taking a card away, as libxl detaches one (`libxl__initiate_device_generic_remove`). */
 import { Exit, XsndError } from "../../base/error.ts";
-import { readState, stateName, StateTimeoutError, waitForState, XenbusState } from "../../xenbus/mod.ts";
+import {
+  backendClaim,
+  readState,
+  stateName,
+  StateTimeoutError,
+  waitForState,
+  XenbusState,
+} from "../../xenbus/mod.ts";
 import type { Store, StoreView } from "../../xen/ports.ts";
 import type { CardRecord } from "../nodes/inventory.ts";
 import { removeCard } from "./plan.ts";
@@ -12,14 +19,6 @@ export interface DeprovisionOptions {
   /** Take the card away at once, whatever the backend is doing. */
   readonly force: boolean;
 }
-
-/** States in which no backend holds anything of the card: it never began, or has let go. */
-const UNSERVED: ReadonlySet<XenbusState | undefined> = new Set([
-  undefined,
-  XenbusState.Unknown,
-  XenbusState.Initialising,
-  XenbusState.Closed,
-]);
 
 /**
  * Asks the backend to close the card, waits until it has, and removes the card's directories; at once if no
@@ -36,7 +35,7 @@ export async function deprovisionCard(
   await closed(store, backend, timeoutMs);
   store.transaction((view) => {
     const state = readState(view, backend);
-    if (state !== undefined && state !== XenbusState.Closed) {
+    if (backendClaim(state) !== "released") {
       throw new XsndError(
         `${backend} closed, but is ${stateName(state)} again; left it as it is`,
         Exit.failed,
@@ -49,7 +48,7 @@ export async function deprovisionCard(
 /** Removes a card that no backend serves, or any with `force`; otherwise asks its backend to close. Returns whether it was asked. */
 export function beginRemoval(view: StoreView, record: CardRecord, force = false): boolean {
   const { paths: { backend } } = record;
-  if (force || UNSERVED.has(readState(view, backend))) {
+  if (force || backendClaim(readState(view, backend)) !== "claimed") {
     removeCard(view, record);
     return false;
   }
@@ -60,12 +59,7 @@ export function beginRemoval(view: StoreView, record: CardRecord, force = false)
 
 async function closed(store: Store, backend: string, timeoutMs: number): Promise<void> {
   try {
-    await waitForState(
-      store,
-      backend,
-      (state) => state === undefined || state === XenbusState.Closed,
-      timeoutMs,
-    );
+    await waitForState(store, backend, (state) => backendClaim(state) === "released", timeoutMs);
   } catch (error) {
     if (!(error instanceof StateTimeoutError)) throw error;
     throw new XsndError(

@@ -5,10 +5,10 @@ import {
   type CardAddress,
   cardPaths,
   type Domain,
-  readState,
+  meaningOf,
+  readStates,
   removeWithEmptyParents,
   stateName,
-  XenbusState,
 } from "../../xenbus/mod.ts";
 import type { Store, StoreView } from "../../xen/ports.ts";
 import type { CardConfig } from "../model/card.ts";
@@ -83,7 +83,7 @@ function planCard(view: StoreView, wanted: WantedCard): Plan {
   const changes = differencesOf(present, nodes, record.paths.frontend);
   const differences = changes.map(describeDifference);
   if (changes.length === 0) return { ...plan, action: "unchanged", differences };
-  if (!isInUse(view, record)) return { ...plan, action: "changed", differences };
+  if (!meaningOf(readStates(view, record.paths)).isInUse) return { ...plan, action: "changed", differences };
   const { notes, refusals } = judge(
     changes,
     present,
@@ -108,28 +108,16 @@ function apply(view: StoreView, { action, address, nodes, record, changes }: Pla
   writeTree(view, nodes);
 }
 
-const IN_USE: ReadonlySet<XenbusState | undefined> = new Set([
-  XenbusState.Initialised,
-  XenbusState.Connected,
-  XenbusState.Closing,
-  XenbusState.Reconfiguring,
-  XenbusState.Reconfigured,
-]);
-
-/** The frontend's state alone would not do: the guest can write what it likes there. */
-function isInUse(view: StoreView, { paths }: CardRecord): boolean {
-  return IN_USE.has(readState(view, paths.frontend)) || IN_USE.has(readState(view, paths.backend));
-}
-
 function refusal(
   view: StoreView,
   { domain, address }: WantedCard,
   { paths }: CardRecord,
   reasons: readonly string[],
 ): string {
-  const frontend = stateName(readState(view, paths.frontend));
-  const backend = stateName(readState(view, paths.backend));
-  return `card ${address.card} of ${domain.name} is in use (frontend ${frontend}, backend ${backend}) and cannot ` +
+  const { frontend, backend } = readStates(view, paths);
+  return `card ${address.card} of ${domain.name} is in use (frontend ${stateName(frontend)}, backend ${
+    stateName(backend)
+  }) and cannot ` +
     `change so: ${
       reasons.join("; ")
     }. Unload the guest's driver first, or let --replace detach the card and ` +
