@@ -35,8 +35,8 @@ export function checkCommand(): Command {
 }
 
 async function check(file: string, { probe, json }: Options): Promise<void> {
-  const { checkFile } = await import("../lib/vsnd/config/load.ts");
-  const { ConfigError } = await import("../lib/vsnd/config/config.ts");
+  const { checkFile } = await import("../lib/vsnd/config/config_file.ts");
+  const { ConfigError } = await import("../lib/vsnd/config/config_error.ts");
   const { explainFinding, formatPath } = await import("../lib/vsnd/model/finding.ts");
   const toJson = ({ path, line, column, what, why, instead }: LocatedFinding) => ({
     path: formatPath(path),

@@ -39,7 +39,7 @@ export function exportCommand(): Command {
 }
 
 async function run(source: string, wanted: string | undefined, { device, json }: Options): Promise<void> {
-  const { misspeltFormats, writeXl } = await import("../lib/vsnd/xl/write.ts");
+  const { misspeltFormats, writeXl } = await import("../lib/vsnd/xl/write_vsnd.ts");
   const [name, domain] = chosen(await configOf(source, device), source, wanted);
   const misspelt = misspeltFormats(domain).join(", ");
   if (misspelt !== "") {
@@ -59,7 +59,7 @@ async function run(source: string, wanted: string | undefined, { device, json }:
 
 async function configOf(source: string, device: string): Promise<Config> {
   if (isFile(source)) {
-    const { checkFile } = await import("../lib/vsnd/config/load.ts");
+    const { checkFile } = await import("../lib/vsnd/config/config_file.ts");
     return checkFile(source, "limits").config;
   }
   const { describeCards } = await import("../lib/vsnd/config/describe_card.ts");

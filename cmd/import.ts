@@ -51,7 +51,7 @@ async function run(source: string, options: Options): Promise<void> {
   nameByPlace(value as RawConfig).forEach(warnOfShared);
   if (options.json) printJson(value);
   else {
-    const { toYaml } = await import("../lib/vsnd/config/yaml.ts");
+    const { toYaml } = await import("../lib/vsnd/config/write_yaml.ts");
     console.log(toYaml(value).trimEnd());
   }
 }
@@ -71,10 +71,10 @@ function warnOfShared({ uniqueId, bearers }: SharedId): void {
 }
 
 async function fromFile(file: string, { domain, device }: Options): Promise<unknown> {
-  const { readFile } = await import("../lib/vsnd/config/config.ts");
-  const { judgeXl, readXl } = await import("../lib/vsnd/config/load.ts");
-  const reading = readXl(readFile(file), file, { domain: domain ?? "domU", device });
-  judgeXl(reading, file, "limits");
+  const { readConfigText } = await import("../lib/vsnd/config/config_text.ts");
+  const { checkXl, readXl } = await import("../lib/vsnd/config/config_file.ts");
+  const reading = readXl(readConfigText(file), file, { domain: domain ?? "domU", device });
+  checkXl(reading, file, "limits");
   if (!reading.named && domain === undefined) {
     throw new XsndError(`${file} does not say whose it is; name the domain with --domain`, Exit.usage);
   }

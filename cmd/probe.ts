@@ -112,10 +112,10 @@ async function printStanza(domain: string, probed: readonly Probed[], xl: boolea
   const { requireRight } = await import("./shared/source.ts");
   const config = await requireRight(stanza, domain);
   if (xl) {
-    const { writeXl } = await import("../lib/vsnd/xl/write.ts");
+    const { writeXl } = await import("../lib/vsnd/xl/write_vsnd.ts");
     for (const [name, guest] of config) printXl(writeXl(name, guest));
   } else {
-    const { toYaml } = await import("../lib/vsnd/config/yaml.ts");
+    const { toYaml } = await import("../lib/vsnd/config/write_yaml.ts");
     console.log(toYaml(stanza).trimEnd());
   }
 }

@@ -4,9 +4,9 @@ import { Command, Option } from "commander";
 import { Exit, throwAll, XsndError } from "../lib/base/error.ts";
 import { awaitCards, CARD_GOALS, type CardGoal } from "../lib/vsnd/provision/await_cards.ts";
 import { type Choice, provision, provisionIn, type WantedCard } from "../lib/vsnd/provision/plan.ts";
-import { rehearse, type StoreChange } from "../lib/vsnd/provision/dry_run.ts";
+import { dryRun, type StoreChange } from "../lib/vsnd/provision/dry_run.ts";
 import { provisionReplacing, replaceIn } from "../lib/vsnd/provision/replace.ts";
-import { formatNode, formatPermissions } from "../lib/vsnd/nodes/tree_format.ts";
+import { formatNode, formatPermissions } from "../lib/vsnd/nodes/xenstore_ls.ts";
 import { cardPaths } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
 import { withManual } from "./shared/manual.ts";
@@ -89,7 +89,7 @@ async function carryOut(store: Store, choose: Choice, options: Options): Promise
 
 /** Lines with `#` are for people; the others are what `xenstore-ls -fp` shows of the nodes, and removals. */
 function printRehearsal(store: Store, choose: Choice, { replace, json }: Options): void {
-  const { result, changes } = rehearse(store, (view) => (replace ? replaceIn : provisionIn)(view, choose));
+  const { result, changes } = dryRun(store, (view) => (replace ? replaceIn : provisionIn)(view, choose));
   if (json) return printJson({ cards: result.map(planToJson), changes: changes.map(changeToJson) });
   for (const line of planLines(result, { done: false })) print(`# ${line}`);
   for (const change of changes) print(change.op === "remove" ? `remove ${change.path}` : formatNode(change));
@@ -109,8 +109,8 @@ async function examineDevices(store: Store, cards: readonly WantedCard[], strict
   const { changedStreams } = await import("../lib/vsnd/provision/changed_streams.ts");
   const streams = changedStreams(store, cards);
   if (streams.length === 0) return;
-  const { judgeDevices } = await import("../lib/probe/device_verdict.ts");
-  const { impossible, unusable } = await judgeDevices(streams);
+  const { checkDevices } = await import("../lib/probe/check_devices.ts");
+  const { impossible, unusable } = await checkDevices(streams);
   const refusals = strict ? [...impossible, ...unusable] : impossible;
   if (refusals.length > 0) throw new XsndError(refusals.join("\n"), Exit.badConfiguration);
   unusable.forEach(warn);

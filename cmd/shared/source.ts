@@ -62,11 +62,11 @@ async function readDomain(name: string): Promise<PresentCard[]> {
 
 /** The configuration that `value` is. Throws {@link XsndError} (exit 6) if what a domain has cannot be one. */
 export async function requireRight(value: unknown, name: string): Promise<Config> {
-  const { judge } = await import("../../lib/vsnd/config/judge.ts");
+  const { checkDocument } = await import("../../lib/vsnd/config/check_document.ts");
   const { formatPath } = await import("../../lib/vsnd/model/finding.ts");
-  const verdict = judge(value);
-  if ("config" in verdict) return verdict.config;
-  const lines = verdict.findings.map(({ path, what, instead }) =>
+  const checked = checkDocument(value);
+  if ("config" in checked) return checked.config;
+  const lines = checked.findings.map(({ path, what, instead }) =>
     `${name} as it runs has ${formatPath(path)}: ${
       [what, instead].filter((part) => part !== undefined).join("; ")
     }`

@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import type { Choice } from "../../lib/vsnd/provision/plan.ts";
-import { cardsOfFile, defaultCardFor } from "../../lib/vsnd/provision/wanted.ts";
+import { cardsOfFile, defaultCardFor } from "../../lib/vsnd/provision/cards_to_provision.ts";
 
 export interface WantedOptions {
   readonly file?: string;
@@ -28,7 +28,7 @@ export async function wantedCards(
   { file, device }: WantedOptions,
 ): Promise<Choice> {
   if (file !== undefined) {
-    const { loadConfig } = await import("../../lib/vsnd/config/config.ts");
+    const { loadConfig } = await import("../../lib/vsnd/config/yaml_file.ts");
     const config = loadConfig(file);
     return (view) => cardsOfFile(view, config, file, domain);
   }

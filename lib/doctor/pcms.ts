@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Whether the PCMs that guests' streams are to be played on can be used: each is tried. */
-import { obstacleOf } from "../probe/obstacle.ts";
+import { deviceProblem } from "../probe/device_problem.ts";
 import type { StreamPolicy } from "../vsnd/model/card.ts";
 import { readBackendPolicy } from "../vsnd/nodes/policy_nodes.ts";
 import { backendsPath } from "../xenbus/mod.ts";
@@ -57,9 +57,9 @@ function policyStreams(store: Xen["store"], backend: string): readonly StreamPol
 }
 
 async function tryStream(subject: string, stream: StreamPolicy): Promise<Finding> {
-  const obstacle = await obstacleOf(stream);
-  if (obstacle === undefined) return ok(subject, "can be used");
-  const { kind, reason, advice } = obstacle;
+  const problem = await deviceProblem(stream);
+  if (problem === undefined) return ok(subject, "can be used");
+  const { kind, reason, advice } = problem;
   if (kind === "unasked") return skip(subject, "libasound cannot be loaded");
   const cure = { ...(advice !== undefined && { mend: advice }) };
   if (kind === "busy") {

@@ -4,7 +4,7 @@ import { PcmError } from "../pcm/pcm_error.ts";
 import type { Refiner } from "../pcm/refiner.ts";
 import { formatByName, formatsToMask, HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
 import { Limits, LINUX_RATES } from "../vsnd/model/card.ts";
-import { SERVED_FORMATS } from "../vsnd/model/params.ts";
+import { SERVED_FORMATS } from "../vsnd/model/param_nodes.ts";
 
 export interface Capabilities {
   /** Names as in sndif.h, of those that can be served. */

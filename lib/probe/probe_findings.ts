@@ -5,7 +5,7 @@ import { PcmError } from "../pcm/pcm_error.ts";
 import type { Config, PcmConfig, StreamConfig, StreamParams } from "../vsnd/model/card.ts";
 import type { DocumentPath, Finding } from "../vsnd/model/finding.ts";
 import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
-import { adviceFor, mismatchOf, type Obstacle, obstacleFrom } from "./obstacle.ts";
+import { adviceFor, type DeviceProblem, mismatchOf, problemFrom } from "./device_problem.ts";
 
 /** Opens the device of every stream that is not denied, one after the other. */
 export async function probeFindings(config: Config): Promise<Finding[]> {
@@ -40,7 +40,7 @@ async function streamFindings(
   if (stream.denied) return [];
   const device = [...path, "device"];
   let able: Capabilities;
-  let mismatch: Obstacle | undefined;
+  let mismatch: DeviceProblem | undefined;
   try {
     [able, mismatch] = await askDevice(stream.device, stream.type, (refiner) => [
       capabilitiesOf(refiner),
@@ -48,7 +48,7 @@ async function streamFindings(
     ]);
   } catch (error) {
     if (!(error instanceof PcmError)) throw error;
-    const { kind, reason, advice } = obstacleFrom(error);
+    const { kind, reason, advice } = problemFrom(error);
     // A device in use is there, and right for whoever has it: nothing is wrong with the file.
     if (kind === "busy") return [];
     const why = "a guest that opens the stream now gets an error";

@@ -89,6 +89,6 @@ async function serveMetrics(backend: Backend, address: MetricsAddress): Promise<
 
 /** The schema and the YAML parser are a tenth of the daemon's memory: only for who needs them. */
 async function readConfig(file: string): Promise<Config> {
-  const { loadConfig } = await import("../vsnd/config/config.ts");
+  const { loadConfig } = await import("../vsnd/config/yaml_file.ts");
   return loadConfig(file);
 }

@@ -28,9 +28,9 @@ import {
 } from "../../lib/trace/trace_format.ts";
 import { isPrintable } from "../../lib/base/text.ts";
 import type { Config } from "../../lib/vsnd/model/card.ts";
-import { parseConfig } from "../../lib/vsnd/config/config.ts";
-import { judgeXl, readXl } from "../../lib/vsnd/config/load.ts";
-import { writeXl } from "../../lib/vsnd/xl/write.ts";
+import { parseConfig } from "../../lib/vsnd/config/yaml_file.ts";
+import { checkXl, readXl } from "../../lib/vsnd/config/config_file.ts";
+import { writeXl } from "../../lib/vsnd/xl/write_vsnd.ts";
 import { WavReader } from "../../lib/wav/mod.ts";
 import { FMT_S16, wave64Of, wavOf } from "../unit/wav_kit.ts";
 import type { StoreView } from "../../lib/xen/ports.ts";
@@ -237,7 +237,7 @@ const XL_TOKENS = [
 ];
 const xl = fc.property(mutatedText(XL, XL_TOKENS), (source) => {
   const defaults = { domain: "domU", device: "dummy:" };
-  const read = (source: string) => judgeXl(readXl(source, "f.cfg", defaults), "f.cfg", "limits").config;
+  const read = (source: string) => checkXl(readXl(source, "f.cfg", defaults), "f.cfg", "limits").config;
   const config = mayFail(() => read(source), XsndError) as Config | undefined;
   for (const [name, domain] of config ?? []) {
     assert.deepEqual(read(writeXl(name, domain)).get(name), domain, "to xl's syntax and back");

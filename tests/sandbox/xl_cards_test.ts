@@ -2,7 +2,7 @@
 /** From a published xl.cfg to sound: its streams share one unique-id, and each is served on a device of its own. */
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";
-import { readXl } from "../../lib/vsnd/config/load.ts";
+import { readXl } from "../../lib/vsnd/config/config_file.ts";
 import type { RawConfig, RawStream } from "../../lib/vsnd/config/schema.ts";
 import { assertSameSamples, type Box, inBox, makeWav, root, samplesOf, until } from "./harness.ts";
 

@@ -2,9 +2,9 @@
 /** Which configured stream a stream of a card made by xl is. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseConfig } from "../../lib/vsnd/config/config.ts";
+import { parseConfig } from "../../lib/vsnd/config/yaml_file.ts";
 import { matchStreams, nameDeviceless } from "../../lib/vsnd/model/match_streams.ts";
-import { readXl } from "../../lib/vsnd/config/load.ts";
+import { readXl } from "../../lib/vsnd/config/config_file.ts";
 import type { RawConfig } from "../../lib/vsnd/config/schema.ts";
 import { nameByPlace } from "../../lib/vsnd/config/shared_ids.ts";
 

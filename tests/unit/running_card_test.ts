@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type CardConfig, defaultCard } from "../../lib/vsnd/model/card.ts";
 import { differencesOf, presentNodes } from "../../lib/vsnd/provision/compare.ts";
-import { judge, type Judgement, RULES } from "../../lib/vsnd/provision/change_rules.ts";
+import { decide, type Decision, RULES } from "../../lib/vsnd/provision/change_rules.ts";
 import { cardTree } from "../../lib/vsnd/nodes/card_tree.ts";
 import { cardPaths } from "../../lib/xenbus/mod.ts";
 import type { Store } from "../../lib/xen/ports.ts";
@@ -27,14 +27,14 @@ interface Case {
   readonly address?: typeof ADDRESS;
 }
 
-function judged({ from, meddle = () => {}, to, address = ADDRESS }: Case): Judgement {
+function decided({ from, meddle = () => {}, to, address = ADDRESS }: Case): Decision {
   const store = new TestXen(["domU"]).store();
   provisionCards(store, from);
   meddle(store);
   const wanted = cardTree(address, to);
   const present = presentNodes(store, PATHS);
   const differences = differencesOf(present, wanted, PATHS.frontend);
-  return judge(differences, present, new Map(wanted.map((node) => [node.path, node])), PATHS);
+  return decide(differences, present, new Map(wanted.map((node) => [node.path, node])), PATHS);
 }
 
 const card = defaultCard("hw:0");
@@ -129,9 +129,9 @@ Deno.test("there is a test for each rule of what may change of a card in use", (
 });
 
 for (const { of: rule, isApplied } of RULES) {
-  Deno.test(`judge() ${isApplied ? "applies" : "refuses"} a change of ${rule}`, () => {
+  Deno.test(`decide() ${isApplied ? "applies" : "refuses"} a change of ${rule}`, () => {
     for (const one of CASES[rule].cases) {
-      const { notes, refusals } = judged(one);
+      const { notes, refusals } = decided(one);
       const lines = isApplied ? notes : refusals;
       assert(lines.some((line) => CASES[rule].names.test(line)), JSON.stringify({ notes, refusals }));
       if (isApplied) assert.deepEqual(refusals, []);
@@ -139,12 +139,12 @@ for (const { of: rule, isApplied } of RULES) {
   });
 }
 
-Deno.test("judge() refuses other limits on both sides, and names the nodes that it is for", () => {
+Deno.test("decide() refuses other limits on both sides, and names the nodes that it is for", () => {
   const narrower = {
     ...card.pcms[0]!,
     streams: card.pcms[0]!.streams.map((s) => ({ ...s, effective: { ...s.effective, rates: [48000] } })),
   };
-  const { notes, refusals } = judged({
+  const { notes, refusals } = decided({
     from: card,
     to: { ...card, declared: { ...card.declared, rates: [48000] }, pcms: [narrower] },
   });
@@ -155,7 +155,7 @@ Deno.test("judge() refuses other limits on both sides, and names the nodes that 
   ]);
 });
 
-Deno.test("judge() names no more nodes for a reason than one can take in", () => {
-  const { refusals } = judged({ from: card, to: card, meddle: (s) => s.remove(POLICY) });
+Deno.test("decide() names no more nodes for a reason than one can take in", () => {
+  const { refusals } = decided({ from: card, to: card, meddle: (s) => s.remove(POLICY) });
   assert.match(refusals[0], /^\S+, 0, 0\/0, 0\/0\/type and \d+ more: /);
 });

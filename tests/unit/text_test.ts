@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { brief, isPrintable, printable, printableJson, visible } from "../../lib/base/text.ts";
-import { toYaml } from "../../lib/vsnd/config/yaml.ts";
+import { toYaml } from "../../lib/vsnd/config/write_yaml.ts";
 
 /** Each with its escape for people. */
 const UNSEEN: [string, string, string][] = [

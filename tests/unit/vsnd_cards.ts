@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { type CardConfig, LINUX_RATES } from "../../lib/vsnd/model/card.ts";
 import { type PlannedCard, provision, type WantedCard } from "../../lib/vsnd/provision/plan.ts";
-import { SERVED_FORMATS } from "../../lib/vsnd/model/params.ts";
+import { SERVED_FORMATS } from "../../lib/vsnd/model/param_nodes.ts";
 import { resolveConfig } from "../../lib/vsnd/config/resolve.ts";
 import { configSchema, type RawCard, type RawParams } from "../../lib/vsnd/config/schema.ts";
 import type { Store } from "../../lib/xen/ports.ts";

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { printable } from "../../lib/base/text.ts";
-import { ConfigError, loadConfig, parseConfig, readYaml } from "../../lib/vsnd/config/config.ts";
+import { ConfigError } from "../../lib/vsnd/config/config_error.ts";
+import { loadConfig, parseConfig, readYaml } from "../../lib/vsnd/config/yaml_file.ts";
 import { formatFinding } from "../../lib/vsnd/model/finding.ts";
 import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Files of other kinds, given to commands that read configurations. */
 import assert from "node:assert/strict";
-import { ConfigError, loadConfig } from "../../lib/vsnd/config/config.ts";
+import { ConfigError } from "../../lib/vsnd/config/config_error.ts";
+import { loadConfig } from "../../lib/vsnd/config/yaml_file.ts";
 import { foreignOctets, foreignText } from "../../lib/vsnd/config/file_kind.ts";
 import { formatFinding } from "../../lib/vsnd/model/finding.ts";
-import { checkFile, readXl } from "../../lib/vsnd/config/load.ts";
+import { checkFile, readXl } from "../../lib/vsnd/config/config_file.ts";
 
 /** A configuration of snd_be, in the layout that its sources have. */
 const SND_BE = `// which sound system

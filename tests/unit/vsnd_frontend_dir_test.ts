@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { DEFAULT_PARAMS, defaultCard, Limits, LINUX_RATES } from "../../lib/vsnd/model/card.ts";
 import { readFrontendCard } from "../../lib/vsnd/nodes/frontend_dir.ts";
-import { SERVED_FORMATS } from "../../lib/vsnd/model/params.ts";
+import { SERVED_FORMATS } from "../../lib/vsnd/model/param_nodes.ts";
 import { card, provisionCards } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";
 

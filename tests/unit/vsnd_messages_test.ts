@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseDocument, stringify } from "yaml";
-import { ConfigError, parseConfig } from "../../lib/vsnd/config/config.ts";
+import { ConfigError } from "../../lib/vsnd/config/config_error.ts";
+import { parseConfig } from "../../lib/vsnd/config/yaml_file.ts";
 import { explainFinding } from "../../lib/vsnd/model/finding.ts";
 import { KEYS } from "../../lib/vsnd/config/schema.ts";
 

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Exit, XsndError } from "../../lib/base/error.ts";
-import { loadConfig } from "../../lib/vsnd/config/config.ts";
+import { loadConfig } from "../../lib/vsnd/config/yaml_file.ts";
 import { defaultCard, type StreamParams } from "../../lib/vsnd/model/card.ts";
 import { provision } from "../../lib/vsnd/provision/plan.ts";
 import { readBackendPolicy } from "../../lib/vsnd/nodes/policy_nodes.ts";
 import { cardTree } from "../../lib/vsnd/nodes/card_tree.ts";
-import { formatPermissions } from "../../lib/vsnd/nodes/tree_format.ts";
+import { formatPermissions } from "../../lib/vsnd/nodes/xenstore_ls.ts";
 import { FORMATS } from "../../lib/sndif/mod.ts";
 import { StoreError, type StoreView } from "../../lib/xen/ports.ts";
 import { card, provisionCards, wanted } from "./vsnd_cards.ts";

@@ -3,14 +3,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Config } from "../../lib/vsnd/model/card.ts";
-import { ConfigError, loadConfig, parseConfig } from "../../lib/vsnd/config/config.ts";
+import { ConfigError } from "../../lib/vsnd/config/config_error.ts";
+import { loadConfig, parseConfig } from "../../lib/vsnd/config/yaml_file.ts";
 import { explainFinding } from "../../lib/vsnd/model/finding.ts";
-import { judgeXl, readXl } from "../../lib/vsnd/config/load.ts";
+import { checkXl, readXl } from "../../lib/vsnd/config/config_file.ts";
 import { looksLikeXl, parseXl, XlSyntaxError, type XlValue } from "../../lib/vsnd/xl/syntax.ts";
-import { misspeltFormats, writeXl } from "../../lib/vsnd/xl/write.ts";
+import { misspeltFormats, writeXl } from "../../lib/vsnd/xl/write_vsnd.ts";
 import type { RawConfig } from "../../lib/vsnd/config/schema.ts";
 import { nameByPlace } from "../../lib/vsnd/config/shared_ids.ts";
-import { toYaml } from "../../lib/vsnd/config/yaml.ts";
+import { toYaml } from "../../lib/vsnd/config/write_yaml.ts";
 import { vsndByLibxlutil } from "./libxlutil.ts";
 import { rawCard } from "./vsnd_cards.ts";
 
@@ -123,13 +124,13 @@ Deno.test("looksLikeXl() tells xl's syntax from YAML by the first line that says
 const DEFAULTS = { domain: "domU", device: "default" };
 
 function imported(text: string): Config {
-  return judgeXl(readXl(text, "F", DEFAULTS), "F", "limits").config;
+  return checkXl(readXl(text, "F", DEFAULTS), "F", "limits").config;
 }
 
 /** All that `check` says of a file. */
 function findings(text: string): string[] {
   try {
-    judgeXl(readXl(text, "F", DEFAULTS), "F", "hazards");
+    checkXl(readXl(text, "F", DEFAULTS), "F", "hazards");
     return [];
   } catch (error) {
     assert.ok(error instanceof ConfigError, String(error));
@@ -321,7 +322,7 @@ Deno.test("import takes a file with a byte order mark, and positions are as with
 Deno.test("a unique-id that streams share is a note, as xl takes it", () => {
   const text =
     "vsnd=[['STREAM, type=p, unique-id=a', 'STREAM, type=c, unique-id=a'], ['STREAM, type=p, unique-id=a']]";
-  const { config, notes } = judgeXl(readXl(text, "F", DEFAULTS), "F", "hazards");
+  const { config, notes } = checkXl(readXl(text, "F", DEFAULTS), "F", "hazards");
   assert.deepEqual(notes.map((note) => explainFinding("F", note)), [
     'F:1:56: vsnd[0][1].unique-id: "a" is also the unique-id of vsnd[0][0] and of 1 more; ' +
     "xl allows that, and `xsnd serve` tells these streams apart by direction and place",
@@ -346,7 +347,7 @@ Deno.test("every published layout in fixtures/xl is right, and import gives its 
     assert(vsnd(text) !== undefined);
     assert.deepEqual(vsnd(text), vsndByLibxlutil(text), name);
     const reading = readXl(text, name, DEFAULTS);
-    assert.equal(judgeXl(reading, name, "hazards").notes.length, count, name);
+    assert.equal(checkXl(reading, name, "hazards").notes.length, count, name);
     const value = reading.value as RawConfig;
     nameByPlace(value);
     const { cards } = [...parseConfig(toYaml(value), name).values()][0]!;

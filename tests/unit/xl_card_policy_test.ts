@@ -2,7 +2,7 @@
 /** Which devices and parameters a card that xl made gets. */
 import assert from "node:assert/strict";
 import { DEFAULT_PARAMS, type StreamParams, type StreamPolicy } from "../../lib/vsnd/model/card.ts";
-import type { PinnedCard, PinnedStream } from "../../lib/vsnd/nodes/pinned.ts";
+import type { CardSnapshot, SnapshotStream } from "../../lib/vsnd/nodes/card_snapshot.ts";
 import { type DefaultDevices, XL_CAPS, xlCardPolicy } from "../../lib/daemon/policy/xl_card_policy.ts";
 
 const WIDE: StreamParams = {
@@ -13,13 +13,16 @@ const WIDE: StreamParams = {
   bufferSizeBytes: 16 << 20,
 };
 
-const stream = (type: "playback" | "capture", effective = DEFAULT_PARAMS): PinnedStream => ({
+const stream = (type: "playback" | "capture", effective = DEFAULT_PARAMS): SnapshotStream => ({
   type,
   uniqueId: type,
   effective,
 });
 
-const card = (isLate: boolean, ...streams: PinnedStream[]): PinnedCard => ({ isLate, pcms: [{ streams }] });
+const card = (isLate: boolean, ...streams: SnapshotStream[]): CardSnapshot => ({
+  isLate,
+  pcms: [{ streams }],
+});
 
 const configured = (type: "playback" | "capture", more: Partial<StreamPolicy> = {}): StreamPolicy => ({
   type,
@@ -29,7 +32,7 @@ const configured = (type: "playback" | "capture", more: Partial<StreamPolicy> = 
   ...more,
 });
 
-function decided(pinned: PinnedCard, config: StreamPolicy[], defaults: DefaultDevices) {
+function decided(pinned: CardSnapshot, config: StreamPolicy[], defaults: DefaultDevices) {
   const matches = pinned.pcms.map(({ streams }) =>
     streams.map(({ uniqueId }) => config.find((one) => one.uniqueId === uniqueId))
   );

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
  * What the host allows a card. Cards that `xsnd provision` made carry their policy in their backend directory. For a card that
- * xl made, the record of `vsnd/pinned.ts` says what the card is, and the daemon's configuration says which devices it gets.
+ * xl made, the record of card_snapshot.ts says what the card is, and the daemon's configuration says which devices it gets.
  */
 import { getLogger } from "@logtape/logtape";
 import type { CardPolicy, Config } from "../../vsnd/model/card.ts";
 import { matchStreams, nameDeviceless } from "../../vsnd/model/match_streams.ts";
-import { pinnedCard } from "../../vsnd/nodes/pinned.ts";
+import { snapshotCard } from "../../vsnd/nodes/card_snapshot.ts";
 import { readBackendPolicy } from "../../vsnd/nodes/policy_nodes.ts";
 import { type DefaultDevices, type Grounds, xlCardPolicy } from "./xl_card_policy.ts";
 import { type CardAddress, domainName } from "../../xenbus/mod.ts";
@@ -22,7 +22,7 @@ export function choosePolicy(store: Store, config?: Config, defaults: DefaultDev
     if (own !== undefined) return own;
     const frontendPath = store.read(`${backendPath}/frontend`);
     if (frontendPath === undefined) return undefined; // The toolstack has removed the card meanwhile.
-    const card = pinnedCard(store, backendPath, frontendPath);
+    const card = snapshotCard(store, backendPath, frontendPath);
     const name = domainName(store, address.domid);
     const domains = [config?.get(name), config?.get(String(address.domid))].flatMap((domain) => domain ?? []);
     const { policy, grounds } = xlCardPolicy(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * The policy of a card that xl made: what the card is comes from its {@link PinnedCard}, the devices from the daemon's
+ * The policy of a card that xl made: what the card is comes from its {@link CardSnapshot}, the devices from the daemon's
  * configuration. A stream of the configuration decides on everything: device, parameters, `denied`. The default devices serve the
  * other streams, within {@link XL_CAPS}. Nobody on the host has named those streams, so a capture stream gets no device that was
  * meant for playback.
@@ -13,8 +13,8 @@ import {
   type StreamParams,
   type StreamPolicy,
 } from "../../vsnd/model/card.ts";
-import { SERVED_FORMATS } from "../../vsnd/model/params.ts";
-import type { PinnedCard, PinnedStream } from "../../vsnd/nodes/pinned.ts";
+import { SERVED_FORMATS } from "../../vsnd/model/param_nodes.ts";
+import type { CardSnapshot, SnapshotStream } from "../../vsnd/nodes/card_snapshot.ts";
 
 /** Devices for streams that the configuration does not name. */
 export interface DefaultDevices {
@@ -55,7 +55,7 @@ export interface XlCardDecision {
 
 /** @param matches the configured stream of each stream, by PCM and stream */
 export function xlCardPolicy(
-  { isLate, pcms }: PinnedCard,
+  { isLate, pcms }: CardSnapshot,
   matches: readonly (readonly (StreamPolicy | undefined)[])[],
   defaults: DefaultDevices,
 ): XlCardDecision {
@@ -71,7 +71,7 @@ export function xlCardPolicy(
 }
 
 function decide(
-  { type, uniqueId, effective: asked }: PinnedStream,
+  { type, uniqueId, effective: asked }: SnapshotStream,
   match: StreamPolicy | undefined,
   isLate: boolean,
   defaults: DefaultDevices,

@@ -4,7 +4,7 @@ import { XsndError } from "../../base/error.ts";
 import type { StreamParams } from "../model/card.ts";
 import { DEFAULT_BACKEND } from "../model/card.ts";
 import type { PresentCard, PresentStream } from "../nodes/inventory.ts";
-import { fieldName, PARAM_KEYS } from "../model/params.ts";
+import { fieldName, PARAM_KEYS } from "../model/param_nodes.ts";
 import type { RawParams } from "./schema.ts";
 
 /**

@@ -17,7 +17,7 @@ import {
   streamPlace,
 } from "../model/card.ts";
 import type { DocumentPath, Finding } from "../model/finding.ts";
-import { fieldName, PARAM_KEYS, widestFrameBytes } from "../model/params.ts";
+import { fieldName, PARAM_KEYS, widestFrameBytes } from "../model/param_nodes.ts";
 import type { RawCard, RawConfig, RawDomain, RawParams, RawPcm, RawStream } from "./schema.ts";
 
 /** A level of a card: what it says itself, and what holds at it. */

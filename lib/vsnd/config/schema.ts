@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { Limits, LINUX_RATES } from "../model/card.ts";
-import { SERVED_FORMATS } from "../model/params.ts";
+import { SERVED_FORMATS } from "../model/param_nodes.ts";
 import { textProblem } from "../model/node_text.ts";
 import { type ConfigKey, describeKey } from "./key_table.ts";
 

@@ -19,7 +19,7 @@ import {
 import { type CardAddress, cardPaths, XenbusState } from "../../xenbus/mod.ts";
 import type { Permission, StoreView } from "../../xen/ports.ts";
 import type { CardConfig, PcmConfig, StreamConfig, StreamParams, StreamPolicy } from "../model/card.ts";
-import { encodeParams } from "../model/params.ts";
+import { encodeParams } from "../model/param_nodes.ts";
 
 export interface TreeNode {
   readonly path: string;

@@ -14,7 +14,7 @@ import {
 } from "../../sndif/mod.ts";
 import { StoreError, type StoreView } from "../../xen/ports.ts";
 import { DEFAULT_PARAMS, Limits, type StreamParams } from "../model/card.ts";
-import { decodeParams } from "../model/params.ts";
+import { decodeParams } from "../model/param_nodes.ts";
 import { children, parseStreamType } from "./policy_nodes.ts";
 
 /** More would be a guest's way to fill a screen. */

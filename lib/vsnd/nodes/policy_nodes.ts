@@ -10,7 +10,7 @@ import {
 } from "../../sndif/mod.ts";
 import type { StoreView } from "../../xen/ports.ts";
 import { type CardPolicy, Limits, type StreamParams, type StreamPolicy } from "../model/card.ts";
-import { decodeParams, fieldName, PARAM_KEYS } from "../model/params.ts";
+import { decodeParams, fieldName, PARAM_KEYS } from "../model/param_nodes.ts";
 import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY } from "./card_tree.ts";
 
 /**

@@ -10,7 +10,7 @@ import { usedDevice } from "../model/card.ts";
 import { type Difference, isOfPermissions, type Nodes } from "./compare.ts";
 import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY } from "../nodes/card_tree.ts";
 
-/** A difference, and what there is to judge it by. */
+/** A difference, and what there is to decide it by. */
 interface Change {
   readonly difference: Difference;
   /** The directory that the node is in. */
@@ -95,7 +95,7 @@ function isOfDevice(change: Change): boolean {
 /** Names of nodes that are given for one reason; more do not make it clearer. */
 const SHOWN_NAMES = 4;
 
-export interface Judgement {
+export interface Decision {
   /** When what is applied holds, a line a reason: `0/0/device, 0/1/device: holds from ...`. */
   readonly notes: readonly string[];
   /** Why the card cannot change so, likewise. Empty: it can. */
@@ -103,12 +103,12 @@ export interface Judgement {
 }
 
 /** Judges by {@link RULES} the `differences` between what is present and wanted of the card at `paths`. */
-export function judge(
+export function decide(
   differences: readonly Difference[],
   present: Nodes,
   wanted: Nodes,
   paths: CardPaths,
-): Judgement {
+): Decision {
   const names = new Map<Rule, string[]>();
   for (const difference of differences) {
     const change = changeOf(difference, present, wanted, paths);

@@ -4,7 +4,7 @@ import * as sndif from "../../sndif/mod.ts";
 import type { CardPaths } from "../../xenbus/mod.ts";
 import type { StoreView } from "../../xen/ports.ts";
 import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY, type TreeNode } from "../nodes/card_tree.ts";
-import { formatPermissions } from "../nodes/tree_format.ts";
+import { formatPermissions } from "../nodes/xenstore_ls.ts";
 
 /** A node that is there and not as wanted, or is missing, or is not wanted at all. */
 export interface Difference {

@@ -8,26 +8,26 @@ export type StoreChange = ({ readonly op: "write" } & TreeNode) | {
   readonly path: string;
 };
 
-export interface Rehearsal<T> {
+export interface DryRun<T> {
   readonly result: T;
   /** In the order in which they would be made. */
   readonly changes: readonly StoreChange[];
 }
 
 /** Runs `body` on the store as it is and undoes all of it. What `body` throws is thrown. */
-export function rehearse<T>(store: Store, body: (view: StoreView) => T): Rehearsal<T> {
-  let rehearsal: Rehearsal<T> | undefined;
-  const abort = new Error("the rehearsal is over");
+export function dryRun<T>(store: Store, body: (view: StoreView) => T): DryRun<T> {
+  let dryRunResult: DryRun<T> | undefined;
+  const abort = new Error("the dryRunResult is over");
   try {
     store.transaction((view) => {
       const recorder = new Recorder(view);
-      rehearsal = { result: body(recorder), changes: recorder.changes };
+      dryRunResult = { result: body(recorder), changes: recorder.changes };
       throw abort;
     });
   } catch (error) {
     if (error !== abort) throw error;
   }
-  return rehearsal!;
+  return dryRunResult!;
 }
 
 /** A view that keeps a record of what changes through it. */

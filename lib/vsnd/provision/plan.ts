@@ -14,7 +14,7 @@ import type { Store, StoreView } from "../../xen/ports.ts";
 import type { CardConfig } from "../model/card.ts";
 import { describeDifference, type Difference, differencesOf, presentNodes } from "./compare.ts";
 import { type CardRecord, cardRecords } from "../nodes/inventory.ts";
-import { judge } from "./change_rules.ts";
+import { decide } from "./change_rules.ts";
 import { cardTree, type TreeNode, writeTree } from "../nodes/card_tree.ts";
 
 export interface WantedCard {
@@ -84,7 +84,7 @@ function planCard(view: StoreView, wanted: WantedCard): Plan {
   const differences = changes.map(describeDifference);
   if (changes.length === 0) return { ...plan, action: "unchanged", differences };
   if (!meaningOf(readStates(view, record.paths)).isInUse) return { ...plan, action: "changed", differences };
-  const { notes, refusals } = judge(
+  const { notes, refusals } = decide(
     changes,
     present,
     new Map(nodes.map((node) => [node.path, node])),

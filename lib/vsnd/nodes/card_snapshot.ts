@@ -13,24 +13,24 @@ import { readState, XenbusState } from "../../xenbus/mod.ts";
 import type { Permission, Store, StoreView } from "../../xen/ports.ts";
 import { Limits, type StreamParams } from "../model/card.ts";
 import { type FrontendCard, readFrontendCard } from "./frontend_dir.ts";
-import { decodeParams, encodeParams, fieldName, PARAM_KEYS } from "../model/params.ts";
+import { decodeParams, encodeParams, fieldName, PARAM_KEYS } from "../model/param_nodes.ts";
 import { children, parseStreamType } from "./policy_nodes.ts";
 import { streamType } from "./card_tree.ts";
 
-export const PINNED_DIRECTORY = "pinned";
+export const SNAPSHOT_DIRECTORY = "pinned";
 /** This node is there, and "1", if the guest may have run before the record was made. */
 const LATE = "late";
 
-export interface PinnedStream {
+export interface SnapshotStream {
   readonly type: Direction;
   readonly uniqueId: string;
   readonly effective: StreamParams;
 }
 
-export interface PinnedCard {
+export interface CardSnapshot {
   /** Whether the guest may have written its directory before the record was made. */
   readonly isLate: boolean;
-  readonly pcms: readonly { readonly streams: readonly PinnedStream[] }[];
+  readonly pcms: readonly { readonly streams: readonly SnapshotStream[] }[];
 }
 
 /**
@@ -38,34 +38,34 @@ export interface PinnedCard {
  * `frontendPath`. Throws {@link XsndError} (exit 6) if the frontend directory describes no card, or a record was changed by
  * hand, and StoreError.
  */
-export function pinnedCard(store: Store, backendPath: string, frontendPath: string): PinnedCard {
-  const pinned = readPinned(store, backendPath);
+export function snapshotCard(store: Store, backendPath: string, frontendPath: string): CardSnapshot {
+  const pinned = readSnapshot(store, backendPath);
   return pinned === undefined || isOfRefusal(pinned)
     ? pin(store, backendPath, frontendPath, pinned !== undefined)
     : pinned;
 }
 
 /** What stands for a card that was refused: the toolstack's state says nothing of when its directory is right. */
-const REFUSED: PinnedCard = { isLate: true, pcms: [] };
-const isOfRefusal = ({ isLate, pcms }: PinnedCard) => isLate && pcms.length === 0;
+const REFUSED: CardSnapshot = { isLate: true, pcms: [] };
+const isOfRefusal = ({ isLate, pcms }: CardSnapshot) => isLate && pcms.length === 0;
 
-function pin(store: Store, backendPath: string, frontendPath: string, wasRefused: boolean): PinnedCard {
-  let card: Omit<PinnedCard, "isLate">;
+function pin(store: Store, backendPath: string, frontendPath: string, wasRefused: boolean): CardSnapshot {
+  let card: Omit<CardSnapshot, "isLate">;
   try {
     card = wholeCard(readFrontendCard(store, frontendPath), frontendPath);
   } catch (error) {
-    if (!wasRefused && error instanceof XsndError) writePinned(store, backendPath, REFUSED);
+    if (!wasRefused && error instanceof XsndError) writeSnapshot(store, backendPath, REFUSED);
     throw error;
   }
   // Read after the directory: a toolstack's card leaves Initialising by this daemon's hand alone.
   const isLate = wasRefused || readState(store, backendPath) !== XenbusState.Initialising;
   const pinned = { isLate, ...card };
-  writePinned(store, backendPath, pinned);
+  writeSnapshot(store, backendPath, pinned);
   return pinned;
 }
 
 /** The streams of a card that Linux would accept. Throws {@link XsndError} for any other card. */
-function wholeCard({ pcms }: FrontendCard, path: string): Omit<PinnedCard, "isLate"> {
+function wholeCard({ pcms }: FrontendCard, path: string): Omit<CardSnapshot, "isLate"> {
   const count = pcms.reduce((sum, { streams }) => sum + streams.length, 0);
   const refuse = (reason: string): never => {
     throw new XsndError(`${path} is no card that can be served: ${reason}`, Exit.badConfiguration);
@@ -85,8 +85,8 @@ function wholeCard({ pcms }: FrontendCard, path: string): Omit<PinnedCard, "isLa
   };
 }
 
-function readPinned(view: StoreView, backendPath: string): PinnedCard | undefined {
-  const root = `${backendPath}/${PINNED_DIRECTORY}`;
+function readSnapshot(view: StoreView, backendPath: string): CardSnapshot | undefined {
+  const root = `${backendPath}/${SNAPSHOT_DIRECTORY}`;
   if (view.read(root) === undefined) return undefined;
   return {
     isLate: view.read(`${root}/${LATE}`) !== undefined,
@@ -96,7 +96,7 @@ function readPinned(view: StoreView, backendPath: string): PinnedCard | undefine
   };
 }
 
-function readStream(view: StoreView, path: string): PinnedStream {
+function readStream(view: StoreView, path: string): SnapshotStream {
   const bad = (node: string): never => {
     throw new XsndError(
       `the node ${path}/${node} is missing or spoilt; detach the card with \`xl vsnd-detach\` and attach it again`,
@@ -115,8 +115,8 @@ function readStream(view: StoreView, path: string): PinnedStream {
 }
 
 /** Writes all nodes or none. Throws StoreError. */
-function writePinned(store: Store, backendPath: string, { isLate, pcms }: PinnedCard): void {
-  const root = `${backendPath}/${PINNED_DIRECTORY}`;
+function writeSnapshot(store: Store, backendPath: string, { isLate, pcms }: CardSnapshot): void {
+  const root = `${backendPath}/${SNAPSHOT_DIRECTORY}`;
   store.transaction((view) => {
     const [owner] = view.getPermissions(backendPath) ?? [];
     if (owner === undefined) return; // The toolstack has removed the card meanwhile.

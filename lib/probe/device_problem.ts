@@ -11,7 +11,7 @@ import type { StreamParams, StreamPolicy } from "../vsnd/model/card.ts";
 import { everything } from "./capabilities.ts";
 import { narrow } from "../stream/open_admission.ts";
 
-export interface Obstacle {
+export interface DeviceProblem {
   /**
    * `mismatch`: the device can do nothing of what the stream allows. `busy`: somebody has it open, so nobody can ask it.
    * `unusable`: it cannot be opened now. `unasked`: there is no libasound to ask it by.
@@ -23,22 +23,22 @@ export interface Obstacle {
   readonly advice?: string;
 }
 
-/** What keeps a guest from opening the stream now. A stream that is denied has no obstacle: its device is not opened. */
-export async function obstacleOf(
+/** What keeps a guest from opening the stream now. A stream that is denied has no problem: its device is not opened. */
+export async function deviceProblem(
   { type, device, denied, effective }: StreamPolicy,
-): Promise<Obstacle | undefined> {
+): Promise<DeviceProblem | undefined> {
   if (denied) return undefined;
   try {
     return await askDevice(device, type, (refiner) => mismatchOf(refiner, device, effective));
   } catch (error) {
-    if (error instanceof PcmError) return obstacleFrom(error);
+    if (error instanceof PcmError) return problemFrom(error);
     if (!(error instanceof XsndError && error.exitCode === Exit.xenOrLibraryMissing)) throw error;
     return { kind: "unasked", ...reasonAndAdvice(error) };
   }
 }
 
-/** The obstacle that a device is which cannot be asked. */
-export function obstacleFrom(error: PcmError): Obstacle {
+/** The problem that a device is which cannot be asked. */
+export function problemFrom(error: PcmError): DeviceProblem {
   const { reason, advice } = reasonAndAdvice(error);
   return {
     kind: error.errno === XEN_EBUSY ? "busy" : "unusable",
@@ -53,8 +53,12 @@ function reasonAndAdvice({ message }: Error): { readonly reason: string; readonl
   return at < 0 ? { reason: message } : { reason: message.slice(0, at), advice: message.slice(at + 2) };
 }
 
-/** The obstacle that `device` is if it can do nothing of what `effective` allows. Throws {@link PcmError} if it cannot be asked. */
-export function mismatchOf(refiner: Refiner, device: string, effective: StreamParams): Obstacle | undefined {
+/** The problem that `device` is if it can do nothing of what `effective` allows. Throws {@link PcmError} if it cannot be asked. */
+export function mismatchOf(
+  refiner: Refiner,
+  device: string,
+  effective: StreamParams,
+): DeviceProblem | undefined {
   const reason = nothingInCommon(refiner, effective);
   return reason === undefined
     ? undefined

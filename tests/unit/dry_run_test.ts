@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { provision, provisionIn } from "../../lib/vsnd/provision/plan.ts";
-import { rehearse, type StoreChange } from "../../lib/vsnd/provision/dry_run.ts";
+import { dryRun, type StoreChange } from "../../lib/vsnd/provision/dry_run.ts";
 import { replaceIn } from "../../lib/vsnd/provision/replace.ts";
 import { defaultCard } from "../../lib/vsnd/model/card.ts";
-import { formatPermissions } from "../../lib/vsnd/nodes/tree_format.ts";
+import { formatPermissions } from "../../lib/vsnd/nodes/xenstore_ls.ts";
 import { card, provisionCards, wanted } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";
 
@@ -25,14 +25,14 @@ function applied(dump: string, changes: readonly StoreChange[]): string[] {
   return lines.sort();
 }
 
-Deno.test("rehearse() writes nothing, and tells exactly what the same would do", () => {
+Deno.test("dryRun() writes nothing, and tells exactly what the same would do", () => {
   fc.assert(
     fc.property(card, card, (one, two) => {
       const xen = new TestXen(["domU"]);
       const store = xen.store();
       for (const cards of [[one], [two, one], [one]]) {
         const before = xen.dump("/");
-        const { result, changes } = rehearse(store, (view) => provisionIn(view, () => wanted(cards)));
+        const { result, changes } = dryRun(store, (view) => provisionIn(view, () => wanted(cards)));
         assert.equal(xen.dump("/"), before);
         const done = provision(store, () => wanted(cards));
         assert.deepEqual(result.map(({ action }) => action), done.map(({ action }) => action));
@@ -43,7 +43,7 @@ Deno.test("rehearse() writes nothing, and tells exactly what the same would do",
   );
 });
 
-Deno.test("rehearse() tells what changes under a guest node by node, removals too", () => {
+Deno.test("dryRun() tells what changes under a guest node by node, removals too", () => {
   const xen = new TestXen(["domU"]);
   const store = xen.store();
   const { pcms: [pcm], ...rest } = defaultCard("hw:0");
@@ -53,7 +53,7 @@ Deno.test("rehearse() tells what changes under a guest node by node, removals to
   });
   provisionCards(store, deny(true));
   store.write("/local/domain/0/backend/vsnd/1/0/state", "4");
-  const { changes } = rehearse(store, (view) => provisionIn(view, () => wanted([deny(false)])));
+  const { changes } = dryRun(store, (view) => provisionIn(view, () => wanted([deny(false)])));
   const policy = "/local/domain/0/backend/vsnd/1/0/xsnd";
   assert.deepEqual(
     changes,
@@ -61,7 +61,7 @@ Deno.test("rehearse() tells what changes under a guest node by node, removals to
   );
 });
 
-Deno.test("rehearse() of a replacement asks the backend to close, removes, and writes, in that order", () => {
+Deno.test("dryRun() of a replacement asks the backend to close, removes, and writes, in that order", () => {
   const xen = new TestXen(["domU"]);
   const store = xen.store();
   provisionCards(store, defaultCard("hw:0"));
@@ -69,7 +69,7 @@ Deno.test("rehearse() of a replacement asks the backend to close, removes, and w
   store.write(`${backend}/state`, "4");
   const before = xen.dump("/");
   const choose = () => wanted([{ ...defaultCard("hw:0"), longName: "Other" }]);
-  const { result, changes } = rehearse(store, (view) => replaceIn(view, choose));
+  const { result, changes } = dryRun(store, (view) => replaceIn(view, choose));
   assert.equal(xen.dump("/"), before);
   assert.equal(result[0].action, "replaced");
   assert.deepEqual(changes.slice(0, 2).map((change) => "value" in change && [change.path, change.value]), [
@@ -80,10 +80,10 @@ Deno.test("rehearse() of a replacement asks the backend to close, removes, and w
   assert(removed < changes.findLastIndex(({ path }) => path === `${backend}/online`));
 });
 
-Deno.test("rehearse() throws what is thrown", () => {
+Deno.test("dryRun() throws what is thrown", () => {
   const xen = new TestXen(["domU"]);
   const failing = () => {
     throw new TypeError("no");
   };
-  assert.throws(() => rehearse(xen.store(), failing), /^TypeError: no$/);
+  assert.throws(() => dryRun(xen.store(), failing), /^TypeError: no$/);
 });

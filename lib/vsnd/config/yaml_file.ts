@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Reading a configuration file: YAML, its shape, its rules; every finding with line and column. */
+/** Reading a configuration in YAML. Each finding has its line and column. */
 import {
   type Document,
   isAlias,
@@ -11,13 +11,13 @@ import {
   type ParsedNode,
   parseDocument,
 } from "yaml";
-import { Exit, XsndError } from "../../base/error.ts";
-import { decodeText, NotUtf8, readBeginning } from "../../base/text_file.ts";
 import type { Config } from "../model/card.ts";
-import { foreignOctets, foreignText } from "./file_kind.ts";
-import { type DocumentPath, type Finding, formatFinding, type LocatedFinding } from "../model/finding.ts";
-import { judge } from "./judge.ts";
+import type { DocumentPath, Finding, LocatedFinding } from "../model/finding.ts";
 import { positionOf } from "../xl/syntax.ts";
+import { checkDocument } from "./check_document.ts";
+import { ConfigError, MAX_LOCATED, refuseForeign } from "./config_error.ts";
+import { readConfigText } from "./config_text.ts";
+import { foreignText } from "./file_kind.ts";
 import { excessOf } from "./yaml_bounds.ts";
 import {
   aliasFinding,
@@ -27,79 +27,29 @@ import {
   yamlFinding,
 } from "./yaml_errors.ts";
 
-/** The most octets of a file that is read at all. */
-const MAX_FILE_OCTETS = 1024 * 1024;
-/** How often aliases may be used in all: enough for people, too few to blow a small file up. */
+/** The most values that aliases may stand for in all: people need a few, and a few lines of aliases can stand for gigabytes. */
 const MAX_ALIASES = 100;
 
-/** Findings that are told of a file: more would help nobody. */
-const MAX_FINDINGS = 100;
-/** Findings whose place in the file is looked up, so that the first of them can be told. */
-export const MAX_LOCATED = 1000;
-
-/** A configuration file that is not right: one line of the message for each finding. */
-export class ConfigError extends XsndError {
-  override name = "ConfigError";
-  /** In the order of the file, at most {@link MAX_FINDINGS}. */
-  readonly findings: readonly LocatedFinding[];
-
-  /** @param count how many there are in all, if `findings` are not all */
-  constructor(readonly file: string, findings: readonly LocatedFinding[], count = findings.length) {
-    const sorted = findings.toSorted((a, b) => a.line - b.line || a.column - b.column).slice(0, MAX_FINDINGS);
-    const lines = sorted.map((finding) => formatFinding(file, finding));
-    if (count > sorted.length) lines.push(`${file}: and ${count - sorted.length} more; mend these first`);
-    super(lines.join("\n"), Exit.badConfiguration);
-    this.findings = sorted;
-  }
-}
-
-/** Reads and checks a file. Throws {@link ConfigError}, or {@link XsndError} (exit 6) if it cannot be read. */
+/** Reads and checks a file. Throws {@link ConfigError}, or {@link XsndError} (exit 6) if the file cannot be read. */
 export function loadConfig(file: string): Config {
-  return parseConfig(readFile(file), file);
+  return parseConfig(readConfigText(file), file);
 }
 
-/**
- * The text of a file. Throws {@link XsndError} (exit 6) if it cannot be read, {@link ConfigError} if it holds no text, or one that is
- * not UTF-8.
- */
-export function readFile(file: string): string {
-  const options = { what: "the configuration", most: MAX_FILE_OCTETS, exitCode: Exit.badConfiguration };
-  const octets = readBeginning(file, options);
-  refuseForeign(foreignOctets(octets, file), file);
-  if (octets.length > MAX_FILE_OCTETS) {
-    const why = `it has more than ${MAX_FILE_OCTETS} octets`;
-    throw new XsndError(`${file} is no configuration: ${why}`, Exit.badConfiguration);
-  }
-  try {
-    return decodeText(octets);
-  } catch (error) {
-    if (!(error instanceof NotUtf8)) throw error;
-    const { message, line, column } = error;
-    const why = "a guest would get other names than are meant";
-    const instead = "save the file as UTF-8; iconv(1) converts";
-    throw new ConfigError(file, [{ path: [], what: message, why, instead, line, column }]);
-  }
-}
-
-/** Throws {@link ConfigError} if there is a finding about the file as a whole. */
-export function refuseForeign(finding: Finding | undefined, file: string): void {
-  if (finding !== undefined) throw new ConfigError(file, [{ ...finding, line: 1, column: 1 }]);
-}
-
-/** Checks the text of a file called `file`. Throws {@link ConfigError} with all that is wrong. */
+/** Parses and checks `text`, the content of `file`. Throws {@link ConfigError} with all findings. */
 export function parseConfig(text: string, file: string): Config {
   return readYaml(text, file).config;
 }
 
-/** A configuration that is right, and where things are in its file. */
+/** A configuration without errors, which still knows its file's lines. */
 export interface CheckedConfig {
   readonly config: Config;
-  /** What may surprise, though it is not wrong. */
+  /** What may surprise, though nothing is wrong. */
   readonly notes: readonly LocatedFinding[];
+  /** Gives a later finding, such as one about a device, its line and column. */
   locate(finding: Finding): LocatedFinding;
 }
 
-/** The same, for whoever has more to say of it. */
+/** Like {@link parseConfig}, and keeps the places of values for further findings. */
 export function readYaml(text: string, file: string): CheckedConfig {
   refuseForeign(foreignText(text, file, "YAML"), file);
   const excess = excessOf(text);
@@ -116,13 +66,13 @@ export function readYaml(text: string, file: string): CheckedConfig {
     return parseBounded(text, file);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const what = "not YAML that can be read: the stack does not suffice for it";
+    const what = "not YAML that can be read: parsing needs more stack than there is";
     const instead = "write fewer levels, and fewer aliases of aliases";
     throw new ConfigError(file, [{ path: [], what, instead, line: 1, column: 1 }]);
   }
 }
 
-/** Throws {@link ConfigError}; RangeError if the stack does not suffice. */
+/** Throws {@link ConfigError}, or RangeError if the stack overflows. */
 function parseBounded(text: string, file: string): CheckedConfig {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, {
@@ -150,9 +100,9 @@ function parseBounded(text: string, file: string): CheckedConfig {
     unread([...findings, ...repeated].slice(0, MAX_LOCATED), broken.length + repeated.length);
   }
   const value = toValue(document, (finding) => unread([finding], 1));
-  const verdict = judge(value);
-  if ("findings" in verdict) return fail(verdict.findings);
-  return { config: verdict.config, notes: verdict.notes.map(locate), locate };
+  const checked = checkDocument(value);
+  if ("findings" in checked) return fail(checked.findings);
+  return { config: checked.config, notes: checked.notes.map(locate), locate };
 }
 
 function toValue(document: Document.Parsed, fail: (finding: YamlFinding) => never): unknown {
@@ -166,7 +116,7 @@ function toValue(document: Document.Parsed, fail: (finding: YamlFinding) => neve
   }
 }
 
-/** Where the value at `path` begins, or its key; where it is missing, the nearest thing around it that is there. */
+/** The offset of the key or value at `path`. If there is neither, the offset of the nearest value around. */
 function offsetOf(document: Document.Parsed, path: DocumentPath): number {
   let node: unknown = document.contents;
   let offset = startOf(node) ?? 0;

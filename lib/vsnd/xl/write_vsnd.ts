@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** A domain's cards in the syntax of xl.cfg. */
 import { type CardConfig, DEFAULT_BACKEND, type DomainConfig, type StreamParams } from "../model/card.ts";
-import { encodeParams } from "../model/params.ts";
-import { isMisspeltByLibxl, toComment, toLibxlFormat } from "./words.ts";
+import { encodeParams } from "../model/param_nodes.ts";
+import { isMisspeltByLibxl, toComment, toLibxlFormat } from "./xl_spelling.ts";
 
 /** The `vsnd` of a domain. What xl has no words for stands in comments, which `readXl` understands and xl passes over. */
 export function writeXl(name: string, { backend, cards }: DomainConfig): string {

@@ -9,12 +9,15 @@ import { configSchema } from "./schema.ts";
 import { notesOfShared } from "./shared_ids.ts";
 
 /** The cards that a document describes, with notes of what may surprise; or why it describes none. */
-export type Verdict =
+export type DocumentCheck =
   | { readonly config: Config; readonly notes: readonly Finding[] }
   | { readonly findings: readonly Finding[] };
 
 /** Judges the plain value of a document. `nameOf` gives the name of a place in a file whose paths are others. */
-export function judge(value: unknown, nameOf: (path: DocumentPath) => string = formatPath): Verdict {
+export function checkDocument(
+  value: unknown,
+  nameOf: (path: DocumentPath) => string = formatPath,
+): DocumentCheck {
   const shape = configSchema.safeParse(value);
   if (shape.success) {
     const { config, findings } = resolveConfig(shape.data);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
-import { type CheckedConfig, ConfigError, MAX_LOCATED, readFile, readYaml, refuseForeign } from "./config.ts";
+import { ConfigError, MAX_LOCATED, refuseForeign } from "./config_error.ts";
+import { readConfigText } from "./config_text.ts";
+import { type CheckedConfig, readYaml } from "./yaml_file.ts";
 import { foreignText } from "./file_kind.ts";
 import { type Finding, formatPath } from "../model/finding.ts";
-import { judge } from "./judge.ts";
+import { checkDocument } from "./check_document.ts";
 import { looksLikeXl, parseXl, positionOf, withoutMark, XlSyntaxError } from "../xl/syntax.ts";
-import { XlReading } from "../xl/read.ts";
-import type { PlacedFinding, XlDefaults } from "../xl/place.ts";
+import { XlReading } from "../xl/read_vsnd.ts";
+import type { PlacedFinding, XlDefaults } from "../xl/xl_findings.ts";
 
 const DEFAULTS: XlDefaults = { domain: "domU", device: "default" };
 
@@ -15,9 +17,9 @@ type Besides = "hazards" | "limits";
 
 /** The cards of a file in YAML or in xl's syntax. Throws {@link ConfigError} with all that is wrong. */
 export function checkFile(file: string, besides: Besides = "hazards"): CheckedConfig {
-  const text = readFile(file);
+  const text = readConfigText(file);
   if (!looksLikeXl(text)) return readYaml(text, file);
-  return judgeXl(readXl(text, file, DEFAULTS), file, besides);
+  return checkXl(readXl(text, file, DEFAULTS), file, besides);
 }
 
 const BYTE_ORDER_MARK: PlacedFinding = {
@@ -52,9 +54,9 @@ export function readXl(source: string, file: string, defaults: XlDefaults): XlRe
  * The cards of what was read. Throws {@link ConfigError}; what is told besides what is always wrong depends on what becomes
  * of the cards.
  */
-export function judgeXl(reading: XlReading, file: string, besides: Besides): CheckedConfig {
-  const verdict = judge(reading.value, (path) => formatPath(reading.placeOf(path).path));
-  const judged = "findings" in verdict ? verdict.findings.map((finding) => reading.translate(finding)) : [];
+export function checkXl(reading: XlReading, file: string, besides: Besides): CheckedConfig {
+  const checked = checkDocument(reading.value, (path) => formatPath(reading.placeOf(path).path));
+  const judged = "findings" in checked ? checked.findings.map((finding) => reading.translate(finding)) : [];
   // what xl misreads, or refuses as a whole, need not be found wrong twice
   const known = new Set(reading.findings.flatMap(({ path }) => [formatPath(path), "vsnd"]));
   const findings = [
@@ -62,10 +64,10 @@ export function judgeXl(reading: XlReading, file: string, besides: Besides): Che
     ...judged.filter(({ path }) => !known.has(formatPath(path))),
     ...reading[besides],
   ];
-  if (findings.length > 0 || "findings" in verdict) {
+  if (findings.length > 0 || "findings" in checked) {
     const located = findings.slice(0, MAX_LOCATED).map((finding) => reading.locate(finding));
     throw new ConfigError(file, located, findings.length);
   }
   const locate = (finding: Finding) => reading.locate(reading.translate(finding));
-  return { config: verdict.config, notes: verdict.notes.map(locate), locate };
+  return { config: checked.config, notes: checked.notes.map(locate), locate };
 }

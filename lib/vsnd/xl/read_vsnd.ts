@@ -13,9 +13,9 @@ import {
   type XlText,
   type XlValue,
 } from "./syntax.ts";
-import { ItemReader } from "./item.ts";
-import type { ItemNotes, Place, PlacedFinding, XlDefaults } from "./place.ts";
-import { markedText } from "./words.ts";
+import { ItemReader } from "./vsnd_item.ts";
+import type { ItemNotes, Place, PlacedFinding, XlDefaults } from "./xl_findings.ts";
+import { markedText } from "./xl_spelling.ts";
 
 /** Settings that are read here, and what to do about two of one name. */
 const SET_ONCE: Readonly<Record<string, string>> = {

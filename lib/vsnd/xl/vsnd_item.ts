@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** One text of a card's list: `STREAM, unique-id=mic, type=c, sample-rates=8000;16000`. */
 import type { DocumentPath } from "../model/finding.ts";
-import type { ItemNotes, Place } from "./place.ts";
+import type { ItemNotes, Place } from "./xl_findings.ts";
 import type { XlText } from "./syntax.ts";
-import { fromLibxlFormat, isMisspeltByLibxl, markedText, XL_FORMATS } from "./words.ts";
+import { fromLibxlFormat, isMisspeltByLibxl, markedText, XL_FORMATS } from "./xl_spelling.ts";
 
 type Level = "CARD" | "PCM" | "STREAM";
 type Fields = Record<string, unknown>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Words that xl's `vsnd` has of its own (xl_parse.c, libxl_types.idl), and what they are in sndif.h. */
-import { SERVED_FORMATS } from "../model/params.ts";
+import { SERVED_FORMATS } from "../model/param_nodes.ts";
 import { printableJson } from "../../base/text.ts";
 
 /** libxl spells the formats of floating-point samples otherwise than sndif.h, xl.cfg(5) and the Linux frontend do. */
