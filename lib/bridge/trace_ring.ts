@@ -17,7 +17,8 @@ import {
   PACKET_SIZE,
   type RequestView,
 } from "../sndif/mod.ts";
-import { POSITION_BYTES, RecordKind, type TraceRecord, XRUN_BYTES } from "../trace/trace_format.ts";
+import { LOST_BYTES, POSITION_AT, POSITION_BYTES, XRUN_AT, XRUN_BYTES } from "../trace/record_layout.ts";
+import { RecordKind, type TraceRecord } from "../trace/trace_format.ts";
 import type { Address } from "./messages.ts";
 import type { StatusRow } from "./stream_status.ts";
 
@@ -37,7 +38,7 @@ const BODY_BYTES: Readonly<Record<number, number>> = {
   [RecordKind.position]: POSITION_BYTES,
   [RecordKind.connected]: 0,
   [RecordKind.disconnected]: 0,
-  [RecordKind.lost]: 4,
+  [RecordKind.lost]: LOST_BYTES,
   [RecordKind.xrun]: XRUN_BYTES,
 };
 
@@ -95,15 +96,15 @@ export class TraceWriter {
     if (at < 0) return;
     const view = this.#view;
     view.setInt32(at - 4, time, true);
-    view.setFloat64(at, row.get("positionFrames"), true);
-    view.setFloat64(at + 8, row.get("guestFrames"), true);
-    view.setFloat64(at + 16, row.get("cardFrames"), true);
-    view.setFloat64(at + 24, row.get("lateFrames"), true);
-    view.setUint32(at + 32, row.get("xruns"), true);
-    view.setUint32(at + 36, row.get("hostXruns"), true);
-    view.setUint32(at + 40, row.get("state"), true);
-    view.setUint32(at + 44, row.get("hold"), true);
-    view.setUint32(at + 48, row.get("cardLost"), true);
+    view.setFloat64(at + POSITION_AT.positionFrames, row.get("positionFrames"), true);
+    view.setFloat64(at + POSITION_AT.guestFrames, row.get("guestFrames"), true);
+    view.setFloat64(at + POSITION_AT.cardFrames, row.get("cardFrames"), true);
+    view.setFloat64(at + POSITION_AT.lateFrames, row.get("lateFrames"), true);
+    view.setUint32(at + POSITION_AT.xruns, row.get("xruns"), true);
+    view.setUint32(at + POSITION_AT.hostXruns, row.get("hostXruns"), true);
+    view.setUint32(at + POSITION_AT.state, row.get("state"), true);
+    view.setUint32(at + POSITION_AT.hold, row.get("hold"), true);
+    view.setUint32(at + POSITION_AT.cardLost, row.get("cardLost"), true);
     this.#end();
   }
 
@@ -112,11 +113,11 @@ export class TraceWriter {
     const at = this.#begin(RecordKind.xrun);
     if (at < 0) return;
     const view = this.#view;
-    view.setFloat64(at, fromFrame, true);
-    view.setFloat64(at + 8, frames, true);
-    view.setFloat64(at + 16, seconds, true);
-    view.setUint32(at + 24, isHosts ? 1 : 0, true);
-    view.setUint32(at + 28, isOver ? 1 : 0, true);
+    view.setFloat64(at + XRUN_AT.fromFrame, fromFrame, true);
+    view.setFloat64(at + XRUN_AT.frames, frames, true);
+    view.setFloat64(at + XRUN_AT.seconds, seconds, true);
+    view.setUint32(at + XRUN_AT.isHosts, isHosts ? 1 : 0, true);
+    view.setUint32(at + XRUN_AT.isOver, isOver ? 1 : 0, true);
     this.#end();
   }
 

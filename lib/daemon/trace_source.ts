@@ -5,11 +5,12 @@ import { XsndError } from "../base/error.ts";
 import {
   encodeRecords,
   endRecord,
-  RecordKind,
+  lostRecord,
   type TraceHead,
   type TraceParameters,
   type TraceRecord,
 } from "../trace/trace_format.ts";
+import { FORMATS } from "../sndif/mod.ts";
 import { VERSION } from "../base/version.ts";
 import { inTime } from "./engines/engine_client.ts";
 import type { StreamHost } from "./stream/stream_control.ts";
@@ -63,12 +64,6 @@ function chunk(records: TraceRecord[]): TraceChunk {
   return { records: encodeRecords(records).toBase64() };
 }
 
-function lostRecord(time: number, count: number): TraceRecord {
-  const body = new Uint8Array(4);
-  new DataView(body.buffer).setUint32(0, count, true);
-  return { kind: RecordKind.lost, time, body };
-}
-
 function headOf(stream: StreamHost): TraceHead {
   const { type, device, uniqueId } = stream.policy;
   const snapshot = stream.snapshot();
@@ -90,6 +85,7 @@ function isOpen(snapshot: ReturnType<StreamHost["snapshot"]>): snapshot is Statu
 }
 
 function parametersOf(snapshot: StatusSnapshot): TraceParameters {
-  const { rate, channels, format, bufferFrames, periodFrames, cardBufferFrames, cardPeriodFrames } = snapshot;
+  const { rate, channels, bufferFrames, periodFrames, cardBufferFrames, cardPeriodFrames } = snapshot;
+  const format = FORMATS[snapshot.format].name; // the engine has admitted the OPEN
   return { rate, channels, format, bufferFrames, periodFrames, cardBufferFrames, cardPeriodFrames };
 }

@@ -4,7 +4,7 @@ import type { ReplayStep } from "./replayer.ts";
 import {
   encodeOpenRequest,
   encodeTriggerRequest,
-  FORMATS,
+  formatByName,
   PACKET_SIZE,
   XENSND_OP_OPEN,
   XENSND_OP_TRIGGER,
@@ -45,12 +45,14 @@ export function stepsOf({ head, records }: TraceFile): ReplayStep[] {
 /** What brings a closed stream to where the trace begins. */
 function prelude({ parameters, state }: TraceHead): ReplayStep[] {
   if (parameters === undefined) return [];
-  const frameBytes = (FORMATS[parameters.format]?.octets ?? 0) * parameters.channels;
+  const format = formatByName(parameters.format);
+  if (format === undefined) return [];
+  const frameBytes = (format.octets ?? 0) * parameters.channels;
   const bufferBytes = Math.min(MAX_BUFFER_BYTES, parameters.bufferFrames * frameBytes);
   const open = packet((view) =>
     encodeOpenRequest(view, 0, 0, {
       pcmRate: parameters.rate,
-      pcmFormat: parameters.format,
+      pcmFormat: format.code,
       pcmChannels: parameters.channels,
       bufferSz: bufferBytes,
       grefDirectory: 0,

@@ -6,7 +6,7 @@ import script from "./page/page.js" with { type: "text" };
 import style from "./page/page.css" with { type: "text" };
 import { XENSND_OP_OPEN } from "../sndif/mod.ts";
 import { printable, printableJson } from "../base/text.ts";
-import type { TraceFile } from "./trace_format.ts";
+import type { TraceFile, TraceParameters } from "./trace_format.ts";
 import { formatName } from "./names.ts";
 import { Decoder } from "./packets.ts";
 import { pictureOf } from "./series.ts";
@@ -65,17 +65,17 @@ ${verdictOf(picture.gaps, head.type)}
 /** The parameters of the stream's last OPEN that was granted, or of what was open when the trace began. */
 function parametersOf({ head, records }: TraceFile): string {
   const decoder = new Decoder();
-  let parameters = head.parameters as { rate: number; format: number; channels: number } | undefined;
+  let parameters: Pick<TraceParameters, "rate" | "format" | "channels"> | undefined = head.parameters;
   for (const record of records) {
     const decoded = decoder.next(record);
     if (decoded.kind !== "response" || decoded.response.status !== 0) continue;
     if (decoded.asked?.request.operation !== XENSND_OP_OPEN) continue;
-    const { pcmRate: rate, pcmFormat: format, pcmChannels: channels } = decoded.asked.request;
-    parameters = { rate, format, channels };
+    const { pcmRate: rate, pcmFormat, pcmChannels: channels } = decoded.asked.request;
+    parameters = { rate, format: formatName(pcmFormat), channels };
   }
   if (parameters === undefined) return "";
   const { rate, format, channels } = parameters;
-  return ` · ${rate} Hz, ${formatName(format)}, ${channels} channels`;
+  return ` · ${rate} Hz, ${format}, ${channels} channels`;
 }
 
 /** What was wrong, one xrun a line. */

@@ -2,8 +2,10 @@
 /** What a trace's picture shows, as columns over time. Pure: records in, numbers out. */
 import { STREAM_STATES } from "../stream/stream_state.ts";
 import {
-  FORMATS,
+  formatByCode,
+  formatByName,
   type RequestView,
+  type SampleFormat,
   XENSND_OP_CLOSE,
   XENSND_OP_OPEN,
   XENSND_OP_TRIGGER,
@@ -73,7 +75,7 @@ function scan({ head, records }: TraceFile) {
   const roundTrips: { time: number; name: string; value: number }[] = [];
   let parameters: Parameters | undefined = head.parameters && {
     ...head.parameters,
-    frameBytes: (FORMATS[head.parameters.format]?.octets ?? 1) * head.parameters.channels,
+    frameBytes: frameBytesOf(formatByName(head.parameters.format), head.parameters.channels),
   };
   let run: Run | undefined;
   for (const record of records) {
@@ -100,12 +102,17 @@ function scan({ head, records }: TraceFile) {
       const value = record.time - asked.time;
       roundTrips.push({ time: asked.time / 1e6, name: operationName(request.operation), value });
       if (request.operation === XENSND_OP_OPEN && decoded.response.status === 0) {
-        const frameBytes = (FORMATS[request.pcmFormat]?.octets ?? 1) * Math.max(1, request.pcmChannels);
+        const frameBytes = frameBytesOf(formatByCode(request.pcmFormat), request.pcmChannels);
         parameters = { rate: request.pcmRate, frameBytes, bufferFrames: request.bufferSz / frameBytes };
       }
     }
   }
   return { runs, samples, roundTrips };
+}
+
+/** Octets of a frame; never 0, whatever a guest has asked for. */
+function frameBytesOf(format: SampleFormat | undefined, channels: number): number {
+  return (format?.octets ?? 1) * Math.max(1, channels);
 }
 
 function endsRun({ operation, triggerType }: RequestView): boolean {

@@ -25,14 +25,14 @@
  * ring stands here as it was: a reader believes none of it.
  */
 import { printable } from "../base/text.ts";
-import { FORMATS, PACKET_SIZE } from "../sndif/mod.ts";
+import { formatByCode, formatByName, PACKET_SIZE } from "../sndif/mod.ts";
+import { LOST_BYTES, POSITION_AT, POSITION_BYTES, XRUN_AT, XRUN_BYTES } from "./record_layout.ts";
 
 const MAGIC = Uint8Array.of(0x89, 0x58, 0x53, 0x4e, 0x44, 0x54, 0x52, 0x0a);
-export const TRACE_VERSION = 1;
+/** The version of the files that this xsnd writes. It reads versions 1 and 2; in 1 `parameters.format` is sndif.h's number. */
+export const TRACE_VERSION = 2;
 const PREAMBLE_BYTES = 16;
 const RECORD_HEAD_BYTES = 12;
-export const POSITION_BYTES = 52;
-export const XRUN_BYTES = 32;
 
 export const RecordKind = {
   request: 1,
@@ -50,8 +50,8 @@ export const RecordKind = {
 export interface TraceParameters {
   readonly rate: number;
   readonly channels: number;
-  /** `XENSND_PCM_FORMAT_*`. */
-  readonly format: number;
+  /** Its name in sndif.h: `s16_le`. */
+  readonly format: string;
   readonly bufferFrames: number;
   readonly periodFrames: number;
   readonly cardBufferFrames: number;
@@ -147,7 +147,14 @@ export function encodeRecords(records: readonly TraceRecord[]): Uint8Array<Array
   return octets;
 }
 
-/** The end of a trace, and why. */
+/** Says that `count` records are missing. */
+export function lostRecord(time: number, count: number): TraceRecord {
+  const body = new Uint8Array(LOST_BYTES);
+  new DataView(body.buffer).setUint32(0, count, true);
+  return { kind: RecordKind.lost, time, body };
+}
+
+/** Ends a trace; `why` is for people. */
 export function endRecord(time: number, why: string): TraceRecord {
   return { kind: RecordKind.end, time, body: new TextEncoder().encode(why) };
 }
@@ -165,31 +172,41 @@ export function decodeTrace(octets: Uint8Array<ArrayBuffer>): TraceFile {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
   if (octets.length < PREAMBLE_BYTES) throw new TraceFormatError("it ends in its head");
   const version = view.getUint16(8, true);
-  if (version !== TRACE_VERSION) {
-    throw new TraceFormatError(`it is of version ${version}, and this xsnd reads version ${TRACE_VERSION}`);
+  if (version < 1 || version > TRACE_VERSION) {
+    throw new TraceFormatError(
+      `it is of version ${version}, and this xsnd reads versions 1 to ${TRACE_VERSION}`,
+    );
   }
   const start = PREAMBLE_BYTES + view.getUint32(12, true);
   if (octets.length < start) throw new TraceFormatError("it ends in its head");
   const { records, rest } = decodeRecords(octets.subarray(start));
-  return { head: decodeHead(octets.subarray(PREAMBLE_BYTES, start)), records, truncated: rest > 0 };
+  return { head: decodeHead(octets.subarray(PREAMBLE_BYTES, start), version), records, truncated: rest > 0 };
 }
 
-function decodeHead(octets: Uint8Array<ArrayBuffer>): TraceHead {
+function decodeHead(octets: Uint8Array<ArrayBuffer>, version: number): TraceHead {
   let head: unknown;
   try {
     head = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(octets));
   } catch {
     throw new TraceFormatError("its head is no JSON");
   }
-  if (!isHead(head)) throw new TraceFormatError("its head is not that of a trace");
+  if (version === 1) nameFormat(head);
+  if (!isTraceHead(head)) throw new TraceFormatError("its head is not that of a trace");
   return head;
 }
 
 const HEAD_TEXTS = ["stream", "device", "uniqueId", "xsnd", "startedAt", "state"];
 const HEAD_SIZES = ["rate", "channels", "bufferFrames", "cardBufferFrames", "cardPeriodFrames"];
 
-/** A file may come from anybody. */
-function isHead(value: unknown): value is TraceHead {
+/** Gives the format of a head of version 1 by name. A number that is no format stays, and is refused. */
+function nameFormat(head: unknown): void {
+  if (!isRecord(head) || !isRecord(head.parameters)) return;
+  const { parameters } = head;
+  if (typeof parameters.format === "number") parameters.format = formatByCode(parameters.format)?.name;
+}
+
+/** Whether `value` is a {@link TraceHead} in all its fields: a file, or a daemon, may say anything. */
+export function isTraceHead(value: unknown): value is TraceHead {
   if (!isRecord(value)) return false;
   const { domid, type, parameters } = value;
   return HEAD_TEXTS.every((name) => typeof value[name] === "string") && isCount(domid) &&
@@ -198,7 +215,8 @@ function isHead(value: unknown): value is TraceHead {
 
 function areParameters(value: unknown): boolean {
   return isRecord(value) && HEAD_SIZES.every((name) => isCount(value[name]) && value[name] !== 0) &&
-    isCount(value.periodFrames) && isCount(value.format) && FORMATS[value.format] !== undefined;
+    isCount(value.periodFrames) && typeof value.format === "string" &&
+    formatByName(value.format) !== undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -229,39 +247,43 @@ export function isPacket({ kind, body }: TraceRecord): boolean {
   return kind >= RecordKind.request && kind <= RecordKind.event && body.length === PACKET_SIZE;
 }
 
-/** A record's body as a {@link PositionSample}; undefined if it is none. */
+/** The body of a `position` record; undefined for any other record. */
 export function decodePosition({ kind, body }: TraceRecord): PositionSample | undefined {
   if (kind !== RecordKind.position || body.length < POSITION_BYTES) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   return {
-    positionFrames: view.getFloat64(0, true),
-    guestFrames: view.getFloat64(8, true),
-    cardFrames: view.getFloat64(16, true),
-    lateFrames: view.getFloat64(24, true),
-    xruns: view.getUint32(32, true),
-    hostXruns: view.getUint32(36, true),
-    state: view.getUint32(40, true),
-    hold: view.getUint32(44, true),
-    cardLost: view.getUint32(48, true) !== 0,
+    positionFrames: view.getFloat64(POSITION_AT.positionFrames, true),
+    guestFrames: view.getFloat64(POSITION_AT.guestFrames, true),
+    cardFrames: view.getFloat64(POSITION_AT.cardFrames, true),
+    lateFrames: view.getFloat64(POSITION_AT.lateFrames, true),
+    xruns: view.getUint32(POSITION_AT.xruns, true),
+    hostXruns: view.getUint32(POSITION_AT.hostXruns, true),
+    state: view.getUint32(POSITION_AT.state, true),
+    hold: view.getUint32(POSITION_AT.hold, true),
+    cardLost: view.getUint32(POSITION_AT.cardLost, true) !== 0,
   };
 }
 
-/** A record's body as an {@link XrunRecord}; undefined if it is none, or says what cannot be. */
+/** The body of an `xrun` record; undefined for any other record, and for impossible numbers. */
 export function decodeXrun({ kind, body }: TraceRecord): XrunRecord | undefined {
   if (kind !== RecordKind.xrun || body.length < XRUN_BYTES) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
-  const [fromFrame, frames, seconds] = [0, 8, 16].map((at) => view.getFloat64(at, true));
+  const fromFrame = view.getFloat64(XRUN_AT.fromFrame, true);
+  const frames = view.getFloat64(XRUN_AT.frames, true);
+  const seconds = view.getFloat64(XRUN_AT.seconds, true);
   if (![fromFrame, frames, seconds].every((value) => Number.isFinite(value) && value >= 0)) return undefined;
   return {
     fromFrame,
     frames,
     seconds,
-    cause: view.getUint32(24, true) === 0 ? "guest" : "host",
-    isOver: view.getUint32(28, true) !== 0,
+    cause: view.getUint32(XRUN_AT.isHosts, true) === 0 ? "guest" : "host",
+    isOver: view.getUint32(XRUN_AT.isOver, true) !== 0,
   };
 }
 
-/** How many records a "lost" record stands for. */
+/** The number of records that a `lost` record stands for. */
 export function decodeLost({ body }: TraceRecord): number {
-  return body.length < 4 ? 0 : new DataView(body.buffer, body.byteOffset, 4).getUint32(0, true);
+  return body.length < LOST_BYTES
+    ? 0
+    : new DataView(body.buffer, body.byteOffset, LOST_BYTES).getUint32(0, true);
 }

@@ -67,7 +67,7 @@ Deno.test("trace record writes all that play asks and is told; trace show decode
     { kind, version, stream, type, device, domid, state },
     {
       kind: "head",
-      version: 1,
+      version: 2,
       stream: STREAM,
       type: "playback",
       device: "dummy:",
@@ -128,8 +128,8 @@ Deno.test("trace record begins in the middle of a stream, and ends with SIGINT a
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   const [head] = await show(box, file);
   assert.equal(head.state, "running");
-  const { rate, channels } = head.parameters as Record<string, number>;
-  assert.deepEqual([rate, channels], [48000, 2]);
+  const { rate, channels, format } = head.parameters as Record<string, unknown>;
+  assert.deepEqual([rate, channels, format], [48000, 2, "s16_le"]);
   const summary = JSON.parse(
     await box.ok("trace", "record", STREAM, "-o", file, "--seconds", "0.5", "--json"),
   );

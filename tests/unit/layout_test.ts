@@ -121,6 +121,15 @@ Deno.test("lib/sndif imports nothing", () => {
   assert.deepEqual(out, []);
 });
 
+Deno.test("lib/trace reads a file with lib/base, lib/sndif and lib/stream alone", () => {
+  const allowed = ["lib/trace", "lib/base", "lib/sndif", "lib/stream"];
+  const out = [...eachImport()].filter(([file, imported]) =>
+    roomOf(file) === "lib/trace" && !allowed.includes(roomOf(imported)) &&
+    imported !== "ffi/libc/errno.ts" // a table of names, which opens no library
+  );
+  assert.deepEqual(out, []);
+});
+
 Deno.test("no two files have one name, unless their folders say which is which", () => {
   const byName = Map.groupBy(FILES.filter((file) => !file.startsWith("cmd/")), (file) => basename(file));
   byName.delete("mod.ts");

@@ -71,15 +71,15 @@ Deno.test("what is no trace, or one of another version, is refused", () => {
     /^TraceFormatError: it is no trace/,
   );
   const later = file([]);
-  later[8] = 2;
-  assert.throws(() => decodeTrace(later), /it is of version 2, and this xsnd reads version 1/);
+  later[8] = 3;
+  assert.throws(() => decodeTrace(later), /it is of version 3, and this xsnd reads versions 1 to 2/);
   const broken = file([]);
   broken[16] = 0xff;
   assert.throws(() => decodeTrace(broken), /its head is no JSON$/);
 });
 
 Deno.test("a head that is not that of a trace is refused, whatever JSON it is", () => {
-  const parameters = { rate: 48000, channels: 2, format: 2, bufferFrames: 4096, periodFrames: 1024 };
+  const parameters = { rate: 48000, channels: 2, format: "s16_le", bufferFrames: 4096, periodFrames: 1024 };
   const card = { cardBufferFrames: 4096, cardPeriodFrames: 128 };
   decodeTrace(encodeHead({ ...HEAD, parameters: { ...parameters, ...card } }));
   const wrong: unknown[] = [
@@ -92,10 +92,23 @@ Deno.test("a head that is not that of a trace is refused, whatever JSON it is", 
     { ...HEAD, domid: -1 },
     { ...HEAD, parameters: {} },
     { ...HEAD, parameters: { ...parameters, ...card, rate: 0 } },
-    { ...HEAD, parameters: { ...parameters, ...card, format: 99 } },
+    { ...HEAD, parameters: { ...parameters, ...card, format: "s17_le" } },
+    { ...HEAD, parameters: { ...parameters, ...card, format: 2 } },
     { ...HEAD, parameters: { ...parameters, ...card, bufferFrames: "4096" } },
   ];
   for (const head of wrong) {
     assert.throws(() => decodeTrace(encodeHead(head as TraceHead)), TraceFormatError, JSON.stringify(head));
   }
+});
+
+Deno.test("a file of version 1, whose head has the format's number, is read with the format's name", () => {
+  const sizes = { bufferFrames: 4096, periodFrames: 1024, cardBufferFrames: 4096, cardPeriodFrames: 128 };
+  const head = (format: unknown) => ({ ...HEAD, parameters: { rate: 48000, channels: 2, format, ...sizes } });
+  const version1 = (format: unknown) => {
+    const octets = encodeHead(head(format) as TraceHead);
+    octets[8] = 1;
+    return octets;
+  };
+  assert.deepEqual(decodeTrace(version1(2)).head, head("s16_le"));
+  assert.throws(() => decodeTrace(version1(99)), TraceFormatError);
 });

@@ -8,7 +8,8 @@ import {
   encodeTriggerRequest,
   PACKET_SIZE,
 } from "../../lib/sndif/mod.ts";
-import { RecordKind, type TraceRecord, XRUN_BYTES, type XrunRecord } from "../../lib/trace/trace_format.ts";
+import { XRUN_BYTES } from "../../lib/trace/record_layout.ts";
+import { RecordKind, type TraceRecord, type XrunRecord } from "../../lib/trace/trace_format.ts";
 
 type Encode = (view: DataView, at: number) => void;
 

@@ -3,12 +3,8 @@
 import assert from "node:assert/strict";
 import { STREAM_STATES } from "../../lib/stream/stream_state.ts";
 import { XENSND_OP_OPEN, XENSND_OP_TRIGGER_STOP, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
-import {
-  POSITION_BYTES,
-  RecordKind,
-  type TraceHead,
-  type TraceRecord,
-} from "../../lib/trace/trace_format.ts";
+import { RecordKind, type TraceHead, type TraceRecord } from "../../lib/trace/trace_format.ts";
+import { POSITION_AT, POSITION_BYTES } from "../../lib/trace/record_layout.ts";
 import { pageOf } from "../../lib/trace/page.ts";
 import { pictureOf, type Series } from "../../lib/trace/series.ts";
 import { summarize } from "../../lib/trace/summary.ts";
@@ -31,9 +27,11 @@ const RATE = 48000;
 function sample(time: number, frames: number, guest: number, xruns = 0, state = "running"): TraceRecord {
   const body = new Uint8Array(POSITION_BYTES);
   const view = new DataView(body.buffer);
-  [frames, guest, guest].forEach((value, i) => view.setFloat64(i * 8, value, true));
-  view.setUint32(32, xruns, true);
-  view.setUint32(40, STREAM_STATES.findIndex((name) => name === state), true);
+  view.setFloat64(POSITION_AT.positionFrames, frames, true);
+  view.setFloat64(POSITION_AT.guestFrames, guest, true);
+  view.setFloat64(POSITION_AT.cardFrames, guest, true);
+  view.setUint32(POSITION_AT.xruns, xruns, true);
+  view.setUint32(POSITION_AT.state, STREAM_STATES.findIndex((name) => name === state), true);
   return { kind: RecordKind.position, time, body };
 }
 
