@@ -6,27 +6,10 @@
  */
 import type { Argument, Command } from "commander";
 import { COMMANDS, GROUPS, loadCommand } from "../cmd/commands.ts";
-import { COMMON_EXITS, exitsOf, manualOf } from "../cmd/shared/manual.ts";
+import { COMMON_EXITS, exitsOf, FILES, manualOf, VARIABLES } from "../cmd/shared/manual.ts";
 import { Exit } from "../lib/base/error.ts";
 import { VERSION } from "../lib/base/version.ts";
 import { releasesOf } from "./changelog.ts";
-
-const VARIABLES: Readonly<Record<string, string>> = {
-  XSND_CONTROL: "the daemon's control socket, instead of /run/xsnd/control.sock",
-  XSND_FILES: "directories, with commas between them, that serve may write a dummy card's files in",
-  "XSND_SANDBOX, XENSTORED_PATH": "which Xen, if not the one that runs this machine: set by xsnd sandbox",
-  XSND_DOMID: "as which domain's number to act, in a sandbox",
-  "XSND_LIBXENSTORE, XSND_LIBXENGNTTAB, XSND_LIBXENEVTCHN, XSND_LIBASOUND": "another library file",
-  XSND_DENO: "another Deno to run xsnd with",
-  NO_COLOR: "if not empty: no colours. Without a terminal there are none anyway",
-};
-
-const FILES: Readonly<Record<string, string>> = {
-  "/run/xsnd/control.sock": "where the daemon takes requests",
-  "/etc/default/xsnd": "options that the service starts the daemon with",
-  "/usr/share/doc/xsnd/examples": "configuration files to start from, and a dashboard for Grafana",
-  "/usr/share/xsnd/xsnd.schema.json": "what a configuration file may hold, for editors (JSON Schema)",
-};
 
 const SEE_ALSO = ["xl(1)", "xl.cfg(5)", "xenstore-ls(1)", "aplay(1)", "systemctl(1)"];
 
