@@ -42,7 +42,7 @@ export function listCommand(): Command {
 function watchList(store: Store): Promise<void> {
   const looks = watchCards(store, "/libxl", readAllCards);
   return printWatch(
-    { noun: "card", key: ({ domid, card }) => `${domid}/${card}` },
+    { noun: "card", version: 1, key: ({ domid, card }) => `${domid}/${card}` },
     converted(looks, toJson),
   );
 }

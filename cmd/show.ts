@@ -45,7 +45,7 @@ export function showCommand(): Command {
 
 function watchDomain(store: Store, domain: Domain): Promise<void> {
   const looks = watchCards(store, libxlCardsPath(domain.domid), (view) => readCards(view, domain));
-  return printWatch({ noun: "card", key: ({ card }) => String(card) }, converted(looks, toJson));
+  return printWatch({ noun: "card", version: 1, key: ({ card }) => String(card) }, converted(looks, toJson));
 }
 
 function printCard(domain: Domain, card: PresentCard): void {

@@ -21,7 +21,12 @@ const COLUMNS: readonly Column[] = [
   COLUMN.notes,
 ];
 
-const WATCHED = { noun: "stream", key: ({ stream }: StreamReport) => stream, steady: steadyPart } as const;
+const WATCHED = {
+  noun: "stream",
+  version: 2,
+  key: ({ stream }: StreamReport) => stream,
+  steady: steadyPart,
+} as const;
 
 async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly StreamReport[]> {
   for await (const { streams } of daemon.watch<StatusReport>({ command: "watch" })) yield streams;

@@ -6,6 +6,7 @@
 import { z } from "zod";
 
 const version = z.literal(1).describe("of the shape");
+const streamVersion = z.literal(2).describe("of the shape");
 const domid = z.int().min(0).describe("the guest's number");
 const state = z.string().nullable().describe(
   "XenBus state by name, as Connected; Unknown if there is none",
@@ -88,7 +89,7 @@ export const stream = z.strictObject({
     "Hz; this and the next nine, while it is connected: of what is or was open",
   ),
   channels: z.int().optional(),
-  format: z.int().optional().describe("its number in sndif.h"),
+  format: z.string().optional().describe("its name in sndif.h, as s16_le; not before the first OPEN"),
   bufferFrames: frames("the guest's buffer"),
   periodFrames: z.number().optional().describe("the guest's period, in frames; 0: it wants no events"),
   cardBufferFrames: frames("the card's buffer"),
@@ -118,7 +119,7 @@ export const stream = z.strictObject({
 const time = z.iso.datetime().describe("when it was seen");
 
 /** The two kinds of line of `--watch`. */
-function watched<N extends string, T extends z.ZodType>(noun: N, thing: T) {
+function watched<N extends string, T extends z.ZodType>(noun: N, thing: T, version: z.ZodType) {
   return [
     z.strictObject({ version, time, event: z.literal("state"), [`${noun}s`]: z.array(thing) }),
     z.strictObject({ version, time, event: z.enum(["added", "changed", "removed"]), [noun]: thing }),
@@ -128,7 +129,7 @@ function watched<N extends string, T extends z.ZodType>(noun: N, thing: T) {
 export const list = z.array(listedCard);
 export const show = z.strictObject({ version, domain: z.string(), domid, cards: z.array(shownCard) });
 export const status = z.strictObject({
-  version,
+  version: streamVersion,
   pid: z.int().describe("the daemon's"),
   uptimeSeconds: z.number().describe("since the daemon's start"),
   cpuSeconds: z.number().describe("processor time that the daemon has taken"),
@@ -136,6 +137,6 @@ export const status = z.strictObject({
   residentBytes: z.int().describe("memory of the daemon"),
   streams: z.array(stream),
 });
-export const [listState, listChange] = watched("card", listedCard);
-export const [showState, showChange] = watched("card", shownCard);
-export const [statusState, statusChange] = watched("stream", stream);
+export const [listState, listChange] = watched("card", listedCard, version);
+export const [showState, showChange] = watched("card", shownCard, version);
+export const [statusState, statusChange] = watched("stream", stream, streamVersion);

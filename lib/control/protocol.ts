@@ -89,7 +89,7 @@ export interface TraceChunk {
 
 export interface StatusReport {
   /** Of this shape. */
-  readonly version: 1;
+  readonly version: 2;
   readonly pid: number;
   /** Since the daemon was started. */
   readonly uptimeSeconds: number;

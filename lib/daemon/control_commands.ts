@@ -49,7 +49,7 @@ export async function answerCommand(
 
 function status(backend: Backend): StatusReport {
   return {
-    version: 1,
+    version: 2,
     pid: Deno.pid,
     uptimeSeconds: performance.now() / 1000,
     cpuSeconds: processCpuSeconds(),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What `status` and `top` tell of a stream, column by column. */
 import type { StreamReport } from "../control/protocol.ts";
-import { FORMATS } from "../sndif/mod.ts";
 
 /** A stream's report; numbers of what is open are there while it is connected. */
 export interface Seen {
@@ -73,10 +72,7 @@ export const STREAM_COLUMNS = {
   /** What an operator has imposed counts for more than what the guest wants. */
   state: column("STATE", ({ state, hold }) => hold === "none" ? state : "held"),
   rate: numberColumn("RATE", (report) => String(counter(report, "rate"))),
-  format: column(
-    "FORMAT",
-    (report) => isOpen(report) ? FORMATS[counter(report, "format")]?.name ?? NONE : NONE,
-  ),
+  format: column("FORMAT", (report) => isOpen(report) ? String(report.format ?? NONE) : NONE),
   channels: numberColumn("CH", (report) => String(counter(report, "channels"))),
   period: numberColumn("PERIOD", (report) => String(counter(report, "periodFrames"))),
   fill: numberColumn("FILL", (report) => {

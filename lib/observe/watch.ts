@@ -3,12 +3,15 @@
 
 /** A line of `--watch`; `noun` is `card` or `stream`. */
 export type WatchLine<T, N extends string> =
-  | { readonly version: 1; readonly time: string; readonly event: "state" } & Record<`${N}s`, readonly T[]>
-  | { readonly version: 1; readonly time: string; readonly event: "added" | "changed" | "removed" }
+  | { readonly version: number; readonly time: string; readonly event: "state" }
+    & Record<`${N}s`, readonly T[]>
+  | { readonly version: number; readonly time: string; readonly event: "added" | "changed" | "removed" }
     & Record<N, T>;
 
 export interface Watched<T, N extends string> {
   readonly noun: N;
+  /** The version of the lines' shape. */
+  readonly version: number;
   /** What makes it the same thing from one look to the next. */
   key(thing: T): string;
   /** What makes a change; all of it, unless told. */
@@ -17,12 +20,12 @@ export interface Watched<T, N extends string> {
 
 /** Tells of each look what has changed since the one before; a thing that was removed is told as it was last. */
 export async function* watchLines<T, N extends string>(
-  { noun, key, steady = (thing) => thing }: Watched<T, N>,
+  { noun, version, key, steady = (thing) => thing }: Watched<T, N>,
   looks: AsyncIterable<readonly T[]>,
 ): AsyncGenerator<WatchLine<T, N>> {
   let before: Map<string, T> | undefined;
   const line = (event: string, what: object) =>
-    ({ version: 1, time: new Date().toISOString(), event, ...what }) as WatchLine<T, N>;
+    ({ version, time: new Date().toISOString(), event, ...what }) as WatchLine<T, N>;
   const isSame = (a: T, b: T) => JSON.stringify(steady(a)) === JSON.stringify(steady(b));
   for await (const things of looks) {
     const now = new Map(things.map((thing) => [key(thing), thing]));

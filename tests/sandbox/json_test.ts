@@ -79,6 +79,7 @@ Deno.test("list, show, status, top, trigger and volume print the documented shap
     const report = parse(shapes.status, await box.ok("status", "--json"));
     assert(report.streams[0].positionFrames! > 0);
     assert.equal(report.streams[0].engine, "shared");
+    assert.deepEqual(report.streams.map(({ format }) => format), ["s16_le", undefined], "by name, once open");
     parse(shapes.status, await box.ok("top", "-n", "1", "--json"));
     for (const args of [["trigger", "pause", STREAM], ["volume", STREAM, "-6"], ["mute", STREAM]]) {
       parse(shapes.stream, await box.ok(...args, "--json"));

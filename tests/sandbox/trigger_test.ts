@@ -274,7 +274,7 @@ Deno.test("status and trigger say what is there, and what will not do", () =>
         "domV/0/0/0  playback  detached     -         -      0  dummy:",
       ]);
       const report = JSON.parse(await box.ok("status", "--json"));
-      assert.deepEqual([report.version, report.pid, report.streams.length], [1, daemon.pid, 3]);
+      assert.deepEqual([report.version, report.pid, report.streams.length], [2, daemon.pid, 3]);
 
       const trigger = (...args: string[]) => box.run("trigger", ...args, "--timeout", "0.3");
       assertFails(

@@ -5,9 +5,10 @@ import * as shapes from "../json_shapes.ts";
 
 const INTRODUCTION = `# JSON
 
-What \`list\`, \`show\`, \`status\`, \`top\`, \`trigger\`, \`volume\`, \`mute\` and \`unmute\` print with \`--json\`. Every object says its \`version\`, which is
-1; \`list\` prints a bare array, which \`[]\` is when there is no card, and has none. Fields may be added; one that goes, or
-changes its meaning, makes a new version. A field with a \`?\` may be missing.
+What \`list\`, \`show\`, \`status\`, \`top\`, \`trigger\`, \`volume\`, \`mute\` and \`unmute\` print with \`--json\`. \`version\` is the
+version of an object's shape: 1 for cards, 2 for streams. \`list\` prints an array without a version; without cards the array is empty.
+Fields may be added under the same version. A field that is removed, or that changes its meaning, makes a new version. A field with a
+\`?\` may be missing.
 
 This file is made by \`deno task docs\`; tests hold the commands to it.
 `;

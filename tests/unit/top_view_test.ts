@@ -5,7 +5,7 @@ import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
 import { topView } from "../../lib/observe/top_view.ts";
 
 function report(uptimeSeconds: number, streams: Partial<StreamReport>[]): StatusReport {
-  const common = { version: 1, pid: 1, residentBytes: 0, cpuSeconds: 200 + uptimeSeconds } as const;
+  const common = { version: 2, pid: 1, residentBytes: 0, cpuSeconds: 200 + uptimeSeconds } as const;
   const shared = streams.find(({ engine }) => engine === "shared")?.engineCpuSeconds ?? 180;
   return { ...common, uptimeSeconds, sharedEngineCpuSeconds: shared, streams: streams as StreamReport[] };
 }
