@@ -2,7 +2,7 @@
 /** `xsnd status`: what the daemon is doing. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";
-import { type StatusReport, steadyPart, type StreamReport } from "../lib/control/protocol.ts";
+import { steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
@@ -29,7 +29,7 @@ const WATCHED = {
 } as const;
 
 async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly StreamReport[]> {
-  for await (const { streams } of daemon.watch<StatusReport>({ command: "watch" })) yield streams;
+  for await (const { streams } of daemon.watch({ command: "watch" })) yield streams;
 }
 
 export function statusCommand(): Command {
@@ -44,7 +44,7 @@ export function statusCommand(): Command {
     .action(async (options: { timeout: number; json?: boolean; watch?: boolean }) => {
       using daemon = await ControlClient.connect(options.timeout * 1000);
       if (options.watch) return await printWatch(WATCHED, streamsOf(daemon));
-      const status = await daemon.call<StatusReport>({ command: "status" });
+      const status = await daemon.call({ command: "status" });
       if (options.json) return printJsonLine(status);
       if (status.streams.length === 0) return print("no streams; `xsnd provision DOMAIN` makes a card");
       const lines = streamTable(status.streams.map((report) => ({ report })), COLUMNS);

@@ -55,7 +55,7 @@ async function top(options: Options, signal: AbortSignal): Promise<void> {
   using screen = isBatch ? undefined : new Screen();
   let before: StatusReport | undefined;
   for (let left = options.iterations ?? Infinity; left > 0; left--) {
-    const status = await unlessAborted(daemon.call<StatusReport>({ command: "status" }), signal);
+    const status = await unlessAborted(daemon.call({ command: "status" }), signal);
     const view = topView(status, before, new Date());
     const more = left > 1;
     if (options.json) printJsonLine(status);

@@ -94,7 +94,7 @@ function showCommand(): Command {
     .option("--positions", "also show where the card was, at each of its interrupts")
     .option("--json", "print a JSON object a line, the first the file's head, the last a summary")
     .action(async (path: string, options: { positions?: boolean; json?: boolean }) => {
-      const [{ readTrace }, { Decoder }, { fieldsOf, headFields, lineOf }, { summarize }] = await Promise.all(
+      const [{ readTrace }, { Decoder }, { fieldsOf, lineOf }, { summarize }] = await Promise.all(
         [
           import("../lib/trace/trace_file.ts"),
           import("../lib/trace/packets.ts"),
@@ -103,7 +103,7 @@ function showCommand(): Command {
         ],
       );
       const { head, records, truncated } = readTrace(path);
-      if (options.json) printJsonLine({ kind: "head", version: TRACE_VERSION, ...headFields(head) });
+      if (options.json) printJsonLine({ kind: "head", version: TRACE_VERSION, ...head });
       else print(`# ${head.stream}, ${head.type} on ${head.device}, from ${head.startedAt} on`);
       const decoder = new Decoder();
       for (const record of records) {

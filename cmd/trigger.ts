@@ -3,7 +3,6 @@
 import { Argument, Command } from "commander";
 import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/stream/stream_state.ts";
 import { ControlClient } from "../lib/control/control_client.ts";
-import type { StreamReport } from "../lib/control/protocol.ts";
 import { withManual } from "./shared/manual.ts";
 import { DAEMON_EXITS, streamArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
@@ -25,7 +24,7 @@ export function triggerCommand(): Command {
       async (trigger: OperatorTrigger, stream: string, options: { timeout: number; json?: boolean }) => {
         const waitMs = options.timeout * 1000;
         using daemon = await ControlClient.connect(waitMs);
-        const report = await daemon.call<StreamReport>({ command: "trigger", stream, trigger, waitMs });
+        const report = await daemon.call({ command: "trigger", stream, trigger, waitMs });
         if (options.json) printJsonLine(report);
         else print(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
       },

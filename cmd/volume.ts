@@ -2,7 +2,6 @@
 /** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a stream is, whatever its guest does. */
 import { Command, InvalidArgumentError } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";
-import type { StreamReport } from "../lib/control/protocol.ts";
 import { withManual } from "./shared/manual.ts";
 import { DAEMON_EXITS, streamArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
@@ -72,7 +71,7 @@ async function set(
 ): Promise<void> {
   const waitMs = options.timeout * 1000;
   using daemon = await ControlClient.connect(waitMs);
-  const report = await daemon.call<StreamReport>({ command: "volume", stream, ...changes, waitMs });
+  const report = await daemon.call({ command: "volume", stream, ...changes, waitMs });
   if (options.json) printJsonLine(report);
   else print(`${report.stream}: ${report.volume} dB${report.muted ? ", muted" : ""}`);
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Summaries of many durations. */
 
+/** A summary of many durations. */
 export interface Percentiles {
+  /** Half of them are no longer. */
   readonly p50: number;
+  /** All but one in a hundred are no longer. */
   readonly p99: number;
+  /** The longest. */
   readonly max: number;
 }
 

@@ -72,7 +72,7 @@ type Special = "state" | "hold" | "cardLost" | "xrunFrame" | "xrunIsOn";
 export type Counts = Readonly<Record<Counter, number>>;
 
 export type StatusSnapshot = Record<Exclude<Field, Special>, number> & {
-  readonly state: string;
+  readonly state: StreamState;
   readonly hold: Hold;
   readonly cardLost: boolean;
   readonly eventDelayMicros: Percentiles;

@@ -3,8 +3,7 @@
 import { Exit, XsndError } from "../base/error.ts";
 import { fileProblem } from "../base/file_error.ts";
 import { lines, received } from "./lines.ts";
-import { type ControlResponse, controlSocketPath } from "./protocol.ts";
-import type { ControlRequest } from "./control_request.ts";
+import { type ControlRequest, type ControlResults, controlSocketPath } from "./protocol.ts";
 
 /** How long a command waits for a daemon that is not there yet, unless it is told otherwise. */
 export const DEFAULT_WAIT_MS = 5000;
@@ -50,28 +49,28 @@ export class ControlClient implements Disposable {
     }
   }
 
-  /** Sends `request` and returns its result. Throws what the daemon answers as {@link XsndError}. */
-  async call<T>(request: ControlRequest): Promise<T> {
-    for await (const result of this.parts<T>(request)) return result;
+  /** Sends `request` and returns the first result. Throws {@link XsndError}: what the daemon says, or exit 3 if it hangs up. */
+  async call<R extends ControlRequest>(request: R): Promise<ControlResults[R["command"]]> {
+    for await (const result of this.parts(request)) return result;
     throw new XsndError(HUNG_UP, Exit.noDaemon);
   }
 
-  /** Sends `request` and yields its results, without end. Throws {@link XsndError}; exit 3 when the daemon ends. */
-  async *watch<T>(request: ControlRequest): AsyncGenerator<T, never> {
-    yield* this.parts<T>(request);
+  /** Sends `request` and yields its results without end. Throws {@link XsndError}; exit 3 when the daemon ends. */
+  async *watch<R extends ControlRequest>(request: R): AsyncGenerator<ControlResults[R["command"]], never> {
+    yield* this.parts(request);
     throw new XsndError(ENDED, Exit.noDaemon);
   }
 
-  /** Sends `request` and yields its results until the daemon hangs up. Throws what it answers as {@link XsndError}. */
-  async *parts<T>(request: ControlRequest): AsyncGenerator<T, void> {
-    const sent = this.#write(JSON.stringify(request));
+  /** Sends `request` and yields its results until the daemon hangs up. Throws {@link XsndError}: what the daemon says. */
+  async *parts<R extends ControlRequest>(request: R): AsyncGenerator<ControlResults[R["command"]], void> {
+    // A daemon without a place for this client says so, and reads nothing any more: then writing fails, and a line is there.
+    const sent = this.#write(JSON.stringify(request)).catch(() => {});
+    // Loaded while the daemon is at work: commands that ask no daemon do without zod.
+    const { parseResponse } = await import("./response_schema.ts");
     for (;;) {
-      // A daemon that has no place for this client has said so, and takes nothing from it any more.
-      const reply = await sent.catch(() => {}).then(() => this.#replies.next()).catch(() => undefined);
+      const reply = await sent.then(() => this.#replies.next()).catch(() => undefined);
       if (reply === undefined || reply.done) return;
-      const response: ControlResponse<T> = JSON.parse(reply.value);
-      if (!response.ok) throw new XsndError(response.error, response.exitCode);
-      yield response.result;
+      yield parseResponse<R["command"]>(reply.value, request.command);
     }
   }
 

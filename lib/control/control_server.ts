@@ -5,13 +5,12 @@ import { dirname } from "node:path";
 import { groupId } from "../../ffi/libc/groups.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import { Peers } from "../../ffi/libc/peers.ts";
-import { Exit, XsndError } from "../base/error.ts";
+import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import { fileProblem } from "../base/file_error.ts";
 import { unlessAborted } from "../base/signals.ts";
 import { lines, received, turn } from "./lines.ts";
-import { type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
-import type { ControlRequest } from "./control_request.ts";
-import { parseRequest } from "./control_request.ts";
+import { CONTROL_VERSION, type ControlRequest, type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
+import { parseRequest } from "./request_schema.ts";
 
 /**
  * Carries out a request; what it throws as {@link XsndError} is for the user to read. A result that is an async iterable is
@@ -136,8 +135,8 @@ export class ControlServer implements Disposable {
       const request = parseRequest(line);
       const handler = this.#handler ?? await unlessAborted(this.#started.promise, gone);
       const result = await handler(request, gone);
-      if (!isAsyncIterable(result)) return yield { ok: true, result };
-      for await (const part of result) yield { ok: true, result: part };
+      if (!isAsyncIterable(result)) return yield success(result);
+      for await (const part of result) yield success(part);
     } catch (error) {
       yield failure(error);
     }
@@ -165,7 +164,7 @@ async function send(connection: Deno.UnixConn, response: ControlResponse): Promi
 /** Lets go of a client that has no request under way, and says why. */
 async function letGo(connection: Deno.UnixConn, error: string): Promise<void> {
   try {
-    await send(connection, { ok: false, error, exitCode: Exit.failed });
+    await send(connection, refusal(error, Exit.failed));
   } catch {
     // It has gone by itself.
   } finally {
@@ -226,10 +225,18 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
+function success(result: unknown): ControlResponse {
+  return { version: CONTROL_VERSION, ok: true, result };
+}
+
+function refusal(error: string, exitCode: ExitCode): ControlResponse {
+  return { version: CONTROL_VERSION, ok: false, error, exitCode };
+}
+
 function failure(error: unknown): ControlResponse {
-  if (error instanceof XsndError) return { ok: false, error: error.message, exitCode: error.exitCode };
+  if (error instanceof XsndError) return refusal(error.message, error.exitCode);
   getLogger(["xsnd", "control"]).error("{error}", { error: String((error as Error).stack) });
-  return { ok: false, error: `the daemon failed: ${(error as Error).message}`, exitCode: Exit.failed };
+  return refusal(`the daemon failed: ${(error as Error).message}`, Exit.failed);
 }
 
 /** Whether somebody listens at `path`; what a dead daemon left there is removed. Nothing else ever is. */

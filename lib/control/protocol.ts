@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * What commands and the daemon say to each other over the control socket: a UNIX stream socket, one JSON object a line, one
- * line back for each line sent. `watch` and `trace` are answered by as many as there are to tell.
+ * The control protocol: what a client and the daemon say to each other over a UNIX stream socket, one JSON object a line.
+ * docs/control-protocol.md describes it for other clients, with tables of these types.
  *
- * A client has one request at a time. Another line ends the one before it, as hanging up does: `watch` and `trace` end, and a
- * request that waits is given up, and is not carried out later. An empty line asks for nothing else. Requests that need not wait
- * are answered in their order. A client that asks for nothing at first is let go.
+ * A client has one request at a time. Another line ends the request before it, as hanging up does: `watch` and `trace` end, and
+ * a request that still waits is given up, and never carried out. An empty line ends the request and asks for nothing. Requests
+ * that need not wait are answered in their order. The daemon hangs up on a client whose first request does not come in time.
  */
-import type { Counts } from "../bridge/stream_status.ts";
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import type { Percentiles } from "../base/percentiles.ts";
 import { didYouMean } from "../base/suggest.ts";
@@ -15,55 +14,244 @@ import { isMeantBy, shortenedAs } from "../stream/stream_name.ts";
 import { controlPath } from "../xen/embedded/layout.ts";
 import { CONTROL_VARIABLE } from "../base/environment.ts";
 import { SANDBOX_VARIABLE } from "../base/environment.ts";
+import type { Hold, OperatorTrigger, StreamState } from "../stream/stream_state.ts";
+import type { TraceHead } from "../trace/trace_format.ts";
 
 /**
- * What one can wait for of a stream: that its guest has opened it; that it runs, and no operator holds it; that nobody has it
- * open.
+ * The version of requests, responses and reports. A field may be added under the same version. A field that is removed, or
+ * that changes its meaning, makes a new version. Every response says the daemon's version.
  */
+export const CONTROL_VERSION = 2;
+
+/** States that a client can wait for: the guest has opened the stream; it runs without a hold; nobody has it open. */
 export const STREAM_GOALS = ["open", "running", "closed"] as const;
+/** One of {@link STREAM_GOALS}. */
 export type StreamGoal = typeof STREAM_GOALS[number];
 
-export type ControlResponse<T = unknown> =
-  | { readonly ok: true; readonly result: T }
-  | { readonly ok: false; readonly error: string; readonly exitCode: ExitCode };
-
-/**
- * What `status` tells of a stream. Counters are of all its guest's connections since the daemon serves its card; frames that
- * are no counters count from OPEN, and are there while it is connected.
- */
-export interface StreamReport extends Counts {
-  /** `domU/0/0/0`. */
-  readonly stream: string;
-  readonly domid: number;
-  readonly type: "playback" | "capture";
-  readonly device: string;
-  /** Whether the guest gets silence in the device's place. */
-  readonly denied: boolean;
-  readonly uniqueId: string;
-  /** Whether the guest records a device at this moment: neither denied, muted nor held, and with the card there. */
-  readonly recording: boolean;
-  /** detached, closed, opening, prepared, running or paused: as the guest wants it. */
-  readonly state: string;
-  /** none, paused or stopped: what an operator has imposed. */
-  readonly hold: string;
-  /** The operator's, in dB. */
-  readonly volume: number;
-  readonly muted: boolean;
-  /** While the stream is connected: whether its card was lost, or is somebody else's, and silence is played until it can be had. */
-  readonly cardLost?: boolean;
-  /** From the card's interrupt to the event that tells the guest of it; of this connection, while there is one. */
-  readonly eventDelayMicros?: Percentiles;
-  /** From the engine's waking up for a request to its answer; of this connection, while there is one. */
-  readonly requestMicros?: Percentiles;
-  /** Whether the stream has an engine, and with it a thread, of its own, or shares one; none while its card is not ready. */
-  readonly engine?: "shared" | "own";
-  /** Processor time that its engine has taken, in seconds. */
-  readonly engineCpuSeconds?: number;
-  readonly [frames: string]: string | number | boolean | Percentiles | undefined;
+/** Asks for a {@link StatusReport}. */
+export interface StatusRequest {
+  /** Names the request. */
+  readonly command: "status";
 }
 
-/** What always moves while a stream is open. */
-const MOVING: ReadonlySet<string> = new Set([
+/** Asks for a {@link StatusReport} at once, and for another whenever a stream's steady fields have changed. */
+export interface WatchRequest {
+  /** Names the request. */
+  readonly command: "watch";
+}
+
+/** Holds or releases a stream, as soon as its guest has started it. The response is its {@link StreamReport}. */
+export interface TriggerRequest {
+  /** Names the request. */
+  readonly command: "trigger";
+  /** `DOMAIN/CARD/PCM/STREAM`; trailing parts may be left out while one stream matches. */
+  readonly stream: string;
+  /** `pause` stops the device's pointer; `stop` also empties the device; `resume` and `start` release the stream. */
+  readonly trigger: OperatorTrigger;
+  /** How long the daemon may wait, in ms: 0 to 86 400 000, a day. */
+  readonly waitMs: number;
+}
+
+/**
+ * Sets the operator's volume and mute of a stream, as soon as the daemon serves it. A setting that is left out stays. The
+ * response is the stream's {@link StreamReport}.
+ */
+export interface VolumeRequest {
+  /** Names the request. */
+  readonly command: "volume";
+  /** `DOMAIN/CARD/PCM/STREAM`, as in `trigger`. */
+  readonly stream: string;
+  /** dB on top of the guest's own volume, -120 (silence) to 12. */
+  readonly volume?: number;
+  /** Whether the stream is silent. */
+  readonly muted?: boolean;
+  /** How long the daemon may wait, in ms: 0 to 86 400 000. */
+  readonly waitMs: number;
+}
+
+/** Waits until a stream reaches a goal. The response is its {@link StreamReport}. */
+export interface WaitRequest {
+  /** Names the request. */
+  readonly command: "wait";
+  /** `DOMAIN/CARD/PCM/STREAM`, as in `trigger`. */
+  readonly stream: string;
+  /** `open`: the guest has opened the stream; `running`: it runs without a hold; `closed`: nobody has it open. */
+  readonly goal: StreamGoal;
+  /** How long the daemon may wait, in ms: 0 to 86 400 000. */
+  readonly waitMs: number;
+}
+
+/**
+ * Traces a stream, as soon as the daemon serves it. The first response is a {@link TraceHead}, each that follows a
+ * {@link TraceChunk}. A stream has one tracer at a time.
+ */
+export interface TraceRequest {
+  /** Names the request. */
+  readonly command: "trace";
+  /** `DOMAIN/CARD/PCM/STREAM`, as in `trigger`. */
+  readonly stream: string;
+  /** How long the daemon may wait, in ms: 0 to 86 400 000. */
+  readonly waitMs: number;
+}
+
+/** A request: one JSON object a line. */
+export type ControlRequest =
+  | StatusRequest
+  | WatchRequest
+  | TriggerRequest
+  | VolumeRequest
+  | WaitRequest
+  | TraceRequest;
+
+/** The `result` of a response, by the request's `command`. */
+export interface ControlResults {
+  /** Of {@link StatusRequest}. */
+  readonly status: StatusReport;
+  /** Of {@link WatchRequest}, again and again. */
+  readonly watch: StatusReport;
+  /** Of {@link TriggerRequest}. */
+  readonly trigger: StreamReport;
+  /** Of {@link VolumeRequest}. */
+  readonly volume: StreamReport;
+  /** Of {@link WaitRequest}. */
+  readonly wait: StreamReport;
+  /** Of {@link TraceRequest}: the head, then chunks. */
+  readonly trace: TraceHead | TraceChunk;
+}
+
+/** A response that carries a result. */
+export interface ControlResult<T = unknown> {
+  /** The daemon's version of the protocol. */
+  readonly version: number;
+  /** The request is done. */
+  readonly ok: true;
+  /** What the request asks for: see {@link ControlResults}. */
+  readonly result: T;
+}
+
+/** A response that refuses a request. Its fields are the same in every version. */
+export interface ControlFailure {
+  /** The daemon's version of the protocol. Daemons of version 1 leave it out. */
+  readonly version?: number;
+  /** The request is refused. */
+  readonly ok: false;
+  /** A sentence for people. */
+  readonly error: string;
+  /** The exit code with which a command fails on this error. */
+  readonly exitCode: ExitCode;
+}
+
+/** A response: one JSON object a line. */
+export type ControlResponse<T = unknown> = ControlResult<T> | ControlFailure;
+
+/** What `status` says of a stream. Counters count since the daemon serves the card, over all connections of the guest. */
+export interface StreamReport {
+  /** `DOMAIN/CARD/PCM/STREAM`, as commands take it. */
+  readonly stream: string;
+  /** The guest's number. */
+  readonly domid: number;
+  /** Playback: the guest plays; capture: the guest records. */
+  readonly type: "playback" | "capture";
+  /** The host's device: an ALSA PCM, or `dummy:[FILE]`. */
+  readonly device: string;
+  /** Whether the guest gets silence instead of the device. */
+  readonly denied: boolean;
+  /** The stream's name in the configuration. */
+  readonly uniqueId: string;
+  /** Whether the guest records a device at this moment. */
+  readonly recording: boolean;
+  /** The state that the guest wants. `detached`: no frontend is connected. */
+  readonly state: StreamState;
+  /** What an operator has imposed on the stream. */
+  readonly hold: Hold;
+  /** The operator's volume, in dB. */
+  readonly volume: number;
+  /** Whether an operator has muted the stream. */
+  readonly muted: boolean;
+  /** Whether the stream's thread serves other streams, too. Missing while the device is not ready. */
+  readonly engine?: "shared" | "own";
+  /** Processor time of this thread, in seconds. */
+  readonly engineCpuSeconds?: number;
+  /** Whether the device is lost or busy, and the guest gets silence. Missing while the stream is detached. */
+  readonly cardLost?: boolean;
+  /** Hz; 0 before the first OPEN. Missing while the stream is detached, as all of the next nine. */
+  readonly rate?: number;
+  /** Samples in a frame; 0 before the first OPEN. */
+  readonly channels?: number;
+  /** The sample format's name in sndif.h, as `s16_le`. Missing before the first OPEN. */
+  readonly format?: string;
+  /** The guest's buffer, in frames. */
+  readonly bufferFrames?: number;
+  /** The guest's period, in frames; 0: the guest wants no events. */
+  readonly periodFrames?: number;
+  /** The device's buffer, in frames. */
+  readonly cardBufferFrames?: number;
+  /** The device's period, in frames. */
+  readonly cardPeriodFrames?: number;
+  /** The device's pointer, in frames since OPEN. */
+  readonly positionFrames?: number;
+  /** Frames that the guest has written or read since OPEN. */
+  readonly guestFrames?: number;
+  /** Frames that the device has been given, or has given, since OPEN. */
+  readonly cardFrames?: number;
+  /** Connections of the guest's frontend. */
+  readonly connections: number;
+  /** Frames by which the device's pointer has moved on. */
+  readonly movedFrames: number;
+  /** Requests that were served. */
+  readonly requests: number;
+  /** Of the requests, the HW_PARAM_QUERY that the engine has answered. */
+  readonly queries: number;
+  /** Positions that the guest was told. */
+  readonly events: number;
+  /** Periods that have passed. */
+  readonly periods: number;
+  /** Xruns: the device ran dry (playback) or over (capture). */
+  readonly xruns: number;
+  /** Of the xruns, those that the host caused. */
+  readonly hostXruns: number;
+  /** Sound that finished xruns have cost, in seconds. */
+  readonly xrunSeconds: number;
+  /** Frames that were not heard in their place, or not at all. */
+  readonly lateFrames: number;
+  /** Requests that were refused, and breaches of the ring's rules. */
+  readonly protocolErrors: number;
+  /** Times that the device was started, or went on, for the guest. */
+  readonly starts: number;
+  /** Times that the device went away. */
+  readonly losses: number;
+  /** From the device's interrupt to the event that tells the guest, in µs; of this connection. */
+  readonly eventDelayMicros?: Percentiles;
+  /** From the engine's wake-up for a request to its response, in µs; of this connection. */
+  readonly requestMicros?: Percentiles;
+}
+
+/** What `status` says of the daemon. */
+export interface StatusReport {
+  /** The version of this shape: {@link CONTROL_VERSION}. */
+  readonly version: typeof CONTROL_VERSION;
+  /** The daemon's process. */
+  readonly pid: number;
+  /** Since the daemon's start. */
+  readonly uptimeSeconds: number;
+  /** Processor time of the daemon, with all its engines. */
+  readonly cpuSeconds: number;
+  /** Of this time, the part of the engine that streams on kernel and dummy devices share. Missing without such an engine. */
+  readonly sharedEngineCpuSeconds?: number;
+  /** Memory of the daemon that is resident. */
+  readonly residentBytes: number;
+  /** All streams that the daemon serves. */
+  readonly streams: readonly StreamReport[];
+}
+
+/** Records of a trace. */
+export interface TraceChunk {
+  /** Records as a trace file has them, in base64. */
+  readonly records: string;
+}
+
+/** Fields that move all the time while a stream is open. */
+const MOVING = [
   "positionFrames",
   "guestFrames",
   "cardFrames",
@@ -75,30 +263,13 @@ const MOVING: ReadonlySet<string> = new Set([
   "eventDelayMicros",
   "requestMicros",
   "engineCpuSeconds",
-]);
+] as const satisfies readonly (keyof StreamReport)[];
 
-/** The report without what always moves: what is left changes for a reason. */
-export function steadyPart(report: StreamReport): Partial<StreamReport> {
-  return Object.fromEntries(Object.entries(report).filter(([name]) => !MOVING.has(name)));
-}
-
-/** Some records of a trace, as they stand in a file, in base64. */
-export interface TraceChunk {
-  readonly records: string;
-}
-
-export interface StatusReport {
-  /** Of this shape. */
-  readonly version: 2;
-  readonly pid: number;
-  /** Since the daemon was started. */
-  readonly uptimeSeconds: number;
-  /** Processor time that the daemon has taken, with all its engines. */
-  readonly cpuSeconds: number;
-  /** Of that, what the engine has taken that streams on the kernel's cards and on dummy cards share. */
-  readonly sharedEngineCpuSeconds?: number;
-  readonly residentBytes: number;
-  readonly streams: readonly StreamReport[];
+/** The fields of a report that change for a reason: without those that move all the time while a stream is open. */
+export function steadyPart(report: StreamReport): Omit<StreamReport, typeof MOVING[number]> {
+  const steady: { -readonly [K in keyof StreamReport]?: StreamReport[K] } = { ...report };
+  for (const name of MOVING) delete steady[name];
+  return steady as Omit<StreamReport, typeof MOVING[number]>;
 }
 
 /** The daemon's own directory, outside of a sandbox. */

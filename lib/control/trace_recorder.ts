@@ -38,7 +38,7 @@ export async function record(
   signal: AbortSignal,
 ): Promise<Summary> {
   const { stream, waitMs } = options;
-  const parts = daemon.parts<TraceHead | TraceChunk>({ command: "trace", stream, waitMs });
+  const parts = daemon.parts({ command: "trace", stream, waitMs });
   const head = await unlessAborted(parts.next(), signal);
   if (head.done) throw new XsndError("the daemon hung up without an answer; see its log", Exit.noDaemon);
   const write = open();

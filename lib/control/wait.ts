@@ -15,7 +15,7 @@ export async function waitForStream(
   for (;;) {
     using daemon = await ControlClient.connect(left());
     try {
-      return await daemon.call<StreamReport>({ command: "wait", stream, goal, waitMs: left() });
+      return await daemon.call({ command: "wait", stream, goal, waitMs: left() });
     } catch (error) {
       const hasEnded = error instanceof XsndError && error.exitCode === Exit.noDaemon;
       if (!hasEnded || left() === 0) throw error;

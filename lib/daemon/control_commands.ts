@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The commands of the control socket: status, watch, trigger, volume, wait and trace. One function answers each. */
 import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";
-import type { ControlRequest } from "../control/control_request.ts";
+import type { ControlRequest } from "../control/protocol.ts";
 import {
   resolveStream,
   type StatusReport,

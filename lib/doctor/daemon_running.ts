@@ -13,7 +13,7 @@ export const daemonChecks: readonly Check[] = [{ subject: "daemon", run: daemon 
 /** What the daemon says of itself. Throws {@link XsndError}; exit 3 if there is none. */
 export async function daemonStatus(): Promise<StatusReport> {
   using client = await ControlClient.connect(0);
-  return await client.call<StatusReport>({ command: "status" });
+  return await client.call({ command: "status" });
 }
 
 async function daemon(): Promise<Finding[]> {
@@ -31,22 +31,21 @@ async function daemon(): Promise<Finding[]> {
 }
 
 function ofStream(report: StreamReport): Finding[] {
-  const { stream, device, cardLost } = report;
-  const counter = (name: string) => Number(report[name] ?? 0);
+  const { stream, device, cardLost, hostXruns, protocolErrors } = report;
   const findings: Finding[] = [];
   if (cardLost) {
     const mend =
       "plug it in, start its sound server, or end what else plays to it: the daemon goes on with it by itself";
     findings.push(warn(stream, `its card ${device} is lost, or busy: the guest gets silence`, { mend }));
   }
-  if (counter("hostXruns") >= MANY_XRUNS) {
+  if (hostXruns >= MANY_XRUNS) {
     const mend = "give the daemon real-time scheduling, or the guest longer periods";
-    const what = `${counter("hostXruns")} xruns that are this host's doing`;
+    const what = `${hostXruns} xruns that are this host's doing`;
     findings.push(warn(stream, what, { mend, command: "xsnd serve --realtime" }));
   }
-  if (counter("protocolErrors") > 0) {
+  if (protocolErrors > 0) {
     const mend = "its driver is broken, or its kernel hostile; the daemon's log says what it did";
-    findings.push(warn(stream, `its guest broke the protocol ${counter("protocolErrors")} times`, { mend }));
+    findings.push(warn(stream, `its guest broke the protocol ${protocolErrors} times`, { mend }));
   }
   return findings;
 }

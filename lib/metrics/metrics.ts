@@ -89,7 +89,7 @@ function xruns({ labels, totals }: Reading): Value[] {
 }
 
 function latencySeconds({ report }: Reading): number {
-  const rate = Number(report.rate ?? 0);
+  const rate = report.rate ?? 0;
   return rate > 0 && report.state !== "closed" ? waitingFrames(report) / rate : 0;
 }
 

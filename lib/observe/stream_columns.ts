@@ -35,8 +35,12 @@ function counterColumn(title: string, name: "xruns" | "events"): Column {
   return { title, isNumber: true, cell: ({ report }) => String(report[name]) };
 }
 
-/** A number of the report's; the control protocol has more of them than it names. */
-const counter = (report: StreamReport, name: string) => Number(report[name] ?? 0);
+type NumberField = {
+  [K in keyof StreamReport]-?: StreamReport[K] extends number | undefined ? K : never;
+}[keyof StreamReport];
+
+/** A number of the report; 0 where the stream has none. */
+const counter = (report: StreamReport, name: NumberField) => report[name] ?? 0;
 
 /**
  * Frames that lie in the guest's buffer: written and not yet played, or recorded and not yet read. The stream is so many frames
@@ -72,7 +76,7 @@ export const STREAM_COLUMNS = {
   /** What an operator has imposed counts for more than what the guest wants. */
   state: column("STATE", ({ state, hold }) => hold === "none" ? state : "held"),
   rate: numberColumn("RATE", (report) => String(counter(report, "rate"))),
-  format: column("FORMAT", (report) => isOpen(report) ? String(report.format ?? NONE) : NONE),
+  format: column("FORMAT", (report) => isOpen(report) ? report.format ?? NONE : NONE),
   channels: numberColumn("CH", (report) => String(counter(report, "channels"))),
   period: numberColumn("PERIOD", (report) => String(counter(report, "periodFrames"))),
   fill: numberColumn("FILL", (report) => {

@@ -15,26 +15,12 @@ import {
   XENSND_OP_TRIGGER,
 } from "../sndif/mod.ts";
 import { printable } from "../base/text.ts";
-import {
-  decodeLost,
-  decodePosition,
-  decodeXrun,
-  RecordKind,
-  type TraceHead,
-  type TraceRecord,
-} from "./trace_format.ts";
+import { decodeLost, decodePosition, decodeXrun, RecordKind, type TraceRecord } from "./trace_format.ts";
 import { formatName, isOperation, operationName, triggerName } from "./names.ts";
 import { type Decoded, Decoder } from "./packets.ts";
 
 /** The fields of a record by name, in the order that a line has them. */
 export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | Interval>>;
-
-/** The head of a trace for programs, with the sample format by name. */
-export function headFields({ parameters, ...head }: TraceHead) {
-  return parameters === undefined
-    ? head
-    : { ...head, parameters: { ...parameters, format: formatName(parameters.format) } };
-}
 
 /** What a record says, besides when. */
 export function fieldsOf(decoded: Decoded): Fields {

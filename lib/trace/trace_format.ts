@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MIT
 /**
- * A trace file: what went over one stream's rings, and where its card was meanwhile. All numbers are little-endian.
+ * The trace file: every request, response and event of one stream, and the device's position at each look. All numbers are
+ * little-endian.
  *
  *     file    magic: 89 58 53 4e 44 54 52 0a ("\x89XSNDTR\n"), u16 version, u16 0, u32 octets of the head, head, records
  *     head    JSON, UTF-8: {@link TraceHead}
  *     record  u16 octets of the body, u16 kind, u64 time in µs since the head's `startedAt` (CLOCK_MONOTONIC), body
  *
  *     kind    body
- *      1      the 64 octets of a `struct xensnd_req`, as the daemon copied it off the ring, when it did
- *      2      the 64 octets of a `struct xensnd_resp`, before it was published
- *      3      the 64 octets of a `struct xensnd_evt`, after it was published
- *      4      {@link PositionSample}: f64 position, guest's, card's and late frames; u32 xruns, u32 the host's of them,
- *             u32 state, u32 hold (indices of STREAM_STATES and HOLDS), u32 whether the card is lost
- *      5, 6   nothing: the stream was connected to its frontend, and disconnected
- *      7      u32: so many records are missing here, for which there was no room
+ *      1      a `struct xensnd_req` (64 octets), copied when the daemon took it off the ring
+ *      2      a `struct xensnd_resp` (64 octets), copied before the daemon published it
+ *      3      a `struct xensnd_evt` (64 octets), copied after the daemon published it
+ *      4      {@link PositionSample}, laid out as `POSITION_AT` in record_layout.ts
+ *      5, 6   empty: the stream was connected to its frontend, was disconnected
+ *      7      u32: the number of records that are missing here, since the ring to the daemon was full
  *      8      UTF-8: why the trace ends
- *      9      {@link XrunRecord}: f64 frame at which it began, f64 frames, f64 seconds, u32 whether it is the host's, u32 whether
- *             it has ended
+ *      9      {@link XrunRecord}, laid out as `XRUN_AT` in record_layout.ts
  *
- * A trace goes on over its guest's reconnections; it ends when its recorder does, or when the card is taken away.
+ * A trace goes on over the guest's reconnections. It ends with its recorder, or when the card is taken away.
  *
- * There is no sound in it: samples are in the guest's buffer, which is not traced. A file that ends in the middle of a
- * record is good up to there, and records of other kinds are for later versions, to be passed over. What a guest has put on its
- * ring stands here as it was: a reader believes none of it.
+ * A trace holds no sound: samples are in the guest's buffer, which is not traced. A file that ends within a record is good up to
+ * this record. Readers pass over kinds that they do not know: later versions may add some. Packets stand as the guest wrote them:
+ * readers trust none of their fields.
  */
 import { printable } from "../base/text.ts";
 import { formatByCode, formatByName, PACKET_SIZE } from "../sndif/mod.ts";
@@ -34,7 +33,18 @@ export const TRACE_VERSION = 2;
 const PREAMBLE_BYTES = 16;
 const RECORD_HEAD_BYTES = 12;
 
-export const RecordKind = {
+/** The kinds of records. */
+export const RecordKind: {
+  readonly request: 1;
+  readonly response: 2;
+  readonly event: 3;
+  readonly position: 4;
+  readonly connected: 5;
+  readonly disconnected: 6;
+  readonly lost: 7;
+  readonly end: 8;
+  readonly xrun: 9;
+} = {
   request: 1,
   response: 2,
   event: 3,
@@ -44,73 +54,95 @@ export const RecordKind = {
   lost: 7,
   end: 8,
   xrun: 9,
-} as const;
+};
 
-/** What a stream was open with; sizes in frames. */
+/** What a stream was open with. */
 export interface TraceParameters {
+  /** Hz. */
   readonly rate: number;
+  /** Samples in a frame. */
   readonly channels: number;
   /** Its name in sndif.h: `s16_le`. */
   readonly format: string;
+  /** The guest's buffer, in frames. */
   readonly bufferFrames: number;
+  /** The guest's period, in frames; 0: the guest wants no events. */
   readonly periodFrames: number;
+  /** The device's buffer, in frames. */
   readonly cardBufferFrames: number;
+  /** The device's period, in frames. */
   readonly cardPeriodFrames: number;
 }
 
+/** What a trace begins with. */
 export interface TraceHead {
-  /** `domU/0/0/0`. */
+  /** `DOMAIN/CARD/PCM/STREAM`. */
   readonly stream: string;
+  /** The guest's number. */
   readonly domid: number;
+  /** Playback: the guest plays; capture: the guest records. */
   readonly type: "playback" | "capture";
+  /** The host's device: an ALSA PCM, or `dummy:[FILE]`. */
   readonly device: string;
+  /** The stream's name in the configuration. */
   readonly uniqueId: string;
-  /** Of the daemon. */
+  /** The daemon's version of xsnd. */
   readonly xsnd: string;
   /** When the trace began: ISO 8601, UTC. */
   readonly startedAt: string;
-  /** As in `xsnd status`, when the trace began. */
+  /** The stream's state when the trace began, as `xsnd status` names it. */
   readonly state: string;
-  /** Of a stream that was open when the trace began. Later ones are in the OPEN requests. */
+  /** Of a stream that was open when the trace began. Later parameters are in the OPEN requests. */
   readonly parameters?: TraceParameters;
 }
 
-/** Where the card was: from the stream's row in the daemon's status table. Frames count from OPEN. */
+/** Where the device was, from the stream's row in the daemon's status table. Frames count from OPEN. */
 export interface PositionSample {
-  /** The card's pointer. */
+  /** The device's pointer. */
   readonly positionFrames: number;
-  /** The guest's end of written (read) samples. */
+  /** Frames that the guest has written or read. */
   readonly guestFrames: number;
-  /** What has been handed to (taken from) the card. */
+  /** Frames that the device has been given, or has given. */
   readonly cardFrames: number;
+  /** Frames that were not heard in their place, or not at all. */
   readonly lateFrames: number;
+  /** Xruns since the guest connected. */
   readonly xruns: number;
+  /** Of the xruns, those that the host caused. */
   readonly hostXruns: number;
+  /** The guest's state, an index of `STREAM_STATES`. */
   readonly state: number;
+  /** The operator's hold, an index of `HOLDS`. */
   readonly hold: number;
+  /** Whether the device was lost, and the guest got silence. */
   readonly cardLost: boolean;
 }
 
-/** An xrun when it is counted, and again when it has ended. */
+/** An xrun: a record when it is counted, and another when it has ended. */
 export interface XrunRecord {
-  /** Playback: the end of what the guest had written; capture: the first frame that is lost. Counts from OPEN. */
+  /** Playback: the end of the frames that the guest had written; capture: the first lost frame. Counts from OPEN. */
   readonly fromFrame: number;
-  /** How long it has lasted up to this record. A guest that stops the card meanwhile is waited for in seconds. */
+  /** How long the xrun had lasted at this record, in frames. */
   readonly frames: number;
+  /** The same in seconds: they go on while a guest keeps the device stopped. */
   readonly seconds: number;
+  /** Who came too late. */
   readonly cause: "guest" | "host";
+  /** Whether the xrun had ended. */
   readonly isOver: boolean;
 }
 
+/** A record of a trace. */
 export interface TraceRecord {
   /** {@link RecordKind}, or any other number. */
   readonly kind: number;
   /** µs since the trace began. */
   readonly time: number;
+  /** The octets after the record's head; {@link RecordKind} says of what. */
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** The file that is to be read is none, or of a version that is not known. */
+/** The octets are no trace, or a trace of an unknown version. */
 export class TraceFormatError extends Error {
   override name = "TraceFormatError";
   constructor(message: string, options?: ErrorOptions) {
@@ -118,7 +150,7 @@ export class TraceFormatError extends Error {
   }
 }
 
-/** A file's beginning, up to its first record. */
+/** Encodes the beginning of a file, up to its first record. */
 export function encodeHead(head: TraceHead): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(JSON.stringify(head));
   const octets = new Uint8Array(PREAMBLE_BYTES + text.length);
@@ -130,7 +162,7 @@ export function encodeHead(head: TraceHead): Uint8Array<ArrayBuffer> {
   return octets;
 }
 
-/** Records one after the other, as they stand in a file. Throws RangeError if a body is longer than 64 KiB. */
+/** Encodes records, to be written after the head or after other records. Throws RangeError for a body of more than 65535 octets. */
 export function encodeRecords(records: readonly TraceRecord[]): Uint8Array<ArrayBuffer> {
   const bytes = records.reduce((sum, { body }) => sum + RECORD_HEAD_BYTES + body.length, 0);
   const octets = new Uint8Array(bytes);
@@ -159,14 +191,17 @@ export function endRecord(time: number, why: string): TraceRecord {
   return { kind: RecordKind.end, time, body: new TextEncoder().encode(why) };
 }
 
+/** A trace that was read. */
 export interface TraceFile {
+  /** What the trace begins with. */
   readonly head: TraceHead;
+  /** The whole records, in the order of the file. */
   readonly records: readonly TraceRecord[];
-  /** Whether the file ends in the middle of a record. */
+  /** Whether the file ends within a record. */
   readonly truncated: boolean;
 }
 
-/** Reads a whole file. Throws {@link TraceFormatError} if it has no head, or one that is cut short. */
+/** Decodes a whole file. Throws {@link TraceFormatError} for octets without a whole head. */
 export function decodeTrace(octets: Uint8Array<ArrayBuffer>): TraceFile {
   if (!MAGIC.every((octet, i) => octets[i] === octet)) throw new TraceFormatError("it is no trace");
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
@@ -227,7 +262,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** The whole records of `octets`, which begin with one, and the number of octets left over. */
+/** Decodes the whole records at the beginning of `octets`; `rest` octets are left over. */
 export function decodeRecords(octets: Uint8Array<ArrayBuffer>): { records: TraceRecord[]; rest: number } {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
   const records: TraceRecord[] = [];
@@ -242,7 +277,7 @@ export function decodeRecords(octets: Uint8Array<ArrayBuffer>): { records: Trace
   return { records, rest: octets.length - at };
 }
 
-/** Whether the record is a request, a response or an event, and whole. */
+/** Whether the record is a request, a response or an event with a whole packet of sndif.h. */
 export function isPacket({ kind, body }: TraceRecord): boolean {
   return kind >= RecordKind.request && kind <= RecordKind.event && body.length === PACKET_SIZE;
 }

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/control_client.ts";
 import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
-import type { ControlRequest } from "../../lib/control/control_request.ts";
+import type { ControlRequest } from "../../lib/control/protocol.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";
 import { WavWriter } from "../../lib/wav/mod.ts";
 import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";
@@ -219,7 +219,7 @@ export class Box implements AsyncDisposable {
     const connecting = ControlClient.connect(0);
     Deno.env.delete("XSND_CONTROL");
     using client = await connecting;
-    return await client.call<StatusReport>({ command: "status" });
+    return await client.call({ command: "status" });
   }
 
   async stream(name: string): Promise<StreamStatus> {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** What commands print as JSON has the documented shapes, at once and as it changes. */
 import assert from "node:assert/strict";
-import type { z } from "zod";
+import { z } from "zod";
 import { Exit } from "../../lib/base/error.ts";
 import * as shapes from "../json_shapes.ts";
+import { CONTROL_VERSION } from "../../lib/control/protocol.ts";
+import { controlDocs, FAILURE_EXAMPLE, REQUEST_EXAMPLES } from "../tools/control_docs.ts";
 import { jsonDocs } from "../tools/json_docs.ts";
 import { assertFails, type Box, inBox, makeWav, Process, root, until } from "./harness.ts";
 
@@ -41,23 +43,74 @@ async function untilLine(
   });
 }
 
-Deno.test("docs/json.md is what the shapes make it", async () => {
-  const file = await Deno.makeTempFile({ suffix: ".md" });
-  try {
-    Deno.writeTextFileSync(file, jsonDocs());
-    const { code } = await new Process(Deno.execPath(), [
-      ...["fmt", "--quiet", "--config", `${root}deno.json`, file],
-    ]).result;
-    assert.equal(code, 0);
-    assert.equal(
-      Deno.readTextFileSync(`${root}docs/json.md`),
-      Deno.readTextFileSync(file),
-      "run: deno task docs",
-    );
-  } finally {
-    await Deno.remove(file);
+for (const [page, text] of [["docs/json.md", jsonDocs], ["docs/control-protocol.md", controlDocs]] as const) {
+  Deno.test(`${page} is what the shapes make it`, async () => {
+    const file = await Deno.makeTempFile({ suffix: ".md" });
+    try {
+      Deno.writeTextFileSync(file, text());
+      const { code } = await new Process(Deno.execPath(), [
+        ...["fmt", "--quiet", "--config", `${root}deno.json`, file],
+      ]).result;
+      assert.equal(code, 0);
+      assert.equal(
+        Deno.readTextFileSync(`${root}${page}`),
+        Deno.readTextFileSync(file),
+        "run: deno task docs",
+      );
+    } finally {
+      await Deno.remove(file);
+    }
+  });
+}
+
+/** Sends a line to the daemon, as any program may, and returns the first line of its answer. */
+async function exchange(box: Box, request: unknown): Promise<Record<string, unknown>> {
+  using connection = await Deno.connect({ transport: "unix", path: `${box.xen}/control.sock` });
+  await connection.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+  let text = "";
+  for await (const part of connection.readable.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.includes("\n")) break;
   }
-});
+  return JSON.parse(text.split("\n")[0]);
+}
+
+Deno.test("a daemon answers the requests of docs/control-protocol.md as the page says", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [streams[0]]);
+    await box.serve();
+    const input = makeWav(box.path("in.wav"), {
+      format: "s16_le",
+      channels: 2,
+      rate: 48000,
+      frames: 960_000,
+    });
+    const playing = box.spawn("play", input, STREAM);
+    await box.untilStream(STREAM, ({ state }) => state === "running");
+    const traceHead = z.object({
+      stream: z.literal(STREAM),
+      parameters: z.object({ format: z.literal("s16_le") }),
+    });
+    const results: Record<keyof typeof REQUEST_EXAMPLES, z.ZodType> = {
+      status: shapes.status,
+      watch: shapes.status,
+      trigger: shapes.stream,
+      volume: shapes.stream,
+      wait: shapes.stream,
+      trace: traceHead,
+    };
+    for (const [command, shape] of Object.entries(results)) {
+      const { version, ok, result } = await exchange(
+        box,
+        REQUEST_EXAMPLES[command as keyof typeof REQUEST_EXAMPLES],
+      );
+      assert.deepEqual([version, ok], [CONTROL_VERSION, true], command);
+      parse(shape, JSON.stringify(result));
+    }
+    const refusal = await exchange(box, { command: "wait", stream: "domV", goal: "open", waitMs: 0 });
+    assert.deepEqual({ ...refusal }, FAILURE_EXAMPLE);
+    await playing.end("SIGKILL");
+  }));
 
 Deno.test("list, show, status, top, trigger and volume print the documented shapes", () =>
   inBox(async (box) => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
-import type { ControlRequest } from "../../lib/control/control_request.ts";
+import type { ControlRequest } from "../../lib/control/protocol.ts";
 import { askAndHangUp, assertFails, controlClients, inBox, settledDescriptors, until } from "./harness.ts";
 import { open, RawCard } from "./raw_frontend.ts";
 

@@ -2,6 +2,7 @@
 /** Writes docs/json.md: what commands print as JSON, from the shapes that the tests hold them to. */
 import { z } from "zod";
 import * as shapes from "../json_shapes.ts";
+import { interfaceDocs } from "./type_docs.ts";
 
 const INTRODUCTION = `# JSON
 
@@ -20,7 +21,8 @@ move, from \`positionFrames\` to \`requestMicros\`, are no change of a stream's.
 has come and gone in between is not told.
 `;
 
-interface Node {
+/** What the pages need of a JSON schema. */
+export interface Node {
   readonly type?: string | readonly string[];
   readonly description?: string;
   readonly const?: unknown;
@@ -31,13 +33,24 @@ interface Node {
   readonly required?: readonly string[];
 }
 
-function typeOf(node: Node): string {
+/** The type of a field in words. */
+export function typeOf(node: Node): string {
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(" or ");
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value)).join(", ");
   if (node.type === "array") return `array of ${typeOf(node.items!)}`;
   return [node.type ?? "anything"].flat().join(" or ");
 }
+
+/** What the types of the control protocol say of their fields. */
+const MEANINGS: ReadonlyMap<string, string> = new Map(
+  [["lib/base/percentiles.ts", "Percentiles"], ["lib/control/protocol.ts", "StreamReport"], [
+    "lib/control/protocol.ts",
+    "StatusReport",
+  ]].flatMap(([file, name]) =>
+    interfaceDocs(file).get(name)!.fields.map(({ name, meaning }) => [name, meaning] as const)
+  ),
+);
 
 /** A row for each field, those of objects within after them. */
 function rows(node: Node, prefix = ""): string[] {
@@ -46,7 +59,7 @@ function rows(node: Node, prefix = ""): string[] {
     const path = prefix === "" ? name : `${prefix}.${name}`;
     const mark = node.required?.includes(name) ? "" : "?";
     return [
-      `| \`${path}${mark}\` | ${typeOf(field)} | ${field.description ?? ""} |`,
+      `| \`${path}${mark}\` | ${typeOf(field)} | ${field.description ?? MEANINGS.get(name) ?? ""} |`,
       ...rows(field, path),
     ];
   });

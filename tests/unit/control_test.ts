@@ -5,8 +5,13 @@ import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/control_client.ts";
 import { MAX_WAIT_MS } from "../../lib/control/max_wait.ts";
 import { lines, received } from "../../lib/control/lines.ts";
-import { controlSocketPath, resolveStream } from "../../lib/control/protocol.ts";
-import type { ControlRequest } from "../../lib/control/control_request.ts";
+import {
+  CONTROL_VERSION,
+  type ControlRequest,
+  controlSocketPath,
+  resolveStream,
+  type StatusReport,
+} from "../../lib/control/protocol.ts";
 import { type ControlHandler, ControlServer, forThisUserAlone } from "../../lib/control/control_server.ts";
 import { Exit, type ExitCode, XsndError } from "../../lib/base/error.ts";
 
@@ -43,7 +48,18 @@ async function listen(path: string, handler: ControlHandler): Promise<ControlSer
   server.serve(handler);
   return server;
 }
-const status: ControlRequest = { command: "status" };
+const status = { command: "status" } as const;
+
+/** What a daemon says whose process is `pid`. */
+const report = (pid: number): StatusReport => ({
+  version: CONTROL_VERSION,
+  pid,
+  uptimeSeconds: 1,
+  cpuSeconds: 0.5,
+  residentBytes: 1,
+  streams: [],
+});
+const [FIRST, LATE, FINE] = [1, 2, 3].map(report);
 
 /** Whether `error` is an XsndError with this exit code and message. */
 function xsndError(exitCode: ExitCode, message: RegExp) {
@@ -124,16 +140,16 @@ Deno.test("lines() splits what comes in any pieces, and gives up a line without 
 Deno.test("a request gets its answer, and an XsndError its message and exit code", () =>
   withSocket(async (path) => {
     using _server = await listen(path, (request) => {
-      if (!("stream" in request)) return Promise.resolve({ streams: [] });
+      if (!("stream" in request)) return Promise.resolve(FINE);
       throw new XsndError(`no stream ${request.stream}`, Exit.timedOut);
     });
     using client = await ControlClient.connect(0);
-    assert.deepEqual(await client.call(status), { streams: [] });
+    assert.deepEqual(await client.call(status), FINE);
     await assert.rejects(
       client.call({ command: "trigger", stream: "domU", trigger: "pause", waitMs: 0 }),
       xsndError(Exit.timedOut, /^no stream domU$/),
     );
-    assert.deepEqual(await client.call(status), { streams: [] }, "the connection goes on");
+    assert.deepEqual(await client.call(status), FINE, "the connection goes on");
   }));
 
 Deno.test("the socket is for its owner alone", () =>
@@ -146,9 +162,9 @@ Deno.test("a client waits for a daemon that is only starting", () =>
   withSocket(async (path) => {
     const connecting = ControlClient.connect(20_000);
     await new Promise((resolve) => setTimeout(resolve, 30));
-    using _server = await listen(path, () => Promise.resolve("late"));
+    using _server = await listen(path, () => Promise.resolve(LATE));
     using client = await connecting;
-    assert.equal(await client.call(status), "late");
+    assert.deepEqual(await client.call(status), LATE);
   }));
 
 Deno.test("a client says that there is no daemon: no socket, or one that a dead daemon left", () =>
@@ -165,8 +181,8 @@ Deno.test("a request that comes while the daemon is only starting is answered wh
     using client = await ControlClient.connect(0);
     const answer = client.call(status);
     await new Promise((resolve) => setTimeout(resolve, 30));
-    server.serve(() => Promise.resolve("ready"));
-    assert.equal(await answer, "ready");
+    server.serve(() => Promise.resolve(LATE));
+    assert.deepEqual(await answer, LATE);
   }));
 
 /** Leaves a socket at `path` that nobody listens at, as a killed daemon does. */
@@ -182,13 +198,13 @@ function abandonSocket(path: string): void {
 Deno.test("a server takes the place of a dead one, not of a live one", () =>
   withSocket(async (path) => {
     abandonSocket(path);
-    using _server = await listen(path, () => Promise.resolve("first"));
+    using _server = await listen(path, () => Promise.resolve(FIRST));
     await assert.rejects(
-      listen(path, () => Promise.resolve("second")),
+      listen(path, () => Promise.resolve(LATE)),
       xsndError(Exit.failed, /a daemon is already running: it answers at .*control\.sock/),
     );
     using client = await ControlClient.connect(0);
-    assert.equal(await client.call(status), "first");
+    assert.deepEqual(await client.call(status), FIRST);
   }));
 
 Deno.test("a server takes the place of no file that is not a socket", () =>
@@ -224,7 +240,7 @@ Deno.test("a client says so where no daemon can be", () =>
 
 Deno.test("a server that is gone has taken its socket and its connections along", () =>
   withSocket(async (path) => {
-    const server = await listen(path, () => Promise.resolve(null));
+    const server = await listen(path, () => Promise.resolve(FINE));
     using client = await ControlClient.connect(0);
     await client.call(status);
     server[Symbol.dispose]();
@@ -260,7 +276,7 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
     });
     await using _logging = { [Symbol.asyncDispose]: reset };
     let handled = 0;
-    using _server = await listen(path, () => Promise.resolve(++handled));
+    using _server = await listen(path, () => Promise.resolve(report(++handled)));
     using client = await ControlClient.connect(0);
     for (
       const [text, error] of [
@@ -306,30 +322,31 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
     assert.deepEqual(logged, [], "a client fills no log");
     assert.deepEqual(await send(path, new Uint8Array(1 << 21).fill(0x78), 1), [], "cut off");
     await send(path, '{"command":"sta', 0); // and gone in the middle of a line
-    assert.equal(await client.call(status), 1);
+    assert.deepEqual(await client.call(status), report(1));
   }));
 
 Deno.test("an answer of many parts ends when the client has enough, and the next request is answered", () =>
   withSocket(async (path) => {
+    const LAST = report(1e9);
     using _server = await listen(path, (request, gone) => {
-      if (request.command === "status") return Promise.resolve("fine");
+      if (request.command === "status") return Promise.resolve(FINE);
       return Promise.resolve((async function* () {
         for (let part = 0; !gone.aborted; part++) {
-          yield part;
+          yield report(part);
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
-        yield "that was all";
+        yield LAST;
       })());
     });
     using client = await ControlClient.connect(0);
-    const parts: unknown[] = [];
-    for await (const part of client.parts({ command: "watch" })) {
-      parts.push(part);
-      if (part === 3) await client.enough();
-      if (part === "that was all") break;
+    const parts: number[] = [];
+    for await (const { pid } of client.parts({ command: "watch" })) {
+      parts.push(pid);
+      if (pid === 3) await client.enough();
+      if (pid === LAST.pid) break;
     }
     assert.deepEqual(parts.slice(0, 4), [0, 1, 2, 3]);
-    assert.equal(await client.call(status), "fine");
+    assert.deepEqual(await client.call(status), FINE);
   }));
 
 Deno.test("a server answers several clients at once, each in its order", () =>
@@ -337,21 +354,19 @@ Deno.test("a server answers several clients at once, each in its order", () =>
     let release = () => {};
     const gate = new Promise<void>((resolve) => release = resolve);
     using _server = await listen(path, async (request) => {
-      if (!("stream" in request)) return "now";
+      if (!("stream" in request)) return FINE;
       await gate;
-      return request.stream;
+      throw new XsndError(request.stream);
     });
     using slow = await ControlClient.connect(0);
     using quick = await ControlClient.connect(0);
     const waiting = slow.call({ command: "trigger", stream: "domU", trigger: "pause", waitMs: 0 });
-    assert.equal(await quick.call(status), "now");
+    assert.deepEqual(await quick.call(status), FINE);
     release();
-    assert.equal(await waiting, "domU");
+    await assert.rejects(waiting, xsndError(Exit.failed, /^domU$/));
     const both = await send(path, `${JSON.stringify(status)}\n${JSON.stringify(status)}\n`, 2);
-    assert.deepEqual(both.map((line) => JSON.parse(line)), [{ ok: true, result: "now" }, {
-      ok: true,
-      result: "now",
-    }]);
+    const answer = { version: CONTROL_VERSION, ok: true, result: FINE };
+    assert.deepEqual(both.map((line) => JSON.parse(line)), [answer, answer]);
   }));
 
 Deno.test("what the handler throws by mistake is an answer, and no end of the daemon", () =>
@@ -368,7 +383,7 @@ const waiting: ControlRequest = { command: "wait", stream: "domU", goal: "open",
 function patient() {
   const counts = { asked: 0, given: 0 };
   const handler: ControlHandler = async ({ command }, gone) => {
-    if (command === "status") return "fine";
+    if (command === "status") return FINE;
     counts.asked++;
     await new Promise((resolve) => gone.addEventListener("abort", resolve));
     counts.given++;
@@ -407,7 +422,7 @@ Deno.test("a client that hangs up takes its request along, and leaves its place"
       await until(() => counts.given === 64 * round);
     }
     using client = await ControlClient.connect(0);
-    assert.equal(await client.call(status), "fine");
+    assert.deepEqual(await client.call(status), FINE);
   }));
 
 Deno.test("a line ends the request before it that waits, so that none is behind one", () =>
@@ -417,8 +432,8 @@ Deno.test("a line ends the request before it that waits, so that none is behind 
     using connection = await connect(path, waiting, status);
     const answers = await Array.fromAsync(take(lines(received(connection)), 2), (line) => JSON.parse(line));
     assert.deepEqual(answers, [
-      { ok: false, error: "given up", exitCode: Exit.interrupted },
-      { ok: true, result: "fine" },
+      { version: CONTROL_VERSION, ok: false, error: "given up", exitCode: Exit.interrupted },
+      { version: CONTROL_VERSION, ok: true, result: FINE },
     ]);
   }));
 
@@ -431,11 +446,11 @@ async function* take<T>(source: AsyncIterable<T>, count: number): AsyncGenerator
 
 Deno.test("a client that has said all that it will still has its answer", () =>
   withSocket(async (path) => {
-    using _server = await listen(path, () => new Promise((resolve) => setTimeout(resolve, 20, "late")));
+    using _server = await listen(path, () => new Promise((resolve) => setTimeout(resolve, 20, LATE)));
     using connection = await connect(path, status);
     await connection.closeWrite();
     const answers = await Array.fromAsync(lines(received(connection)), (line) => JSON.parse(line));
-    assert.deepEqual(answers, [{ ok: true, result: "late" }]);
+    assert.deepEqual(answers, [{ version: CONTROL_VERSION, ok: true, result: LATE }]);
   }));
 
 Deno.test("a request whose client has gone while the daemon was only starting is not carried out", () =>
@@ -447,7 +462,10 @@ Deno.test("a request whose client has gone while the daemon was only starting is
     // All that was said before has been heard by then.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const handled: string[] = [];
-    server.serve(({ command }) => Promise.resolve(void handled.push(command)));
+    server.serve(({ command }) => {
+      handled.push(command);
+      return Promise.resolve(FINE);
+    });
     await answer;
     assert.deepEqual(handled, ["status"]);
   }));
@@ -455,19 +473,20 @@ Deno.test("a request whose client has gone while the daemon was only starting is
 Deno.test("a client that asks for nothing is told so, and let go; one that has asked may take its time", () =>
   withSocket(async (path) => {
     using server = await ControlServer.listen(path, undefined, 200);
-    server.serve(() => Promise.resolve("fine"));
+    server.serve(() => Promise.resolve(FINE));
     using client = await ControlClient.connect(0);
-    assert.equal(await client.call(status), "fine");
+    assert.deepEqual(await client.call(status), FINE);
     for (const text of ["", "\n\n\n", '{"command":']) {
       const [answer, ...more] = await send(path, text, Infinity);
       assert.deepEqual(JSON.parse(answer), {
+        version: CONTROL_VERSION,
         ok: false,
         error: "no request came within 0.2 s",
         exitCode: Exit.failed,
       });
       assert.deepEqual(more, []);
     }
-    assert.equal(await client.call(status), "fine");
+    assert.deepEqual(await client.call(status), FINE);
   }));
 
 Deno.test("however many lines come at once, others have their turn between them", async () => {
@@ -554,3 +573,78 @@ Deno.test("forThisUserAlone() binds a socket that nobody else could connect to f
     Deno.removeSync(directory, { recursive: true });
   }
 });
+
+/** Answers each line with `answer`, whatever it asks. */
+async function answering(path: string, answer: string, body: () => Promise<void>): Promise<void> {
+  Deno.mkdirSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
+  using listener = Deno.listen({ transport: "unix", path });
+  const serving = (async () => {
+    using connection = await listener.accept();
+    for await (const _ of lines(received(connection))) {
+      await connection.write(new TextEncoder().encode(`${answer}\n`));
+    }
+  })();
+  await body();
+  await serving;
+}
+
+const OTHER_DAEMONS:
+  readonly (readonly [what: string, answer: unknown, exitCode: ExitCode, error: RegExp])[] = [
+    [
+      "of version 1, which says none",
+      { ok: true, result: { ...FINE, version: 1 } },
+      Exit.failed,
+      /^the daemon speaks version 1 of the control protocol, and xsnd \S+ speaks version 2; restart the daemon/,
+    ],
+    [
+      "of a later version",
+      { version: 3, ok: true, result: FINE },
+      Exit.failed,
+      /^the daemon speaks version 3 of the control protocol/,
+    ],
+    [
+      "of a later version that refuses",
+      { version: 3, ok: false, error: "no such thing", exitCode: Exit.usage },
+      Exit.usage,
+      /^no such thing; the daemon speaks version 3 of the control protocol/,
+    ],
+    [
+      "of this version, with a field of another type",
+      { version: 2, ok: true, result: { ...FINE, streams: [{ stream: 7 }] } },
+      Exit.failed,
+      /^the daemon's answer to "status" is not of version 2 .*: result\.streams\.0\.stream: .*another version than xsnd/,
+    ],
+    [
+      "with an exit code that xsnd does not have",
+      { version: 2, ok: false, error: "so be it", exitCode: 0 },
+      Exit.failed,
+      /^so be it$/,
+    ],
+    ["that is none", { hello: "world" }, Exit.failed, /^what answers "status" is no xsnd daemon/],
+  ];
+
+for (const [what, answer, exitCode, error] of OTHER_DAEMONS) {
+  Deno.test(`a client says what is the matter with a daemon ${what}`, () =>
+    withSocket((path) =>
+      answering(path, JSON.stringify(answer), async () => {
+        using client = await ControlClient.connect(0);
+        await assert.rejects(client.call(status), xsndError(exitCode, error));
+      })
+    ));
+}
+
+Deno.test("a client says what is the matter with a daemon that answers no JSON", () =>
+  withSocket((path) =>
+    answering(path, "HTTP/1.1 400 Bad Request", async () => {
+      using client = await ControlClient.connect(0);
+      await assert.rejects(client.call(status), xsndError(Exit.failed, /is no xsnd daemon/));
+    })
+  ));
+
+Deno.test("a client passes on a field that was added under its version", () =>
+  withSocket((path) =>
+    answering(path, JSON.stringify({ version: 2, ok: true, result: { ...FINE, mood: "good" } }), async () => {
+      using client = await ControlClient.connect(0);
+      assert.deepEqual(await client.call(status), { ...FINE, mood: "good" });
+    })
+  ));

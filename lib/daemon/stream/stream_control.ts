@@ -349,7 +349,7 @@ export class StreamHost implements AsyncDisposable {
 
   /** The row of numbers of the stream's connection, if it has one, and its states by name. Counters are those of {@link totals}. */
   snapshot() {
-    const row = this.connected ? this.#engine.status(this.#slot).snapshot() : { state: "detached" };
+    const row = this.connected ? this.#engine.status(this.#slot).snapshot() : { state: "detached" as const };
     // What the operator has imposed, also while an engine hangs that has yet to obey.
     return { ...row, hold: this.#settings.hold, ...this.totals().counts() };
   }

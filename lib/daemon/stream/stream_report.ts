@@ -2,6 +2,7 @@
 /** What `status` and the metrics say of a stream. */
 import type { StreamReport } from "../../control/protocol.ts";
 import { formatByCode } from "../../sndif/mod.ts";
+import type { StatusSnapshot } from "../../bridge/stream_status.ts";
 import type { StreamHost } from "./stream_control.ts";
 
 /** What the daemon tells of a stream. */
@@ -18,18 +19,14 @@ export function reportStream(stream: StreamHost): StreamReport {
     recording: stream.isRecording,
   };
   const snapshot = stream.snapshot();
+  const { rate = 0, format = 0 }: Partial<StatusSnapshot> = snapshot;
   return {
     ...names,
     volume: volume / 1000,
     muted,
     ...stream.engineUse,
     ...snapshot,
-    format: formatOf(snapshot),
+    // Until the guest's first OPEN the row is all zeros, and would read as s8.
+    format: rate === 0 ? undefined : formatByCode(format)?.name,
   };
-}
-
-/** The sample format by its name in sndif.h; undefined until the guest's first OPEN, when a row has no rate. */
-function formatOf(snapshot: { readonly rate?: number; readonly format?: number }): string | undefined {
-  const { rate = 0, format } = snapshot;
-  return rate === 0 || format === undefined ? undefined : formatByCode(format)?.name;
 }
