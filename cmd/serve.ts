@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd serve`: the backend daemon. */
 import { Command, InvalidArgumentError } from "commander";
-import { silenceAlsa } from "../ffi/alsa/libasound.ts";
+import { silenceAlsa } from "../ffi/alsa/alsa_error.ts";
 import { type GuestLimits, parseGuestLimits } from "../lib/daemon/policy/guest_limits.ts";
 import { startLogging } from "../lib/log/mod.ts";
 import { type MetricsAddress, parseMetricsAddress } from "../lib/metrics/address.ts";

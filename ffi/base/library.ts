@@ -3,6 +3,7 @@
  * Opening a C library by its soname, lazily: nothing is loaded until a handle class asks for it, so that
  * `xsnd --help` works where neither Xen nor ALSA is installed.
  */
+import { cString } from "./c_string.ts";
 import { Exit, XsndError } from "./xsnd_error.ts";
 
 /** Thrown when a shared library cannot be loaded; says what was tried and which package has it. */
@@ -69,15 +70,4 @@ function keepLoaded(file: string): void {
   });
   libc.symbols.dlopen?.(cString(file), RTLD.LAZY | RTLD.NODELETE);
   libc.close();
-}
-
-const encoder = new TextEncoder();
-
-/** A NUL-terminated UTF-8 copy of `text`; throws TypeError if it holds a NUL itself. */
-export function cString(text: string): Uint8Array<ArrayBuffer> {
-  if (text.includes("\0")) throw new TypeError(`a C string cannot hold a NUL: ${JSON.stringify(text)}`);
-  const bytes = encoder.encode(text);
-  const out = new Uint8Array(bytes.length + 1);
-  out.set(bytes);
-  return out;
 }

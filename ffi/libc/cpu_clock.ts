@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: MIT
-/** Processor time of this process and of its threads, by clock_gettime(2): /proc would need all of Deno's permissions. */
-import { libc } from "./libc.ts";
+/** Processor time of this process and of its threads, by clock_gettime(2). Reading /proc would take all of Deno's permissions. */
+import { CLOCK, libc } from "./libc.ts";
 
-/** time.h: CLOCK_PROCESS_CPUTIME_ID. */
-const PROCESS = 2;
-
-/** This thread's number, by which {@link threadCpuSeconds} knows it; 0 if the C library is too old to tell. */
+/** This thread's number, for {@link threadCpuSeconds}; 0 if the C library lacks gettid (before glibc 2.30). */
 export function threadId(): number {
   return libc().gettid?.() ?? 0;
 }
 
-/** Seconds that all threads of this process have run for. */
+/** Seconds of processor time that all threads of this process have used. */
 export function processCpuSeconds(): number {
-  return secondsOf(PROCESS) ?? 0;
+  return secondsOf(CLOCK.PROCESS_CPUTIME_ID) ?? 0;
 }
 
-/** Seconds that the thread `tid` of this process has run for; undefined if there is none. */
+/** Seconds of processor time that the thread `tid` of this process has used; undefined if there is no such thread. */
 export function threadCpuSeconds(tid: number): number | undefined {
   return tid === 0 ? undefined : secondsOf(clockOfThread(tid));
 }
 
-/** linux/posix-timers.h, MAKE_THREAD_CPUCLOCK: CPUCLOCK_SCHED (2) of one thread (4), which pthread_getcpuclockid(3) gives, too. */
+/** The clock of one thread, as pthread_getcpuclockid(3) gives: linux/posix-timers.h, MAKE_THREAD_CPUCLOCK: CPUCLOCK_SCHED (2) of a thread (4). */
 const clockOfThread = (tid: number) => ~tid << 3 | 4 | 2;
 
 function secondsOf(clock: number): number | undefined {

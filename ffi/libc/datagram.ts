@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Datagrams to UNIX sockets, also to those with an abstract address, which Deno's own do not know. */
 import { ERRNO } from "./errno.ts";
-import { AF, clearErrno, Errno, errno, libc, MSG, SOCK, unwrap } from "./libc.ts";
-import { cString } from "../base/library.ts";
+import { clearErrno, Errno, errno, unwrap } from "./failed_call.ts";
+import { AF, libc, MSG, SOCK } from "./libc.ts";
+import { cString } from "../base/c_string.ts";
 
 /** Octets of `sun_path` (sys/un.h). */
 const SUN_PATH = 108;

@@ -4,8 +4,10 @@
  * which a shell and other programs may share, so this file never sets it on the descriptor that it was given.
  */
 import { ERRNO } from "./errno.ts";
-import { clearErrno, Errno, errno, libc, MSG, O, POLL, PollSet, SEEK } from "./libc.ts";
-import { cString } from "../base/library.ts";
+import { clearErrno, Errno, errno } from "./failed_call.ts";
+import { libc, MSG, O, POLL, SEEK } from "./libc.ts";
+import { PollSet } from "./poll_set.ts";
+import { cString } from "../base/c_string.ts";
 
 /** limits.h, on Linux: a pipe for which poll(2) reports POLLOUT takes so many octets at once. */
 const PIPE_BUF = 4096;

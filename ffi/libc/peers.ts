@@ -4,7 +4,8 @@
  * descriptor, so the descriptor is looked for: it is the one whose socket has the listener's address, and has not been seen before.
  */
 import { ERRNO } from "./errno.ts";
-import { clearErrno, errno, libc, SO, SOL_SOCKET } from "./libc.ts";
+import { clearErrno, errno } from "./failed_call.ts";
+import { libc, SO, SOL_SOCKET } from "./libc.ts";
 
 /** Descriptors above this are not looked at; accept(2) gives the lowest that is free. */
 const DESCRIPTORS = 1 << 13;

@@ -4,7 +4,7 @@
  * daemon that makes little. Pages of code come back from the file that they are of, one by one, when they are run again.
  */
 import { libc, MADV, O } from "./libc.ts";
-import { cString } from "../base/library.ts";
+import { cString } from "../base/c_string.ts";
 
 /** A line of `/proc/self/smaps` that begins a mapping: its addresses, how it may be used, and the file that it is of. */
 const HEAD = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(\/.*)$/;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Standard error of the process, on which C libraries say why something failed. */
-import { F, libc, MFD, O, unwrap } from "./libc.ts";
-import { cString } from "../base/library.ts";
+import { unwrap } from "./failed_call.ts";
+import { F, libc, MFD, O, SEEK } from "./libc.ts";
+import { cString } from "../base/c_string.ts";
 
 const STDERR = 2;
-const SEEK_SET = 0;
 /** No library has more to say about one call. What is beyond is dropped. */
 const MOST_OCTETS = 1 << 16;
 
@@ -44,7 +44,7 @@ export class StderrCapture implements Disposable {
   /** What was written so far. */
   text(): string {
     const octets = new Uint8Array(MOST_OCTETS);
-    unwrap(libc().lseek(this.#memory, 0n, SEEK_SET), "lseek");
+    unwrap(libc().lseek(this.#memory, 0n, SEEK.SET), "lseek");
     const count = unwrap(libc().read(this.#memory, octets, BigInt(octets.length)), "read");
     return new TextDecoder().decode(octets.subarray(0, Number(count)));
   }

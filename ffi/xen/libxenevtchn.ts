@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: MIT
-/** libxenevtchn: event channels through /dev/xen/evtchn, as `xenevtchn.h` declares them. */
-import { clearErrno, Errno, errno, F, libc, O, unwrap } from "../libc/libc.ts";
+/** libxenevtchn, event channels through /dev/xen/evtchn: the functions of `xenevtchn.h` that xsnd uses, and a class over them. */
+import { clearErrno, Errno, errno, unwrap } from "../libc/failed_call.ts";
+import { F, libc, O } from "../libc/libc.ts";
 import { lazyLibrary } from "../base/library.ts";
 
 /** The symbol table; `xce` is a `xenevtchn_handle *`. A port fits in 31 bits. */
 // deno-fmt-ignore
 export const libxenevtchnSymbols = {
   xenevtchn_open: { parameters: ["pointer", "u32"], result: "pointer" }, // logger, flags
-  xenevtchn_fdopen: { parameters: ["pointer", "i32", "u32"], result: "pointer", optional: true }, // logger, fd, open_flags (1.2)
   xenevtchn_close: { parameters: ["pointer"], result: "i32" }, // xce
   xenevtchn_fd: { parameters: ["pointer"], result: "i32" }, // xce
   xenevtchn_notify: { parameters: ["pointer", "u32"], result: "i32" }, // xce, port
   xenevtchn_bind_unbound_port: { parameters: ["pointer", "u32"], result: "i32" }, // xce, domid
   xenevtchn_bind_interdomain: { parameters: ["pointer", "u32", "u32"], result: "i32" }, // xce, domid, remote_port
-  xenevtchn_bind_virq: { parameters: ["pointer", "u32"], result: "i32" }, // xce, virq
   xenevtchn_unbind: { parameters: ["pointer", "u32"], result: "i32" }, // xce, port
   xenevtchn_unmask: { parameters: ["pointer", "u32"], result: "i32" }, // xce, port
-  xenevtchn_restrict: { parameters: ["pointer", "u16"], result: "i32", optional: true }, // xce, domid (1.1)
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** libxenevtchn's functions; loaded on the first call. */
+/** libxenevtchn's functions. The first call loads the library. */
 export const libxenevtchn = lazyLibrary(
   { soname: "libxenevtchn.so.1", debianPackage: "libxenevtchn1", variable: "XSND_LIBXENEVTCHN" },
   libxenevtchnSymbols,
@@ -28,8 +26,8 @@ export const libxenevtchn = lazyLibrary(
 type Pointer = NonNullable<Deno.PointerValue>;
 
 /**
- * `/dev/xen/evtchn`, open: {@link open} owns it, {@link borrow} does not. {@link notify}, {@link pendingPorts}
- * and {@link unmask} give the C result (-1: failed); the others throw {@link Errno}.
+ * `/dev/xen/evtchn`, open: {@link open} makes an owner, {@link borrow} does not. {@link notify}, {@link pendingPorts}
+ * and {@link unmask} return the C result (-1: failed); the other methods throw {@link Errno}.
  */
 export class EvtchnHandle implements Disposable {
   readonly #lib = libxenevtchn();
@@ -52,7 +50,10 @@ export class EvtchnHandle implements Disposable {
     return handle;
   }
 
-  /** The handle at `address` ({@link EvtchnHandle.address}) of another thread, which must outlive this one. */
+  /**
+   * Another thread's handle, which must outlive this one.
+   * @param address the other's {@link EvtchnHandle.address}
+   */
   static borrow(address: bigint): EvtchnHandle {
     const xce = Deno.UnsafePointer.create(address);
     if (xce === null) throw new TypeError("an event channel handle cannot be at address 0");
@@ -68,7 +69,7 @@ export class EvtchnHandle implements Disposable {
     return Deno.UnsafePointer.value(this.#handle);
   }
 
-  /** Closes an owned handle and all its ports; lets go of a borrowed one. */
+  /** Closes an owned handle and all its ports; leaves a borrowed handle open. */
   [Symbol.dispose](): void {
     if (this.#xce === null) return;
     if (this.#owned) this.#lib.xenevtchn_close(this.#xce);
@@ -98,8 +99,8 @@ export class EvtchnHandle implements Disposable {
   }
 
   /**
-   * Fills `ports` with those that have an event, and masks them; how many, or -1 (EAGAIN: none). xenevtchn_pending reads
-   * the same device for one port at a time; it gives all that it has in one system call.
+   * Fills `ports` with the ports that have an event, and masks these ports. Returns their number, or -1 (EAGAIN: no port has
+   * an event). xenevtchn_pending reads the same device for one port at a time; the device gives all ports in one system call.
    *
    * @param ports memory for `capacity` 32-bit numbers
    */

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/** libxenstore: the client side of XenStore, as `xenstore.h` declares it. */
-import { cString, lazyLibrary } from "../base/library.ts";
+/** libxenstore, a client's connection to XenStore: the functions of `xenstore.h` that xsnd uses, and a class over them. */
+import { cString, textAt } from "../base/c_string.ts";
+import { lazyLibrary } from "../base/library.ts";
 import { ERRNO } from "../libc/errno.ts";
-import { clearErrno, Errno, errno, libc } from "../libc/libc.ts";
+import { clearErrno, Errno, errno } from "../libc/failed_call.ts";
+import { libc } from "../libc/libc.ts";
 
-/** xenstore.h, xenstore_lib.h: constants. */
+/** xenstore.h: no transaction. */
 export const XBT_NULL = 0;
-export const XS_UNWATCH_FILTER = 1n << 2n;
-export const XS_PERM = { NONE: 0, READ: 1, WRITE: 2 } as const;
 
-/** The symbol table; `h` is a `struct xs_handle *`, `t` an `xs_transaction_t` (XBT_NULL: outside of any). */
+/** The symbol table; `h` is a `struct xs_handle *`, `t` an `xs_transaction_t` or XBT_NULL. */
 // deno-fmt-ignore
 export const libxenstoreSymbols = {
   xs_open: { parameters: ["u64"], result: "pointer" }, // flags
@@ -26,26 +26,18 @@ export const libxenstoreSymbols = {
   xs_watch: { parameters: ["pointer", "buffer", "buffer"], result: "bool" }, // h, path, token
   xs_fileno: { parameters: ["pointer"], result: "i32" }, // h
   xs_check_watch: { parameters: ["pointer"], result: "pointer" }, // h
-  xs_read_watch: { parameters: ["pointer", "buffer"], result: "pointer" }, // h, *num
   xs_unwatch: { parameters: ["pointer", "buffer", "buffer"], result: "bool" }, // h, path, token
 
   xs_transaction_start: { parameters: ["pointer"], result: "u32" }, // h
   xs_transaction_end: { parameters: ["pointer", "u32", "bool"], result: "bool" }, // h, t, abort
 
-  xs_introduce_domain: { parameters: ["pointer", "u32", "u64", "u32"], result: "bool" }, // h, domid, mfn, eventchn
-  xs_release_domain: { parameters: ["pointer", "u32"], result: "bool" }, // h, domid
-  xs_resume_domain: { parameters: ["pointer", "u32"], result: "bool" }, // h, domid
-  xs_set_target: { parameters: ["pointer", "u32", "u32"], result: "bool" }, // h, domid, target
   xs_get_domain_path: { parameters: ["pointer", "u32"], result: "pointer" }, // h, domid
   xs_is_domain_introduced: { parameters: ["pointer", "u32"], result: "bool" }, // h, domid
-  xs_path_is_subpath: { parameters: ["buffer", "buffer"], result: "bool" }, // parent, child
-  xs_control_command: { parameters: ["pointer", "buffer", "buffer", "u32"], result: "pointer" }, // h, cmd, data, len
 
   xs_daemon_socket: { parameters: [], result: "pointer" },
-  xs_daemon_rundir: { parameters: [], result: "pointer", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** libxenstore's functions; loaded on the first call. */
+/** libxenstore's functions. The first call loads the library. */
 export const libxenstore = lazyLibrary(
   {
     soname: "libxenstore.so.4",
@@ -63,7 +55,7 @@ export interface XsPermission {
   readonly perms: number;
 }
 
-/** A fired watch: the path that changed and the token of the watch. */
+/** A fired watch: the path that changed, and the watch's token. */
 export interface XsWatchEvent {
   readonly path: string;
   readonly token: string;
@@ -73,20 +65,20 @@ const { UnsafePointerView: View } = Deno;
 
 /**
  * A connection to XenStore (`struct xs_handle`). Methods throw {@link Errno}; `t` is a transaction's id, or
- * {@link XBT_NULL}. Requests are synchronous. The first {@link watch} makes the library start a thread that reads
- * the socket from then on.
+ * {@link XBT_NULL}. Requests are synchronous. The first {@link watch} makes the library start a thread, which reads the socket
+ * from then on.
  */
 export class XsHandle implements Disposable {
   #handle: Deno.PointerValue;
   readonly #count = new Uint32Array(1);
 
   /**
-   * Connects to `XENSTORED_PATH` if that is set, else to xenstored's socket, else to the kernel's xenbus device.
-   * The library reads the variable with getenv(3) at each call.
+   * Connects to the socket that `XENSTORED_PATH` names. Without that variable, connects to xenstored's socket, or else to the
+   * kernel's xenbus device. The library reads the variable with getenv(3) at each call.
    */
-  constructor(flags = 0n) {
+  constructor() {
     clearErrno();
-    this.#handle = libxenstore().xs_open(flags);
+    this.#handle = libxenstore().xs_open(0n);
     if (this.#handle === null) throw new Errno("xs_open", errno());
   }
 
@@ -95,7 +87,12 @@ export class XsHandle implements Disposable {
     return this.#handle;
   }
 
-  /** Closes the connection: its watches are gone, its open transactions aborted. */
+  /** The number that the last call has stored. */
+  get #counted(): number {
+    return this.#count[0]!;
+  }
+
+  /** Closes the connection, which removes its watches and aborts its open transactions. */
   [Symbol.dispose](): void {
     if (this.#handle === null) return;
     libxenstore().xs_close(this.#handle);
@@ -105,7 +102,7 @@ export class XsHandle implements Disposable {
   read(t: number, path: string): Uint8Array<ArrayBuffer> {
     const value = libxenstore().xs_read(this.#h, t, cString(path), this.#count);
     if (value === null) throw new Errno(`xs_read ${path}`, errno());
-    const bytes = new Uint8Array(this.#count[0]);
+    const bytes = new Uint8Array(this.#counted);
     if (bytes.length > 0) View.copyInto(value, bytes);
     libc().free(value);
     return bytes;
@@ -129,7 +126,7 @@ export class XsHandle implements Disposable {
     const entries = libxenstore().xs_directory(this.#h, t, cString(path), this.#count);
     if (entries === null) throw new Errno(`xs_directory ${path}`, errno());
     const view = new View(entries);
-    const names = Array.from({ length: this.#count[0] }, (_, i) => View.getCString(view.getPointer(i * 8)!));
+    const names = Array.from({ length: this.#counted }, (_, i) => textAt(view.getPointer(i * 8)));
     libc().free(entries);
     return names;
   }
@@ -137,12 +134,12 @@ export class XsHandle implements Disposable {
   getPermissions(t: number, path: string): XsPermission[] {
     const list = libxenstore().xs_get_permissions(this.#h, t, cString(path), this.#count);
     if (list === null) throw new Errno(`xs_get_permissions ${path}`, errno());
-    const words = new Uint32Array(this.#count[0] * 2); // { unsigned int id, perms; }
+    const words = new Uint32Array(this.#counted * 2); // { unsigned int id, perms; }
     if (words.length > 0) View.copyInto(list, words);
     libc().free(list);
     return Array.from(
       { length: words.length / 2 },
-      (_, i) => ({ id: words[i * 2], perms: words[i * 2 + 1] }),
+      (_, i) => ({ id: words[i * 2]!, perms: words[i * 2 + 1]! }),
     );
   }
 
@@ -169,7 +166,7 @@ export class XsHandle implements Disposable {
     return fd;
   }
 
-  /** The next fired watch, or undefined if there is none now. Throws EINVAL once the connection is lost. */
+  /** The next fired watch, or undefined if no watch has fired. Throws EINVAL once the connection is lost. */
   checkWatch(): XsWatchEvent | undefined {
     const event = libxenstore().xs_check_watch(this.#h);
     if (event === null) {
@@ -178,7 +175,7 @@ export class XsHandle implements Disposable {
       throw new Errno("xs_check_watch", number);
     }
     const view = new View(event);
-    const [path, token] = [View.getCString(view.getPointer(0)!), View.getCString(view.getPointer(8)!)];
+    const [path, token] = [textAt(view.getPointer(0)), textAt(view.getPointer(8))];
     libc().free(event);
     return { path, token };
   }
@@ -189,7 +186,7 @@ export class XsHandle implements Disposable {
     return t;
   }
 
-  /** Commits (false: another writer got in between, start again) or aborts. */
+  /** Commits or aborts. False: another writer's commit came first, so the transaction must start again. */
   transactionEnd(t: number, abort: boolean): boolean {
     if (libxenstore().xs_transaction_end(this.#h, t, abort)) return true;
     const number = errno();
@@ -200,33 +197,21 @@ export class XsHandle implements Disposable {
   domainPath(domid: number): string {
     const path = libxenstore().xs_get_domain_path(this.#h, domid);
     if (path === null) throw new Errno(`xs_get_domain_path ${domid}`, errno());
-    const text = View.getCString(path);
+    const text = textAt(path);
     libc().free(path);
     return text;
   }
 
   isDomainIntroduced(domid: number): boolean {
-    clearErrno(); // false means "no" and "failed" alike
+    clearErrno(); // xs_is_domain_introduced returns false for "no" and for a failure
     if (libxenstore().xs_is_domain_introduced(this.#h, domid)) return true;
     const number = errno();
     if (number !== 0 && number !== ERRNO.EINTR) throw new Errno(`xs_is_domain_introduced ${domid}`, number);
     return false;
   }
-
-  /** Tells xenstored of a domain, its ring page and event channel. For the embedded Xen's toolstack side. */
-  introduceDomain(domid: number, mfn: bigint, eventChannel: number): void {
-    const done = libxenstore().xs_introduce_domain(this.#h, domid, mfn, eventChannel);
-    if (!done) throw new Errno(`xs_introduce_domain ${domid}`, errno());
-  }
-
-  releaseDomain(domid: number): void {
-    if (!libxenstore().xs_release_domain(this.#h, domid)) {
-      throw new Errno(`xs_release_domain ${domid}`, errno());
-    }
-  }
 }
 
-/** The socket that {@link XsHandle} tries first: `XENSTORED_PATH`, or xenstored's own. */
+/** The socket that {@link XsHandle} tries first: `XENSTORED_PATH`'s, or xenstored's own. */
 export function xsDaemonSocket(): string {
-  return View.getCString(libxenstore().xs_daemon_socket()!);
+  return textAt(libxenstore().xs_daemon_socket());
 }

@@ -7,7 +7,8 @@
  * One writer, one reader. Layout: int32 slots ever written, int32 ever read, int32 records lost since the last slot, padding up
  * to octet 16; then the slots: uint32 kind (`RecordKind`), int32 time (`MicrosClock`), a body of 64 octets.
  */
-import { addressOf, MicrosClock } from "../../ffi/libc/libc.ts";
+import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
+import { addressOf } from "../../ffi/libc/pointers.ts";
 import { mappedBuffer } from "../../ffi/libc/memory.ts";
 import {
   encodeCurPosEvent,

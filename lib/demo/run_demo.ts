@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path";
 import { ACCESS, libc } from "../../ffi/libc/libc.ts";
-import { cString } from "../../ffi/base/library.ts";
+import { cString } from "../../ffi/base/c_string.ts";
 import { ControlClient } from "../control/control_client.ts";
 import { controlSocketPath } from "../control/protocol.ts";
 import { Daemon } from "../daemon/daemon.ts";

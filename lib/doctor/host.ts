@@ -3,8 +3,10 @@
  * Looking around on this host. By libc, as Deno reads files of /proc, /sys and /dev only for a program that may do
  * everything.
  */
-import { ACCESS, errno, errnoName, libc, O } from "../../ffi/libc/libc.ts";
-import { cString } from "../../ffi/base/library.ts";
+import { errnoName } from "../../ffi/libc/errno.ts";
+import { errno } from "../../ffi/libc/failed_call.ts";
+import { ACCESS, libc, O } from "../../ffi/libc/libc.ts";
+import { cString } from "../../ffi/base/c_string.ts";
 import { SANDBOX_VARIABLE } from "../base/environment.ts";
 
 /** More than any file that the doctor reads, but for /proc/self/maps, of which it wants what it gets. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Which processes have PCMs of this host's cards open, as the kernel tells. */
 import { SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
-import { sndCards, type SndDevice } from "../../ffi/alsa/libasound_cards.ts";
+import { sndCards, type SndDevice } from "../../ffi/alsa/snd_cards.ts";
 import { processName, readText } from "./host.ts";
 
 /** The processes that have a card's PCM open, each once. */

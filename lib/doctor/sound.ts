@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Sound on this host: ALSA's configuration, cards, and who has them open. The PCMs of guests' streams: pcms.ts. */
-import { AlsaError, libasound } from "../../ffi/alsa/libasound.ts";
-import { type SndCard, sndCards } from "../../ffi/alsa/libasound_cards.ts";
+import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
+import { libasound } from "../../ffi/alsa/libasound.ts";
+import { type SndCard, sndCards } from "../../ffi/alsa/snd_cards.ts";
 import { LibraryNotFoundError } from "../../ffi/base/library.ts";
 import { AlsaTalk, readAlsaConfiguration, withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";
 import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";

@@ -5,7 +5,8 @@
  * until it is found again.
  */
 import { ERRNO, errnoName } from "../../ffi/libc/errno.ts";
-import { MicrosClock, POLL } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import { Memory } from "../../ffi/libc/memory.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { DummyPcm } from "../pcm/dummy/pcm.ts";

@@ -3,7 +3,8 @@
  * What `xsnd serve --realtime` asks of the kernel: a processor whenever the engine wants one. Memory cannot be locked (mlockall):
  * V8 gives pages back with MADV_DONTNEED, which fails on locked ones, and ends the process.
  */
-import { clearErrno, errno, libc, SCHED } from "../../ffi/libc/libc.ts";
+import { clearErrno, errno } from "../../ffi/libc/failed_call.ts";
+import { libc, SCHED } from "../../ffi/libc/libc.ts";
 
 /** Above ordinary programs and what they start, below the kernel's own interrupt threads (50). */
 const PRIORITY = 20;

@@ -3,7 +3,7 @@
  * One stream's requests and their answers. The queue takes requests off the ring one at a time, puts the answers on the ring in
  * the order of the requests, and publishes them. Nothing is taken while the main thread works on a request.
  */
-import { MicrosClock } from "../../ffi/libc/libc.ts";
+import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import {
   BackRing,
   encodeHwParamResponse,

@@ -3,7 +3,7 @@
  * One stream of the engine in this thread, on a dummy card in real time, whose guest is whoever has made it: what the engine
  * rehearses with, and tests.
  */
-import { addressOf } from "../../ffi/libc/libc.ts";
+import { addressOf } from "../../ffi/libc/pointers.ts";
 import {
   encodeOpenRequest,
   encodeRwRequest,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What the engine's half of a stream has to say to whoever traces it: nothing, and at no cost, while nobody does. */
-import { MicrosClock } from "../../ffi/libc/libc.ts";
+import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventPageProducer, HwParam, RequestView } from "../sndif/mod.ts";
 import type { RecordKind } from "../trace/trace_format.ts";

@@ -4,7 +4,8 @@
  * XenStore, wait for InitWait, make rings and channels for every stream, publish them, wait for Connected.
  */
 import { ERRNO } from "../../ffi/libc/errno.ts";
-import { clearErrno, errno, libc } from "../../ffi/libc/libc.ts";
+import { clearErrno, errno } from "../../ffi/libc/failed_call.ts";
+import { libc } from "../../ffi/libc/libc.ts";
 import { Exit, XsndError } from "../base/error.ts";
 import {
   XENSND_FIELD_EVT_CHNL,

@@ -5,7 +5,9 @@
  * between the requests, since what a wake-up costs changes from one moment to the next: a processor that has slept
  * for 10 ms takes several times as long as one that has just been busy, and on a shared machine all of it varies.
  */
-import { EventFd, POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { EventFd } from "../../ffi/libc/event_fd.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import type { PingPongStart } from "./ping_pong_worker.ts";
 
 const WARM_UP = 5;

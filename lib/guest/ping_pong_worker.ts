@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** The other thread of `ping_pong.ts`. */
 /// <reference lib="deno.worker" />
-import { EventFd, POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { EventFd } from "../../ffi/libc/event_fd.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 
 export interface PingPongStart {
   readonly ping: number;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Running a session in its own thread, from the main one. */
-import { EventFd } from "../../ffi/libc/libc.ts";
+import { EventFd } from "../../ffi/libc/event_fd.ts";
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import type { ReplayReport } from "./replayer.ts";
 import type {

@@ -3,7 +3,8 @@
  * One stream as `snd_xen_front` drives it: requests one at a time, each waited for, and positions as events bring
  * them (`xen_snd_front.c`, `xen_snd_front_evtchnl.c`, `xen_snd_front_alsa_handle_cur_pos`). Synchronous: it blocks its thread.
  */
-import { POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { Exit, XsndError } from "../base/error.ts";
 import {
   encodeCloseRequest,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The PCMs that this host has, by the names that a configuration's `device` may have. */
-import { AlsaError, libasound, SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
-import { sndCards, sndHints } from "../../ffi/alsa/libasound_cards.ts";
+import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
+import { libasound, SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
+import { sndCards, sndHints } from "../../ffi/alsa/snd_cards.ts";
 import { Exit, XsndError } from "../base/error.ts";
 import { AlsaTalk, withAlsaMessages } from "./alsa/alsa_messages.ts";
 import type { Direction } from "./pcm.ts";

@@ -3,8 +3,9 @@
  * What a card can do, for the answer to HW_PARAM_QUERY. A guest asks some dozens of times while a program sets its
  * parameters, so the engine asks the card itself, through a handle that the main thread has opened.
  */
-import { AlsaError, SND_PCM_ACCESS } from "../../ffi/alsa/libasound.ts";
-import { HwRanges } from "../../ffi/alsa/libasound_ranges.ts";
+import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
+import { SND_PCM_ACCESS } from "../../ffi/alsa/libasound.ts";
+import { HwRanges } from "../../ffi/alsa/snd_pcm_hw_ranges.ts";
 import { FORMATS, type HwParam, type Interval, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
 import { PcmError } from "./pcm_error.ts";
 

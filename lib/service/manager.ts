@@ -5,7 +5,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { DatagramSender } from "../../ffi/libc/datagram.ts";
-import { CLOCK, libc, unwrap } from "../../ffi/libc/libc.ts";
+import { unwrap } from "../../ffi/libc/failed_call.ts";
+import { CLOCK, libc } from "../../ffi/libc/libc.ts";
 
 /** How soon a manager that is behind is tried again, and how many messages wait for it at most. */
 const RETRY_MS = 100;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A mapping that C made: one ArrayBuffer over it, detached before the pages go. */
-import { Errno } from "../../ffi/libc/libc.ts";
+import { Errno } from "../../ffi/libc/failed_call.ts";
 import { GrantError, type Mapping, XEN_PAGE_SIZE } from "./ports.ts";
 
 type Pointer = NonNullable<Deno.PointerValue>;

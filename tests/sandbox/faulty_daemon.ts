@@ -3,7 +3,7 @@
  * `xsnd serve` with a defect in its engines, which comes up whenever a guest starts a stream of {@link FAULTY_RATE}: on the dummy card
  * the stream throws an exception, on a PCM of ALSA's the engine does. A program for tests.
  */
-import { PollSet } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { AlsaPcm } from "../../lib/pcm/alsa/pcm.ts";
 import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { type Box, Process, until } from "./harness.ts";

@@ -4,7 +4,7 @@
  * end, prepare twice, stop and start in the middle.
  */
 import assert from "node:assert/strict";
-import { EventFd } from "../../ffi/libc/libc.ts";
+import { EventFd } from "../../ffi/libc/event_fd.ts";
 import { CardFrontend } from "../../lib/guest/card_frontend.ts";
 import { GuestPcm } from "../../lib/guest/guest_pcm.ts";
 import { RequestError, type StreamFrontend } from "../../lib/guest/stream_frontend.ts";

@@ -4,7 +4,8 @@
  * whatever a test wants. It blocks its thread while it waits, so the backend must be in another process.
  */
 import assert from "node:assert/strict";
-import { POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import {
   bufferPages,
   directoryPages,

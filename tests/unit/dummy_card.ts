@@ -3,8 +3,9 @@
  * A dummy card whose clock the test moves, with a file in memory. Its frames are 32-bit numbers, so that each can be told
  * from every other; 0 is silence.
  */
-import { libc, unwrap } from "../../ffi/libc/libc.ts";
-import { cString } from "../../ffi/base/library.ts";
+import { unwrap } from "../../ffi/libc/failed_call.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { cString } from "../../ffi/base/c_string.ts";
 import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import type { Direction } from "../../lib/pcm/pcm.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";

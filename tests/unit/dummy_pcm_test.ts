@@ -2,7 +2,10 @@
 /** The dummy card, under a clock that the test moves: what it plays and hears, and when. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { addressOf, clearErrno, libc, O, PollSet, unwrap } from "../../ffi/libc/libc.ts";
+import { clearErrno, unwrap } from "../../ffi/libc/failed_call.ts";
+import { libc, O } from "../../ffi/libc/libc.ts";
+import { addressOf } from "../../ffi/libc/pointers.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { formatByName, FORMATS, XEN_EAGAIN, XEN_EIO } from "../../lib/sndif/mod.ts";
 import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";

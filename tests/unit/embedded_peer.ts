@@ -4,7 +4,8 @@
  * dom0, makes a port for it, says so on stdout, and answers each event with word 0 of the pages plus one, in word
  * 1024, until word 0 is negative.
  */
-import { POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 
 const [sandbox, domid] = Deno.args;

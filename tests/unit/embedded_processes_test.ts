@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { fifoPath } from "../../lib/xen/embedded/layout.ts";
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";

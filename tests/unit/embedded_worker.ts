@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The other thread: blocks in poll(2) on an adopted handle, and answers each event with one on the same port. */
-import { POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { adoptEventChannels } from "../../lib/xen/mod.ts";
 import type { EventChannelsShare } from "../../lib/xen/ports.ts";
 

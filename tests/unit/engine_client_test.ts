@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The main thread's handle on an engine: what is an engine's end, and what is not. */
 import assert from "node:assert/strict";
-import { addressOf } from "../../ffi/libc/libc.ts";
+import { addressOf } from "../../ffi/libc/pointers.ts";
 import { EngineClient } from "../../lib/daemon/engines/engine_client.ts";
 import { MailboxReader } from "../../lib/bridge/mailbox.ts";
 import type { EngineCommand } from "../../lib/bridge/messages.ts";

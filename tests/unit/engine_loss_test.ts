@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** A stream whose card goes away, and comes back. */
 import assert from "node:assert/strict";
-import { libc, O, POLL, unwrap } from "../../ffi/libc/libc.ts";
-import { cString } from "../../ffi/base/library.ts";
+import { unwrap } from "../../ffi/libc/failed_call.ts";
+import { libc, O, POLL } from "../../ffi/libc/libc.ts";
+import { cString } from "../../ffi/base/c_string.ts";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
 import { BUFFER_BYTES, dummyCard, EngineRig, RATE } from "./engine_rig.ts";
 

@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: MIT
 /** The ALSA binding against the real library, with a configuration of its own that needs no sound card. */
 import assert from "node:assert/strict";
+import { AlsaError, check, silenceAlsa } from "../../ffi/alsa/alsa_error.ts";
 import {
-  AlsaError,
-  alsaVersion,
-  check,
-  formatName,
-  formatValue,
-  silenceAlsa,
   SND_PCM_ACCESS,
-  SND_PCM_FORMAT,
   SND_PCM_NONBLOCK,
   SND_PCM_STATE,
   SND_PCM_STREAM,
   SND_PCM_TSTAMP_TYPE,
 } from "../../ffi/alsa/libasound.ts";
-import { sndCards, sndHints } from "../../ffi/alsa/libasound_cards.ts";
-import { SndPcm, SndPcmIo } from "../../ffi/alsa/libasound_pcm.ts";
-import { addressOf } from "../../ffi/libc/libc.ts";
+import { HwRanges } from "../../ffi/alsa/snd_pcm_hw_ranges.ts";
+import { sndCards, sndHints } from "../../ffi/alsa/snd_cards.ts";
+import { SndPcm } from "../../ffi/alsa/snd_pcm.ts";
+import { SndPcmIo } from "../../ffi/alsa/snd_pcm_io.ts";
+import { addressOf } from "../../ffi/libc/pointers.ts";
 import { ERRNO } from "../../ffi/libc/errno.ts";
+
+/** alsa/pcm.h: formats, and states of which only this test has need. */
+const SND_PCM_FORMAT = { S16_LE: 2, S32_LE: 10, FLOAT_LE: 14 };
+const STATE = { PREPARED: 2, RUNNING: 3, PAUSED: 6 };
+
+/** Plays what is queued to its end. */
+function drain(pcm: SndPcm): void {
+  const library = Deno.dlopen("libasound.so.2", {
+    snd_pcm_drain: { parameters: ["pointer"], result: "i32" },
+  });
+  check(library.symbols.snd_pcm_drain(pcm.pointer), "snd_pcm_drain");
+  library.close();
+}
 
 const directory = Deno.makeTempDirSync({ prefix: "xsnd-alsa-" });
 
@@ -30,6 +39,7 @@ Deno.writeTextFileSync(
   pcm.listen { type file slave.pcm nowhere file "/dev/null" infile "${source}" hint { show on description "A file" } }
   pcm.tape { type file slave.pcm nowhere file "${tape}" format raw }
   pcm.s16only { type plug slave { pcm nowhere format S16_LE rate 48000 channels 2 } }
+  pcm.integers { type linear slave { pcm nowhere format S16_LE } }
   pcm.broken { type hw card 99 }
   `,
 );
@@ -52,10 +62,10 @@ async function openStereo(name: string, stream: number = SND_PCM_STREAM.PLAYBACK
   using params = pcm.hwParams();
   params.setAccess(SND_PCM_ACCESS.RW_INTERLEAVED);
   params.setFormat(SND_PCM_FORMAT.S16_LE);
-  params.set("channels", 2);
-  params.set("rate", 48000);
-  params.set("buffer_size", 1024);
-  params.set("period_size", 256);
+  params.setChannels(2);
+  params.setRate(48000);
+  assert.equal(params.setBufferSizeNear(1024), 1024);
+  assert.equal(params.setPeriodSizeNear(256), 256);
   await pcm.setHwParams(params);
   return pcm;
 }
@@ -68,17 +78,6 @@ function isAlsaError(errno: number, message: RegExp) {
     return true;
   };
 }
-
-Deno.test("formatName() and formatValue() speak ALSA", () => {
-  for (const [name, value] of Object.entries(SND_PCM_FORMAT)) {
-    if (value < 0) continue;
-    assert.equal(formatName(value), name);
-    assert.equal(formatValue(name.toLowerCase()), value);
-  }
-  assert.equal(formatName(1000), "");
-  assert.equal(formatValue("s17_le"), SND_PCM_FORMAT.UNKNOWN);
-  assert.match(alsaVersion(), /^1\.\d+\.\d+/);
-});
 
 Deno.test("check() throws ALSA's own text", () => {
   assert.equal(check(5, "snd_pcm_avail"), 5);
@@ -97,41 +96,53 @@ Deno.test("SndPcm.open() rejects a PCM that there is not", async () => {
 Deno.test("HwParams narrows as it is set", async () => {
   await using pcm = await SndPcm.open("nowhere", SND_PCM_STREAM.PLAYBACK, SND_PCM_NONBLOCK);
   using params = pcm.hwParams();
-  assert(params.testAccess(SND_PCM_ACCESS.RW_INTERLEAVED));
-  assert(params.formats().includes(SND_PCM_FORMAT.S24_3LE));
   params.setAccess(SND_PCM_ACCESS.RW_INTERLEAVED);
   params.setFormat(SND_PCM_FORMAT.S32_LE);
-  assert.deepEqual(params.formats(), [SND_PCM_FORMAT.S32_LE]);
-  assert.equal(params.setMin("channels", 2), 2);
-  assert.equal(params.setMax("channels", 6), 6);
-  assert.deepEqual([params.min("channels"), params.max("channels")], [2, 6]);
-  assert(params.test("channels", 6) && !params.test("channels", 7));
-  assert.throws(() => params.get("channels"), AlsaError);
   assert.throws(
-    () => params.set("channels", 1),
+    () => params.setFormat(SND_PCM_FORMAT.S16_LE),
+    isAlsaError(ERRNO.EINVAL, /^snd_pcm_hw_params_set_format 2: Invalid argument \(EINVAL\)$/),
+  );
+  params.setChannels(2);
+  assert.throws(
+    () => params.setChannels(1),
     isAlsaError(ERRNO.EINVAL, /^snd_pcm_hw_params_set_channels 1: /),
   );
-
-  using trial = params.copy();
-  assert.equal(trial.setNear("channels", 9), 6);
-  assert.deepEqual([params.min("channels"), params.max("channels")], [2, 6]);
-
-  params.set("channels", 2);
-  assert.equal(params.setNear("rate", 44100), 44100);
-  assert.equal(params.setNear("buffer_size", 4096), 4096);
-  assert.equal(params.setNear("period_size", 1024), 1024);
-  params.refine();
-  assert.equal(params.get("periods"), 4);
-  assert.deepEqual([params.min("period_time"), params.max("period_time")], [23219, 23220]); // 1024 / 44100 s
+  params.setRate(44100);
+  assert.throws(
+    () => params.setRate(48000),
+    isAlsaError(ERRNO.EINVAL, /^snd_pcm_hw_params_set_rate 48000: /),
+  );
+  assert.equal(params.setBufferSizeNear(4096), 4096);
+  assert.equal(params.setPeriodSizeNear(1024), 1024);
+  assert.equal(params.setPeriodSizeNear(512), 1024, "one size is left");
+  assert.equal(params.canPause, true);
 });
 
-Deno.test("HwParams.min() and max() leave out the ends of an open interval", async () => {
-  await using pcm = await SndPcm.open("nowhere", SND_PCM_STREAM.PLAYBACK, SND_PCM_NONBLOCK);
-  using params = pcm.hwParams();
-  params.set("rate", 44100);
-  params.setMin("period_time", 10001); // 441.04 frames
-  params.setMax("period_time", 20001); // 882.04 frames
-  assert.deepEqual([params.min("period_size"), params.max("period_size")], [442, 882]);
+Deno.test("HwRanges tells what goes together, of one PCM after another", async () => {
+  await using any = await SndPcm.open("nowhere", SND_PCM_STREAM.PLAYBACK, SND_PCM_NONBLOCK);
+  await using integers = await SndPcm.open("integers", SND_PCM_STREAM.PLAYBACK, SND_PCM_NONBLOCK);
+  using ranges = new HwRanges();
+  assert.throws(() => ranges.testFormat(SND_PCM_FORMAT.S16_LE), TypeError);
+  ranges.begin(any.pointer);
+  ranges.setAccess(SND_PCM_ACCESS.RW_INTERLEAVED);
+  assert.equal(ranges.testFormat(SND_PCM_FORMAT.S32_LE), true);
+  ranges.limitRate(8000, 44100);
+  ranges.limitChannels(2, 6);
+  assert.deepEqual([ranges.rateMin, ranges.rateMax], [8000, 44100]);
+  assert.deepEqual([ranges.channelsMin, ranges.channelsMax], [2, 6]);
+  ranges.setFormat(SND_PCM_FORMAT.S16_LE);
+  assert.equal(ranges.testFormat(SND_PCM_FORMAT.S32_LE), false);
+  assert.throws(() => ranges.limitRate(48000, 96000), isAlsaError(ERRNO.EINVAL, /_set_rate_min: /));
+
+  ranges.begin(any.pointer);
+  assert.equal(ranges.testFormat(SND_PCM_FORMAT.FLOAT_LE), true);
+  ranges.begin(integers.pointer);
+  assert.equal(ranges.testFormat(SND_PCM_FORMAT.FLOAT_LE), false);
+  assert.equal(ranges.testFormat(SND_PCM_FORMAT.S32_LE), true);
+  assert(
+    ranges.rateMax > 44100 && ranges.channelsMax > 6,
+    "nothing is left of what was asked of the other PCM",
+  );
 });
 
 Deno.test("freed parameters and closed PCMs throw instead of crashing", async () => {
@@ -141,11 +152,11 @@ Deno.test("freed parameters and closed PCMs throw instead of crashing", async ()
   hw[Symbol.dispose]();
   hw[Symbol.dispose]();
   sw[Symbol.dispose]();
-  assert.throws(() => hw.formats(), TypeError);
+  assert.throws(() => hw.canPause, TypeError);
   assert.throws(() => sw.boundary, TypeError);
   await pcm[Symbol.asyncDispose]();
   await pcm[Symbol.asyncDispose]();
-  assert.throws(() => pcm.state, /the ALSA PCM nowhere is closed/);
+  assert.throws(() => pcm.type, /the ALSA PCM nowhere is closed/);
   assert.throws(() => pcm.address, TypeError);
 });
 
@@ -153,51 +164,44 @@ Deno.test("SwParams sets what starts and wakes", async () => {
   await using pcm = await openStereo("nowhere");
   using params = pcm.swParams();
   assert(params.boundary >= 1024n);
-  params.set("start_threshold", params.boundary);
-  params.set("stop_threshold", 1024);
-  params.set("avail_min", 256);
+  params.setStartThreshold(params.boundary);
+  params.setStopThreshold(1024n);
+  params.setSilenceSize(0n);
   params.setPeriodEvent(true);
   params.setTimestamps(SND_PCM_TSTAMP_TYPE.MONOTONIC);
   pcm.setSwParams(params);
-  using io = new SndPcmIo(pcm.address);
+  const io = new SndPcmIo(pcm.address);
   assert.equal(io.writei(addressOf(new Int16Array(2048)), 1024), 1024);
-  assert.equal(io.state(), SND_PCM_STATE.PREPARED, "the threshold keeps it from starting");
+  assert.equal(io.state(), STATE.PREPARED, "the threshold keeps it from starting");
 });
 
 Deno.test("SndPcmIo moves through the states of a PCM", async () => {
   await using pcm = await openStereo("nowhere");
-  using io = new SndPcmIo(pcm.address);
-  assert.equal(io.state(), SND_PCM_STATE.PREPARED);
+  const io = new SndPcmIo(pcm.address);
+  assert.equal(io.state(), STATE.PREPARED);
   assert.equal(io.avail(), 1024);
   assert.equal(io.availUpdate(), 1024);
   assert.equal(io.start(), 0);
-  assert.equal(io.state(), SND_PCM_STATE.RUNNING);
+  assert.equal(io.state(), STATE.RUNNING);
   assert.equal(io.pause(true), 0);
-  assert.equal(io.state(), SND_PCM_STATE.PAUSED);
+  assert.equal(io.state(), STATE.PAUSED);
   assert.equal(io.pause(false), 0);
-  assert.equal(io.availDelay(), 0);
-  assert.deepEqual([io.lastAvail, io.lastDelay], [1024, 0]);
-  assert.equal(io.status(), 0);
-  assert.equal(io.statusState(), SND_PCM_STATE.RUNNING);
-  assert.equal(io.statusAvail(), 1024);
-  assert.equal(io.statusDelay(), 0);
-  assert(io.statusTimeMicros() > 0);
   assert.equal(io.drop(), 0);
   assert.equal(io.state(), SND_PCM_STATE.SETUP);
   assert.equal(io.writei(addressOf(new Int16Array(2)), 1), -ERRNO.EBADFD);
   assert.equal(io.prepare(), 0);
-  assert.equal(pcm.state, SND_PCM_STATE.PREPARED);
+  assert.equal(io.state(), STATE.PREPARED);
 });
 
 Deno.test("SndPcmIo.writei() hands the samples over as they are", async () => {
   const samples = Int16Array.from({ length: 2 * 700 }, (_, i) => i * 7 - 5000);
   {
     await using pcm = await openStereo("tape");
-    using io = new SndPcmIo(pcm.address);
+    const io = new SndPcmIo(pcm.address);
     assert.equal(pcm.type, "FILE");
     assert.equal(io.writei(addressOf(samples), 300), 300);
     assert.equal(io.writei(addressOf(samples.subarray(600)), 400), 400);
-    await pcm.drain();
+    drain(pcm);
   }
   const written = Deno.readFileSync(tape);
   assert.deepEqual(new Int16Array(written.buffer), samples);
@@ -207,7 +211,7 @@ Deno.test("SndPcmIo.readi() gives the samples as they are", async () => {
   const recorded = Int16Array.from({ length: 2 * 500 }, (_, i) => 3000 - i * 11);
   Deno.writeFileSync(source, new Uint8Array(recorded.buffer));
   await using pcm = await openStereo("listen", SND_PCM_STREAM.CAPTURE);
-  using io = new SndPcmIo(pcm.address);
+  const io = new SndPcmIo(pcm.address);
   assert.equal(io.start(), 0);
   const samples = new Int16Array(2 * 200);
   const frames = io.readi(addressOf(samples), 200);
@@ -222,10 +226,10 @@ Deno.test("SndPcm.pollFds() gives descriptors", async () => {
   assert(fds[0].fd > 2 && fds[0].events !== 0);
 });
 
-Deno.test("SndPcm.info() describes a plugin", async () => {
+Deno.test("SndPcm.dump() names the slaves", async () => {
   await using pcm = await openStereo("s16only");
   assert.equal(pcm.type, "PLUG");
-  assert.equal(pcm.info().card, -1);
+  assert.match(pcm.dump(), /^Plug PCM: Null PCM\n/);
 });
 
 Deno.test("a PCM leaves no descriptor behind", async () => {
@@ -234,7 +238,7 @@ Deno.test("a PCM leaves no descriptor behind", async () => {
   const before = count();
   for (let i = 0; i < 5; i++) {
     await using pcm = await openStereo("nowhere");
-    using _io = new SndPcmIo(pcm.address);
+    const _io = new SndPcmIo(pcm.address);
   }
   assert.equal(count(), before);
 });
@@ -242,7 +246,7 @@ Deno.test("a PCM leaves no descriptor behind", async () => {
 Deno.test("sndHints() lists what the configuration advertises", () => {
   const hints = sndHints();
   assert.deepEqual(hints.map(({ name }) => name).sort(), ["listen", "nowhere"]);
-  assert.equal(hints.find(({ name }) => name === "nowhere")!.description, "Nowhere");
+  assert.deepEqual(hints.map(({ stream }) => stream), [undefined, undefined]);
 });
 
 Deno.test("sndCards() lists the kernel's cards", () => {
@@ -259,8 +263,8 @@ Deno.test("sndCards() lists the kernel's cards", () => {
 Deno.test("silenceAlsa() keeps alsa-lib off stderr, on pool threads too", async () => {
   const stderrOf = async (silent: boolean) => {
     const source = `
-      import { silenceAlsa } from "./ffi/alsa/libasound.ts";
-      import { SndPcm } from "./ffi/alsa/libasound_pcm.ts";
+      import { silenceAlsa } from "./ffi/alsa/alsa_error.ts";
+      import { SndPcm } from "./ffi/alsa/snd_pcm.ts";
       silenceAlsa();
       silenceAlsa(${silent});
       for (let i = 0; i < 3; i++) await SndPcm.open("missing", 0, 0).catch(() => {});

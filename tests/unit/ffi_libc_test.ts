@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ERRNO, errnoName } from "../../ffi/libc/errno.ts";
-import {
-  addressOf,
-  clearErrno,
-  CLOCK,
-  Errno,
-  errno,
-  EventFd,
-  libc,
-  MAP,
-  POLL,
-  PollSet,
-  PROT,
-  strerror,
-  TimerFd,
-  unwrap,
-} from "../../ffi/libc/libc.ts";
+import { EventFd } from "../../ffi/libc/event_fd.ts";
+import { clearErrno, Errno, errno, unwrap } from "../../ffi/libc/failed_call.ts";
+import { libc, MAP, POLL, PROT } from "../../ffi/libc/libc.ts";
+import { addressOf } from "../../ffi/libc/pointers.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
+import { TimerFd } from "../../ffi/libc/timer_fd.ts";
 import { lazyLibrary, LibraryNotFoundError } from "../../ffi/base/library.ts";
 import { MappedPages } from "../../lib/xen/mapped_pages.ts";
 import { Exit } from "../../lib/base/error.ts";
@@ -53,9 +43,13 @@ Deno.test("errno() is right after a call that failed", () => {
 });
 
 Deno.test("errno() is each thread's own", async () => {
-  const module = new URL("ffi/libc/libc.ts", root).href;
-  const source =
-    `import { errno, libc } from "${module}"; libc().kill(-0x7fffffff, 0); postMessage(errno());`;
+  const folder = new URL("ffi/libc/", root).href;
+  const source = `
+    import { errno } from "${folder}failed_call.ts";
+    import { libc } from "${folder}libc.ts";
+    libc().kill(-0x7fffffff, 0);
+    postMessage(errno());
+  `;
   const url = URL.createObjectURL(new Blob([source], { type: "application/typescript" }));
   clearErrno();
   const worker = new Worker(url, { type: "module" });
@@ -80,7 +74,6 @@ Deno.test("unwrap() throws Errno with the call, the name and the C library's tex
     assert.deepEqual([error.call, error.errno, error.code], ["close -1", 9, "EBADF"]);
     return true;
   });
-  assert.equal(strerror(-ERRNO.EPIPE), "Broken pipe");
 });
 
 Deno.test("EventFd signals and drains", () => {
@@ -114,16 +107,6 @@ Deno.test("TimerFd expires once, and again with an interval", () => {
   assert.equal(fds.wait(10), 0);
 });
 
-Deno.test("TimerFd.armAt() takes an instant of CLOCK_MONOTONIC", () => {
-  using timer = new TimerFd();
-  const now = new BigInt64Array(2);
-  unwrap(libc().clock_gettime(CLOCK.MONOTONIC, now), "clock_gettime");
-  timer.armAt(Number(now[0]) * 1e9 + Number(now[1]));
-  const fds = new PollSet(1);
-  fds.add(timer.fd, POLL.IN);
-  assert.equal(fds.wait(5000), 1);
-});
-
 Deno.test("PollSet.waitAsync() leaves the event loop running", async () => {
   using event = new EventFd();
   const fds = new PollSet(2);
@@ -145,11 +128,15 @@ Deno.test("PollSet.add() refuses more than its capacity", () => {
 Deno.test("addressOf() gives addresses that survive garbage collection", async () => {
   const { code, stderr } = await script(
     `
-    import { addressOf, libc } from "./ffi/libc/libc.ts";
+    import { libc } from "./ffi/libc/libc.ts";
+import { addressOf } from "../../ffi/libc/pointers.ts";
     const arrays = Array.from({ length: 100 }, (_, i) => new Int32Array([i]));
     const addresses = arrays.map(addressOf);
     for (let i = 0; i < 3; i++) gc();
-    addresses.forEach((address, i) => libc().hot_memset(address, i, 4));
+    const { memset } = Deno.dlopen("libc.so.6", {
+      memset: { parameters: ["pointer", "i32", "usize"], result: "pointer" },
+    }).symbols;
+    addresses.forEach((address, i) => memset(address, i, 4n));
     for (const [i, array] of arrays.entries()) if (array[0] !== i * 0x01010101) throw new Error(i + ": " + array[0]);
     `,
     { flags: ["--v8-flags=--expose-gc"] },
@@ -184,7 +171,9 @@ Deno.test("Memory.of() keeps what it is of", async () => {
 Deno.test("whileAlive() keeps a call's memory until it returns", async () => {
   const { code, stderr } = await script(
     `
-    import { EventFd, POLL, PollSet } from "./ffi/libc/libc.ts";
+    import { EventFd } from "./ffi/libc/event_fd.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
     using event = new EventFd();
     let collected = false;
     const registry = new FinalizationRegistry(() => collected = true);
@@ -284,13 +273,13 @@ Deno.test("importing the bindings loads no library", async () => {
   const { code, stdout, stderr } = await script(
     `
     import "./ffi/libc/libc.ts";
-    import "./ffi/alsa/libasound_cards.ts";
-    import "./ffi/alsa/libasound_pcm.ts";
+    import "./ffi/alsa/snd_cards.ts";
+    import "./ffi/alsa/snd_pcm.ts";
     import "./lib/xen/native/xen.ts";
     import { openStore } from "./lib/xen/store/library_store.ts";
     import { openNativeEventChannels } from "./lib/xen/native/event_channels.ts";
     import { NativeGrantTable } from "./lib/xen/native/grants.ts";
-    import { SndPcm } from "./ffi/alsa/libasound_pcm.ts";
+    import { SndPcm } from "./ffi/alsa/snd_pcm.ts";
     for (const open of [openStore, openNativeEventChannels, () => new NativeGrantTable(), () => SndPcm.open("x", 0, 0)]) {
       try { await open(); } catch (error) { console.log(error.exitCode, error.message); }
     }

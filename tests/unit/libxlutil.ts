@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Xen's own parser of xl's configuration files (libxlutil, of libxen-dev): what ours is held against. */
-import { cString } from "../../ffi/base/library.ts";
+import { cString } from "../../ffi/base/c_string.ts";
 
 type Nested = readonly (string | Nested)[];
 

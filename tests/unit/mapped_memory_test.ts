@@ -49,7 +49,7 @@ Deno.test("where bare addresses become memory: nowhere but in the few files that
   const found: string[] = [];
   for (const directory of ["cmd", "ffi", "lib"]) await search(`${root}${directory}`, found);
   assert.deepEqual(found.sort(), [
-    "ffi/libc/libc.ts", // errno
+    "ffi/libc/failed_call.ts", // errno
     "ffi/libc/memory.ts",
     "lib/xen/embedded/pages/shared_file.ts",
     "lib/xen/mapped_pages.ts",

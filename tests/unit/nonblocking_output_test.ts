@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** Each kind of thing that a daemon's stderr may be: it takes what there is room for, and lets nobody wait. */
 import assert from "node:assert/strict";
-import { AF, F, libc, O, unwrap } from "../../ffi/libc/libc.ts";
-import { cString } from "../../ffi/base/library.ts";
+import { unwrap } from "../../ffi/libc/failed_call.ts";
+import { AF, F, libc, O } from "../../ffi/libc/libc.ts";
+import { cString } from "../../ffi/base/c_string.ts";
 import { NonblockingOutput } from "../../ffi/libc/nonblocking_output.ts";
 import { Process, until } from "../sandbox/harness.ts";
 
 const octets = new Uint8Array(1000).fill(0x78);
-const { close, fcntl, ioctl, open, pipe2, read } = libc();
+const { close, fcntl, open, pipe2, read } = libc();
+const { ioctl } = Deno.dlopen("libc.so.6", {
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+}).symbols;
+/** fcntl.h. */
+const F_GETFL = 3;
 
 /** Writes until there is no room; returns how many octets were taken. */
 function fill(output: NonblockingOutput): number {
@@ -26,7 +32,7 @@ function drain(fd: number): number {
 
 /** What is written goes into `fd`, whose reader empties it by `empty`, which returns what it got. */
 async function assertLetsNobodyWait(fd: number, empty: () => number | Promise<number>): Promise<void> {
-  const flags = fcntl(fd, F.GETFL, 0n);
+  const flags = fcntl(fd, F_GETFL, 0n);
   assert.equal(flags & O.NONBLOCK, 0);
   using output = new NonblockingOutput(fd);
   const taken = fill(output);
@@ -36,7 +42,7 @@ async function assertLetsNobodyWait(fd: number, empty: () => number | Promise<nu
   assert.equal(await empty(), taken);
   output.wait(-1); // returns: there is room
   assert(fill(output) > 0, "room again");
-  assert.equal(fcntl(fd, F.GETFL, 0n), flags, "who shares the descriptor notices nothing");
+  assert.equal(fcntl(fd, F_GETFL, 0n), flags, "who shares the descriptor notices nothing");
 }
 
 Deno.test("NonblockingOutput on a pipe", async () => {

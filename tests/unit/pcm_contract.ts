@@ -5,7 +5,7 @@
  * moment to.
  */
 import assert from "node:assert/strict";
-import { PollSet } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { openPcm } from "../../lib/pcm/descriptor.ts";
 import type { OpenCard, PcmDevice } from "../../lib/pcm/device.ts";
 import { pcmDevice } from "../../lib/pcm/open_device.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The contract of cards, kept by the one that needs no card and by ALSA's that need none either. */
-import { silenceAlsa } from "../../ffi/alsa/libasound.ts";
+import { silenceAlsa } from "../../ffi/alsa/alsa_error.ts";
 import { pcmContract, testPcmContract } from "./pcm_contract.ts";
 
 const directory = Deno.makeTempDirSync({ prefix: "xsnd-pcm-" });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What the engine traces: exactly what passes, in its order, and a number where there was no room. */
 import assert from "node:assert/strict";
-import { MicrosClock, POLL } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { TraceReader, TraceWriter } from "../../lib/bridge/trace_ring.ts";
 import {

@@ -5,7 +5,8 @@
  * travel: what has to come is waited for, and what must not come gets a moment to.
  */
 import assert from "node:assert/strict";
-import { POLL, PollSet } from "../../ffi/libc/libc.ts";
+import { POLL } from "../../ffi/libc/libc.ts";
+import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { adoptEventChannels } from "../../lib/xen/mod.ts";
 import {
   EventChannelError,

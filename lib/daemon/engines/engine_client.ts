@@ -3,7 +3,7 @@
 import { getLogger } from "@logtape/logtape";
 import { threadCpuSeconds } from "../../../ffi/libc/cpu_clock.ts";
 import { errnoName } from "../../../ffi/libc/errno.ts";
-import { EventFd } from "../../../ffi/libc/libc.ts";
+import { EventFd } from "../../../ffi/libc/event_fd.ts";
 import { Exit, stackOf, XsndError } from "../../base/error.ts";
 import type { EventChannelsShare } from "../../xen/ports.ts";
 import { Changes } from "../../bridge/changes.ts";

@@ -5,7 +5,7 @@
  * engine, and with it a thread, of its own, and keeps no other stream waiting. A guest that has as many engines as it may have
  * gets no more: its streams share those, and keep each other waiting.
  */
-import { EventFd } from "../../../ffi/libc/libc.ts";
+import { EventFd } from "../../../ffi/libc/event_fd.ts";
 import { Exit, XsndError } from "../../base/error.ts";
 import { mayWait } from "../../pcm/device.ts";
 import type { EventChannels, Xen } from "../../xen/ports.ts";

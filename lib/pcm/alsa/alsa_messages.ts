@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** libasound's own diagnosis. A call returns no more than an error number; the reason goes to standard error. */
-import { libasound, silenceAlsa } from "../../../ffi/alsa/libasound.ts";
+import { silenceAlsa } from "../../../ffi/alsa/alsa_error.ts";
+import { libasound } from "../../../ffi/alsa/libasound.ts";
 import { StderrCapture } from "../../../ffi/libc/stderr.ts";
 
 /** One call's messages beyond this number repeat the first ones from further up the call stack. */

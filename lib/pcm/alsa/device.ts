@@ -4,8 +4,8 @@
  * take long (a sleeping sound server takes seconds) runs on a thread of Deno's pool.
  */
 import { getLogger } from "@logtape/logtape";
+import { AlsaError } from "../../../ffi/alsa/alsa_error.ts";
 import {
-  AlsaError,
   SND_ERROR_BEGIN,
   SND_PCM_ACCESS,
   SND_PCM_NONBLOCK,
@@ -13,7 +13,7 @@ import {
   SND_PCM_TSTAMP_TYPE,
 } from "../../../ffi/alsa/libasound.ts";
 import { ERRNO } from "../../../ffi/libc/errno.ts";
-import { SndPcm } from "../../../ffi/alsa/libasound_pcm.ts";
+import { SndPcm } from "../../../ffi/alsa/snd_pcm.ts";
 import { FORMATS, formatsToMask, HwParam, XENSND_PCM_FORMAT_S16_LE } from "../../sndif/mod.ts";
 import { XEN_EBUSY, XEN_EIO, XEN_ENODEV } from "../../sndif/mod.ts";
 import type { AlsaDescriptor } from "./pcm.ts";
@@ -170,21 +170,21 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
   using hw = pcm.hwParams();
   hw.setAccess(SND_PCM_ACCESS.RW_INTERLEAVED);
   hw.setFormat(FORMATS[format].alsaFormat);
-  hw.set("channels", channels);
-  hw.set("rate", rate);
+  hw.setChannels(channels);
+  hw.setRate(rate);
   const isCard = pcm.type === "HW";
   // The buffer first: a card that has few sizes would otherwise let the period, which matters less, choose it.
-  const bufferFrames = hw.setNear("buffer_size", request.bufferFrames);
+  const bufferFrames = hw.setBufferSizeNear(request.bufferFrames);
   const period = isCard ? cardPeriodFrames(request) : lookFrames(request);
-  const setPeriod = hw.setNear("period_size", period);
+  const setPeriod = hw.setPeriodSizeNear(period);
   const periodFrames = isCard ? setPeriod : period;
   await pcm.setHwParams(hw);
 
   using sw = pcm.swParams();
-  sw.set("start_threshold", sw.boundary);
-  sw.set("stop_threshold", sw.boundary);
+  sw.setStartThreshold(sw.boundary);
+  sw.setStopThreshold(sw.boundary);
   const silencesItself = isCard && direction === "playback";
-  if (silencesItself) sw.set("silence_size", sw.boundary);
+  if (silencesItself) sw.setSilenceSize(sw.boundary);
   if (isCard) {
     sw.setPeriodEvent(true);
     sw.setTimestamps(SND_PCM_TSTAMP_TYPE.MONOTONIC);

@@ -4,9 +4,11 @@
  * (`alsa_device.ts`) so that it starts and stops only when told to, plays silence when it runs dry, and wakes this
  * thread at each of its periods.
  */
-import { addressOf, libc, POLL, TimerFd } from "../../../ffi/libc/libc.ts";
+import { libc, POLL } from "../../../ffi/libc/libc.ts";
+import { addressOf } from "../../../ffi/libc/pointers.ts";
+import { TimerFd } from "../../../ffi/libc/timer_fd.ts";
 import { SND_PCM_STATE } from "../../../ffi/alsa/libasound.ts";
-import { SndPcmIo } from "../../../ffi/alsa/libasound_pcm.ts";
+import { SndPcmIo } from "../../../ffi/alsa/snd_pcm_io.ts";
 import { fillSilence, FORMATS } from "../../sndif/mod.ts";
 import { type Pcm, type PcmParams, STAGING_BYTES } from "../pcm.ts";
 
@@ -194,7 +196,6 @@ export class AlsaPcm implements Pcm {
     const state = this.#io.state();
     if (state !== SND_PCM_STATE.SETUP && state !== SND_PCM_STATE.DISCONNECTED) this.drop();
     this.#timer?.[Symbol.dispose]();
-    this.#io[Symbol.dispose]();
   }
 
   #run(running: boolean): void {

@@ -3,8 +3,11 @@
  * The card-less card in the main thread. Its files are WAV, but the engine deals in plain frames: what is played comes out
  * of it through a pipe and is written here, what is captured is laid out for it in memory.
  */
-import { ACCESS, errno, errnoName, F, libc, O, unwrap, whileAlive } from "../../../ffi/libc/libc.ts";
-import { cString } from "../../../ffi/base/library.ts";
+import { errnoName } from "../../../ffi/libc/errno.ts";
+import { errno, unwrap } from "../../../ffi/libc/failed_call.ts";
+import { ACCESS, F, libc, O } from "../../../ffi/libc/libc.ts";
+import { whileAlive } from "../../../ffi/libc/pointers.ts";
+import { cString } from "../../../ffi/base/c_string.ts";
 import { XsndError } from "../../base/error.ts";
 import { FORMATS, formatsToMask, XEN_EINVAL, XEN_ENODEV } from "../../sndif/mod.ts";
 import { type AudioReader, type Warn, WavReader, WavWriter } from "../../wav/mod.ts";

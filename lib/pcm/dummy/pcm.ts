@@ -8,7 +8,10 @@
  * follow (so that a file holds what was played, and not how long the other end took to stop), and not all of it if
  * it was long.
  */
-import { addressOf, errno, libc, POLL, TimerFd } from "../../../ffi/libc/libc.ts";
+import { errno } from "../../../ffi/libc/failed_call.ts";
+import { libc, POLL } from "../../../ffi/libc/libc.ts";
+import { addressOf } from "../../../ffi/libc/pointers.ts";
+import { TimerFd } from "../../../ffi/libc/timer_fd.ts";
 import { copyMemory, Memory, writeMemory } from "../../../ffi/libc/memory.ts";
 import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../../sndif/mod.ts";
 import { type Pcm, type PcmParams, STAGING_BYTES } from "../pcm.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The three ports inside an embedded Xen, for a process that acts as one of its domains. */
-import { Errno } from "../../../ffi/libc/libc.ts";
+import { Errno } from "../../../ffi/libc/failed_call.ts";
 import { openStore } from "../store/library_store.ts";
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { EmbeddedEventChannels } from "./events/event_channels.ts";

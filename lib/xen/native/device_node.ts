@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What to tell a user when one of Xen's device files cannot be opened. */
-import { Errno } from "../../../ffi/libc/libc.ts";
+import { Errno } from "../../../ffi/libc/failed_call.ts";
 import { Exit, XsndError } from "../../base/error.ts";
 
 /** Runs `open`, which opens /dev/xen/`name` of kernel module `module`. Throws {@link XsndError}. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** EventChannels over /dev/xen/evtchn. */
-import { addressOf, Errno } from "../../../ffi/libc/libc.ts";
+import { Errno } from "../../../ffi/libc/failed_call.ts";
+import { addressOf } from "../../../ffi/libc/pointers.ts";
 import { EvtchnHandle } from "../../../ffi/xen/libxenevtchn.ts";
 import {
   EventChannelError,

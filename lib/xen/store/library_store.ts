@@ -4,8 +4,9 @@
  * itself, and in the embedded Xen, where `XENSTORED_PATH` names the socket that stands for a domain.
  */
 import { ERRNO, errnoName } from "../../../ffi/libc/errno.ts";
-import { ACCESS, Errno, errno, libc } from "../../../ffi/libc/libc.ts";
-import { cString } from "../../../ffi/base/library.ts";
+import { Errno, errno } from "../../../ffi/libc/failed_call.ts";
+import { ACCESS, libc } from "../../../ffi/libc/libc.ts";
+import { cString } from "../../../ffi/base/c_string.ts";
 import { XBT_NULL, xsDaemonSocket, XsHandle } from "../../../ffi/xen/libxenstore.ts";
 import { Exit, XsndError } from "../../base/error.ts";
 import {

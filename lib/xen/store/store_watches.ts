@@ -3,7 +3,10 @@
  * Watches of one XenStore connection. libxenstore queues what its reader thread gets and makes a pipe readable; one
  * loop per connection waits for that pipe on a pool thread and deals the events out by token.
  */
-import { Errno, EventFd, POLL, PollSet } from "../../../ffi/libc/libc.ts";
+import { EventFd } from "../../../ffi/libc/event_fd.ts";
+import { Errno } from "../../../ffi/libc/failed_call.ts";
+import { POLL } from "../../../ffi/libc/libc.ts";
+import { PollSet } from "../../../ffi/libc/poll_set.ts";
 import type { XsHandle } from "../../../ffi/xen/libxenstore.ts";
 import { StoreError, type StoreWatch } from "../ports.ts";
 

@@ -4,8 +4,10 @@
  * event on one is delivered once, through a FIFO, and the port is masked from then on until it is unmasked; an event
  * that arrives meanwhile is delivered after that.
  */
-import { addressOf, libc, unwrap } from "../../../../ffi/libc/libc.ts";
-import { cString } from "../../../../ffi/base/library.ts";
+import { unwrap } from "../../../../ffi/libc/failed_call.ts";
+import { libc } from "../../../../ffi/libc/libc.ts";
+import { addressOf } from "../../../../ffi/libc/pointers.ts";
+import { cString } from "../../../../ffi/base/c_string.ts";
 import {
   EventChannelError,
   type EventChannels,

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
-/** What sound hardware and which PCM names this host has, as alsa-lib enumerates them. */
-import { check, libasound, SND_PCM_STREAM, takeText, text } from "./libasound.ts";
-import { allocate } from "./libasound_params.ts";
+/** The sound cards of this host, and the PCM names of its ALSA configuration. */
+import { cString, textAt } from "../base/c_string.ts";
 import { ERRNO } from "../libc/errno.ts";
-import { cString } from "../base/library.ts";
+import { libc } from "../libc/libc.ts";
+import { allocate, createdPointer } from "./allocate.ts";
+import { check } from "./alsa_error.ts";
+import { libasound, SND_PCM_STREAM } from "./libasound.ts";
 
 /** `snd_ctl_card_info_t`. */
 export interface SndCard {
   readonly index: number;
-  /** E.g. `"PCH"`: `hw:PCH,0` names its first device. */
+  /** E.g. `"PCH"`: `hw:PCH,0` names the card's first device. */
   readonly id: string;
   readonly driver: string;
   readonly name: string;
-  readonly longName: string;
-  readonly mixerName: string;
-  readonly components: string;
   readonly devices: readonly SndDevice[];
 }
 
@@ -23,31 +22,28 @@ export interface SndDevice {
   readonly device: number;
   /** `SND_PCM_STREAM.*`. */
   readonly stream: number;
-  readonly id: string;
-  readonly name: string;
+  /** How many users the device can have at a time. */
   readonly subdevices: number;
-  /** Those of them that nobody has open. */
-  readonly subdevicesAvailable: number;
 }
 
 /** A PCM name that ALSA's configuration advertises. */
 export interface SndHint {
   readonly name: string;
-  readonly description: string;
   /** `SND_PCM_STREAM.*`; undefined: both. */
   readonly stream: number | undefined;
 }
 
 type Pointer = NonNullable<Deno.PointerValue>;
 
-/** All sound cards of this host with their PCM devices; none is opened for more than its description. */
+/** All sound cards of this host with their PCM devices. Opens each card's control device, and no PCM. */
 export function sndCards(): SndCard[] {
-  const index = new Int32Array([-1]);
+  const next = new Int32Array([-1]);
   const cards: SndCard[] = [];
   while (true) {
-    check(libasound().snd_card_next(index), "snd_card_next");
-    if (index[0] < 0) return cards;
-    cards.push(sndCard(index[0]));
+    check(libasound().snd_card_next(next), "snd_card_next");
+    const [index = -1] = next;
+    if (index < 0) return cards;
+    cards.push(sndCard(index));
   }
 }
 
@@ -55,18 +51,15 @@ function sndCard(index: number): SndCard {
   const lib = libasound();
   const out = new BigUint64Array(1);
   check(lib.snd_ctl_open(out, cString(`hw:${index}`), 0), `snd_ctl_open hw:${index}`);
-  const ctl = Deno.UnsafePointer.create(out[0])!;
+  const ctl = createdPointer(out);
   const info = allocate(lib.snd_ctl_card_info_malloc, "snd_ctl_card_info_malloc");
   try {
     check(lib.snd_ctl_card_info(ctl, info), `snd_ctl_card_info hw:${index}`);
     return {
       index,
-      id: text(lib.snd_ctl_card_info_get_id(info)),
-      driver: text(lib.snd_ctl_card_info_get_driver(info)),
-      name: text(lib.snd_ctl_card_info_get_name(info)),
-      longName: text(lib.snd_ctl_card_info_get_longname(info)),
-      mixerName: text(lib.snd_ctl_card_info_get_mixername(info)),
-      components: text(lib.snd_ctl_card_info_get_components(info)),
+      id: textAt(lib.snd_ctl_card_info_get_id(info)),
+      driver: textAt(lib.snd_ctl_card_info_get_driver(info)),
+      name: textAt(lib.snd_ctl_card_info_get_name(info)),
       devices: devices(ctl),
     };
   } finally {
@@ -78,27 +71,21 @@ function sndCard(index: number): SndCard {
 function devices(ctl: Pointer): SndDevice[] {
   const lib = libasound();
   const info = allocate(lib.snd_pcm_info_malloc, "snd_pcm_info_malloc");
-  const device = new Int32Array([-1]);
+  const next = new Int32Array([-1]);
   const found: SndDevice[] = [];
   try {
     while (true) {
-      check(lib.snd_ctl_pcm_next_device(ctl, device), "snd_ctl_pcm_next_device");
-      if (device[0] < 0) return found;
+      check(lib.snd_ctl_pcm_next_device(ctl, next), "snd_ctl_pcm_next_device");
+      const [device = -1] = next;
+      if (device < 0) return found;
       for (const stream of Object.values(SND_PCM_STREAM)) {
-        lib.snd_pcm_info_set_device(info, device[0]);
+        lib.snd_pcm_info_set_device(info, device);
         lib.snd_pcm_info_set_subdevice(info, 0);
         lib.snd_pcm_info_set_stream(info, stream);
         const result = lib.snd_ctl_pcm_info(ctl, info);
-        if (result === -ERRNO.ENOENT) continue; // the device has not this direction
-        check(result, `snd_ctl_pcm_info ${device[0]}`);
-        found.push({
-          device: device[0],
-          stream,
-          id: text(lib.snd_pcm_info_get_id(info)),
-          name: text(lib.snd_pcm_info_get_name(info)),
-          subdevices: lib.snd_pcm_info_get_subdevices_count(info),
-          subdevicesAvailable: lib.snd_pcm_info_get_subdevices_avail(info),
-        });
+        if (result === -ERRNO.ENOENT) continue; // the device lacks this direction
+        check(result, `snd_ctl_pcm_info ${device}`);
+        found.push({ device, stream, subdevices: lib.snd_pcm_info_get_subdevices_count(info) });
       }
     }
   } finally {
@@ -106,12 +93,12 @@ function devices(ctl: Pointer): SndDevice[] {
   }
 }
 
-/** PCM names of ALSA's configuration, of all cards. */
+/** The PCM names that ALSA's configuration advertises, of all cards. */
 export function sndHints(): SndHint[] {
   const lib = libasound();
   const out = new BigUint64Array(1);
   check(lib.snd_device_name_hint(-1, cString("pcm"), out), "snd_device_name_hint pcm");
-  const hints = Deno.UnsafePointer.create(out[0])!;
+  const hints = createdPointer(out);
   const view = new Deno.UnsafePointerView(hints);
   try {
     const found: SndHint[] = [];
@@ -120,7 +107,6 @@ export function sndHints(): SndHint[] {
       const direction = field("IOID");
       found.push({
         name: field("NAME"),
-        description: field("DESC"),
         stream: direction === "" ? undefined : SND_PCM_STREAM[direction === "Input" ? "CAPTURE" : "PLAYBACK"],
       });
     }
@@ -128,4 +114,11 @@ export function sndHints(): SndHint[] {
   } finally {
     lib.snd_device_name_free_hint(hints);
   }
+}
+
+/** The C string at `pointer`, which malloc(3) made; frees it. `""` for NULL. */
+function takeText(pointer: Deno.PointerValue): string {
+  const taken = textAt(pointer);
+  libc().free(pointer);
+  return taken;
 }
