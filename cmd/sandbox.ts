@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd sandbox`: runs a command inside a private embedded Xen, as dbus-run-session does for D-Bus. */
 import { Command } from "commander";
-import { runInSandbox } from "../lib/xen/embedded/run.ts";
+import { runInSandbox } from "../lib/xen/embedded/run_in_sandbox.ts";
 import { withManual } from "./shared/manual.ts";
 
 export function sandboxCommand(): Command {

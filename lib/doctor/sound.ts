@@ -4,7 +4,7 @@ import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
 import { libasound } from "../../ffi/alsa/libasound.ts";
 import { type SndCard, sndCards } from "../../ffi/alsa/snd_cards.ts";
 import { LibraryNotFoundError } from "../../ffi/base/library.ts";
-import { AlsaTalk, readAlsaConfiguration, withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";
+import { AlsaMessages, readAlsaConfiguration, withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";
 import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";
 import { exists, refusal } from "./host.ts";
 import { owners } from "./pcm_owners.ts";
@@ -50,7 +50,7 @@ function cards(): Finding[] {
     if (error instanceof LibraryNotFoundError) return [skip(subject, "libasound cannot be loaded")];
     throw error;
   }
-  using talk = new AlsaTalk();
+  using alsa = new AlsaMessages();
   try {
     const found = sndCards();
     if (found.length === 0) {
@@ -59,7 +59,7 @@ function cards(): Finding[] {
     return found.map(card);
   } catch (error) {
     if (!(error instanceof AlsaError)) throw error;
-    return [fail(subject, withAlsaMessages(error.message, talk.messages()), { command: "aplay -l" })];
+    return [fail(subject, withAlsaMessages(error.message, alsa.list()), { command: "aplay -l" })];
   }
 }
 

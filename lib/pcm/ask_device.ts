@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Asking a device what it can do, for commands: it is open for a moment, and nothing is played. */
 import { AlsaDevice } from "./alsa/device.ts";
-import { AlsaTalk } from "./alsa/alsa_messages.ts";
+import { AlsaMessages } from "./alsa/alsa_messages.ts";
 import type { PcmDevice } from "./device.ts";
 import { PcmError } from "./pcm_error.ts";
 import { pcmDevice } from "./open_device.ts";
@@ -13,7 +13,7 @@ export type Question<T> = (refiner: Refiner, type: string | undefined) => T;
 
 /**
  * What `ask` finds out about `device`. Throws {@link PcmError}, with ALSA's messages, if the device cannot be asked, and
- * LibraryNotFoundError without libasound. One at a time: see {@link AlsaTalk}.
+ * LibraryNotFoundError without libasound. One at a time: see {@link AlsaMessages}.
  */
 export async function askDevice<T>(
   device: string,
@@ -22,12 +22,12 @@ export async function askDevice<T>(
 ): Promise<T> {
   const pcm = pcmDevice(device, direction);
   if (!(pcm instanceof AlsaDevice)) return await askOpen(pcm, ask);
-  using talk = new AlsaTalk();
+  using alsa = new AlsaMessages();
   try {
     return await askOpen(pcm, ask);
   } catch (error) {
     if (!(error instanceof PcmError)) throw error;
-    throw new PcmError(error.message, error.errno, { cause: error, alsaMessages: talk.messages() });
+    throw new PcmError(error.message, error.errno, { cause: error, alsaMessages: alsa.list() });
   }
 }
 

@@ -4,7 +4,7 @@ import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
 import { libasound, SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
 import { sndCards, sndHints } from "../../ffi/alsa/snd_cards.ts";
 import { Exit, XsndError } from "../base/error.ts";
-import { AlsaTalk, withAlsaMessages } from "./alsa/alsa_messages.ts";
+import { AlsaMessages, withAlsaMessages } from "./alsa/alsa_messages.ts";
 import type { Direction } from "./pcm.ts";
 
 export interface HostPcm {
@@ -29,12 +29,12 @@ export function bothDirections(name: string): HostPcm[] {
  */
 export function hostPcms(): HostPcm[] {
   libasound(); // what is not there says nothing
-  using talk = new AlsaTalk();
+  using alsa = new AlsaMessages();
   try {
     return [...devicesOfCards(), ...advertised()];
   } catch (error) {
     if (!(error instanceof AlsaError)) throw error;
-    const what = withAlsaMessages(`ALSA cannot list this host's PCMs: ${error.message}`, talk.messages());
+    const what = withAlsaMessages(`ALSA cannot list this host's PCMs: ${error.message}`, alsa.list());
     throw new XsndError(what, Exit.failed, { cause: error });
   }
 }

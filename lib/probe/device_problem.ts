@@ -4,7 +4,7 @@ import { Exit, XsndError } from "../base/error.ts";
 import { withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";
 import { askDevice } from "../pcm/ask_device.ts";
 import { PcmError } from "../pcm/pcm_error.ts";
-import { DUMMY } from "../pcm/open_device.ts";
+import { DUMMY } from "../pcm/device_name.ts";
 import type { Refiner } from "../pcm/refiner.ts";
 import { maskToFormats, XEN_EBUSY, XEN_EINVAL } from "../sndif/mod.ts";
 import type { StreamParams, StreamPolicy } from "../vsnd/model/card.ts";

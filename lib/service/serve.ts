@@ -42,7 +42,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = getLogger(["xsnd", "serve"]);
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
-  using xen = await openXen({ keepsStore: true });
+  using xen = await openXen({ reconnects: true });
   let readPolicy = choosePolicy(xen.store, config, defaults);
   await using daemon = await Daemon.start(xen, {
     controlSocket: controlSocketPath(),

@@ -18,14 +18,14 @@ export interface OpenXenOptions {
   readonly domid?: number;
   /** Directory of an embedded Xen; by default what `XSND_SANDBOX` says; without either, the real Xen is opened. */
   readonly sandbox?: string;
-  /** Whether XenStore is connected to anew when it is lost (`keepStore`): for daemons. */
-  readonly keepsStore?: boolean;
+  /** Whether XenStore is connected to anew when it is lost (`reconnectingStore`): for daemons. */
+  readonly reconnects?: boolean;
 }
 
 /** Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
 export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
-  const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, keepsStore = false } = options;
-  const keep = keepsStore ? (await import("./store/reconnecting_store.ts")).keepStore : undefined;
+  const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, reconnects = false } = options;
+  const keep = reconnects ? (await import("./store/reconnecting_store.ts")).reconnectingStore : undefined;
   if (sandbox) {
     const { openEmbeddedXen } = await import("./embedded/xen.ts");
     return openEmbeddedXen(sandbox, domid ?? sandboxDomid(), keep);

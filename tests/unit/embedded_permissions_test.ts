@@ -118,12 +118,12 @@ Deno.test("a guest's nodes stay below 2048 octets, names of children included; d
 });
 
 Deno.test("a guest that could not make a node has changed nothing", () => {
-  const { core, domU } = newStore();
+  const { xenstore, domU } = newStore();
   for (let node = 0; domU.mkdir(`data/${Math.floor(node / 30)}/${node}`) === "OK"; node++);
   domU.rm("data/0/0");
   domU.rm("data/0/1");
-  const before = core.database.snapshot;
+  const before = xenstore.database.snapshot;
   assert.equal(domU.write("data/1/a/b/c", ""), "ENOSPC", "there is room for two, not for three");
-  assert.equal(core.database.snapshot, before);
+  assert.equal(xenstore.database.snapshot, before);
   assert.equal(domU.write("data/1/a/b", ""), "OK");
 });

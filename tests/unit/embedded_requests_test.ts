@@ -67,7 +67,7 @@ Deno.test("what manages domains is dom0's alone", () => {
 });
 
 Deno.test("INTRODUCE and RELEASE make a domain known and unknown", () => {
-  const { dom0, core } = newStore();
+  const { dom0, xenstore } = newStore();
   const introduced = (domid: number) => dom0.call(Xs.IS_DOMAIN_INTRODUCED, [String(domid)]);
   assert.deepEqual([0, 1, 3].map(introduced), ["T", "T", "F"]);
   assert.equal(dom0.call(Xs.INTRODUCE, ["3", "42", "7"]), "OK");
@@ -87,7 +87,7 @@ Deno.test("INTRODUCE and RELEASE make a domain known and unknown", () => {
     assert.equal(dom0.call(Xs.INTRODUCE, wrong), "EINVAL", wrong.join());
   }
   assert.equal(dom0.call(Xs.RELEASE, ["0"]), "EINVAL");
-  assert.equal(core.domains.has(4), false);
+  assert.equal(xenstore.domains.has(4), false);
 });
 
 Deno.test("INTRODUCE of a known domain has its connections begin anew", () => {
@@ -102,7 +102,7 @@ Deno.test("INTRODUCE of a known domain has its connections begin anew", () => {
 });
 
 Deno.test("RELEASE leaves the nodes to dom0, and nothing to a later domain of that id", () => {
-  const { core, dom0, domU, connect } = newStore();
+  const { xenstore, dom0, domU, connect } = newStore();
   domU.write("data/x", "secret");
   dom0.write("/shared", "1");
   dom0.chmod("/shared", "n0", "b1", "r2");
@@ -110,7 +110,7 @@ Deno.test("RELEASE leaves the nodes to dom0, and nothing to a later domain of th
   assert.equal(dom0.read(`${HOME}/data/x`), "secret");
   assert.equal(dom0.permissions(`${HOME}/data/x`), "n0");
   assert.equal(dom0.permissions("/shared"), "n0 r2");
-  assert.equal(core.database.snapshot.owned.get(1), 0);
+  assert.equal(xenstore.database.snapshot.owned.get(1), 0);
   dom0.call(Xs.INTRODUCE, ["1", "1", "1"]);
   const later = connect(1);
   assert.equal(later.read("data/x"), "EACCES");

@@ -14,7 +14,7 @@ async function withServer(body: (directory: string) => Promise<void>): Promise<v
       await body(directory);
     } finally {
       server[Symbol.dispose]();
-      await until(() => server.core.clients.size === 0);
+      await until(() => server.xenstore.clients.size === 0);
     }
   } finally {
     Deno.removeSync(directory, { recursive: true });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** An embedded XenStore without sockets: requests go in, replies and events come out, at once. */
 import { Client } from "../../lib/xen/embedded/server/client.ts";
-import { XenstoreCore } from "../../lib/xen/embedded/server/core.ts";
-import { populate } from "../../lib/xen/embedded/server/initial.ts";
+import { Xenstore } from "../../lib/xen/embedded/server/xenstore.ts";
+import { makeInitialNodes } from "../../lib/xen/embedded/server/initial_nodes.ts";
 import { fromOctets, type Message, toOctets, Xs } from "../../lib/xen/embedded/server/wire.ts";
 
 /** A client and all that it was told; `OK` and strings without their last NUL, errors by name. */
@@ -11,8 +11,8 @@ export class TestClient {
   #replies: Message[] = [];
   readonly client: Client;
 
-  constructor(core: XenstoreCore, readonly domid: number) {
-    this.client = new Client(core, core.domains.get(domid), {
+  constructor(xenstore: Xenstore, readonly domid: number) {
+    this.client = new Client(xenstore, xenstore.domains.get(domid), {
       reply: (message) => this.#replies.push(message),
       event: ({ payload }) => this.events.push(fromOctets(payload).split("\0").slice(0, 2).join("|")),
     });
@@ -56,12 +56,12 @@ export class TestClient {
 export function newStore() {
   const appeared: number[] = [];
   const gone: number[] = [];
-  const core = new XenstoreCore({
+  const xenstore = new Xenstore({
     domainAppeared: ({ domid }) => appeared.push(domid),
     domainGone: ({ domid }) => gone.push(domid),
   });
-  populate(core.database, ["domU", "domV"]);
-  for (const domid of [0, 1, 2]) core.domains.introduce(domid);
-  const connect = (domid: number) => new TestClient(core, domid);
-  return { core, appeared, gone, connect, dom0: connect(0), domU: connect(1), domV: connect(2) };
+  makeInitialNodes(xenstore.database, ["domU", "domV"]);
+  for (const domid of [0, 1, 2]) xenstore.domains.introduce(domid);
+  const connect = (domid: number) => new TestClient(xenstore, domid);
+  return { xenstore, appeared, gone, connect, dom0: connect(0), domU: connect(1), domV: connect(2) };
 }

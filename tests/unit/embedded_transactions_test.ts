@@ -22,15 +22,15 @@ Deno.test("a transaction sees its own writes, nobody else's; its commit makes th
 });
 
 Deno.test("an aborted transaction leaves nothing", () => {
-  const { dom0, core } = newStore();
+  const { dom0, xenstore } = newStore();
   dom0.watch("/", "t");
   dom0.heard();
-  const before = core.database.snapshot;
+  const before = xenstore.database.snapshot;
   const txId = dom0.begin();
   dom0.write("/a", "1", txId);
   dom0.rm("/tool", txId);
   assert.equal(dom0.end(txId, false), "OK");
-  assert.equal(core.database.snapshot, before);
+  assert.equal(xenstore.database.snapshot, before);
   assert.deepEqual(dom0.heard(), []);
   assert.equal(dom0.end(txId), "ENOENT");
 });

@@ -129,7 +129,7 @@ Deno.test("addressOf() gives addresses that survive garbage collection", async (
   const { code, stderr } = await script(
     `
     import { libc } from "./ffi/libc/libc.ts";
-import { addressOf } from "../../ffi/libc/pointers.ts";
+import { addressOf } from "./ffi/libc/pointers.ts";
     const arrays = Array.from({ length: 100 }, (_, i) => new Int32Array([i]));
     const addresses = arrays.map(addressOf);
     for (let i = 0; i < 3; i++) gc();
@@ -172,8 +172,8 @@ Deno.test("whileAlive() keeps a call's memory until it returns", async () => {
   const { code, stderr } = await script(
     `
     import { EventFd } from "./ffi/libc/event_fd.ts";
-import { POLL } from "../../ffi/libc/libc.ts";
-import { PollSet } from "../../ffi/libc/poll_set.ts";
+import { POLL } from "./ffi/libc/libc.ts";
+import { PollSet } from "./ffi/libc/poll_set.ts";
     using event = new EventFd();
     let collected = false;
     const registry = new FinalizationRegistry(() => collected = true);

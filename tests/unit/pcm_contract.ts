@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { openPcm } from "../../lib/pcm/descriptor.ts";
-import type { OpenCard, PcmDevice } from "../../lib/pcm/device.ts";
+import type { OpenDevice, PcmDevice } from "../../lib/pcm/device.ts";
 import { pcmDevice } from "../../lib/pcm/open_device.ts";
 import type { Direction, Pcm } from "../../lib/pcm/pcm.ts";
 import { formatByName, XEN_ENOSYS } from "../../lib/sndif/mod.ts";
@@ -229,7 +229,7 @@ export function testPcmContract(device: string, { cases = pcmContract, attempts 
 
 async function runCase(device: string, direction: Direction, run: ContractCase["run"]): Promise<void> {
   const card: PcmDevice = pcmDevice(device, direction);
-  const open: OpenCard = await card.open(request);
+  const open: OpenDevice = await card.open(request);
   const pcm = openPcm(open.descriptor);
   try {
     await run(pcm);

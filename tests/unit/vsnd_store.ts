@@ -4,7 +4,7 @@
  * what the tests of lib/vsnd and lib/xenbus write to, from domain 0 and from guests.
  */
 import { Database } from "../../lib/xen/embedded/server/database.ts";
-import { populate } from "../../lib/xen/embedded/server/initial.ts";
+import { makeInitialNodes } from "../../lib/xen/embedded/server/initial_nodes.ts";
 import { isWithin } from "../../lib/xen/embedded/server/store_paths.ts";
 import type { Subject } from "../../lib/xen/embedded/server/permissions.ts";
 import type { Node } from "../../lib/xen/embedded/server/tree.ts";
@@ -30,7 +30,7 @@ export class TestXen {
 
   /** @param guests names of the domains 1, 2, ... */
   constructor(guests: readonly string[]) {
-    populate(this.database, guests);
+    makeInitialNodes(this.database, guests);
   }
 
   store(domid = 0): Store {

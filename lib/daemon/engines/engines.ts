@@ -7,7 +7,7 @@
  */
 import { EventFd } from "../../../ffi/libc/event_fd.ts";
 import { Exit, XsndError } from "../../base/error.ts";
-import { mayWait } from "../../pcm/device.ts";
+import { mayWait } from "../../pcm/device_name.ts";
 import type { EventChannels, Xen } from "../../xen/ports.ts";
 import { Changes } from "../../bridge/changes.ts";
 import { EngineClient } from "./engine_client.ts";

@@ -3,7 +3,8 @@
  * The device that the host has chosen for a stream. It may choose another while the guest has the stream open: that one holds
  * from the next OPEN, and for the queries before it.
  */
-import { mayWait, type PcmDevice } from "../../pcm/device.ts";
+import type { PcmDevice } from "../../pcm/device.ts";
+import { mayWait } from "../../pcm/device_name.ts";
 import { pcmDevice } from "../../pcm/open_device.ts";
 import { type StreamPolicy, usedDevice } from "../../vsnd/model/card.ts";
 

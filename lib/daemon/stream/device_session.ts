@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { PcmDescriptor } from "../../pcm/descriptor.ts";
-import type { OpenCard, PcmRequest } from "../../pcm/device.ts";
+import type { OpenDevice, PcmRequest } from "../../pcm/device.ts";
 import { PcmError } from "../../pcm/pcm_error.ts";
 import { pcmDevice } from "../../pcm/open_device.ts";
 import type { RefinerDescriptor } from "../../pcm/refiner.ts";
@@ -22,7 +22,7 @@ const isBusy = (error: unknown) => error instanceof PcmError && error.errno === 
 
 export class HostCard {
   readonly #log;
-  #card: OpenCard | undefined;
+  #card: OpenDevice | undefined;
   /** What the guest has it open with; undefined while it has not. */
   #request: PcmRequest | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;

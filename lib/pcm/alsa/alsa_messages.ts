@@ -19,7 +19,7 @@ const AFTERMATH =
   /^(function \w+ returned error: |error evaluating |Evaluate error: |hooks failed, removing configuration)/;
 
 /** Listens to libasound, and keeps the terminal clean of what plugins say, until its disposal. One at a time. */
-export class AlsaTalk implements Disposable {
+export class AlsaMessages implements Disposable {
   readonly #stderr = new StderrCapture();
 
   constructor() {
@@ -30,7 +30,7 @@ export class AlsaTalk implements Disposable {
   }
 
   /** What libasound said so far, the cause first. */
-  messages(): string[] {
+  list(): string[] {
     return parseAlsaMessages(this.#stderr.text());
   }
 
@@ -74,7 +74,7 @@ export function withAlsaMessages(text: string, messages: readonly string[]): str
 /** Reads ALSA's configuration anew. */
 export function readAlsaConfiguration(): { readonly read: boolean; readonly messages: readonly string[] } {
   libasound().snd_config_update_free_global();
-  using talk = new AlsaTalk();
+  using alsa = new AlsaMessages();
   const read = libasound().snd_config_update() >= 0;
-  return { read, messages: talk.messages() };
+  return { read, messages: alsa.list() };
 }

@@ -17,7 +17,8 @@ import { SndPcm } from "../../../ffi/alsa/snd_pcm.ts";
 import { FORMATS, formatsToMask, HwParam, XENSND_PCM_FORMAT_S16_LE } from "../../sndif/mod.ts";
 import { XEN_EBUSY, XEN_EIO, XEN_ENODEV } from "../../sndif/mod.ts";
 import type { AlsaDescriptor } from "./pcm.ts";
-import { cardPeriodFrames, lookFrames, type OpenCard, type PcmDevice, type PcmRequest } from "../device.ts";
+import type { OpenDevice, PcmDevice, PcmRequest } from "../device.ts";
+import { devicePeriodFrames, pollPeriodFrames } from "../device_period.ts";
 import { PcmError } from "../pcm_error.ts";
 import type { Direction } from "../pcm.ts";
 import { type RefinerDescriptor, refinerOf } from "../refiner.ts";
@@ -64,7 +65,7 @@ export class AlsaDevice implements PcmDevice {
     }
   }
 
-  async open(request: PcmRequest): Promise<OpenCard> {
+  async open(request: PcmRequest): Promise<OpenDevice> {
     const pcm = this.#probe ?? await this.#openPcm();
     this.#probe = undefined;
     try {
@@ -175,7 +176,7 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
   const isCard = pcm.type === "HW";
   // The buffer first: a card that has few sizes would otherwise let the period, which matters less, choose it.
   const bufferFrames = hw.setBufferSizeNear(request.bufferFrames);
-  const period = isCard ? cardPeriodFrames(request) : lookFrames(request);
+  const period = isCard ? devicePeriodFrames(request) : pollPeriodFrames(request);
   const setPeriod = hw.setPeriodSizeNear(period);
   const periodFrames = isCard ? setPeriod : period;
   await pcm.setHwParams(hw);

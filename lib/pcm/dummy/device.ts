@@ -12,7 +12,8 @@ import { XsndError } from "../../base/error.ts";
 import { FORMATS, formatsToMask, XEN_EINVAL, XEN_ENODEV } from "../../sndif/mod.ts";
 import { type AudioReader, type Warn, WavReader, WavWriter } from "../../wav/mod.ts";
 import { wavFormat } from "../../wav/samples.ts";
-import { cardPeriodFrames, type OpenCard, type PcmDevice, type PcmRequest } from "../device.ts";
+import type { OpenDevice, PcmDevice, PcmRequest } from "../device.ts";
+import { devicePeriodFrames } from "../device_period.ts";
 import { PcmError } from "../pcm_error.ts";
 import type { Direction, PcmParams } from "../pcm.ts";
 import type { RefinerDescriptor } from "../refiner.ts";
@@ -61,11 +62,11 @@ export class DummyDevice implements PcmDevice {
   }
 
   // deno-lint-ignore require-await
-  async open(request: PcmRequest): Promise<OpenCard> {
+  async open(request: PcmRequest): Promise<OpenDevice> {
     const params: PcmParams = {
       ...request,
       direction: this.direction,
-      periodFrames: cardPeriodFrames(request),
+      periodFrames: devicePeriodFrames(request),
     };
     if (this.file === "") {
       return {
@@ -76,7 +77,7 @@ export class DummyDevice implements PcmDevice {
     return this.direction === "playback" ? this.#openPlayback(params) : this.#openCapture(params);
   }
 
-  #openPlayback(params: PcmParams): OpenCard {
+  #openPlayback(params: PcmParams): OpenDevice {
     const { channels, rate } = params;
     using stack = new DisposableStack();
     const writer = stack.use(
@@ -116,7 +117,7 @@ export class DummyDevice implements PcmDevice {
     }
   }
 
-  #openCapture(params: PcmParams): OpenCard {
+  #openCapture(params: PcmParams): OpenDevice {
     const warnings: string[] = [];
     using reader = this.#read((warning) => warnings.push(warning));
     const format = FORMATS[params.format];

@@ -4,7 +4,7 @@
  * connects and never again, so what is in there cannot change under it, nor what the backend holds it to: both ends would go
  * by different cards. What only the backend reads can.
  */
-import { mayWait } from "../../pcm/device.ts";
+import { mayWait } from "../../pcm/device_name.ts";
 import type { CardPaths } from "../../xenbus/mod.ts";
 import { usedDevice } from "../model/card.ts";
 import { type Difference, isOfPermissions, type Nodes } from "./compare.ts";

@@ -6,7 +6,7 @@ import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../port
 import { EmbeddedEventChannels } from "./events/event_channels.ts";
 import { EmbeddedGrantSharer, EmbeddedGrantTable } from "./pages/grants.ts";
 import { evtchnLockPath, socketPath } from "./layout.ts";
-import { SharedFile } from "./pages/shared_file.ts";
+import { SharedFile } from "./shared_file.ts";
 
 /** Octet of the file of locks that is held while a store is opened. */
 const OPENING = 1;

@@ -41,7 +41,7 @@ function ownDomid(store: Store): number {
 
 /**
  * Opens Xen for this domain. The devices are opened when asked for, so that what needs XenStore alone works where
- * the modules are not loaded. `keep` is how the store is connected to: `keepStore`, or once. Throws {@link XsndError} (exit code 5: no Xen here, 4: not permitted).
+ * the modules are not loaded. `keep` is how the store is connected to: `reconnectingStore`, or once. Throws {@link XsndError} (exit code 5: no Xen here, 4: not permitted).
  */
 export function openNativeXen(keep = (open: () => Store) => open()): Xen {
   const store = keep(openStore);

@@ -30,12 +30,12 @@ const SETTLING_TURNS = 64;
  * machine's own. Throws {@link XsndError} with exit code 5 if there is none, 4 if this user may not use it.
  */
 export function openStore(socketPath?: string): Store {
-  if (socketPath === undefined) return new XenStore(connect());
+  if (socketPath === undefined) return new LibraryStore(connect());
   // libxenstore reads the variable with getenv(3) inside xs_open; Deno.env.set is setenv(3).
   const inherited = Deno.env.get("XENSTORED_PATH");
   Deno.env.set("XENSTORED_PATH", socketPath);
   try {
-    return new XenStore(connect());
+    return new LibraryStore(connect());
   } finally {
     if (inherited === undefined) Deno.env.delete("XENSTORED_PATH");
     else Deno.env.set("XENSTORED_PATH", inherited);
@@ -128,7 +128,7 @@ class View implements StoreView {
   }
 }
 
-class XenStore extends View implements Store {
+class LibraryStore extends View implements Store {
   readonly #handle: XsHandle;
   readonly #watches: StoreWatches;
 

@@ -25,17 +25,17 @@ const LAST_RETRY_MS = 2000;
  * @param open connects, or throws {@link XsndError}
  * @param isGone whether there will never be one again, as when a sandbox has ended: then the watches fail
  */
-export function keepStore(open: () => Store, isGone = () => false): Store {
-  return new KeptStore(open, isGone);
+export function reconnectingStore(open: () => Store, isGone = () => false): Store {
+  return new ReconnectingStore(open, isGone);
 }
 
-class KeptStore implements Store {
+class ReconnectingStore implements Store {
   readonly #log = getLogger(["xsnd", "xenstore"]);
   readonly #open: () => Store;
   readonly #isGone: () => boolean;
   /** Undefined while it is away. */
   #store: Store | undefined;
-  readonly #watches = new Set<KeptWatch>();
+  readonly #watches = new Set<ReconnectingWatch>();
   #retry: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -91,7 +91,7 @@ class KeptStore implements Store {
 
   watch(path: string): StoreWatch {
     const connected = this.#call("watch", path, (store) => store.watch(path));
-    const watch = new KeptWatch(
+    const watch = new ReconnectingWatch(
       path,
       connected,
       (reason) => this.#lose(reason),
@@ -156,7 +156,7 @@ class KeptStore implements Store {
 }
 
 /** A watch that outlives its connection. */
-class KeptWatch implements StoreWatch {
+class ReconnectingWatch implements StoreWatch {
   /** The connection's watch; undefined while it has failed and there is no other. */
   #watch: StoreWatch | undefined;
   #ended = false;

@@ -4,7 +4,7 @@
  * Whoever binds or unbinds holds the lock on `evtchn.lock`; events themselves need none, only Atomics.
  */
 import { EVTCHN_FILE_BYTES, evtchnPath, GONE, PORT_WORDS, PORTS } from "../layout.ts";
-import { SharedFile, type SharedWords } from "../pages/shared_file.ts";
+import { SharedFile, type SharedWords } from "../shared_file.ts";
 
 /** The words of a port. */
 export const Word = {

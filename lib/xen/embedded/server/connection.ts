@@ -2,7 +2,7 @@
 /** One connection's state: its transactions and watches. */
 import type { Transaction } from "./database.ts";
 import { isUnprivileged, type Subject } from "./permissions.ts";
-import type { XenstoreCore } from "./core.ts";
+import type { Xenstore } from "./xenstore.ts";
 import { Quota, type View } from "./view.ts";
 import type { Watcher } from "./watches.ts";
 import { type Message, nulTerminated, XENSTORE_PAYLOAD_MAX, Xs, XsError } from "./wire.ts";
@@ -20,24 +20,24 @@ export class Connection implements Watcher {
   #afterReply?: () => void;
 
   constructor(
-    readonly core: XenstoreCore,
+    readonly xenstore: Xenstore,
     readonly subject: Subject,
     protected readonly output: ClientOutput,
   ) {
-    core.clients.add(this);
+    xenstore.clients.add(this);
   }
 
   /** Runs `body` in the transaction, or on the current state and tells the watches what it changed. */
   run<T>(transaction: Transaction | undefined, body: (view: View) => T): T {
     if (transaction) return transaction.run(body);
-    const { result, changes } = this.core.database.run(body);
-    this.core.fire(changes);
+    const { result, changes } = this.xenstore.database.run(body);
+    this.xenstore.fire(changes);
     return result;
   }
 
   /** ENOSPC if the domain has too many transactions open. */
   beginTransaction(): number {
-    const open = this.core.clientsOf(this.subject.domid).reduce(
+    const open = this.xenstore.clientsOf(this.subject.domid).reduce(
       (sum, { transactions }) => sum + transactions.size,
       0,
     );
@@ -45,7 +45,7 @@ export class Connection implements Watcher {
     do this.#lastTransaction = (this.#lastTransaction + 1) >>> 0; while (
       this.#lastTransaction === 0 || this.transactions.has(this.#lastTransaction)
     );
-    this.transactions.set(this.#lastTransaction, this.core.database.begin(this.subject));
+    this.transactions.set(this.#lastTransaction, this.xenstore.database.begin(this.subject));
     return this.#lastTransaction;
   }
 
@@ -68,13 +68,13 @@ export class Connection implements Watcher {
 
   /** RESET_WATCHES: as if the connection were new. */
   reset(): void {
-    this.core.watches.removeAll(this);
+    this.xenstore.watches.removeAll(this);
     this.transactions.clear();
   }
 
   /** Forgets the connection. */
   close(): void {
     this.reset();
-    this.core.clients.delete(this);
+    this.xenstore.clients.delete(this);
   }
 }

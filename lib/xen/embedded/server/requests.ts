@@ -118,8 +118,8 @@ function getPermissions(request: Request): Uint8Array {
   return nulTerminated(permissions.map(formatPermission));
 }
 
-function specialPermissions({ client: { core, subject } }: Request, path: string) {
-  const permissions = core.specials.get(path);
+function specialPermissions({ client: { xenstore, subject } }: Request, path: string) {
+  const permissions = xenstore.specials.get(path);
   if (!permissions) throw new XsError("EINVAL");
   if (!(rightsOf(subject, permissions) & Right.READ)) throw new XsError("EACCES");
   return permissions;
@@ -131,8 +131,8 @@ function setPermissions({ client, transaction, payload }: Request): Uint8Array {
   const permissions = entries.map(parsePermission);
   if (isSpecial(path)) {
     if (isUnprivileged(client.subject)) throw new XsError("EACCES");
-    if (!client.core.specials.has(path)) throw new XsError("EINVAL");
-    client.core.specials.set(path, permissions);
+    if (!client.xenstore.specials.has(path)) throw new XsError("EINVAL");
+    client.xenstore.specials.set(path, permissions);
     return OK;
   }
   const absolute = absolutePath(path, client.subject.domid);
@@ -142,13 +142,13 @@ function setPermissions({ client, transaction, payload }: Request): Uint8Array {
 
 function watch({ client, payload }: Request): Uint8Array {
   const [path, token] = pathAndToken(payload);
-  client.afterReply(client.core.watches.add(client, path, token));
+  client.afterReply(client.xenstore.watches.add(client, path, token));
   return OK;
 }
 
 function unwatch({ client, payload }: Request): Uint8Array {
   const [path, token] = pathAndToken(payload);
-  client.core.watches.remove(client, path, token);
+  client.xenstore.watches.remove(client, path, token);
   return OK;
 }
 
@@ -168,7 +168,7 @@ function transactionEnd({ client, transaction, txId, payload }: Request): Uint8A
   if (verdict !== "T" && verdict !== "F") throw new XsError("EINVAL");
   if (!transaction) throw new XsError("ENOENT");
   client.transactions.delete(txId);
-  if (verdict === "T") client.core.fire(transaction.commit());
+  if (verdict === "T") client.xenstore.fire(transaction.commit());
   return OK;
 }
 
@@ -176,31 +176,31 @@ function transactionEnd({ client, transaction, txId, payload }: Request): Uint8A
 function introduce({ client, payload }: Request): Uint8Array {
   const [domid, mfn, evtchn] = splitStrings(payload);
   if (Number(domid) === 0 || mfn === undefined || evtchn === undefined) throw new XsError("EINVAL");
-  client.core.introduce(parseDomid(domid));
+  client.xenstore.introduce(parseDomid(domid));
   return OK;
 }
 
 function release({ client, payload }: Request): Uint8Array {
-  client.core.release(parseDomid(onlyString(payload)));
+  client.xenstore.release(parseDomid(onlyString(payload)));
   return OK;
 }
 
 /** A domain never shuts down here without being released, so that there is nothing to make ready again. */
 function resume({ client, payload }: Request): Uint8Array {
-  client.core.domains.get(parseDomid(onlyString(payload)));
+  client.xenstore.domains.get(parseDomid(onlyString(payload)));
   return OK;
 }
 
-function setTarget({ client: { core }, payload }: Request): Uint8Array {
+function setTarget({ client: { xenstore }, payload }: Request): Uint8Array {
   const [domid, target, ...more] = splitStrings(payload);
   if (more.length > 0) throw new XsError("EINVAL");
-  const domain = core.domains.get(parseDomid(domid));
-  domain.target = core.domains.get(parseDomid(target)).domid;
+  const domain = xenstore.domains.get(parseDomid(domid));
+  domain.target = xenstore.domains.get(parseDomid(target)).domid;
   return OK;
 }
 
 function isDomainIntroduced({ client, payload }: Request): Uint8Array {
-  return nulTerminated([client.core.domains.has(parseDomid(onlyString(payload))) ? "T" : "F"]);
+  return nulTerminated([client.xenstore.domains.has(parseDomid(onlyString(payload))) ? "T" : "F"]);
 }
 
 /** Of xenstored's commands only those that make sense here. */

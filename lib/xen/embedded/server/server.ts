@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** The XenStore server: a socket for each domain, whose connections have that domain's rights. */
 import { Client } from "./client.ts";
-import { XenstoreCore } from "./core.ts";
+import { Xenstore } from "./xenstore.ts";
 import type { Domain, DomainHost } from "./domain_table.ts";
 import { createDomainFiles, retireDomainFiles } from "./domain_files.ts";
-import { populate } from "./initial.ts";
+import { makeInitialNodes } from "./initial_nodes.ts";
 import { evtchnLockPath, socketPath } from "../layout.ts";
 import { Outbox } from "./outbox.ts";
 import { isUnprivileged } from "./permissions.ts";
@@ -18,7 +18,7 @@ const LINGER_MS = 1000;
 const ACCEPT_RETRY_MS = 100;
 
 export class XenstoreServer implements DomainHost, Disposable {
-  readonly core = new XenstoreCore(this);
+  readonly xenstore = new Xenstore(this);
   readonly #listeners = new Map<Domain, Deno.Listener>();
   readonly #connections = new Map<Deno.Conn, Domain>();
 
@@ -28,8 +28,8 @@ export class XenstoreServer implements DomainHost, Disposable {
    */
   constructor(private readonly directory: string, names: readonly string[]) {
     Deno.writeFileSync(evtchnLockPath(directory), new Uint8Array(), { mode: 0o600 });
-    populate(this.core.database, names);
-    for (let domid = 0; domid <= names.length; domid++) this.core.domains.introduce(domid);
+    makeInitialNodes(this.xenstore.database, names);
+    for (let domid = 0; domid <= names.length; domid++) this.xenstore.domains.introduce(domid);
   }
 
   domainAppeared(domain: Domain): void {
@@ -60,7 +60,7 @@ export class XenstoreServer implements DomainHost, Disposable {
     while (this.#listeners.has(domain)) {
       try {
         const connection = await listener.accept();
-        const others = this.core.clientsOf(domain.domid).length;
+        const others = this.xenstore.clientsOf(domain.domid).length;
         if (isUnprivileged(domain) && others >= GUEST_CONNECTIONS) connection.close();
         else this.#serve(connection, domain);
       } catch (error) {
@@ -77,7 +77,7 @@ export class XenstoreServer implements DomainHost, Disposable {
       console.error(`xenstored: cut off a connection of domain ${domain.domid}: it does not read its events`);
       this.#hangUp(connection);
     });
-    const client = new Client(this.core, domain, outbox);
+    const client = new Client(this.xenstore, domain, outbox);
     try {
       await this.#converse(connection, client, outbox);
       await atMost(LINGER_MS, outbox.drained);

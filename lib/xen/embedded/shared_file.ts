@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Files that several processes map and lock; what the kernel frees when a process dies, however it dies. */
-import { clearErrno, Errno, errno, unwrap } from "../../../../ffi/libc/failed_call.ts";
-import { F, libc, MAP, O, PROT } from "../../../../ffi/libc/libc.ts";
-import { cString } from "../../../../ffi/base/c_string.ts";
-import { ERRNO } from "../../../../ffi/libc/errno.ts";
+import { clearErrno, Errno, errno, unwrap } from "../../../ffi/libc/failed_call.ts";
+import { F, libc, MAP, O, PROT } from "../../../ffi/libc/libc.ts";
+import { cString } from "../../../ffi/base/c_string.ts";
+import { ERRNO } from "../../../ffi/libc/errno.ts";
 
 type Address = NonNullable<Deno.PointerValue>;
 

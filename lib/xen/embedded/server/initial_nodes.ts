@@ -12,9 +12,9 @@ const DOM0 = { domid: 0 };
 const MEMORY_KIB = 262144;
 
 /** Makes dom0's nodes and those of the guests `names`, whose ids count from 1. */
-export function populate(database: Database, names: readonly string[]): void {
+export function makeInitialNodes(database: Database, names: readonly string[]): void {
   const ours: Permission[] = [{ domid: 0, access: "none" }];
-  make(database, ours, {
+  makeNodes(database, ours, {
     "/tool/xenstored": "",
     "/local/domain": "",
     "/vm": "",
@@ -22,20 +22,20 @@ export function populate(database: Database, names: readonly string[]): void {
     [`${domainPath(0)}/domid`]: "0",
     [`${domainPath(0)}/name`]: "Domain-0",
   });
-  names.forEach((name, index) => populateGuest(database, index + 1, name));
+  names.forEach((name, index) => makeGuestNodes(database, index + 1, name));
 }
 
-function populateGuest(database: Database, domid: number, name: string): void {
+function makeGuestNodes(database: Database, domid: number, name: string): void {
   const home = domainPath(domid);
   const uuid = `00000000-0000-4000-8000-${domid.toString(16).padStart(12, "0")}`;
-  make(database, [{ domid: 0, access: "none" }], {
+  makeNodes(database, [{ domid: 0, access: "none" }], {
     [`/libxl/${domid}`]: "",
     [`/libxl/${domid}/device`]: "",
     [`/libxl/${domid}/type`]: "pv",
     [`/libxl/${domid}/dm-version`]: "qemu_xen",
   });
   const guestReads: Permission[] = [{ domid: 0, access: "none" }, { domid, access: "read" }];
-  make(database, guestReads, {
+  makeNodes(database, guestReads, {
     [`/vm/${uuid}`]: "",
     [`/vm/${uuid}/uuid`]: uuid,
     [`/vm/${uuid}/name`]: name,
@@ -56,7 +56,7 @@ function populateGuest(database: Database, domid: number, name: string): void {
     [`${home}/control/platform-feature-xs_reset_watches`]: "1",
     [`${home}/domid`]: String(domid),
   });
-  make(database, [{ domid, access: "none" }], {
+  makeNodes(database, [{ domid, access: "none" }], {
     [`${home}/control/shutdown`]: "",
     [`${home}/control/feature-poweroff`]: "",
     [`${home}/control/feature-reboot`]: "",
@@ -71,7 +71,11 @@ function populateGuest(database: Database, domid: number, name: string): void {
   });
 }
 
-function make(database: Database, permissions: readonly Permission[], nodes: Record<string, string>): void {
+function makeNodes(
+  database: Database,
+  permissions: readonly Permission[],
+  nodes: Record<string, string>,
+): void {
   database.run((view) => {
     for (const [path, value] of Object.entries(nodes)) {
       view.write(DOM0, path, toOctets(value));

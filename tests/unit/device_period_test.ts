@@ -2,7 +2,7 @@
 /** How often a card is to tell where it is, by the period that a guest asks for. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { cardPeriodFrames, lookFrames } from "../../lib/pcm/device.ts";
+import { devicePeriodFrames, pollPeriodFrames } from "../../lib/pcm/device_period.ts";
 
 const request = (periodFrames: number, rate = 48000, bufferFrames = 4 * periodFrames) => ({
   rate,
@@ -13,13 +13,13 @@ const request = (periodFrames: number, rate = 48000, bufferFrames = 4 * periodFr
   bufferFrames,
 });
 
-Deno.test("cardPeriodFrames() is a half to an eighth of the guest's period, of 6 ms where that can be, and no less than one", () => {
-  const of = (...periods: number[]) => periods.map((period) => cardPeriodFrames(request(period)));
+Deno.test("devicePeriodFrames() is a half to an eighth of the guest's period, of 6 ms where that can be, and no less than one", () => {
+  const of = (...periods: number[]) => periods.map((period) => devicePeriodFrames(request(period)));
   assert.deepEqual(of(64, 128, 256, 480, 512), [48, 64, 128, 240, 256]);
   assert.deepEqual(of(1024, 2048, 4096, 6000), [256, 256, 512, 750]);
   const periods = fc.integer({ min: 96, max: 100_000 });
   fc.assert(fc.property(periods, fc.constantFrom(8000, 44100, 48000, 192_000), (period, rate) => {
-    const frames = cardPeriodFrames(request(period, rate));
+    const frames = devicePeriodFrames(request(period, rate));
     const millisecond = Math.ceil(rate / 1000);
     assert(Number.isInteger(frames) && frames >= millisecond, `${frames}`);
     if (frames === millisecond) return;
@@ -31,12 +31,12 @@ Deno.test("cardPeriodFrames() is a half to an eighth of the guest's period, of 6
   }));
 });
 
-Deno.test("cardPeriodFrames() goes by a quarter of the buffer where the guest wants no events", () => {
-  assert.equal(cardPeriodFrames(request(0, 48000, 4096)), cardPeriodFrames(request(1024)));
+Deno.test("devicePeriodFrames() goes by a quarter of the buffer where the guest wants no events", () => {
+  assert.equal(devicePeriodFrames(request(0, 48000, 4096)), devicePeriodFrames(request(1024)));
 });
 
-Deno.test("lookFrames() lets four periods ahead of a PCM without interrupts be no more than the guest's, of 4 ms and more", () => {
+Deno.test("pollPeriodFrames() lets four periods ahead of a PCM without interrupts be no more than the guest's, of 4 ms and more", () => {
   fc.assert(fc.property(fc.integer({ min: 192, max: 100_000 }), (period) => {
-    assert(4 * lookFrames(request(period)) <= period);
+    assert(4 * pollPeriodFrames(request(period)) <= period);
   }));
 });

@@ -10,17 +10,17 @@ import { Watches } from "./watches.ts";
 export type SpecialEvent = "@introduceDomain" | "@releaseDomain";
 
 /** What the store needs of a connection to it. */
-export interface CoreClient {
+export interface XenstoreClient {
   readonly subject: Subject;
   readonly transactions: ReadonlyMap<number, Transaction>;
   /** As if the connection were new. */
   reset(): void;
 }
 
-export class XenstoreCore {
+export class Xenstore {
   readonly database = new Database();
   readonly watches = new Watches();
-  readonly clients = new Set<CoreClient>();
+  readonly clients = new Set<XenstoreClient>();
   readonly domains: Domains;
   /** Who is told of the special events: dom0 alone, until dom0 says otherwise. */
   readonly specials = new Map<string, readonly Permission[]>([
@@ -32,7 +32,7 @@ export class XenstoreCore {
     this.domains = new Domains(host);
   }
 
-  clientsOf(domid: number): CoreClient[] {
+  clientsOf(domid: number): XenstoreClient[] {
     return [...this.clients].filter(({ subject }) => subject.domid === domid);
   }
 
