@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * Opening a C library by its soname, lazily: nothing is loaded until a handle class asks for it, so that
- * `xsnd --help` works where neither Xen nor ALSA is installed.
+ * Loads a C library by its soname when a handle class first asks for the library. So `xsnd --help` works where neither Xen nor
+ * ALSA is installed.
  */
 import { cString } from "./c_string.ts";
 import { Exit, XsndError } from "./xsnd_error.ts";
 
-/** Thrown when a shared library cannot be loaded; says what was tried and which package has it. */
+/** A shared library that cannot be loaded. The message names the library, its package, and the variable that overrides its path. */
 export class LibraryNotFoundError extends XsndError {
   override name = "LibraryNotFoundError";
   constructor(readonly soname: string, debianPackage: string, variable: string, cause: unknown) {
@@ -21,25 +21,25 @@ export class LibraryNotFoundError extends XsndError {
   }
 }
 
-/** Where a library is, what it is called, and which variable overrides its path. */
+/** A library's name, its package, and the variable that overrides its path. */
 export interface LibraryInfo {
   readonly soname: string;
   readonly debianPackage: string;
   /** Environment variable that names another file, e.g. `XSND_LIBXENSTORE`. */
   readonly variable: string;
-  /** It has threads of its own, which may outlive what started them. */
+  /** The library starts threads, which may outlive their user. */
   readonly hasThreads?: boolean;
 }
 
 /** dlfcn.h */
 const RTLD = { LAZY: 0x1, NODELETE: 0x1000 } as const;
 
-/** A function that opens a library on its first call, and what is known of that library before. */
+/** A function that opens a library on its first call and returns the library's functions; `info` is there before. */
 export type LazyLibrary<S extends Deno.ForeignLibraryInterface> =
   & (() => Deno.DynamicLibrary<S>["symbols"])
   & { readonly info: LibraryInfo };
 
-/** Returns a function that opens the library on its first call and gives the same symbols ever after. */
+/** Makes a {@link LazyLibrary} with the functions of `symbols`. A call throws {@link LibraryNotFoundError}. */
 export function lazyLibrary<const S extends Deno.ForeignLibraryInterface>(
   info: LibraryInfo,
   symbols: S,
@@ -61,8 +61,8 @@ export function lazyLibrary<const S extends Deno.ForeignLibraryInterface>(
 }
 
 /**
- * Keeps a library where it is until the process is gone. Deno unloads libraries when its own end begins, under the feet
- * of a thread that has not come to rest.
+ * Keeps a library loaded until the process is gone. Deno unloads libraries when its own end begins, even while a thread of the
+ * library still runs.
  */
 function keepLoaded(file: string): void {
   const libc = Deno.dlopen("libc.so.6", {

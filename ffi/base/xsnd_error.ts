@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The one error class that commands turn into an exit code. Its message says what was tried, on what, and what
- * to do next; anything else that reaches the top is a defect and is shown with its stack.
+ * The one error class that commands turn into an exit code. Its message names the action, the object and the remedy. Any other
+ * error that reaches the top is a defect, and is shown with its stack.
  */
 
 import { printable } from "./printable.ts";
@@ -21,7 +21,7 @@ export const Exit = {
 
 export type ExitCode = typeof Exit[keyof typeof Exit];
 
-/** A failure that a user can act on. Whatever its message quotes, it has no character in it that could drive a terminal. */
+/** A failure that a user can act on. The constructor escapes characters of the message that could drive a terminal. */
 export class XsndError extends Error {
   override name = "XsndError";
   constructor(message: string, readonly exitCode: ExitCode = Exit.failed, options?: ErrorOptions) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Datagrams to UNIX sockets, also to those with an abstract address, which Deno's own do not know. */
+/** Sends datagrams to a UNIX socket. Unlike Deno's own sockets these know abstract addresses. */
 import { ERRNO } from "./errno.ts";
 import { clearErrno, Errno, errno, unwrap } from "./failed_call.ts";
 import { AF, libc, MSG, SOCK } from "./libc.ts";
@@ -8,21 +8,21 @@ import { cString } from "../base/c_string.ts";
 /** Octets of `sun_path` (sys/un.h). */
 const SUN_PATH = 108;
 
-/** A socket that only sends, each datagram to the address that it was made for. */
+/** A socket that sends datagrams to one address. */
 export class DatagramSender implements Disposable {
   readonly #address: Uint8Array<ArrayBuffer>;
   #fd: number;
 
   /**
-   * @param address a path, or `@NAME` for an abstract one
-   * Throws RangeError if it is no such address, {@link Errno}.
+   * Throws RangeError for a bad address, {@link Errno} if the kernel refuses a socket.
+   * @param address a path, or `@NAME` for an abstract address
    */
   constructor(readonly address: string) {
     this.#address = encodeAddress(address);
     this.#fd = unwrap(libc().socket(AF.UNIX, SOCK.DGRAM | SOCK.CLOEXEC, 0), "socket");
   }
 
-  /** Sends one datagram; false if the receiver is behind and has no room for it now. Throws {@link Errno}. */
+  /** Sends one datagram; false if the receiver's queue is full. Throws {@link Errno}. */
   send(text: string): boolean {
     const octets = new TextEncoder().encode(text);
     const { length } = this.#address;
@@ -43,7 +43,7 @@ export class DatagramSender implements Disposable {
   }
 }
 
-/** `struct sockaddr_un`: the family, then the path with its NUL, or a NUL and the abstract name without one. */
+/** `struct sockaddr_un`: the family, then the path with its NUL; or the family, a NUL, and the abstract name without a NUL. */
 function encodeAddress(address: string): Uint8Array<ArrayBuffer> {
   if (!/^[/@]./.test(address)) throw new RangeError(`${JSON.stringify(address)} is no UNIX socket's address`);
   const path = cString(address);

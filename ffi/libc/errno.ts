@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Linux errno numbers by name (asm-generic/errno-base.h and errno.h: the same on x86_64 and aarch64). Needs no
- * library, so the wire protocol and the embedded Xen may use it too.
+ * Linux errno numbers and their names (asm-generic/errno-base.h and errno.h: the same on x86_64 and aarch64). This file loads no
+ * library.
  */
 
 /** `ERRNO.ENOENT` and so on. EWOULDBLOCK is EAGAIN, EDEADLOCK is EDEADLK. */
@@ -28,7 +28,7 @@ export const ERRNO = {
 
 const names = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]));
 
-/** The name of an errno value, whichever its sign (`"ENOENT"` for 2 and -2); `"errno 999"` if it has none. */
+/** The name of an errno value of either sign: `"ENOENT"` for 2 and -2; `"errno 999"` for a number without a name. */
 export function errnoName(errno: number): string {
   return names.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
 }

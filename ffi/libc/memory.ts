@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: MIT
 /**
- * Raw memory by address: what C functions are given when a typed array would cost an allocation a call. A pointer to the middle
- * of a block is an object in Deno, and making one leaves garbage; an address is a BigInt, which leaves none where V8
- * has compiled the call, since it never becomes an object there. (`| 0` lets it know that it converts an integer.)
+ * Blocks of memory by address, for C calls of the hot path. A pointer to the middle of a block is an object in Deno, so each
+ * would leave garbage. An address is a BigInt, and leaves no garbage where V8 has compiled the call: the BigInt never becomes an
+ * object there. (`| 0` tells V8 that it converts an integer.)
  */
 import { libc } from "./libc.ts";
 
+/** A block of memory, bounds checked. */
 export class Memory {
   #base: bigint | undefined;
 
-  /** @param owner whose memory that is, if V8 would give it back: an address alone keeps nothing */
+  /** @param owner the buffer that V8 would collect otherwise: an address alone keeps nothing alive */
   private constructor(base: bigint, readonly bytes: number, readonly owner?: ArrayBuffer) {
     this.#base = base;
   }
 
-  /** The memory of `buffer`, which lives as long as this. */
+  /** The memory of `buffer`. The buffer lives as long as this object. */
   static of(buffer: ArrayBuffer): Memory {
     return new Memory(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)), buffer.byteLength, buffer);
   }
 
-  /** `bytes` octets that somebody else has mapped at `address`, and lets be until this has had its {@link release}. */
+  /** `bytes` octets at `address`, which their owner unmaps only after {@link release}. */
   static mapped(address: bigint, bytes: number): Memory {
     return new Memory(address, bytes);
   }
 
   /**
-   * The block's address. Throws RangeError unless `length` octets from `offset` on are within the block, TypeError after
+   * The block's address. Throws RangeError unless the block has `length` octets from `offset` on, TypeError after
    * {@link release}.
    */
   baseOf(offset: number, length: number): bigint {
@@ -36,15 +37,16 @@ export class Memory {
     return this.#base;
   }
 
-  /** Refuses all use from now on: to be called before the memory goes away. */
+  /** Refuses all use from now on. The owner calls this before it unmaps the memory. */
   release(): void {
     this.#base = undefined;
   }
 }
 
 /**
- * The one ArrayBuffer of this thread over `bytes` octets that another thread has mapped at `address`. It must be detached
- * (`transfer(0)`) before that one unmaps them: from then on views of it are empty, and touch nothing.
+ * The one ArrayBuffer of this thread over `bytes` octets that another thread has mapped at `address`. This thread detaches the
+ * buffer (`transfer(0)`) before the other unmaps the octets: views of a detached buffer are empty, and touch no memory.
+ * @param address in decimal
  */
 export function mappedBuffer(address: string, bytes: number): ArrayBuffer {
   return Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address))!, bytes);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * Giving back what only a start needs: most of a Deno's code is run once, and what malloc(3) keeps for later is not wanted by a
- * daemon that makes little. Pages of code come back from the file that they are of, one by one, when they are run again.
+ * Returns memory that only the start needs to the kernel. Deno runs most of its code once, and a daemon that allocates little
+ * has no use for the memory that malloc(3) keeps. The kernel reads a page of code from its file again when the code runs again.
  */
 import { libc, MADV, O } from "./libc.ts";
 import { cString } from "../base/c_string.ts";
 
-/** A line of `/proc/self/smaps` that begins a mapping: its addresses, how it may be used, and the file that it is of. */
+/** A line of `/proc/self/smaps` that begins a mapping of a file: addresses, rights, path. */
 const HEAD = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(\/.*)$/;
 
 /**
- * Gives back to the kernel what this process has of the file `program` in its memory, unchanged, and what malloc(3) has free.
- * Octets of mappings, which the kernel need not keep for us any more; 0 if it does not say what there is.
+ * Returns to the kernel all unchanged pages of the file `program`, and malloc(3)'s free memory. Returns how many octets of
+ * mappings the kernel need not keep in memory any more; 0 if the kernel does not list the mappings.
  */
 export function releaseStartup(program: string): number {
   libc().malloc_trim?.(0n);
@@ -23,7 +23,7 @@ export function releaseStartup(program: string): number {
   return released;
 }
 
-/** Private mappings of `program` that nobody may write and nobody has: such as code, and unlike relocated data (RELRO). */
+/** Private mappings of `program` that nobody may write and nobody has written: code, and not relocated data (RELRO). */
 function unchangedMappings(program: string): { start: bigint; bytes: number }[] {
   const found: { start: bigint; bytes: number }[] = [];
   let candidate: { start: bigint; bytes: number } | undefined;
@@ -31,10 +31,10 @@ function unchangedMappings(program: string): { start: bigint; bytes: number }[] 
     const [, from, to, rights, path] = HEAD.exec(line) ?? [];
     if (from !== undefined) {
       const start = BigInt(`0x${from}`);
-      const isFit = path === program && /^r-[x-]p$/.test(rights);
+      const isFit = path === program && rights !== undefined && /^r-[x-]p$/.test(rights);
       candidate = isFit ? { start, bytes: Number(BigInt(`0x${to}`) - start) } : undefined;
     } else if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) candidate = undefined;
-    // What was written to is anonymous, and would be lost.
+    // Written pages are anonymous; madvise would lose them.
     else if (candidate !== undefined && /^Anonymous: +0 kB$/.test(line)) {
       found.push(candidate);
       candidate = undefined;
@@ -43,7 +43,7 @@ function unchangedMappings(program: string): { start: bigint; bytes: number }[] 
   return found;
 }
 
-/** What the kernel says of this process's mappings; "" if it does not. Deno would have to be allowed everything for that. */
+/** The kernel's list of this process's mappings; "" if there is none. Deno's own calls need all permissions to read that list. */
 function smaps(): string {
   const fd = libc().open(cString("/proc/self/smaps"), O.RDONLY | O.CLOEXEC, 0);
   if (fd === -1) return "";
