@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** A mapping that C made: one ArrayBuffer over it, detached before the pages go. */
+/** Pages that C code has mapped, as one ArrayBuffer. The disposal detaches the buffer before it unmaps the pages. */
 import { Errno } from "../../ffi/libc/failed_call.ts";
 import { GrantError, type Mapping, XEN_PAGE_SIZE } from "./ports.ts";
 
 type Pointer = NonNullable<Deno.PointerValue>;
 
-/** Runs what calls C; its Errno becomes a {@link GrantError} that begins with `what`. */
+/** Runs `body`, which calls C. Turns an Errno into a {@link GrantError} that begins with `what`. */
 export function grantCall<T>(what: string, body: () => T): T {
   try {
     return body();
@@ -19,7 +19,7 @@ export class MappedPages implements Mapping {
   readonly address: bigint;
   #unmap: (() => void) | undefined;
 
-  /** @param unmap called once, when nothing can reach the pages through {@link buffer} any more */
+  /** @param unmap called once, after {@link buffer} is detached */
   constructor(start: Pointer, readonly pages: number, unmap: () => void) {
     this.buffer = Deno.UnsafePointerView.getArrayBuffer(start, pages * XEN_PAGE_SIZE);
     this.address = Deno.UnsafePointer.value(start);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Opening Xen: the real one, or the embedded one inside of `xsnd sandbox`. Either is loaded only when it is asked
- * for, and with it the libraries it needs.
+ * Opens Xen: this machine's, or the embedded one of `xsnd sandbox`. Loads the code and the libraries of one only when it is
+ * opened.
  */
 import { Exit, XsndError } from "../base/error.ts";
 import { DOMID_VARIABLE, SANDBOX_VARIABLE } from "../base/environment.ts";
@@ -10,28 +10,31 @@ import type { EventChannels, EventChannelsShare, Xen } from "./ports.ts";
 function sandboxDomid(): number {
   const text = Deno.env.get(DOMID_VARIABLE) ?? "0";
   if (/^\d{1,5}$/.test(text)) return Number(text);
-  throw new XsndError(`${DOMID_VARIABLE} is a domain's number, and not ${JSON.stringify(text)}`, Exit.usage);
+  throw new XsndError(
+    `${DOMID_VARIABLE} must be a domain's number, and is ${JSON.stringify(text)}`,
+    Exit.usage,
+  );
 }
 
 export interface OpenXenOptions {
-  /** The domain to act as; on real Xen it can only be the one that this process runs in. In a sandbox by default `XSND_DOMID`, or 0. */
+  /** The domain to act as. On real Xen only this process's own domain is possible. Default in a sandbox: `XSND_DOMID`, or 0. */
   readonly domid?: number;
-  /** Directory of an embedded Xen; by default what `XSND_SANDBOX` says; without either, the real Xen is opened. */
+  /** Directory of an embedded Xen; default `XSND_SANDBOX`. Without either this machine's Xen is opened. */
   readonly sandbox?: string;
-  /** Whether XenStore is connected to anew when it is lost (`reconnectingStore`): for daemons. */
+  /** Whether a lost XenStore connection is made again (`reconnectingStore`): for daemons. */
   readonly reconnects?: boolean;
 }
 
 /** Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
 export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, reconnects = false } = options;
-  const keep = reconnects ? (await import("./store/reconnecting_store.ts")).reconnectingStore : undefined;
+  const connect = reconnects ? (await import("./store/reconnecting_store.ts")).reconnectingStore : undefined;
   if (sandbox) {
     const { openEmbeddedXen } = await import("./embedded/xen.ts");
-    return openEmbeddedXen(sandbox, domid ?? sandboxDomid(), keep);
+    return openEmbeddedXen(sandbox, domid ?? sandboxDomid(), connect);
   }
   const { openNativeXen } = await import("./native/xen.ts");
-  const xen = openNativeXen(keep);
+  const xen = openNativeXen(connect);
   if (domid === undefined || domid === xen.domid) return xen;
   xen[Symbol.dispose]();
   throw new XsndError(
@@ -40,7 +43,7 @@ export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   );
 }
 
-/** The event channels that another thread of this process opened; disposing them leaves that one's open. */
+/** The event channels that another thread of this process has opened. Disposing the result leaves them open. */
 export async function adoptEventChannels(share: EventChannelsShare): Promise<EventChannels> {
   if (share.kind === "embedded") {
     const { EmbeddedEventChannels } = await import("./embedded/events/event_channels.ts");

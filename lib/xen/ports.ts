@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: MIT
 /**
- * The three ports to Xen that everything above this folder is written against: {@link Store} (XenStore),
- * {@link GrantTable}/{@link GrantSharer} (shared pages) and {@link EventChannels}. `native/` implements the last
- * two over libxengnttab and libxenevtchn, `embedded/` over a shared file and FIFOs; Store has one
- * implementation, over libxenstore, in both places.
+ * The three interfaces to Xen that all code above this folder uses: {@link Store} (XenStore),
+ * {@link GrantTable} and {@link GrantSharer} (shared pages), and {@link EventChannels}. `native/` implements the last two over
+ * libxengnttab and libxenevtchn, `embedded/` over shared files and FIFOs. Store has one implementation, in `store/`, over
+ * libxenstore.
  */
 
-/** Xen's page size in octets, on every architecture: grants are in these units (`XEN_PAGE_SIZE`). */
+/** Xen's page size in octets on every architecture, the unit of grants (`XEN_PAGE_SIZE`). */
 export const XEN_PAGE_SIZE = 4096;
 
-/** What a domain may do with a XenStore node (`xs_permissions.perms`). */
+/** A domain's rights on a XenStore node (`xs_permissions.perms`). */
 export type Access = "none" | "read" | "write" | "both";
 
-/** One entry of a node's access list; the first one names the owner and what everybody else may do. */
+/** An entry of a node's access list. The first entry names the owner, and the rights of domains without an entry. */
 export interface Permission {
   readonly domid: number;
   readonly access: Access;
 }
 
-/** XenStore operations that exist both inside and outside of a transaction. */
+/** XenStore operations, inside or outside of a transaction. All throw {@link StoreError}. */
 export interface StoreView {
-  /** The node's value, or undefined if there is no such node. Throws {@link StoreError} (EACCES and the like). */
+  /** The node's value, or undefined if there is no such node. */
   read(path: string): string | undefined;
-  /** Writes a value, making the node and its parents if need be. */
+  /** Writes a value. Makes the node and its parents if they are missing. */
   write(path: string, value: string): void;
-  /** Makes an empty node (and its parents); no effect on one that exists. */
+  /** Makes an empty node and its parents. No effect on a node that exists. */
   mkdir(path: string): void;
-  /** Removes the node and all below it; no error if there is none. */
+  /** Removes the node and all nodes below it. No error if there is no such node. */
   remove(path: string): void;
   /** Names of the node's children, or undefined if there is no such node. */
   list(path: string): string[] | undefined;
@@ -35,22 +35,22 @@ export interface StoreView {
   setPermissions(path: string, permissions: readonly Permission[]): void;
 }
 
-/** A watch: yields the path of each change at or below the watched one, beginning with one event at once. */
+/** A watch: yields the path of each changed node at or below the watched path. The first event comes at once. */
 export interface StoreWatch extends AsyncIterable<string>, Disposable {
 }
 
-/** XenStore as one domain sees it. All calls but watches are synchronous and short. */
+/** XenStore as one domain sees it. All calls except watches are synchronous and short. */
 export interface Store extends StoreView, Disposable {
   /**
-   * Runs `body` in a transaction and commits it; runs it again from the start when another writer got in
-   * between (EAGAIN). If `body` throws, the transaction is aborted and nothing is written.
+   * Runs `body` in a transaction and commits. Runs `body` again from the start when another writer has committed first
+   * (EAGAIN). If `body` throws, the transaction is aborted and nothing is written.
    */
   transaction<T>(body: (view: StoreView) => T): T;
-  /** Watches `path` and everything below it, until the watch is disposed. */
+  /** Watches `path` and all nodes below until the watch is disposed. */
   watch(path: string): StoreWatch;
   /**
-   * Resolves when all watches have yielded every change that was made before this call, and their readers have taken it:
-   * what {@link read} has shown by then is no news afterwards. With more than some 16 000 changes pending the rest is news.
+   * Resolves when all watches have yielded every change from before this call, and their readers have taken the changes: later
+   * events are about later changes. With more than some 16 000 changes pending, older ones may follow.
    */
   settled(): Promise<void>;
   /** `/local/domain/<domid>`. */
@@ -59,7 +59,7 @@ export interface Store extends StoreView, Disposable {
   isIntroduced(domid: number): boolean;
 }
 
-/** What a call on a lost connection fails with: libxenstore closes it at the first one. ENOTCONN is our own word. */
+/** The errors of a lost connection. libxenstore closes the socket at the first error. ENOTCONN is this project's own. */
 const LOST = new Set(["EPIPE", "ECONNRESET", "EBADF", "ENOTCONN"]);
 
 /** A XenStore call that failed, with errno's name. */
@@ -69,83 +69,83 @@ export class StoreError extends Error {
     super(`XenStore: cannot ${call} ${path}: ${code}`);
   }
 
-  /** Whether it is the connection that failed, and not the call: nothing of the store can be known or done. */
+  /** Whether the connection has failed, and not the call alone. */
   get isLost(): boolean {
     return LOST.has(this.code);
   }
 }
 
-/** Whether an error says that XenStore's connection is lost. */
+/** Whether an error means that XenStore's connection is lost. */
 export function isStoreLost(error: unknown): error is StoreError {
   return error instanceof StoreError && error.isLost;
 }
 
 /**
- * Pages mapped into this process, contiguous. `buffer` is the only ArrayBuffer over them; disposing detaches it
- * *before* unmapping, so that a late access never touches memory that is gone: views are empty then (elements read as
+ * Pages mapped into this process, contiguous. `buffer` is the only ArrayBuffer over the pages. The disposal detaches the buffer
+ * *before* it unmaps the pages, so that a late access never touches unmapped memory: views are empty then (elements read as
  * undefined, writes vanish), and Atomics and new views throw a TypeError. A write to pages mapped for reading is fatal.
  */
 export interface Mapping extends Disposable {
   readonly buffer: ArrayBuffer;
-  /** Address of the first octet, to hand to another thread (which must drop its view before this one unmaps). */
+  /** Address of the first octet, for another thread. That thread drops its view before this one unmaps the pages. */
   readonly address: bigint;
   readonly pages: number;
 }
 
-/** Mapping pages that other domains granted to this one. */
+/** Maps pages that other domains have granted to this one. */
 export interface GrantTable extends Disposable {
   /**
-   * Maps `grefs` of domain `domid`, in that order, side by side.
-   * Throws {@link GrantError} if any of them is not granted to this domain; nothing stays mapped then.
+   * Maps the pages of the grant references `grefs` of domain `domid` side by side, in that order. Throws {@link GrantError} if
+   * any page is not granted to this domain; then nothing stays mapped.
    */
   map(domid: number, grefs: readonly number[], access: "read" | "write"): Mapping;
 }
 
-/** Pages of this domain's own, granted to another. */
+/** Pages of this domain that are granted to another. */
 export interface SharedPages extends Mapping {
   readonly grefs: readonly number[];
 }
 
-/** Granting pages of this domain to others (the frontend's side). */
+/** Grants pages of this domain to others (the frontend's side). */
 export interface GrantSharer extends Disposable {
-  /** Allocates `pages` zeroed pages and grants them to `domid`. Disposing them revokes the grants. */
+  /** Allocates `pages` zeroed pages and grants them to `domid`. Disposing the result revokes the grants. */
   share(domid: number, pages: number, access: "read" | "write"): SharedPages;
 }
 
 export class GrantError extends Error {
   override name = "GrantError";
 
-  /** Whether it is for want of this host's memory, and no fault of the domain's. */
+  /** Whether this host is out of memory, so that the domain is not at fault. */
   get isOutOfMemory(): boolean {
     return (this.cause as { code?: string } | undefined)?.code === "ENOMEM";
   }
 }
 
-/** Ports that {@link EventChannels.pending} gives in a row at most, so that no storm on one keeps others waiting. */
+/** {@link EventChannels.pending} returns at most this many ports in a row: an event storm keeps nobody else waiting. */
 export const PENDING_IN_A_ROW = 64;
 
 /**
- * Event channels of one handle, with the semantics of /dev/xen/evtchn: an event on a port is delivered once and
- * the port stays masked until {@link unmask}; one that arrives meanwhile is delivered after it.
+ * Event channels of one handle, with the semantics of /dev/xen/evtchn: an event on a port is delivered once, and masks the
+ * port until {@link unmask}. An event on a masked port is delivered after the unmask.
  */
 export interface EventChannels extends Disposable {
-  /** Readable (POLLIN) while there is a port for {@link pending} to give, but for those of a row that it has begun. */
+  /** Readable (POLLIN) while {@link pending} has a port to return, apart from the ports of a row that has begun. */
   readonly fd: number;
-  /** A port that `domid` may bind to. */
+  /** Makes a port that `domid` may bind to; returns the port. Throws {@link EventChannelError}. */
   bindUnbound(domid: number): number;
-  /** Binds to `remotePort`, which `domid` made for this domain; returns the local port. Throws {@link EventChannelError}. */
+  /** Binds to `remotePort`, which `domid` has made for this domain; returns the local port. Throws {@link EventChannelError}. */
   bindInterdomain(domid: number, remotePort: number): number;
   unbind(port: number): void;
-  /** Signals the other end of `port`. Allocates nothing. Returns 0, or -1 if that failed. */
+  /** Signals the other end of `port`. Returns 0, or -1 on failure. Allocates nothing. */
   notify(port: number): number;
   /**
-   * The next port with an event, masked from now on. -1 ends a row of them: there is none, or it is time to look at other
-   * things, at the latest after {@link PENDING_IN_A_ROW}; {@link fd} tells. Never blocks, allocates nothing.
+   * Returns the next port with an event, which is masked from now on. -1 ends a row of ports: no port has an event, or other
+   * work is due, at the latest after {@link PENDING_IN_A_ROW} ports; {@link fd} tells which. Never blocks, allocates nothing.
    */
   pending(): number;
-  /** Lets `port` deliver again. Call it after draining what the event announced (late EOI, XSA-332). */
+  /** Lets `port` deliver again. Call this after draining the ring that the event announced (late EOI, XSA-332). */
   unmask(port: number): number;
-  /** What another thread of this process needs to use the same handle: see `adoptEventChannels` in `mod.ts`. */
+  /** Names the handle for another thread of this process: see `adoptEventChannels` in `mod.ts`. */
   readonly shareable: EventChannelsShare;
 }
 
@@ -164,7 +164,7 @@ export class EventChannelError extends Error {
   override name = "EventChannelError";
 }
 
-/** A domain's view of Xen: the three ports, opened for one domain id. */
+/** Xen as one domain sees it. */
 export interface Xen extends Disposable {
   readonly kind: "native" | "embedded";
   /** This domain's own id. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Running a command inside a sandbox as a shell would run it: its terminal, its signals, its exit code. */
+/** Runs a command inside a new sandbox as a shell would: with this terminal, its signals, and the command's exit code. */
 import { Sandbox, type SandboxOptions } from "./sandbox.ts";
 
-/** As shells have it. */
+/** Exit codes of shells. */
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
 
@@ -12,12 +12,12 @@ export interface RunOptions extends SandboxOptions {
 }
 
 /**
- * Runs a command in a new sandbox, with this process's stdin, stdout and stderr, and resolves to its exit code when
- * it and the sandbox have ended. SIGTERM, SIGHUP and SIGINT are passed on to it, and end the sandbox only with it.
+ * Runs a command in a new sandbox with this process's stdin, stdout and stderr. Resolves to the command's exit code when the
+ * command and the sandbox have ended. Passes SIGTERM, SIGHUP and SIGINT on to the command; the sandbox ends after the command.
  */
 export async function runInSandbox({ command, args, ...options }: RunOptions): Promise<number> {
   await using sandbox = await Sandbox.start(options);
-  // Before the command can say that it is there, and somebody takes that for a sign to end it.
+  // Before the command starts: its first output may prompt somebody to send a signal.
   using signals = new SignalForwarder();
   let child: Deno.ChildProcess;
   try {
@@ -49,7 +49,7 @@ class SignalForwarder implements Disposable {
   readonly #removers: (() => void)[] = [];
 
   constructor() {
-    // Ctrl-C at a terminal goes to all its foreground processes, so the command has had it already.
+    // A terminal sends Ctrl-C's SIGINT to all its foreground processes, so the command has it already.
     const interactive = Deno.stdin.isTerminal();
     for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
       const forward = () => {
@@ -64,7 +64,7 @@ class SignalForwarder implements Disposable {
     try {
       this.receiver?.kill(signal);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // it has just ended
+      if (!(error instanceof TypeError)) throw error; // TypeError: the command has just ended
     }
   }
 

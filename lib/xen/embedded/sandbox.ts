@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** A private embedded Xen: its directory and its server process, gone without a trace when it is stopped. */
+/** A private embedded Xen: starts its server process in a new directory, and removes both at the stop. */
 import { Exit, XsndError } from "../../base/error.ts";
 import { SANDBOX_VARIABLE } from "../../base/environment.ts";
 import { controlPath, socketPath } from "./layout.ts";
 import { CONTROL_VARIABLE } from "../../base/environment.ts";
 
 export interface SandboxOptions {
-  /** Names of the guests there are from the start; their domain ids count from 1. */
+  /** Names of the guests that exist from the start. Their domain ids count from 1. */
   readonly domains: readonly string[];
 }
 
-/** How long the server may take to end by itself. */
+/** After this time at the stop the server is killed. */
 const STOP_MS = 5000;
 /** sun_path of a UNIX socket's address, less its NUL. */
 const SOCKET_PATH_MAX = 107;
@@ -18,7 +18,7 @@ const SOCKET_PATH_MAX = 107;
 export class Sandbox implements AsyncDisposable {
   private constructor(readonly directory: string, private readonly server: Deno.ChildProcess) {}
 
-  /** Starts an embedded Xen; it is ready when this resolves. Throws {@link XsndError}. */
+  /** Starts an embedded Xen, and resolves when it is ready. Throws {@link XsndError}. */
   static async start({ domains }: SandboxOptions): Promise<Sandbox> {
     checkNames(domains);
     const directory = makeDirectory();
@@ -29,21 +29,21 @@ export class Sandbox implements AsyncDisposable {
     throw new XsndError(`cannot start the embedded Xen in ${directory}: its server ended with code ${code}`);
   }
 
-  /** What processes that shall live in the sandbox need in their environment. */
+  /** The environment variables for processes in the sandbox. */
   get environment(): Record<string, string> {
     return {
       [SANDBOX_VARIABLE]: this.directory,
       XENSTORED_PATH: socketPath(this.directory, 0),
-      // One that is set outside names another Xen's daemon.
+      // A value from outside would name another Xen's daemon.
       [CONTROL_VARIABLE]: controlPath(this.directory),
     };
   }
 
-  /** Ends the server, which takes the directory with it. */
+  /** Ends the server, which removes the directory. */
   async stop(): Promise<void> {
     const { server, directory } = this;
     const impatience = setTimeout(() => server.kill("SIGKILL"), STOP_MS);
-    await server.stdin.close().catch(() => {}); // it fails if the server died before; then there is nothing to end
+    await server.stdin.close().catch(() => {}); // fails if the server has died; then there is nothing to end
     await server.status;
     clearTimeout(impatience);
     removeDirectory(directory);
@@ -54,7 +54,7 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-/** Runs `body` with a sandbox that lives exactly as long. */
+/** Runs `body` with a sandbox, which ends with `body`. */
 export async function withSandbox<T>(
   options: SandboxOptions,
   body: (sandbox: Sandbox) => Promise<T>,
@@ -63,7 +63,7 @@ export async function withSandbox<T>(
   return await body(sandbox);
 }
 
-/** A name that xl would take, and that cannot be confused with a domain's number, path or another domain. */
+/** Throws {@link XsndError} unless xl would take each name, and none reads as a number, a path or another domain. */
 function checkNames(names: readonly string[]): void {
   names.forEach((name, index) => {
     const why = name === "Domain-0" || names.indexOf(name) !== index
@@ -79,8 +79,8 @@ function checkNames(names: readonly string[]): void {
 }
 
 /**
- * A new directory for this user alone; in memory (`XDG_RUNTIME_DIR`) if possible, so that pages which guests share
- * are never written to a disk. Not in /dev/shm: Deno lets nobody there who may not do everything.
+ * Makes a directory for this user alone, in memory (`XDG_RUNTIME_DIR`) if possible, so that the guests' shared pages never reach
+ * a disk. Not in /dev/shm: Deno demands all permissions there.
  */
 function makeDirectory(): string {
   const failures: string[] = [];
@@ -90,7 +90,7 @@ function makeDirectory(): string {
       const directory = Deno.makeTempDirSync({ dir: parent, prefix: "xsnd-" });
       if (socketPath(directory, 0xffff).length <= SOCKET_PATH_MAX) return directory;
       removeDirectory(directory);
-      failures.push(`${parent}: too long a path for sockets`);
+      failures.push(`${parent}: the path is too long for sockets`);
     } catch (error) {
       failures.push(`${parent}: ${(error as Error).message}`);
     }
@@ -110,27 +110,27 @@ function spawnServer(directory: string, domains: readonly string[]): Deno.ChildP
       "--no-npm",
       `--allow-read=${directory}`,
       `--allow-write=${directory}`,
-      // For sockets only, but Deno has no pattern for those, and dom0 may introduce any domain.
+      // For UNIX sockets alone, but Deno has no pattern for these, and dom0 may introduce any domain.
       "--allow-net",
       new URL("./server/xenstored.ts", import.meta.url).href,
       "--private",
       `--directory=${directory}`,
       ...domains.map((name) => `--domain=${name}`),
     ],
-    stdin: "piped", // the server ends when it closes: when we do, of whatever
+    stdin: "piped", // the server ends when its stdin closes, so also when this process dies
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
 }
 
-/** What the stream says before its first line feed, or its end. */
+/** The stream's text up to its first line feed, or its end. */
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     if (text.includes("\n")) break;
   }
-  return text.split("\n")[0];
+  return text.split("\n")[0] ?? "";
 }
 
 function removeDirectory(directory: string): void {

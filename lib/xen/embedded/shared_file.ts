@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Files that several processes map and lock; what the kernel frees when a process dies, however it dies. */
+/** Files that several processes map and lock. The kernel releases both when a process dies. */
 import { clearErrno, Errno, errno, unwrap } from "../../../ffi/libc/failed_call.ts";
 import { F, libc, MAP, O, PROT } from "../../../ffi/libc/libc.ts";
 import { cString } from "../../../ffi/base/c_string.ts";
@@ -13,9 +13,9 @@ const FLOCK_BYTES = 32;
 const Lock = { READ: 0, WRITE: 1, UNLOCKED: 2 } as const;
 
 /**
- * An open file whose locks belong to this opening of it, and not to the process ("open file description locks",
- * fcntl(2)): they exclude other openings in the same process too, and go when the file is closed *and* no mapping
- * made from it is left, or its process dies.
+ * An open file whose locks belong to this opening and not to the process ("open file description locks", fcntl(2)). The locks
+ * exclude other openings in the same process, too. They end when the file is closed *and* no mapping of this opening is left,
+ * or when the process dies.
  */
 export class SharedFile implements Disposable {
   #closed = false;
@@ -24,28 +24,28 @@ export class SharedFile implements Disposable {
 
   private constructor(readonly path: string, readonly fd: number) {}
 
-  /** Opens an existing file; undefined if there is none. Throws {@link Errno}. */
+  /** Opens an existing file; undefined if there is no such file. Throws {@link Errno}. */
   static open(path: string): SharedFile | undefined {
     const fd = openFd(path);
     return fd === undefined ? undefined : new SharedFile(path, fd);
   }
 
-  /** Another opening of this very file, even if it has lost its name since. */
+  /** Another opening of the same file, even after the file was unlinked. */
   reopened(): SharedFile {
     return SharedFile.open(`/proc/self/fd/${this.fd}`)!;
   }
 
-  /** Locks octets of the file, which need not exist, for this opening alone; false if another has any of them locked. */
+  /** Locks octets for this opening alone; false if another opening has locked any of them. The octets need not exist. */
   lock(start: number, length: number): boolean {
     return this.#set(F.OFD_SETLK, Lock.WRITE, start, length);
   }
 
-  /** As {@link lock}, but waits for the others. */
+  /** As {@link lock}, but waits until other openings unlock. */
   lockWait(start: number, length: number): void {
     if (!this.#set(F.OFD_SETLKW, Lock.WRITE, start, length)) throw new Errno(`lock ${this.path}`, errno());
   }
 
-  /** Locks octets so that others may do the same, but not {@link lock} them. */
+  /** Locks octets against {@link lock} by other openings, and not against `lockShared`. */
   lockShared(start: number, length: number): boolean {
     return this.#set(F.OFD_SETLK, Lock.READ, start, length);
   }
@@ -54,19 +54,19 @@ export class SharedFile implements Disposable {
     this.#set(F.OFD_SETLK, Lock.UNLOCKED, start, length);
   }
 
-  /** Whether another opening has any of these octets locked, in either way. */
+  /** Whether another opening has locked any of these octets, in either way. */
   isLocked(start: number, length: number): boolean {
     unwrap(this.#call(F.OFD_GETLK, Lock.WRITE, start, length), `query locks of ${this.path}`);
     return this.#flock.getInt16(0, true) !== Lock.UNLOCKED;
   }
 
-  /** Maps `bytes` from `offset` on, writable, until the mapping is disposed. */
+  /** Maps `bytes` octets from `offset` on, writable, until the mapping is disposed. */
   map(offset: number, bytes: number): SharedWords {
     const address = this.mapAt(null, offset, bytes, PROT.READ | PROT.WRITE);
     return new SharedWords(address, bytes);
   }
 
-  /** Maps octets of the file at `address`, over what is there, or anywhere if it is null. */
+  /** Maps octets of the file: at `address`, replacing the former mapping, or anywhere if `address` is null. */
   mapAt(address: Deno.PointerValue, offset: number, bytes: number, protection: number): Address {
     const flags = MAP.SHARED | (address === null ? 0 : MAP.FIXED);
     return mmap(address, bytes, protection, flags, this.fd, offset, `map ${this.path}`);
@@ -77,7 +77,7 @@ export class SharedFile implements Disposable {
     this.#closed = true;
   }
 
-  /** False if another opening has a lock that stands against this one. */
+  /** Changes a lock; false if another opening's lock excludes the change. */
   #set(operation: number, type: number, start: number, length: number): boolean {
     if (this.#call(operation, type, start, length) === 0) return true;
     if (errno() === ERRNO.EAGAIN || errno() === ERRNO.EACCES) return false;
@@ -88,7 +88,7 @@ export class SharedFile implements Disposable {
     this.#flock.setInt16(0, type, true);
     this.#flock.setBigInt64(8, BigInt(start), true);
     this.#flock.setBigInt64(16, BigInt(length), true);
-    this.#flock.setInt32(24, 0, true); // l_pid has to be 0 in these operations; GETLK overwrites it
+    this.#flock.setInt32(24, 0, true); // these operations need l_pid 0; GETLK overwrites l_pid
     let result: number;
     do result = libc().fcntl(this.fd, operation, this.#flockAddress); while (
       result === -1 && errno() === ERRNO.EINTR
@@ -97,7 +97,7 @@ export class SharedFile implements Disposable {
   }
 }
 
-/** Words of a file that several processes see; use them with Atomics. */
+/** Words of a file that several processes map. Access them with Atomics. */
 export class SharedWords implements Disposable {
   readonly words: Int32Array<ArrayBuffer>;
 
@@ -107,12 +107,12 @@ export class SharedWords implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.words.buffer.detached) return;
-    this.words.buffer.transfer(0); // whoever touches the words now gets undefined, and no SIGSEGV
+    this.words.buffer.transfer(0); // a late access gives undefined, and no SIGSEGV
     libc().munmap(this.address, BigInt(this.bytes));
   }
 }
 
-/** `bytes` of address space that nothing is mapped into yet. */
+/** Reserves `bytes` octets of address space, for later mappings. */
 export function reserveAddresses(bytes: number): Address {
   return mmap(
     null,
@@ -125,9 +125,9 @@ export function reserveAddresses(bytes: number): Address {
   );
 }
 
-/** Opens `path` for reading and writing without waiting for anything; undefined if it does not exist. */
+/** Opens `path` for reading and writing, without blocking; undefined if there is no such file. */
 export function openFd(path: string): number | undefined {
-  clearErrno(); // so that errno's place is known before the call that may set it
+  clearErrno(); // finds errno's address before the call that may set errno
   const fd = libc().open(cString(path), O.RDWR | O.CLOEXEC | O.NONBLOCK, 0);
   if (fd === -1 && errno() === ERRNO.ENOENT) return undefined;
   return unwrap(fd, `open ${path}`);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The three ports inside an embedded Xen, for a process that acts as one of its domains. */
+/** An embedded Xen, for a process that acts as one of its domains: XenStore, grants and event channels. */
 import { Errno } from "../../../ffi/libc/failed_call.ts";
 import { openStore } from "../store/library_store.ts";
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
@@ -8,7 +8,7 @@ import { EmbeddedGrantSharer, EmbeddedGrantTable } from "./pages/grants.ts";
 import { evtchnLockPath, socketPath } from "./layout.ts";
 import { SharedFile } from "./shared_file.ts";
 
-/** Octet of the file of locks that is held while a store is opened. */
+/** Octet of `evtchn.lock` that a thread locks while it opens XenStore. */
 const OPENING = 1;
 
 class EmbeddedXen implements Xen {
@@ -34,13 +34,14 @@ class EmbeddedXen implements Xen {
 }
 
 /**
- * Opens the embedded Xen in `directory` as its domain `domid`. Throws {@link XsndError} with exit code 5 if
- * there is no such domain, or no embedded Xen any more.
+ * Opens the embedded Xen in `directory` as its domain `domid`. Throws {@link XsndError} with exit code 5 if the domain or the
+ * embedded Xen is gone.
+ * @param connect connects to XenStore by calling its first argument: once, or again and again (`reconnectingStore`)
  */
 export function openEmbeddedXen(
   directory: string,
   domid: number,
-  keep = (open: () => Store, _isGone?: () => boolean) => open(),
+  connect = (open: () => Store, _isGone?: () => boolean) => open(),
 ): Xen {
   const open = () => {
     using _turn = takeTurn(directory);
@@ -50,12 +51,12 @@ export function openEmbeddedXen(
     using file = SharedFile.open(evtchnLockPath(directory));
     return file === undefined;
   };
-  return new EmbeddedXen(directory, domid, keep(open, isGone));
+  return new EmbeddedXen(directory, domid, connect(open, isGone));
 }
 
 /**
- * The environment, by which libxenstore finds its socket, is the whole process's: its threads take turns. Where the file is
- * missing, or not for this user, the store is so, too, and that is for openStore() to say.
+ * Locks out the other threads of this process: libxenstore finds its socket by an environment variable, which all threads share.
+ * Undefined if the lock's file is missing or forbidden. Then the store is, too, and openStore() reports that.
  */
 function takeTurn(directory: string): SharedFile | undefined {
   try {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** What to tell a user when one of Xen's device files cannot be opened. */
+/** Opens Xen's device files, with an error message that tells the remedy. */
 import { Errno } from "../../../ffi/libc/failed_call.ts";
 import { Exit, XsndError } from "../../base/error.ts";
 
-/** Runs `open`, which opens /dev/xen/`name` of kernel module `module`. Throws {@link XsndError}. */
+/** Runs `open`, which opens /dev/xen/`name`, a file of the kernel module `module`. Throws {@link XsndError}. */
 export function openDevice<T>(name: string, module: string, open: () => T): T {
   try {
     return open();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** EventChannels over /dev/xen/evtchn. */
+/** Event channels of real Xen, over /dev/xen/evtchn. */
 import { Errno } from "../../../ffi/libc/failed_call.ts";
 import { addressOf } from "../../../ffi/libc/pointers.ts";
 import { EvtchnHandle } from "../../../ffi/xen/libxenevtchn.ts";
@@ -14,7 +14,7 @@ import { openDevice } from "./device_node.ts";
 export class NativeEventChannels implements EventChannels {
   readonly fd: number;
   readonly #handle: EvtchnHandle;
-  /** Ports that the device gave at once; those from {@link #next} on are still to be handed out. */
+  /** The ports that one read of the device gave. `pending` returns those from {@link #next} on. */
   readonly #ports = new Uint32Array(PENDING_IN_A_ROW);
   readonly #portsAddress = addressOf(this.#ports);
   #next = 0;
@@ -43,12 +43,12 @@ export class NativeEventChannels implements EventChannels {
   }
 
   pending(): number {
-    if (this.#next < this.#count) return this.#ports[this.#next++];
+    if (this.#next < this.#count) return this.#ports[this.#next++]!;
     const isRowOver = this.#count > 0;
     this.#next = this.#count = 0;
     if (isRowOver) return -1;
     this.#count = Math.max(0, this.#handle.pendingPorts(this.#portsAddress, PENDING_IN_A_ROW));
-    return this.#count === 0 ? -1 : this.#ports[this.#next++];
+    return this.#count === 0 ? -1 : this.#ports[this.#next++]!;
   }
 
   unmask(port: number): number {
@@ -64,7 +64,7 @@ export class NativeEventChannels implements EventChannels {
   }
 }
 
-/** Runs a library call; its Errno becomes an {@link EventChannelError}. */
+/** Runs a library call. Turns an Errno into an {@link EventChannelError}. */
 function bindCall<T>(what: string, body: () => T): T {
   try {
     return body();
@@ -73,14 +73,14 @@ function bindCall<T>(what: string, body: () => T): T {
   }
 }
 
-/** Opens a handle of its own; disposing it unbinds all its ports. Throws {@link XsndError} if Xen is not there. */
+/** Opens a new handle. Disposing the result unbinds all its ports. Throws {@link XsndError} without Xen. */
 export function openNativeEventChannels(): EventChannels {
   return new NativeEventChannels(openDevice("evtchn", "xen-evtchn", () => EvtchnHandle.open()));
 }
 
 /**
- * The same handle as another thread's, which must outlive this one: see `EventChannels.shareable`. Only one thread may
- * call `pending`. Disposing it closes nothing.
+ * Another thread's handle (`EventChannels.shareable`), which must outlive the result. Only one thread may call `pending`.
+ * Disposing the result closes nothing.
  */
 export function adoptNativeEventChannels(handle: bigint): EventChannels {
   return new NativeEventChannels(EvtchnHandle.borrow(handle));

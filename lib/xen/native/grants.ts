@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** GrantTable over /dev/xen/gntdev and GrantSharer over /dev/xen/gntalloc. */
+/** Grants of real Xen: mapping pages over /dev/xen/gntdev, granting pages over /dev/xen/gntalloc. */
 import { PROT } from "../../../ffi/libc/libc.ts";
 import { GntshrHandle, GnttabHandle } from "../../../ffi/xen/libxengnttab.ts";
 import { GrantError, type GrantSharer, type GrantTable, type Mapping, type SharedPages } from "../ports.ts";
 import { openDevice } from "./device_node.ts";
 import { grantCall, MappedPages } from "../mapped_pages.ts";
 
-/** Disposes all of `mappings`, each of which takes itself out of the set. */
+/** Disposes all of `mappings`. Each mapping removes itself from the set. */
 function disposeAll(mappings: Set<Mapping>): void {
   using stack = new DisposableStack();
   for (const mapping of mappings) stack.use(mapping);
@@ -22,7 +22,7 @@ export class NativeGrantTable implements GrantTable {
       throw new GrantError(`cannot map [${grefs}] of domain ${domid}: not a list of grant references`);
     }
     const what = `${count} page(s) of domain ${domid}, from grant reference ${grefs[0]} on`;
-    // A write through a mapping made without PROT.WRITE is a SIGSEGV, so "read" is for pages that are only read.
+    // A write through a mapping without PROT.WRITE is a SIGSEGV: callers with access "read" only read.
     const prot = access === "write" ? PROT.READ | PROT.WRITE : PROT.READ;
     const start = grantCall(`cannot map ${what}`, () => this.#handle.mapDomainGrantRefs(domid, refs, prot));
     const mapping = new MappedPages(start, count, () => {
@@ -33,7 +33,7 @@ export class NativeGrantTable implements GrantTable {
     return mapping;
   }
 
-  /** Unmaps what is still mapped, and closes the device. */
+  /** Unmaps all remaining mappings, and closes the device. */
   [Symbol.dispose](): void {
     using _handle = this.#handle;
     disposeAll(this.#mappings);
@@ -56,12 +56,12 @@ export class NativeGrantSharer implements GrantSharer {
 
   share(domid: number, pages: number, access: "read" | "write"): SharedPages {
     if (!Number.isInteger(pages) || pages < 1) {
-      throw new RangeError(`cannot grant ${pages} pages to domain ${domid}: at least one is wanted`);
+      throw new RangeError(`cannot grant ${pages} pages to domain ${domid}: at least one page is needed`);
     }
     const refs = new Uint32Array(pages);
     const what = `${pages} page(s) to domain ${domid}`;
     const start = grantCall(
-      `cannot grant ${what} (xen-gntalloc's parameter \`limit\` bounds them all together)`,
+      `cannot grant ${what} (xen-gntalloc's parameter \`limit\` bounds the granted pages of all programs together)`,
       () => this.#handle.sharePages(domid, refs, access === "write"),
     );
     const shared = new NativeSharedPages(start, [...refs], () => {
@@ -72,7 +72,7 @@ export class NativeGrantSharer implements GrantSharer {
     return shared;
   }
 
-  /** Revokes what is still granted, and closes the device. */
+  /** Revokes all remaining grants, and closes the device. */
   [Symbol.dispose](): void {
     using _handle = this.#handle;
     disposeAll(this.#mappings);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The three ports on real Xen, for the domain that this process runs in. */
+/** Real Xen, for the domain that this process runs in: XenStore, grants and event channels. */
 import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
 import { openNativeEventChannels } from "./event_channels.ts";
 import { NativeGrantSharer, NativeGrantTable } from "./grants.ts";
@@ -30,7 +30,7 @@ class NativeXen implements Xen {
   }
 }
 
-/** A relative path is one below the domain's own directory, where the toolstack writes `domid`; dom0 may lack it. */
+/** Reads this domain's id, which the toolstack writes to `domid` in the domain's directory. dom0 may lack that node. */
 function ownDomid(store: Store): number {
   const domid = Number(store.read("domid") ?? 0);
   if (!Number.isInteger(domid) || domid < 0) {
@@ -40,11 +40,12 @@ function ownDomid(store: Store): number {
 }
 
 /**
- * Opens Xen for this domain. The devices are opened when asked for, so that what needs XenStore alone works where
- * the modules are not loaded. `keep` is how the store is connected to: `reconnectingStore`, or once. Throws {@link XsndError} (exit code 5: no Xen here, 4: not permitted).
+ * Opens Xen for this domain. Opens no device before its use: a command that needs XenStore alone works without the kernel
+ * modules. Throws {@link XsndError} (exit code 5: no Xen here, 4: not permitted).
+ * @param connect connects to XenStore by calling its argument: once, or again and again (`reconnectingStore`)
  */
-export function openNativeXen(keep = (open: () => Store) => open()): Xen {
-  const store = keep(openStore);
+export function openNativeXen(connect = (open: () => Store) => open()): Xen {
+  const store = connect(openStore);
   try {
     return new NativeXen(store);
   } catch (error) {

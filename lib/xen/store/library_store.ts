@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The Store port over libxenstore: on real Xen, where the library finds xenstored or the kernel's xenbus device by
- * itself, and in the embedded Xen, where `XENSTORED_PATH` names the socket that stands for a domain.
+ * XenStore over libxenstore. On real Xen the library itself finds xenstored or the kernel's xenbus device. In the embedded Xen
+ * `XENSTORED_PATH` names the socket of a domain.
  */
 import { ERRNO, errnoName } from "../../../ffi/libc/errno.ts";
 import { Errno, errno } from "../../../ffi/libc/failed_call.ts";
@@ -19,15 +19,15 @@ import {
 } from "../ports.ts";
 import { StoreWatches } from "./store_watches.ts";
 
-/** How often a transaction that loses to other writers is tried before {@link StoreError} EAGAIN. */
+/** How often a transaction that loses to other writers runs before {@link StoreError} EAGAIN. */
 const TRANSACTION_ATTEMPTS = 200;
 
-/** Turns of dealing out changes that {@link Store.settled} waits for at most: some 16 000 changes. */
+/** {@link Store.settled} deals out changes in at most this many turns: some 16 000 changes. */
 const SETTLING_TURNS = 64;
 
 /**
- * Opens XenStore: the server at `socketPath`, or without it the one that `XENSTORED_PATH` names, or this
- * machine's own. Throws {@link XsndError} with exit code 5 if there is none, 4 if this user may not use it.
+ * Opens XenStore: the server at `socketPath`, else the server that `XENSTORED_PATH` names, else this machine's. Throws
+ * {@link XsndError} with exit code 5 if there is no server, 4 if this user may not use the server.
  */
 export function openStore(socketPath?: string): Store {
   if (socketPath === undefined) return new LibraryStore(connect());
@@ -47,7 +47,7 @@ function connect(): XsHandle {
     return new XsHandle();
   } catch (cause) {
     if (!(cause instanceof Errno)) throw cause;
-    // Without XENSTORED_PATH the library tries the xenbus device after the socket, and reports only the former.
+    // Without XENSTORED_PATH the library tries the socket and then the xenbus device, and reports the device's error alone.
     const socket = xsDaemonSocket();
     const refusal = libc().access(cString(socket), ACCESS.W_OK) === -1 ? errno() : 0;
     const code = refusal === 0 || refusal === ERRNO.ENOENT ? cause.code : errnoName(refusal);
@@ -73,7 +73,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Indexed by `XS_PERM` bits. */
 const accessByBits: readonly Access[] = ["none", "read", "write", "both"];
 
-/** The operations, inside of transaction `t` or, for XBT_NULL, of none. */
+/** The operations inside of transaction `t`, or outside of any for XBT_NULL. */
 class View implements StoreView {
   #over: string | undefined;
 
@@ -102,7 +102,7 @@ class View implements StoreView {
 
   getPermissions(path: string): Permission[] | undefined {
     const list = this.#call("get permissions of", path, () => this.handle.getPermissions(this.t, path));
-    return list?.map(({ id, perms }) => ({ domid: id, access: accessByBits[perms & 3] }));
+    return list?.map(({ id, perms }) => ({ domid: id, access: accessByBits[perms & 3]! }));
   }
 
   setPermissions(path: string, permissions: readonly Permission[]): void {
@@ -110,12 +110,12 @@ class View implements StoreView {
     this.#call("set permissions of", path, () => this.handle.setPermissions(this.t, path, list), false);
   }
 
-  /** No call goes through this view any more, because of `why`. */
+  /** Refuses all further calls, for the reason `why`. */
   end(why: string): void {
     this.#over = why;
   }
 
-  /** Runs a library call; ENOENT gives undefined where a missing node is an answer. */
+  /** Runs a library call. ENOENT gives undefined if `mayBeAbsent`. */
   #call<T>(verb: string, path: string, body: () => T, mayBeAbsent = true): T | undefined {
     if (this.#over !== undefined) throw new TypeError(`XenStore: cannot ${verb} ${path}: ${this.#over}`);
     try {
@@ -157,7 +157,7 @@ class LibraryStore extends View implements Store {
     throw new StoreError(`commit a transaction, ${TRANSACTION_ATTEMPTS} times over, to`, "/", "EAGAIN");
   }
 
-  /** Aborts; a connection that is lost has aborted it already, and the body's own error says more. */
+  /** Aborts. A failure does not matter: a lost connection has aborted the transaction, and the body's own error says more. */
   #abort(t: number): void {
     try {
       this.#handle.transactionEnd(t, true);
@@ -171,9 +171,9 @@ class LibraryStore extends View implements Store {
   }
 
   async settled(): Promise<void> {
-    this.domainPath(0); // XenStore keeps the order: events from before are in libxenstore's queue when this is answered
+    this.domainPath(0); // XenStore keeps the order: at the answer all earlier events are in libxenstore's queue
     const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
-    // Who writes without end must not be waited for without end.
+    // The bound keeps a writer that never stops from delaying this for ever.
     for (let turns = 0; turns < SETTLING_TURNS && !this.#watches.deal(); turns++) await turn();
     await turn();
   }
@@ -194,7 +194,7 @@ class LibraryStore extends View implements Store {
   }
 }
 
-/** A call on the store as a whole; its Errno becomes a {@link StoreError}. */
+/** Runs a call on the store as a whole. Turns an Errno into a {@link StoreError}. */
 function storeCall<T>(verb: string, body: () => T): T {
   try {
     return body();
@@ -205,7 +205,7 @@ function storeCall<T>(verb: string, body: () => T): T {
 
 const neverNotified = new Int32Array(new SharedArrayBuffer(4));
 
-/** After a few lost races, stands back for up to 4 ms so that two like-minded writers fall out of step. */
+/** After a few lost races waits for up to 4 ms, at random, so that two competing writers fall out of step. */
 function pause(attempt: number): void {
   if (attempt >= 8) Atomics.wait(neverNotified, 0, 0, Math.random() * 4);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /**
- * A XenStore connection that comes back: when xenstored is restarted, or dies, what a daemon serves is to go on.
+ * A XenStore connection that is made again when it is lost: a daemon goes on serving when xenstored restarts or dies.
  *
- * While it is away each call throws a {@link StoreError} that `isLost`; nothing is queued. It is tried anew until it is there
- * again, and then every watch is set again. A watch begins with an event for the watched path, so that whoever goes by its
- * watches looks at everything once more, and so learns of all that has changed meanwhile.
+ * While the connection is lost, each call throws a {@link StoreError} that `isLost`; nothing is queued. The store tries to
+ * connect until it succeeds, and then sets every watch again. A new watch begins with an event for the watched path. So a
+ * daemon that follows its watches reads everything once more, and learns of all changes of the meantime.
  */
 import { getLogger } from "@logtape/logtape";
 import { XsndError } from "../../base/error.ts";
@@ -17,13 +17,14 @@ import {
   type StoreWatch,
 } from "../ports.ts";
 
-/** How long after a failure it is tried again: at first, and at most. */
+/** The pause before the next attempt to connect: at first, and at most. */
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
 
 /**
+ * Connects, and keeps connected. Throws {@link XsndError} if the first attempt fails.
  * @param open connects, or throws {@link XsndError}
- * @param isGone whether there will never be one again, as when a sandbox has ended: then the watches fail
+ * @param isGone whether the server is gone for good, as when a sandbox has ended; then the watches fail
  */
 export function reconnectingStore(open: () => Store, isGone = () => false): Store {
   return new ReconnectingStore(open, isGone);
@@ -33,7 +34,7 @@ class ReconnectingStore implements Store {
   readonly #log = getLogger(["xsnd", "xenstore"]);
   readonly #open: () => Store;
   readonly #isGone: () => boolean;
-  /** Undefined while it is away. */
+  /** Undefined while the connection is lost. */
   #store: Store | undefined;
   readonly #watches = new Set<ReconnectingWatch>();
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -112,11 +113,11 @@ class ReconnectingStore implements Store {
     }
   }
 
-  /** The connection is of no use any more, unless it is another one by now. */
+  /** Drops the connection `store`, unless another has replaced it, and begins to reconnect. */
   #lose(reason: StoreError, store = this.#store): void {
     if (store === undefined || store !== this.#store || this.#isClosed) return;
     this.#store = undefined;
-    this.#log.error("XenStore is lost ({reason}): what plays plays on, and it is tried again", {
+    this.#log.error("XenStore is lost ({reason}): running streams go on; xsnd tries to connect again", {
       reason: reason.message,
     });
     store[Symbol.dispose]();
@@ -135,7 +136,7 @@ class ReconnectingStore implements Store {
     let store: Store | undefined;
     try {
       store = this.#open();
-      for (const watch of this.#watches) watch.setAgain(store);
+      for (const watch of this.#watches) watch.resume(store);
     } catch (error) {
       store?.[Symbol.dispose]();
       if (error instanceof XsndError || error instanceof StoreError) return false;
@@ -155,13 +156,13 @@ class ReconnectingStore implements Store {
   }
 }
 
-/** A watch that outlives its connection. */
+/** A watch that goes on with the next connection when its own is lost. */
 class ReconnectingWatch implements StoreWatch {
-  /** The connection's watch; undefined while it has failed and there is no other. */
-  #watch: StoreWatch | undefined;
+  /** The watch of the last connection. */
+  #watch: StoreWatch;
   #ended = false;
   #hasFailed = false;
-  #another = Promise.withResolvers<void>();
+  #reconnected = Promise.withResolvers<void>();
 
   constructor(
     private readonly path: string,
@@ -172,31 +173,31 @@ class ReconnectingWatch implements StoreWatch {
     this.#watch = watch;
   }
 
-  /** Goes on with a new connection. Throws {@link StoreError}. */
-  setAgain(store: Store): void {
+  /** Sets the watch on a new connection. Throws {@link StoreError}. */
+  resume(store: Store): void {
     this.#watch = store.watch(this.path);
-    this.#another.resolve();
-    this.#another = Promise.withResolvers();
+    this.#reconnected.resolve();
+    this.#reconnected = Promise.withResolvers();
   }
 
-  /** There will be no other connection. */
+  /** Ends the iterators with an error: there will be no other connection. */
   fail(): void {
     this.#hasFailed = true;
-    this.#another.resolve();
+    this.#reconnected.resolve();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
     while (!this.#ended) {
       if (this.#hasFailed) throw new StoreError("watch", this.path, "ENOTCONN");
       const watch = this.#watch;
-      const another = this.#another.promise;
-      if (watch !== undefined) yield* this.#events(watch);
+      const reconnected = this.#reconnected.promise;
+      yield* this.#events(watch);
       if (this.#ended) return;
-      if (this.#watch === watch) await another;
+      if (this.#watch === watch) await reconnected;
     }
   }
 
-  /** The events of one connection, to its end. */
+  /** The events of one connection, until it is lost or the watch ends. */
   async *#events(watch: StoreWatch): AsyncGenerator<string, void, void> {
     try {
       yield* watch;
@@ -210,7 +211,7 @@ class ReconnectingWatch implements StoreWatch {
     if (this.#ended) return;
     this.#ended = true;
     this.forget();
-    this.#watch?.[Symbol.dispose]();
-    this.#another.resolve();
+    this.#watch[Symbol.dispose]();
+    this.#reconnected.resolve();
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Watches of one XenStore connection. libxenstore queues what its reader thread gets and makes a pipe readable; one
- * loop per connection waits for that pipe on a pool thread and deals the events out by token.
+ * The watches of one XenStore connection. libxenstore's reader thread queues events and makes a pipe readable. One loop per
+ * connection waits for that pipe on a pool thread, and deals the events out to the watches by token.
  */
 import { EventFd } from "../../../ffi/libc/event_fd.ts";
 import { Errno } from "../../../ffi/libc/failed_call.ts";
@@ -10,16 +10,16 @@ import { PollSet } from "../../../ffi/libc/poll_set.ts";
 import type { XsHandle } from "../../../ffi/xen/libxenstore.ts";
 import { StoreError, type StoreWatch } from "../ports.ts";
 
-/** Distinct paths that a watch holds for a slow reader; past it they collapse into the watched path itself. */
+/** A watch holds this many distinct paths for a slow reader. More paths collapse into the watched path itself. */
 const MAX_QUEUED_PATHS = 1024;
 
-/** Events that are dealt out in one turn: the rest waits, lest who writes without end holds up the whole thread. */
+/** Events dealt out in one turn. More wait for the next, so that a writer that never stops does not hold up the thread. */
 const EVENTS_A_TURN = 256;
 
-/** How often a lost connection is looked for, ms: libxenstore's pipe does not tell. */
+/** How often, in ms, the loop checks for a lost connection: libxenstore's pipe does not become readable then. */
 const LOST_CHECK_MS = 2000;
 
-/** All watches of one connection. Disposing ends every iterator; the owner then closes the connection. */
+/** All watches of one connection. The disposal ends every iterator; then the owner closes the connection. */
 export class StoreWatches implements Disposable {
   readonly #handle: XsHandle;
   readonly #watches = new Map<string, Watch>();
@@ -35,7 +35,7 @@ export class StoreWatches implements Disposable {
   add(path: string): StoreWatch {
     const token = `xsnd-${this.#nextToken++}`;
     const watch = new Watch(path, () => this.#remove(path, token));
-    // Registered before xs_watch, whose initial event may be read before it returns.
+    // Registered before xs_watch: the reader may deliver the first event before xs_watch returns.
     this.#watches.set(token, watch);
     try {
       this.#handle.watch(path, token);
@@ -48,18 +48,18 @@ export class StoreWatches implements Disposable {
   }
 
   #remove(path: string, token: string): void {
-    if (!this.#watches.delete(token)) return; // the connection is closed or lost, and the watch with it
-    if (this.#watches.size === 0) this.#wake.signal(); // the loop ends, and lets the process end
+    if (!this.#watches.delete(token)) return; // the connection is closed or lost, and with it the watch
+    if (this.#watches.size === 0) this.#wake.signal(); // ends the loop, so that the process can end
     try {
       this.#handle.unwatch(path, token);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       const failure = new StoreError("unwatch", path, error.code);
-      if (!failure.isLost) throw failure; // else the server is gone, and the watch with it
+      if (!failure.isLost) throw failure; // a server that is gone has no watch left
     }
   }
 
-  /** Deals out events for as long as there are watches. Never rejects: its failure is that of the watches. */
+  /** Deals out events for as long as there are watches. Never rejects: a failure ends the watches with that error. */
   async #read(): Promise<void> {
     this.#reading = true;
     try {
@@ -72,7 +72,7 @@ export class StoreWatches implements Disposable {
         if (!this.#disposed) this.deal();
       }
     } catch (error) {
-      // EINVAL is how xs_check_watch says that the connection is lost
+      // xs_check_watch reports a lost connection as EINVAL
       this.#end(error instanceof Errno ? error.code.replace("EINVAL", "ECONNRESET") : String(error));
     } finally {
       this.#reading = false;
@@ -80,12 +80,12 @@ export class StoreWatches implements Disposable {
     }
   }
 
-  /** Gives each watch the events that libxenstore has for it, up to a turn's worth; false if there may be more. */
+  /** Gives each watch its events from libxenstore's queue, up to a turn's worth; false if there may be more. */
   deal(): boolean {
     for (let dealt = 0; dealt < EVENTS_A_TURN; dealt++) {
       const event = this.#handle.checkWatch();
       if (event === undefined) return true;
-      this.#watches.get(event.token)?.push(event.path); // none: disposed meanwhile
+      this.#watches.get(event.token)?.push(event.path); // a watch may be disposed meanwhile
     }
     return false;
   }
@@ -100,13 +100,13 @@ export class StoreWatches implements Disposable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#end();
-    // The loop may be about to poll: it finds this descriptor readable and closes it itself.
+    // The loop may be about to poll. It finds the descriptor readable, and closes the descriptor itself.
     if (this.#reading) this.#wake.signal();
     else this.#wake[Symbol.dispose]();
   }
 }
 
-/** One watch: a set of changed paths, in the order of their first change since they were last read. */
+/** One watch: a set of changed paths, in the order of their first change since the last read. */
 class Watch implements StoreWatch {
   readonly #path: string;
   readonly #remove: () => void;
@@ -137,7 +137,7 @@ class Watch implements StoreWatch {
     this.#news.resolve();
   }
 
-  /** Iterators share one queue: each change goes to whichever asks first. Leaving a loop does not end the watch. */
+  /** Iterators share one queue: each change goes to the first that asks. Leaving a loop does not end the watch. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
     while (true) {
       for (const path of this.#queue) {

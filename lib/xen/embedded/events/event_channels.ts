@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * Event channels with the semantics of /dev/xen/evtchn (drivers/xen/evtchn.c): a handle owns ports of its domain, an
- * event on one is delivered once, through a FIFO, and the port is masked from then on until it is unmasked; an event
- * that arrives meanwhile is delivered after that.
+ * The embedded Xen's event channels, with the semantics of /dev/xen/evtchn (drivers/xen/evtchn.c). A handle owns ports of its
+ * domain. An event on a port is delivered once, through the handle's FIFO, and masks the port until its unmask. An event on a
+ * masked port is delivered after the unmask.
  */
 import { unwrap } from "../../../../ffi/libc/failed_call.ts";
 import { libc } from "../../../../ffi/libc/libc.ts";
@@ -20,7 +20,7 @@ import { openFd, SharedFile } from "../shared_file.ts";
 
 type EmbeddedShare = EventChannelsShare & { kind: "embedded" };
 
-/** The other end of a port, as {@link EmbeddedEventChannels.notify} needs it. */
+/** The other end of a port, for {@link EmbeddedEventChannels.notify}. */
 interface Peer {
   readonly words: Int32Array;
   readonly port: number;
@@ -33,22 +33,22 @@ export class EmbeddedEventChannels implements EventChannels {
   readonly #handle: number;
   readonly #table: PortTable;
   readonly #lockFile: SharedFile;
-  /** Tables of the domains that this handle has dealt with, this one's among them. */
+  /** The port tables of this domain and of the domains that this handle's ports lead to. */
   readonly #tables = new Map<number, PortTable>();
-  /** By port, right while the port's generation is that in {@link #seen}. */
+  /** The other ends by port. An entry is right while the port's generation is that of {@link #seen}. */
   readonly #peers: (Peer | undefined)[] = new Array(PORTS).fill(undefined);
   readonly #seen = new Int32Array(PORTS).fill(-1);
-  // What goes through a FIFO, at an address that stays.
+  // Buffers of FIFO reads and writes, at addresses that stay.
   readonly #in = new Uint32Array(PENDING_IN_A_ROW);
   readonly #out = new Uint32Array(1);
   readonly #inAddress = addressOf(this.#in);
-  /** Of the ports in {@link #in}: how many there are, and which is to be given next. */
+  /** The number of ports in {@link #in}, and the index of the one to return next. */
   #count = 0;
   #next = 0;
   readonly #outAddress = addressOf(this.#out);
   #disposed = false;
 
-  /** @param ownership held by the one that opened the handle, not by those that adopted it */
+  /** @param ownership the handle's lock, for the thread that opened the handle; threads that adopt the handle have none */
   private constructor(share: EmbeddedShare, table: PortTable, private readonly ownership?: SharedFile) {
     this.shareable = share;
     this.fd = share.fd;
@@ -62,24 +62,24 @@ export class EmbeddedEventChannels implements EventChannels {
   static open(directory: string, domid: number): EmbeddedEventChannels {
     const table = openTable(directory, domid);
     using lockFile = openLockFile(directory);
-    lockFile.lockWait(0, 1); // until it is closed
+    lockFile.lockWait(0, 1); // until the file is closed
     const opened = table.openHandle();
     if (!opened) {
       throw new EventChannelError(`cannot open event channels of domain ${domid}: too many handles`);
     }
     const { handle, lock } = opened;
-    // A process that died with this handle may have left a FIFO.
+    // A dead process with this handle number may have left a FIFO.
     const path = fifoPath(directory, domid, handle);
     libc().unlink(cString(path));
     unwrap(libc().mkfifo(cString(path), 0o600), `mkfifo ${path}`);
     const share = { kind: "embedded", directory, domid, handle, fd: openFd(path)! } as const;
     const channels = new EmbeddedEventChannels(share, table, lock);
-    channels.#close(table, table.portsOf(handle)); // its predecessor's
+    channels.#close(table, table.portsOf(handle)); // those of the handle's former owner
     channels.#close(table, table.portsOf("dead"));
     return channels;
   }
 
-  /** The handle that another thread of this process opened; disposing it leaves that one open. */
+  /** Another thread's handle. Disposing the result leaves the handle open. */
   static adopt(share: EmbeddedShare): EmbeddedEventChannels {
     return new EmbeddedEventChannels(share, openTable(share.directory, share.domid));
   }
@@ -102,13 +102,13 @@ export class EmbeddedEventChannels implements EventChannels {
       const state = remote.get(remotePort, Word.STATE);
       const madeFor = remote.get(remotePort, Word.REMOTE) >>> 16;
       if ((state & 3) !== Kind.UNBOUND || madeFor !== this.#table.domid) {
-        refuse(`it does not wait for domain ${this.#table.domid}`);
+        refuse(`the port does not wait for domain ${this.#table.domid}`);
       }
       const port = this.#allocate(Kind.INTERDOMAIN, domid, remotePort);
       remote.connect(remotePort, state >>> 2, Kind.INTERDOMAIN, this.#table.domid, port);
       return port;
     });
-    // Xen does so too: the peer may have notified before there was anybody to hear it (evtchn_bind_interdomain).
+    // As Xen does: the peer may have notified before anybody was bound (evtchn_bind_interdomain).
     this.#deliver(this.#table.words, local, this.fd);
     return local;
   }
@@ -116,7 +116,7 @@ export class EmbeddedEventChannels implements EventChannels {
   unbind(port: number): void {
     this.#locked(() => {
       if (!this.#owns(port)) {
-        throw new EventChannelError(`cannot unbind port ${port}: this handle does not have it`);
+        throw new EventChannelError(`cannot unbind port ${port}: the port is not this handle's`);
       }
       this.#disconnect(this.#table, port);
       this.#table.release(port);
@@ -129,7 +129,7 @@ export class EmbeddedEventChannels implements EventChannels {
     if (this.#seen[port] !== this.#generation(port)) this.#findPeer(port);
     const peer = this.#peers[port];
     if (peer !== undefined) this.#deliver(peer.words, peer.port, peer.fifo);
-    return 0; // an event to nobody is dropped, as in Xen
+    return 0; // as in Xen, an event to nobody is dropped
   }
 
   pending(): number {
@@ -137,7 +137,7 @@ export class EmbeddedEventChannels implements EventChannels {
       this.#count = Math.max(0, libc().hot_read(this.fd, this.#inAddress, this.#in.byteLength)) >> 2;
     }
     while (this.#next < this.#count) {
-      const port = this.#in[this.#next++];
+      const port = this.#in[this.#next++]!;
       if (port < 1 || port >= PORTS) continue;
       Atomics.and(this.#table.words, port * PORT_WORDS + Word.EVENT, ~Event.QUEUED);
       if (this.#owns(port)) return port;
@@ -153,7 +153,7 @@ export class EmbeddedEventChannels implements EventChannels {
     const index = port * PORT_WORDS + Word.EVENT;
     while (true) {
       const event = Atomics.load(words, index);
-      if ((event & Event.QUEUED) !== 0) return 0; // the event was not taken yet: nothing to unmask
+      if ((event & Event.QUEUED) !== 0) return 0; // pending() has not returned the event yet: nothing to unmask
       const again = (event & Event.PENDING) !== 0;
       const next = again ? Event.MASKED | Event.QUEUED : 0;
       if (Atomics.compareExchange(words, index, event, next) !== event) continue;
@@ -181,7 +181,7 @@ export class EmbeddedEventChannels implements EventChannels {
     return state >>> 2 === this.#handle && (state & 3) !== Kind.CLOSING;
   }
 
-  /** Makes an event of a port: into the FIFO, or remembered until it is unmasked. */
+  /** Delivers an event: puts the port into the FIFO, or marks a masked port as pending. */
   #deliver(words: Int32Array, port: number, fifo: number): void {
     const index = port * PORT_WORDS + Word.EVENT;
     while (true) {
@@ -194,7 +194,7 @@ export class EmbeddedEventChannels implements EventChannels {
     }
   }
 
-  /** 0, or -1 on failure: the FIFO of a dead process can be full only of what nobody will read. */
+  /** Puts the port into the FIFO; 0, or -1 on failure: nobody reads the FIFO of a dead process, which can fill up. */
   #announce(port: number, fifo: number): number {
     this.#out[0] = port;
     return libc().hot_write(fifo, this.#outAddress, 4) === 4 ? 0 : -1;
@@ -212,7 +212,7 @@ export class EmbeddedEventChannels implements EventChannels {
     return port;
   }
 
-  /** Closes ports whose handle is going, or went with its process. */
+  /** Frees the ports of a handle that closes, or of a dead process. */
   #close(table: PortTable, ports: Iterable<number>): void {
     for (const port of ports) {
       this.#disconnect(table, port);
@@ -220,7 +220,7 @@ export class EmbeddedEventChannels implements EventChannels {
     }
   }
 
-  /** Leaves the other end of `port` waiting for somebody else to bind to it. */
+  /** Makes the other end of `port` unbound: it waits for somebody to bind again. */
   #disconnect(table: PortTable, port: number): void {
     const peer = this.#otherEnd(table, port);
     if (peer) peer.table.connect(peer.port, peer.handle, Kind.UNBOUND, table.domid, 0);
@@ -238,7 +238,7 @@ export class EmbeddedEventChannels implements EventChannels {
     return { table: peer, port: remotePort, handle: state >>> 2 };
   }
 
-  /** The table of domain `domid` as it is now; undefined if there is no such domain. */
+  /** The current table of domain `domid`; undefined if there is no such domain. */
   #peerTable(domid: number): PortTable | undefined {
     const known = this.#tables.get(domid);
     if (known === this.#table || known && !known.gone) return known;
@@ -255,21 +255,21 @@ export class EmbeddedEventChannels implements EventChannels {
   }
 
   #findPeer(port: number): void {
-    // What another thread's handle has unbound since is noticed here alone.
+    // Here alone this thread notices ports that another thread has unbound.
     for (let other = 1; other < PORTS; other++) {
       if (this.#peers[other] !== undefined && this.#seen[other] !== this.#generation(other)) {
         this.#forgetPeer(other);
       }
     }
     this.#forgetPeer(port);
-    const generation = this.#generation(port); // read first: a change after this is noticed
+    const generation = this.#generation(port); // read before the other end: a later change will be noticed
     const end = this.#otherEnd(this.#table, port);
     const fifo = end && openFd(fifoPath(this.shareable.directory, end.table.domid, end.handle));
     if (end && fifo !== undefined) this.#peers[port] = { words: end.table.words, port: end.port, fifo };
     this.#seen[port] = generation;
   }
 
-  /** Which use of its number a port is in. */
+  /** The port's generation, which changes with its owner and its other end. */
   #generation(port: number): number {
     return Atomics.load(this.#table.words, port * PORT_WORDS + Word.GENERATION);
   }

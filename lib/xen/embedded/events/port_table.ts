@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: MIT
 /**
- * A domain's event-channel ports, as its processes and their peers see them: four words a port in a shared file.
- * Whoever binds or unbinds holds the lock on `evtchn.lock`; events themselves need none, only Atomics.
+ * A domain's table of event-channel ports, shared by its processes and their peers: four words a port in a file. Binding and
+ * unbinding take the lock `evtchn.lock`. Events need no lock, only Atomics.
  */
 import { EVTCHN_FILE_BYTES, evtchnPath, GONE, PORT_WORDS, PORTS } from "../layout.ts";
 import { SharedFile, type SharedWords } from "../shared_file.ts";
 
 /** The words of a port. */
 export const Word = {
-  /** Number of the handle that has the port, times 4, plus a {@link Kind}; 0 if the port is free. */
+  /** The number of the port's handle, times 4, plus a {@link Kind}; 0 for a free port. */
   STATE: 0,
-  /** The domain at the other end, times 65536, plus its port. */
+  /** The domain at the other end, times 65536, plus the port there. */
   REMOTE: 1,
   /** {@link Event} bits. */
   EVENT: 2,
-  /** Counts changes of the first two, so that what was derived from them can be checked. */
+  /** Counts changes of the first two words: tells whether facts derived from them still hold. */
   GENERATION: 3,
 } as const;
 
 export const Kind = {
   FREE: 0,
-  /** Waits for REMOTE's domain to bind to it. */
+  /** Waits for the domain of REMOTE to bind to the port. */
   UNBOUND: 1,
   INTERDOMAIN: 2,
-  /** Unbound while its number was on its way through the FIFO; free once it has been read. */
+  /** Unbound while the port's number is in the FIFO; free once the number is read. */
   CLOSING: 3,
 } as const;
 
 export const Event = {
-  /** An event was put into the FIFO, and the owner has not unmasked the port since. */
+  /** The owner has not unmasked the port since its last event. */
   MASKED: 1,
-  /** Another event came while the port was masked. */
+  /** Another event came while the port was masked; the unmask delivers it. */
   PENDING: 2,
-  /** The port's number is in the FIFO. It is there at most once, so the FIFO never fills up. */
+  /** The port's number is in the FIFO, where it is at most once: the FIFO never fills up. */
   QUEUED: 4,
 } as const;
 
-/** Handles of a domain: 1 to this. */
+/** The handles of a domain have the numbers from 1 to this. */
 export const HANDLES = 255;
-/** Word of port 0, which does not exist, where the search for a free port goes on. */
+/** The word of the nonexistent port 0 that holds where the search for a free port goes on. */
 const CURSOR = 1;
 
 export class PortTable implements Disposable {
@@ -52,18 +52,18 @@ export class PortTable implements Disposable {
     this.words = mapped.words;
   }
 
-  /** The table of domain `domid`; undefined if there is no such domain. */
+  /** Maps the table of domain `domid`; undefined if there is no such domain. */
   static open(directory: string, domid: number): PortTable | undefined {
     const file = SharedFile.open(evtchnPath(directory, domid));
     return file && new PortTable(domid, file, file.map(0, EVTCHN_FILE_BYTES));
   }
 
-  /** Whether the domain was released since the table was opened. */
+  /** Whether the domain has been released. */
   get gone(): boolean {
     return Atomics.load(this.words, 0) === GONE;
   }
 
-  /** Where {@link Event} bits of `port` are in {@link words}, and so on. */
+  /** The index in {@link words} of a port's {@link Word}. */
   static index(port: number, word: number): number {
     return port * PORT_WORDS + word;
   }
@@ -73,8 +73,8 @@ export class PortTable implements Disposable {
   }
 
   /**
-   * Takes a free port for `handle`; 0 if there is none. The one that was given up last comes last: a peer that is just
-   * notifying its former owner must not meet a new one.
+   * Takes a free port for `handle`; 0 if there is none. The port that was freed last comes last: a peer that is just notifying a
+   * port's former owner must not reach a new owner.
    */
   allocate(handle: number, kind: number, remoteDomid: number, remotePort: number): number {
     const start = Atomics.load(this.words, CURSOR);
@@ -89,26 +89,26 @@ export class PortTable implements Disposable {
     return 0;
   }
 
-  /** Says what is at the other end of `port`. */
+  /** Sets a port's owner, kind and other end. */
   connect(port: number, handle: number, kind: number, remoteDomid: number, remotePort: number): void {
     this.#set(port, Word.REMOTE, remoteDomid << 16 | remotePort);
     this.#set(port, Word.STATE, handle << 2 | kind);
     Atomics.add(this.words, PortTable.index(port, Word.GENERATION), 1);
   }
 
-  /** Gives `port` up; its number may still be in the FIFO, and then it is not free yet. */
+  /** Unbinds `port`. A port whose number is still in the FIFO is not free yet. */
   release(port: number): void {
     const handle = this.get(port, Word.STATE) >>> 2;
     const queued = (this.get(port, Word.EVENT) & Event.QUEUED) !== 0;
     this.connect(port, queued ? handle : 0, queued ? Kind.CLOSING : Kind.FREE, 0, 0);
   }
 
-  /** Gives `port` up whose FIFO is gone or has been read. */
+  /** Frees `port`, whose FIFO is gone or has been read. */
   free(port: number): void {
     this.connect(port, 0, Kind.FREE, 0, 0);
   }
 
-  /** The ports that `handle` has, or that any handle of a process that died has. */
+  /** The ports of `handle`, or of all handles of dead processes. */
   *portsOf(handle: number | "dead"): Generator<number> {
     for (let port = 1; port < PORTS; port++) {
       const owner = this.get(port, Word.STATE) >>> 2;
@@ -121,7 +121,7 @@ export class PortTable implements Disposable {
     return this.file.isLocked(handle, 1);
   }
 
-  /** Takes an unused handle, until the returned file is closed; undefined if all are in use. */
+  /** Takes an unused handle until `lock` is closed; undefined if all handles are in use. */
   openHandle(): { handle: number; lock: SharedFile } | undefined {
     const lock = this.file.reopened();
     for (let handle = 1; handle <= HANDLES; handle++) {

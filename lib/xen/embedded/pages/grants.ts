@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * Grants as pages of a file. Entry `gref` of a domain's table is one word that says to whom the page is granted,
- * and page `gref` of the file is the page. Two locks, at offsets beyond the file's end, keep what Xen and
- * the kernel's drivers keep in reference counts, and the kernel drops them with the process, however that ends:
+ * Grants as pages of a file. Page `gref` of the file is the page of that grant reference, and entry `gref` of the table, one word,
+ * names the domain that may map the page. Two locks, at offsets beyond the file's end, replace the reference counts of Xen and
+ * the kernel's drivers. The kernel drops the locks when a process ends, in whatever way:
  *
- * - `OWNED + gref`: whoever shares the page holds it, for as long as it has it mapped. Without, the page is not
- *   granted to anybody, whatever the table says; so unmapping revokes.
- * - `MAPPED + gref`: each mapping of the page holds it, shared. A page with one is not handed out again.
+ * - `OWNED + gref`: the sharer holds this lock while it has the page mapped. Without the lock the page is granted to nobody,
+ *   whatever the table says; so unmapping revokes.
+ * - `MAPPED + gref`: each mapping of the page holds this lock, shared. The page of such a lock is not handed out again.
  */
 import { libc, PROT } from "../../../../ffi/libc/libc.ts";
 import { grantCall, MappedPages } from "../../mapped_pages.ts";
@@ -23,20 +23,20 @@ import { reserveAddresses, SharedFile, type SharedWords } from "../shared_file.t
 
 /** grant_table.h: references below this one are the toolstack's (GNTTAB_NR_RESERVED_ENTRIES). */
 const FIRST_GREF = 8;
-/** Word of the table, among the reserved ones, where the search for free entries goes on. */
+/** The reserved word of the table that holds where the search for free entries goes on. */
 const CURSOR = 1;
 
-/** An entry: flags as grant_table.h has them (GTF_...), and the id of the domain that may map the page. */
+/** Bits of an entry: grant_table.h's flags (GTF_...), and the id of the domain that may map the page. */
 const PERMIT_ACCESS = 1 << 16;
 const READONLY = 1 << 18;
 const DOMID_MASK = 0xffff;
 
 const OWNED = 2 ** 40;
 const MAPPED = 2 ** 41;
-/** Held while entries are handed out. */
+/** The lock for handing out entries. */
 const ALLOCATION = 2 ** 42;
 
-/** Pages side by side, each from wherever in the file it is. The locks made through `file` live as long as they do. */
+/** Pages of any places in the file, mapped side by side. The locks made through `file` live as long as the mapping. */
 class FilePages extends MappedPages implements SharedPages {
   /** @param owner the set of what its maker has to unmap in the end */
   constructor(
@@ -71,7 +71,7 @@ function mapSideBySide(file: SharedFile, grefs: readonly number[], protection: n
   }
 }
 
-/** Mapping what other domains granted to domain `domid`. */
+/** Maps pages that other domains have granted to domain `domid`. */
 export class EmbeddedGrantTable implements GrantTable {
   readonly #mappings = new Set<FilePages>();
 
@@ -86,16 +86,16 @@ export class EmbeddedGrantTable implements GrantTable {
     const refuse = (why: string): never => {
       throw new GrantError(`${what}: ${why}`);
     };
-    if (grefs.length === 0) refuse("there are none");
+    if (grefs.length === 0) refuse("the list of grant references is empty");
     const isReference = (gref: number) =>
       Number.isInteger(gref) && gref >= FIRST_GREF && gref < GRANT_ENTRIES;
     const odd = grefs.find((gref) => !isReference(gref));
     if (odd !== undefined) refuse(`${odd} is not a reference of a granted page`);
 
-    // Closing the file leaves the locks to the mappings made from it, and drops them if there are none.
+    // Closing the file leaves the locks to its mappings, or drops the locks if there is no mapping.
     using file = SharedFile.open(grantsPath(this.directory, domid)) ?? refuse("there is no such domain");
     using table = file.map(0, GRANT_TABLE_BYTES);
-    // Lock first, look then: what is granted now cannot be handed out anew while it is locked.
+    // Locks first and then checks: a locked page cannot be handed out anew after the check.
     for (const [first, count] of runs(grefs)) file.lockShared(MAPPED + first, count);
     if (Atomics.load(table.words, 0) === GONE) refuse("the domain is gone");
     for (const gref of grefs) {
@@ -141,11 +141,11 @@ export class EmbeddedGrantSharer implements GrantSharer {
     this.#file.lockWait(ALLOCATION, 1);
     try {
       const grefs = this.#findFree(pages);
-      for (const gref of grefs) Atomics.store(words, gref, 0); // before OWNED would make an old entry valid again
+      for (const gref of grefs) Atomics.store(words, gref, 0); // before the lock OWNED makes an old entry valid again
       using file = this.#file.reopened();
       for (const [first, count] of runs(grefs)) file.lock(OWNED + first, count);
       const mapping = new FilePages(file, grefs, PROT.READ | PROT.WRITE, this.#mappings);
-      new Uint8Array(mapping.buffer).fill(0); // what a page held before is not for its next reader
+      new Uint8Array(mapping.buffer).fill(0); // the next reader must not see the page's former contents
       const entry = PERMIT_ACCESS | (access === "read" ? READONLY : 0) | domid & DOMID_MASK;
       for (const gref of grefs) Atomics.store(words, gref, entry);
       Atomics.store(words, CURSOR, grefs.at(-1)! + 1);
@@ -155,14 +155,14 @@ export class EmbeddedGrantSharer implements GrantSharer {
     }
   }
 
-  /** Revokes what is still granted. */
+  /** Revokes all remaining grants. */
   [Symbol.dispose](): void {
     for (const mapping of this.#mappings) mapping[Symbol.dispose]();
     this.#table[Symbol.dispose]();
     this.#file[Symbol.dispose]();
   }
 
-  /** Entries that nobody owns or has mapped; the ones that were given back last come last. */
+  /** Finds entries that nobody owns or has mapped. Entries that were freed last come last. */
   #findFree(pages: number): number[] {
     const span = GRANT_ENTRIES - FIRST_GREF;
     const start = Math.max(Atomics.load(this.#table.words, CURSOR), FIRST_GREF) - FIRST_GREF;
@@ -184,7 +184,7 @@ function pageOffset(gref: number): number {
   return GRANT_TABLE_BYTES + gref * XEN_PAGE_SIZE;
 }
 
-/** Cuts a list into runs of consecutive references: `[first, how many]`. */
+/** Cuts a list into runs of consecutive references: `[first, count]`. */
 function runs(grefs: readonly number[]): [number, number][] {
   const found: [number, number][] = [];
   for (const gref of grefs) {

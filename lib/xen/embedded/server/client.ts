@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** The way of a request through a connection to the store; knows nothing of sockets. */
+/** A connection that answers requests: checks each and calls its handler. Knows no sockets. */
 import { Connection } from "./connection.ts";
 import { isUnprivileged } from "./permissions.ts";
 import { handlers } from "./requests.ts";
 import { type Message, nulTerminated, XENSTORE_PAYLOAD_MAX, Xs, XsError } from "./wire.ts";
 
 export class Client extends Connection {
-  /** Answers one request. Never throws for anything that a client can send. */
+  /** Answers one request. Never throws, whatever a client sends. */
   handle(request: Message): void {
     const { reqId, txId } = request;
     try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** One connection's state: its transactions and watches. */
+/** The state of one connection: its open transactions, its watches, its output. */
 import type { Transaction } from "./database.ts";
 import { isUnprivileged, type Subject } from "./permissions.ts";
 import type { Xenstore } from "./xenstore.ts";
@@ -7,10 +7,10 @@ import { Quota, type View } from "./view.ts";
 import type { Watcher } from "./watches.ts";
 import { type Message, nulTerminated, XENSTORE_PAYLOAD_MAX, Xs, XsError } from "./wire.ts";
 
-/** Where a client's messages go. */
+/** Sends messages to the client. */
 export interface ClientOutput {
   reply(message: Message): void;
-  /** An event may be dropped while an equal one still waits to be sent. */
+  /** May drop an event while an equal one waits to be sent. */
   event(message: Message): void;
 }
 
@@ -27,7 +27,7 @@ export class Connection implements Watcher {
     xenstore.clients.add(this);
   }
 
-  /** Runs `body` in the transaction, or on the current state and tells the watches what it changed. */
+  /** Runs `body` in the transaction; without one on the current state, and then fires the watches. */
   run<T>(transaction: Transaction | undefined, body: (view: View) => T): T {
     if (transaction) return transaction.run(body);
     const { result, changes } = this.xenstore.database.run(body);
@@ -35,7 +35,7 @@ export class Connection implements Watcher {
     return result;
   }
 
-  /** ENOSPC if the domain has too many transactions open. */
+  /** Starts a transaction; returns its id. Throws ENOSPC if the domain has too many open. */
   beginTransaction(): number {
     const open = this.xenstore.clientsOf(this.subject.domid).reduce(
       (sum, { transactions }) => sum + transactions.size,
@@ -49,12 +49,12 @@ export class Connection implements Watcher {
     return this.#lastTransaction;
   }
 
-  /** Does `action` when the reply to the request at hand is on its way. */
+  /** Runs `action` once the reply to the current request is sent. */
   afterReply(action: () => void): void {
     this.#afterReply = action;
   }
 
-  /** Called when the reply to the request at hand is on its way. */
+  /** Called once the reply to the current request is sent. */
   protected replied(): void {
     this.#afterReply?.();
     this.#afterReply = undefined;
@@ -62,11 +62,11 @@ export class Connection implements Watcher {
 
   watchEvent(path: string, token: string): void {
     const payload = nulTerminated([path, token]);
-    if (payload.length > XENSTORE_PAYLOAD_MAX) return; // as xenstored: nobody could take it
+    if (payload.length > XENSTORE_PAYLOAD_MAX) return; // as xenstored: no message can hold it
     this.output.event({ type: Xs.WATCH_EVENT, reqId: 0, txId: 0, payload });
   }
 
-  /** RESET_WATCHES: as if the connection were new. */
+  /** RESET_WATCHES: makes the connection as good as new. */
   reset(): void {
     this.xenstore.watches.removeAll(this);
     this.transactions.clear();

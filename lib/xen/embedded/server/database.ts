@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The current state of all nodes, and transactions on it with real conflict detection. */
+/** The current state of all nodes, and transactions on that state, with conflict detection. */
 import { isUnprivileged, type Subject } from "./permissions.ts";
 import { generationAt, type Node } from "./tree.ts";
 import { type Change, Quota, type Snapshot, View } from "./view.ts";
@@ -10,7 +10,7 @@ export class Database {
   readonly #nextGeneration = () => ++this.#generation;
   #snapshot: Snapshot;
 
-  /** Begins with nothing but a root that is dom0's and nobody else's. */
+  /** Begins with the root alone, which is dom0's and accessible to nobody else. */
   constructor() {
     const root: Node = {
       value: new Uint8Array(),
@@ -25,7 +25,7 @@ export class Database {
     return this.#snapshot;
   }
 
-  /** Runs `body` on the current state, which what it did becomes; if it throws, nothing has happened. */
+  /** Runs `body` on the current state, and adopts its changes. If `body` throws, nothing changes. */
   run<T>(body: (view: View) => T): { result: T; changes: readonly Change[] } {
     const view = new View(this.#snapshot, this.#nextGeneration);
     const result = body(view);
@@ -39,9 +39,9 @@ export class Database {
 }
 
 /**
- * Reads and writes on a snapshot of its own. It remembers which nodes it depended on, absent ones included, and
- * commits only if each of them still is what it was; its writes are then done again on the current state, with
- * the same outcome, since they depend on nothing else.
+ * Reads and writes on a snapshot of its own. Records all nodes that its results depend on, missing nodes included. The commit
+ * succeeds only if none of these nodes has changed. The commit repeats the writes on the current state, with the same outcome,
+ * since the writes depend on no other node.
  */
 export class Transaction {
   readonly #base: Snapshot;
@@ -58,7 +58,7 @@ export class Transaction {
     this.#view = new View(this.#base, nextGeneration, (path) => this.#access(path));
   }
 
-  /** Runs `body` in the transaction; what changes something is run once more at commit. */
+  /** Runs `body` in the transaction. A `body` that changes a node runs again at the commit. */
   run<T>(body: (view: View) => T): T {
     const before = this.#view.snapshot;
     try {
@@ -71,7 +71,7 @@ export class Transaction {
     }
   }
 
-  /** Makes the writes real and returns what changed, each path once; EAGAIN if another writer got in between. */
+  /** Applies the writes and returns the changes, one a path. Throws EAGAIN if another writer's change conflicts. */
   commit(): readonly Change[] {
     const { root } = this.database.snapshot;
     for (const path of this.#accessed) {

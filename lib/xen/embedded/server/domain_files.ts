@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** The files of a domain that processes map to share pages and event channels; see `layout.ts`. */
+/** Makes and removes the files of a domain by which processes share pages and event channels; see `layout.ts`. */
 import { EVTCHN_FILE_BYTES, evtchnPath, GONE, GRANTS_FILE_BYTES, grantsPath } from "../layout.ts";
 
-/** Makes the domain's tables, empty. The pages take up no memory until they are used. */
+/** Makes the domain's tables, empty. The pages take no memory before their use. */
 export function createDomainFiles(directory: string, domid: number): void {
   const files = [[grantsPath(directory, domid), GRANTS_FILE_BYTES], [
     evtchnPath(directory, domid),
@@ -14,7 +14,7 @@ export function createDomainFiles(directory: string, domid: number): void {
   }
 }
 
-/** Tells whoever has the domain's tables mapped that it is gone, and takes their names away. */
+/** Marks the domain's tables as {@link GONE}, for processes that have mapped them, and unlinks all files of the domain. */
 export function retireDomainFiles(directory: string, domid: number): void {
   for (const path of [grantsPath(directory, domid), evtchnPath(directory, domid)]) {
     using file = Deno.openSync(path, { write: true });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** The domains that xenstored is in communication with (xenstored_domain.c). */
+/** The introduced domains: those that may connect (xenstored_domain.c). */
 import type { Subject } from "./permissions.ts";
 import { XsError } from "./wire.ts";
 
-/** xen.h: ids from here on are special and belong to no domain. */
+/** xen.h: ids from this one on are special, and no domain's. */
 export const DOMID_FIRST_RESERVED = 0x7ff0;
 
 export class Domain implements Subject {
@@ -11,7 +11,7 @@ export class Domain implements Subject {
   constructor(readonly domid: number) {}
 }
 
-/** What makes a domain reachable: its socket and its shared files. */
+/** Opens and closes a domain's socket, and makes and removes its shared files. */
 export interface DomainHost {
   domainAppeared(domain: Domain): void;
   domainGone(domain: Domain): void;
@@ -22,7 +22,7 @@ export class Domains {
 
   constructor(private readonly host: DomainHost) {}
 
-  /** ENOENT if there is no such domain. */
+  /** Throws ENOENT if there is no such domain. */
   get(domid: number): Domain {
     const domain = this.#domains.get(domid);
     if (!domain) throw new XsError("ENOENT");
@@ -33,7 +33,7 @@ export class Domains {
     return this.#domains.has(domid);
   }
 
-  /** Lets a domain connect; false if it could already. */
+  /** Lets a domain connect; false if the domain was introduced before. */
   introduce(domid: number): boolean {
     if (this.has(domid)) return false;
     if (domid >= DOMID_FIRST_RESERVED) throw new XsError("EINVAL");
@@ -43,7 +43,7 @@ export class Domains {
     return true;
   }
 
-  /** Cuts a domain off. */
+  /** Disconnects a domain, and forgets it. */
   release(domid: number): void {
     if (domid === 0) throw new XsError("EINVAL");
     const domain = this.get(domid);
@@ -53,7 +53,7 @@ export class Domains {
   }
 }
 
-/** A domain id from the wire, in decimal. */
+/** Parses a request's domain id, in decimal. Throws EINVAL. */
 export function parseDomid(text: string | undefined): number {
   if (text === undefined || !/^\d{1,5}$/.test(text)) throw new XsError("EINVAL");
   return Number(text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The nodes that there are before any of ours: dom0's, as `xen-init-dom0` leaves them, and those that `xl create`
- * makes for a PV guest (libxl__domain_make and libxl__build_post of libxl), with the same owners and rights.
+ * The nodes of a new embedded Xen, with the same owners and rights as on Xen: dom0's, as `xen-init-dom0` leaves them, and those
+ * that `xl create` makes for a PV guest (libxl__domain_make and libxl__build_post of libxl).
  */
 import type { Permission } from "../../ports.ts";
 import type { Database } from "./database.ts";
@@ -11,7 +11,7 @@ import { toOctets } from "./wire.ts";
 const DOM0 = { domid: 0 };
 const MEMORY_KIB = 262144;
 
-/** Makes dom0's nodes and those of the guests `names`, whose ids count from 1. */
+/** Makes the nodes of dom0 and of the guests `names`, whose ids count from 1. */
 export function makeInitialNodes(database: Database, names: readonly string[]): void {
   const ours: Permission[] = [{ domid: 0, access: "none" }];
   makeNodes(database, ours, {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** The way out of a connection: written as fast as the peer reads, bounded when it does not. */
+/** The send queue of a connection: written as fast as the peer reads, and bounded for a peer that does not read. */
 import type { ClientOutput } from "./connection.ts";
 import { encodeMessage, fromOctets, type Message } from "./wire.ts";
 
-/** No further request is taken up while this many octets of replies wait. */
+/** The server handles no further request of the connection while more octets than these wait. */
 const CONGESTED_BYTES = 1 << 16;
-/** A peer that leaves so much unread, in events that nobody can hold back, is cut off. */
+/** A peer with more unread octets than these is disconnected: events cannot be held back. */
 const LIMIT_BYTES = 1 << 20;
 
 interface Entry {
   readonly octets: Uint8Array;
-  /** What an event says, to recognise its like. */
+  /** An event's payload, by which an equal event is found. */
   readonly event?: string;
 }
 
@@ -21,15 +21,15 @@ export class Outbox implements ClientOutput {
   #drained = Promise.withResolvers<void>();
   #writing = false;
 
-  /** @param overflow is called when the peer left too much unread */
+  /** @param overflow called when too many octets are unread */
   constructor(private readonly sink: Pick<Deno.Conn, "write">, private readonly overflow: () => void) {}
 
-  /** Whether the peer should read before it asks for more. */
+  /** Whether the peer must read before its next request is handled. */
   get congested(): boolean {
     return this.#bytes > CONGESTED_BYTES;
   }
 
-  /** Resolves when everything is written, or cannot be. */
+  /** Resolves when all is written, or the peer is gone. */
   get drained(): Promise<void> {
     return this.#writing ? this.#drained.promise : Promise.resolve();
   }
@@ -38,7 +38,7 @@ export class Outbox implements ClientOutput {
     this.#push({ octets: encodeMessage(message) });
   }
 
-  /** An event says "look again", so one that waits already stands for its like. */
+  /** Queues an event, unless an equal one waits already: an event only says "look again". */
   event(message: Message): void {
     const event = fromOctets(message.payload);
     if (this.#events.has(event)) return;
@@ -66,7 +66,7 @@ export class Outbox implements ClientOutput {
         }
       }
     } catch {
-      // The peer is gone or was cut off; whoever reads the connection sees that too, and closes it.
+      // The peer is gone or was disconnected. The connection's reader notices that, too, and closes the connection.
       this.#queue = [];
     } finally {
       this.#writing = false;

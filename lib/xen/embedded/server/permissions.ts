@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * Who may do what with a node (`perm_for_conn` and `xs_strings_to_perms` of xenstored). The first entry of an
- * access list names the owner, who may do everything, and what domains without an entry of their own may do.
+ * The rights of a domain on a node, by the node's access list (`perm_for_conn` and `xs_strings_to_perms` of xenstored). The list's
+ * first entry names the owner, who has all rights, and the rights of domains without an entry.
  */
 import type { Access, Permission } from "../../ports.ts";
 import { XsError } from "./wire.ts";
 
-/** Rights as bits; OWNER is what SET_PERMS asks for besides WRITE. */
+/** Rights as bits. SET_PERMS needs OWNER besides WRITE. */
 export const Right = { READ: 1, WRITE: 2, OWNER: 4 } as const;
 const ALL = Right.READ | Right.WRITE | Right.OWNER;
 
@@ -25,25 +25,31 @@ export interface Subject {
   readonly target?: number;
 }
 
-/** Whether quotas and permissions apply; dom0 is above both. */
+/** Whether quotas and permissions apply to the domain. Neither applies to dom0. */
 export function isUnprivileged(subject: Subject): boolean {
   return subject.domid !== 0;
 }
 
-/** The {@link Right} bits that `subject` has on a node with this access list. */
-export function rightsOf(subject: Subject, permissions: readonly Permission[]): number {
-  const isSubject = ({ domid }: Permission) => domid === subject.domid || domid === subject.target;
-  const [owner, ...entries] = permissions;
-  if (!isUnprivileged(subject) || isSubject(owner)) return ALL;
-  return RIGHTS[(entries.find(isSubject) ?? owner).access];
+/** The first entry of an access list, which is never empty. */
+export function ownerOf([owner]: readonly Permission[]): Permission {
+  if (owner === undefined) throw new TypeError("an access list without an owner");
+  return owner;
 }
 
-/** `r1` and the like; EINVAL on anything else. */
+/** The {@link Right} bits of `subject` on a node with this access list. */
+export function rightsOf(subject: Subject, permissions: readonly Permission[]): number {
+  const isSubject = ({ domid }: Permission) => domid === subject.domid || domid === subject.target;
+  const owner = ownerOf(permissions);
+  if (!isUnprivileged(subject) || isSubject(owner)) return ALL;
+  return RIGHTS[(permissions.slice(1).find(isSubject) ?? owner).access];
+}
+
+/** Parses an entry such as `r1`. Throws EINVAL for any other text. */
 export function parsePermission(text: string): Permission {
   const [, letter, digits] = /^([nrwb])(\d{1,5})$/.exec(text) ?? [];
-  const domid = Number(digits);
-  if (letter === undefined || domid > 0xffff) throw new XsError("EINVAL");
-  return { domid, access: LETTERS[letter] };
+  const [domid, access] = [Number(digits), LETTERS[letter ?? ""]];
+  if (access === undefined || domid > 0xffff) throw new XsError("EINVAL");
+  return { domid, access };
 }
 
 export function formatPermission({ domid, access }: Permission): string {

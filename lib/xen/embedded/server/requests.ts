@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What each request of the wire protocol means (docs/misc/xenstore.txt, the `do_...` functions of xenstored). */
+/** The answers to all requests of the wire protocol (docs/misc/xenstore.txt, the `do_...` functions of xenstored). */
 import type { Connection } from "./connection.ts";
 import type { Transaction } from "./database.ts";
 import { parseDomid } from "./domain_table.ts";
@@ -16,7 +16,7 @@ import {
   XsError,
 } from "./wire.ts";
 
-/** A request on its way. */
+/** A request, with its connection and transaction. */
 interface Request {
   readonly client: Connection;
   readonly payload: Uint8Array;
@@ -25,9 +25,9 @@ interface Request {
 }
 
 interface Handler {
-  /** Only dom0 may ask this. */
+  /** Only dom0 may send this request. */
   readonly privileged?: boolean;
-  /** The transaction id in the header means nothing. */
+  /** The transaction id of the header has no meaning. */
   readonly ignoresTransaction?: boolean;
   /** Returns the reply's payload, or throws {@link XsError}. */
   answer(request: Request): Uint8Array;
@@ -35,7 +35,7 @@ interface Handler {
 
 const OK = nulTerminated(["OK"]);
 
-/** What to do with each `Xs.*` that a client may send. */
+/** The handler of each `Xs.*` request. */
 export const handlers: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [Xs.READ, { answer: (request) => readNode(request, onlyString(request.payload)).value }],
   [Xs.DIRECTORY, { answer: directory }],
@@ -83,15 +83,17 @@ function directory(request: Request): Uint8Array {
   return nulTerminated(readNode(request, onlyString(request.payload)).children.keys());
 }
 
-/** `<generation>|`, then as many whole names from the offset on as fit; an empty one marks the end of the list. */
+/** `<generation>|`, then as many whole names from the offset on as fit. An empty name marks the end of the list. */
 function directoryPart(request: Request): Uint8Array {
   const [path, offset, ...more] = splitStrings(request.payload);
-  if (offset === undefined || more.length > 0 || !/^\d{1,9}$/.test(offset)) throw new XsError("EINVAL");
+  if (path === undefined || offset === undefined || more.length > 0 || !/^\d{1,9}$/.test(offset)) {
+    throw new XsError("EINVAL");
+  }
   const { children, generation } = readNode(request, path);
   let reply = `${generation}\0`;
   let at = 0;
   for (const name of children.keys()) {
-    // one octet stays for the end mark
+    // leaves one octet for the end mark
     if (at >= Number(offset)) {
       if (reply.length + name.length + 1 >= XENSTORE_PAYLOAD_MAX) return toOctets(reply);
       reply += `${name}\0`;
@@ -127,7 +129,7 @@ function specialPermissions({ client: { xenstore, subject } }: Request, path: st
 
 function setPermissions({ client, transaction, payload }: Request): Uint8Array {
   const [path, ...entries] = splitStrings(payload);
-  if (entries.length === 0) throw new XsError("EINVAL");
+  if (path === undefined || entries.length === 0) throw new XsError("EINVAL");
   const permissions = entries.map(parsePermission);
   if (isSpecial(path)) {
     if (isUnprivileged(client.subject)) throw new XsError("EACCES");
@@ -154,12 +156,12 @@ function unwatch({ client, payload }: Request): Uint8Array {
 
 function pathAndToken(payload: Uint8Array): [string, string] {
   const [path, token, ...more] = splitStrings(payload);
-  if (token === undefined || more.length > 0) throw new XsError("EINVAL");
+  if (path === undefined || token === undefined || more.length > 0) throw new XsError("EINVAL");
   return [path, token];
 }
 
 function transactionStart({ client, transaction }: Request): Uint8Array {
-  if (transaction) throw new XsError("EBUSY"); // they do not nest
+  if (transaction) throw new XsError("EBUSY"); // transactions do not nest
   return nulTerminated([String(client.beginTransaction())]);
 }
 
@@ -172,7 +174,7 @@ function transactionEnd({ client, transaction, txId, payload }: Request): Uint8A
   return OK;
 }
 
-/** `<domid>|<mfn>|<evtchn>|`; there is no ring to map here, so the last two only have to be there. */
+/** `<domid>|<mfn>|<evtchn>|`. Here is no ring to map, so the values of the last two have no meaning. */
 function introduce({ client, payload }: Request): Uint8Array {
   const [domid, mfn, evtchn] = splitStrings(payload);
   if (Number(domid) === 0 || mfn === undefined || evtchn === undefined) throw new XsError("EINVAL");
@@ -185,7 +187,7 @@ function release({ client, payload }: Request): Uint8Array {
   return OK;
 }
 
-/** A domain never shuts down here without being released, so that there is nothing to make ready again. */
+/** Checks the domain, and does nothing: here a domain never shuts down without a release. */
 function resume({ client, payload }: Request): Uint8Array {
   client.xenstore.domains.get(parseDomid(onlyString(payload)));
   return OK;
@@ -203,11 +205,11 @@ function isDomainIntroduced({ client, payload }: Request): Uint8Array {
   return nulTerminated([client.xenstore.domains.has(parseDomid(onlyString(payload))) ? "T" : "F"]);
 }
 
-/** Of xenstored's commands only those that make sense here. */
+/** Those of xenstored's commands that make sense here. */
 function control({ payload }: Request): Uint8Array {
   switch (splitStrings(payload)[0]) {
     case "check":
-      return OK; // the tree is immutable: there is nothing that could have come apart
+      return OK; // an immutable tree cannot become inconsistent
     case "help":
       return nulTerminated(["check\nhelp"]);
     default:

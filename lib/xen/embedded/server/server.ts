@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The XenStore server: a socket for each domain, whose connections have that domain's rights. */
+/** The XenStore server: listens on a socket for each domain. Connections to the socket have that domain's rights. */
 import { Client } from "./client.ts";
 import { Xenstore } from "./xenstore.ts";
 import type { Domain, DomainHost } from "./domain_table.ts";
@@ -10,11 +10,11 @@ import { Outbox } from "./outbox.ts";
 import { isUnprivileged } from "./permissions.ts";
 import { FramingError, MessageReader } from "./wire.ts";
 
-/** Connections that one guest may have at a time; on Xen it has one. */
+/** Connections that one guest may have at a time. On Xen a guest has one. */
 const GUEST_CONNECTIONS = 64;
-/** How long a connection whose peer has said its last word stays open for replies that it has not read yet. */
+/** After the peer's last request a connection stays open this long, for replies that the peer has not read. */
 const LINGER_MS = 1000;
-/** Pause after a connection could not be accepted, most likely for want of file descriptors. */
+/** Pause after a failed accept, whose likely reason is a lack of file descriptors. */
 const ACCEPT_RETRY_MS = 100;
 
 export class XenstoreServer implements DomainHost, Disposable {
@@ -23,7 +23,7 @@ export class XenstoreServer implements DomainHost, Disposable {
   readonly #connections = new Map<Deno.Conn, Domain>();
 
   /**
-   * Makes the store of dom0 and of the guests `names` (ids from 1), their sockets and their shared files.
+   * Makes the store, the sockets and the shared files of dom0 and of the guests `names` (ids from 1).
    * @param directory a private directory; see `layout.ts`
    */
   constructor(private readonly directory: string, names: readonly string[]) {
@@ -49,7 +49,7 @@ export class XenstoreServer implements DomainHost, Disposable {
     retireDomainFiles(this.directory, domain.domid);
   }
 
-  /** Closes everything; removes nothing. */
+  /** Closes all sockets; removes no file. */
   [Symbol.dispose](): void {
     for (const listener of this.#listeners.values()) listener.close();
     this.#listeners.clear();
@@ -64,7 +64,7 @@ export class XenstoreServer implements DomainHost, Disposable {
         if (isUnprivileged(domain) && others >= GUEST_CONNECTIONS) connection.close();
         else this.#serve(connection, domain);
       } catch (error) {
-        if (!this.#listeners.has(domain)) return; // closed by us
+        if (!this.#listeners.has(domain)) return; // domainGone() has closed the listener
         console.error(`xenstored: cannot accept a connection of domain ${domain.domid}: ${error}`);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }
@@ -74,7 +74,9 @@ export class XenstoreServer implements DomainHost, Disposable {
   async #serve(connection: Deno.Conn, domain: Domain): Promise<void> {
     this.#connections.set(connection, domain);
     const outbox = new Outbox(connection, () => {
-      console.error(`xenstored: cut off a connection of domain ${domain.domid}: it does not read its events`);
+      console.error(
+        `xenstored: closed a connection of domain ${domain.domid}: the peer does not read its events`,
+      );
       this.#hangUp(connection);
     });
     const client = new Client(this.xenstore, domain, outbox);
@@ -82,8 +84,8 @@ export class XenstoreServer implements DomainHost, Disposable {
       await this.#converse(connection, client, outbox);
       await atMost(LINGER_MS, outbox.drained);
     } catch (error) {
-      // One that was hung up on fails in its read or write. Anything else but garbage is a defect of ours, and
-      // still no reason to fail the other clients.
+      // Our own #hangUp makes the read or write fail. Any error but that and a bad message is a defect of this server,
+      // which must not fail the other clients.
       if (this.#connections.has(connection) && !isDisconnection(error)) {
         const what = error instanceof FramingError ? error.message : (error as Error).stack;
         console.error(`xenstored: closed a connection of domain ${domain.domid}: ${what}`);
@@ -94,7 +96,7 @@ export class XenstoreServer implements DomainHost, Disposable {
     }
   }
 
-  /** Answers requests until the peer has no more. */
+  /** Answers requests until the peer closes its end. */
   async #converse(connection: Deno.Conn, client: Client, outbox: Outbox): Promise<void> {
     const reader = new MessageReader();
     const buffer = new Uint8Array(1 << 14);
@@ -102,7 +104,7 @@ export class XenstoreServer implements DomainHost, Disposable {
       for (const message of reader.push(buffer.subarray(0, count))) {
         client.handle(message);
         if (outbox.congested) await outbox.drained;
-        if (!this.#connections.has(connection)) return; // hung up on: what it still had to say does not count
+        if (!this.#connections.has(connection)) return; // after #hangUp further requests do not count
       }
     }
   }

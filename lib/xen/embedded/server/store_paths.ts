@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-/** XenStore's path rules (docs/misc/xenstore.txt, `is_valid_nodename` in xenstored). */
+/** Paths of XenStore nodes: XenStore's rules, parents and children (docs/misc/xenstore.txt, xenstored's `is_valid_nodename`). */
 import { XsError } from "./wire.ts";
 
 export const XENSTORE_ABS_PATH_MAX = 3072;
 export const XENSTORE_REL_PATH_MAX = 2048;
 
-/** Where a domain's relative paths begin. */
+/** The directory of a domain, to which its relative paths are relative. */
 export function domainPath(domid: number): string {
   return `/local/domain/${domid}`;
 }
 
-/** Whether `path` names an event that xenstored invents, such as `@releaseDomain`, and no node. */
+/** Whether `path` names a special event of xenstored, such as `@releaseDomain`, and no node. */
 export function isSpecial(path: string): boolean {
   return path.startsWith("@");
 }
 
-/** The absolute path that `path` means when the domain `domid` says it; EINVAL if it cannot name a node. */
+/** The absolute path of `path` in a request of domain `domid`. Throws EINVAL if the path cannot name a node. */
 export function absolutePath(path: string, domid: number): string {
   const absolute = path.startsWith("/") ? path : `${domainPath(domid)}/${path}`;
   if (isSpecial(path) || !isValid(absolute)) throw new XsError("EINVAL");
@@ -29,7 +29,7 @@ function isValid(path: string): boolean {
   return path.length - home <= XENSTORE_REL_PATH_MAX;
 }
 
-/** The names from the root down to `path`; none for `/`. */
+/** The names from the root down to `path`; empty for `/`. */
 export function pathSegments(path: string): string[] {
   return path === "/" ? [] : path.slice(1).split("/");
 }
@@ -44,7 +44,7 @@ export function childPath(path: string, name: string): string {
   return path === "/" ? `/${name}` : `${path}/${name}`;
 }
 
-/** Whether `path` is `ancestor` itself or below it. */
+/** Whether `path` is `ancestor` or below `ancestor`. */
 export function isWithin(path: string, ancestor: string): boolean {
   return ancestor === "/" || path === ancestor || path.startsWith(`${ancestor}/`);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The nodes: an immutable tree. A change makes a new root that shares everything untouched with the old one, so
- * a transaction's snapshot is one reference, and a change that fails half-way has changed nothing.
+ * An immutable tree of nodes. A change makes a new root, which shares all unchanged nodes with the old root. So a snapshot is one
+ * reference, and a change that fails half-way has no effect.
  */
 import type { Permission } from "../../ports.ts";
 import { pathSegments } from "./store_paths.ts";
@@ -13,33 +13,36 @@ export interface Node {
   /** In order of creation, as xenstored lists them. */
   readonly children: ReadonlyMap<string, Node>;
   /**
-   * Changes whenever the node's own value, permissions or list of names of children does, and not when something
-   * further down does. Never 0, which stands for a node that does not exist.
+   * Changes with the node's own value, permissions and list of children's names, and not with nodes further down. Never 0, the
+   * generation of a missing node.
    */
   readonly generation: number;
 }
 
-/** The node at `path`, if there is one. */
+/** The node at `path`; undefined if there is no such node. */
 export function nodeAt(root: Node, path: string): Node | undefined {
   let node: Node | undefined = root;
   for (const name of pathSegments(path)) node = node?.children.get(name);
   return node;
 }
 
-/** 0 if there is no node at `path`. */
+/** The generation of the node at `path`; 0 if there is no such node. */
 export function generationAt(root: Node, path: string): number {
   return nodeAt(root, path)?.generation ?? 0;
 }
 
-/** The root with `replacement` at `path`, or nothing there if it is undefined. All nodes above must exist. */
+/** The new root after the node at `path` is replaced, or removed if `replacement` is undefined. All nodes above exist. */
 export function replaced(root: Node, path: string, replacement: Node | undefined): Node {
-  const rebuild = (node: Node, [name, ...below]: string[]): Node => {
+  const rebuild = (node: Node | undefined, [name, ...below]: string[]): Node | undefined => {
+    if (name === undefined) return replacement;
+    if (node === undefined) throw new TypeError(`${path} has no parent`);
     const children = new Map(node.children);
-    const child = below.length === 0 ? replacement : rebuild(children.get(name)!, below);
+    const child = rebuild(children.get(name), below);
     if (child) children.set(name, child);
     else children.delete(name);
     return { ...node, children };
   };
-  const names = pathSegments(path);
-  return names.length === 0 ? replacement! : rebuild(root, names);
+  const changed = rebuild(root, pathSegments(path));
+  if (changed === undefined) throw new TypeError("the root cannot be removed");
+  return changed;
 }

@@ -1,40 +1,39 @@
 // SPDX-License-Identifier: MIT
 /**
- * What a request may do to the nodes, with xenstored's rules: permissions, which error a stranger gets to see,
- * what a new node inherits, quotas. A {@link View} works on a snapshot of its own; nobody else sees what it did
- * until the {@link Database} adopts it.
+ * Reads and changes nodes by xenstored's rules: permissions, the errors that hide nodes, inheritance of new nodes, quotas. A
+ * {@link View} works on a snapshot of its own. Nobody else sees its changes until the {@link Database} adopts the snapshot.
  */
 import type { Permission } from "../../ports.ts";
 import { childPath, parentPath } from "./store_paths.ts";
-import { isUnprivileged, Right, rightsOf, type Subject } from "./permissions.ts";
+import { isUnprivileged, ownerOf, Right, rightsOf, type Subject } from "./permissions.ts";
 import { type Node, nodeAt, replaced } from "./tree.ts";
 import { XsError } from "./wire.ts";
 
-/** What one unprivileged domain may have at most (xenstored's defaults). */
+/** The most that one unprivileged domain may have (xenstored's defaults). */
 export const Quota = {
   nodes: 1000,
   watches: 128,
   transactions: 10,
-  /** Nodes looked at or changed in one transaction. */
+  /** Nodes read or changed in one transaction. */
   transactionNodes: 1024,
-  /** A node's record, header and names of children included, stays below this. */
+  /** A node's record, with its header and the names of its children, stays below this. */
   entryBytes: 2048,
   permissionsPerNode: 5,
 } as const;
 
-/** One state of all nodes, never changed. */
+/** One state of all nodes; immutable. */
 export interface Snapshot {
   readonly root: Node;
   /** How many nodes each domain owns. */
   readonly owned: ReadonlyMap<number, number>;
 }
 
-/** Something that watches have to be told. */
+/** A change, for watches. */
 export interface Change {
   readonly path: string;
-  /** Tell only watches on this very path: it went because a node above it was removed. */
+  /** Only watches on this very path fire: the node is gone because a node above was removed. */
   readonly exact: boolean;
-  /** A watcher that may read by any of these access lists is told: the node's, its parent's, the former one. */
+  /** The access lists of the node, of its parent, and of the node before the change. A watcher needs read access by one. */
   readonly permissions: readonly (readonly Permission[])[];
 }
 
@@ -44,8 +43,8 @@ export class View {
   readonly changes: Change[] = [];
 
   /**
-   * @param nextGeneration gives a number that no node has had yet
-   * @param accessing is told the path of each node that a result depends on
+   * @param nextGeneration returns a number that no node has had yet
+   * @param accessing is called with the path of each node that a result depends on
    */
   constructor(
     public snapshot: Snapshot,
@@ -53,7 +52,7 @@ export class View {
     private readonly accessing: (path: string) => void = () => {},
   ) {}
 
-  /** The node at `path`; ENOENT or EACCES if there is none that `subject` may read. */
+  /** The node at `path`. Throws ENOENT or EACCES if there is no node that `subject` may read. */
   read(subject: Subject, path: string): Node {
     return this.#permitted(subject, path, Right.READ) ?? fail("ENOENT");
   }
@@ -86,7 +85,7 @@ export class View {
   setPermissions(subject: Subject, path: string, permissions: readonly Permission[]): void {
     if (isUnprivileged(subject) && permissions.length > Quota.permissionsPerNode) throw new XsError("ENOSPC");
     const node = this.#permitted(subject, path, Right.WRITE | Right.OWNER) ?? fail("ENOENT");
-    const [former, owner] = [node.permissions[0].domid, permissions[0].domid];
+    const [former, owner] = [ownerOf(node.permissions).domid, ownerOf(permissions).domid];
     if (isUnprivileged(subject) && owner !== former) throw new XsError("EPERM");
     this.#count(former, -1);
     this.#count(owner, 1);
@@ -94,12 +93,13 @@ export class View {
     this.#changed(path, node.permissions);
   }
 
-  /** Leaves what `domid` owns to dom0 and strikes it from all access lists: a later domain of that id has no part in it. */
+  /** Gives the nodes of `domid` to dom0 and removes `domid` from all access lists: a later domain of that id has no rights. */
   disinherit(domid: number): void {
     const walk = (path: string, node: Node) => {
       for (const [name, child] of node.children) walk(childPath(path, name), child);
       if (!node.permissions.some((entry) => entry.domid === domid)) return;
-      const [owner, ...entries] = node.permissions;
+      const owner = ownerOf(node.permissions);
+      const entries = node.permissions.slice(1);
       const heir = owner.domid === domid ? { ...owner, domid: 0 } : owner;
       this.#count(owner.domid, -1);
       this.#count(heir.domid, 1);
@@ -111,8 +111,8 @@ export class View {
   }
 
   /**
-   * The node at `path` if `subject` has the `wanted` rights on it, undefined if there is none but it might make it.
-   * Otherwise EACCES: whoever may not see the nearest node above is not told whether there is one below.
+   * The node at `path` if `subject` has the `wanted` rights on it; undefined if there is no node and `subject` may make one.
+   * Otherwise throws EACCES: without rights on the nearest node above nobody learns whether there is a node below.
    */
   #permitted(subject: Subject, path: string, wanted: number): Node | undefined {
     const node = this.#node(path);
@@ -123,7 +123,7 @@ export class View {
     return rightsOf(subject, above.permissions) & wanted ? undefined : fail("EACCES");
   }
 
-  /** The closest node at or above `path`; there is always the root. */
+  /** The nearest node at or above `path`, in the end the root. */
   #nearest(path: string): [path: string, node: Node] {
     const node = this.#node(path);
     return node ? [path, node] : this.#nearest(parentPath(path));
@@ -134,27 +134,28 @@ export class View {
     return nodeAt(this.snapshot.root, path);
   }
 
-  /** Makes `path` and what is missing above it; each inherits, but what an unprivileged domain makes is its own. */
+  /** Makes `path` and the missing nodes above. New nodes inherit their access list; an unprivileged domain owns its new nodes. */
   #create(subject: Subject, path: string, value: Uint8Array): void {
     const [top, parent] = this.#nearest(path);
     const permissions = isUnprivileged(subject)
-      ? [{ ...parent.permissions[0], domid: subject.domid }, ...parent.permissions.slice(1)]
+      ? [{ ...ownerOf(parent.permissions), domid: subject.domid }, ...parent.permissions.slice(1)]
       : parent.permissions;
+    const owner = ownerOf(permissions).domid;
     const missing: string[] = [];
     for (let at = path; at !== top; at = parentPath(at)) missing.unshift(at);
     for (const made of missing) {
-      const owned = this.snapshot.owned.get(permissions[0].domid) ?? 0;
+      const owned = this.snapshot.owned.get(owner) ?? 0;
       if (isUnprivileged(subject) && owned >= Quota.nodes) throw new XsError("ENOSPC");
-      this.#count(permissions[0].domid, 1);
+      this.#count(owner, 1);
       const node = { value: made === path ? value : EMPTY, permissions, children: new Map(), generation: 0 };
       this.#put(subject, made, node);
     }
     this.#put(subject, top, nodeAt(this.snapshot.root, top)!);
   }
 
-  /** Uncounts a node that goes, and all below it, whose own watches hear of it. */
+  /** Uncounts a removed node and all nodes below, and notes the change of each node below for its own watches. */
   #forget(path: string, node: Node): void {
-    this.#count(node.permissions[0].domid, -1);
+    this.#count(ownerOf(node.permissions).domid, -1);
     for (const [name, child] of node.children) {
       const childsPath = childPath(path, name);
       this.accessing(childsPath);
@@ -191,7 +192,7 @@ export class View {
   }
 }
 
-/** Size of the node's record in xenstored's database (`struct xs_tdb_record_hdr` and what follows it). */
+/** Octets of the node's record in xenstored's database: `struct xs_tdb_record_hdr`, access list, value, children's names. */
 function entryBytes(node: Node): number {
   let names = 0;
   for (const name of node.children.keys()) names += name.length + 1;

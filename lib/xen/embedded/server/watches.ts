@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
-/** Who is told when a node changes (xenstored_watch.c). */
+/** The watches of all connections: tells the watchers of a changed node (xenstored_watch.c). */
 import type { Permission } from "../../ports.ts";
 import { absolutePath, domainPath, isSpecial, isWithin, XENSTORE_REL_PATH_MAX } from "./store_paths.ts";
 import { isUnprivileged, Right, rightsOf, type Subject } from "./permissions.ts";
 import { type Change, Quota } from "./view.ts";
 import { XsError } from "./wire.ts";
 
-/** A connection, as watches see it. */
+/** A connection, as its watches see it. */
 export interface Watcher {
   readonly subject: Subject;
-  /** @param path as the watcher named the watched path: relative if that was */
+  /** @param path relative if the watcher named the watched path so */
   watchEvent(path: string, token: string): void;
 }
 
 interface Watch {
   readonly watcher: Watcher;
-  /** Absolute, or special. */
+  /** An absolute path, or a special event. */
   readonly path: string;
   readonly token: string;
-  /** How many characters of an absolute path the watcher does not want to see. */
+  /** How many characters to strip from an absolute path for a watcher of a relative one. */
   readonly strip: number;
 }
 
@@ -26,8 +26,8 @@ export class Watches {
   readonly #watches = new Set<Watch>();
 
   /**
-   * Adds a watch and returns what fires its first event, at once, as every watch gets one.
-   * EEXIST if the watcher has the same already; E2BIG if its domain has too many.
+   * Adds a watch. Returns a function that fires the watch's first event, which every watch gets at once. Throws EEXIST if the
+   * watcher has an equal watch, E2BIG if its domain has too many.
    */
   add(watcher: Watcher, path: string, token: string): () => void {
     const { domid } = watcher.subject;
@@ -39,7 +39,7 @@ export class Watches {
     return () => watcher.watchEvent(path, token);
   }
 
-  /** ENOENT if the watcher has no such watch. */
+  /** Removes a watch. Throws ENOENT if the watcher has no such watch. */
   remove(watcher: Watcher, path: string, token: string): void {
     const watch = this.#find(watcher, watchedPath(path, watcher.subject.domid), token);
     if (!watch) throw new XsError("ENOENT");
@@ -52,7 +52,7 @@ export class Watches {
     }
   }
 
-  /** Tells those watches that a node changed whose owners may know of it. */
+  /** Fires the watches of a changed node whose watchers may read the node. */
   fire({ path, exact, permissions }: Change): void {
     for (const watch of this.#watches) {
       const { watcher, token, strip } = watch;

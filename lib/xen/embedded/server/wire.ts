@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * XenStore's wire protocol (`xen/io/xs_wire.h`, docs/misc/xenstore.txt): messages of a 16-octet header and up to
- * 4096 octets of payload, in the machine's byte order, which is little-endian everywhere Xen runs.
+ * XenStore's wire protocol (`xen/io/xs_wire.h`, docs/misc/xenstore.txt): messages of a 16-octet header and up to 4096 octets of
+ * payload, in the machine's byte order, which is little-endian on all of Xen's architectures.
  */
 
 /** `enum xsd_sockmsg_type`. */
@@ -34,7 +34,7 @@ export const Xs = {
 export const HEADER_BYTES = 16;
 export const XENSTORE_PAYLOAD_MAX = 4096;
 
-/** The errors that have a spelling on the wire (`xsd_errors`). */
+/** The errors that a reply can name (`xsd_errors`). */
 export type XsErrorCode =
   | "EINVAL"
   | "EACCES"
@@ -47,7 +47,7 @@ export type XsErrorCode =
   | "E2BIG"
   | "EPERM";
 
-/** A request that is refused; its code is the reply. */
+/** The refusal of a request. The reply carries the code. */
 export class XsError extends Error {
   override name = "XsError";
   constructor(readonly code: XsErrorCode) {
@@ -55,7 +55,7 @@ export class XsError extends Error {
   }
 }
 
-/** A stream that cannot be a XenStore client's; the connection has to go (the header's length cannot be trusted). */
+/** A message of impossible length. The connection must be closed, since the next message cannot be found. */
 export class FramingError extends Error {
   override name = "FramingError";
 }
@@ -81,7 +81,7 @@ export function encodeMessage({ type, reqId, txId, payload }: Message): Uint8Arr
   return out;
 }
 
-/** Cuts a stream of octets, arriving in chunks of any size, into messages. Holds one message at most. */
+/** Cuts a stream of octets, in chunks of any size, into messages. Buffers at most one message. */
 export class MessageReader {
   readonly #partial = new Uint8Array(HEADER_BYTES + XENSTORE_PAYLOAD_MAX);
   readonly #header = new DataView(this.#partial.buffer);
@@ -107,18 +107,18 @@ export class MessageReader {
     }
   }
 
-  /** Octets that the part at hand needs: a header, or a header and its payload. */
+  /** How many octets the buffered part needs to be complete: a header, or a header and its payload. */
   #wanted(): number {
     if (this.#used < HEADER_BYTES) return HEADER_BYTES;
     const length = this.#header.getUint32(12, true);
     if (length > XENSTORE_PAYLOAD_MAX) {
-      throw new FramingError(`a message of ${length} octets; at most ${XENSTORE_PAYLOAD_MAX} are allowed`);
+      throw new FramingError(`a message of ${length} octets; the most is ${XENSTORE_PAYLOAD_MAX}`);
     }
     return HEADER_BYTES + length;
   }
 }
 
-/** One character an octet, so that values and tokens of any octets survive a round trip. */
+/** A string with a character for each octet, so that all octets survive a round trip. */
 export function fromOctets(octets: Uint8Array): string {
   return String.fromCharCode(...octets);
 }
@@ -135,12 +135,12 @@ export function nulTerminated(strings: Iterable<string>): Uint8Array<ArrayBuffer
   return toOctets(text);
 }
 
-/** The NUL-terminated strings of a payload; octets after the last NUL are ignored, as xenstored does. */
+/** The NUL-terminated strings of a payload. Like xenstored, ignores octets after the last NUL. */
 export function splitStrings(payload: Uint8Array): string[] {
   return fromOctets(payload).split("\0").slice(0, -1);
 }
 
-/** The one string of a payload that must be one, NUL-terminated and nothing more. */
+/** The string of a payload that must be one NUL-terminated string. Throws EINVAL otherwise. */
 export function onlyString(payload: Uint8Array): string {
   if (payload.length === 0 || payload.indexOf(0) !== payload.length - 1) throw new XsError("EINVAL");
   return fromOctets(payload.subarray(0, -1));

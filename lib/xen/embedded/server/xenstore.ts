@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The store as a whole: nodes, watches, domains and the clients they come by; no sockets, no files. */
+/** The whole state of a XenStore server: nodes, watches, domains and clients. Knows neither sockets nor files. */
 import type { Permission } from "../../ports.ts";
 import { Database, type Transaction } from "./database.ts";
 import { type DomainHost, Domains } from "./domain_table.ts";
@@ -9,11 +9,11 @@ import { Watches } from "./watches.ts";
 
 export type SpecialEvent = "@introduceDomain" | "@releaseDomain";
 
-/** What the store needs of a connection to it. */
+/** A connection, as the store sees it. */
 export interface XenstoreClient {
   readonly subject: Subject;
   readonly transactions: ReadonlyMap<number, Transaction>;
-  /** As if the connection were new. */
+  /** Makes the connection as good as new. */
   reset(): void;
 }
 
@@ -22,7 +22,7 @@ export class Xenstore {
   readonly watches = new Watches();
   readonly clients = new Set<XenstoreClient>();
   readonly domains: Domains;
-  /** Who is told of the special events: dom0 alone, until dom0 says otherwise. */
+  /** The access lists of the special events. At first only dom0 may watch them. */
   readonly specials = new Map<string, readonly Permission[]>([
     ["@introduceDomain", [{ domid: 0, access: "none" }]],
     ["@releaseDomain", [{ domid: 0, access: "none" }]],
@@ -44,13 +44,13 @@ export class Xenstore {
     this.watches.fire({ path: event, exact: true, permissions: [this.specials.get(event)!] });
   }
 
-  /** INTRODUCE: lets a domain connect, or has its connections begin anew. Its nodes are the toolstack's to make. */
+  /** INTRODUCE: lets a domain connect, or resets its connections. The toolstack makes the domain's nodes. */
   introduce(domid: number): void {
     if (this.domains.introduce(domid)) this.fireSpecial("@introduceDomain");
     else for (const client of this.clientsOf(domid)) client.reset();
   }
 
-  /** RELEASE: cuts a domain off. Its nodes stay, as dom0's, for the toolstack to clear away. */
+  /** RELEASE: disconnects a domain. Its nodes become dom0's, and the toolstack removes them. */
   release(domid: number): void {
     this.domains.release(domid);
     this.database.run((view) => view.disinherit(domid));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * The embedded Xen's server, a process of its own (a client's FFI call blocks its event loop):
+ * The main program of the embedded Xen's server. The server is a process of its own, as a client's FFI calls block the client's
+ * event loop:
  *
  *     xenstored.ts --directory DIR [--domain NAME]... [--private]
  *
- * Prints `ready` once it can be reached, and ends on SIGTERM. With `--private`, DIR is the server's own: it removes DIR
- * when it ends, and ends when its stdin closes, that is when whoever started it has died of whatever.
+ * Prints `ready` once the sockets accept connections, and ends on SIGTERM. With `--private` the server owns DIR: it removes DIR at
+ * its end, and ends when its stdin closes, so also when its starter dies.
  */
 import { parseArgs } from "node:util";
 import { XenstoreServer } from "./server.ts";
@@ -22,7 +23,7 @@ if (directory === undefined) throw new TypeError("xenstored.ts: --directory DIR 
 
 const ended = Promise.withResolvers<void>();
 Deno.addSignalListener("SIGTERM", ended.resolve);
-// A terminal sends these to all its foreground processes; the one that started this one decides what they mean.
+// A terminal sends these to all its foreground processes. The starter of this process decides on them.
 for (const signal of ["SIGINT", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
 if (values.private) Deno.stdin.readable.pipeTo(new WritableStream()).then(ended.resolve, ended.resolve);
 
