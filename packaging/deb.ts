@@ -16,8 +16,9 @@ import { VERSION } from "../lib/base/version.ts";
 import { bundle, files } from "./bundle.ts";
 import { debianChangelog, type Release, releasesOf, secondsOf } from "./changelog.ts";
 import { CONFFILES, control, DEFAULTS, MAINTAINER, MAINTAINER_SCRIPTS } from "./debian.ts";
-import { copyright } from "./licences.ts";
+import { copyright } from "./copyright.ts";
 import { manPage } from "./man.ts";
+import { sbomText } from "./sbom.ts";
 
 const project = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -43,7 +44,8 @@ export async function makePackage(options: PackageOptions): Promise<string> {
   const root = Deno.makeTempDirSync({ prefix: "xsnd-package-" });
   try {
     await writeProgram(root, deno);
-    await writeDocumentation(root, releases, options.deno === undefined ? Deno.version.deno : "");
+    const denoVersion = options.deno === undefined ? Deno.version.deno : "";
+    await writeDocumentation(root, releases, denoVersion, Number(time));
     writeSettings(root);
     writeControl(root, arch);
     // Whatever this user's umask is, and whenever it is made.
@@ -76,14 +78,16 @@ async function writeProgram(root: string, deno: string): Promise<void> {
   Deno.mkdirSync(join(root, "var/cache/xsnd"), { recursive: true }); // see the launcher
 }
 
-/** @param denoVersion "" where another machine's Deno is shipped, which cannot be asked */
+/** @param denoVersion "" for another machine's Deno, which cannot be run to ask */
 async function writeDocumentation(
   root: string,
   releases: readonly Release[],
   denoVersion: string,
+  seconds: number,
 ): Promise<void> {
   const doc = join(root, "usr/share/doc/xsnd");
   write(join(doc, "copyright"), await copyright(project, denoVersion));
+  write(join(doc, "xsnd.cdx.json"), await sbomText(project, { denoVersion, seconds }));
   write(join(doc, "changelog.gz"), await gzip(debianChangelog(releases, MAINTAINER)));
   write(join(root, "usr/share/man/man1/xsnd.1.gz"), await gzip(await manPage(releases[0].date)));
   copy(`${project}/README.md`, join(doc, "README.md"));

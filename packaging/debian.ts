@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: MIT
-/** What dpkg reads: the package's description, its settings, and the scripts that it runs. */
+/** What dpkg reads: the control file, the settings, and the maintainer scripts. */
 
+/** Debian wants an address; the top-level domain invalid is reserved for addresses that reach nobody (RFC 2606). */
 export const MAINTAINER = "The xsnd project <xsnd@xsnd.invalid>";
 
-/** @param kilobytes how much it takes when it is installed */
+/** The packages that xsnd needs, each with its alternatives. */
+export const DEPENDS: readonly (readonly [string, ...string[]])[] = [
+  ["libc6"],
+  ["libgcc-s1"],
+  ["libasound2", "libasound2t64"],
+  ["libxenstore4"],
+  ["libxengnttab1"],
+  ["libxenevtchn1"],
+];
+
+/** The control file. @param kilobytes the installed size */
 export function control(version: string, arch: string, kilobytes: number): string {
   return `Package: xsnd
 Version: ${version}
 Architecture: ${arch}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${kilobytes}
-Depends: libc6, libgcc-s1, libasound2 | libasound2t64, libxenstore4, libxengnttab1, libxenevtchn1
+Depends: ${DEPENDS.map((alternatives) => alternatives.join(" | ")).join(", ")}
 Recommends: libasound2-plugins
 Suggests: xenstore-utils
 Section: admin
@@ -21,35 +32,35 @@ Description: sound for Xen guests: backend, provisioning and control
  that gives guests sound cards, serves them, and controls and watches what
  they play and record.
  .
- It brings Deno, which runs it, along, and needs no network.
+ The package contains Deno, which runs xsnd, and needs no network.
 `;
 }
 
-/** Files with settings, which dpkg does not overwrite once they are changed. */
+/** Configuration files (conffiles): dpkg keeps an operator's changes at an upgrade. */
 export const DEFAULTS: Readonly<Record<string, string>> = {
-  "etc/default/xsnd": `# Options that the service starts \`xsnd serve\` with; see xsnd(1).
+  "etc/default/xsnd": `# Options for \`xsnd serve\` when the service starts it; see xsnd-serve(8).
 #XSND_SERVE="--config /etc/xsnd/xsnd.yaml"
 `,
 };
 
 export const CONFFILES = Object.keys(DEFAULTS).map((path) => `/${path}\n`).join("");
 
-/** Where systemd runs, and it is the running system that dpkg works on. */
+/** Shell: true if dpkg works on the running system and systemd runs there. */
 const SYSTEMD = '[ -z "${DPKG_ROOT-}" ] && [ -d /run/systemd/system ]';
 
-/** What was compiled from another version. */
+/** Shell: removes the code that V8 compiled from another version. */
 const EMPTY_CACHE = 'rm -rf "${DPKG_ROOT-}"/var/cache/xsnd/*';
 
 /**
- * The service is neither enabled nor started unasked: which cards it gets is to be decided before. One that runs is
- * started anew with a new version.
+ * The scripts that dpkg runs. They neither enable nor start the service: the operator decides first which devices it gets.
+ * An upgrade restarts a running service.
  */
 export const MAINTAINER_SCRIPTS: Readonly<Record<string, string>> = {
   postinst: `#!/bin/sh
 set -e
 if [ "$1" = configure ]; then
     ${EMPTY_CACHE}
-    # So that a purge finds what \`systemctl enable\` will have linked.
+    # Records the unit, so that a purge removes the links of \`systemctl enable\`.
     if [ -z "\${DPKG_ROOT-}" ] && command -v deb-systemd-helper >/dev/null; then
         deb-systemd-helper update-state xsnd.service >/dev/null || true
     fi

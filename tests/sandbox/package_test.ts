@@ -59,6 +59,7 @@ Deno.test("the package says what it is, and its files are root's", async () => {
       "usr/share/fish/vendor_completions.d/xsnd.fish",
       "usr/share/xsnd/xsnd.schema.json",
       "usr/share/doc/xsnd/copyright",
+      "usr/share/doc/xsnd/xsnd.cdx.json",
       "usr/share/doc/xsnd/changelog.gz",
       "usr/share/doc/xsnd/examples/domU.yaml",
       "lib/systemd/system/xsnd.service",
