@@ -17,7 +17,8 @@ import { bundle, files } from "./bundle.ts";
 import { debianChangelog, type Release, releasesOf, secondsOf } from "./changelog.ts";
 import { CONFFILES, control, DEFAULTS, MAINTAINER, MAINTAINER_SCRIPTS } from "./debian.ts";
 import { copyright } from "./copyright.ts";
-import { manPage } from "./man.ts";
+import { manualPages } from "./manual/pages.ts";
+import { roffOf } from "./manual/roff.ts";
 import { sbomText } from "./sbom.ts";
 
 const project = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
@@ -89,7 +90,10 @@ async function writeDocumentation(
   write(join(doc, "copyright"), await copyright(project, denoVersion));
   write(join(doc, "xsnd.cdx.json"), await sbomText(project, { denoVersion, seconds }));
   write(join(doc, "changelog.gz"), await gzip(debianChangelog(releases, MAINTAINER)));
-  write(join(root, "usr/share/man/man1/xsnd.1.gz"), await gzip(await manPage(releases[0].date)));
+  for (const page of await manualPages()) {
+    const path = `usr/share/man/man${page.section}/${page.name}.${page.section}.gz`;
+    write(join(root, path), await gzip(roffOf(page, releases[0].date)));
+  }
   copy(`${project}/README.md`, join(doc, "README.md"));
   for (const path of files(project, "docs")) copy(join(project, path), join(doc, path));
   copy(`${project}/docs/xsnd.schema.json`, join(root, "usr/share/xsnd/xsnd.schema.json"));
