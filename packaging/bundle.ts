@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * The program as plain JavaScript that needs no npm modules and no network: main.ts, and each other module that is started by
- * itself (Workers, the embedded Xen's server), which share what they have in common. Files that modules refer to
- * by `new URL("...", import.meta.url)` come along.
+ * Bundles the program into plain JavaScript that needs no npm packages and no network. Entries are main.ts and every module
+ * that is started by its URL (Workers, the embedded Xen's server); they share chunks. Other files that modules refer to by
+ * `new URL("...", import.meta.url)` are copied.
  */
 import { dirname, join, relative } from "node:path";
 
 const REFERENCE = /new URL\(\s*"(\.{1,2}\/[^"]+)",\s*import\.meta\.url,?\s*\)/g;
 
-/** What the bundler writes above each module. */
+/** The comment that the bundler writes above each module. */
 const HEADING = /^\/\/ (\S+\.ts)$/gm;
 
-/** Folders that the program is made of. */
+/** Folders with the modules of the program. */
 const SOURCES = ["cmd", "ffi", "lib"];
 
 /** Bundles the program of the tree `project` into the folder `out`. */
@@ -28,18 +28,18 @@ export async function bundle(project: string, out: string): Promise<void> {
 
 const isModule = (path: string) => path.endsWith(".ts");
 
-/** The project's files that its modules refer to, in order. */
+/** The files that modules of the project refer to by URL, sorted. */
 function referredFiles(project: string): string[] {
   const found = SOURCES.flatMap((folder) => files(project, folder)).filter(isModule).flatMap((path) =>
     Array.from(
       Deno.readTextFileSync(join(project, path)).matchAll(REFERENCE),
-      ([, written]) => join(dirname(path), written),
+      ([, written]) => join(dirname(path), written!),
     )
   );
   return [...new Set(found)].sort();
 }
 
-/** Lets a bundled file refer to the others from where it is now. */
+/** Rewrites the references in a bundled file: the module that wrote them stood in another folder. */
 function mendReferences(out: string, path: string, referred: readonly string[]): void {
   const text = Deno.readTextFileSync(join(out, path));
   const headings = [...text.matchAll(HEADING)];
@@ -48,7 +48,7 @@ function mendReferences(out: string, path: string, referred: readonly string[]):
     const file = join(dirname(module ?? ""), written);
     if (!referred.includes(file)) {
       throw new Error(
-        `${path}: ${module ?? "no module"} does not refer to ${file}: is the bundler's output another now?`,
+        `${path}: ${module ?? "no module"} does not refer to ${file}: has the bundler's output changed?`,
       );
     }
     const there = relative(dirname(path), file).replace(/\.ts$/, ".js");
@@ -57,7 +57,7 @@ function mendReferences(out: string, path: string, referred: readonly string[]):
   if (mended !== text) Deno.writeTextFileSync(join(out, path), mended);
 }
 
-/** All files below `folder`, as paths below `root`, in order. */
+/** All files below `folder`, as paths relative to `root`, sorted. */
 export function files(root: string, folder: string): string[] {
   const found = Array.from(Deno.readDirSync(join(root, folder)), (entry) => {
     const path = join(folder, entry.name);

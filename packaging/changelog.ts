@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: MIT
-/** CHANGELOG.md: the releases that it tells of, and the cut of a new one. */
+/** Reads the releases in CHANGELOG.md, prints them as Debian's changelog, and cuts a new release. */
 
 export interface Release {
   readonly version: string;
   /** `2026-11-24` */
   readonly date: string;
-  /** What changed, an item each, without line breaks. */
+  /** The changes, each without line breaks. */
   readonly items: readonly string[];
 }
 
-/** The releases that `text` has, newest first. Throws Error if there is none. */
-export function releasesOf(text: string): Release[] {
-  const releases = text.split(/^## (?=\[\d)/m).slice(1).map((section) => {
-    const [, version, date] = /^\[(.+)\] - (\d{4}-\d\d-\d\d)$/m.exec(section) ?? [];
-    if (date === undefined) {
-      throw new Error(`CHANGELOG.md: not "## [version] - date": ${section.split("\n")[0]}`);
-    }
-    const items = section.split(/^- /m).slice(1).map((item) => item.split(/\n\n|\n#/)[0]);
-    return { version, date, items: items.map((item) => item.replace(/\s+/g, " ").trim()) };
-  });
-  if (releases.length === 0) throw new Error("CHANGELOG.md has no release");
-  return releases;
+/** The releases in `text`, newest first. Throws Error if there is none. */
+export function releasesOf(text: string): [Release, ...Release[]] {
+  const [newest, ...older] = text.split(/^## (?=\[\d)/m).slice(1).map(releaseOf);
+  if (newest === undefined) throw new Error("CHANGELOG.md has no release");
+  return [newest, ...older];
+}
+
+/** A release from its section, which begins with `[version] - date`. */
+function releaseOf(section: string): Release {
+  const [, version, date] = /^\[(.+)\] - (\d{4}-\d\d-\d\d)$/m.exec(section) ?? [];
+  if (version === undefined || date === undefined) {
+    throw new Error(`CHANGELOG.md: not "## [version] - date": ${section.split("\n")[0]}`);
+  }
+  const items = section.split(/^- /m).slice(1).map((item) => item.replace(/\n[\n#][^]*/, ""));
+  return { version, date, items: items.map((item) => item.replace(/\s+/g, " ").trim()) };
 }
 
 /**
@@ -40,12 +43,12 @@ export function cutRelease(text: string, version: string, date: string): string 
   return text.replace("## [Unreleased]\n", `## [Unreleased]\n\n## [${version}] - ${date}\n`);
 }
 
-/** Seconds since 1970 of a release's day, which stands for the time of all that a package of it holds. */
+/** The start of a release's day in seconds since 1970: the time of every file in its package. */
 export function secondsOf({ date }: Release): number {
   return Date.parse(date) / 1000;
 }
 
-/** The same as Debian has it in changelog.gz (deb-changelog(5)). */
+/** The releases in the format of Debian's changelog.gz: deb-changelog(5). */
 export function debianChangelog(releases: readonly Release[], maintainer: string): string {
   return releases.map((release) => {
     const items = release.items.map((item) => fold(item, "  * ", "    "));
@@ -56,7 +59,7 @@ export function debianChangelog(releases: readonly Release[], maintainer: string
   }).join("\n");
 }
 
-/** `text` in lines of at most 79 columns. */
+/** Wraps `text` at 79 columns, after `first` in the first line and `others` in the rest. */
 function fold(text: string, first: string, others: string): string {
   const lines = [first.trimEnd()];
   for (const word of text.split(" ")) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * Makes the Debian package: everything that a dom0 without network needs, Deno among it.
+ * Makes the Debian package. It contains everything that a dom0 without a network needs, Deno included.
  *
  *     deno task package                           # dist/xsnd_VERSION_ARCH.deb; xz takes a minute or two
- *     deno task package --output=DIR --fast       # elsewhere; within seconds, and bigger, as tests want it
- *     deno task package --arch=arm64 --deno=FILE  # for another machine, with its Deno
+ *     deno task package --output=DIR --fast       # in another folder, in seconds, with a larger file: for tests
+ *     deno task package --arch=arm64 --deno=FILE  # for another architecture, with a Deno for it
  *
- * The same sources and the same Deno make the same package, octet for octet: all times in it are that of the newest
+ * The same sources and the same Deno make the same package, octet for octet: every time in it is that of the newest
  * release in CHANGELOG.md, or SOURCE_DATE_EPOCH.
  */
 import { dirname, join } from "node:path";
@@ -24,17 +24,17 @@ import { sbomText } from "./sbom.ts";
 const project = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 export interface PackageOptions {
-  /** The folder that the package goes to. */
+  /** The folder for the package. It is created if it is missing. */
   readonly output: string;
-  /** Debian's name of the architecture; unless told, this machine's. */
+  /** Debian's name of the architecture. Default: this machine's. */
   readonly arch?: string;
-  /** The Deno to ship; unless told, the one that runs this. */
+  /** The Deno to put into the package. Default: the Deno that runs this. */
   readonly deno?: string;
-  /** Compress little. */
+  /** Whether to compress with gzip at level 1 instead of xz. */
   readonly fast?: boolean;
 }
 
-/** Makes the package and returns its path. */
+/** Makes the package and returns its path. Throws Error if CHANGELOG.md does not begin with this version, or a tool fails. */
 export async function makePackage(options: PackageOptions): Promise<string> {
   const { output, arch = hostArch(), deno = Deno.execPath(), fast = false } = options;
   const releases = releasesOf(Deno.readTextFileSync(`${project}/CHANGELOG.md`));
@@ -49,7 +49,7 @@ export async function makePackage(options: PackageOptions): Promise<string> {
     await writeDocumentation(root, releases, denoVersion, Number(time));
     writeSettings(root);
     writeControl(root, arch);
-    // Whatever this user's umask is, and whenever it is made.
+    // Modes and times must not depend on the user's umask or on the moment.
     await run("chmod", ["--recursive", "u=rwX,go=rX", root]);
     await run("find", [root, "-depth", "-exec", "touch", "--no-dereference", `--date=@${time}`, "{}", "+"]);
     Deno.mkdirSync(output, { recursive: true });
@@ -68,7 +68,7 @@ function hostArch(): string {
   return { x86_64: "amd64", aarch64: "arm64" }[Deno.build.arch];
 }
 
-/** The launcher, where it finds the bundle and Deno beside it. */
+/** Writes the launcher with the bundle and Deno beside it, where the launcher looks for them. */
 async function writeProgram(root: string, deno: string): Promise<void> {
   const directory = join(root, "usr/lib/xsnd");
   await bundle(project, directory);
@@ -82,7 +82,7 @@ async function writeProgram(root: string, deno: string): Promise<void> {
 /** @param denoVersion "" for another machine's Deno, which cannot be run to ask */
 async function writeDocumentation(
   root: string,
-  releases: readonly Release[],
+  releases: readonly [Release, ...Release[]],
   denoVersion: string,
   seconds: number,
 ): Promise<void> {
@@ -94,7 +94,9 @@ async function writeDocumentation(
     const path = `usr/share/man/man${page.section}/${page.name}.${page.section}.gz`;
     write(join(root, path), await gzip(roffOf(page, releases[0].date)));
   }
-  copy(`${project}/README.md`, join(doc, "README.md"));
+  for (const name of ["README.md", "SECURITY.md", "CONTRIBUTING.md"]) {
+    copy(`${project}/${name}`, join(doc, name));
+  }
   for (const path of files(project, "docs")) copy(join(project, path), join(doc, path));
   copy(`${project}/docs/xsnd.schema.json`, join(root, "usr/share/xsnd/xsnd.schema.json"));
   for (const name of ["domU", "dummy", "two-guests"]) {
@@ -127,13 +129,13 @@ function write(path: string, content: string | Uint8Array<ArrayBuffer>, mode = 0
   });
 }
 
-/** With its permission to be run. */
+/** Copies a file with its mode. */
 function copy(from: string, to: string): void {
   Deno.mkdirSync(dirname(to), { recursive: true });
   Deno.copyFileSync(from, to);
 }
 
-/** Without a name and a time in it. */
+/** Compresses `text`. No name and no time is in the result. */
 async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {
   const child = new Deno.Command("gzip", { args: ["-9", "--no-name"], stdin: "piped", stdout: "piped" })
     .spawn();

@@ -30,7 +30,7 @@ async function printPage(wanted: string): Promise<void> {
     Deno.exit(2);
   }
   const [release] = releasesOf(Deno.readTextFileSync(`${project}/CHANGELOG.md`));
-  console.log(roffOf(page, release!.date).trimEnd());
+  console.log(roffOf(page, release.date).trimEnd());
 }
 
 if (import.meta.main) {

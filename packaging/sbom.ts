@@ -133,6 +133,6 @@ export async function sbomText(project: string, options: SbomOptions): Promise<s
 if (import.meta.main) {
   const project = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
   const [release] = releasesOf(Deno.readTextFileSync(`${project}/CHANGELOG.md`));
-  const seconds = Number(Deno.env.get("SOURCE_DATE_EPOCH") ?? secondsOf(release!));
+  const seconds = Number(Deno.env.get("SOURCE_DATE_EPOCH") ?? secondsOf(release));
   console.log((await sbomText(project, { denoVersion: Deno.version.deno, seconds })).trimEnd());
 }

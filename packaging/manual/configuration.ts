@@ -3,7 +3,7 @@
 import { stringify } from "yaml";
 import { type ConfigKey, describeKey } from "../../lib/vsnd/config/key_table.ts";
 import { KEYS } from "../../lib/vsnd/config/schema.ts";
-import { fieldName, PARAM_KEYS } from "../../lib/vsnd/model/params.ts";
+import { fieldName, PARAM_KEYS } from "../../lib/vsnd/model/param_nodes.ts";
 import type { Block, Page, Part, Term } from "./page.ts";
 
 /** The levels of a file, from the outside in: the key above, as in KEYS, and the title. */
