@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Writes docs/json.md: what commands print as JSON, from the shapes that the tests hold them to. */
+/** Writes docs/json.md: the JSON that commands print, from the shapes that tests check the commands against. */
 import { z } from "zod";
 import * as shapes from "../json_shapes.ts";
 import { interfaceDocs } from "./type_docs.ts";
@@ -15,10 +15,10 @@ This file is made by \`deno task docs\`; tests hold the commands to it.
 `;
 
 const WATCH =
-  `\`list\`, \`show\` and \`status\` follow what changes with \`--watch\`: a line of JSON for all that there is, whose \`event\` is \`state\`,
-and then one for each change. A card or stream is there in full; one that was \`removed\` as it was last. Counters that always
-move, from \`positionFrames\` to \`requestMicros\`, are no change of a stream's. \`status\` is looked at ten times a second: what
-has come and gone in between is not told.
+  `\`list\`, \`show\` and \`status\` print changes with \`--watch\`. The first line of JSON has everything, and its \`event\` is \`state\`.
+Each later line is one change, with the whole card or stream; after \`removed\`, as the card or stream was last. Counters that always
+move, from \`positionFrames\` to \`requestMicros\`, make no change of a stream. \`status\` looks ten times a second: a state
+that comes and goes between two looks is not printed.
 `;
 
 /** What the pages need of a JSON schema. */
@@ -52,7 +52,7 @@ const MEANINGS: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-/** A row for each field, those of objects within after them. */
+/** A row for each field, followed by the rows of the fields in it. */
 function rows(node: Node, prefix = ""): string[] {
   if (node.type === "array") return rows(node.items!, `${prefix}[]`);
   return Object.entries(node.properties ?? {}).flatMap(([name, field]) => {
@@ -72,14 +72,14 @@ function section(title: string, shape: z.ZodType): string {
   );
 }
 
-/** The text before it is formatted. */
+/** The page's text, before `deno fmt`. */
 export function jsonDocs(): string {
   return [
     INTRODUCTION,
     section("`list --json`", shapes.list),
     section("`show DOMAIN --json`", shapes.show),
     section("`status --json`, and each line of `top --json`", shapes.status),
-    "## `trigger`, `volume`, `mute` and `unmute` with `--json`\n\nOne of the `streams` of `status --json`.\n",
+    "## `trigger`, `volume`, `mute` and `unmute` with `--json`\n\nThe stream, as in the `streams` of `status --json`.\n",
     `## \`--watch\`\n\n${WATCH}`,
     ...[["state", shapes.statusState], ["added, changed, removed", shapes.statusChange]].map(
       ([event, shape]) => {
@@ -97,7 +97,7 @@ export function jsonDocs(): string {
           .join("\n");
       },
     ),
-    "Those of `list` and `show` have `cards` and `card` in the place of `streams` and `stream`.\n",
+    "The lines of `list` and `show` have `cards` and `card` instead of `streams` and `stream`.\n",
   ].join("\n");
 }
 

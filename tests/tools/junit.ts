@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** What `deno test --junit-path` writes of each test. */
+/** Reads the report that `deno test --junit-path` writes. */
 
 export interface TestCase {
   readonly name: string;
   readonly outcome: "passed" | "failed" | "ignored";
 }
 
-/** The tests of a report. */
+/** The tests in a report, in its order. */
 export function testCases(xml: string): TestCase[] {
   return xml.split("<testcase ").slice(1).map((text) => {
     const [element] = text.split(/<testcase |<\/testsuite>/);

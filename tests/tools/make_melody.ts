@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Makes fixtures/melody.wav: three seconds of music, s16_le, stereo, 48 kHz; the same octets each time.
+ * Makes fixtures/melody.wav: three seconds of music, s16_le, stereo, 48 kHz. Every run makes the same octets.
  *
  *     deno run --allow-read --allow-write tests/tools/make_melody.ts fixtures/melody.wav
  */
@@ -10,7 +10,7 @@ import { WavWriter } from "../../lib/wav/mod.ts";
 const RATE = 48000;
 const SECONDS = 3;
 
-/** A note: when it is struck, how high, how loud, and where it is heard (-1 left, 1 right). */
+/** A note: its start in seconds, its pitch, its level, and its place (-1 left, 1 right). */
 interface Note {
   readonly start: number;
   readonly hertz: number;
@@ -36,7 +36,7 @@ notes.push(
   ...[48, 60, 64, 72].map((key, i) => ({ start: 2.6, hertz: midi(key), level: 0.2, pan: i / 2 - 0.75 })),
 );
 
-/** A struck string: the higher a partial, the weaker it begins and the sooner it fades. */
+/** The sound of a struck string: a higher partial is weaker at first and fades sooner. */
 function tone(hertz: number, age: number): number {
   let sum = 0;
   for (let partial = 1; partial <= 5; partial++) {
@@ -48,7 +48,7 @@ function tone(hertz: number, age: number): number {
 const frames = new Int16Array(RATE * SECONDS * 2);
 for (let frame = 0; frame < RATE * SECONDS; frame++) {
   const time = frame / RATE;
-  // The end fades, so that nothing clicks when the file is played in a loop.
+  // The end fades, so that a loop of the file does not click.
   const gain = 32767 * Math.min(1, (SECONDS - time) * 20);
   let left = 0, right = 0;
   for (const { start, hertz, level, pan } of notes) {

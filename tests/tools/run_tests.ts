@@ -18,7 +18,7 @@ import { rowProblems, securityRows } from "./security_rows.ts";
 /** The stages, in order: the folder of each one's files. */
 const STAGES = ["tests/unit", "tests/sandbox"];
 
-/** Files that leave nothing over for others, or whose subject is how long something takes. */
+/** Files that use all processors, or that measure time. */
 const ALONE = [
   "tests/sandbox/answer_time_test.ts",
   "tests/sandbox/package_test.ts",
@@ -30,7 +30,7 @@ const ALONE = [
   "tests/unit/sndif_allocation_test.ts",
 ];
 
-/** How long a file may take; one that hangs is to fail, and the rest to go on. */
+/** The most time for one file. A file that hangs fails, and the others go on. */
 const FILE_MS = 600_000;
 
 interface Outcome {
@@ -55,20 +55,20 @@ const casesThat = (outcome: TestCase["outcome"]) =>
   cases.filter((one) => one.outcome === outcome).map(({ name }) => name);
 const [passed, ignored] = [casesThat("passed"), casesThat("ignored")];
 const problems = [
-  // A file that could not be loaded, or was ended, is in no report.
+  // A file that could not be loaded, or was killed, has no failed test in its report.
   ...outcomes.filter(({ ok, cases }) => !ok && !cases.some((one) => one.outcome === "failed"))
-    .map(({ file }) => `${file} did not come to its end`),
+    .map(({ file }) => `${file} did not finish`),
   ...casesThat("failed"),
 ];
 if (isWhole) {
   problems.push(...rowProblems(securityRows(Deno.readTextFileSync("docs/security.md")), new Set(passed)));
 }
 if (Deno.env.has("CI")) {
-  problems.push(...ignored.map((name) => `ignored, where nothing may be missing: ${name}`));
+  problems.push(...ignored.map((name) => `ignored, although CI is set: ${name}`));
 }
 const flaky = [...stumbled.map((file) => `${file}: failed beside another file`), ...flakyLog.notes];
 const again = flakyCases(flaky);
-if (again > FLAKY_BUDGET) problems.push(`${again} cases were tried again, and ${FLAKY_BUDGET} are the most`);
+if (again > FLAKY_BUDGET) problems.push(`${again} cases were tried again; at most ${FLAKY_BUDGET} may be`);
 
 console.log(`\n${flakySummary(flaky)}`);
 for (const name of ignored) console.log(`ignored: ${name}`);
@@ -118,9 +118,9 @@ function testsIn(directory: string): string[] {
   ).sort();
 }
 
-/** Runs one file, and prints what it prints when it is done. */
+/** Runs one file, and prints its output when it has ended. */
 async function run(file: string): Promise<Outcome> {
-  // Through a file and not a pipe: a process that a test leaves behind would keep a pipe open, and this waiting.
+  // A file and not a pipe: a process that a test leaves behind would keep a pipe open, and this function waiting.
   const log = await Deno.makeTempFile();
   const report = await Deno.makeTempFile();
   try {

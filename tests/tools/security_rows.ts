@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/** docs/security.md: each limit, attack and fault of its tables names the test that shows it. */
+/** Reads the tables of docs/security.md and checks that the test named by each row ran and passed. */
 
 export interface Row {
   /** The first cell: the limit, attack or fault. */
   readonly what: string;
-  /** The test's name; undefined if the row names none. */
+  /** The name of the test in the third cell; undefined if the row has none. */
   readonly test: string | undefined;
 }
 
-/** The rows of the tables below the two headings. Throws Error if a table is not there. */
+/** The rows of the tables under the two headings. Throws Error if a table is missing. */
 export function securityRows(text: string): Row[] {
   return ["## Limits", "## Attacks and faults"].flatMap((heading) => {
     const [section] = text.slice(text.indexOf(heading) + heading.length).split(/\n## /);
@@ -23,7 +23,7 @@ export function securityRows(text: string): Row[] {
   });
 }
 
-/** What is wrong with the rows, a sentence each, when the tests `passed` are those that ran and passed. */
+/** The faults of the rows, a sentence each. `passed` are the names of the tests that ran and passed. */
 export function rowProblems(rows: readonly Row[], passed: ReadonlySet<string>): string[] {
   return rows.flatMap(({ what, test }) => {
     if (test === undefined) return [`docs/security.md: ${JSON.stringify(what)} names no test`];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a terminal shows of a command: the command runs in a real one, and xterm.js reads what it writes. */
+/** Captures a terminal's screen: a command runs in a pseudo-terminal, and xterm.js interprets its output. */
 import xterm from "@xterm/headless";
 
 export interface Size {
@@ -7,7 +7,7 @@ export interface Size {
   readonly rows: number;
 }
 
-/** A stretch of a line in which all characters look alike. */
+/** A stretch of a line whose characters have the same colours and style. */
 export interface Run {
   readonly column: number;
   readonly columns: number;
@@ -19,24 +19,24 @@ export interface Run {
   readonly underline: boolean;
 }
 
-/** One of the terminal's 256, its own default, or one of all: `#rrggbb`. */
+/** A number of the terminal's palette of 256, its default, or `#rrggbb`. */
 export type Colour = number | "default" | string;
 
 export interface CaptureOptions extends Size {
-  /** Shown as if it had been typed. */
+  /** The command line that the picture shows. */
   readonly typed: string;
-  /** What sh runs. */
+  /** The script that sh runs. */
   readonly run: string;
-  /** When to look at a command that does not end by itself. */
+  /** For a command that does not end by itself: when to capture the screen. */
   readonly afterSeconds?: number;
 }
 
-/** Runs a command in a pseudo-terminal, and returns the lines that are to be seen when it has ended, or when it is time. */
+/** Runs a command in a pseudo-terminal. Returns the lines on the screen at the command's end, or after `afterSeconds`. */
 export async function capture({ columns, rows, typed, run, afterSeconds }: CaptureOptions): Promise<Run[][]> {
   const screen = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
   const show = (data: string | Uint8Array) => new Promise<void>((resolve) => screen.write(data, resolve));
   await show(`\x1b[1;32m$\x1b[0m ${typed}\r\n`);
-  // script(1) makes the pseudo-terminal, which has no size yet.
+  // script(1) makes the pseudo-terminal. It has no size at first.
   const child = new Deno.Command("script", {
     args: ["-qec", `stty cols ${columns} rows ${rows}; ${run}`, "/dev/null"],
     env: { TERM: "xterm-256color" },
@@ -71,7 +71,7 @@ type Cell = NonNullable<
   ReturnType<NonNullable<ReturnType<Terminal["buffer"]["active"]["getLine"]>>["getCell"]>
 >;
 
-/** The lines on the screen, without empty ones at its end. */
+/** The lines on the screen, without empty lines at the end. */
 function linesOf({ buffer: { active }, rows, cols }: Terminal): Run[][] {
   const lines = Array.from({ length: rows }, (_, row) => {
     const line = active.getLine(active.viewportY + row);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** A terminal's screen as a picture: a window with a dark screen, which a light page and a dark one both set off. */
+/** Draws a terminal's screen as SVG: a window with a dark screen, which is legible on light and dark pages. */
 import type { Colour, Run } from "./terminal.ts";
 
 const CELL = { width: 8.4, height: 18 };
 const MARGIN = 16;
 const TITLE_HEIGHT = 34;
 const FONT_SIZE = 14;
-/** Of a line's height, where letters stand. */
+/** The baseline's distance from the top of a line. */
 const BASELINE = 13.5;
 
 const THEME = {
@@ -17,7 +17,7 @@ const THEME = {
   title: "#9aa2b1",
 };
 
-/** The first 16 of a terminal's colours, for that background. */
+/** The first 16 colours of a terminal, for this background. */
 // deno-fmt-ignore
 const PALETTE = [
   "#3b4048", "#e8707c", "#8fcf7d", "#e5c07b", "#6cb2f2", "#cf8ee0", "#5fc4cf", "#c5cad3",
@@ -58,7 +58,7 @@ export function terminalSvg(
   }\n`;
 }
 
-/** Text is stretched to its cells, so that columns stand under each other in any font. */
+/** Draws a run. The text is stretched to its cells, so that columns line up in any font. */
 function drawRun(run: Run, top: number): string {
   const { text, background, bold, dim, underline } = run;
   const x = (column: number) => round(MARGIN + column * CELL.width);
@@ -90,7 +90,7 @@ function colour(colour: Colour): string {
   return colour === "background" ? THEME.background : colour;
 }
 
-/** Those of xterm's 256 colours that are a cube of 6 and a ramp of greys. */
+/** A colour of xterm's palette above the first 16: a cube with 6 levels a side, then a ramp of greys. */
 function extended(number: number): string {
   const hex = (level: number) => level.toString(16).padStart(2, "0");
   if (number >= 232) return `#${hex(8 + 10 * (number - 232)).repeat(3)}`;

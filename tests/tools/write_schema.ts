@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `deno task schema`: writes the JSON Schema of configuration files for editors, from the schema that xsnd itself uses. */
+/** `deno task schema`: writes docs/xsnd.schema.json, the JSON Schema of configuration files, from the schema that xsnd checks files with. */
 import { jsonSchema } from "../../lib/vsnd/config/schema.ts";
 
 export const SCHEMA_FILE = new URL("../../docs/xsnd.schema.json", import.meta.url);
