@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Makes the pictures of the README: `deno task screenshots [NAME]...`, all of them by default. */
+/** Makes the pictures of README and docs: `deno task screenshots [NAME]...`, all of them by default. */
 import { capture, type CaptureOptions } from "./terminal.ts";
 import { terminalSvg } from "./terminal_svg.ts";
 
