@@ -11,7 +11,7 @@ import { Card } from "./virtual_card.ts";
 import type { Changes } from "../bridge/changes.ts";
 import { Engines } from "./engines/engines.ts";
 import { type GuestLimits, GuestUse } from "./policy/guest_limits.ts";
-import type { StreamHost } from "./stream/stream_control.ts";
+import type { StreamControl } from "./stream/stream_control.ts";
 import { Totals } from "./stream/totals.ts";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { policyChanges } from "./policy/policy_changes.ts";
@@ -100,7 +100,7 @@ export class Backend implements AsyncDisposable {
   }
 
   /** All streams of all cards, by name. */
-  get streams(): StreamHost[] {
+  get streams(): StreamControl[] {
     return [...this.#cards.values()].flatMap(({ card }) => card.streams);
   }
 

@@ -4,7 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import { RECORDINGS } from "../log/rate_limit.ts";
 import { usedDevice } from "../vsnd/model/card.ts";
 import type { Changes } from "../bridge/changes.ts";
-import type { StreamHost } from "./stream/stream_control.ts";
+import type { StreamControl } from "./stream/stream_control.ts";
 
 /** What setTimeout takes at most, ms. */
 const LONG_MS = 2 ** 31 - 1;
@@ -17,9 +17,9 @@ interface Seen {
 
 export class CaptureLog {
   readonly #log = getLogger(RECORDINGS);
-  readonly #seen = new Map<StreamHost, Seen>();
+  readonly #seen = new Map<StreamControl, Seen>();
 
-  constructor(private readonly streams: () => readonly StreamHost[]) {}
+  constructor(private readonly streams: () => readonly StreamControl[]) {}
 
   /** Logs until `gone` is aborted. */
   async follow(changes: Changes, gone: AbortSignal): Promise<void> {
@@ -37,8 +37,8 @@ export class CaptureLog {
     }
   }
 
-  #lookAt(stream: StreamHost): void {
-    const { isRecording, starts } = stream;
+  #lookAt(stream: StreamControl): void {
+    const { isRecording, starts, mayRecord } = stream.counters;
     const seen = this.#seen.get(stream) ?? { since: undefined, starts };
     this.#seen.set(stream, seen);
     const device = usedDevice(stream.policy);
@@ -47,14 +47,14 @@ export class CaptureLog {
       this.#log.info("its guest begins to record {device}", { stream: stream.name, device });
     } else if (!isRecording && seen.since !== undefined) {
       this.#ends(stream, seen);
-    } else if (!isRecording && starts > seen.starts && stream.mayRecord) {
+    } else if (!isRecording && starts > seen.starts && mayRecord) {
       // It has begun and ended between two looks: a guest that records by the moment is told of, too.
       this.#log.info("its guest has recorded {device} for a moment", { stream: stream.name, device });
     }
     seen.starts = starts;
   }
 
-  #ends(stream: StreamHost, seen: Seen): void {
+  #ends(stream: StreamControl, seen: Seen): void {
     if (seen.since === undefined) return;
     const seconds = ((performance.now() - seen.since) / 1000).toFixed(1);
     seen.since = undefined;

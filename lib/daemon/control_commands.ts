@@ -17,7 +17,7 @@ import { isMeantBy } from "../stream/stream_name.ts";
 import { isStoreLost } from "../xen/ports.ts";
 import type { Backend } from "./backend.ts";
 import { inTime } from "./engines/engine_client.ts";
-import type { StreamHost } from "./stream/stream_control.ts";
+import type { StreamControl } from "./stream/stream_control.ts";
 import { reportStream } from "./stream/stream_report.ts";
 
 /** How often `watch` looks at the streams. */
@@ -86,12 +86,12 @@ async function volume(
     ...(volume !== undefined && { volume: Math.round(volume * 1000) + 0 }),
     ...(muted !== undefined && { muted }),
   };
-  if (Object.keys(changes).length > 0) await keeping(stream, () => stream.set(changes));
+  if (Object.keys(changes).length > 0) await keeping(stream, () => stream.operator.set(changes));
   return reportStream(stream);
 }
 
 /** What an operator sets holds for good, or not at all: while XenStore is away nothing can be kept. */
-async function keeping(stream: StreamHost, set: () => void | Promise<void>): Promise<void> {
+async function keeping(stream: StreamControl, set: () => void | Promise<void>): Promise<void> {
   try {
     await set();
   } catch (error) {
@@ -103,7 +103,7 @@ async function keeping(stream: StreamHost, set: () => void | Promise<void>): Pro
   }
 }
 
-type Snapshot = ReturnType<StreamHost["snapshot"]>;
+type Snapshot = ReturnType<StreamControl["counters"]["snapshot"]>;
 
 const NOT_SERVED =
   "the daemon does not serve it: its guest is gone, or its card could not be had; see its log";
@@ -121,13 +121,13 @@ async function trigger(
     wanted,
     waitMs,
     gone,
-    (stream) => !stream.isGivenUp && isStarted(stream.snapshot()),
+    (stream) => !stream.isGivenUp && isStarted(stream.counters.snapshot()),
     (stream) => {
-      const isNot = `it is ${stream.snapshot().state}, and its guest has not started it`;
+      const isNot = `it is ${stream.counters.snapshot().state}, and its guest has not started it`;
       return `cannot ${trigger} ${stream.name}: ${stream.isGivenUp ? NOT_SERVED : isNot}`;
     },
   );
-  if (await inTime(keeping(stream, () => stream.trigger(trigger)))) return reportStream(stream);
+  if (await inTime(keeping(stream, () => stream.operator.trigger(trigger)))) return reportStream(stream);
   throw new XsndError(
     `${trigger} holds for ${stream.name}, but its device ${stream.policy.device} has not obeyed yet; see the log`,
     Exit.timedOut,
@@ -146,13 +146,20 @@ async function waitFor(
   { stream: wanted, goal, waitMs }: ControlRequest & { command: "wait" },
   gone: AbortSignal,
 ): Promise<StreamReport> {
-  const describe = (stream: StreamHost) => {
-    const { state, hold } = stream.snapshot();
+  const describe = (stream: StreamControl) => {
+    const { state, hold } = stream.counters.snapshot();
     return `${stream.name} is ${state}${hold === "none" ? "" : `, ${hold} by the operator`}, and not ${goal}`;
   };
   const hasReached = HAS_REACHED[goal];
   return reportStream(
-    await streamWhen(backend, wanted, waitMs, gone, (stream) => hasReached(stream.snapshot()), describe),
+    await streamWhen(
+      backend,
+      wanted,
+      waitMs,
+      gone,
+      (stream) => hasReached(stream.counters.snapshot()),
+      describe,
+    ),
   );
 }
 
@@ -183,9 +190,9 @@ async function streamWhen(
   wanted: string,
   waitMs: number,
   gone: AbortSignal,
-  isReady: (stream: StreamHost) => boolean,
-  why: (stream: StreamHost) => string,
-): Promise<StreamHost> {
+  isReady: (stream: StreamControl) => boolean,
+  why: (stream: StreamControl) => string,
+): Promise<StreamControl> {
   const look = () => {
     const stream = findStream(backend, wanted, false);
     return stream !== undefined && isReady(stream) ? stream : undefined;
@@ -198,7 +205,7 @@ async function streamWhen(
 }
 
 /** The stream, or undefined if there is none as yet; throws for that too when it is the `last` look. */
-function findStream(backend: Backend, wanted: string, last: boolean): StreamHost | undefined {
+function findStream(backend: Backend, wanted: string, last: boolean): StreamControl | undefined {
   const streams = backend.streams;
   const names = streams.map(({ name }) => name);
   if (!last && !names.some((name) => isMeantBy(name, wanted))) return undefined;

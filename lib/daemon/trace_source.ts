@@ -13,7 +13,7 @@ import {
 import { FORMATS } from "../sndif/mod.ts";
 import { VERSION } from "../base/version.ts";
 import { inTime } from "./engines/engine_client.ts";
-import type { StreamHost } from "./stream/stream_control.ts";
+import type { StreamControl } from "./stream/stream_control.ts";
 import type { StatusSnapshot } from "../bridge/stream_status.ts";
 import { TraceReader } from "../bridge/trace_ring.ts";
 
@@ -27,7 +27,7 @@ const CHUNK_RECORDS = 2048;
  * ends. Throws {@link XsndError} if somebody else traces the stream.
  */
 export async function* traceStream(
-  stream: StreamHost,
+  stream: StreamControl,
   gone: AbortSignal,
 ): AsyncGenerator<TraceHead | TraceChunk> {
   const reader = new TraceReader();
@@ -64,9 +64,9 @@ function chunk(records: TraceRecord[]): TraceChunk {
   return { records: encodeRecords(records).toBase64() };
 }
 
-function headOf(stream: StreamHost): TraceHead {
+function headOf(stream: StreamControl): TraceHead {
   const { type, device, uniqueId } = stream.policy;
-  const snapshot = stream.snapshot();
+  const snapshot = stream.counters.snapshot();
   return {
     stream: stream.name,
     domid: stream.domid,
@@ -80,7 +80,7 @@ function headOf(stream: StreamHost): TraceHead {
   };
 }
 
-function isOpen(snapshot: ReturnType<StreamHost["snapshot"]>): snapshot is StatusSnapshot {
+function isOpen(snapshot: ReturnType<StreamControl["counters"]["snapshot"]>): snapshot is StatusSnapshot {
   return ["prepared", "running", "paused"].includes(snapshot.state);
 }
 

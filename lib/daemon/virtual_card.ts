@@ -21,7 +21,7 @@ import { type CardAddress, type CardPaths, readState, switchState, XenbusState }
 import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
 import { pcmAndStream, placeInCard } from "../stream/stream_name.ts";
 import { OperatorNodes } from "./policy/operator_nodes.ts";
-import { type HostServices, StreamHost } from "./stream/stream_control.ts";
+import { StreamControl, type StreamServices } from "./stream/stream_control.ts";
 import type { Totals } from "./stream/totals.ts";
 import {
   isTransportNode,
@@ -46,14 +46,14 @@ const RETRY_MS = 1000;
  */
 const LOOK_MS = 20;
 
-export interface CardServices extends HostServices {
+export interface CardServices extends StreamServices {
   readonly store: Store;
   readonly totals: Totals;
 }
 
 export class Card {
   readonly #log;
-  readonly streams: readonly StreamHost[];
+  readonly streams: readonly StreamControl[];
   #connected = false;
   #isClosed = false;
   /** Whether it has left the state in which the toolstack makes a card. */
@@ -91,7 +91,7 @@ export class Card {
         const nodes = new OperatorNodes(services.store, paths.backend, place);
         // What a policy makes of a stream that was of the other direction is another stream.
         const past = services.totals.row(paths.backend, `${place} ${stream.type}`);
-        return new StreamHost(`${name}/${place}`, address.domid, stream, services, nodes, past);
+        return new StreamControl(`${name}/${place}`, address.domid, stream, services, nodes, past);
       })
     );
     this.#meant = new Set([
@@ -218,7 +218,7 @@ export class Card {
   }
 
   /** The stream's directory in the frontend's. */
-  #directoryOf(stream: StreamHost): string {
+  #directoryOf(stream: StreamControl): string {
     return `${this.paths.frontend}/${stream.name.slice(this.name.length + 1)}`;
   }
 
@@ -406,8 +406,8 @@ export class Card {
 
 /** Has `work` done for all streams at once; the first error, when all of it has ended. */
 async function firstFailure(
-  streams: readonly StreamHost[],
-  work: (stream: StreamHost) => Promise<void>,
+  streams: readonly StreamControl[],
+  work: (stream: StreamControl) => Promise<void>,
 ): Promise<Error | undefined> {
   const outcomes = await Promise.allSettled(streams.map(work));
   const failure = outcomes.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;

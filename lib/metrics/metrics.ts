@@ -228,7 +228,7 @@ function readings(backend: Backend): Reading[] {
       type: stream.policy.type,
     },
     report: reportStream(stream),
-    totals: stream.totals(),
+    totals: stream.counters.totals(),
   }));
 }
 

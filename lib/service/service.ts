@@ -45,6 +45,6 @@ export class Service implements Disposable {
 
 /** `3 streams, 1 running`. */
 function describe({ streams }: Backend): string {
-  const running = streams.filter((stream) => stream.snapshot().state === "running").length;
+  const running = streams.filter((stream) => stream.counters.snapshot().state === "running").length;
   return `${count(streams.length, "stream")}, ${running} running`;
 }

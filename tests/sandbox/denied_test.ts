@@ -231,5 +231,9 @@ Deno.test("a stream that is denied while its guest is about to connect is denied
     }
     await reloaded.promise;
     const [stream] = backend.streams;
-    assert.deepEqual([stream.connected, stream.policy.denied, stream.mayRecord], [true, true, false]);
+    assert.deepEqual([stream.connected, stream.policy.denied, stream.counters.mayRecord], [
+      true,
+      true,
+      false,
+    ]);
   }));

@@ -4,6 +4,12 @@ import { type EventChannels, type GrantTable, type Mapping, XEN_PAGE_SIZE } from
 import type { GuestUse } from "../policy/guest_limits.ts";
 import type { StreamTransport } from "./published.ts";
 
+/** What all links of a daemon share. */
+export interface LinkServices {
+  readonly grants: GrantTable;
+  readonly guests: GuestUse;
+}
+
 export class FrontendLink implements Disposable {
   private constructor(
     readonly ring: Mapping,
@@ -20,7 +26,7 @@ export class FrontendLink implements Disposable {
   static open(
     domid: number,
     transport: StreamTransport,
-    { grants, guests }: { readonly grants: GrantTable; readonly guests: GuestUse },
+    { grants, guests }: LinkServices,
     channels: EventChannels,
   ): FrontendLink {
     using stack = new DisposableStack();

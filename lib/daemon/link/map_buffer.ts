@@ -3,8 +3,9 @@
 import { PcmError } from "../../pcm/pcm_error.ts";
 import { type Direction, STAGING_BYTES } from "../../pcm/pcm.ts";
 import { bufferPages, type OpenRequest, walkPageDirectory } from "../../sndif/mod.ts";
-import { GrantError, type GrantTable, type Mapping, XEN_PAGE_SIZE } from "../../xen/ports.ts";
-import { type GuestUse, sharing } from "../policy/guest_limits.ts";
+import { GrantError, type Mapping, XEN_PAGE_SIZE } from "../../xen/ports.ts";
+import { sharing } from "../policy/guest_limits.ts";
+import type { LinkServices } from "./frontend_link.ts";
 
 /**
  * Octets that are held for a stream with a buffer of `bufferSz` octets, while it is open: the guest's pages; the ring of a dummy card,
@@ -25,7 +26,7 @@ export function mapBuffer(
   { bufferSz, grefDirectory }: OpenRequest,
   direction: Direction,
   most: number,
-  { grants, guests }: { readonly grants: GrantTable; readonly guests: GuestUse },
+  { grants, guests }: LinkServices,
 ): Mapping {
   using stack = new DisposableStack();
   const share = stack.use(guests.memory(domid, heldBytes(bufferSz, direction)));

@@ -20,7 +20,7 @@ const LOOK_MS = 1000;
 const silence = (type: "playback" | "capture") => pcmDevice(SILENT_DEVICE, type);
 const isBusy = (error: unknown) => error instanceof PcmError && error.errno === XEN_EBUSY;
 
-export class HostCard {
+export class DeviceSession {
   readonly #log;
   #card: OpenDevice | undefined;
   /** What the guest has it open with; undefined while it has not. */

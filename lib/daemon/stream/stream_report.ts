@@ -3,10 +3,10 @@
 import type { StreamReport } from "../../control/protocol.ts";
 import { formatByCode } from "../../sndif/mod.ts";
 import type { StatusSnapshot } from "../../bridge/stream_status.ts";
-import type { StreamHost } from "./stream_control.ts";
+import type { StreamControl } from "./stream_control.ts";
 
 /** What the daemon tells of a stream. */
-export function reportStream(stream: StreamHost): StreamReport {
+export function reportStream(stream: StreamControl): StreamReport {
   const { type, device, denied = false, uniqueId } = stream.policy;
   const { volume, muted } = stream.settings;
   const names = {
@@ -16,9 +16,9 @@ export function reportStream(stream: StreamHost): StreamReport {
     device,
     denied,
     uniqueId,
-    recording: stream.isRecording,
+    recording: stream.counters.isRecording,
   };
-  const snapshot = stream.snapshot();
+  const snapshot = stream.counters.snapshot();
   const { rate = 0, format = 0 }: Partial<StatusSnapshot> = snapshot;
   return {
     ...names,

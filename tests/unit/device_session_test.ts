@@ -2,7 +2,7 @@
 /** The card under a stream, while the host changes its mind: what the engine uses is not closed. */
 import assert from "node:assert/strict";
 import type { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";
-import { HostCard } from "../../lib/daemon/stream/device_session.ts";
+import { DeviceSession } from "../../lib/daemon/stream/device_session.ts";
 import type { PcmDescriptor } from "../../lib/pcm/descriptor.ts";
 import type { PcmRequest } from "../../lib/pcm/device.ts";
 
@@ -24,7 +24,7 @@ class Rig {
       return Promise.resolve({ descriptor: card as unknown as PcmDescriptor, close });
     },
   };
-  readonly card = new HostCard(
+  readonly card = new DeviceSession(
     "domU/0/0/0",
     {
       device: this.#device,

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The requests of a stream that may block, which the engine passes on: OPEN, CLOSE and the first of some parameter queries. One after
+ * the other, with the host's changes of the device between them. Also takes the engine's other events about the stream.
+ */
+import { getLogger } from "@logtape/logtape";
+import { errnoName } from "../../../ffi/libc/errno.ts";
+import type { PcmDescriptor } from "../../pcm/descriptor.ts";
+import { PcmError } from "../../pcm/pcm_error.ts";
+import { FORMATS, type OpenRequest, XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "../../sndif/mod.ts";
+import { judgeOpen } from "../../stream/open_admission.ts";
+import { type StreamPolicy, usedDevice } from "../../vsnd/model/card.ts";
+import { GrantError } from "../../xen/ports.ts";
+import type { Changes } from "../../bridge/changes.ts";
+import { inTime, type SlotEvent } from "../engines/engine_client.ts";
+import type { LinkServices } from "../link/frontend_link.ts";
+import { mapBuffer } from "../link/map_buffer.ts";
+import { LimitError } from "../policy/guest_limits.ts";
+import { ChosenDevice } from "./chosen_device.ts";
+import type { Connection } from "./connection.ts";
+import { DeviceSession } from "./device_session.ts";
+import { QueryLoans } from "./query_loans.ts";
+
+/** The stream whose requests these are. */
+interface RequestedStream {
+  readonly name: string;
+  readonly domid: number;
+  readonly connection: Connection | undefined;
+  detach(): Promise<void>;
+}
+
+/** The status of the answer to a request that failed with `error`. */
+function statusOf(error: unknown): number {
+  if (error instanceof PcmError) return -error.errno;
+  const isMemory = error instanceof LimitError || error instanceof GrantError && error.isOutOfMemory;
+  return -(isMemory ? XEN_ENOMEM : XEN_EIO);
+}
+
+export class BlockingRequests {
+  readonly #log;
+  readonly #chosen: ChosenDevice;
+  readonly #session: DeviceSession;
+  readonly #loans = new QueryLoans();
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly stream: RequestedStream,
+    policy: StreamPolicy,
+    private readonly services: LinkServices,
+    private readonly changes: Changes,
+  ) {
+    this.#log = getLogger(["xsnd", "stream"]).with({ stream: stream.name });
+    this.#chosen = new ChosenDevice(policy);
+    this.#session = new DeviceSession(
+      stream.name,
+      this.#chosen,
+      (work) => this.#enqueue(work),
+      (pcm) => this.#replace(pcm),
+    );
+  }
+
+  /** The policy of what the guest has open; if nothing is open, the policy of the next OPEN. */
+  get policy(): StreamPolicy {
+    return this.#session.isOpen ? this.#chosen.policy : this.#chosen.decided;
+  }
+
+  /** The policy of what the guest has open, or had open last. */
+  get usedPolicy(): StreamPolicy {
+    return this.#chosen.policy;
+  }
+
+  /** Whether the device may block, so that the stream needs an engine of its own. */
+  get mayWait(): boolean {
+    return this.#chosen.mayWait;
+  }
+
+  /** Makes the first request as quick as the later ones. */
+  async warmUp(): Promise<void> {
+    await this.#chosen.device.warmUp();
+  }
+
+  /** Resolves when all work has ended that is under way now. */
+  get done(): Promise<void> {
+    return this.#work;
+  }
+
+  /** See {@link StreamControl.setDevice}. */
+  setDevice(choice: Pick<StreamPolicy, "device" | "denied">): void {
+    const device = this.#chosen.choose(choice);
+    if (device === undefined) return;
+    const isAtOnce = Boolean(this.#chosen.policy.denied) !== Boolean(choice.denied);
+    // A failure is that of the work below, which asks once more.
+    if (isAtOnce) this.#takeDevice().catch(() => {});
+    this.#enqueue(() => device.warmUp());
+    if (isAtOnce) this.#enqueue(() => this.#changeOpenDevice());
+    // What the former device can do is no answer any more.
+    const { connection } = this.stream;
+    if (connection !== undefined) this.#loans.recall(connection.engine, connection.slot);
+  }
+
+  /** Has the engine give the device back; false if the code of a PCM does not return, and may still use the device. */
+  async #takeDevice(): Promise<boolean> {
+    const { connection } = this.stream;
+    return connection === undefined || await inTime(connection.engine.giveBackCard(connection.slot));
+  }
+
+  /** Changes to the chosen device under a guest that has the stream open. */
+  async #changeOpenDevice(): Promise<void> {
+    if (!this.#session.isOpen) return;
+    // An OPEN that was under way may have brought a device since the engine gave one back.
+    if (await this.#takeDevice()) {
+      await this.#session.change();
+      return this.changes.tell();
+    }
+    this.#log.error("{device} does not come back: it is used until it does", {
+      device: usedDevice(this.#chosen.policy),
+    });
+  }
+
+  /** Changes to the chosen device, unless one is open. The engine has no loan. */
+  async #changeClosedDevice(): Promise<void> {
+    if (this.#session.isOpen || !await this.#chosen.change()) return;
+    this.#log.info("its device is {device} from now on", { device: usedDevice(this.policy) });
+  }
+
+  /** The guest's connection ends: nothing is looked for, and no loan recalled, any more. */
+  leave(): void {
+    this.#session.leave();
+    this.#loans.end();
+  }
+
+  /** Closes the device after what is under way, and before what the next connection brings. */
+  close(): void {
+    this.#enqueue(async () => {
+      await this.#session.close();
+      await this.#chosen.device.closeProbe();
+    });
+  }
+
+  /** Takes an event of the engine about `connection`. */
+  handle(event: SlotEvent, connection: Connection): void {
+    switch (event.op) {
+      case "broken":
+        this.#log.error("the frontend is broken: {reason}; the stream is disconnected", {
+          reason: event.reason,
+        });
+        return this.#detach();
+      case "defect":
+        this.#log.error("a defect of the engine's; the stream is disconnected, others are not: {reason}", {
+          reason: event.reason,
+        });
+        return this.#detach();
+      case "log":
+        return this.#log[event.level](event.text);
+      case "close":
+        // The answer does not wait for the device; the next OPEN does.
+        this.#endOpen(connection);
+        this.#answer(0, connection);
+        this.#enqueue(() => this.#chosen.device.closeProbe());
+        return this.#queue(connection, () => this.#session.close());
+      case "lost":
+        this.#log.error("{device} is lost ({code}): the stream goes on in silence", {
+          device: this.#chosen.policy.device,
+          code: errnoName(event.errno),
+        });
+        return this.#session.lost();
+      case "openFailed":
+        connection.endXrunLog();
+        this.#session.leave();
+        return this.#queue(connection, async () => {
+          connection.unmapBuffer();
+          await this.#session.close();
+          throw new PcmError(`OPEN failed: ${event.reason}`, XEN_EIO);
+        });
+      case "open":
+        this.#endOpen(connection);
+        return this.#queue(connection, async () => {
+          try {
+            await this.#open(event.open, connection);
+          } catch (error) {
+            await this.#chosen.device.closeProbe();
+            throw error;
+          }
+        });
+      case "query":
+        return this.#queue(connection, async () => {
+          await this.#changeClosedDevice();
+          const refiner = await this.#session.probe();
+          if (this.#isCurrent(connection)) this.#loans.lend(refiner, connection.engine, connection.slot);
+        });
+      case "forgotten":
+        if (!this.#loans.isLast(event.loan)) return;
+        return this.#enqueue(() => this.#chosen.device.closeProbe());
+    }
+  }
+
+  #detach(): void {
+    this.stream.detach().catch((error) => this.#log.error("{error}", { error: String(error) }));
+  }
+
+  /** The engine has let go of what the guest had open. */
+  #endOpen(connection: Connection): void {
+    connection.endXrunLog();
+    this.#session.leave();
+    connection.unmapBuffer();
+  }
+
+  /** Gives the engine the device that was lost or busy; false if nobody wants the device any more. */
+  #replace(pcm: PcmDescriptor): boolean {
+    const { connection } = this.stream;
+    connection?.engine.post({ op: "replaced", slot: connection.slot, pcm });
+    return connection !== undefined;
+  }
+
+  /** Queues work that ends in an answer. If the work fails, its error is the answer. */
+  #queue(connection: Connection, work: () => Promise<void>): void {
+    this.#enqueue(() =>
+      work().catch((error) => {
+        this.#log.warn("{error}", { error: error instanceof Error ? error.message : String(error) });
+        this.#answer(statusOf(error), connection);
+      })
+    );
+  }
+
+  /** Queues work that nobody waits for. */
+  #enqueue(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work).catch((error) => {
+      this.#log.error("{error}", { error: error instanceof Error ? error.stack : String(error) });
+    });
+  }
+
+  /** Whether `connection` is still the stream's: work that began for one connection does not end in another. */
+  #isCurrent(connection: Connection): boolean {
+    return this.stream.connection === connection;
+  }
+
+  #answer(status: number, connection: Connection): void {
+    if (!this.#isCurrent(connection)) return;
+    connection.engine.post({ op: "respond", slot: connection.slot, status });
+  }
+
+  async #open(open: OpenRequest, connection: Connection): Promise<void> {
+    await this.#session.close();
+    await this.#changeClosedDevice();
+    if (!this.#isCurrent(connection)) return;
+    const { type, effective } = this.#chosen.policy;
+    const reason = judgeOpen(open, effective);
+    if (reason !== undefined) throw new PcmError(`OPEN refused: ${reason}`, XEN_EINVAL);
+    const buffer = mapBuffer(this.stream.domid, open, type, effective.bufferSizeBytes, this.services);
+    connection.setBuffer(buffer);
+    const frameBytes = FORMATS[open.pcmFormat].octets! * open.pcmChannels;
+    const request = {
+      rate: open.pcmRate,
+      channels: open.pcmChannels,
+      format: open.pcmFormat,
+      frameBytes,
+      bufferFrames: open.bufferSz / frameBytes,
+      periodFrames: open.periodSz / frameBytes,
+    };
+    const device = await this.#session.open(request).catch((error) => {
+      connection.unmapBuffer();
+      throw error;
+    });
+    if (!this.#isCurrent(connection)) return;
+    this.#session.use(request, device.isStandIn);
+    connection.logXruns(this.#log, type);
+    connection.engine.post({
+      op: "opened",
+      slot: connection.slot,
+      buffer: String(buffer.address),
+      mappedBytes: buffer.buffer.byteLength,
+      open,
+      ...device,
+    });
+    this.#log.info(
+      "open: {rate} Hz, {format}, {channels} channels, buffer {buffer}, period {period} octets",
+      {
+        rate: open.pcmRate,
+        format: FORMATS[open.pcmFormat].name,
+        channels: open.pcmChannels,
+        buffer: open.bufferSz,
+        period: open.periodSz,
+      },
+    );
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/** What an operator sets on a stream: volume, mute and hold. XenStore keeps each setting, and a connected stream obeys at once. */
+import type { Changes } from "../../bridge/changes.ts";
+import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
+import { afterOperatorTrigger, type OperatorTrigger } from "../../stream/stream_state.ts";
+import type { OperatorNodes } from "../policy/operator_nodes.ts";
+import type { Connection } from "./connection.ts";
+
+/** The stream that is operated. */
+interface OperatedStream {
+  readonly name: string;
+  readonly isGivenUp: boolean;
+  readonly connection: Connection | undefined;
+}
+
+export class OperatorControl {
+  #settings: KeptSettings;
+
+  constructor(
+    private readonly stream: OperatedStream,
+    private readonly nodes: OperatorNodes,
+    private readonly changes: Changes,
+  ) {
+    this.#settings = nodes.read();
+  }
+
+  get settings(): KeptSettings {
+    return this.#settings;
+  }
+
+  /**
+   * Sets the hold that `trigger` leads to, for good; resolves when the device, if one is open, has obeyed. Throws StoreError, or
+   * TypeError for a stream that is given up, with nothing changed.
+   */
+  async trigger(trigger: OperatorTrigger): Promise<void> {
+    const { stream } = this;
+    if (stream.isGivenUp) throw new TypeError(`${stream.name} is not served any more`);
+    const hold = afterOperatorTrigger(trigger);
+    // A resume that ends no hold changes nothing that is kept.
+    if (hold !== this.#settings.hold) this.nodes.write({ ...this.#settings, hold });
+    this.#settings = { ...this.#settings, hold };
+    const { connection } = stream;
+    if (connection !== undefined) await connection.engine.setHold(connection.slot, hold);
+    else this.changes.tell();
+  }
+
+  /** Sets volume and mute, at once and for good. Throws StoreError, with nothing changed. */
+  set(changes: Partial<OperatorSettings>): void {
+    const settings = { ...this.#settings, ...changes };
+    this.nodes.write(settings);
+    this.#settings = settings;
+    const { connection } = this.stream;
+    connection?.engine.post({ op: "settings", slot: connection.slot, settings });
+    this.changes.tell();
+  }
+}
