@@ -7,7 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../base/error.ts";
 import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath } from "../xenbus/mod.ts";
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
-import { Card } from "./virtual_card.ts";
+import { VirtualCard } from "./virtual_card.ts";
 import type { Changes } from "../bridge/changes.ts";
 import { Engines } from "./engines/engines.ts";
 import { type GuestLimits, GuestUse } from "./policy/guest_limits.ts";
@@ -27,7 +27,7 @@ export interface BackendOptions {
 }
 
 interface Served {
-  readonly card: Card;
+  readonly card: VirtualCard;
   readonly watch: StoreWatch;
   /** Pending until the card has been taken over in the state that it was found in. */
   readonly started: Promise<void>;
@@ -308,7 +308,7 @@ export class Backend implements AsyncDisposable {
       guests: this.guests,
       totals: this.#totals,
     };
-    const card = new Card(name, address, paths, policy, services);
+    const card = new VirtualCard(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
     return { card, watch, started: card.start(), isOutdated: false, decided: policy };
   }
@@ -367,7 +367,7 @@ function storeLost(error: Error): XsndError {
 function describeChanges(
   before: CardPolicy | undefined,
   after: CardPolicy | undefined,
-  card: Card,
+  card: VirtualCard,
 ): string | undefined {
   const later = card.connected ? "once its guest opens it again (limits: connects)" : "from now on";
   if (after === undefined) {

@@ -1,71 +1,45 @@
 // SPDX-License-Identifier: MIT
 /**
- * One virtual sound card: the backend's side of the XenBus hand-shake, and the streams behind it.
- *
- *     toolstack writes 1 ──▶ InitWait ──(frontend Initialised: map, bind)──▶ Connected
- *                              ▲  ▲                                             │
- *                              │  ╰──(frontend Closing, Closed, Initialising)───╯
- *                              ╰── daemon restarted, unless the rings still stand: Connected
- *     toolstack writes online=0, state=5 ──▶ Closed
- *
- * snd_xen_front starts over, with new rings, whenever it sees InitWait; so that is where the backend returns to when the
- * frontend goes. A restarted daemon does so only if it must: it goes on with the rings that its predecessor left, since a
- * driver that starts over while a program has its PCM open uses memory that it has freed (Linux 6.1: alsa_hw_free after
- * device_del), and takes its kernel with it. A guest that is slow to notice a new card sees InitWait twice, and publishes
- * twice, mostly under the same numbers; what it has published is taken when it has been quiet for a while. Everything in
- * the frontend's directory is the guest's to write.
+ * One virtual sound card, served: keeps the facts of the XenBus hand-shake, asks `nextAction` what they call for, and carries that
+ * out. handshake.ts has the drawing. Everything in the frontend's directory is the guest's to write.
  */
 import { getLogger } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
-import { EventChannelError, GrantError, isStoreLost, type Store, StoreError } from "../xen/ports.ts";
-import { pcmAndStream, placeInCard } from "../stream/stream_name.ts";
-import { OperatorNodes } from "./policy/operator_nodes.ts";
-import { StreamControl, type StreamServices } from "./stream/stream_control.ts";
-import type { Totals } from "./stream/totals.ts";
-import {
-  isTransportNode,
-  readTransport,
-  type StreamTransport,
-  TransportError,
-  transportNodes,
-} from "./link/published.ts";
+import { EventChannelError, GrantError, isStoreLost, StoreError } from "../xen/ports.ts";
+import { type Action, type CardEnds, isReplaced, nextAction, type Phase } from "./handshake.ts";
+import { isTransportNode, TransportError } from "./link/published.ts";
+import { type CardServices, CardStreams } from "./stream/card_streams.ts";
+import type { StreamControl } from "./stream/stream_control.ts";
 
 /**
- * How long a card stays in InitWait at least. `xl vsnd-attach` gives up unless it sees that very state, and looks only
- * when a watch tells it to.
+ * How long a fresh card stays in InitWait at least. `xl vsnd-attach` gives up unless it sees that very state, and looks only when a
+ * watch tells it to.
  */
 const INIT_WAIT_MS = 300;
-/** For how long a frontend must have written nothing before its rings are taken. */
+/** How long a frontend must have written nothing before its rings are taken. */
 const QUIET_MS = 200;
-/** How long after the host had no memory for a card it is tried again. */
+/** How long a card that the host could not connect waits for the next try. */
 const RETRY_MS = 1000;
 /**
- * How often at most a card is looked at for what its guest writes: 50 times a second, three reads each. A guest that writes in a
+ * How often at most the daemon looks at what a card's guest writes: 50 times a second, three reads each. A guest that writes in a
  * loop waits for its own card, and nobody else does (XSA-349 is the same for memory).
  */
 const LOOK_MS = 20;
 
-export interface CardServices extends StreamServices {
-  readonly store: Store;
-  readonly totals: Totals;
-}
-
-export class Card {
+export class VirtualCard {
   readonly #log;
-  readonly streams: readonly StreamControl[];
-  #connected = false;
-  #isClosed = false;
-  /** Whether it has left the state in which the toolstack makes a card. */
-  #isBegun = false;
+  readonly #streams: CardStreams;
+  #phase: Phase = "found";
+  /** Whether the toolstack has just made the card, and the frontend has yet to find it. */
+  #isFresh = false;
   #initWaitUntil = 0;
-  /** Whether the toolstack has just made the card, and its frontend has yet to find it. */
-  #fresh = false;
   /** When the frontend last wrote something, and whether it has published rings since it was connected. */
   #writtenAt = 0;
-  #publishedAnew = false;
-  /** Set when connecting failed; the frontend must publish anew, or leave Initialised, before it is tried again. */
-  #refused = false;
+  #hasPublishedAnew = false;
+  #isClosed = false;
+  #isShutDown = false;
+  /** Set while the card waits until it looks again. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #evaluating: Promise<void> | undefined;
   #again = false;
@@ -74,7 +48,6 @@ export class Card {
   /** Set while a look at what the frontend has written is due. */
   #look: ReturnType<typeof setTimeout> | undefined;
   #lookedAt = -Infinity;
-  #shutDown = false;
 
   /** @param name `domU/0` */
   constructor(
@@ -85,82 +58,47 @@ export class Card {
     private readonly services: CardServices,
   ) {
     this.#log = getLogger(["xsnd", "card"]).with({ card: name });
-    this.streams = policy.pcms.flatMap((pcm, p) =>
-      pcm.streams.map((stream, s) => {
-        const place = placeInCard(p, s);
-        const nodes = new OperatorNodes(services.store, paths.backend, place);
-        // What a policy makes of a stream that was of the other direction is another stream.
-        const past = services.totals.row(paths.backend, `${place} ${stream.type}`);
-        return new StreamControl(`${name}/${place}`, address.domid, stream, services, nodes, past);
-      })
-    );
-    this.#meant = new Set([
-      paths.frontend,
-      `${paths.frontend}/state`,
-      ...this.streams.flatMap((stream) => transportNodes(this.#directoryOf(stream))),
-    ]);
+    this.#streams = new CardStreams(name, address, paths, policy, services);
+    this.#meant = new Set([paths.frontend, `${paths.frontend}/state`, ...this.#streams.transportNodes]);
   }
 
-  /** Whether its streams are connected to the frontend. */
+  get streams(): readonly StreamControl[] {
+    return this.#streams.controls;
+  }
+
+  /** Whether the streams are connected to the frontend. */
   get connected(): boolean {
-    return this.#connected;
+    return this.#phase === "connected";
   }
 
-  /**
-   * Takes over of `policy` what can change under a frontend that is connected: the streams' devices. The rest it has read, and
-   * goes by.
-   */
+  /** Takes over of `policy` what can change under a connected frontend. The frontend has read the rest, and goes by that. */
   setPolicy(policy: CardPolicy): void {
-    for (const stream of this.streams) {
-      const [pcm, number] = pcmAndStream(stream.name);
-      const decided = policy.pcms[pcm]?.streams[number];
-      try {
-        if (decided !== undefined) stream.setDevice(decided);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        this.#log.error(
-          "{stream} keeps its device: {reason}; `xsnd provision --replace` gives it the other",
-          {
-            stream: stream.name,
-            reason: error.message,
-          },
-        );
-      }
-    }
+    this.#streams.setPolicy(policy);
   }
 
-  /** Whether `policy` is what the card was made by. */
+  /** Whether `policy` is the one that the card was made by. */
   isMadeBy(policy: CardPolicy): boolean {
     return JSON.stringify(policy) === JSON.stringify(this.policy);
   }
 
   /** Whether the toolstack has put a new card in the place of this one. */
   get isReplaced(): boolean {
-    return this.#isReplacedIn(readState(this.services.store, this.paths.backend));
+    return isReplaced(readState(this.services.store, this.paths.backend), this.#phase);
   }
 
-  #isReplacedIn(backend: XenbusState | undefined): boolean {
-    return this.#isBegun && backend === XenbusState.Initialising;
-  }
-
-  /** Whether the toolstack has detached the card: what it puts in its place is another one. */
+  /** Whether the toolstack has detached the card: a card that takes its place is another one. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
   /** Takes the card over in whatever state it was left. */
   async start(): Promise<void> {
-    const { store } = this.services;
     const begun = Promise.withResolvers<void>();
-    // What changes meanwhile is looked at after this.
+    // Changes that come meanwhile are looked at afterwards.
     this.#evaluating = begun.promise;
     try {
       if (!await this.#getReady()) return;
-      const backend = readState(store, this.paths.backend);
-      const isGone = this.#shutDown || backend === undefined || this.#isBeingDetached();
-      if (isGone) return;
-      if (!await this.#adopt()) this.#enterInitWait(backend);
-      this.#isBegun = true;
+      await this.#step();
     } finally {
       this.#evaluating = undefined;
       begun.resolve();
@@ -169,37 +107,20 @@ export class Card {
   }
 
   /**
-   * Gets the streams ready; false if the host has not got what they need, or the guest may not have them: then the card is not served,
-   * and others are. Only a card to be taken over has engines now, others when they connect.
+   * Gets the streams ready. Returns false if the host lacks what they need, or the guest may not have them: then this card is not
+   * served, and others are. Only a card to be adopted gets its own engines now; other cards get theirs when they connect.
    */
   async #getReady(): Promise<boolean> {
     const isConnected = readState(this.services.store, this.paths.frontend) === XenbusState.Connected;
-    const failure = await firstFailure(this.streams, (stream) => stream.getReady()) ??
-      (isConnected ? await firstFailure(this.streams, (stream) => stream.takeSeat()) : undefined);
+    const failure = await this.#streams.getReady() ??
+      (isConnected ? await this.#streams.takeSeats() : undefined);
     if (failure === undefined) return true;
     this.#log.error("it is not served: {reason}; start `xsnd serve` again when that is mended", {
       reason: failure.message,
     });
-    this.#shutDown = true;
-    await Promise.all(this.streams.map((stream) => stream[Symbol.asyncDispose]()));
+    this.#isShutDown = true;
+    await this.#streams.giveUp();
     return false;
-  }
-
-  /** Goes on with the rings of a frontend that was connected to a former daemon. Returns false if that cannot be done. */
-  async #adopt(): Promise<boolean> {
-    const { services: { store }, paths } = this;
-    if (readState(store, paths.frontend) !== XenbusState.Connected) return false;
-    try {
-      this.#attach();
-    } catch (error) {
-      if (!isFrontends(error)) throw error;
-      this.#log.info("its frontend is to start over: {reason}", { reason: (error as Error).message });
-      await this.#disconnect("");
-      return false;
-    }
-    switchState(store, paths.backend, XenbusState.Connected);
-    this.#log.info("taken over, {streams} streams", { streams: this.streams.length });
-    return true;
   }
 
   /** The node at `path` in the frontend's directory has changed. The guest writes there what it likes, as often as it likes. */
@@ -207,19 +128,14 @@ export class Card {
     if (!this.#meant.has(path)) return;
     this.#writtenAt = performance.now();
     if (isTransportNode(path)) {
-      this.#refused = false;
-      this.#publishedAnew = true;
+      if (this.#phase === "refused") this.#phase = "waiting";
+      this.#hasPublishedAnew = true;
     }
     this.#look ??= setTimeout(() => {
       this.#look = undefined;
       this.#lookedAt = performance.now();
       void this.evaluate();
     }, Math.max(0, this.#lookedAt + LOOK_MS - this.#writtenAt));
-  }
-
-  /** The stream's directory in the frontend's. */
-  #directoryOf(stream: StreamControl): string {
-    return `${this.paths.frontend}/${stream.name.slice(this.name.length + 1)}`;
   }
 
   /** Looks at both ends' states and does what they call for. Called after each change; calls while it runs are merged. */
@@ -238,7 +154,7 @@ export class Card {
         await this.#step();
       } while (this.#again);
     } catch (error) {
-      // With XenStore away there is nothing to look at; when it comes back all is.
+      // With XenStore away there is nothing to look at; when it comes back all cards are looked at.
       if (!isStoreLost(error)) {
         this.#log.error("{error}", {
           error: error instanceof Error ? error.stack ?? error.message : String(error),
@@ -250,88 +166,130 @@ export class Card {
     }
   }
 
+  /** Looks once, and carries out what that calls for; sets #again if the action calls for another look. */
   async #step(): Promise<void> {
-    if (this.#shutDown) return;
-    const { store } = this.services;
-    const backend = readState(store, this.paths.backend);
-    if (backend === undefined) return await this.#disconnect("the toolstack has removed the card");
-    if (this.#isReplacedIn(backend)) {
-      return await this.#disconnect("the toolstack has put another card in its place");
-    }
-    if (this.#isBeingDetached()) {
-      await this.#disconnect("the toolstack detaches the card");
-      switchState(store, this.paths.backend, XenbusState.Closed);
-      this.#isClosed = true;
-      return;
-    }
-    const frontend = readState(store, this.paths.frontend);
-    if (this.#connected) {
-      // XenStore was lost while it was connected.
-      if (backend === XenbusState.InitWait) switchState(store, this.paths.backend, XenbusState.Connected);
-      return await this.#watchOver(frontend);
-    }
-    if (frontend === XenbusState.Closed && this.#fresh) return this.#remindFrontend();
-    if (frontend !== XenbusState.Initialised) this.#refused = false;
-    if (backend !== XenbusState.InitWait && !this.#refused) this.#enterInitWait(backend);
-    if (frontend !== XenbusState.Initialised || this.#refused) return;
-    const dwell = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - performance.now();
-    if (dwell > 0) return this.#later(dwell);
-    const writtenAt = this.#writtenAt;
-    const failure = await firstFailure(this.streams, (stream) => stream.takeSeat());
-    if (failure !== undefined) return await this.#tryAgain(failure);
-    // A busy host learns of changes long after it can read them. What led here must not be taken for a new start afterwards.
-    await store.settled();
-    if (this.#writtenAt === writtenAt && !this.#shutDown) await this.#connect();
+    if (this.#isShutDown) return;
+    const ends = this.#readEnds();
+    const dwellMs = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - performance.now();
+    const action = nextAction(ends, {
+      phase: this.#phase,
+      isFresh: this.#isFresh,
+      hasPublishedAnew: this.#hasPublishedAnew,
+      dwellMs,
+    });
+    await this.#carryOut(action, ends, dwellMs);
   }
 
-  /** A connected frontend may go on, start over or go away. */
-  async #watchOver(frontend: XenbusState | undefined): Promise<void> {
-    const isInStep = frontend === XenbusState.Connected || frontend === XenbusState.Initialised;
-    if (isInStep && !this.#publishedAnew) return;
-    await this.#disconnect("the frontend is gone or starts over");
-    this.#enterInitWait(XenbusState.Connected);
-    this.#again = true;
+  #readEnds(): CardEnds {
+    const { services: { store }, paths } = this;
+    const backend = readState(store, paths.backend);
+    if (backend === undefined) return { backend, frontend: undefined, isOffline: false };
+    return { backend, isOffline: this.#isOffline(), frontend: readState(store, paths.frontend) };
   }
 
-  #isBeingDetached(): boolean {
-    const { store } = this.services;
-    return store.read(`${this.paths.backend}/online`) === "0";
+  #isOffline(): boolean {
+    return this.services.store.read(`${this.paths.backend}/online`) === "0";
+  }
+
+  async #carryOut(action: Action, ends: CardEnds, dwellMs: number): Promise<void> {
+    switch (action) {
+      case "none":
+        return;
+      case "removed":
+        return await this.#disconnect("the toolstack has removed the card");
+      case "replaced":
+        return await this.#disconnect("the toolstack has put another card in its place");
+      case "close":
+        await this.#disconnect("the toolstack detaches the card", "waiting");
+        this.#writeState(XenbusState.Closed);
+        this.#isClosed = true;
+        return;
+      case "adopt":
+        if (!await this.#adopt()) this.#enterInitWait(ends.backend);
+        return;
+      case "initWait":
+        this.#enterInitWait(ends.backend);
+        this.#again = true;
+        return;
+      case "restate":
+        this.#writeState(XenbusState.Connected);
+        this.#again = true;
+        return;
+      case "startOver":
+        await this.#disconnect("the frontend is gone or starts over");
+        this.#enterInitWait(XenbusState.Connected);
+        this.#again = true;
+        return;
+      case "remind":
+        return this.#remindFrontend();
+      case "forgive":
+        this.#phase = "waiting";
+        this.#again = true;
+        return;
+      case "wait":
+        return this.#evaluateIn(dwellMs);
+      case "connect":
+        return await this.#connect();
+    }
+  }
+
+  #writeState(state: XenbusState): void {
+    switchState(this.services.store, this.paths.backend, state);
+  }
+
+  /** Goes on with the rings of a frontend that was connected to a former daemon. Returns false if that cannot be done. */
+  async #adopt(): Promise<boolean> {
+    try {
+      this.#attach();
+    } catch (error) {
+      if (!isFrontends(error)) throw error;
+      this.#log.info("its frontend is to start over: {reason}", { reason: (error as Error).message });
+      await this.#disconnect("");
+      return false;
+    }
+    this.#writeState(XenbusState.Connected);
+    this.#log.info("taken over, {streams} streams", { streams: this.streams.length });
+    return true;
   }
 
   #enterInitWait(from: XenbusState | undefined): void {
-    // Only the toolstack's fresh card has somebody waiting to see InitWait.
+    // Only at the toolstack's fresh card does somebody wait to see InitWait.
     if (from === XenbusState.Initialising) {
       this.#initWaitUntil = performance.now() + INIT_WAIT_MS;
-      this.#fresh = true;
+      this.#isFresh = true;
     }
-    switchState(this.services.store, this.paths.backend, XenbusState.InitWait);
+    this.#writeState(XenbusState.InitWait);
+    this.#phase = "waiting";
   }
 
   /**
-   * A guest's kernel takes a second to give up a card that was detached. One that is attached before that it marks with
-   * the end of the former, Closed, and then takes no notice of it, as it does of all cards that are not Initialising.
+   * A guest's kernel takes a second to give up a detached card. If another is attached before, the kernel writes the end of the
+   * former, Closed, to the new one, and ignores the new one then, as it ignores all cards that are not Initialising.
    */
   #remindFrontend(): void {
-    this.#fresh = false;
+    this.#isFresh = false;
     try {
       switchState(this.services.store, this.paths.frontend, XenbusState.Initialising);
     } catch (error) {
-      // In a driver domain that is for the toolstack to write.
+      // In a driver domain only the toolstack may write that.
       if (!(error instanceof StoreError)) throw error;
       this.#log.warn("its guest takes it for one that was detached: {reason}", { reason: error.message });
     }
   }
 
-  #later(ms: number): void {
+  #evaluateIn(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.evaluate(), ms);
   }
 
-  #readTransports(): StreamTransport[] {
-    return this.streams.map((stream) => readTransport(this.services.store, this.#directoryOf(stream)));
-  }
-
+  /** Takes the frontend's rings, unless the frontend writes meanwhile: then another look is due already. */
   async #connect(): Promise<void> {
+    const writtenAt = this.#writtenAt;
+    const failure = await this.#streams.takeSeats();
+    if (failure !== undefined) return await this.#tryAgain(failure);
+    // A busy host learns of changes long after it can read them. Those that led here must not count as a new start afterwards.
+    await this.services.store.settled();
+    if (this.#writtenAt !== writtenAt || this.#isShutDown) return;
     try {
       this.#attach();
     } catch (error) {
@@ -341,21 +299,19 @@ export class Card {
       if (!isFrontends(error)) throw error;
       return;
     }
-    switchState(this.services.store, this.paths.backend, XenbusState.Connected);
+    this.#writeState(XenbusState.Connected);
     this.#log.info("connected, {streams} streams", { streams: this.streams.length });
   }
 
-  /** Connects all streams by what the frontend has published; after an error some may be. */
   #attach(): void {
-    const transports = this.#readTransports();
-    this.streams.forEach((stream, i) => stream.attach(transports[i]));
-    this.#connected = true;
-    this.#publishedAnew = this.#fresh = false;
+    this.#streams.attach();
+    this.#phase = "connected";
+    this.#hasPublishedAnew = this.#isFresh = false;
   }
 
   /**
-   * This host has no memory for the frontend's pages, or no engine for its streams, which is no fault of its: it finds the backend
-   * still in InitWait.
+   * This host has no memory for the frontend's pages, or no engine for its streams. That is no fault of the frontend, which still sees
+   * InitWait.
    */
   async #tryAgain(error: Error): Promise<void> {
     this.#log.warn("not connected yet, tried again in {seconds} s: {reason}", {
@@ -363,56 +319,44 @@ export class Card {
       reason: error.message,
     });
     await this.#disconnect("");
-    this.#later(RETRY_MS);
+    this.#evaluateIn(RETRY_MS);
   }
 
   /** The frontend does not keep to the protocol: nothing is served until it starts over. */
   async #refuse(reason: string): Promise<void> {
     this.#log.error("not served until its frontend starts over: {reason}", { reason });
-    this.#refused = true;
-    await this.#disconnect(reason);
-    switchState(this.services.store, this.paths.backend, XenbusState.Closing);
+    await this.#disconnect(reason, "refused");
+    this.#writeState(XenbusState.Closing);
   }
 
-  async #disconnect(reason: string): Promise<void> {
+  async #disconnect(reason: string, next?: Phase): Promise<void> {
     clearTimeout(this.#timer);
-    const wasConnected = this.#connected;
-    this.#connected = false;
-    await Promise.all(this.streams.map((stream) => stream.detach()));
+    const wasConnected = this.connected;
+    this.#phase = next ?? (wasConnected ? "waiting" : this.#phase);
+    await this.#streams.detach();
     if (wasConnected) this.#log.info("disconnected: {reason}", { reason });
   }
 
   /**
-   * Lets go of everything; the card itself stays. For a daemon that starts later (`leave`) a card that is connected keeps
-   * its state, which the driver would take any change of for a reason to start over; another one is as provisioning left it.
+   * Lets go of everything; the card itself stays. For a daemon that starts later (`leave`) a connected card keeps its state, as the
+   * driver would start over at any change of it; another card is left as provisioning made it.
    */
   async shutDown({ leave }: { leave: boolean }): Promise<void> {
-    this.#shutDown = true;
+    this.#isShutDown = true;
     clearTimeout(this.#look);
     await this.#evaluating;
-    const untouched = !leave || this.#connected;
+    const isUntouched = !leave || this.connected;
     await this.#disconnect("the daemon ends");
-    await Promise.all(this.streams.map((stream) => stream[Symbol.asyncDispose]()));
+    await this.#streams.giveUp();
     try {
-      if (untouched || this.#isBeingDetached()) return;
-      switchState(this.services.store, this.paths.backend, XenbusState.Initialising);
+      if (isUntouched || this.#isOffline()) return;
+      this.#writeState(XenbusState.Initialising);
     } catch (error) {
       // XenStore is lost, which may be why the daemon ends; the next one finds whatever state there is.
       if (!(error instanceof StoreError)) throw error;
       this.#log.warn("left in another state: {reason}", { reason: error.message });
     }
   }
-}
-
-/** Has `work` done for all streams at once; the first error, when all of it has ended. */
-async function firstFailure(
-  streams: readonly StreamControl[],
-  work: (stream: StreamControl) => Promise<void>,
-): Promise<Error | undefined> {
-  const outcomes = await Promise.allSettled(streams.map(work));
-  const failure = outcomes.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
-  if (failure === undefined) return undefined;
-  return failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
 }
 
 /** Whether an error of connecting is about what the frontend has published. */

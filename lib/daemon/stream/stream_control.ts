@@ -132,12 +132,13 @@ export class StreamControl implements AsyncDisposable {
    * nothing left mapped or bound, if the frontend's numbers do not hold.
    */
   attach(transport: StreamTransport): void {
-    const { domid, services, settings, services: { guests: { limits } } } = this;
+    if (this.#seat === undefined) throw new RangeError(`${this.name} has no engine yet, or none any more`);
+    const { settings, services: { guests: { limits } } } = this;
     const connection = this.#connection = Connection.open(
-      domid,
+      this.domid,
       transport,
-      this.#seat!,
-      services,
+      this.#seat,
+      this.services,
       (event, connection) => this.#requests.handle(event, connection),
     );
     const { type, effective } = this.#requests.usedPolicy;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/** The streams of one virtual card: made ready, connected, and given up together. */
+import { getLogger } from "@logtape/logtape";
+import { placeInCard } from "../../stream/stream_name.ts";
+import type { CardPolicy } from "../../vsnd/model/card.ts";
+import type { CardAddress, CardPaths } from "../../xenbus/mod.ts";
+import type { Store } from "../../xen/ports.ts";
+import { readTransport, transportNodes } from "../link/published.ts";
+import { OperatorNodes } from "../policy/operator_nodes.ts";
+import { StreamControl, type StreamServices } from "./stream_control.ts";
+import type { Totals } from "./totals.ts";
+
+export interface CardServices extends StreamServices {
+  readonly store: Store;
+  readonly totals: Totals;
+}
+
+interface CardStream {
+  readonly control: StreamControl;
+  /** Numbers of the PCM in the card, and of the stream in the PCM. */
+  readonly pcm: number;
+  readonly stream: number;
+  /** The frontend's directory for the stream. */
+  readonly directory: string;
+}
+
+export class CardStreams {
+  readonly #log;
+  readonly #streams: readonly CardStream[];
+  readonly controls: readonly StreamControl[];
+
+  /** @param card `domU/0` */
+  constructor(
+    card: string,
+    { domid }: CardAddress,
+    { frontend, backend }: CardPaths,
+    { pcms }: CardPolicy,
+    private readonly services: CardServices,
+  ) {
+    this.#log = getLogger(["xsnd", "card"]).with({ card });
+    this.#streams = pcms.flatMap((pcm, p) =>
+      pcm.streams.map((policy, s) => {
+        const place = placeInCard(p, s);
+        const nodes = new OperatorNodes(services.store, backend, place);
+        // A policy that turns the stream's direction makes another stream of it.
+        const past = services.totals.row(backend, `${place} ${policy.type}`);
+        const control = new StreamControl(`${card}/${place}`, domid, policy, services, nodes, past);
+        return { control, pcm: p, stream: s, directory: `${frontend}/${place}` };
+      })
+    );
+    this.controls = this.#streams.map(({ control }) => control);
+  }
+
+  /** The nodes in which the frontend publishes the streams' rings. */
+  get transportNodes(): string[] {
+    return this.#streams.flatMap(({ directory }) => transportNodes(directory));
+  }
+
+  /** Takes over of `policy` what can change under a connected frontend: the streams' devices, and which are denied. */
+  setPolicy({ pcms }: CardPolicy): void {
+    for (const { control, pcm, stream } of this.#streams) {
+      const decided = pcms[pcm]?.streams[stream];
+      try {
+        if (decided !== undefined) control.setDevice(decided);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        this.#log.error(
+          "{stream} keeps its device: {reason}; `xsnd provision --replace` gives it the other",
+          {
+            stream: control.name,
+            reason: error.message,
+          },
+        );
+      }
+    }
+  }
+
+  /** Makes all streams ready; returns the first error, after all have ended. */
+  getReady(): Promise<Error | undefined> {
+    return this.#firstFailure((stream) => stream.getReady());
+  }
+
+  /** Takes a seat at an engine for all streams; returns the first error, after all have ended. */
+  takeSeats(): Promise<Error | undefined> {
+    return this.#firstFailure((stream) => stream.takeSeat());
+  }
+
+  async #firstFailure(work: (stream: StreamControl) => Promise<void>): Promise<Error | undefined> {
+    const outcomes = await Promise.allSettled(this.controls.map(work));
+    const failure = outcomes.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+    if (failure === undefined) return undefined;
+    return failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
+  }
+
+  /** Connects all streams by what the frontend has published; after an error some may be connected. */
+  attach(): void {
+    const { store } = this.services;
+    const transports = this.#streams.map(({ control, directory }) =>
+      [control, readTransport(store, directory)] as const
+    );
+    for (const [control, transport] of transports) control.attach(transport);
+  }
+
+  async detach(): Promise<void> {
+    await Promise.all(this.controls.map((stream) => stream.detach()));
+  }
+
+  /** Gives up all streams for good. To be called after {@link detach}. */
+  async giveUp(): Promise<void> {
+    await Promise.all(this.controls.map((stream) => stream[Symbol.asyncDispose]()));
+  }
+}
