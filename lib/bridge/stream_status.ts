@@ -96,7 +96,7 @@ export class StatusRow {
   /** From the engine's waking up for a request to its answer, in µs. */
   readonly requestTimes: Durations;
 
-  /** @param changes counts what {@link setState} and {@link setCardLost} change; nobody needs to know otherwise */
+  /** @param changes counts what {@link setState} and {@link setDeviceLost} change; nobody needs to know otherwise */
   constructor(
     table: SharedArrayBuffer,
     slot: number,
@@ -124,7 +124,7 @@ export class StatusRow {
   }
 
   /** Whether silence is played in the card's place. */
-  setCardLost(isLost: boolean): void {
+  setDeviceLost(isLost: boolean): void {
     this.set("cardLost", isLost ? 1 : 0);
     countChange(this.changes);
   }

@@ -24,7 +24,7 @@ import type { EventChannels } from "../xen/ports.ts";
 import { EngineStream } from "./engine_stream.ts";
 import { IDLE_SIGNAL_COST } from "./guest_budget.ts";
 import { GuestTurns, REST_MS } from "./guest_turns.ts";
-import { rehearse } from "./jit_warm_up.ts";
+import { warmUpJit } from "./jit_warm_up.ts";
 import { scheduleRealtime } from "./realtime.ts";
 
 /** Entries of the poll set: the eventfd and the event channels, then the devices. */
@@ -75,7 +75,7 @@ class Engine {
   run(): void {
     const wake = new EventFd(this.#wakeFd);
     loadAlsa();
-    rehearse();
+    warmUpJit();
     const realtimeErrno = this.#realtime ? scheduleRealtime() : 0;
     this.#events.post({ op: "ready", realtimeErrno, threadId: threadId() });
     while (!this.#stopping) {

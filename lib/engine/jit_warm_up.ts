@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The engine plays to itself before it serves anybody, so that V8 has compiled the path of a sample when a guest depends on it.
- * A cold engine takes three times as much in its first seconds, which on a slow board is more than there is.
+ * Warms up V8's compiler: the engine plays to itself before it serves anybody, so that the path of a sample is compiled when a
+ * guest depends on it. A cold engine takes three times as long in its first seconds, which is too long on a slow board.
  */
 import { POLL } from "../../ffi/libc/libc.ts";
 import { XENSND_OP_TRIGGER_START } from "../sndif/mod.ts";
@@ -9,10 +9,10 @@ import { BUFFER_BYTES, SoloStream } from "./solo_stream.ts";
 
 const ROUNDS = 4000;
 const WRITE_BYTES = 256;
-/** A board that is so slow is not to start any later for it. */
+/** A slow board starts no later than this for the warm-up. */
 const LONGEST_MS = 500;
 
-export function rehearse(): void {
+export function warmUpJit(): void {
   using solo = new SoloStream();
   solo.trigger(XENSND_OP_TRIGGER_START);
   const end = performance.now() + LONGEST_MS;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * What a guest has opened, from OPEN to CLOSE: its buffer, a card, and the way of the samples between them. Keeps the card
- * in the state that guest and operator want of it, and tells the guest its position. A card that is lost gives way to a stand-in,
- * until it is found again.
+ * What a guest has opened, from OPEN to CLOSE: its buffer, a device, the transfer of samples between them, and the feed of
+ * positions to the guest. The device runs as guest and operator want it. When the device is lost, a stand-in takes its place
+ * (silence, by the clock) until the main thread has opened the device again.
  */
 import { ERRNO, errnoName } from "../../ffi/libc/errno.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -20,7 +20,7 @@ import { Playback } from "./samples/playback.ts";
 import { PositionFeed } from "./samples/position_feed.ts";
 import type { Transfer } from "./samples/transfer.ts";
 
-/** What poll(2) says of a card that is not there any more. */
+/** What poll(2) finds on a device that has gone. */
 const POLL_FAILED = POLL.ERR | POLL.HUP | POLL.NVAL;
 
 export class OpenStream {
@@ -28,15 +28,15 @@ export class OpenStream {
   readonly #buffer: GuestBuffer;
   readonly transfer: Transfer;
   readonly #feed: PositionFeed;
-  /** What the card does, as against what guest and operator want of it. */
-  #card: "stopped" | "running" | "held" = "stopped";
-  /** Whether the transfer's card is a stand-in for one that was lost. */
+  /** What the device does. Guest and operator may want something else. */
+  #device: "stopped" | "running" | "held" = "stopped";
+  /** Whether the transfer's device is a stand-in. */
   #isLost = false;
-  /** Whether not even a stand-in could be had: the pointer stands, and the guest times out. */
+  /** Whether there is not even a stand-in: the pointer stands, and the guest times out. */
   #isDead = false;
   readonly #clock = new MicrosClock();
 
-  /** On the card and the buffer that the main thread has opened and mapped. Throws with nothing left behind. */
+  /** Takes the device that the main thread has opened, and the buffer that it has mapped. Throws with nothing left behind. */
   static open(command: EngineCommand & { op: "opened" }, connection: Connection): OpenStream {
     const { open: { bufferSz, periodSz }, mappedBytes } = command;
     const pcm = openPcm(command.pcm);
@@ -72,83 +72,80 @@ export class OpenStream {
     status.set("format", format);
     status.set("bufferFrames", bufferFrames);
     status.set("periodFrames", periodFrames);
-    this.#cardChanged(pcm);
+    this.#deviceChanged(pcm);
     this.transfer.report();
     services.pollSetChanged();
   }
 
-  /** The card; undefined if there is nothing left that could be waited for. */
+  /** The device's PCM; undefined if none is left that could be polled. */
   get pcm(): Pcm | undefined {
     return this.#isDead ? undefined : this.transfer.pcm;
   }
 
-  /** The guest's STOP. Its position is put right before the answer, while its driver still listens. */
+  /** The guest's STOP. The guest is told its position before the answer, while its driver still listens. */
   stop(): void {
     this.#reportNow();
     this.#feed.tell(this.transfer.restart());
-    this.#card = "stopped";
+    this.#device = "stopped";
   }
 
-  /** Makes the card run, or stand, `emptied` or with what it was given. Returns 0 or -errno. */
+  /** Makes the device run or stand. A device that stands is `emptied`, or keeps the samples that it has. Returns 0 or -errno. */
   run(runs: boolean, emptied: boolean): number {
     const { transfer } = this;
     let status = 0;
-    if (runs && this.#card !== "running") {
-      status = this.#card === "held" ? transfer.unhold() : transfer.start();
-      // The host has slept since the card was prepared.
+    if (runs && this.#device !== "running") {
+      status = this.#device === "held" ? transfer.unhold() : transfer.start();
+      // A host that has slept since the device was prepared, for one.
       if (status < 0 && !isLoss(status)) status = transfer.startAnew();
       if (isLoss(status) && this.#lose(status)) status = transfer.start();
       if (status >= 0) {
-        this.#card = "running";
+        this.#device = "running";
         this.#connection.status.add("starts", 1);
       }
-    } else if (!runs && this.#card === "running") {
+    } else if (!runs && this.#device === "running") {
       this.#reportNow();
       transfer.hold(emptied);
-      this.#card = "held";
-    } else if (this.#card === "held" && emptied) {
+      this.#device = "held";
+    } else if (this.#device === "held" && emptied) {
       transfer.hold(true);
     }
     transfer.report();
     return Math.min(0, status);
   }
 
-  /** Called when the card's descriptor was ready, for `revents`. */
+  /** Called when the PCM's descriptor was ready, for `revents`. */
   servePcm(revents: number): void {
     const { transfer } = this;
     if ((revents & POLL_FAILED) !== 0) return this.#recover(-ERRNO.ENODEV);
     transfer.pcm.acknowledge();
-    if (this.#card !== "running") return;
+    if (this.#device !== "running") return;
     const told = this.#feed.toldFrames;
     const isTimed = transfer.pcm.noteInterrupt();
     this.pump();
     this.#connection.trace.sample(this.pcm);
-    // From the card's interrupt to the event that tells the guest of it, if one does.
+    // From the device's interrupt to the event that tells the guest, if there was one.
     if (!isTimed || this.#feed.toldFrames === told) return;
     this.#connection.status.eventDelays.add(transfer.pcm.interruptAge(this.#clock.now()));
   }
 
-  /** Moves the samples that there are, and tells the guest if it is time to. */
+  /** Moves the samples that are there, and tells the guest its position if that is due. */
   pump(): void {
     this.transfer.pump();
     if (this.transfer.error !== 0) this.#recover(this.transfer.error);
     this.#report();
   }
 
-  /** A card that stopped is started again; one that is lost gives way to a stand-in. */
+  /** Starts a device again that has stopped, and puts a stand-in in the place of one that is lost. */
   #recover(error: number): void {
     if (!isLoss(error)) {
       this.transfer.error = 0;
-      // One that stands is prepared anew before it runs.
-      if (this.#card !== "running" || this.transfer.recover() === 0) return;
+      // A device that stands is prepared anew before it runs.
+      if (this.#device !== "running" || this.transfer.recover() === 0) return;
     }
     this.#lose(error);
   }
 
-  /**
-   * The card is not there any more, and the stream goes on without: into silence, by the clock, until the main thread has found
-   * it again. Returns false if there is nothing to go on with.
-   */
+  /** The device is lost: the stream goes on in silence, and the main thread looks for the device. Returns false without a stand-in. */
   #lose(error: number): boolean {
     const { slot, services, status } = this.#connection;
     if (!this.#goSilent(error)) return false;
@@ -158,27 +155,27 @@ export class OpenStream {
   }
 
   /**
-   * The main thread wants the card back: the stream goes on in silence until {@link replaced} brings another card. Throws if not
-   * even a stand-in can be had: the card is not given back before the stream is released.
+   * The main thread wants the device back: the stream goes on in silence until {@link replaced} brings another device. Throws
+   * if there is no stand-in: then the device is given back no sooner than the stream is released.
    */
   giveBackDevice(): void {
     if (this.#isLost || this.#goSilent(-ERRNO.ENODEV)) return;
-    throw new Error("the card is to be given back, and nothing can stand in for it");
+    throw new Error("the device is to be given back, and nothing can stand in for it");
   }
 
-  /** Puts a stand-in in the card's place. Returns false if not even a stand-in can be had; `error` is why the card has to go. */
+  /** Puts a stand-in in the device's place, which has to go for `error`. Returns false if there is no stand-in. */
   #goSilent(error: number): boolean {
     const { slot, services } = this.#connection;
     this.transfer.error = 0;
     if (this.#isDead) return false;
     const { params, staging } = this.transfer.pcm;
     try {
-      this.#replaceCard(new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging));
+      this.#replaceDevice(new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging));
     } catch (failure) {
-      this.#card = "stopped";
+      this.#device = "stopped";
       this.#isDead = true;
       services.pollSetChanged();
-      const text = `the card has failed (${errnoName(error)}), and so has its stand-in: ${failure}`;
+      const text = `the device has failed (${errnoName(error)}), and so has its stand-in: ${failure}`;
       services.post({ op: "log", slot, level: "error", text });
       return false;
     }
@@ -186,15 +183,15 @@ export class OpenStream {
     return true;
   }
 
-  /** The card is a stand-in, from now on. */
+  /** The device is a stand-in from now on. */
   #standIn(): void {
     const { queries, status } = this.#connection;
     this.#isLost = true;
     queries.standIn(this.transfer.pcm.params);
-    status.setCardLost(true);
+    status.setDeviceLost(true);
   }
 
-  /** The main thread has opened the card that was lost, or somebody else's. */
+  /** The main thread has opened the device that was lost, or that somebody else had. */
   replaced(command: EngineCommand & { op: "replaced" }): void {
     const { slot, services, queries, status } = this.#connection;
     if (!this.#isLost) return;
@@ -202,58 +199,59 @@ export class OpenStream {
     try {
       pcm = openPcm(command.pcm, this.transfer.pcm.staging);
     } catch (error) {
-      const text = `the card is there again, and cannot be used: ${error}`;
+      const text = `the device is there again, and cannot be used: ${error}`;
       services.post({ op: "log", slot, level: "error", text });
       return services.post({ op: "lost", slot, errno: XEN_EIO });
     }
     this.#isLost = false;
     queries.end();
-    status.setCardLost(false);
-    const error = this.#replaceCard(pcm);
+    status.setDeviceLost(false);
+    const error = this.#replaceDevice(pcm);
     if (error < 0) this.#recover(error);
   }
 
-  #replaceCard(pcm: Pcm): number {
-    const status = this.transfer.replaceCard(pcm, this.#card === "running");
-    this.#cardChanged(pcm);
+  #replaceDevice(pcm: Pcm): number {
+    const status = this.transfer.replaceDevice(pcm, this.#device === "running");
+    this.#deviceChanged(pcm);
     this.#connection.services.pollSetChanged();
     return status;
   }
 
-  #cardChanged({ params }: Pcm): void {
+  #deviceChanged({ params }: Pcm): void {
     this.#connection.status.set("cardBufferFrames", params.bufferFrames);
     this.#connection.status.set("cardPeriodFrames", params.periodFrames);
   }
 
+  /** Tells the guest the device's position as of now, if that is due. */
   #reportNow(): void {
     this.transfer.position();
     this.#report();
   }
 
-  /** Tells the guest the position that {@link Transfer.pump} found, if it is time to. */
+  /** Tells the guest the position that {@link Transfer.pump} found, if that is due, and writes the status row. */
   #report(): void {
-    if (this.#card === "running") this.#feed.follow(this.transfer.reportable());
+    if (this.#device === "running") this.#feed.follow(this.transfer.reportable());
     this.transfer.report();
   }
 
-  /** Lets go of card and buffer: nothing here touches them any more, even if an exception comes out of it. */
+  /** Lets go of device and buffer: nothing here touches them afterwards, even if this throws. */
   release(): void {
     const { services, status } = this.#connection;
     services.pollSetChanged();
     try {
-      if (this.#card === "running") this.#reportNow();
+      if (this.#device === "running") this.#reportNow();
       this.transfer.stopped();
       this.transfer.pcm.drop();
       this.transfer.report();
     } finally {
       this.#buffer.detach();
-      status.setCardLost(false);
+      status.setDeviceLost(false);
       this.transfer.pcm.release();
     }
   }
 }
 
-/** Whether a card's error means that it will not do any more, and not just that it has stopped (xrun, suspend). */
+/** Whether the error is the device's end, and not a mere stop (xrun, suspend). */
 function isLoss(error: number): boolean {
   return error < 0 && error !== -ERRNO.EPIPE && error !== -ERRNO.ESTRPIPE;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Answering HW_PARAM_QUERY in the engine: what the host allows of what the card can do. The card is asked through a handle that
- * the main thread has opened and lends; it is the main thread's to close as soon as the loan has ended.
+ * Answers HW_PARAM_QUERY: what the device can do, as far as the host allows it. The engine asks the device through a refiner
+ * that the main thread has opened and lends; the main thread closes the refiner once the loan has ended.
  */
 import { PcmError } from "../pcm/pcm_error.ts";
 import type { PcmParams } from "../pcm/pcm.ts";
@@ -10,7 +10,7 @@ import { HwParam, type RequestView, XEN_EINVAL } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/model/card.ts";
 import { narrow } from "../stream/open_admission.ts";
 
-/** The number of no loan. */
+/** Stands for no loan; loans count from 0. */
 const NONE = -1;
 
 export class Queries {
@@ -21,24 +21,24 @@ export class Queries {
 
   constructor(private readonly allowed: StreamParams) {}
 
-  /** The loan's number, {@link NONE} if there is none. */
+  /** The loan's number; {@link NONE} without a loan. */
   get loan(): number {
     return this.#loan;
   }
 
-  /** Whether there is something to answer by. */
+  /** Whether there is a refiner to answer by. */
   get canAnswer(): boolean {
     return this.#refiner !== undefined;
   }
 
-  /** Begins a loan. A stand-in goes on answering: the card that was lost meanwhile is being closed. */
+  /** Begins a loan, unless a stand-in answers: then the device was lost meanwhile, and is being closed. */
   lend(refiner: RefinerDescriptor, loan: number): void {
     if (this.#refiner !== undefined) return;
     this.#refiner = refinerOf(refiner);
     this.#loan = loan;
   }
 
-  /** Answers by the card's own parameters alone from now on, whatever was lent. */
+  /** From now on answers by `params` of the open device alone, whatever was lent. */
   standIn({ format, rate, channels }: PcmParams): void {
     this.#loan = NONE;
     this.#refiner = refinerOf({
@@ -49,18 +49,22 @@ export class Queries {
     });
   }
 
-  /** Ends loan and stand-in. */
+  /** Ends the loan, or the stand-in. */
   end(): void {
     this.#refiner = undefined;
     this.#loan = NONE;
   }
 
-  /** Answers `request`, a HW_PARAM_QUERY, into {@link param}: 0, or -XEN_E*; -XEN_EINVAL alone means that the card is well. */
+  /**
+   * Answers `request`, a HW_PARAM_QUERY, into {@link param}: 0 or -XEN_E*. -XEN_EINVAL says that nothing fits; any other error
+   * says that the device is not well.
+   */
   answer(request: RequestView): number {
+    if (this.#refiner === undefined) throw new Error("a query without a refiner to answer it by");
     request.readHwParam(this.param);
     narrow(this.param, this.allowed);
     try {
-      this.#refiner!.refine(this.param);
+      this.#refiner.refine(this.param);
       return 0;
     } catch (error) {
       if (error instanceof PcmError) return -error.errno;
@@ -68,7 +72,7 @@ export class Queries {
     }
   }
 
-  /** Whether an answer says that the loan is of no use any more. */
+  /** Whether the answer `status` says that the loan is of no use any more. */
   isSpent(status: number): boolean {
     return status < 0 && status !== -XEN_EINVAL && this.#loan !== NONE;
   }

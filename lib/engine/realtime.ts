@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * What `xsnd serve --realtime` asks of the kernel: a processor whenever the engine wants one. Memory cannot be locked (mlockall):
- * V8 gives pages back with MADV_DONTNEED, which fails on locked ones, and ends the process.
+ * Real-time scheduling for `xsnd serve --realtime`: the engine has a processor whenever it wants one. Memory is not locked
+ * (mlockall): V8 gives pages back with MADV_DONTNEED, which fails on locked pages, and then ends the process.
  */
 import { clearErrno, errno } from "../../ffi/libc/failed_call.ts";
 import { libc, SCHED } from "../../ffi/libc/libc.ts";
 
-/** Above ordinary programs and what they start, below the kernel's own interrupt threads (50). */
+/** Above ordinary programs, below the kernel's own interrupt threads (50). */
 const PRIORITY = 20;
 
 /** Gives the calling thread SCHED_FIFO. Returns 0 or an errno; EPERM without CAP_SYS_NICE and RLIMIT_RTPRIO. */

@@ -45,9 +45,7 @@ export class RequestQueue {
 
   /** Takes the next request into {@link request}; returns one of {@link Taken}. After "none" the guest notifies of the next. */
   take(): number {
-    if (this.#deferredOperation >= 0) {
-      throw new Error("a request is taken before the one that is deferred is answered");
-    }
+    this.#assertNoneDeferred();
     for (;;) {
       const taken = this.#ring.take(this.request);
       if (taken === Taken.one) this.#connection.trace.request(this.request);
@@ -57,12 +55,14 @@ export class RequestQueue {
 
   /** Answers {@link request} with 0 or -XEN_E*. */
   respond(status: number): void {
+    this.#assertNoneDeferred();
     if (status < 0) this.#connection.status.add("protocolErrors", 1);
     this.#respond(this.request.id, this.request.operation, status);
   }
 
   /** Answers {@link request}, a HW_PARAM_QUERY, with `param`. */
   respondHwParam(param: HwParam): void {
+    this.#assertNoneDeferred();
     const { id } = this.request;
     encodeHwParamResponse(this.#ring.view, this.#reserve(), id, param);
     this.#connection.trace.hwParamResponse(id, param);
@@ -82,7 +82,7 @@ export class RequestQueue {
   /** Answers the deferred request with 0 or -XEN_E*. */
   respondDeferred(status: number): void {
     const operation = this.#deferredOperation;
-    if (operation < 0) throw new Error("an answer of the main thread's without a request");
+    if (operation < 0) throw new Error("the main thread's answer, without a request");
     this.#deferredOperation = -1;
     this.#respond(this.#deferredId, operation, status);
   }
@@ -104,6 +104,11 @@ export class RequestQueue {
   #respond(id: number, operation: number, status: number): void {
     encodeResponse(this.#ring.view, this.#reserve(), id, operation, status);
     this.#connection.trace.response(id, operation, status);
+  }
+
+  #assertNoneDeferred(): void {
+    if (this.#deferredOperation < 0) return;
+    throw new Error("a request is taken or answered before the one that the main thread works on");
   }
 
   /** Octet offset of the next answer on the ring. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * One stream of the engine in this thread, on a dummy card in real time, whose guest is whoever has made it: what the engine
- * rehearses with, and tests.
+ * One stream of the engine, in this thread and on a dummy device in real time. The caller is its guest. The engine's JIT
+ * warm-up uses it, and tests do.
  */
 import { addressOf } from "../../ffi/libc/pointers.ts";
 import {
@@ -22,11 +22,11 @@ import { GuestBudget } from "./guest_budget.ts";
 import type { Address, EngineEvent } from "../bridge/messages.ts";
 import { createStatusTable, StatusRow } from "../bridge/stream_status.ts";
 
-/** Of the guest's sample buffer, unless told. */
+/** Octets of the guest's sample buffer, by default. */
 export const BUFFER_BYTES = 16384;
 export const RATE = 192_000;
 const FRAME_BYTES = 4;
-/** What its card is set up with. */
+/** The device's parameters. */
 const PARAMS = {
   direction: "playback",
   rate: RATE,
@@ -37,21 +37,21 @@ const PARAMS = {
   periodFrames: RATE / 1000,
 } as const;
 
-/** A dummy card that appends what it plays to the descriptor `fd`, -1 for nowhere. */
-export const dummyCard = (fd: number) => ({ kind: "dummy", params: PARAMS, fd }) as const;
+/** A dummy device that appends the samples it plays to the descriptor `fd`; -1: to none. */
+export const dummyDevice = (fd: number) => ({ kind: "dummy", params: PARAMS, fd }) as const;
 
 const address = (memory: Uint8Array<ArrayBuffer>): Address =>
   String(Deno.UnsafePointer.value(addressOf(memory)));
 
 export interface SoloOptions {
-  /** Where its card appends what it plays. */
+  /** The descriptor to which the device appends the samples it plays. */
   readonly fd?: number;
   readonly bufferBytes?: number;
-  /** A quarter of the buffer, unless told. */
+  /** By default a quarter of the buffer. */
   readonly periodBytes?: number;
 }
 
-/** Open for playback, and prepared. */
+/** A stream that is open for playback, and prepared. */
 export class SoloStream implements Disposable {
   readonly stream: EngineStream;
   readonly status = new StatusRow(createStatusTable(1), 0);
@@ -59,7 +59,7 @@ export class SoloStream implements Disposable {
   protected readonly events = new Uint8Array(4096);
   /** The guest's sample buffer. */
   readonly buffer: Uint8Array<ArrayBuffer>;
-  /** What the engine has told the main thread. */
+  /** The engine's messages to the main thread. */
   readonly told: EngineEvent[] = [];
   protected readonly ring: FrontRing;
   protected readonly response = new ResponseView();
@@ -109,13 +109,13 @@ export class SoloStream implements Disposable {
       buffer: address(this.buffer),
       mappedBytes: this.buffer.length,
       open,
-      pcm: dummyCard(fd),
+      pcm: dummyDevice(fd),
       isStandIn: false,
     });
-    if (this.#answer() !== 0) throw new Error("it does not open");
+    if (this.#answer() !== 0) throw new Error("the stream does not open");
   }
 
-  /** Has the engine serve the request that was put on the ring; returns its status. */
+  /** Has the engine serve the request on the ring; returns the answer's status. */
   #answer(): number {
     this.stream.serveRing();
     if (this.ring.take(this.response) !== Taken.one) throw new Error("no answer");
@@ -123,14 +123,20 @@ export class SoloStream implements Disposable {
     return this.response.status;
   }
 
-  /** WRITE of octets of the buffer. Allocates nothing, as all that follows. */
+  /** WRITE of `length` octets at `offset` of the buffer; returns the answer's status. Allocates nothing, as all that follows. */
   write(offset: number, length: number): number {
+    return this.request(XENSND_OP_WRITE, offset, length);
+  }
+
+  /** A request about `length` octets at `offset` of the buffer; returns the answer's status. */
+  request(operation: number, offset: number, length: number): number {
     this.id = this.id + 1 & 0xffff;
-    encodeRwRequest(this.ring.view, this.ring.reserve(), this.id, XENSND_OP_WRITE, offset, length);
+    encodeRwRequest(this.ring.view, this.ring.reserve(), this.id, operation, offset, length);
     this.ring.pushRequests();
     return this.#answer();
   }
 
+  /** TRIGGER of `XENSND_OP_TRIGGER_*`; returns the answer's status. */
   trigger(type: number): number {
     this.id = this.id + 1 & 0xffff;
     encodeTriggerRequest(this.ring.view, this.ring.reserve(), this.id, type);
@@ -138,7 +144,7 @@ export class SoloStream implements Disposable {
     return this.#answer();
   }
 
-  /** The guest takes all events that there are. */
+  /** The guest takes all events on the page. */
   takeEvents(): void {
     Atomics.store(this.#eventWords, 0, Atomics.load(this.#eventWords, 1));
   }

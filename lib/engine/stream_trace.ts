@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the engine's half of a stream has to say to whoever traces it: nothing, and at no cost, while nobody does. */
+/** Records what passes on a stream, for `xsnd trace`. While nobody traces the stream, this does nothing and costs nothing. */
 import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventPageProducer, HwParam, RequestView } from "../sndif/mod.ts";
@@ -12,11 +12,12 @@ export class StreamTrace {
   #writer: TraceWriter | undefined;
   readonly #clock = new MicrosClock();
 
-  /** @param ring where it is written; null: nowhere */
+  /** @param ring where the records go, see {@link writeTo} */
   constructor(private readonly status: StatusRow, ring: Address | null) {
     this.writeTo(ring);
   }
 
+  /** @param ring a `TraceReader`'s address; null: nobody traces */
   writeTo(ring: Address | null): void {
     this.#writer = ring === null ? undefined : TraceWriter.at(ring);
   }
@@ -37,19 +38,19 @@ export class StreamTrace {
     this.#writer?.hwParamResponse(id, param);
   }
 
-  /** Where `pcm` is, or was when it was last asked, by the stream's row of numbers. */
+  /** The stream's status row, as of when `pcm` was last asked for its pointer. */
   sample(pcm: Pcm | undefined): void {
     if (this.#writer === undefined) return;
     const time = this.#clock.now();
     this.#writer.sample(this.status, pcm === undefined ? time : time - pcm.pointerAge(time) | 0);
   }
 
-  /** An xrun is counted, or `isOver`: see `XrunRecord`. */
+  /** An xrun has begun, or `isOver`: see `XrunRecord`. */
   xrun(fromFrame: number, frames: number, seconds: number, isHosts: boolean, isOver: boolean): void {
     this.#writer?.xrun(fromFrame, frames, seconds, isHosts, isOver);
   }
 
-  /** The event, or the two of them ({@link EventPageProducer}), that was published last. */
+  /** The event that was published last; two, if {@link EventPageProducer} has published it twice. */
   position(events: EventPageProducer, low: number, high: number): void {
     if (this.#writer === undefined) return;
     const { base } = events;

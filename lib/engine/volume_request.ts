@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * SET_VOLUME, GET_VOLUME, MUTE and UNMUTE: their numbers, one a channel, lie in the shared sample buffer. Volumes are 32-bit
- * and signed, in steps of 0.001 dB. sndif.h calls a channel's mute a uint8_t and draws it four octets long, so both
- * are understood, and told apart by the request's length.
+ * Answers SET_VOLUME, GET_VOLUME, MUTE and UNMUTE. Their arguments, one number a channel, lie in the shared sample buffer.
+ * Volumes are 32-bit and signed, in steps of 0.001 dB. sndif.h calls a channel's mute a uint8_t and draws it four octets long:
+ * both are understood, and the request's length tells which.
  */
 import {
   type RequestView,
@@ -17,7 +17,7 @@ import { MAX_VOLUME } from "../stream/volume_bounds.ts";
 
 const VOLUME_OCTETS = 4;
 
-/** Carries out a request of an open stream; 0 or -XEN_E*. What is refused changes nothing. */
+/** Carries out a request of an open stream: 0 or -XEN_E*. A request that is refused changes nothing. */
 export function serveVolume(request: RequestView, transfer: Transfer): number {
   const { operation, offset, length } = request;
   const { buffer, pcm, volume } = transfer;
@@ -32,7 +32,7 @@ export function serveVolume(request: RequestView, transfer: Transfer): number {
     buffer.fromStaging(offset, length);
     return 0;
   }
-  // One copy is what is judged and what is used.
+  // The guest can write the buffer at any time: one copy is both checked and used.
   buffer.toStaging(offset, length);
   if (operation === XENSND_OP_SET_VOLUME) {
     for (let c = 0; c < channels; c++) {

@@ -90,6 +90,13 @@ export function formatByCode(code: number): SampleFormat | undefined {
   return FORMATS[code];
 }
 
+/** The format of a `XENSND_PCM_FORMAT_*` code that has been checked. Throws RangeError for any other number. */
+export function knownFormat(code: number): SampleFormat {
+  const format = FORMATS[code];
+  if (format === undefined) throw new RangeError(`${code} is not the code of a sample format`);
+  return format;
+}
+
 /** The format that a `sample-formats` list calls `name` ("s16_le"), or undefined. */
 export function formatByName(name: string): SampleFormat | undefined {
   return byName.get(name);

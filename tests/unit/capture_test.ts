@@ -248,8 +248,8 @@ Deno.test("Capture survives any READs", () => {
       const before = stream.transfer.guestFrames;
       const status = stream.transfer.request(offset, length);
       assert([0, -XEN_EINVAL, -XEN_EAGAIN].includes(status));
-      if (status !== 0) assert(stream.transfer.guestFrames <= Math.max(before, stream.transfer.cardFrames));
-      assert(stream.transfer.guestFrames <= stream.transfer.cardFrames);
+      if (status !== 0) assert(stream.transfer.guestFrames <= Math.max(before, stream.transfer.deviceFrames));
+      assert(stream.transfer.guestFrames <= stream.transfer.deviceFrames);
       stream.run(run);
     }
   }));
@@ -265,5 +265,5 @@ Deno.test("Capture takes no more in a turn than there was at its beginning, of a
   };
   stream.transfer.start();
   stream.run(1);
-  assert.equal(stream.transfer.cardFrames, 200, "once at the start, once for the turn");
+  assert.equal(stream.transfer.deviceFrames, 200, "once at the start, once for the turn");
 });

@@ -5,7 +5,7 @@ import { unwrap } from "../../ffi/libc/failed_call.ts";
 import { libc, O, POLL } from "../../ffi/libc/libc.ts";
 import { cString } from "../../ffi/base/c_string.ts";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
-import { BUFFER_BYTES, dummyCard, EngineRig, RATE } from "./engine_rig.ts";
+import { BUFFER_BYTES, dummyDevice, EngineRig, RATE } from "./engine_rig.ts";
 
 /** A file that takes nothing: a card that goes there fails as soon as it plays. */
 function openFull(): number {
@@ -55,7 +55,7 @@ Deno.test("the card that is there again is heard, from the position on", async (
   assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
   await play(rig, () => lossesTold(rig) > 0);
   const position = rig.status.get("positionFrames");
-  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyCard(memory) });
+  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(memory) });
   assert.equal(rig.status.get("cardLost"), 0);
   await play(rig, () => rig.status.get("positionFrames") > position + RATE / 20);
   assert(Deno.readFileSync(`/proc/self/fd/${memory}`).includes(1), "nothing was heard");
@@ -88,7 +88,7 @@ Deno.test("a card that is there again after its guest has closed the stream is l
   const rig = new EngineRig();
   rig.stream.servePcm(POLL.HUP);
   rig.stream.detach();
-  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyCard(-1) });
+  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(-1) });
   assert.equal(rig.stream.pcm, undefined);
 });
 

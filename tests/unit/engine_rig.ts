@@ -4,7 +4,7 @@ import { SoloStream } from "../../lib/engine/solo_stream.ts";
 import { encodeHwParamQuery, EventPageConsumer, EventView, HwParam, Taken } from "../../lib/sndif/mod.ts";
 import type { Hold } from "../../lib/stream/stream_state.ts";
 
-export { BUFFER_BYTES, dummyCard, RATE } from "../../lib/engine/solo_stream.ts";
+export { BUFFER_BYTES, dummyDevice, RATE } from "../../lib/engine/solo_stream.ts";
 
 /** Open for playback, and prepared. */
 export class EngineRig extends SoloStream {

@@ -84,7 +84,7 @@ class Stream implements Disposable {
     const former = this.card;
     const { params: { bufferFrames }, staging } = former.pcm;
     this.card = new DummyCard("playback", { bufferFrames, staging });
-    assert.equal(this.transfer.replaceCard(this.card.pcm, true), 0);
+    assert.equal(this.transfer.replaceDevice(this.card.pcm, true), 0);
     return former.retire();
   }
 
@@ -151,7 +151,7 @@ for (const at of [0, WEEKS]) {
         // A card whose buffer is smaller than the guest's must be refilled before it has played all that it holds.
         for (const turn of turns) {
           stream.write(of(turn.write, stream.room));
-          const queued = stream.transfer.cardFrames - stream.transfer.position();
+          const queued = stream.transfer.deviceFrames - stream.transfer.position();
           stream.run(of(turn.run, queued));
           if (turn.publish) stream.publish();
           if (turn.takeEvents) stream.takeEvents();
@@ -173,7 +173,7 @@ Deno.test("Playback.replaceCard() goes on with the very next sample", () => {
     const play = (turns: readonly Turn[]) => {
       for (const { write, run, publish, takeEvents } of turns) {
         stream.write(of(write, stream.room));
-        stream.run(of(run, stream.transfer.cardFrames - stream.transfer.position()));
+        stream.run(of(run, stream.transfer.deviceFrames - stream.transfer.position()));
         if (publish) stream.publish();
         if (takeEvents) stream.takeEvents();
       }

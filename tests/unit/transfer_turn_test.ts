@@ -57,11 +57,11 @@ for (const direction of ["playback", "capture"] as const) {
     let turns = 0;
     let moved = 0;
     do {
-      const before = transfer.cardFrames;
+      const before = transfer.deviceFrames;
       transfer.pump();
       turns++;
       const octets = transfer.takeMoved();
-      assert.equal(octets, (transfer.cardFrames - before) * FRAME_BYTES);
+      assert.equal(octets, (transfer.deviceFrames - before) * FRAME_BYTES);
       assert(octets > 0 && octets <= TURN_BYTES, `${octets} octets in a turn`);
       moved += octets;
     } while (transfer.hasMore);
@@ -78,7 +78,7 @@ for (const direction of ["playback", "capture"] as const) {
       transfer.pump();
       assert(transfer.takeMoved() <= TURN_BYTES);
       transfer.pcm.release();
-      return transfer.cardFrames;
+      return transfer.deviceFrames;
     });
     // A sample of 8 octets costs 16 more.
     assert.equal(Math.round(frames[0] / frames[1]), 3);
@@ -88,9 +88,9 @@ for (const direction of ["playback", "capture"] as const) {
 Deno.test("a capture stream on a card that never runs out moves in all turns together what there was at the first", () => {
   const transfer = fullStream("capture", 0);
   transfer.pcm.avail = () => FRAMES;
-  transfer.pcm.next = () => transfer.cardFrames;
+  transfer.pcm.next = () => transfer.deviceFrames;
   transfer.pcm.read = (frames) => frames;
-  do transfer.pump(); while (transfer.hasMore && transfer.cardFrames < 10 * FRAMES);
-  assert.equal(transfer.cardFrames, FRAMES);
+  do transfer.pump(); while (transfer.hasMore && transfer.deviceFrames < 10 * FRAMES);
+  assert.equal(transfer.deviceFrames, FRAMES);
   transfer.pcm.release();
 });

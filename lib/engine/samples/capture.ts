@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: MIT
 /**
- * Capture: samples are taken from the card as they come and kept until the guest's READ says where in its buffer it
- * wants them. What the guest leaves lying for longer than its own buffer lasts is lost, oldest first; its driver sees
- * that as an overrun by the position. What the card has overwritten before this thread came is silence in its place.
+ * Capture: the engine takes samples from the device as they come, and keeps them until a READ of the guest's says where in its
+ * buffer they go. Samples that the guest leaves for longer than its buffer lasts are lost, the oldest first; the guest's
+ * driver sees an overrun by the position. Samples that the device has overwritten before the engine came become silence.
  */
 import { Memory } from "../../../ffi/libc/memory.ts";
 import type { Pcm } from "../../pcm/pcm.ts";
-import { fillSilence, FORMATS, XEN_EAGAIN } from "../../sndif/mod.ts";
+import { fillSilence, knownFormat, type SampleFormat, XEN_EAGAIN } from "../../sndif/mod.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
 import type { PositionFeed } from "./position_feed.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import { Transfer, type TransferOptions } from "./transfer.ts";
 
 export class Capture extends Transfer {
-  /** As long as the guest's buffer, frame `n` at `n % bufferFrames`, and reached through staging as that is. */
+  /** The samples that are kept: as many as the guest's buffer holds, frame `n` at `n % bufferFrames`. */
   readonly #memory: Uint8Array<ArrayBuffer>;
+  /** {@link #memory}, reached through staging as the guest's buffer is. */
   readonly #kept: GuestBuffer;
-  /** Frames that the xrun which is on has cost. */
+  readonly #format: SampleFormat;
+  /** Frames that the present xrun has cost. */
   #lost = 0;
-  /** While there is more: how much was left by the last turn. */
+  /** While {@link hasMore}: frames that the last turn left. */
   #left = 0;
 
   constructor(
@@ -29,13 +31,14 @@ export class Capture extends Transfer {
     options: TransferOptions = {},
   ) {
     super(pcm, buffer, feed, status, options);
+    this.#format = knownFormat(pcm.params.format);
     this.#memory = new Uint8Array(buffer.bytes);
     this.#kept = new GuestBuffer(Memory.of(this.#memory.buffer), pcm.staging);
   }
 
   protected serve(offsetFrames: number, frames: number): number {
     this.pump();
-    if (this.guestFrames + frames > this.cardFrames) return -XEN_EAGAIN;
+    if (this.guestFrames + frames > this.deviceFrames) return -XEN_EAGAIN;
     if (frames > 0) this.#endXrun();
     for (let done = 0; done < frames;) {
       const at = this.guestFrames % this.bufferFrames;
@@ -49,23 +52,23 @@ export class Capture extends Transfer {
     return 0;
   }
 
-  /** Only what has been taken from the card can be read. */
+  /** The guest can read the frames that were taken from the device, and no others. */
   reportable(): number {
-    return this.cardFrames;
+    return this.deviceFrames;
   }
 
   pump(): void {
     this.pointer();
     const missed = this.#passOver();
-    const heardFrom = this.cardFrames;
-    // What there is now, and no more: ALSA's null plugin never runs out. What a turn leaves of that is for the next.
+    const heardFrom = this.deviceFrames;
+    // Frames that come while this turn takes some wait: ALSA's null plugin never runs out. The next turn takes what is left.
     const now = this.pcm.avail();
     const avail = this.hasMore ? Math.min(now, this.#left) : now;
     const most = this.turnFrames;
     this.hasMore = avail > most;
     this.#left = avail - most;
     for (let left = Math.min(avail, most); left > 0;) {
-      const at = this.cardFrames % this.bufferFrames;
+      const at = this.deviceFrames % this.bufferFrames;
       const got = this.pcm.read(Math.min(left, this.bufferFrames - at, this.stagingFrames));
       if (got < 0) this.error = got;
       if (got <= 0) break;
@@ -73,16 +76,16 @@ export class Capture extends Transfer {
       this.volume.apply(got);
       this.volume.advance(got);
       this.#kept.fromStaging(at * this.frameBytes, got * this.frameBytes);
-      this.cardFrames += got;
+      this.deviceFrames += got;
       left -= got;
     }
-    const lost = Math.max(0, this.cardFrames - this.bufferFrames - this.guestFrames);
+    const lost = Math.max(0, this.deviceFrames - this.bufferFrames - this.guestFrames);
     if (missed + lost > 0) this.#lose(missed, lost, heardFrom);
   }
 
   /**
-   * The card has overwritten `missed` frames before `heardFrom`, and the guest has left no room for the oldest `lost`. An
-   * overrun of the guest's goes on until it READs.
+   * The device has overwritten `missed` frames before `heardFrom`, and the guest has left no room for the oldest `lost` of the
+   * frames that are kept. An overrun of the guest's goes on until its next READ.
    */
   #lose(missed: number, lost: number, heardFrom: number): void {
     const from = this.guestFrames;
@@ -99,10 +102,10 @@ export class Capture extends Transfer {
     this.#lost = 0;
   }
 
-  /** A guest that stops with its buffer full has an overrun, as its ALSA core sees it, though nothing was lost so far. */
+  /** A guest that stops with its buffer full has an overrun by its ALSA core's count, though no frame is lost so far. */
   stopped(): void {
     this.pump();
-    const isFull = this.cardFrames - this.guestFrames >= this.bufferFrames;
+    const isFull = this.deviceFrames - this.guestFrames >= this.bufferFrames;
     if (isFull && !this.xruns.isOn) this.xruns.begin(this.guestFrames, false, 0);
     this.#endXrun();
   }
@@ -111,19 +114,19 @@ export class Capture extends Transfer {
     return false;
   }
 
-  /** Puts silence where the card has overwritten what it heard, so that all that follows keeps its place; how many frames. */
+  /** Puts silence in the place of overwritten frames, so that the frames after them keep theirs. Returns how many frames. */
   #passOver(): number {
-    const missed = this.base + this.pcm.next() - this.cardFrames;
+    const missed = this.base + this.pcm.next() - this.deviceFrames;
     if (missed <= 0) return 0;
-    const format = FORMATS[this.pcm.params.format];
+    const format = this.#format;
     for (let left = Math.min(missed, this.bufferFrames); left > 0;) {
-      const at = (this.cardFrames + missed - left) % this.bufferFrames;
+      const at = (this.deviceFrames + missed - left) % this.bufferFrames;
       const count = Math.min(left, this.bufferFrames - at);
       fillSilence(format, this.#memory, at * this.frameBytes, (at + count) * this.frameBytes);
       this.moves(count);
       left -= count;
     }
-    this.cardFrames += missed;
+    this.deviceFrames += missed;
     return missed;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * A stream's shared sample buffer as the engine sees it: mapped pages that the guest writes at will, whose octets are
- * only ever copied, never interpreted. This object alone knows where they are, and forgets it before they are unmapped.
+ * A stream's shared sample buffer: mapped pages that the guest writes at will. The engine copies their octets and never
+ * interprets them in place. This object alone knows where the pages are, and forgets it before they are unmapped.
  */
 import { copyMemory, Memory } from "../../../ffi/libc/memory.ts";
 
@@ -11,7 +11,7 @@ export class GuestBuffer {
 
   /**
    * @param shared the buffer, a whole number of frames; {@link detach} releases it
-   * @param staging private memory at the other end of each copy
+   * @param staging private memory, the other end of each copy
    */
   constructor(shared: Memory, staging: ArrayBuffer) {
     this.#shared = shared;
@@ -32,7 +32,7 @@ export class GuestBuffer {
     copyMemory(this.#shared, offset, this.#staging, 0, length);
   }
 
-  /** A late access throws from now on, instead of touching memory that the main thread unmaps. */
+  /** From now on an access throws, instead of touching memory that the main thread unmaps. */
   detach(): void {
     this.#shared.release();
   }

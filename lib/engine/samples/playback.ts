@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Playback: the guest's WRITEs announce samples in its buffer, which go to the card as it makes room. */
+/** Playback: the guest's WRITEs announce samples in its buffer; the samples go to the device as that makes room. */
 import type { Pcm } from "../../pcm/pcm.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
 import type { PositionFeed } from "./position_feed.ts";
@@ -9,16 +9,16 @@ import { Underrun } from "./underrun.ts";
 
 export class Playback extends Transfer {
   readonly #underrun: Underrun;
-  /** Whether the last pump left samples behind, for want of room in the card. */
+  /** Whether the last pump left samples behind, for want of room in the device. */
   #waiting = false;
   /**
-   * Up to here an xrun is the host's: the pointer, and the guest, which is told of it, leapt by a good part of the buffer, and
-   * the guest has had no time to fill it again.
+   * Up to this frame an xrun is the host's: the pointer leapt by a good part of the buffer, and the guest, which is told the
+   * pointer, has had no time to fill the buffer again.
    */
   #stallEnd = -1;
-  /** From here to the end of it all has been written without a gap. */
+  /** From this frame to {@link guestFrames} the guest has written without a gap. */
   #writtenFrom = 0;
-  /** Where the guest's first sample since its last START is. */
+  /** The guest's first frame since its last STOP. */
   #beginning = 0;
 
   constructor(
@@ -33,10 +33,12 @@ export class Playback extends Transfer {
   }
 
   /**
-   * The samples stay where they are until the card has room: the guest overwrites nothing that it was not told to have
-   * been played. A driver writes on from where it left off; that, and not the position, which may have passed the frame
-   * while the request was under way, says which round of the buffer `offset` means. One that jumps, back over what it has
-   * queued or on past a silence, does so from the position.
+   * WRITE. The samples stay in the guest's buffer until the device has room: the guest overwrites no sample before it is told
+   * that the sample was played.
+   *
+   * Which round of the buffer `offset` means: a driver writes on from where it left off. The position may have passed that
+   * frame while the request was under way, and says nothing. A driver that jumps, back over queued samples or on past a
+   * silence, jumps from the position.
    */
   protected serve(offsetFrames: number, frames: number): number {
     const from = this.guestFrames % this.bufferFrames === offsetFrames
@@ -44,15 +46,15 @@ export class Playback extends Transfer {
       : this.#jumpTo(offsetFrames);
     const end = Math.min(from + frames, this.feed.toldFrames + this.bufferFrames);
     if (end <= this.guestFrames) return 0;
-    // What the card has passed already is not heard any more.
-    this.xruns.late(Math.min(end, this.cardFrames) - Math.max(from, this.guestFrames));
+    // Frames that the device has passed already are not heard any more.
+    this.xruns.late(Math.min(end, this.deviceFrames) - Math.max(from, this.guestFrames));
     if (this.#underrun.isDry) this.#underrun.late(this.guestFrames, this.#isHostLate);
     if (from > this.guestFrames) this.#writtenFrom = from;
     this.guestFrames = end;
     return 0;
   }
 
-  /** The frame at `offset` next to the position: after it while samples are queued, on either side of it if none are. */
+  /** The frame at `offset` nearest to the position: after it while samples are queued, on either side of it otherwise. */
   #jumpTo(offsetFrames: number): number {
     const isQueued = this.guestFrames > this.feed.toldFrames;
     const least = isQueued
@@ -74,13 +76,13 @@ export class Playback extends Transfer {
     }
     this.#lookForUnderrun();
     this.#move();
-    this.#waiting = this.cardFrames < this.guestFrames;
+    this.#waiting = this.deviceFrames < this.guestFrames;
   }
 
   #lookForUnderrun(): void {
-    if (this.cardFrames < this.guestFrames) this.#catchUp();
-    if (this.cardFrames < this.guestFrames) {
-      if (this.#underrun.isDry) this.#underrun.over(this.cardFrames);
+    if (this.deviceFrames < this.guestFrames) this.#catchUp();
+    if (this.deviceFrames < this.guestFrames) {
+      if (this.#underrun.isDry) this.#underrun.over(this.deviceFrames);
     } else if (this.lastPosition > this.guestFrames) {
       this.#underrun.dry(this.guestFrames, this.lastPosition, this.#isHostLate);
     }
@@ -104,26 +106,26 @@ export class Playback extends Transfer {
   override restart(): number {
     const at = super.restart();
     this.#beginning = at;
-    // The guest has time to fill its buffer before it starts again.
+    // The guest has time to fill its buffer before the next START.
     this.#stallEnd = -1;
     this.#waiting = false;
     return at;
   }
 
   protected hasPlayedAll(): boolean {
-    return this.cardFrames >= this.guestFrames;
+    return this.deviceFrames >= this.guestFrames;
   }
 
   #move(): void {
     this.hasMore = false;
-    for (let left = this.turnFrames; this.cardFrames < this.guestFrames;) {
+    for (let left = this.turnFrames; this.deviceFrames < this.guestFrames;) {
       if (left === 0) {
         this.hasMore = true;
         return;
       }
-      const at = this.cardFrames % this.bufferFrames;
+      const at = this.deviceFrames % this.bufferFrames;
       const frames = Math.min(
-        this.guestFrames - this.cardFrames,
+        this.guestFrames - this.deviceFrames,
         this.bufferFrames - at,
         this.stagingFrames,
         left,
@@ -137,22 +139,22 @@ export class Playback extends Transfer {
       if (taken < 0) this.error = taken;
       if (taken <= 0) return;
       this.volume.advance(taken);
-      this.cardFrames += taken;
+      this.deviceFrames += taken;
       left -= taken;
     }
   }
 
   /**
-   * If the card ran dry it has played silence in the place of what comes now, which is that much late. (A stream that
-   * has come to its end runs dry as a matter of course: nothing comes after it.)
+   * A device that ran dry has played silence in the place of the samples that come now, which are that much late. (A stream
+   * that has come to its end runs dry as well, but no samples come after it.)
    */
   #catchUp(): void {
-    // So little is left that since its last interrupt the card may have played all of it.
-    if (this.cardFrames - this.lastPosition <= this.pcm.params.periodFrames) this.position();
+    // So little is left that the device may have played all of it since its last interrupt.
+    if (this.deviceFrames - this.lastPosition <= this.pcm.params.periodFrames) this.position();
     const next = this.base + this.pcm.next();
-    if (next <= this.cardFrames) return;
-    this.#underrun.late(this.cardFrames, this.#isHostLate);
-    this.xruns.late(Math.min(next, this.guestFrames) - Math.max(this.cardFrames, this.#writtenFrom));
-    this.cardFrames = next;
+    if (next <= this.deviceFrames) return;
+    this.#underrun.late(this.deviceFrames, this.#isHostLate);
+    this.xruns.late(Math.min(next, this.guestFrames) - Math.max(this.deviceFrames, this.#writtenFrom));
+    this.deviceFrames = next;
   }
 }

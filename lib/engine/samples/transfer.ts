@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /**
- * Moving samples between a guest's buffer and a card: what playback and capture have in common.
+ * Moves samples between a guest's buffer and a device. This file has the part that playback and capture share.
  *
- * All frames are absolute, counted from OPEN, and never wrap: octet `offset` of the guest's buffer holds frame
- * `n` where `n * frameBytes % bufferBytes === offset`. `base` is the absolute frame at which the card's own pointer
- * was 0, which moves each time the card is prepared anew.
+ * Frames are absolute: counted from OPEN, they never wrap. Octet `offset` of the guest's buffer holds frame `n` where
+ * `n * frameBytes % bufferBytes === offset`. `base` is the absolute frame at which the device's own pointer was 0; preparing
+ * the device anew moves it.
  */
 import type { Pcm } from "../../pcm/pcm.ts";
 import { XEN_EINVAL } from "../../sndif/mod.ts";
@@ -21,9 +21,9 @@ export interface TransferOptions {
   readonly trace?: StreamTrace;
 }
 
-/** Octets that are moved in a turn of one stream's at most: a fraction of a millisecond. */
+/** Octets that one stream moves in a turn at most: a fraction of a millisecond. */
 const TURN_BYTES = 1 << 18;
-/** Changing a sample's volume takes as long as moving so many octets. */
+/** Changing one sample's volume takes as long as moving this many octets. */
 const VOLUME_BYTES = 16;
 
 export abstract class Transfer {
@@ -33,17 +33,17 @@ export abstract class Transfer {
   readonly volume: Volume;
   /** The end of what the guest has written (playback) or read (capture). */
   guestFrames = 0;
-  /** The end of what has been handed to (playback) or taken from (capture) the card. */
-  cardFrames = 0;
-  /** The absolute frame of the card's frame 0. */
+  /** The end of what has been handed to (playback) or taken from (capture) the device. */
+  deviceFrames = 0;
+  /** The absolute frame of the device's frame 0. */
   protected base = 0;
   #position = 0;
-  /** Whether {@link hold} had to stop the card for good, since it cannot pause. */
+  /** Whether the device is prepared and has yet to be started: {@link hold} dropped its samples, or it took over from another. */
   #prepared = false;
-  /** Whether {@link pump} has left samples behind, as there were more than are moved in a turn. */
+  /** Whether {@link pump} has left samples behind: there were more than a turn's worth. */
   hasMore = false;
   #moved = 0;
-  /** The card's last error, -errno; 0 while it is well. */
+  /** The device's last error, -errno; 0 while the device is well. */
   error = 0;
   protected readonly xruns: Xruns;
   #pcm: Pcm;
@@ -59,6 +59,11 @@ export abstract class Transfer {
     this.xruns = new Xruns(status, pcm.params.rate, trace);
     this.frameBytes = pcm.params.frameBytes;
     this.bufferFrames = buffer.bytes / this.frameBytes;
+    if (!Number.isInteger(this.bufferFrames) || this.bufferFrames === 0) {
+      throw new Error(
+        `a buffer of ${buffer.bytes} octets is no whole number of frames of ${this.frameBytes}`,
+      );
+    }
     this.stagingFrames = Math.floor(pcm.staging.byteLength / this.frameBytes);
     this.volume = new Volume(pcm);
   }
@@ -67,12 +72,12 @@ export abstract class Transfer {
     return this.#pcm;
   }
 
-  /** The card's pointer as an absolute frame, read now; never goes back. */
+  /** The device's pointer as an absolute frame, read now. The pointer never goes back. */
   position(): number {
     return this.#moveTo(this.pcm.position());
   }
 
-  /** The same as the card's last interrupt found it. */
+  /** The device's pointer as its last interrupt found it. */
   pointer(): number {
     return this.#moveTo(this.pcm.pointer());
   }
@@ -83,25 +88,26 @@ export abstract class Transfer {
     return this.#position;
   }
 
-  /** Answers a WRITE or READ of `length` octets at `offset`, both straight from the guest: 0, or -XEN_E*. */
+  /** Answers a WRITE or READ of `length` octets at `offset` with 0 or -XEN_E*. Both numbers are the guest's, unchecked. */
   request(offset: number, length: number): number {
     if (offset >= this.buffer.bytes || length > this.buffer.bytes - offset) return -XEN_EINVAL;
     if (offset % this.frameBytes !== 0 || length % this.frameBytes !== 0) return -XEN_EINVAL;
     return this.serve(offset / this.frameBytes, length / this.frameBytes);
   }
 
-  /** Octets that have been moved since this was last asked, those more that took longer. */
+  /** The price, in octets, of all that was moved since this was last asked: changing volumes costs extra. */
   takeMoved(): number {
     const moved = this.#moved;
     this.#moved = 0;
     return moved;
   }
 
+  /** Counts `frames` that are moved as they are. */
   protected moves(frames: number): void {
     this.#moved += frames * this.frameBytes;
   }
 
-  /** Moves `frames` frames through the volume. */
+  /** Counts `frames` that are moved through the volume. */
   protected movesAloud(frames: number): void {
     this.#moved += frames * this.#framePrice;
   }
@@ -116,7 +122,7 @@ export abstract class Transfer {
     return volume.isChanging ? frameBytes + channels * VOLUME_BYTES : frameBytes;
   }
 
-  /** The position that the guest may be told, by the card's pointer as {@link pump} or {@link position} last found it. */
+  /** The position that the guest may be told, by the device's pointer as {@link pump} or {@link position} last found it. */
   abstract reportable(): number;
 
   protected get lastPosition(): number {
@@ -125,25 +131,25 @@ export abstract class Transfer {
 
   protected abstract serve(offsetFrames: number, frames: number): number;
 
-  /** Moves as many samples as both ends allow, by {@link pointer}, up to {@link turnFrames}. */
+  /** Moves as many samples as both ends have room for by {@link pointer}, up to {@link turnFrames}. */
   abstract pump(): void;
 
-  /** The guest's START, whether the card may run or not. */
+  /** The guest's START, whether the device may run or not. */
   started(): void {}
 
-  /** The guest's STOP or CLOSE: an xrun that is on has ended. Called before the card stops. */
+  /** The guest's STOP or CLOSE, which ends an xrun. Called before the device stops. */
   abstract stopped(): void;
 
-  /** Makes the card start over at the absolute frame `at`; what it still held has been dropped. */
+  /** Prepares the device, whose samples have been dropped, so that it goes on at the absolute frame `at`. */
   rebase(at: number): void {
     this.pcm.prepare();
-    this.base = this.#position = this.cardFrames = at;
+    this.base = this.#position = this.deviceFrames = at;
   }
 
   /**
-   * The guest has stopped the stream: its driver keeps its own pointer while the ALSA core goes back to frame 0 of
-   * the buffer, so both agree again only at a multiple of the buffer. Returns the position that the guest must be
-   * told for that (snd_xen_front's `xen_snd_front_alsa_handle_cur_pos` takes it modulo the buffer size).
+   * The guest has stopped the stream. Its driver keeps its own pointer, and its ALSA core goes back to frame 0 of the buffer:
+   * the two agree again at a multiple of the buffer alone. Returns the position that the guest must be told for that
+   * (snd_xen_front's `xen_snd_front_alsa_handle_cur_pos` takes the position modulo the buffer).
    */
   restart(): number {
     this.stopped();
@@ -155,9 +161,9 @@ export abstract class Transfer {
   }
 
   /**
-   * Stops the card so that {@link unhold} goes on with the very next frame: by its own pause, or, if it has none or is to
-   * be `emptied`, by giving it later once more what it now drops. A card that stands first has not gone on by the time
-   * that it is dropped.
+   * Stops the device so that {@link unhold} goes on with the very next frame. The device pauses. If it cannot, or is to be
+   * `emptied`, it drops its samples and gets them once more later. It pauses before it drops, so that it plays nothing
+   * between the reading of its pointer and the drop.
    */
   hold(emptied: boolean): void {
     if (this.#prepared) return;
@@ -181,14 +187,14 @@ export abstract class Transfer {
     return this.start();
   }
 
-  /** Lets the card run. */
+  /** Starts the device; 0 or -errno. */
   start(): number {
     this.#prepared = false;
     this.pump();
     return this.pcm.start();
   }
 
-  /** Prepares and starts a card that could not be started as it was, with all that it has not played. 0 or -errno. */
+  /** Prepares and starts a device that did not start as it was, with all samples that it has not played. 0 or -errno. */
   startAnew(): number {
     this.error = 0;
     this.rebase(this.reportable());
@@ -196,43 +202,51 @@ export abstract class Transfer {
   }
 
   /**
-   * Starts a card anew that stopped by itself, as some plugins do when they run dry: what it was given is taken to have been
-   * played, and the guest's clock goes on. 0 or -errno; -EPIPE and -ESTRPIPE are the errors that this can mend.
+   * Starts a device anew that stopped by itself, as some plugins do when they run dry. The samples that it had count as played,
+   * and the guest's clock goes on. 0 or -errno. This mends -EPIPE and -ESTRPIPE.
    */
   recover(): number {
     if (!this.hasPlayedAll() && !this.xruns.isOn) {
-      this.xruns.begin(this.cardFrames, true, 0);
+      this.xruns.begin(this.deviceFrames, true, 0);
       this.xruns.end(0);
     }
     this.error = 0;
-    this.rebase(Math.max(this.#position, this.cardFrames));
+    this.rebase(Math.max(this.#position, this.deviceFrames));
     return this.start();
   }
 
   /**
-   * Goes on with another card in the place of this one, which is released: of the same rate and format, and with the same
-   * staging. It takes over at the position; what this one held and has not played, it is given. 0, or -errno if it is to run
-   * and does not.
+   * Goes on with the device `pcm` in the place of the former one, which is released. The new device has the same rate, format
+   * and staging. It takes over at the position, and gets the samples that the former one has not played. Returns 0, or
+   * -errno if the device is to run and does not.
    */
-  replaceCard(pcm: Pcm, runs: boolean): number {
+  replaceDevice(pcm: Pcm, runs: boolean): number {
+    const { params: { rate, channels, format }, staging } = pcm;
+    const former = this.#pcm.params;
+    if (
+      rate !== former.rate || channels !== former.channels || format !== former.format ||
+      staging !== this.#pcm.staging
+    ) {
+      pcm.release();
+      throw new Error("a device of another rate, format or staging in the place of the stream's");
+    }
     this.position();
     this.#pcm.release();
     this.#pcm = pcm;
     this.error = 0;
     this.rebase(this.reportable());
-    // Whatever it stands for, it has yet to be started.
     this.#prepared = true;
     return runs ? this.start() : 0;
   }
 
-  /** Whether the card has run dry for want of the guest's samples: no fault of the card's, or of this host's. */
+  /** Whether the device has run dry for want of the guest's samples, which is no fault of the device or of this host. */
   protected abstract hasPlayedAll(): boolean;
 
-  /** Writes the counters that go with this transfer to the stream's status row. */
+  /** Writes this transfer's counters to the stream's status row. */
   report(): void {
     this.status.add("movedFrames", this.#position - this.status.get("positionFrames"));
     this.status.set("positionFrames", this.#position);
     this.status.set("guestFrames", this.guestFrames);
-    this.status.set("cardFrames", this.cardFrames);
+    this.status.set("cardFrames", this.deviceFrames);
   }
 }

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * Whether a card that has played all that its guest wrote has an underrun, or has come to the end of the sound. The card is
- * dry from that frame on.
+ * Tells an underrun from the end of the sound. A device that has played all that its guest wrote is dry from that frame on, and
+ * at first both cases look the same: snd_xen_front sends TRIGGER STOP when the ALSA core finds the buffer empty, at the end
+ * of snd_pcm_drain as after an underrun (`snd_pcm_update_state`). The core looks once a period (`snd_pcm_period_elapsed`).
+ * The guest's next step decides:
  *
- * At first both look the same. snd_xen_front sends TRIGGER STOP when the ALSA core finds the buffer empty, at the end of
- * snd_pcm_drain as after an underrun (`snd_pcm_update_state`), and the core looks once a period
- * (`snd_pcm_period_elapsed`). What the guest does next decides:
- *
- *     the card is dry, and then                      that is an underrun
- *     the guest WRITEs                               yes, until samples are ahead of the card again
+ *     the device is dry, and then                    is that an underrun?
+ *     the guest WRITEs                               yes, until samples are ahead of the device again
  *     neither WRITE nor STOP within the grace        yes, until a WRITE, STOP, CLOSE or disconnection
  *     STOP within the grace, START within 2 s        yes, until that START: the player has recovered
  *     STOP within the grace, and no START by then    no: a drain
@@ -16,25 +14,25 @@
  *
  * The grace is two periods of the guest's, and half a second at least. A drain's STOP comes up to a period and an event after
  * the last sample; in a guest with one of two virtual CPUs busy it has come 0.4 s late. The grace begins when the engine has
- * seen that the card is dry: an engine that comes late tells its guest late.
+ * seen that the device is dry: an engine that comes late tells its guest late.
  *
- * A player that drains its stream and starts it again within 2 s, without a CLOSE, is taken for one that has recovered. No
+ * A player that drains its stream and starts it again within 2 s, without a CLOSE, counts as a player that has recovered. No
  * request tells them apart, and both have left a gap in the sound.
  */
 import type { Xruns } from "./xruns.ts";
 
 const MIN_GRACE_SECONDS = 0.5;
-/** How long after its STOP a guest that recovers has started again. */
+/** A guest that recovers has started again this long after its STOP. */
 const RECOVERY_MS = 2000;
 
 export class Underrun {
   readonly #graceFrames: number;
-  /** The end of the guest's samples, while the card is dry; -1 while it is not. */
+  /** The end of the guest's samples, while the device is dry; -1 while it is not. */
   #from = -1;
-  /** Where the card was when it was first seen dry. */
+  /** Where the device was when it was first seen dry. */
   #seenAt = 0;
   #isHosts = false;
-  /** When the guest stopped a card that had been dry for `#frames`; -1: it has not. */
+  /** When the guest stopped a device that had been dry for `#frames`, since `#stoppedFrom`; -1: it has not. */
   #stoppedMs = -1;
   #frames = 0;
   #stoppedFrom = 0;
@@ -48,7 +46,7 @@ export class Underrun {
     return this.#from >= 0;
   }
 
-  /** The guest's samples end at `end`, and the card has passed that: it is at `position`. */
+  /** The device is at `position`, beyond the guest's samples, which end at `end`. */
   dry(end: number, position: number, isHosts: boolean): void {
     if (this.#from < 0) {
       this.#from = end;
@@ -59,24 +57,24 @@ export class Underrun {
     }
   }
 
-  /** A sample of the guest's comes later than the card has wanted it, which was at `from` unless it is known to be dry. */
+  /** A sample of the guest's comes late. The device wanted it at `from`, unless the device is known to be dry already. */
   late(from: number, isHosts: boolean): void {
     if (this.#from < 0) this.#from = from;
     if (!this.xruns.isOn) this.xruns.begin(this.#from, isHosts, 0);
   }
 
-  /** The card has samples again, from frame `at` on. */
+  /** The device has samples again, from frame `at` on. */
   over(at: number): void {
     if (this.xruns.isOn) this.xruns.end(at - this.#from);
     this.#from = -1;
   }
 
-  /** The guest's STOP or CLOSE, at `position`. Its samples end at `end`; `hasPlayed`: there were any since its START. */
+  /** The guest's STOP or CLOSE, at `position`. Its samples end at `end`; `hasPlayed`: it has written some since its last STOP. */
   stopped(end: number, position: number, hasPlayed: boolean, nowMs: number): void {
     this.#stoppedMs = -1;
     if (this.xruns.isOn) {
       this.xruns.end(position - this.#from);
-      // What was written and passed over has been counted.
+      // Late frames that were written are counted already.
       this.xruns.late(position - Math.max(this.#from, end));
     } else if (position >= end && hasPlayed) {
       this.#stoppedMs = nowMs;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /**
- * What a stream's volume does to its samples: the guest's SET_VOLUME, MUTE and UNMUTE, channel by channel, and on top of that
- * the operator's own, of which the guest knows nothing. A change goes over the samples in a short ramp, so that it does
- * not click. At 0 dB nothing is touched.
+ * Multiplies a stream's samples by its volume. The guest sets volume and mute channel by channel. The operator's own apply on
+ * top, to all channels, and the guest knows nothing of them. A change is a short ramp, so that it does not click. At 0 dB no
+ * sample is touched.
  */
 import type { Pcm } from "../../pcm/pcm.ts";
 import { isArithmetic, SampleAccess } from "../../pcm/sample_access.ts";
 import { MIN_VOLUME } from "../../stream/volume_bounds.ts";
-import { fillSilence, FORMATS, type SampleFormat } from "../../sndif/mod.ts";
+import { fillSilence, knownFormat, type SampleFormat } from "../../sndif/mod.ts";
 
 const RAMP_SECONDS = 0.01;
 
@@ -20,27 +20,28 @@ export class Volume {
   readonly #stagingBytes: Uint8Array;
   readonly #access: SampleAccess | undefined;
   readonly #rampFrames: number;
-  /** What was set, in steps of 0.001 dB, and what is muted, by channel. */
+  /** The guest's settings by channel: volume in steps of 0.001 dB, and mute. */
   readonly #volumes: Int32Array;
   readonly #muted: Uint8Array;
   #operatorVolume = 0;
   #operatorMuted = false;
-  /** Factors by channel: at the next frame, its change from frame to frame in a ramp, and at the ramp's end. */
+  /** By channel: the factor at the next frame, its change a frame during the ramp, and the factor at the ramp's end. */
   readonly #current: Float64Array;
   readonly #step: Float64Array;
   readonly #target: Float64Array;
   #rampLeft = 0;
-  /** Whether samples have passed, so that a change could be heard as a click. */
+  /** Whether samples have passed: then a sudden change would be heard as a click. */
   #heard = false;
+  /** Whether every factor is 1. */
   #isUnity = true;
 
-  /** For the samples that pass through `pcm`'s staging. */
+  /** @param pcm whose staging the samples pass through */
   constructor(pcm: Pcm) {
     const { channels, format, frameBytes, rate } = pcm.params;
     this.#channels = channels;
     this.#frameBytes = frameBytes;
     this.#sampleBytes = frameBytes / channels;
-    this.#format = FORMATS[format];
+    this.#format = knownFormat(format);
     this.#staging = new DataView(pcm.staging);
     this.#stagingBytes = new Uint8Array(pcm.staging);
     if (isArithmetic(this.#format)) this.#access = new SampleAccess(this.#format);
@@ -52,7 +53,7 @@ export class Volume {
     this.#target = new Float64Array(channels).fill(1);
   }
 
-  /** Whether the stream's samples are of a format that has volumes: linear and float ones. Others can be muted by the operator. */
+  /** Whether the sample format has volumes: linear and float formats have. The operator can mute the others, and no more. */
   get isPossible(): boolean {
     return this.#access !== undefined;
   }
@@ -62,9 +63,9 @@ export class Volume {
     return !this.#isUnity && this.#access !== undefined;
   }
 
-  /** In steps of 0.001 dB, as it was set. */
+  /** The guest's volume in steps of 0.001 dB, as it was set. */
   volume(channel: number): number {
-    return this.#volumes[channel];
+    return this.#volumes[channel]!;
   }
 
   /** @param volume in steps of 0.001 dB, at most {@link MAX_VOLUME}. Takes effect with {@link changed}. */
@@ -77,13 +78,13 @@ export class Volume {
     this.#muted[channel] = Number(muted);
   }
 
-  /** The operator's, of all channels. Takes effect with {@link changed}. */
+  /** Sets the operator's volume and mute, of all channels. Takes effect with {@link changed}. */
   setOperators(volume: number, muted: boolean): void {
     this.#operatorVolume = volume;
     this.#operatorMuted = muted;
   }
 
-  /** Begins the ramp from what is heard now to what was set. */
+  /** Begins the ramp from the factors that are heard now to those that were set. */
   changed(): void {
     if (this.#access === undefined) {
       this.#isUnity = !this.#operatorMuted;
@@ -99,7 +100,7 @@ export class Volume {
     if (!this.#heard) this.#endRamp();
   }
 
-  /** Gives the first `frames` frames of staging their volume. They count as heard only after {@link advance}. */
+  /** Multiplies the first `frames` frames of staging. They count as heard only after {@link advance}. */
   apply(frames: number): void {
     if (this.#isUnity) return;
     if (this.#access === undefined) {
@@ -117,7 +118,7 @@ export class Volume {
     }
   }
 
-  /** The first `frames` frames of those that were last {@link apply applied} have gone on their way. */
+  /** The device, or the guest, has taken the first `frames` frames of those last given to {@link apply}. */
   advance(frames: number): void {
     this.#heard = true;
     if (this.#rampLeft === 0) return;
@@ -135,7 +136,7 @@ export class Volume {
   }
 }
 
-/** By what a sample is multiplied at a volume in steps of 0.001 dB. */
+/** The factor of a volume in steps of 0.001 dB. */
 function factor(volume: number): number {
   return volume <= MIN_VOLUME ? 0 : 10 ** (volume / 20_000);
 }

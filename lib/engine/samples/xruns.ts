@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-/**
- * The xruns of one open stream. Each is counted once, when it happens, with its cause; its length is added when it ends.
- * Nothing here allocates.
- */
+/** Counts the xruns of one open stream: each once, with its cause, as it begins, and its length as it ends. Nothing here allocates. */
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import type { StreamTrace } from "../stream_trace.ts";
 
@@ -17,7 +14,7 @@ export class Xruns {
     private readonly trace?: StreamTrace,
   ) {}
 
-  /** Whether an xrun has been counted that has not ended. */
+  /** Whether an xrun has begun and not ended. */
   get isOn(): boolean {
     return this.#isOn;
   }
@@ -33,7 +30,7 @@ export class Xruns {
     this.trace?.xrun(fromFrame, frames, frames / this.rate, isHosts, false);
   }
 
-  /** The xrun that is on has ended after `frames`. */
+  /** Ends the xrun, which has lasted for `frames`. */
   end(frames: number): void {
     const seconds = frames / this.rate;
     this.status.add("xrunSeconds", seconds);
@@ -41,7 +38,7 @@ export class Xruns {
     this.trace?.xrun(this.#fromFrame, frames, seconds, this.#isHosts, true);
   }
 
-  /** Frames of the guest's that are not heard in their place. */
+  /** Counts frames of the guest's that are not heard in their place. */
   late(frames: number): void {
     if (frames > 0) this.status.add("lateFrames", frames);
   }
