@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: MIT
 /**
- * Waiting for a stream to change. All who wait are in one list, and nobody polls: the engines change states in memory that they
- * share with the main thread, and a word of that memory counts the changes. While somebody waits, the main thread waits for that
- * word.
+ * Waits for a stream to change, without polling. The engines keep states in memory that they share with the main thread, and a
+ * word of that memory counts the changes. All who wait are in one list, and while the list is not empty the main thread
+ * waits for that word.
  */
 
-/** The shortest time from one round of looks to the next: a guest that changes its state without end costs no more. */
+/** Looks at the streams are this far apart at least, so that a guest that changes its state without end costs no more. */
 const PACE_MS = 10;
 
-/** Counts a change, after it is made, and wakes who waits for one. For any thread; allocates nothing. */
+/** Counts a change that was made, and wakes whoever waits. For any thread; allocates nothing. */
 export function countChange(count: Int32Array): void {
   Atomics.add(count, 0, 1);
   Atomics.notify(count, 0);
 }
 
-/** The list, in the main thread. */
+/** The list of those who wait, in the main thread. */
 export class Changes {
-  /** The word that counts changes, for the engines. */
+  /** The word that counts changes, to be shared with the engines. */
   readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #count = new Int32Array(this.shared);
   readonly #looks = new Set<() => void>();
   #isFollowing = false;
 
-  /** The main thread itself has changed something. */
+  /** Counts a change that the main thread itself has made. */
   tell(): void {
     countChange(this.#count);
   }
 
   /**
-   * What `look` gives as soon as that is not undefined: at once, after a change, or after `ms`. Otherwise undefined, then, or when
-   * `gone` is aborted. Rejects with what `look` throws. A state that lasts less than 10 ms may pass unseen.
+   * Calls `look` at once, after each change and after `ms`, until it returns something else than undefined, and resolves with
+   * that. Resolves with undefined when the `ms` have passed, or when `gone` is aborted. Rejects with the error that `look` throws.
+   * A state that lasts less than 10 ms may pass unseen.
    */
   until<T>(look: () => T | undefined, ms: number, gone: AbortSignal): Promise<T | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
@@ -47,7 +48,7 @@ export class Changes {
       clearTimeout(timer);
       gone.removeEventListener("abort", giveUp);
       this.#looks.delete(lookAgain);
-      // Nobody is left: whoever follows the changes need not either.
+      // Nobody waits any more: wake #follow, which ends.
       if (this.#looks.size === 0) Atomics.notify(this.#count, 0);
       resolve(found);
     };
@@ -63,11 +64,11 @@ export class Changes {
     return promise;
   }
 
-  /** Has everybody look, now and after each change, until nobody waits any more. */
+  /** Has everybody in the list look, now and after each change, until the list is empty. */
   async #follow(): Promise<void> {
     this.#isFollowing = true;
     for (;;) {
-      // Before the looks: no change after them is missed.
+      // Read before the looks, so that no change after them is missed.
       const seen = Atomics.load(this.#count, 0);
       for (const look of this.#looks) look();
       if (this.#looks.size === 0) break;

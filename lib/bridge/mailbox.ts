@@ -2,19 +2,19 @@
 /**
  * A one-way queue of small JSON messages between two threads of this process, in a SharedArrayBuffer.
  *
- * The engine blocks in poll(2), where a Worker never sees `onmessage`, so the main thread writes here and then rings an
- * eventfd; the other way round, `Atomics.notify` wakes the main thread's `waitAsync`. Only what is rare passes
- * through here (attach, OPEN, CLOSE, triggers): the hot path has its own plain memory.
+ * The engine blocks in poll(2), where a Worker never sees `onmessage`: the main thread writes here and then rings an eventfd.
+ * The other way round, `Atomics.notify` wakes the main thread's `waitAsync`. Rare messages alone pass through here (attach,
+ * OPEN, CLOSE, triggers); the hot path has plain memory of its own.
  *
- * One writer, one reader. Layout, in 32-bit words: [0] octets ever written, [1] octets ever read, then the data, a ring
- * of records: a length in octets, then UTF-8, each padded to four octets.
+ * One writer, one reader. Layout, in 32-bit words: [0] octets ever written, [1] octets ever read, then the data, a ring of
+ * records. A record is a length in octets, then UTF-8, each padded to four octets.
  */
 
 const HEADER_WORDS = 2;
 const WRITTEN = 0;
 const READ = 1;
 
-/** What both ends share. `bytes` is a power of two. */
+/** The memory that both ends share. `bytes` is a power of two. Throws RangeError. */
 export function createMailbox(bytes = 1 << 16): SharedArrayBuffer {
   if ((bytes & (bytes - 1)) !== 0) throw new RangeError(`a mailbox's size is a power of two, not ${bytes}`);
   return new SharedArrayBuffer(HEADER_WORDS * 4 + bytes);
@@ -34,11 +34,11 @@ class MailboxEnd {
   }
 }
 
-/** The end that puts messages in. */
+/** The writer's end. */
 export class MailboxWriter<M> extends MailboxEnd {
   readonly #encoder = new TextEncoder();
 
-  /** Queues `message`; throws RangeError if the reader is so far behind that it does not fit (nothing is queued then). */
+  /** Queues `message`. Throws RangeError, with nothing queued, if the reader is so far behind that there is no room. */
   post(message: M): void {
     const text = this.#encoder.encode(JSON.stringify(message));
     const written = Atomics.load(this.words, WRITTEN);
@@ -50,13 +50,13 @@ export class MailboxWriter<M> extends MailboxEnd {
       );
     }
     new DataView(this.data.buffer, this.data.byteOffset).setUint32(written & this.mask, text.length, true);
-    for (let i = 0; i < text.length; i++) this.data[(written + 4 + i) & this.mask] = text[i];
+    for (let i = 0; i < text.length; i++) this.data[(written + 4 + i) & this.mask] = text[i]!;
     Atomics.store(this.words, WRITTEN, (written + size) | 0);
     Atomics.notify(this.words, WRITTEN);
   }
 }
 
-/** The end that takes them out. */
+/** The reader's end. */
 export class MailboxReader<M> extends MailboxEnd {
   readonly #decoder = new TextDecoder();
 
@@ -65,15 +65,18 @@ export class MailboxReader<M> extends MailboxEnd {
     const read = Atomics.load(this.words, READ);
     if (read === Atomics.load(this.words, WRITTEN)) return undefined;
     const length = new DataView(this.data.buffer, this.data.byteOffset).getUint32(read & this.mask, true);
+    if (length > this.data.length) {
+      throw new Error(`a message of ${length} octets in a mailbox of ${this.data.length}`);
+    }
     const text = new Uint8Array(length);
-    for (let i = 0; i < length; i++) text[i] = this.data[(read + 4 + i) & this.mask];
+    for (let i = 0; i < length; i++) text[i] = this.data[(read + 4 + i) & this.mask]!;
     Atomics.store(this.words, READ, (read + 4 + padded(length)) | 0);
     return JSON.parse(this.#decoder.decode(text));
   }
 
-  /** Messages as they come, for the thread that has an event loop; ends when `signal` is aborted. */
+  /** The messages as they come, for a thread that has an event loop; ends when `signal` is aborted. */
   async *messages(signal: AbortSignal): AsyncGenerator<M, void> {
-    // Not a race with a promise of the signal's: each message would leave something behind in that.
+    // A race with a promise of the signal's would leave a reaction behind in that promise for each message.
     signal.addEventListener("abort", () => Atomics.notify(this.words, WRITTEN), { once: true });
     while (!signal.aborted) {
       const written = Atomics.load(this.words, WRITTEN);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the main thread and the engine tell each other through their two mailboxes: all that is rare. */
+/** The messages between the main thread and the engine, through two mailboxes. Everything frequent passes through plain memory. */
 import type { PcmDescriptor } from "../pcm/descriptor.ts";
 import type { RefinerDescriptor } from "../pcm/refiner.ts";
 import type { OpenRequest } from "../sndif/mod.ts";
@@ -8,17 +8,17 @@ import type { EventChannelsShare } from "../xen/ports.ts";
 import type { OperatorSettings } from "../stream/operator_settings.ts";
 import type { Hold } from "../stream/stream_state.ts";
 
-/** Addresses travel as decimal strings: JSON has no 64-bit integers. */
+/** An address in this process, as a decimal string: JSON has no 64-bit integers. */
 export type Address = string;
 
-/** What a freshly started engine is told by `postMessage`, before it first blocks. */
+/** The first message to a new engine, by `postMessage`, before the engine blocks in poll(2). */
 export interface EngineStart {
   readonly toEngine: SharedArrayBuffer;
   readonly toMain: SharedArrayBuffer;
   readonly status: SharedArrayBuffer;
-  /** Of `Changes`: counts changes of a stream's state. */
+  /** The word of `Changes` that counts changes of a stream's state. */
   readonly changes: SharedArrayBuffer;
-  /** The eventfd that wakes the engine after something was put in `toEngine`. */
+  /** The eventfd that wakes the engine once a message is in `toEngine`. */
   readonly wakeFd: number;
   readonly channels: EventChannelsShare;
   readonly realtime: boolean;
@@ -29,23 +29,23 @@ export type EngineCommand =
   | {
     readonly op: "attach";
     readonly slot: number;
-    /** The guest's, whose streams share what they may take of the engine's time. */
+    /** The guest. Its streams share one budget of the engine's time. */
     readonly domid: number;
     readonly direction: "playback" | "capture";
-    /** What the host allows. */
+    /** The parameters that the host allows. */
     readonly allowed: StreamParams;
     readonly ring: Address;
     readonly eventPage: Address;
     /** Local ports of event-channel and evt-event-channel. */
     readonly requestPort: number;
     readonly eventPort: number;
-    /** Requests and MB of sound that are served a second, in the long run: see `GuestBudget`. */
+    /** Requests, and MB of sound, that are served a second in the long run: see `GuestBudget`. */
     readonly requests: number;
     readonly moved: number;
-    /** What an operator has imposed, which outlives the connection. */
+    /** The operator's hold and settings, which outlive the connection. */
     readonly hold: Hold;
     readonly settings: OperatorSettings;
-    /** Where to write what passes, as in `trace`. */
+    /** As in `trace`. */
     readonly trace: Address | null;
   }
   | { readonly op: "detach"; readonly slot: number }
@@ -57,14 +57,14 @@ export type EngineCommand =
     readonly mappedBytes: number;
     readonly open: OpenRequest;
     readonly pcm: PcmDescriptor;
-    /** Whether that is silence in the place of a card that is somebody else's. */
+    /** Whether `pcm` is silence in the place of a device that somebody else uses. */
     readonly isStandIn: boolean;
   }
-  /** The answer to CLOSE, or to another request that failed. */
+  /** The status of a CLOSE, or of another request that failed. */
   | { readonly op: "respond"; readonly slot: number; readonly status: number }
   /**
-   * What to ask about the card's parameters: the engine answers the query that waits for it, and those that follow, until
-   * it passes OPEN or CLOSE on, or is told to `forget` what it was lent under that number.
+   * A refiner, lent under the number `loan`. The engine answers the query that waits, and those that follow, until it leaves
+   * an OPEN or CLOSE to the main thread or is told to `forget` the loan.
    */
   | {
     readonly op: "refiner";
@@ -73,12 +73,12 @@ export type EngineCommand =
     readonly loan: number;
   }
   | { readonly op: "forget"; readonly slot: number; readonly loan: number }
-  /** The stream is to use its card no more, and to go on in silence until `replaced`. */
+  /** The stream stops using its device, and goes on in silence until `replaced`. */
   | { readonly op: "giveBackDevice"; readonly slot: number; readonly ticket: number }
-  /** The card that was lost, or somebody else's, can be had. */
+  /** The device that was lost, or that somebody else used, is open. */
   | { readonly op: "replaced"; readonly slot: number; readonly pcm: PcmDescriptor }
   | { readonly op: "hold"; readonly slot: number; readonly hold: Hold; readonly ticket: number }
-  /** From now on what passes is written to the `TraceReader` at that address, and to none before; null: to none at all. */
+  /** From now on the stream's trace records go to the `TraceReader` at the address `ring`, and to no other; null: to none. */
   | { readonly op: "trace"; readonly slot: number; readonly ring: Address | null; readonly ticket: number }
   | { readonly op: "settings"; readonly slot: number; readonly settings: OperatorSettings }
   /** Is it alive? */
@@ -88,31 +88,31 @@ export type EngineCommand =
 /** A command about a stream that is attached. */
 export type StreamCommand = Exclude<EngineCommand, { op: "attach" | "detach" | "ping" | "stop" }>;
 
-/** What the engine passes on to the main thread. */
+/** A message from the engine to the main thread. */
 export type EngineEvent =
-  /** It serves; `realtimeErrno`: why not in real time, though it was to. */
+  /** The engine serves; `realtimeErrno`: why it does so without real-time scheduling, though that was asked for. */
   | { readonly op: "ready"; readonly realtimeErrno: number; readonly threadId: number }
-  /** It has stopped, and touches nothing any more. */
+  /** The engine has stopped, and touches nothing any more. */
   | { readonly op: "stopped" }
-  /** It has ended, in the middle of whatever it did. */
+  /** The engine has ended, in the middle of whatever it did. */
   | { readonly op: "failed"; readonly reason: string }
   | { readonly op: "detached"; readonly slot: number }
-  /** The guest's OPEN; whatever the slot had open before is released already. */
+  /** The guest's OPEN. The engine has released whatever the stream had open before. */
   | { readonly op: "open"; readonly slot: number; readonly open: OpenRequest }
-  /** The guest's CLOSE: the engine has let go of buffer and card. */
+  /** The guest's CLOSE. The engine has let go of buffer and device. */
   | { readonly op: "close"; readonly slot: number }
   /** The guest's HW_PARAM_QUERY, for which a refiner is needed. */
   | { readonly op: "query"; readonly slot: number }
-  /** The refiner of this number is not used any more, though neither OPEN nor CLOSE was passed on. */
+  /** The loan has ended, though neither OPEN nor CLOSE was left to the main thread. */
   | { readonly op: "forgotten"; readonly slot: number; readonly loan: number }
-  /** The engine has let go of the card, which failed, and plays into a stand-in. */
+  /** The device has failed. The engine has let go of it, and plays into a stand-in. */
   | { readonly op: "lost"; readonly slot: number; readonly errno: number }
-  /** What `opened` brought is of no use; the OPEN is still to be answered. */
+  /** The device and buffer of `opened` cannot be used. The OPEN waits for its answer. */
   | { readonly op: "openFailed"; readonly slot: number; readonly reason: string }
-  /** The command with that ticket has been carried out. */
+  /** The command with this ticket has been carried out. */
   | { readonly op: "done"; readonly ticket: number }
-  /** The stream's frontend broke the protocol and is served no more. */
+  /** The stream's frontend has broken the protocol. The stream is served no more. */
   | { readonly op: "broken"; readonly slot: number; readonly reason: string }
-  /** The stream has thrown an exception, which is the engine's own defect: that stream is served no more, others are. */
+  /** The stream has thrown an exception, a defect of the engine's own. That stream is served no more, others are. */
   | { readonly op: "defect"; readonly slot: number; readonly reason: string }
   | { readonly op: "log"; readonly slot: number; readonly level: "warn" | "error"; readonly text: string };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * What the engine tells of each stream: one row of numbers a slot in a SharedArrayBuffer, written by the engine alone as
- * it goes and read by anyone at any time. No lock: each number is one aligned 64-bit store, and a reader that sees two of
- * them from different moments sees nothing worse than that.
+ * The status table: a row of numbers for each stream, in a SharedArrayBuffer. The engine alone writes it as it goes, and anyone
+ * reads it at any time. There is no lock: each number is one aligned 64-bit store. A reader may see two numbers of different
+ * moments, and nothing worse.
  */
 import type { Percentiles } from "../base/percentiles.ts";
 import { countChange } from "./changes.ts";
@@ -14,30 +14,30 @@ export const MAX_STREAMS = 256;
 
 /** Columns that count up from a stream's connection on. */
 export const COUNTERS = [
-  /** 1: added up over connections, their number. */
+  /** 1: the sum over connections is their number. */
   "connections",
   "requests",
   "events",
   "periods",
   "xruns",
-  /** The xruns that were this host's doing: the engine came too late, or the card failed. The rest are the guest's. */
+  /** The xruns that this host has caused: the engine came too late, or the device failed. The guest has caused the rest. */
   "hostXruns",
-  /** What all xruns that have ended have cost: silence in the place of sound, or sound that was not read. */
+  /** The length of all xruns that have ended: silence in the place of sound, or sound that was not read. */
   "xrunSeconds",
   /** Frames of the guest's that were not heard in their place, or not at all. */
   "lateFrames",
   "protocolErrors",
-  /** HW_PARAM_QUERY requests that the engine has answered by itself. */
+  /** HW_PARAM_QUERY requests that the engine has answered itself. */
   "queries",
-  /** Frames by which the card's pointer has moved on in all, from OPEN to OPEN. */
+  /** Frames by which the device's pointer has moved on, over all OPENs. */
   "movedFrames",
-  /** Times that the card was started, or went on, for the guest. */
+  /** How often the device was started, or went on, for the guest. */
   "starts",
-  /** Losses of the card; while `cardLost` is 1 a stand-in plays in its place. */
+  /** How often the device was lost. While `cardLost` is 1 a stand-in plays in its place. */
   "losses",
 ] as const;
 
-/** Columns of a row. Frames that are no counters count from OPEN. */
+/** Columns of a row, by the names that JSON has: `card` is the host's device there. Frames count from OPEN, counters aside. */
 export const FIELDS = [
   "state",
   "hold",
@@ -48,11 +48,11 @@ export const FIELDS = [
   "periodFrames",
   "cardBufferFrames",
   "cardPeriodFrames",
-  /** The card's pointer. */
+  /** The device's pointer. */
   "positionFrames",
-  /** The guest's end of written (read) samples. */
+  /** The end of what the guest has written (read). */
   "guestFrames",
-  /** What has been handed to (taken from) the card. */
+  /** The end of what has been handed to (taken from) the device. */
   "cardFrames",
   ...COUNTERS,
   "cardLost",
@@ -65,10 +65,9 @@ type Field = typeof FIELDS[number];
 
 type Counter = typeof COUNTERS[number];
 
-/** Columns that {@link StatusRow.snapshot} has as something else than a number, or not at all. */
+/** Columns that {@link StatusRow.snapshot} does not have as numbers, or leaves out. */
 type Special = "state" | "hold" | "cardLost" | "xrunFrame" | "xrunIsOn";
 
-/** What is counted. */
 export type Counts = Readonly<Record<Counter, number>>;
 
 export type StatusSnapshot = Record<Exclude<Field, Special>, number> & {
@@ -91,12 +90,12 @@ export function createStatusTable(slots: number): SharedArrayBuffer {
 /** One stream's row. */
 export class StatusRow {
   readonly #row: Float64Array;
-  /** From the card's interrupt to the event that tells the guest of it, in µs. */
+  /** From the device's interrupt to the event that tells the guest, in µs. */
   readonly eventDelays: Durations;
-  /** From the engine's waking up for a request to its answer, in µs. */
+  /** From the engine's waking up for a request to the answer, in µs. */
   readonly requestTimes: Durations;
 
-  /** @param changes counts what {@link setState} and {@link setDeviceLost} change; nobody needs to know otherwise */
+  /** @param changes counts the changes by {@link setState} and {@link setDeviceLost}; not needed where nobody waits for them */
   constructor(
     table: SharedArrayBuffer,
     slot: number,
@@ -116,32 +115,32 @@ export class StatusRow {
     this.#row[COLUMN[field]] = value;
   }
 
-  /** Sets what others wait for, and tells them. */
+  /** Sets state and hold, and wakes whoever waits for them. */
   setState(state: StreamState, hold: Hold): void {
     this.set("state", STREAM_STATES.indexOf(state));
     this.set("hold", HOLDS.indexOf(hold));
     countChange(this.changes);
   }
 
-  /** Whether silence is played in the card's place. */
+  /** Sets whether a stand-in plays in the device's place, and wakes whoever waits for that. */
   setDeviceLost(isLost: boolean): void {
     this.set("cardLost", isLost ? 1 : 0);
     countChange(this.changes);
   }
 
   add(field: Field, increment: number): void {
-    this.#row[COLUMN[field]] += increment;
+    this.#row[COLUMN[field]]! += increment;
   }
 
   get(field: Field): number {
-    return this.#row[COLUMN[field]];
+    return this.#row[COLUMN[field]]!;
   }
 
   clear(): void {
     this.#row.fill(0);
   }
 
-  /** Adds the counters and durations of `row`, of an earlier connection or a later one. */
+  /** Adds the counters and durations of `row`, which is of another connection. */
   addAll(row: StatusRow): void {
     for (const counter of COUNTERS) this.add(counter, row.get(counter));
     this.eventDelays.addAll(row.eventDelays);
@@ -152,21 +151,28 @@ export class StatusRow {
     return Object.fromEntries(fields.map((name) => [name, this.get(name)])) as Record<F, number>;
   }
 
-  /** What is counted, by name. */
+  /** The counters by name. */
   counts(): Counts {
     return this.#numbers(COUNTERS);
   }
 
-  /** The whole row by name, states as words. */
+  /** The row by name, states as words. */
   snapshot(): StatusSnapshot {
     const { state, hold, cardLost, xrunFrame: _frame, xrunIsOn: _isOn, ...numbers } = this.#numbers(FIELDS);
     return {
       ...numbers,
-      state: STREAM_STATES[state],
-      hold: HOLDS[hold],
+      state: named(STREAM_STATES, state),
+      hold: named(HOLDS, hold),
       cardLost: cardLost === 1,
       eventDelayMicros: this.eventDelays.percentiles(),
       requestMicros: this.requestTimes.percentiles(),
     };
   }
+}
+
+/** The name that the engine has written as its index. */
+function named<N extends string>(names: readonly N[], index: number): N {
+  const name = names[index];
+  if (name === undefined) throw new RangeError(`${index} is not the index of any of ${names}`);
+  return name;
 }

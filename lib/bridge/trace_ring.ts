@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * Where the engine writes what it traces of one stream, and the main thread takes it from: a ring of fixed slots in a
- * SharedArrayBuffer, which is there only while somebody traces. The engine never waits: for what finds the ring full a number
- * stands in the next slot that is free.
+ * The ring through which one stream's trace records pass from the engine to the main thread: fixed slots in a
+ * SharedArrayBuffer, which exists only while somebody traces. The engine never waits: records that do not fit are dropped,
+ * and the next free slot holds how many.
  *
- * One writer, one reader. Layout: int32 slots ever written, int32 ever read, int32 records lost since the last slot, padding up
- * to octet 16; then the slots: uint32 kind (`RecordKind`), int32 time (`MicrosClock`), a body of 64 octets.
+ * One writer, one reader. Layout: int32 slots ever written, int32 slots ever read, int32 records dropped since the last slot,
+ * padding up to octet 16; then the slots: uint32 kind (`RecordKind`), int32 time (`MicrosClock`), a body of 64 octets.
  */
 import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import { addressOf } from "../../ffi/libc/pointers.ts";
@@ -28,7 +28,7 @@ const WRITTEN = 0;
 const READ = 1;
 const LOST = 2;
 const SLOT_BYTES = 8 + PACKET_SIZE;
-/** A power of two; some seconds of a busy stream. */
+/** A power of two: some seconds of a busy stream. */
 const SLOTS = 8192;
 
 /** Octets of a body, by kind. */
@@ -50,11 +50,11 @@ export class TraceWriter {
   readonly #slots: number;
   readonly #clock = new MicrosClock();
 
-  /** @param memory of a {@link TraceReader} with as many slots */
+  /** @param memory a {@link TraceReader}'s */
   constructor(memory: ArrayBuffer | SharedArrayBuffer) {
     this.#view = new DataView(memory);
     this.#words = new Int32Array(memory);
-    this.#slots = (memory.byteLength - HEADER_BYTES) / SLOT_BYTES;
+    this.#slots = slotsIn(memory);
   }
 
   /** Over the memory of another thread's {@link TraceReader}, which must outlive this. */
@@ -91,7 +91,7 @@ export class TraceWriter {
     this.#end();
   }
 
-  /** @param time when the pointer in `row` was right, by `MicrosClock` */
+  /** A sample of `row`. @param time when the pointer in `row` was read, by `MicrosClock` */
   sample(row: StatusRow, time: number): void {
     const at = this.#begin(RecordKind.position);
     if (at < 0) return;
@@ -109,7 +109,7 @@ export class TraceWriter {
     this.#end();
   }
 
-  /** As `XrunRecord` has them. */
+  /** As `XrunRecord`. */
   xrun(fromFrame: number, frames: number, seconds: number, isHosts: boolean, isOver: boolean): void {
     const at = this.#begin(RecordKind.xrun);
     if (at < 0) return;
@@ -122,16 +122,16 @@ export class TraceWriter {
     this.#end();
   }
 
-  /** A record without a body: connected, disconnected. */
+  /** A record without a body: connected or disconnected. */
   mark(kind: number): void {
     if (this.#begin(kind) >= 0) this.#end();
   }
 
-  /** The octet at which the body of a new record goes, which {@link #end} publishes; -1 if there is no room. */
+  /** Begins a record, which {@link #end} publishes. Returns the octet of its body; -1 if there is no room. */
   #begin(kind: number): number {
     const words = this.#words;
-    const unread = words[WRITTEN] - Atomics.load(words, READ) | 0;
-    const lost = words[LOST];
+    const unread = words[WRITTEN]! - Atomics.load(words, READ) | 0;
+    const lost = words[LOST]!;
     if (unread + (lost === 0 ? 1 : 2) > this.#slots) {
       words[LOST] = lost + 1;
       return -1;
@@ -145,14 +145,14 @@ export class TraceWriter {
   }
 
   #head(kind: number): number {
-    const at = HEADER_BYTES + (this.#words[WRITTEN] & this.#slots - 1) * SLOT_BYTES;
+    const at = HEADER_BYTES + (this.#words[WRITTEN]! & this.#slots - 1) * SLOT_BYTES;
     this.#view.setInt32(at, kind, true);
     this.#view.setInt32(at + 4, this.#clock.now(), true);
     return at + 8;
   }
 
   #end(): void {
-    Atomics.store(this.#words, WRITTEN, this.#words[WRITTEN] + 1 | 0);
+    Atomics.store(this.#words, WRITTEN, this.#words[WRITTEN]! + 1 | 0);
   }
 }
 
@@ -173,38 +173,49 @@ export class TraceReader {
     this.#pointer = addressOf(this.#words as unknown as Int32Array<ArrayBuffer>);
   }
 
-  /** For {@link TraceWriter.at}; right for as long as this object is kept. */
+  /** For {@link TraceWriter.at}; valid for as long as this object is kept. */
   get address(): Address {
     return String(Deno.UnsafePointer.value(this.#pointer));
   }
 
-  /** µs since this was made, by the clock of the records, whose wraps another one counts. */
+  /** µs since this was made, by the clock of the records. `performance.now` counts that clock's wraps. */
   now(): number {
     const wrapped = this.#clock.now();
     const coarse = Math.round((performance.now() - this.#startedAt) * 1000);
     return coarse + (wrapped - this.#start - coarse | 0);
   }
 
-  /** Takes the records that are there, oldest first, at most `limit`. */
+  /** Takes the records in the ring, oldest first, `limit` at most. */
   take(limit = SLOTS): TraceRecord[] {
     const records: TraceRecord[] = [];
     const read = Atomics.load(this.#words, READ);
     const count = Math.min(Atomics.load(this.#words, WRITTEN) - read | 0, limit);
-    // The clock of records has 32 bits: what they are away from now, which is not far, counts.
+    // The records' clock has 32 bits, and wraps: their distance from now, which is small, tells their time.
     const now = this.now();
     const wrapped = this.#start + now | 0;
     for (let i = 0; i < count; i++) {
       const at = HEADER_BYTES + (read + i & this.slots - 1) * SLOT_BYTES;
       const kind = this.#view.getInt32(at, true);
       const time = Math.max(0, now + (this.#view.getInt32(at + 4, true) - wrapped | 0));
-      records.push({ kind, time, body: new Uint8Array(this.memory, at + 8, BODY_BYTES[kind]).slice() });
+      const octets = BODY_BYTES[kind];
+      if (octets === undefined) throw new Error(`a trace ring has a record of the unknown kind ${kind}`);
+      records.push({ kind, time, body: new Uint8Array(this.memory, at + 8, octets).slice() });
     }
     Atomics.store(this.#words, READ, read + count | 0);
     return records;
   }
 
-  /** The number of records that were lost since the last one. To be asked when the engine does not write any more. */
+  /** How many records were dropped since the last one in the ring. Valid once the engine writes no more. */
   get lost(): number {
-    return this.#words[LOST];
+    return this.#words[LOST]!;
   }
+}
+
+/** The slots in a reader's memory: a power of two. */
+function slotsIn(memory: ArrayBuffer | SharedArrayBuffer): number {
+  const slots = (memory.byteLength - HEADER_BYTES) / SLOT_BYTES;
+  if (!Number.isInteger(slots) || slots < 1 || (slots & slots - 1) !== 0) {
+    throw new RangeError(`${memory.byteLength} octets are not a trace ring`);
+  }
+  return slots;
 }

@@ -92,8 +92,8 @@ export class Volume {
     }
     for (let c = 0; c < this.#channels; c++) {
       const isMuted = this.#operatorMuted || this.#muted[c] !== 0;
-      this.#target[c] = isMuted ? 0 : factor(this.#volumes[c]) * factor(this.#operatorVolume);
-      this.#step[c] = (this.#target[c] - this.#current[c]) / this.#rampFrames;
+      this.#target[c] = isMuted ? 0 : factor(this.#volumes[c]!) * factor(this.#operatorVolume);
+      this.#step[c] = (this.#target[c]! - this.#current[c]!) / this.#rampFrames;
     }
     this.#rampLeft = this.#rampFrames;
     this.#isUnity = false;
@@ -110,7 +110,7 @@ export class Volume {
     for (let frame = 0; frame < frames; frame++) {
       const inRamp = frame < this.#rampLeft;
       for (let c = 0; c < this.#channels; c++) {
-        const gain = inRamp ? this.#current[c] + this.#step[c] * frame : this.#target[c];
+        const gain = inRamp ? this.#current[c]! + this.#step[c]! * frame : this.#target[c]!;
         if (gain === 1) continue;
         const at = frame * this.#frameBytes + c * this.#sampleBytes;
         this.#access.store(this.#staging, at, this.#access.load(this.#staging, at) * gain);
@@ -123,7 +123,7 @@ export class Volume {
     this.#heard = true;
     if (this.#rampLeft === 0) return;
     const ramped = Math.min(frames, this.#rampLeft);
-    for (let c = 0; c < this.#channels; c++) this.#current[c] += this.#step[c] * ramped;
+    for (let c = 0; c < this.#channels; c++) this.#current[c]! += this.#step[c]! * ramped;
     this.#rampLeft -= ramped;
     if (this.#rampLeft === 0) this.#endRamp();
   }
