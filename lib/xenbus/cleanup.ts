@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Taking a device's directory away without leaving empty ones above it. */
+/** Removing a directory from XenStore together with the parents that the removal leaves empty. */
 import type { StoreView } from "../xen/ports.ts";
 
 /**
- * Removes `path`, if it is there, and each directory above it that then has neither a value nor children, as libxl
- * does (`libxl__xs_path_cleanup`).
+ * Removes `path`, if present, and then each parent that has neither a value nor children, as libxl does
+ * (`libxl__xs_path_cleanup`).
  */
 export function removeWithEmptyParents(view: StoreView, path: string): void {
   view.remove(path);

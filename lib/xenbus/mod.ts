@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** XenBus: states, device paths and domains, for both ends. */
+/** XenBus for both ends of a card: states and what a pair of them means, paths, domains. */
 export * from "./card_state.ts";
 export * from "./cleanup.ts";
 export * from "./domains.ts";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * Where the two ends of a virtual sound card live in XenStore: the paths of libxl (`libxl__device_frontend_path`,
- * `_backend_path`, `_libxl_path` in libxl_device.c), and one exception for domain 0.
+ * The XenStore paths of a card's two ends and of the toolstack's record. They are libxl's (`libxl__device_frontend_path`,
+ * `_backend_path`, `_libxl_path` in libxl_device.c), except for a card of domain 0.
  */
 import { XENSND_DRIVER_NAME as vsnd } from "../sndif/constants.ts";
 
-/** A virtual sound card's address: the guest, the card's number in it, and the domain that serves it. */
+/** A card's address: the guest, the card's number in the guest, and the domain that serves the card. */
 export interface CardAddress {
   readonly domid: number;
   /** The card's number in its domain: libxl's `devid`. */
@@ -15,7 +15,7 @@ export interface CardAddress {
 
 /** The three directories of a card. */
 export interface CardPaths {
-  /** The toolstack's record; only it may read and write there. */
+  /** The toolstack's record. Only the toolstack may read and write there. */
   readonly libxl: string;
   /** Owned by the guest, readable by the backend. */
   readonly frontend: string;
@@ -23,19 +23,19 @@ export interface CardPaths {
   readonly backend: string;
 }
 
-/** Directory that holds a domain's cards as the toolstack records them. */
+/** The directory of the toolstack's records of a domain's cards. */
 export function libxlCardsPath(domid: number): string {
   return `/libxl/${domid}/device/${vsnd}`;
 }
 
-/** Directory that holds the frontends' directories of the cards that `backendDomid` serves. */
+/** The directory of all backend directories of `backendDomid`, which are named GUEST/CARD below. */
 export function backendsPath(backendDomid: number): string {
   return `/local/domain/${backendDomid}/backend/${vsnd}`;
 }
 
 /**
- * A card's frontend directory. Domain 0 as a guest of its own keeps it outside `device/`: dom0's kernel watches
- * that directory and would load snd_xen_front for what it finds there.
+ * A card's frontend directory. A card of domain 0 has its directory outside of `device/`: domain 0's kernel watches `device/`
+ * and would load snd_xen_front for the card.
  */
 export function frontendPath(domid: number, card: number): string {
   return domid === 0
@@ -51,10 +51,10 @@ export function cardPaths({ domid, card, backendDomid }: CardAddress): CardPaths
   };
 }
 
-/** The address that a card's backend directory stands for; undefined for any other path. */
+/** The address of the card whose backend directory is `path`; undefined for any other path. */
 export function parseBackendPath(path: string): CardAddress | undefined {
   const match = /^\/local\/domain\/(\d{1,5})\/backend\/vsnd\/(\d{1,5})\/(\d{1,5})$/.exec(path);
   if (match === null) return undefined;
-  const [backendDomid, domid, card] = match.slice(1).map(Number);
-  return { domid, card, backendDomid };
+  const [, backendDomid, domid, card] = match;
+  return { domid: Number(domid), card: Number(card), backendDomid: Number(backendDomid) };
 }

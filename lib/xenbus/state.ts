@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * XenBus states (`xen/io/xenbus.h`): reading one that the other end may have written as it pleases, switching one's
- * own, and waiting for one.
+ * XenBus states (`xen/io/xenbus.h`): reading a state, switching one's own, waiting for the other end's. The other end may have
+ * written any text into its state node.
  */
 import { Exit, XsndError } from "../base/error.ts";
 import { type Store, StoreError, type StoreView } from "../xen/ports.ts";
@@ -23,21 +23,21 @@ export const XenbusState = {
 
 export type XenbusState = typeof XenbusState[keyof typeof XenbusState];
 
-const names = Object.keys(XenbusState) as (keyof typeof XenbusState)[];
+const NAMES = new Map(Object.entries(XenbusState).map(([name, state]) => [state, name]));
 
-/** The state's name; `absent` for a node that is not there. */
+/** The state's name without the prefix; `absent` for undefined, which stands for a missing node. */
 export function stateName(state: XenbusState | undefined): string {
-  return state === undefined ? "absent" : names[state];
+  return state === undefined ? "absent" : NAMES.get(state) ?? String(state);
 }
 
-/** The state that a node's value stands for; Unknown for anything but one digit from 0 to 8. */
+/** Parses the value of a state node. Any text but one digit from 0 to 8 is Unknown. */
 export function parseState(value: string): XenbusState {
   return /^[0-8]$/.test(value) ? Number(value) as XenbusState : XenbusState.Unknown;
 }
 
 /**
- * The state of the end whose directory is `device`; undefined if it has none. The other end owns that node: a value
- * that is no state, or one that it forbids us to read, is Unknown.
+ * The state of the end whose directory is `device`; undefined without a state node. A node that its owner forbids us to read is
+ * Unknown.
  */
 export function readState(view: StoreView, device: string): XenbusState | undefined {
   try {
@@ -61,8 +61,8 @@ export function readStates(view: StoreView, { frontend, backend }: CardPaths): C
 }
 
 /**
- * Writes one's own state, but never brings back a directory that the toolstack has just removed (as Linux's
- * `__xenbus_switch_state`). Returns whether the node was there. Writes nothing if it already holds `state`.
+ * Writes one's own state if the state node exists: a directory that the toolstack has just removed must not come back (Linux's
+ * `__xenbus_switch_state` does the same). Returns whether the node exists. Writes nothing if the node holds `state` already.
  */
 export function switchState(store: Store, device: string, state: XenbusState): boolean {
   return store.transaction((view) => {
@@ -73,20 +73,20 @@ export function switchState(store: Store, device: string, state: XenbusState): b
   });
 }
 
-/** Thrown by {@link waitForState}; `state` is what the other end was in when time was up. */
+/** {@link waitForState} ran out of time; `state` is the last state of the end at `device`. */
 export class StateTimeoutError extends XsndError {
   override name = "StateTimeoutError";
   constructor(readonly device: string, readonly state: XenbusState | undefined, timeoutMs: number) {
     super(
-      `waited ${timeoutMs / 1000} s for ${device}/state to change: it is still ${stateName(state)}`,
+      `waited ${timeoutMs / 1000} s for ${device}/state to change; the state is still ${stateName(state)}`,
       Exit.timedOut,
     );
   }
 }
 
 /**
- * Waits until the state of the end at `device` satisfies `wanted` (undefined: no such node) and returns it.
- * Throws {@link StateTimeoutError} after `timeoutMs`.
+ * Waits until `wanted` accepts the state of the end at `device`, where undefined stands for a missing node. Resolves to the
+ * state. Throws {@link StateTimeoutError} after `timeoutMs`.
  */
 export async function waitForState(
   store: Store,

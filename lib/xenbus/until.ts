@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Waiting for something to come true in XenStore. */
+/** Waiting for a condition on XenStore. */
 import type { Store } from "../xen/ports.ts";
 
 /**
- * Looks at once, and again after each change at or below one of `paths`, until `look` gives something, and returns that;
- * undefined if it has not within `timeoutMs`. What `look` throws ends it.
+ * Calls `look` at once, and after each change at or below one of `paths`, until `look` returns a value. Resolves to the value,
+ * or to undefined after `timeoutMs`. Rejects with the error that `look` throws.
  */
 export async function untilInStore<T>(
   store: Store,
@@ -17,15 +17,16 @@ export async function untilInStore<T>(
   try {
     using watches = new DisposableStack();
     const events = paths.map((path) => watches.use(store.watch(path))[Symbol.asyncIterator]());
-    const next = async (i: number) => ({ i, ended: (await events[i].next()).done });
-    const pending = events.map((_, i) => next(i));
+    type Events = typeof events[number];
+    const next = async (of: Events, i: number) => ({ of, i, ended: (await of.next()).done });
+    const pending = events.map(next);
     while (true) {
       const found = look();
       if (found !== undefined) return found;
       const change = await Promise.race([...pending, expired.promise]);
       if (change === undefined) return look();
       if (change.ended) throw new Error(`the watch on ${paths[change.i]} ended by itself`);
-      pending[change.i] = next(change.i);
+      pending[change.i] = next(change.of, change.i);
     }
   } finally {
     clearTimeout(timer);
