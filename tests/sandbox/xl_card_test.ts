@@ -101,7 +101,7 @@ Deno.test("a card that was refused at first is late when its directory is right:
     const options = ["--default-device", device, "--default-capture-device", device];
     {
       await using daemon = await box.serve(...options);
-      await until("it is refused", () => /is no card that can be served/.test(daemon.stderr));
+      await until("it is refused", () => /cannot be served/.test(daemon.stderr));
     }
     await box.xenstore("write", ...WIDENED);
     await using _daemon = await box.serve(...options);

@@ -66,7 +66,10 @@ Deno.test("resolveDomain() lists the domains there are when there is no such one
 
 Deno.test("resolveDomain() will not choose between domains of one name", () => {
   const view = new TestXen(["twin", "twin"]).store();
-  assert.throws(() => resolveDomain(view, "twin"), /domains 1, 2 are all called "twin"; name one by its number/);
+  assert.throws(
+    () => resolveDomain(view, "twin"),
+    /domains 1, 2 are all called "twin"; name one by its number/,
+  );
   assert.equal(resolveDomain(view, "2").domid, 2);
 });
 

@@ -88,7 +88,10 @@ Deno.test("waitForState() gives up in time, with exit code 124 and the state it 
       assert.ok(error instanceof StateTimeoutError);
       assert.equal(error.exitCode, Exit.timedOut);
       assert.equal(error.state, XenbusState.Closing);
-      assert.match(error.message, /waited 0\.02 s for \/local\/.*\/state to change; the state is still Closing/);
+      assert.match(
+        error.message,
+        /waited 0\.02 s for \/local\/.*\/state to change; the state is still Closing/,
+      );
       return true;
     },
   );

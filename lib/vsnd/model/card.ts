@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: MIT
 /**
- * The model of a virtual sound card, after inheritance: what `provision` writes, `show` prints and the backend obeys.
- * Keys are those of sndif.h in camel case; sizes are in octets, rates in Hz.
+ * The model of a card: the streams that `provision` writes, `show` prints and the daemon serves, with all inheritance resolved.
+ * Names are those of sndif.h in camel case. Sizes are in octets, rates in Hz.
  */
 import type { Direction } from "../../pcm/pcm.ts";
 
-/** What a stream may be opened with. */
+/** The parameters that a stream may be opened with. */
 export interface StreamParams {
   readonly rates: readonly number[];
   /** Names as in sndif.h (`XENSND_PCM_FORMAT_*_STR`): s16_le, float_le. */
   readonly formats: readonly string[];
   readonly channelsMin: number;
   readonly channelsMax: number;
-  /** The most that the guest may share as one stream's buffer. */
+  /** The largest buffer that the guest may share for one stream. */
   readonly bufferSizeBytes: number;
 }
 
-/** What the host decides about a stream. The guest can neither read nor change it. */
+/** The host's decisions about a stream. The guest can neither read nor change them. */
 export interface StreamPolicy {
   readonly type: Direction;
-  /** Names the stream to people and to logs; a configuration's stream without one has its place. */
+  /** The stream's name for people and logs. For a configured stream without a name, its place CARD/PCM/STREAM. */
   readonly uniqueId: string;
   /** An ALSA PCM name, or `dummy:[FILE]`. */
   readonly device: string;
-  /** The guest hears (plays into) silence in the device's place, which is not opened; it sees no difference. */
+  /** The guest plays to nowhere and captures silence. The device is not opened, and the guest sees no difference. */
   readonly denied?: boolean;
   readonly effective: StreamParams;
 }
 
-/** The device of a stream that is denied: silence in real time, so that its guest sees nothing of the policy. */
+/** The device of a denied stream: silence in real time, so that the guest cannot tell. */
 export const SILENT_DEVICE = "dummy:";
 
 /** The device that serves the stream. */
@@ -36,7 +36,7 @@ export function usedDevice({ device, denied }: Pick<StreamPolicy, "device" | "de
   return denied ? SILENT_DEVICE : device;
 }
 
-/** A stream's place within its domain: CARD/PCM/STREAM, each counted from 0. */
+/** The stream's place in its domain: CARD/PCM/STREAM, each counted from 0. */
 export function streamPlace(card: number, pcm: number, stream: number): string {
   return `${card}/${pcm}/${stream}`;
 }
@@ -45,7 +45,7 @@ export interface CardPolicy {
   readonly pcms: readonly { readonly streams: readonly StreamPolicy[] }[];
 }
 
-/** A stream as configured: `declared` is what its own level says, `effective` what it gets from all levels. */
+/** A configured stream. `declared` has the parameters of the stream's own level, `effective` those that all levels come to. */
 export interface StreamConfig extends StreamPolicy {
   readonly declared: Partial<StreamParams>;
 }
@@ -63,17 +63,17 @@ export interface CardConfig extends CardPolicy {
   readonly pcms: readonly PcmConfig[];
 }
 
-/** A domain's cards; a card's number is its index. */
+/** The cards of a domain. A card's number is its index. */
 export interface DomainConfig {
-  /** The domain that serves the cards, by name or number. */
+  /** The name or number of the domain that serves the cards. */
   readonly backend: string;
   readonly cards: readonly CardConfig[];
 }
 
-/** A configuration file; the key of a domain is its name or number. */
+/** A whole configuration. The key of a domain is its name or number. */
 export type Config = ReadonlyMap<string, DomainConfig>;
 
-/** The rates that the Linux frontend knows; it silently drops all others (xen_snd_front_cfg.c). */
+/** The rates that the Linux frontend knows. It drops all others silently (xen_snd_front_cfg.c). */
 export const LINUX_RATES: readonly number[] = [
   5512,
   8000,
@@ -89,7 +89,7 @@ export const LINUX_RATES: readonly number[] = [
   192000,
 ];
 
-/** What holds where no level says otherwise. */
+/** The parameters that hold where no level sets them. */
 export const DEFAULT_PARAMS: StreamParams = {
   rates: LINUX_RATES.filter((rate) => rate >= 8000 && rate <= 48000),
   formats: ["s16_le"],
@@ -100,24 +100,24 @@ export const DEFAULT_PARAMS: StreamParams = {
 
 export const DEFAULT_BACKEND = "Domain-0";
 
-/** Bounds of a card, each with the reason for it. */
+/** The bounds of a card, each with its reason. */
 export const Limits = {
   /** SNDRV_CARDS of the guest's kernel. */
   cardsPerDomain: 32,
-  /** SNDRV_PCM_DEVICES; the Linux frontend looks no further. */
+  /** SNDRV_PCM_DEVICES. The Linux frontend reads no more. */
   pcmsPerCard: 32,
-  /** VSND_MAX_STREAM; the Linux frontend looks no further. */
+  /** VSND_MAX_STREAM. The Linux frontend reads no more. */
   streamsPerPcm: 8,
-  /** A stream costs its guest up to 13 nodes; xenstored allows a guest 1000 for everything (quota-nb-entry). */
+  /** A stream takes up to 13 nodes of its guest's quota. xenstored allows a guest 1000 nodes in all (quota-nb-entry). */
   streamsPerDomain: 64,
   /** `channels-max` is a uint8_t. */
   channels: 255,
-  /** Bounds what one stream pins of the host: 4096 grants, and 5 seconds of 8 channels at 96 kHz in s32_le. */
+  /** Bounds the host memory that one stream pins: 4096 grants, or 5 s of 8 channels at 96 kHz in s32_le. */
   bufferSizeBytes: 16 * 1024 * 1024,
-  /** char[32] and char[80] in sndif.h, which include the NUL. */
+  /** char[32] and char[80] in sndif.h, with the final NUL. */
   shortNameOctets: 31,
   longNameOctets: 79,
-  /** Keeps path and value well below XENSTORE_PAYLOAD_MAX (4096). */
+  /** Keeps a path with its value well below XENSTORE_PAYLOAD_MAX (4096). */
   textOctets: 255,
   /** period_bytes_min and periods_min of the Linux frontend. */
   periodBytesMin: 64,

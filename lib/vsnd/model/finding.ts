@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: MIT
-/** What is wrong with a configuration file: where, what, and what to write instead. */
+/** A finding about a configuration file: the place, what is wrong there, why it matters, and what to write instead. */
 import { brief } from "../../base/text.ts";
 
-/** Keys and indices from the root of the document to a value. */
+/** The keys and indices from the root of a document to a value. */
 export type DocumentPath = readonly (string | number)[];
 
 export interface Finding {
   readonly path: DocumentPath;
-  /** What is wrong: "missing", "37800 will not do". */
+  /** What is wrong: "missing", "37800 is not allowed". */
   readonly what: string;
-  /** Why it matters; undefined where that is plain. */
+  /** What the mistake would do; undefined where that is plain. */
   readonly why?: string;
-  /** What to do about it: "write playback or capture". */
+  /** What to do: "write playback or capture". */
   readonly instead?: string;
 }
 
-/** A finding and where it is in the file; line and column count from 1. */
+/** A finding with its line and column in the file, both counted from 1. */
 export interface LocatedFinding extends Finding {
   readonly line: number;
   readonly column: number;
 }
 
-/** What a line of text says of a finding: `FILE:LINE:COLUMN: PATH: WHAT; INSTEAD`. */
+/** The finding in one line: `FILE:LINE:COLUMN: PATH: WHAT; INSTEAD`. */
 export function formatFinding(file: string, { line, column, path, what, instead }: LocatedFinding): string {
   return sentence(file, line, column, path, [what, instead]);
 }
 
-/** The same with the reason: `FILE:LINE:COLUMN: PATH: WHAT; WHY; INSTEAD`. */
+/** The finding with its reason in one line: `FILE:LINE:COLUMN: PATH: WHAT; WHY; INSTEAD`. */
 export function explainFinding(
   file: string,
   { line, column, path, what, why, instead }: LocatedFinding,
@@ -34,9 +34,9 @@ export function explainFinding(
   return sentence(file, line, column, path, [what, why, instead]);
 }
 
-/** A key may be as long as the file; a path of ours has some 60 characters. */
+/** The most characters of a path in a line. A key of the file may be as long as the file; a path of valid keys has some 60. */
 const MAX_PATH = 200;
-/** What a finding says may quote the file, too. */
+/** The most characters of each other part, which may quote the file. */
 const MAX_PART = 600;
 
 function sentence(
@@ -51,7 +51,7 @@ function sentence(
   return `${file}:${line}:${column}: ${where}${said.join("; ")}`;
 }
 
-/** `domains.domU.cards[0].pcms[0].streams[1].type`. */
+/** The path as people write it: `domains.domU.cards[0].pcms[0].streams[1].type`. */
 export function formatPath(path: DocumentPath): string {
   return path.map((part, index) =>
     typeof part === "number"

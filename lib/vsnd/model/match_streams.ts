@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 /**
- * Which configured stream a stream of a card made by `xl` is. xl lets any number of streams have the same unique-id, and
- * published configurations use that; so the id alone names no stream. In this order:
+ * Matching the streams of a card that `xl` made with the streams of a configuration. xl lets several streams share a unique-id,
+ * and published configurations do that, so the id alone does not identify a stream. The rules, in this order:
  *
- * 1. The configured stream of the domain with the same unique-id and direction, if there is one only.
- * 2. Of several, the one in the same place (CARD/PCM/STREAM); where none is, the n-th of this card for the frontend's n-th.
- * 3. The configured stream in the same place with the same direction, if the place is all its name: the file gives it no
- *    unique-id of its own.
+ * 1. The configured stream of the domain with the same unique-id and direction, if exactly one has both.
+ * 2. If several have both, the stream in the same place (CARD/PCM/STREAM). If none is in that place, the n-th of this card for
+ *    the frontend's n-th.
+ * 3. The configured stream in the same place with the same direction, if the file gives that stream no unique-id.
  *
- * The frontend's side is what the guest can write. It chooses among what its own domain was given, and nothing else.
+ * The guest can write the frontend's directory. So the guest can choose among the streams of its own domain, and no others.
  */
 import type { Direction } from "../../pcm/pcm.ts";
 import { type CardPolicy, streamPlace, type StreamPolicy } from "./card.ts";
 
-/** What tells a stream of a frontend directory from others. */
+/** What identifies a stream of a frontend directory. */
 export interface FrontendStreamId {
-  /** Undefined if the node says neither; no configured stream matches then. */
+  /** Undefined if the node holds neither direction. Such a stream matches no configured stream. */
   readonly type: Direction | undefined;
-  /** Empty if there is none. */
+  /** Empty if the directory has none. */
   readonly uniqueId: string;
 }
 
@@ -25,7 +25,7 @@ export interface FrontendStreams {
   readonly pcms: readonly { readonly streams: readonly FrontendStreamId[] }[];
 }
 
-/** The cards of one domain's entry in a configuration; a card's number is its index. */
+/** The cards of a domain in a configuration. A card's number is its index. */
 export interface ConfiguredCards {
   readonly cards: readonly CardPolicy[];
 }
@@ -34,17 +34,18 @@ interface PlacedStream {
   readonly card: number;
   /** CARD/PCM/STREAM. */
   readonly place: string;
-  /** Whether the file gives it no unique-id but that. */
+  /** Whether the file gives the stream no unique-id, so that the place is its id. */
   readonly isNamedByPlace: boolean;
   readonly stream: StreamPolicy;
 }
 
 /**
- * For each stream of the frontend's card number `card`, by PCM and stream, its configured stream, or undefined. `domains` are
- * the entries that configure the guest: one by its name, one by its number.
+ * The configured stream of each stream of the frontend's card number `card`, by PCM and stream; undefined where none matches.
+ * `domains` are the configuration's entries for the guest: at most one by its name and one by its number.
  *
- * @param isOnce whether a configured stream is one stream of the card at most: a guest that wrote its directory itself has as many as
- * the file names. xl's administrator may have meant one device for several streams of one id.
+ * @param isOnce whether a configured stream matches at most one stream of the card. This holds for a directory that the guest may
+ * have written: the guest gets no more streams than the file has. In a directory of xl's, several streams of one id may share a
+ * device on purpose.
  */
 export function matchStreams(
   card: number,
@@ -73,7 +74,7 @@ export function matchStreams(
   );
 }
 
-/** The one meant of configured streams with the same id and direction; `before` counts the frontend's earlier ones. */
+/** Rules 1 and 2. `alike` are the configured streams with the same id and direction; `before` counts the frontend's earlier ones. */
 function byId(
   alike: readonly PlacedStream[],
   card: number,
@@ -93,12 +94,12 @@ function placed(card: number, { pcms }: CardPolicy): PlacedStream[] {
   );
 }
 
-/** Streams that one warning names. */
+/** The most streams that one warning names. */
 const MAX_NAMED = 8;
 
 /**
- * Names the streams of card number `card` of `domain` for which `hasDevice` says no:
- * `domU/0/0/1 (capture, unique-id "pulse")`. The first 8, and how many more.
+ * Names the streams of card number `card` of `domain` for which `hasDevice` is false, as `domU/0/0/1 (capture, unique-id "pulse")`:
+ * the first 8, and the number of the others.
  */
 export function nameDeviceless(
   domain: string,

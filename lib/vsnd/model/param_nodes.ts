@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The parameters that a card, a PCM and a stream can each set: their XenStore nodes, both ways. */
+/** The XenStore nodes of the five parameters that card, PCM and stream can each set: encoding and decoding. */
 import {
   XENSND_FIELD_BUFFER_SIZE,
   XENSND_FIELD_CHANNELS_MAX,
@@ -12,19 +12,19 @@ import { formatByName, FORMATS } from "../../sndif/formats.ts";
 import { Limits, LINUX_RATES, type StreamParams } from "./card.ts";
 
 /**
- * Formats whose samples have a fixed number of octets: only of these can a position be counted in frames, so only
- * these are served (ima_adpcm, mpeg and gsm are not).
+ * The formats that are served: those whose samples have a fixed number of octets. In the others (ima_adpcm, mpeg, gsm) a
+ * position cannot be counted in frames.
  */
 export const SERVED_FORMATS: readonly string[] = FORMATS
   .filter((format) => format.octets !== undefined)
   .map((format) => format.name);
 
-/** Octets of a frame of the widest of `formats` with `channels` channels. */
+/** The octets of one frame of `channels` channels in the widest of `formats`. */
 export function widestFrameBytes(formats: readonly string[], channels: number): number {
   return channels * Math.max(...formats.map((name) => formatByName(name)?.octets ?? 0));
 }
 
-/** What a node's value gave: the part that is usable (undefined if none is), and whether that is all of it. */
+/** A node's decoded value: the usable part, undefined if there is none, and whether the whole value is usable. */
 interface Decoded<T> {
   readonly value: T | undefined;
   readonly whole: boolean;
@@ -75,12 +75,12 @@ const FIELDS: { readonly [K in keyof StreamParams]: Field<StreamParams[K]> } = {
 
 export const PARAM_KEYS = Object.keys(FIELDS) as readonly (keyof StreamParams)[];
 
-/** The parameter's name in XenStore, in xl.cfg and in our YAML. */
+/** The parameter's name in XenStore, which xl.cfg and xsnd's YAML use too. */
 export function fieldName(key: keyof StreamParams): string {
   return FIELDS[key].node;
 }
 
-/** The nodes that say `params`, as [name, value]. */
+/** The nodes of `params`, each as [name, value]. */
 export function encodeParams(params: Partial<StreamParams>): [string, string][] {
   const encodeOne = <K extends keyof StreamParams>(key: K): [string, string][] => {
     const value = params[key];
@@ -90,8 +90,8 @@ export function encodeParams(params: Partial<StreamParams>): [string, string][] 
 }
 
 /**
- * The parameters in a directory, whose nodes `read` gives. What is not understood is left out, as the Linux
- * frontend does, and the node's whole value told to `reject`.
+ * Decodes the parameters of a directory. `read` gives a node's value. Values that are not understood are left out, as the Linux
+ * frontend leaves them out, and `reject` is called with the node's whole value.
  */
 export function decodeParams(
   read: (node: string) => string | undefined,

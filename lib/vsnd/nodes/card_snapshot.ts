@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /**
- * The daemon's own record of a card that xl made. The guest owns its frontend directory, so the directory is read once, before
- * the guest's driver runs, and the record is all that any daemon believes of the card later.
+ * The daemon's snapshot of a card that xl made. The guest can write the card's frontend directory, so the daemon reads the
+ * directory once, before the guest's driver runs. Later, every daemon goes by the snapshot alone.
  *
- * The record is in the card's backend directory, in nodes that the guest can neither read nor write, beside the policy of
- * `xsnd provision` and in the same form. It goes with the card: libxl removes the backend directory with the device.
+ * The snapshot is in the card's backend directory, in nodes that the guest can neither read nor write. The nodes have the form of
+ * a policy of `xsnd provision`. libxl removes them together with the backend directory when the card is detached.
  */
 import { Exit, XsndError } from "../../base/error.ts";
 import type { Direction } from "../../pcm/pcm.ts";
@@ -18,7 +18,7 @@ import { children, parseStreamType } from "./policy_nodes.ts";
 import { streamType } from "./card_tree.ts";
 
 export const SNAPSHOT_DIRECTORY = "pinned";
-/** This node is there, and "1", if the guest may have run before the record was made. */
+/** The node of a late snapshot, with the value "1". Other snapshots have no such node. */
 const LATE = "late";
 
 export interface SnapshotStream {
@@ -28,28 +28,36 @@ export interface SnapshotStream {
 }
 
 export interface CardSnapshot {
-  /** Whether the guest may have written its directory before the record was made. */
+  /** Whether the guest may have written its directory before the snapshot. */
   readonly isLate: boolean;
   readonly pcms: readonly { readonly streams: readonly SnapshotStream[] }[];
 }
 
 /**
- * The record of the card whose backend directory is `backendPath`. Without one, the record is made from the frontend directory
- * `frontendPath`. Throws {@link XsndError} (exit 6) if the frontend directory describes no card, or a record was changed by
- * hand, and StoreError.
+ * The snapshot of the card whose backend directory is `backendPath`. If there is none, the snapshot is taken of the frontend
+ * directory `frontendPath`. Throws {@link XsndError} (exit 6) if the frontend directory has no card that can be served, or if the
+ * snapshot is damaged. Throws StoreError.
  */
 export function snapshotCard(store: Store, backendPath: string, frontendPath: string): CardSnapshot {
-  const pinned = readSnapshot(store, backendPath);
-  return pinned === undefined || isOfRefusal(pinned)
-    ? pin(store, backendPath, frontendPath, pinned !== undefined)
-    : pinned;
+  const snapshot = readSnapshot(store, backendPath);
+  return snapshot === undefined || isOfRefusal(snapshot)
+    ? takeSnapshot(store, backendPath, frontendPath, snapshot !== undefined)
+    : snapshot;
 }
 
-/** What stands for a card that was refused: the toolstack's state says nothing of when its directory is right. */
+/**
+ * The snapshot of a refused card. It makes the next snapshot a late one: the toolstack's state does not tell when the directory
+ * was mended, nor by whom.
+ */
 const REFUSED: CardSnapshot = { isLate: true, pcms: [] };
 const isOfRefusal = ({ isLate, pcms }: CardSnapshot) => isLate && pcms.length === 0;
 
-function pin(store: Store, backendPath: string, frontendPath: string, wasRefused: boolean): CardSnapshot {
+function takeSnapshot(
+  store: Store,
+  backendPath: string,
+  frontendPath: string,
+  wasRefused: boolean,
+): CardSnapshot {
   let card: Omit<CardSnapshot, "isLate">;
   try {
     card = wholeCard(readFrontendCard(store, frontendPath), frontendPath);
@@ -57,22 +65,22 @@ function pin(store: Store, backendPath: string, frontendPath: string, wasRefused
     if (!wasRefused && error instanceof XsndError) writeSnapshot(store, backendPath, REFUSED);
     throw error;
   }
-  // Read after the directory: a toolstack's card leaves Initialising by this daemon's hand alone.
+  // The state is read after the directory. While it is Initialising, no driver has begun: only the daemon changes it.
   const isLate = wasRefused || readState(store, backendPath) !== XenbusState.Initialising;
-  const pinned = { isLate, ...card };
-  writeSnapshot(store, backendPath, pinned);
-  return pinned;
+  const snapshot = { isLate, ...card };
+  writeSnapshot(store, backendPath, snapshot);
+  return snapshot;
 }
 
-/** The streams of a card that Linux would accept. Throws {@link XsndError} for any other card. */
+/** The streams of a card that Linux accepts. Throws {@link XsndError} for any other card. */
 function wholeCard({ pcms }: FrontendCard, path: string): Omit<CardSnapshot, "isLate"> {
   const count = pcms.reduce((sum, { streams }) => sum + streams.length, 0);
   const refuse = (reason: string): never => {
-    throw new XsndError(`${path} is no card that can be served: ${reason}`, Exit.badConfiguration);
+    throw new XsndError(`the card at ${path} cannot be served: ${reason}`, Exit.badConfiguration);
   };
   if (count === 0) refuse("it has no streams");
   if (count > Limits.streamsPerDomain) {
-    refuse(`it has ${count} streams, and ${Limits.streamsPerDomain} are the most`);
+    refuse(`it has ${count} streams, ${Limits.streamsPerDomain} is the most`);
   }
   return {
     pcms: pcms.map(({ streams }, p) => ({
@@ -99,7 +107,7 @@ function readSnapshot(view: StoreView, backendPath: string): CardSnapshot | unde
 function readStream(view: StoreView, path: string): SnapshotStream {
   const bad = (node: string): never => {
     throw new XsndError(
-      `the node ${path}/${node} is missing or spoilt; detach the card with \`xl vsnd-detach\` and attach it again`,
+      `the node ${path}/${node} is missing or damaged; detach the card with \`xl vsnd-detach\` and attach it again`,
       Exit.badConfiguration,
     );
   };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * A card as XenStore nodes: what libxl writes for a `vsnd` device (libxl_vsnd.c, `libxl__device_generic_add` in
- * libxl_device.c), so that `xl` can list and detach it, and below the backend's directory the policy that the guest
- * can neither read nor change.
+ * The XenStore nodes of a card. They are those that libxl writes for a `vsnd` device (libxl_vsnd.c, `libxl__device_generic_add`
+ * in libxl_device.c), so that `xl` can list and detach the card. Below the backend's directory they have the policy, which the
+ * guest can neither read nor change.
  *
- * One limit is libxl's own: it spells the floating-point formats f32_le and so on, sndif.h and Linux float_le. A card
- * that has them is written for Linux, and `xl vsnd-list` refuses it.
+ * libxl spells the floating-point formats f32_le and so on; sndif.h and Linux spell them float_le. A card with such a format is
+ * written for Linux, and `xl vsnd-list` refuses it.
  */
 import {
   XENSND_FIELD_DEVICE_NAME,
@@ -23,21 +23,21 @@ import { encodeParams } from "../model/param_nodes.ts";
 
 export interface TreeNode {
   readonly path: string;
-  /** Empty for a node that is only a directory. */
+  /** Empty for a directory. */
   readonly value: string;
   readonly permissions: readonly Permission[];
 }
 
-/** The policy's directory, in the backend's. */
+/** The policy's directory below the backend's. */
 export const POLICY_DIRECTORY = "xsnd";
-/** The policy's node that names the ALSA PCM or the dummy card. */
+/** The policy's node with the name of the ALSA PCM or of the dummy device. */
 export const POLICY_DEVICE = "device";
-/** The policy's node that is there, and "1", if the stream gets silence instead. */
+/** The policy's node of a denied stream, with the value "1". Other streams have no such node. */
 export const POLICY_DENIED = "denied";
 
 type Pair = readonly [name: string, value: string];
 
-/** All nodes of a card, each after the one above it. */
+/** All nodes of a card, each after its parent. */
 export function cardTree(address: CardAddress, card: CardConfig): TreeNode[] {
   const { domid, backendDomid } = address;
   const paths = cardPaths(address);
@@ -65,7 +65,7 @@ export function cardTree(address: CardAddress, card: CardConfig): TreeNode[] {
   ];
 }
 
-/** Writes `nodes`; what was at their paths gets their values and permissions. */
+/** Writes `nodes`. Nodes that exist get the new values and permissions. */
 export function writeTree(view: StoreView, nodes: readonly TreeNode[]): void {
   for (const { path, value, permissions } of nodes) {
     view.write(path, value);
@@ -81,7 +81,7 @@ function directory(path: string, permissions: readonly Permission[], pairs: read
   }));
 }
 
-/** `pairs` below `name`, after `name` itself. */
+/** The node `name`, and `pairs` below it. */
 function below(name: string | number, pairs: readonly Pair[]): Pair[] {
   return [[String(name), ""], ...pairs.map(([key, value]): Pair => [`${name}/${key}`, value])];
 }
@@ -109,8 +109,8 @@ function pcmPairs(pcm: PcmConfig, card: Partial<StreamParams>): Pair[] {
 }
 
 /**
- * What no level declares is written on the stream: a frontend's own defaults may be wider than the policy (Linux
- * takes any rate up to 48000). Only channels-min has a default in sndif.h, and it is ours: 1.
+ * Parameters that no level declares are written on the stream, because a frontend's own defaults may be wider than the policy
+ * (Linux takes any rate up to 48000). Only channels-min can be left out: sndif.h has the same default, 1.
  */
 function streamPairs(
   { type, uniqueId, declared, effective }: StreamConfig,
@@ -141,7 +141,7 @@ function streamPolicyPairs({ type, uniqueId, device, denied, effective }: Stream
   ];
 }
 
-/** The value of a `type` node. */
+/** The value of the `type` node of a stream in this direction. */
 export function streamType(type: StreamPolicy["type"]): string {
   return type === "playback" ? XENSND_STREAM_TYPE_PLAYBACK : XENSND_STREAM_TYPE_CAPTURE;
 }

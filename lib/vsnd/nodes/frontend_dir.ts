@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * Reading a card from its frontend directory, which the guest can write: each value is checked, bounded and made a
- * line here, and none of it may choose a device or raise a limit. (What else a terminal should not get, printing
- * escapes.) It is what there is of a card that `xl` made, and where a card's names are.
+ * Reading a card from its frontend directory, which the guest can write. Each value is checked, bounded and made one line here;
+ * printing escapes the characters that a terminal must not get. No value may choose a device or raise a bound. The directory is
+ * all there is of a card that `xl` made, and it has the names of every card.
  */
 import type { Direction } from "../../pcm/pcm.ts";
 import {
@@ -17,11 +17,11 @@ import { DEFAULT_PARAMS, Limits, type StreamParams } from "../model/card.ts";
 import { decodeParams } from "../model/param_nodes.ts";
 import { children, parseStreamType } from "./policy_nodes.ts";
 
-/** More would be a guest's way to fill a screen. */
+/** The most problems that are kept: a guest must not fill a screen. */
 const MAX_PROBLEMS = 16;
 
 export interface FrontendStream {
-  /** Undefined if the node says neither; Linux then refuses the whole card. */
+  /** Undefined if the node holds neither direction. Linux then refuses the whole card. */
   readonly type: Direction | undefined;
   readonly uniqueId: string;
   readonly effective: StreamParams;
@@ -36,18 +36,18 @@ export interface FrontendCard {
   readonly shortName?: string;
   readonly longName?: string;
   readonly pcms: readonly FrontendPcm[];
-  /** What was left out or cut, one line each; the first 16. */
+  /** A line for each value that was left out or cut, the first 16. */
   readonly problems: readonly string[];
 }
 
-/** Reads whatever is at `path`; an empty card if nothing is. Never throws for what the guest wrote. */
+/** Reads the card at `path`: an empty card if there is no such directory. No content makes this throw. */
 export function readFrontendCard(view: StoreView, path: string): FrontendCard {
   const reader = new Reader(new GuardedView(view));
   const card = reader.card(path);
   return { ...card, problems: reader.problems };
 }
 
-/** A view of nodes that their owner may have closed to us: those are as good as absent. */
+/** A view in which nodes that may not be read are absent: the guest can close its nodes to the backend. */
 class GuardedView {
   constructor(private readonly view: StoreView) {}
 
@@ -96,7 +96,7 @@ class Reader {
     if (type === undefined) this.#reject(path, XENSND_FIELD_TYPE, text ?? "");
     const { uniqueId = "" } = this.#text(path, XENSND_FIELD_STREAM_UNIQUE_ID, "uniqueId", Limits.textOctets);
     const params = { ...DEFAULT_PARAMS, ...this.#params(path, pcm) };
-    // as cfg_read_pcm_hw of the Linux frontend does
+    // cfg_read_pcm_hw of the Linux frontend does the same.
     const effective = { ...params, channelsMin: Math.min(params.channelsMin, params.channelsMax) };
     return { type, uniqueId, effective };
   }
@@ -109,7 +109,7 @@ class Reader {
     return { ...upper, ...own };
   }
 
-  /** `{ [key]: the node's text }`, cut to `octets` and printable; empty if there is no such node. */
+  /** `{ [key]: TEXT }` with the node's text, cut to `octets` and without control characters; `{}` if there is no such node. */
   #text<K extends string>(path: string, node: string, key: K, octets: number): { [P in K]?: string } {
     const text = this.view.read(`${path}/${node}`);
     if (text === undefined) return {};
@@ -125,7 +125,7 @@ class Reader {
   }
 }
 
-/** The longest beginning of `text` that takes at most `octets` octets of UTF-8. */
+/** The longest prefix of `text` that takes at most `octets` octets of UTF-8. */
 function cut(text: string, octets: number): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(octets));
   return text.slice(0, read);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The cards that XenStore knows, ours and those that `xl` made: where they are, what they may do, how they are. */
+/** Reading all cards in XenStore, made by xsnd or by `xl`: their places, their streams and their states. */
 import { XsndError } from "../../base/error.ts";
 import type { Direction } from "../../pcm/pcm.ts";
 import {
@@ -18,17 +18,17 @@ import type { CardPolicy, StreamParams } from "../model/card.ts";
 import { type FrontendCard, type FrontendPcm, readFrontendCard } from "./frontend_dir.ts";
 import { readBackendPolicy } from "./policy_nodes.ts";
 
-/** A card as the toolstack's record in /libxl says, which no guest can write. */
+/** A card's place by the toolstack's record in /libxl, which no guest can write. */
 export interface CardRecord {
   readonly address: CardAddress;
   readonly paths: CardPaths;
 }
 
 export interface PresentStream {
-  /** Undefined only where `xl` or the guest wrote something else. */
+  /** Undefined only where `xl` or the guest wrote neither direction. */
   readonly type: Direction | undefined;
   readonly uniqueId: string;
-  /** Undefined without a policy. */
+  /** Undefined for a card without a policy. */
   readonly device: string | undefined;
   readonly denied?: boolean;
   readonly effective: StreamParams;
@@ -37,7 +37,7 @@ export interface PresentStream {
 export interface PresentCard extends CardRecord {
   readonly domain: Domain;
   readonly backend: Domain;
-  /** Who made the card: only ours have a policy; the others' streams are what the guest can write. */
+  /** The maker of the card. Only cards of xsnd have a policy; the streams of others come from nodes that the guest can write. */
   readonly provisionedBy: "xsnd" | "xl";
   readonly shortName?: string;
   readonly longName?: string;
@@ -47,12 +47,12 @@ export interface PresentCard extends CardRecord {
   readonly problems: readonly string[];
 }
 
-/** Numbers of the domains that the toolstack keeps records of. */
+/** The numbers of all domains with a toolstack record. */
 export function recordedDomids(view: StoreView): number[] {
   return numbers(view.list("/libxl"));
 }
 
-/** The records of a domain's cards, by number. */
+/** The records of a domain's cards, in the order of their numbers. */
 export function cardRecords(view: StoreView, domid: number): CardRecord[] {
   return numbers(view.list(libxlCardsPath(domid))).map((card) => cardRecord(view, domid, card));
 }
@@ -61,7 +61,7 @@ function numbers(names: readonly string[] | undefined): number[] {
   return (names ?? []).filter((name) => /^\d{1,5}$/.test(name)).map(Number).sort((a, b) => a - b);
 }
 
-/** A record that is not whole counts as one of a card served by domain 0, so that it can be seen and removed. */
+/** An incomplete record counts as that of a card which domain 0 serves, so that people can see and remove the card. */
 function cardRecord(view: StoreView, domid: number, card: number): CardRecord {
   const recorded = parseBackendPath(view.read(`${libxlCardsPath(domid)}/${card}/backend`) ?? "");
   const address = { domid, card, backendDomid: recorded?.backendDomid ?? 0 };
@@ -97,7 +97,7 @@ function readCard(view: StoreView, domain: Domain, record: CardRecord): PresentC
   };
 }
 
-/** One card's broken policy must not hide all other cards. */
+/** The policy, or the error as a text: one card's broken policy must not hide all other cards. */
 function policyOrProblem(view: StoreView, backendPath: string): CardPolicy | string | undefined {
   try {
     return readBackendPolicy(view, backendPath);
@@ -114,7 +114,7 @@ function withoutPolicy(pcms: FrontendCard["pcms"]): PresentCard["pcms"] {
   }));
 }
 
-/** The policy's streams; only the names of PCMs come from the guest's side. */
+/** The policy's streams. Only the names of the PCMs come from the frontend's directory. */
 function withPolicy(policy: CardPolicy, frontend: readonly FrontendPcm[]): PresentCard["pcms"] {
   return policy.pcms.map(({ streams }, index) => {
     const name = frontend[index]?.name;

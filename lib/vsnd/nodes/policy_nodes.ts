@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Reading back what the host decided about a card. Nothing in it comes from the guest. */
+/** Reading the policy of a card: the nodes below the backend's directory that `provision` wrote and the guest cannot write. */
 import { Exit, XsndError } from "../../base/error.ts";
 import type { Direction } from "../../pcm/pcm.ts";
 import {
@@ -14,8 +14,8 @@ import { decodeParams, fieldName, PARAM_KEYS } from "../model/param_nodes.ts";
 import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY } from "./card_tree.ts";
 
 /**
- * The policy of the card whose backend directory is `backendPath`; undefined if it has none, as a card that `xl`
- * made. Throws {@link XsndError} (exit 6) if it is not as `provision` writes it.
+ * The policy of the card whose backend directory is `backendPath`; undefined for a card without a policy, such as one that `xl`
+ * made. Throws {@link XsndError} (exit 6) if a node is missing or damaged.
  */
 export function readBackendPolicy(view: StoreView, backendPath: string): CardPolicy | undefined {
   const root = `${backendPath}/${POLICY_DIRECTORY}`;
@@ -26,7 +26,7 @@ export function readBackendPolicy(view: StoreView, backendPath: string): CardPol
   return { pcms };
 }
 
-/** The stream type that a `type` node stands for. */
+/** Parses the value of a `type` node. */
 export function parseStreamType(value: string | undefined): Direction | undefined {
   switch (value) {
     case XENSND_STREAM_TYPE_PLAYBACK:
@@ -36,7 +36,7 @@ export function parseStreamType(value: string | undefined): Direction | undefine
   }
 }
 
-/** Paths of the children 0, 1, ... of `path`, up to the first that is missing, `limit` at most. */
+/** The paths of the children 0, 1, ... of `path` up to the first that is missing, at most `limit`. */
 export function children(view: StoreView, path: string, limit: number): string[] {
   const names = new Set(view.list(path));
   const paths: string[] = [];
