@@ -25,7 +25,7 @@ Deno.test("deprovision gives up in time with exit 124, and --force takes the car
     status xsnd deprovision domU --force`);
   assert.match(
     result.stderr,
-    /backend at .* did not close within 0\.1 s \(it is Closing\); .* with --force\n$/,
+    /backend at .* did not close within 0\.1 s \(its state is Closing\); .* with --force\n$/,
   );
   assert.equal(result.stdout, "status 124\n5\ndefault\ndomU card 0: removed\nstatus 0\n");
 });

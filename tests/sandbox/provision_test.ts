@@ -90,7 +90,7 @@ Deno.test("provision refuses to change a card in use: exit 1, and nothing at all
     status xsnd provision domU`);
   assert.match(
     result.stderr,
-    /^xsnd: card 0 of domU is in use \(frontend Initialised, backend Initialising\) and cannot change so: [^\n]+ Unload the guest's driver first, or let --replace detach the card and attach it anew\n$/,
+    /^xsnd: card 0 of domU is in use \(frontend Initialised, backend Initialising\) and cannot change as wanted: [^\n]+ Unload the guest's driver first, or let --replace detach the card and attach it anew\n$/,
   );
   assert.equal(result.stdout, "status 1\ndomU card 0 (xsnd): unchanged\nstatus 0\n");
 });
@@ -205,7 +205,7 @@ Deno.test("diff says what provision would change: exit 1, or 0 if that is nothin
   assert.match(same, /3 cards: 3 unchanged\n$/);
   assert.equal(one, "guest2 card 0: unchanged\n");
   assert.match(other, /^domU card 0 \(Music\): would be changed\n {2}\S+\/xsnd\/0\/0\/device: "other" -> /);
-  assert.match(other, /\n {2}0\/0\/device: holds from the next time that the guest opens the stream\n/);
+  assert.match(other, /\n {2}0\/0\/device: takes effect when the guest next opens the stream\n/);
   const [card] = JSON.parse(json);
   assert.deepEqual([card.domain, card.card, card.action], ["domU", 0, "changed"]);
   assert(card.differences.length > 8);

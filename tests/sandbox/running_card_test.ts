@@ -35,7 +35,7 @@ async function planned(result: Promise<Result>) {
 }
 
 const playback = (device: string): StreamOptions => ({ type: "playback", device });
-const FROM_NEXT = "holds from the next time that the guest opens the stream";
+const FROM_NEXT = "takes effect when the guest next opens the stream";
 
 /** Opens the stream and plays a page of `octet`, until it is told of a position. */
 function play(stream: RawStream, octet: number): void {
@@ -57,7 +57,7 @@ const heard = (file: string) =>
     }
   });
 
-Deno.test("another device is given to a stream under its guest, and holds from the next OPEN", () =>
+Deno.test("another device is given to a stream under its guest, and takes effect at the next OPEN", () =>
   inBox(async (box) => {
     const files = [box.path("one.wav"), box.path("two.wav")];
     const [one, two] = files.map((file) => `dummy:${file}`);
@@ -96,11 +96,11 @@ Deno.test("a stream is denied, and allowed again, under its guest", () =>
     const [stream] = card.streams;
     const deny = (denied: boolean) =>
       planned(provision(box, [{ ...playback(`dummy:${file}`), denied }], {}, "--json"));
-    assert.deepEqual((await deny(true)).notes, ["0/0/denied: holds at once"]);
+    assert.deepEqual((await deny(true)).notes, ["0/0/denied: takes effect at once"]);
     await box.untilStream(STREAM, ({ denied }) => denied);
     assertWorks(stream);
     assert.throws(() => Deno.statSync(file), Deno.errors.NotFound);
-    assert.deepEqual((await deny(false)).notes, ["0/0/denied: holds at once"]);
+    assert.deepEqual((await deny(false)).notes, ["0/0/denied: takes effect at once"]);
     await box.untilStream(STREAM, ({ denied }) => !denied);
     assertWorks(stream);
     Deno.statSync(file);
@@ -159,8 +159,11 @@ Deno.test("what a running guest has read is refused; --replace detaches the card
     for (const args of [[], ["--dry-run"]]) {
       const refused = await change(...args);
       assertFails(refused, Exit.failed, /card 0 of domU is in use \(frontend Connected, backend Connected\)/);
-      assert.match(refused.stderr, /long-name, 0\/1, .*: the guest's driver reads it only when it connects/);
-      assert.match(refused.stderr, /0\/0\/device: a device that may wait, /);
+      assert.match(
+        refused.stderr,
+        /long-name, 0\/1, .*: the guest's driver reads the node only when it connects/,
+      );
+      assert.match(refused.stderr, /0\/0\/device: a device that may block, /);
       assert.match(refused.stderr, /let --replace detach the card and attach it anew\n$/);
     }
     assertWorks(card.streams[0]);

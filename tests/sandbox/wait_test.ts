@@ -105,7 +105,7 @@ Deno.test("wait says what there is instead, with its exit code", () =>
     const cards = [0, 1].map(() => ({ pcms: [{ streams: [{ type: "playback", device: "dummy:" }] }] }));
     Deno.writeTextFileSync(box.path("two.yaml"), JSON.stringify({ domains: { domU: { cards } } }));
     await box.ok("provision", "-f", box.path("two.yaml"));
-    assertFails(await connected("domU"), Exit.usage, /"domU" could be domU\/0 or domU\/1; say which card/);
+    assertFails(await connected("domU"), Exit.usage, /"domU" could be domU\/0 or domU\/1; name one of them/);
     assertFails(
       await connected("domU/0/0/1"),
       Exit.failed,

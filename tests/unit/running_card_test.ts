@@ -39,12 +39,12 @@ function decided({ from, meddle = () => {}, to, address = ADDRESS }: Case): Deci
 
 const card = defaultCard("hw:0");
 const PERMISSIONS = "permissions";
-const KIND = "a device of the kind that may wait, in place of one that never does";
-const DENIED = "that a stream is denied";
+const KIND = "a device that may block, in place of one that never does";
+const DENIED = "whether a stream is denied";
 const DEVICE = "a device";
-const HELD = "what the backend holds the guest to";
+const HELD = "parameters that the backend enforces";
 const DETACHED = "a card that is being detached";
-const ENDS = "which two ends belong together";
+const ENDS = "the tie between the two ends";
 const REST = "names, streams and their parameters";
 
 const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
@@ -57,7 +57,7 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
         meddle: (s) => s.setPermissions(`${PATHS.libxl}/frontend`, [{ domid: 1, access: "both" }]),
       },
     ],
-    names: /^(\/local\/domain\/0\/backend\/vsnd\/1\/0\/xsnd|frontend): holds at once$/,
+    names: /^(\/local\/domain\/0\/backend\/vsnd\/1\/0\/xsnd|frontend): takes effect at once$/,
   },
   [KIND]: {
     cases: [
@@ -65,7 +65,7 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
       { from: defaultCard("dummy:"), to: defaultCard("default") },
       { from: denied(defaultCard("pulse")), to: defaultCard("pulse") },
     ],
-    names: /^0\/0\/(device|denied), 0\/1\/(device|denied): a device that may wait, /,
+    names: /^0\/0\/(device|denied), 0\/1\/(device|denied): a device that may block, /,
   },
   [DENIED]: {
     cases: [
@@ -73,7 +73,7 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
       { from: defaultCard("pulse"), to: denied(defaultCard("pulse")) },
       { from: denied(card), to: card },
     ],
-    names: /^0\/0\/denied, 0\/1\/denied: holds at once$/,
+    names: /^0\/0\/denied, 0\/1\/denied: takes effect at once$/,
   },
   [DEVICE]: {
     cases: [
@@ -81,7 +81,7 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
       { from: defaultCard("pulse"), to: defaultCard("default") },
       { from: defaultCard("pulse"), to: card },
     ],
-    names: /^0\/0\/device, 0\/1\/device: holds from the next time that the guest opens/,
+    names: /^0\/0\/device, 0\/1\/device: takes effect when the guest next opens/,
   },
   [HELD]: {
     cases: [
@@ -92,14 +92,14 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
       { from: card, to: card, meddle: (s) => s.remove(`${POLICY}/0/0/device`) },
       { from: card, to: card, meddle: (s) => s.write(`${POLICY}/0/2/device`, "hw:0") },
     ],
-    names: /(0\/[0-2](\/[a-z-]+)?|xsnd)[^:]*: it has to be what the guest's driver goes by/,
+    names: /(0\/[0-2](\/[a-z-]+)?|xsnd)[^:]*: the guest's driver has read its parameters already/,
   },
   [DETACHED]: {
     cases: [
       { from: card, to: card, meddle: (s) => s.write(`${PATHS.backend}/online`, "0") },
       { from: card, to: card, meddle: (s) => s.remove(`${PATHS.backend}/online`) },
     ],
-    names: /^online: its backend was asked to let go of it, and has not done so yet$/,
+    names: /^online: the backend was asked to close the card, and has not closed it yet$/,
   },
   [ENDS]: {
     cases: [
@@ -109,7 +109,7 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
       { from: card, to: card, meddle: (s) => s.write(`${PATHS.libxl}/frontend`, "/elsewhere") },
       { from: card, to: card, address: { ...ADDRESS, backendDomid: 2 } },
     ],
-    names: /: it ties the card's two ends together$/,
+    names: /: the node ties the card's two ends together$/,
   },
   [REST]: {
     cases: [
@@ -120,7 +120,7 @@ const CASES: Record<string, { cases: readonly Case[]; names: RegExp }> = {
       { from: card, to: card, meddle: (s) => s.write(`${PATHS.frontend}/0/2/type`, "p") },
       { from: card, to: card, meddle: (s) => s.remove(`${PATHS.frontend}/0/1/type`) },
     ],
-    names: /^[a-z0-9/, -]+: the guest's driver reads it only when it connects$/,
+    names: /^[a-z0-9/, -]+: the guest's driver reads the node only when it connects$/,
   },
 };
 
@@ -150,8 +150,8 @@ Deno.test("decide() refuses other limits on both sides, and names the nodes that
   });
   assert.deepEqual(notes, []);
   assert.deepEqual(refusals, [
-    "sample-rates: the guest's driver reads it only when it connects",
-    "0/0/sample-rates, 0/1/sample-rates: it has to be what the guest's driver goes by, which has read its own",
+    "sample-rates: the guest's driver reads the node only when it connects",
+    "0/0/sample-rates, 0/1/sample-rates: the guest's driver has read its parameters already, and the backend's must be the same",
   ]);
 });
 

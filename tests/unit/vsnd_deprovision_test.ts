@@ -59,7 +59,7 @@ Deno.test("deprovisionCard() removes nothing if the backend does not close in ti
     assert.equal(error.exitCode, Exit.timedOut);
     assert.match(
       error.message,
-      /did not close within 0\.01 s \(it is Closing\); if `xsnd serve` is no longer running, .* --force/,
+      /did not close within 0\.01 s \(its state is Closing\); if `xsnd serve` no longer runs, .* --force/,
     );
     return true;
   });
@@ -89,6 +89,6 @@ Deno.test("deprovisionCard() leaves a card alone that was provisioned anew when 
     store.write(`${backend}/state`, "1");
   };
   store.write(`${backend}/state`, "6");
-  await assert.rejects(done, /closed, but is Initialising again; left it as it is/);
+  await assert.rejects(done, /closed, and is now Initialising again; the card was left as it is/);
   assert.equal(store.read(`${backend}/state`), "1");
 });

@@ -125,7 +125,7 @@ Deno.test("provision() refuses to change a card in use, by either end's state, a
           assert.equal(error.exitCode, Exit.failed);
           assert.match(
             error.message,
-            /^card 0 of domU is in use \(frontend \w+, backend \w+\) and cannot change so: long-name: .* Unload/,
+            /^card 0 of domU is in use \(frontend \w+, backend \w+\) and cannot change as wanted: long-name: .* Unload/,
           );
           return true;
         });
@@ -148,7 +148,7 @@ Deno.test("provision() changes only the nodes that differ of a card in use, and 
   const [plan] = provisionCards(store, defaultCard("hw:1"));
   assert.deepEqual([plan.action, plan.refusal], ["changed", undefined]);
   assert.deepEqual(plan.notes, [
-    "0/0/device, 0/1/device: holds from the next time that the guest opens the stream",
+    "0/0/device, 0/1/device: takes effect when the guest next opens the stream",
   ]);
   assert.equal(xen.dump("/"), before.replaceAll(`/device = "hw:0"`, `/device = "hw:1"`));
   assert.deepEqual(actions(provisionCards(store, defaultCard("hw:1"))), ["unchanged"]);
@@ -163,7 +163,7 @@ Deno.test("provision() changes nothing of a card in use of which not all can cha
   const change = { ...defaultCard("hw:1"), longName: "Other" };
   assert.throws(
     () => provisionCards(store, change),
-    /cannot change so: long-name: the guest's driver reads it/,
+    /cannot change as wanted: long-name: the guest's driver reads the node/,
   );
   assert.equal(xen.dump("/"), before);
 });

@@ -64,7 +64,7 @@ Deno.test("provisionReplacing() keeps the card whose backend does not close, and
   assert(failure instanceof XsndError && failure.exitCode === Exit.timedOut);
   assert.match(
     failure.message,
-    /^card 0 of domU is not replaced: .* is still Closing; .* until you run this again; /,
+    /^card 0 of domU is not replaced: .* is still Closing; .* until then the guest has no card; /,
   );
   assert.equal(store.read("/local/domain/1/device/vsnd/0/long-name"), "one");
 });
@@ -80,6 +80,6 @@ Deno.test("provisionReplacing() names what it has detached if it cannot go on", 
   isGone = true;
   store.write(`${backend(0)}/state`, "6");
   await assert.rejects(replacing, {
-    message: 'there is no domain "gone"; detached by now, and to be provisioned again: card 0 of domU',
+    message: 'there is no domain "gone"; already detached, provision again: card 0 of domU',
   });
 });

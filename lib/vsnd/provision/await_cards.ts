@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Waiting for cards to be served, and for guests to connect to theirs, as both ends' states in XenStore tell. */
+/** Waiting until daemons serve cards, or until guests have connected to them, by the states of both ends in XenStore. */
 import { Exit, XsndError } from "../../base/error.ts";
 import {
   type CardAddress,
@@ -14,15 +14,15 @@ import {
 import type { Store, StoreView } from "../../xen/ports.ts";
 
 /**
- * What a toolstack can wait for: `initwait`, as `xl vsnd-attach` does, that a backend has taken the card up, whether its guest
- * has found it or not; `connected`, that both ends are.
+ * What `provision --wait` waits for. `initwait`: a backend has taken the card up, whether or not the guest has found it, which
+ * `xl vsnd-attach` waits for too. `connected`: both ends are connected.
  */
 export const CARD_GOALS = ["initwait", "connected"] as const;
 export type CardGoal = typeof CARD_GOALS[number];
 
-/** How a card that has not reached the goal is told of. */
+/** How a message says that a card has not reached the goal. */
 const SHORT_OF: Readonly<Record<CardGoal, string>> = {
-  initwait: "is taken up by no backend",
+  initwait: "is not taken up by a backend",
   connected: "is not connected",
 };
 
@@ -39,8 +39,8 @@ export function hasReached(view: StoreView, { paths }: AwaitedCard, goal: CardGo
 }
 
 /**
- * Waits until all of `cards` have reached `goal`. Throws {@link XsndError} (exit 124) after `timeoutMs`, with a line for each
- * that has not: how it is, and what to do.
+ * Waits until all of `cards` have reached `goal`. Throws {@link XsndError} (exit 124) after `timeoutMs`: the message has a line
+ * for each card that has not, with its states and what to do.
  */
 export async function awaitCards(
   store: Store,
@@ -56,7 +56,7 @@ export async function awaitCards(
   if (messages.length > 0) throw new XsndError(messages.join("\n"), Exit.timedOut);
 }
 
-/** Why a card has not reached `goal` in time, in a line. */
+/** One line about a card that has not reached `goal` in time: its states, and what to do. */
 export function describeLate(view: StoreView, card: AwaitedCard, goal: CardGoal, timeoutMs: number): string {
   const { domain, address } = card;
   const states = readStates(view, card.paths);

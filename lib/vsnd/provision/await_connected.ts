@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Waiting for a guest to connect to the card of a stream, whether domain and card are there yet or not. */
+/** Waiting until a guest has connected to the card of a stream. The domain and the card may come into being meanwhile. */
 import { Exit, XsndError } from "../../base/error.ts";
 import { parseStreamName, type StreamName } from "../../stream/stream_name.ts";
 import { listDomains, resolveDomain, untilInStore } from "../../xenbus/mod.ts";
@@ -8,24 +8,23 @@ import { type AwaitedCard, describeLate, hasReached } from "./await_cards.ts";
 import { readCards } from "../nodes/inventory.ts";
 
 /**
- * Waits until the card of the stream that `wanted` names is connected, though domain and card may not be there yet. Returns the
- * card. Throws {@link XsndError}: exit 124 after `timeoutMs`, 2 if more than one card could be meant, 1 if the card is there
- * and has no such stream.
+ * Waits until the card of the stream called `wanted` is connected, and resolves to the card. Domain and card need not exist yet.
+ * Throws {@link XsndError}: exit 124 after `timeoutMs`, 2 if `wanted` could mean several cards, 1 if the card has no such
+ * stream.
  */
 export async function awaitConnected(store: Store, wanted: string, timeoutMs: number): Promise<AwaitedCard> {
   const name = parseStreamName(wanted);
   const deadline = performance.now() + timeoutMs;
   const left = () => Math.max(0, deadline - performance.now());
   for (;;) {
-    // No domain has a card before /libxl has a record of it.
-    // In one go: half of a card that comes or goes is none.
+    // Every card has a record below /libxl. One transaction: a card that is half written or half removed must not be seen.
     const look = () => store.transaction((view) => findCard(view, name, wanted));
     const found = await untilInStore(store, ["/libxl"], look, left());
     if (found === undefined) {
       const what = name.card === undefined ? "no virtual sound card" : `no card ${name.card}`;
       throw new XsndError(
-        `${name.domain} has ${what} (waited ${timeoutMs / 1000} s); \`xsnd list\` shows what there is, ` +
-          "`xsnd provision` makes more",
+        `${name.domain} has ${what} (waited ${timeoutMs / 1000} s); \`xsnd list\` shows all cards, ` +
+          "`xsnd provision` makes new ones",
         Exit.timedOut,
       );
     }
@@ -44,7 +43,7 @@ export async function awaitConnected(store: Store, wanted: string, timeoutMs: nu
   }
 }
 
-/** The card that `name` means, if it is there. */
+/** The card that `name` means; undefined if there is none yet. */
 function findCard(view: StoreView, name: StreamName, wanted: string): AwaitedCard | undefined {
   const isKnown = listDomains(view).some((domain) => [domain.name, `${domain.domid}`].includes(name.domain));
   if (!isKnown) return undefined;
@@ -52,7 +51,7 @@ function findCard(view: StoreView, name: StreamName, wanted: string): AwaitedCar
     .filter(({ address }) => name.card === undefined || address.card === name.card);
   if (cards.length > 1) {
     const known = cards.map(({ address }) => `${name.domain}/${address.card}`).join(" or ");
-    throw new XsndError(`${JSON.stringify(wanted)} could be ${known}; say which card`, Exit.usage);
+    throw new XsndError(`${JSON.stringify(wanted)} could be ${known}; name one of them`, Exit.usage);
   }
   const [card] = cards;
   if (card === undefined || name.pcm === undefined) return card;
@@ -61,7 +60,7 @@ function findCard(view: StoreView, name: StreamName, wanted: string): AwaitedCar
   const { domain, address } = card;
   throw new XsndError(
     `card ${address.card} of ${domain.name} has no stream ${JSON.stringify(wanted)}; ` +
-      `\`xsnd show ${domain.name}\` lists those that it has`,
+      `\`xsnd show ${domain.name}\` lists its streams`,
     Exit.failed,
   );
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Which cards `provision` is to make: those of a file, or one for a domain. */
+/** Choosing the cards that `provision` makes: those of a file, or the default card of one domain. */
 import { Exit, XsndError } from "../../base/error.ts";
 import { type Domain, resolveDomain } from "../../xenbus/mod.ts";
 import type { StoreView } from "../../xen/ports.ts";
@@ -7,12 +7,12 @@ import { type CardConfig, type Config, DEFAULT_BACKEND, defaultCard, Limits } fr
 import type { WantedCard } from "./plan.ts";
 import { textProblem } from "../model/node_text.ts";
 
-/** One card for `domain`, on one ALSA device. Throws {@link XsndError} for a domain or device that cannot be. */
+/** The default card of `domain` on one ALSA device. Throws {@link XsndError} for an unknown domain or an impossible device name. */
 export function defaultCardFor(view: StoreView, domain: string, device: string): WantedCard[] {
   const problem = textProblem(device, Limits.textOctets, "comma");
   if (problem !== undefined) {
     throw new XsndError(
-      `the device ${JSON.stringify(device)} ${problem}; name an ALSA PCM, or dummy:`,
+      `the device ${JSON.stringify(device)} ${problem}; write the name of an ALSA PCM, or dummy:`,
       Exit.usage,
     );
   }
@@ -20,8 +20,8 @@ export function defaultCardFor(view: StoreView, domain: string, device: string):
 }
 
 /**
- * All cards of `config`, or those of one domain. Throws {@link XsndError} (exit 1) if a domain does not exist, if the
- * one asked for is not in the file, or if the file has a domain by name and by number.
+ * The cards of `config`: all, or those of the domain `only`. Throws {@link XsndError}: exit 1 if a domain does not exist, or if
+ * the file has no entry for `only`; exit 6 if the file has one domain by name and by number.
  */
 export function cardsOfFile(view: StoreView, config: Config, file: string, only?: string): WantedCard[] {
   const asked = only === undefined ? undefined : resolveDomain(view, only);
@@ -31,14 +31,14 @@ export function cardsOfFile(view: StoreView, config: Config, file: string, only?
     .map(([name, guest]) => ({ name, guest, domain: asked ?? resolveDomain(view, name) }));
   if (asked !== undefined && entries.length === 0) {
     const known = [...config.keys()].join(", ");
-    throw new XsndError(`${file} has no cards for ${asked.name}; it has some for ${known}`, Exit.failed);
+    throw new XsndError(`${file} has no cards for ${asked.name}; it has cards for ${known}`, Exit.failed);
   }
   const twice = entries.find(({ domain }, index) =>
     entries.findIndex((entry) => entry.domain.domid === domain.domid) < index
   );
   if (twice !== undefined) {
     throw new XsndError(
-      `${file} has ${twice.domain.name} twice, by name and by number (${twice.domain.domid}); leave one of them`,
+      `${file} has ${twice.domain.name} twice, by name and by number (${twice.domain.domid}); remove one of the two entries`,
       Exit.badConfiguration,
     );
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * What may change of a card that is in use, without taking it away from its guest. snd_xen_front reads its directory when it
- * connects and never again, so what is in there cannot change under it, nor what the backend holds it to: both ends would go
- * by different cards. What only the backend reads can.
+ * The rules for changing a card in use, without detaching the card from its guest. snd_xen_front reads its directory when it
+ * connects, and never again. So neither the directory nor the parameters that the backend enforces can change: the two ends would
+ * go by different parameters. Nodes that only the backend reads can change.
  */
 import { mayWait } from "../../pcm/device_name.ts";
 import type { CardPaths } from "../../xenbus/mod.ts";
@@ -10,80 +10,81 @@ import { usedDevice } from "../model/card.ts";
 import { type Difference, isOfPermissions, type Nodes } from "./compare.ts";
 import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY } from "../nodes/card_tree.ts";
 
-/** A difference, and what there is to decide it by. */
+/** A difference, with the facts that the rules go by. */
 interface Change {
   readonly difference: Difference;
-  /** The directory that the node is in. */
+  /** The directory of the node. */
   readonly place: "libxl" | "frontend" | "backend" | "policy";
-  /** The rest of its path: `long-name`, `0/0/device`. */
+  /** The node's path below that directory: `long-name`, `0/0/device`. */
   readonly name: string;
-  /** The device that the stream of a policy's node has and gets; undefined where there is no such stream. */
+  /** For a node of a stream's policy, the stream's device before and after; undefined where there is no such stream. */
   readonly deviceBefore: string | undefined;
   readonly deviceAfter: string | undefined;
 }
 
 interface Rule {
+  /** The kind of change, for tests and readers. */
   readonly of: string;
   matches(change: Change): boolean;
   readonly isApplied: boolean;
-  /** When what is applied holds, or why it is refused. */
+  /** When an applied change takes effect, or why a change is refused. */
   readonly reason: string;
 }
 
-/** The first that matches a change decides on it. */
+/** The first rule that matches a change decides. */
 export const RULES: readonly Rule[] = [
   {
     of: "permissions",
     matches: ({ difference }) => isOfPermissions(difference),
     isApplied: true,
-    reason: "holds at once",
+    reason: "takes effect at once",
   },
   {
-    of: "a device of the kind that may wait, in place of one that never does",
+    of: "a device that may block, in place of one that never does",
     matches: (change) => isOfDevice(change) && mayWait(change.deviceAfter!) && !mayWait(change.deviceBefore!),
     isApplied: false,
-    reason: "a device that may wait, as a sound server's does, is served by a thread of the stream's own, " +
-      "which it is given when its card is attached",
+    reason: "a device that may block, such as a sound server's, needs an engine of the stream's own, " +
+      "and a stream gets its engine when the card is attached",
   },
   {
-    of: "that a stream is denied",
+    of: "whether a stream is denied",
     matches: (change) => isOfDevice(change) && nodeOf(change) === POLICY_DENIED,
     isApplied: true,
-    reason: "holds at once",
+    reason: "takes effect at once",
   },
   {
     of: "a device",
     matches: isOfDevice,
     isApplied: true,
-    reason: "holds from the next time that the guest opens the stream",
+    reason: "takes effect when the guest next opens the stream",
   },
   {
-    of: "what the backend holds the guest to",
+    of: "parameters that the backend enforces",
     matches: ({ place }) => place === "policy",
     isApplied: false,
-    reason: "it has to be what the guest's driver goes by, which has read its own",
+    reason: "the guest's driver has read its parameters already, and the backend's must be the same",
   },
   {
     of: "a card that is being detached",
     matches: ({ name }) => name === "online",
     isApplied: false,
-    reason: "its backend was asked to let go of it, and has not done so yet",
+    reason: "the backend was asked to close the card, and has not closed it yet",
   },
   {
-    of: "which two ends belong together",
+    of: "the tie between the two ends",
     matches: ({ place, name }) => place !== "frontend" || name === "" || /^backend(-id)?$/.test(name),
     isApplied: false,
-    reason: "it ties the card's two ends together",
+    reason: "the node ties the card's two ends together",
   },
   {
     of: "names, streams and their parameters",
     matches: ({ place }) => place === "frontend",
     isApplied: false,
-    reason: "the guest's driver reads it only when it connects",
+    reason: "the guest's driver reads the node only when it connects",
   },
 ];
 
-/** The last part of the change's path. */
+/** The node's own name, the last part of its path. */
 const nodeOf = ({ name }: Change) => name.slice(name.lastIndexOf("/") + 1);
 
 function isOfDevice(change: Change): boolean {
@@ -92,17 +93,17 @@ function isOfDevice(change: Change): boolean {
     deviceBefore !== undefined && deviceAfter !== undefined;
 }
 
-/** Names of nodes that are given for one reason; more do not make it clearer. */
+/** The most node names that are printed for one reason. */
 const SHOWN_NAMES = 4;
 
 export interface Decision {
-  /** When what is applied holds, a line a reason: `0/0/device, 0/1/device: holds from ...`. */
+  /** When the applied changes take effect, a line for each reason: `0/0/device, 0/1/device: takes effect ...`. */
   readonly notes: readonly string[];
-  /** Why the card cannot change so, likewise. Empty: it can. */
+  /** Why changes are refused, a line for each reason. Empty if all can be applied. */
   readonly refusals: readonly string[];
 }
 
-/** Judges by {@link RULES} the `differences` between what is present and wanted of the card at `paths`. */
+/** Decides by {@link RULES} on the `differences` between the present and the wanted nodes of the card at `paths`. */
 export function decide(
   differences: readonly Difference[],
   present: Nodes,
@@ -129,7 +130,7 @@ function changeOf(difference: Difference, present: Nodes, wanted: Nodes, paths: 
     ["libxl", paths.libxl],
   ] as const;
   const found = places.find(([, directory]) => `${difference.path}/`.startsWith(`${directory}/`));
-  // A node that is nowhere in the card is in a directory that the card is to move to, or from.
+  // A node outside of the card's directories belongs to a directory that the card moves to, or from.
   const [place, directory] = found ?? ["libxl", ""];
   const stream = difference.path.slice(0, difference.path.lastIndexOf("/"));
   return {
@@ -141,7 +142,7 @@ function changeOf(difference: Difference, present: Nodes, wanted: Nodes, paths: 
   };
 }
 
-/** The device that serves the stream whose policy is at `stream`. */
+/** The device that serves the stream whose policy is in the directory `stream`. */
 function deviceOf(nodes: Nodes, stream: string): string | undefined {
   const device = nodes.get(`${stream}/${POLICY_DEVICE}`)?.value;
   return device && usedDevice({ device, denied: nodes.has(`${stream}/${POLICY_DENIED}`) });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Which streams of wanted cards are not yet in XenStore as they are wanted. */
+/** Finding the streams that a provisioning would add, or give another device or other parameters. */
 import { isDeepStrictEqual } from "node:util";
 import { XsndError } from "../../base/error.ts";
 import { formatStreamName } from "../../stream/stream_name.ts";
@@ -15,7 +15,7 @@ export interface NamedStream {
   readonly stream: StreamPolicy;
 }
 
-/** The streams of `cards` that are new, or get another device or other parameters than they have. */
+/** The streams of `cards` that are not in XenStore, or are there with another device or other parameters. */
 export function changedStreams(view: StoreView, cards: readonly WantedCard[]): NamedStream[] {
   return cards.flatMap(({ domain, address, card }) => {
     const present = presentPolicy(view, cardPaths(address).backend);
@@ -29,7 +29,7 @@ export function changedStreams(view: StoreView, cards: readonly WantedCard[]): N
   });
 }
 
-/** Undefined also for a policy that nobody can read: provisioning writes it anew. */
+/** The present policy; undefined if there is none or if it is damaged, since provisioning writes it anew. */
 function presentPolicy(view: StoreView, backend: string): CardPolicy | undefined {
   try {
     return readBackendPolicy(view, backend);
@@ -39,7 +39,7 @@ function presentPolicy(view: StoreView, backend: string): CardPolicy | undefined
   }
 }
 
-/** What a device has to do with. */
+/** The parts of a policy that concern the device. */
 function decisive({ type, device, denied = false, effective }: StreamPolicy) {
   return { type, device, denied, effective };
 }

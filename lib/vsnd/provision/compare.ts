@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** How a card that is in XenStore differs from one that is wanted: a difference a node. */
+/** Comparing a card in XenStore with a wanted card, node by node. */
 import * as sndif from "../../sndif/mod.ts";
 import type { CardPaths } from "../../xenbus/mod.ts";
 import type { StoreView } from "../../xen/ports.ts";
 import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY, type TreeNode } from "../nodes/card_tree.ts";
 import { formatPermissions } from "../nodes/xenstore_ls.ts";
 
-/** A node that is there and not as wanted, or is missing, or is not wanted at all. */
+/** A node that is different from the wanted one, missing, or not wanted. */
 export interface Difference {
   readonly path: string;
   readonly present: TreeNode | undefined;
@@ -16,13 +16,13 @@ export interface Difference {
 /** A card's nodes by path. */
 export type Nodes = ReadonlyMap<string, TreeNode>;
 
-/** Nodes that are configuration; the rest (state, ring-ref, ...) is what the two ends tell each other. */
+/** The nodes of the configuration. With all others (state, ring-ref, ...) the two ends talk to each other. */
 const CONFIGURATION: ReadonlySet<string> = new Set([
   "frontend",
   "frontend-id",
   "backend",
   "backend-id",
-  // A card that was told to go, and has not been taken away, is not as wanted.
+  // A card that was asked to close, and has not been removed, differs from the wanted card.
   "online",
   POLICY_DEVICE,
   POLICY_DENIED,
@@ -49,7 +49,7 @@ export function presentNodes(view: StoreView, paths: CardPaths): Nodes {
   return nodes;
 }
 
-/** Puts the configuration nodes at and below `path` into `into`; the guest cannot make it look deeper than `depth`. */
+/** Adds the configuration nodes at and below `path` to `into`. `depth` bounds the recursion, as the guest can nest directories. */
 function collect(view: StoreView, path: string, depth: number, into: Map<string, TreeNode>): void {
   const value = view.read(path);
   if (value === undefined) return;
@@ -62,8 +62,8 @@ function collect(view: StoreView, path: string, depth: number, into: Map<string,
 }
 
 /**
- * How `present`, of the card whose frontend's directory is `frontend`, differs from `wanted`, in the order of the latter.
- * Permissions in that directory are no difference: its guest may change them.
+ * The differences between `present` and `wanted`, in the order of `wanted`, of the card whose frontend directory is `frontend`.
+ * Permissions in that directory are ignored: the guest may change them.
  */
 export function differencesOf(present: Nodes, wanted: readonly TreeNode[], frontend: string): Difference[] {
   const unwanted = new Map(present);
@@ -83,12 +83,12 @@ export function differencesOf(present: Nodes, wanted: readonly TreeNode[], front
   return differences;
 }
 
-/** Whether only who may read and write the node is another. */
+/** Whether the two nodes differ in their permissions alone. */
 export function isOfPermissions({ present, wanted }: Difference): boolean {
   return present !== undefined && present.value === wanted?.value;
 }
 
-/** `PATH: "48000" -> "44100"`, or what else it is, in a line. */
+/** The difference in one line, such as `PATH: "48000" -> "44100"`. */
 export function describeDifference(difference: Difference): string {
   const { path, present, wanted } = difference;
   if (present === undefined) return `${path} is missing`;

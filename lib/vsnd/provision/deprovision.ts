@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Taking a card away, as libxl detaches one (`libxl__initiate_device_generic_remove`). */
+/** Detaching a card as libxl does (`libxl__initiate_device_generic_remove`): ask the backend to close, wait, remove. */
 import { Exit, XsndError } from "../../base/error.ts";
 import {
   backendClaim,
@@ -16,14 +16,14 @@ import { removeCard } from "./plan.ts";
 export interface DeprovisionOptions {
   /** How long the backend may take to close. */
   readonly timeoutMs: number;
-  /** Take the card away at once, whatever the backend is doing. */
+  /** Remove the card at once, whatever the backend is doing. */
   readonly force: boolean;
 }
 
 /**
- * Asks the backend to close the card, waits until it has, and removes the card's directories; at once if no
- * backend serves it. Throws {@link XsndError} with exit code 124 if the backend does not close in time (nothing is removed
- * then, and asking again goes on waiting).
+ * Asks the backend to close the card, waits until the backend has closed, and removes the card's directories. A card that no
+ * backend serves is removed at once. Throws {@link XsndError} (exit 124) if the backend does not close in time: nothing is
+ * removed then, and a second call goes on waiting.
  */
 export async function deprovisionCard(
   store: Store,
@@ -37,7 +37,7 @@ export async function deprovisionCard(
     const state = readState(view, backend);
     if (backendClaim(state) !== "released") {
       throw new XsndError(
-        `${backend} closed, but is ${stateName(state)} again; left it as it is`,
+        `${backend} closed, and is now ${stateName(state)} again; the card was left as it is`,
         Exit.failed,
       );
     }
@@ -45,7 +45,10 @@ export async function deprovisionCard(
   });
 }
 
-/** Removes a card that no backend serves, or any with `force`; otherwise asks its backend to close. Returns whether it was asked. */
+/**
+ * Removes a card that no backend serves, and with `force` any card. Asks the backend of any other card to close. Returns whether
+ * the backend was asked.
+ */
 export function beginRemoval(view: StoreView, record: CardRecord, force = false): boolean {
   const { paths: { backend } } = record;
   if (force || backendClaim(readState(view, backend)) !== "claimed") {
@@ -63,10 +66,9 @@ async function closed(store: Store, backend: string, timeoutMs: number): Promise
   } catch (error) {
     if (!(error instanceof StateTimeoutError)) throw error;
     throw new XsndError(
-      `the backend at ${backend} did not close within ${timeoutMs / 1000} s (it is ${
+      `the backend at ${backend} did not close within ${timeoutMs / 1000} s (its state is ${
         stateName(error.state)
-      }); ` +
-        "if `xsnd serve` is no longer running, take the card away with --force",
+      }); if \`xsnd serve\` no longer runs, remove the card with --force`,
       Exit.timedOut,
       { cause: error },
     );

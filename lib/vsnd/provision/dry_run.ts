@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Doing something to XenStore without doing it: in a transaction that is aborted, with a record of what it would have come to. */
+/** Dry runs: changing XenStore in a transaction that is always aborted, and recording the changes. */
 import type { Permission, Store, StoreView } from "../../xen/ports.ts";
 import type { TreeNode } from "../nodes/card_tree.ts";
 
@@ -10,27 +10,27 @@ export type StoreChange = ({ readonly op: "write" } & TreeNode) | {
 
 export interface DryRun<T> {
   readonly result: T;
-  /** In the order in which they would be made. */
+  /** In the order of a real run. */
   readonly changes: readonly StoreChange[];
 }
 
-/** Runs `body` on the store as it is and undoes all of it. What `body` throws is thrown. */
+/** Runs `body` on the store's present content and undoes all its changes. Throws what `body` throws. */
 export function dryRun<T>(store: Store, body: (view: StoreView) => T): DryRun<T> {
-  let dryRunResult: DryRun<T> | undefined;
-  const abort = new Error("the dryRunResult is over");
+  let outcome: DryRun<T> | undefined;
+  const abort = new Error("the dry run is over");
   try {
     store.transaction((view) => {
       const recorder = new Recorder(view);
-      dryRunResult = { result: body(recorder), changes: recorder.changes };
+      outcome = { result: body(recorder), changes: recorder.changes };
       throw abort;
     });
   } catch (error) {
     if (error !== abort) throw error;
   }
-  return dryRunResult!;
+  return outcome!;
 }
 
-/** A view that keeps a record of what changes through it. */
+/** A view that records the changes made through it. */
 class Recorder implements StoreView {
   readonly changes: StoreChange[] = [];
 
@@ -62,7 +62,7 @@ class Recorder implements StoreView {
     this.changes.push({ op: "remove", path });
   }
 
-  /** XenStore makes the directories that are missing above a new node. */
+  /** Makes and records the missing directories above a new node, which XenStore would make by itself. */
   #recordParents(path: string): void {
     const missing: string[] = [];
     for (let at = parentOf(path); at !== "" && this.view.read(at) === undefined; at = parentOf(at)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Comparing the cards that are wanted with those in XenStore, and writing what differs: all in one transaction. */
+/** Planning and provisioning: compare the wanted cards with XenStore, decide, and write the differences, in one transaction. */
 import { Exit, XsndError } from "../../base/error.ts";
 import {
   type CardAddress,
@@ -24,29 +24,29 @@ export interface WantedCard {
 }
 
 export interface PlannedCard extends WantedCard {
-  /** A card that is replaced is taken from its guest, and given to it anew. */
+  /** A replaced card is detached from its guest and attached anew. */
   readonly action: "created" | "changed" | "replaced" | "unchanged";
-  /** Of a card that is not as wanted, one line a node: `sample-rates: "48000" -> "44100"`. */
+  /** A line for each node that differs: `PATH: "48000" -> "44100"`. */
   readonly differences: readonly string[];
-  /** Of a card that changes under its guest, when that holds. */
+  /** When the changes of a card in use take effect, a line for each reason. */
   readonly notes: readonly string[];
-  /** Why the card cannot be changed now: it is in use. */
+  /** Why the card, which is in use, cannot be changed. */
   readonly refusal?: string;
 }
 
-/** Cards that are wanted, found out by a look at XenStore. */
+/** Chooses the wanted cards by the present content of XenStore. */
 export type Choice = (view: StoreView) => readonly WantedCard[];
 
 /**
- * Makes XenStore hold the cards that `choose` names, which sees the same state as the comparison. Cards that are as
- * wanted are not touched, nor are others of the same domains. Of a card in use that is changed which can be
- * (running_card.ts). Throws {@link XsndError} (exit 1), and writes nothing at all, if another change would be needed.
+ * Writes the cards that `choose` returns. `choose` and the comparison see the same content of XenStore. Cards that are as wanted,
+ * and other cards of the same domains, are not touched. Of a card in use, only the changes that change_rules.ts allows are
+ * written. Throws {@link XsndError} (exit 1) and writes nothing at all if a card needs any other change.
  */
 export function provision(store: Store, choose: Choice): PlannedCard[] {
   return store.transaction((view) => provisionIn(view, choose));
 }
 
-/** The same within a transaction of the caller's, who is to abort it if this throws. */
+/** Like {@link provision}, in the caller's transaction. The caller must abort the transaction if this throws. */
 export function provisionIn(view: StoreView, choose: Choice): PlannedCard[] {
   const plans = planIn(view, choose);
   const refusals = plans.flatMap(({ refusal }) => refusal ?? []);
@@ -55,7 +55,7 @@ export function provisionIn(view: StoreView, choose: Choice): PlannedCard[] {
   return plans;
 }
 
-/** What {@link provision} would do, or refuse. */
+/** The plan of {@link provision}, with the changes that it would refuse. */
 export function planIn(view: StoreView, choose: Choice): Plan[] {
   return choose(view).map((wanted) => planCard(view, wanted));
 }
@@ -67,9 +67,9 @@ export function removeCard(view: StoreView, { paths }: CardRecord): void {
 
 export interface Plan extends PlannedCard {
   readonly nodes: readonly TreeNode[];
-  /** The card that is there now. */
+  /** The present card. */
   readonly record: CardRecord | undefined;
-  /** What alone is written, of a card in use. */
+  /** For a card in use, the differences, which alone are written. */
   readonly changes?: readonly Difference[];
 }
 
@@ -104,7 +104,7 @@ function apply(view: StoreView, { action, address, nodes, record, changes }: Pla
     return;
   }
   if (record !== undefined) removeCard(view, record);
-  for (const path of Object.values(cardPaths(address))) view.remove(path); // left over by somebody
+  for (const path of Object.values(cardPaths(address))) view.remove(path); // remains without a record
   writeTree(view, nodes);
 }
 
@@ -118,7 +118,7 @@ function refusal(
   return `card ${address.card} of ${domain.name} is in use (frontend ${stateName(frontend)}, backend ${
     stateName(backend)
   }) and cannot ` +
-    `change so: ${
+    `change as wanted: ${
       reasons.join("; ")
     }. Unload the guest's driver first, or let --replace detach the card and ` +
     "attach it anew";

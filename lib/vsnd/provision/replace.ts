@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Provisioning that may take a card from its guest: what cannot change while it is in use is detached, as `xl vsnd-detach` does
- * it, and attached anew.
+ * `provision --replace`: a card that cannot change while it is in use is detached, as `xl vsnd-detach` does, and attached anew.
  */
 import { Exit, XsndError } from "../../base/error.ts";
 import { stateName, StateTimeoutError } from "../../xenbus/mod.ts";
@@ -11,14 +10,14 @@ import { type Choice, type Plan, planIn, type PlannedCard, provisionIn, removeCa
 
 export interface Replaced {
   readonly cards: readonly PlannedCard[];
-  /** Why the cards that are not among those could not be detached. */
+  /** The errors of the cards that could not be detached. `cards` does not have them. */
   readonly failures: readonly unknown[];
 }
 
 /**
- * As provision(); cards that it would refuse to change are detached first, all at once, each within `timeoutMs`. One
- * whose backend does not close in time is left asked to; the others are provisioned all the same, so that no guest is left
- * without the card that it had.
+ * Like provision(), but cards that provision() would refuse to change are detached first: all at the same time, each within
+ * `timeoutMs`. A card whose backend does not close in time stays in the state of being asked to close. All other cards are
+ * provisioned nevertheless, so that no guest loses the card that it had.
  */
 export async function provisionReplacing(store: Store, choose: Choice, timeoutMs: number): Promise<Replaced> {
   const detached: Plan[] = [];
@@ -27,7 +26,7 @@ export async function provisionReplacing(store: Store, choose: Choice, timeoutMs
   const remaining: Choice = (view) => choose(view).filter((card) => among(kept, card) === undefined);
   try {
     for (;;) {
-      // More may have come into use while others were detached.
+      // While some cards were detached, guests may have begun to use others.
       const { cards, refused } = store.transaction((view) => attempt(view, remaining));
       if (cards !== undefined) return { cards: asReplaced(cards, detached), failures };
       await Promise.all(
@@ -46,7 +45,7 @@ export async function provisionReplacing(store: Store, choose: Choice, timeoutMs
     if (!(error instanceof XsndError) || detached.length === 0) throw error;
     const names = detached.map(({ domain, address }) => `card ${address.card} of ${domain.name}`).join(", ");
     throw new XsndError(
-      `${error.message}; detached by now, and to be provisioned again: ${names}`,
+      `${error.message}; already detached, provision again: ${names}`,
       error.exitCode,
       { cause: error },
     );
@@ -57,13 +56,13 @@ type Attempt =
   | { readonly cards: PlannedCard[]; readonly refused?: undefined }
   | { readonly cards?: undefined; readonly refused: Plan[] };
 
-/** Provisions all cards, or none and says which have to be detached first. */
+/** Provisions all cards, or none if some must be detached first, and returns those. */
 function attempt(view: StoreView, choose: Choice): Attempt {
   const refused = planIn(view, choose).filter(isRefused);
   return refused.length > 0 ? { refused } : { cards: provisionIn(view, choose) };
 }
 
-/** The same in one go, as if every backend closed at once: for a rehearsal. */
+/** Like {@link provisionReplacing} in one step, as if every backend closed at once: for dry runs. */
 export function replaceIn(view: StoreView, choose: Choice): PlannedCard[] {
   const refused = planIn(view, choose).filter(isRefused);
   for (const { record } of refused) if (beginRemoval(view, record!)) removeCard(view, record!);
@@ -87,12 +86,13 @@ function asReplaced(cards: readonly PlannedCard[], detached: readonly Plan[]): P
 function explained({ domain: { name }, address: { card }, record }: Plan, error: unknown): unknown {
   if (!(error instanceof XsndError && error.cause instanceof StateTimeoutError)) return error;
   const { state } = error.cause;
+  const { backend } = record!.paths;
   return new XsndError(
-    `card ${card} of ${name} is not replaced: its backend was asked to close, and ${
-      record!.paths.backend
-    } is still ` +
-      `${stateName(state)}; once it has closed, the guest is without the card until you run this again; if ` +
-      `no daemon serves it any more, \`xsnd deprovision ${name} ${card} --force\` and provision it then`,
+    `card ${card} of ${name} is not replaced: its backend was asked to close, and ${backend} is still ` +
+      `${
+        stateName(state)
+      }; when the backend has closed, run this command again, until then the guest has no card; ` +
+      `if no daemon serves the card any more, run \`xsnd deprovision ${name} ${card} --force\` first`,
     Exit.timedOut,
     { cause: error },
   );

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/** The cards that XenStore knows, followed by its watches. */
+/** Following the cards in XenStore with watches. */
 import type { Store, StoreView, StoreWatch } from "../../xen/ports.ts";
 import type { PresentCard } from "../nodes/inventory.ts";
 
-/** A card is written node by node; it is read once for what comes together. */
+/** Cards are written node by node. Changes that come within this time are read together. */
 const QUIET_MS = 20;
 
 /**
- * Yields what `read` gives, at once and whenever something at or below `root`, or in one of those cards' directories, has changed.
- * Throws StoreError when XenStore is lost. Leaving the loop ends the watches.
+ * Yields the cards that `read` returns: at once, and after each change at or below `root` or in the directories of those cards.
+ * Throws StoreError when the connection to XenStore is lost. Leaving the loop ends the watches.
  */
 export async function* watchCards(
   store: Store,
@@ -24,7 +24,7 @@ export async function* watchCards(
       news.reject(error);
     }
   };
-  /** Watches these paths, and none besides. */
+  /** Watches these paths and no others. */
   const watchOnly = (paths: ReadonlySet<string>) => {
     for (const [path, watch] of watches) {
       if (paths.has(path)) continue;
@@ -42,8 +42,8 @@ export async function* watchCards(
     watchOnly(new Set([root]));
     while (true) {
       news = Promise.withResolvers();
-      news.promise.catch(() => {}); // it may be lost while nobody waits
-      // In a transaction: half of a card that comes or goes is none.
+      news.promise.catch(() => {}); // A rejection while nobody awaits the promise must not end the process.
+      // One transaction: a card that is half written or half removed must not be seen.
       const cards = store.transaction(read);
       watchOnly(new Set([root, ...cards.flatMap(({ paths }) => [paths.frontend, paths.backend])]));
       yield cards;
