@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * The command line: the command that the first word names, and the one place where failures become messages and exit
- * codes.
+ * The command line: runs the command that the first word names, and turns errors into messages and exit codes.
  */
 import { Command, CommanderError } from "commander";
 import { COMMANDS, GROUPS, loadCommand } from "./cmd/commands.ts";
@@ -13,21 +12,22 @@ import { VERSION } from "./lib/base/version.ts";
 /** Runs `args` and returns the exit code. */
 async function main(args: string[]): Promise<number> {
   const program = new Command("xsnd")
-    .description("Sound for Xen guests: provision, serve and control para-virtualised vsnd cards.")
+    .description("Sound for Xen guests: provision, serve and control para-virtual sound cards (vsnd).")
     .version(VERSION)
     .showSuggestionAfterError()
     .commandsGroup(`${GROUPS.help}:`)
-    .helpCommand("help [command]", "explain a command")
+    .helpCommand("help [command]", "show the help of a command")
     .exitOverride();
   for (const [name, { group, summary }] of Object.entries(COMMANDS)) {
-    // Options come before or after a command, but not before its name: the first word decides what is loaded.
+    // No option precedes the name of a command, so the first word tells which command to load.
     const command = args[0] === name
       ? suggestChoices(inherit(await loadCommand(name), program))
       : new Command(name).summary(summary);
     program.addCommand(command.helpGroup(`${GROUPS[group]}:`));
   }
   try {
-    if (args[0] === "help" && COMMANDS[args[1]] !== undefined) args = [args[1], "--help"];
+    const [first, second = ""] = args;
+    if (first === "help" && COMMANDS[second] !== undefined) args = [second, "--help"];
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return Exit.done;
   } catch (error) {
@@ -35,7 +35,7 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Gives `command`, and those below it, the settings of `parent`. */
+/** Copies the settings of `parent` to `command` and its subcommands. */
 function inherit(command: Command, parent: Command): Command {
   command.copyInheritedSettings(parent);
   for (const below of command.commands) inherit(below as Command, command);

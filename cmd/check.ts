@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd check`: is a configuration file right? Needs no Xen. */
+/** `xsnd check`: validates a configuration file. Needs no Xen. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";
 import type { Config } from "../lib/vsnd/model/card.ts";
 import type { LocatedFinding } from "../lib/vsnd/model/finding.ts";
 import { withManual } from "./shared/manual.ts";
-import { count, print, printJson } from "./shared/output.ts";
-import { warn } from "./shared/source.ts";
+import { count, print, printJson, warn } from "./shared/output.ts";
 
 interface Options {
   readonly probe?: boolean;
@@ -16,21 +15,24 @@ interface Options {
 export function checkCommand(): Command {
   const command = new Command("check")
     .description(
-      "Check a configuration, in YAML or in the syntax of xl.cfg, and say of everything that is wrong where it is, " +
-        "why it matters, and what to write instead: also of what xl takes and a guest's driver then drops. Notes on stderr " +
-        "are of what may surprise and is not wrong. Needs no Xen.",
+      "Validate a configuration file, in YAML or in the syntax of xl.cfg. Each finding has its place in the file, the reason, " +
+        "and a correction. Findings include values that xl accepts and the guest's driver then drops. Notes on stderr name " +
+        "valid values with surprising effects. Needs no Xen.",
     )
-    .argument("<file>", "the YAML file, or an xl.cfg with vsnd=[...]")
-    .option("--probe", "ask the devices on this host, too, whether they can do what the file allows")
+    .argument("<file>", "a YAML file, or an xl.cfg with vsnd=[...]")
+    .option("--probe", "also test whether this host's PCMs can do what the file allows")
     .option("--json", "print the result as JSON")
     .action(check);
   return withManual(command, {
     examples: [
-      ["xsnd check /etc/xen/domU.cfg", "what a guest made by xl would choke on"],
-      ["xsnd check --probe sound.yaml", "on the host that has the cards"],
-      ["xsnd check --json sound.yaml | jq -r '.findings[].instead'", "for scripts"],
+      ["xsnd check /etc/xen/domU.cfg", "find what a guest made by xl would refuse"],
+      ["xsnd check --probe sound.yaml", "also test the devices of this host"],
+      ["xsnd check --json sound.yaml | jq -r '.findings[].instead'", "list the corrections in a script"],
     ],
-    exits: { done: "the file is right", badConfiguration: "it is not, or cannot be read" },
+    exits: { done: "the file is valid", badConfiguration: "the file is invalid, or cannot be read" },
+    environment: ["XSND_LIBASOUND"],
+    files: ["/usr/share/xsnd/xsnd.schema.json", "/usr/share/doc/xsnd/examples"],
+    seeAlso: ["xsnd-provision(1)", "xsnd-import(1)", "xl.cfg(5)"],
   });
 }
 

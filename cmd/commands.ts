@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * The one table of commands: main.ts runs by it, and the man page and the shells' completions are made of it. A summary is
- * written here and nowhere else. Each command is loaded only when it is called for.
+ * The table of all commands, with their groups and summaries. main.ts, the manual pages and the shells' completions are made
+ * from this table. A command's module is loaded only when the command is called.
  */
 import type { Command } from "commander";
 
-/** What commands are for, in the order of the overall help. */
+/** Groups of commands, in the order of `xsnd help`. */
 export const GROUPS = {
   provisioning: "Provisioning",
   serving: "Serving",
@@ -17,91 +17,91 @@ export const GROUPS = {
 
 export interface Entry {
   readonly group: keyof typeof GROUPS;
-  /** What it does, in a line of the overall help. */
+  /** The command in a line, for `xsnd help`. */
   readonly summary: string;
   load(): Promise<Command>;
 }
 
-/** Every command, in the order of the overall help, a group at a time. */
+/** Every command, in the order of `xsnd help`. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   provision: {
     group: "provisioning",
-    summary: "write the vsnd tree of a guest's sound cards",
+    summary: "create or change the virtual sound cards of guests",
     load: async () => (await import("./provision.ts")).provisionCommand(),
   },
   diff: {
     group: "provisioning",
-    summary: "compare what is provisioned with what is wanted",
+    summary: "compare the cards in XenStore with the wanted cards",
     load: async () => (await import("./diff.ts")).diffCommand(),
   },
   deprovision: {
     group: "provisioning",
-    summary: "take a guest's sound cards away",
+    summary: "detach the virtual sound cards of a guest",
     load: async () => (await import("./deprovision.ts")).deprovisionCommand(),
   },
   list: {
     group: "provisioning",
-    summary: "what is provisioned",
+    summary: "list the virtual sound cards of all guests",
     load: async () => (await import("./list.ts")).listCommand(),
   },
   show: {
     group: "provisioning",
-    summary: "a domain's cards, with policy and states",
+    summary: "show the cards of a guest in full",
     load: async () => (await import("./show.ts")).showCommand(),
   },
   check: {
     group: "provisioning",
-    summary: "is this configuration file right",
+    summary: "validate a configuration file",
     load: async () => (await import("./check.ts")).checkCommand(),
   },
   probe: {
     group: "provisioning",
-    summary: "what this host's PCMs can really do",
+    summary: "show the formats, rates and channels of this host's PCMs",
     load: async () => (await import("./probe.ts")).probeCommand(),
   },
   import: {
     group: "provisioning",
-    summary: "make YAML of xl's vsnd=[...], or of a running domain",
+    summary: "convert vsnd=[...] of an xl.cfg, or a running domain, to YAML",
     load: async () => (await import("./import.ts")).importCommand(),
   },
   export: {
     group: "provisioning",
-    summary: "make xl's vsnd=[...] of YAML, or of a running domain",
+    summary: "convert YAML, or a running domain, to vsnd=[...] for xl.cfg",
     load: async () => (await import("./export.ts")).exportCommand(),
   },
   serve: {
     group: "serving",
-    summary: "the backend daemon",
+    summary: "run the backend daemon",
     load: async () => (await import("./serve.ts")).serveCommand(),
   },
   trigger: {
     group: "control",
-    summary: "start, pause, resume or stop a stream on the card",
+    summary: "pause, resume, stop or start a stream, as operator",
     load: async () => (await import("./trigger.ts")).triggerCommand(),
   },
   volume: {
     group: "control",
-    summary: "show or set a stream's volume",
+    summary: "show or set the volume of a stream",
     load: async () => (await import("./volume.ts")).volumeCommand(),
   },
   mute: {
     group: "control",
-    summary: "silence a stream",
+    summary: "mute a stream",
     load: async () => (await import("./volume.ts")).muteCommand(),
   },
   unmute: {
     group: "control",
-    summary: "let a muted stream be heard again",
+    summary: "unmute a stream",
     load: async () => (await import("./volume.ts")).unmuteCommand(),
   },
   status: {
     group: "watching",
-    summary: "what the daemon is doing",
+    summary: "show the streams that the daemon serves",
     load: async () => (await import("./status.ts")).statusCommand(),
   },
   top: {
     group: "watching",
-    summary: "what the daemon is doing, live",
+    summary: "show the streams that the daemon serves, refreshed",
     load: async () => (await import("./top.ts")).topCommand(),
   },
   wait: {
@@ -111,46 +111,48 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   trace: {
     group: "watching",
-    summary: "record, show, replay and draw what goes over a stream's rings",
+    summary: "record, show, replay and draw the packets of a stream",
     load: async () => (await import("./trace.ts")).traceCommand(),
   },
   doctor: {
     group: "watching",
-    summary: "is this host fit to serve guests, and what mends it",
+    summary: "check whether this host can serve guests",
     load: async () => (await import("./doctor.ts")).doctorCommand(),
   },
   play: {
     group: "trying",
-    summary: "play a file into a stream, as a guest of the daemon",
+    summary: "play a file into a stream, as its guest",
     load: async () => (await import("./play.ts")).playCommand(),
   },
   record: {
     group: "trying",
-    summary: "record a stream to a file, as a guest of the daemon",
+    summary: "record a stream to a file, as its guest",
     load: async () => (await import("./record.ts")).recordCommand(),
   },
   sandbox: {
     group: "trying",
-    summary: "run a command inside an embedded Xen",
+    summary: "run a command in an embedded Xen",
     load: async () => (await import("./sandbox.ts")).sandboxCommand(),
   },
   demo: {
     group: "trying",
-    summary: "sandbox, provision, serve and play in one, with a verdict",
+    summary: "test the whole path: sandbox, provision, serve and play",
     load: async () => (await import("./demo.ts")).demoCommand(),
   },
   completions: {
     group: "help",
-    summary: "a script that completes command lines of xsnd in a shell",
+    summary: "print a completion script for bash, zsh or fish",
     load: async () => (await import("./completions.ts")).completionsCommand(candidates(), loadCommand),
   },
 };
 
-/** Every command, for a shell that completes the first word. */
+/** Every command, as candidates for the first word of a command line. */
 const candidates = () => Object.entries(COMMANDS).map(([text, { summary }]) => ({ text, meaning: summary }));
 
-/** Loads a command, with its line of the table. */
+/** Loads the command `name`, which must be in {@link COMMANDS}, and gives it its summary. */
 export async function loadCommand(name: string): Promise<Command> {
-  const { summary, load } = COMMANDS[name];
+  const entry = COMMANDS[name];
+  if (entry === undefined) throw new RangeError(`no command ${name}`);
+  const { summary, load } = entry;
   return (await load()).summary(summary);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd completions`: scripts for shells, and what those scripts ask for. */
+/** `xsnd completions`: prints a shell's completion script, and answers the requests of that script. */
 import { Command } from "commander";
+import { XsndError } from "../lib/base/error.ts";
 import { type Candidate, complete, type Completion, type LiveNames } from "../lib/completion/complete.ts";
 import { SCRIPTS } from "../lib/completion/shells.ts";
-import { XsndError } from "../lib/base/error.ts";
 import type { StoreView } from "../lib/xen/ports.ts";
-import { withManual } from "./shared/manual.ts";
+import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { print } from "./shared/output.ts";
 
 /**
@@ -17,8 +17,8 @@ export function completionsCommand(
   load: (name: string) => Promise<Command>,
 ): Command {
   const command = new Command("completions").description(
-    "Print the script that lets a shell complete commands, options and their choices, files, and the names of the " +
-      "domains and streams that there are when the key is pressed.",
+    "Print the script with which a shell completes commands, options, their choices, file names, and the names of domains " +
+      "and streams in XenStore.",
   ).helpCommand(false);
   for (const [shell, script] of Object.entries(SCRIPTS)) {
     command.addCommand(
@@ -31,45 +31,39 @@ export function completionsCommand(
   command.addCommand(candidates, { hidden: true });
   return withManual(command, {
     examples: [
-      ["source <(xsnd completions bash)", "in ~/.bashrc; the Debian package brings it along"],
-      ["xsnd completions zsh >~/.zfunc/_xsnd", "a directory of fpath, before compinit"],
-      ["xsnd completions fish >~/.config/fish/completions/xsnd.fish", "for good"],
+      [
+        "source <(xsnd completions bash)",
+        "put this line into ~/.bashrc; the Debian package needs no such line",
+      ],
+      [
+        "xsnd completions zsh >~/.zfunc/_xsnd",
+        "write the script into a directory of fpath, before compinit runs",
+      ],
+      [
+        "xsnd completions fish >~/.config/fish/completions/xsnd.fish",
+        "write the script where fish looks for it",
+      ],
     ],
+    environment: STORE_VARIABLES,
   });
 }
 
-/** As XenStore has them; none where there is no Xen, or nobody may read it: a shell that completes is not told why. */
 const LIVE: LiveNames = {
   streams: () =>
-    fromStore(async (view) => {
-      const { readAllCards } = await import("../lib/vsnd/nodes/inventory.ts");
-      const { formatStreamName } = await import("../lib/stream/stream_name.ts");
-      return readAllCards(view).flatMap(({ domain, address, pcms }) =>
-        pcms.flatMap(({ streams }, p) =>
-          streams.map((_, s) => formatStreamName(domain.name, address.card, p, s))
-        )
-      );
-    }),
+    fromStore(async (view) => (await import("../lib/completion/live_names.ts")).streamNames(view)),
   domains: () =>
-    fromStore(async (view) => {
-      const { listDomains } = await import("../lib/xenbus/mod.ts");
-      return listDomains(view).map(({ name }) => name);
-    }),
+    fromStore(async (view) => (await import("../lib/completion/live_names.ts")).domainNames(view)),
 };
 
+/** Names from XenStore; none without Xen or permission, since a shell shows no reason while it completes. */
 async function fromStore(read: (view: StoreView) => Promise<string[]>): Promise<string[]> {
   const { withStore } = await import("./shared/store.ts");
   try {
-    return (await withStore(read)).filter(isPlain);
+    return await withStore(read);
   } catch (error) {
     if (error instanceof XsndError) return [];
     throw error;
   }
-}
-
-/** Whether a name means the same in every shell: a guest's name is not the shell's to run. */
-function isPlain(name: string): boolean {
-  return /^[\w.+@:/-]+$/.test(name);
 }
 
 function show({ candidates, files }: Completion): void {

@@ -1,71 +1,62 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd demo`: hear that it works, or be told what does not. */
+/** `xsnd demo`: plays a file from a guest to a device, and checks every sample and position. */
 import { Command, Option } from "commander";
 import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { type DemoReport, runDemo } from "../lib/demo/run_demo.ts";
 import { Exit } from "../lib/base/error.ts";
 import { startLogging } from "../lib/log/mod.ts";
-import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
 import { interruptible } from "../lib/base/signals.ts";
-import { withManual } from "./shared/manual.ts";
+import { withManual, XEN_VARIABLES } from "./shared/manual.ts";
 import { print, printJsonLine } from "./shared/output.ts";
-import { clearProgress, positiveCount, showSession } from "./shared/session_options.ts";
+import { addFrontendOptions, type FrontendOptions } from "./shared/session_options.ts";
+import { clearProgress, showSession } from "./shared/session_output.ts";
 
 const MELODY = fileURLToPath(new URL("../fixtures/melody.wav", import.meta.url));
 
-interface Options {
+interface Options extends FrontendOptions {
   readonly input: string;
   readonly output?: string;
-  readonly behaviour: EventIdBehaviour;
-  readonly periodFrames?: number;
-  readonly bufferFrames?: number;
-  readonly json?: boolean;
 }
 
 export function demoCommand(): Command {
   const command = new Command("demo")
     .description(
-      "Play a file the whole way from a guest to a card, and compare what the card played with it. Needs neither Xen " +
-        "nor a sound card: without Xen it brings its own, and the card is one that is paced by the clock. On real Xen, " +
-        "domain 0 is its own guest. Exit code 1 if a sample was lost or changed, or a position was not true.",
+      "Play a file through the whole path from a guest to a device, and compare the device's samples with the file. The demo " +
+        "needs neither Xen nor a sound device: without Xen it runs in an embedded Xen, and the device is a dummy PCM that " +
+        "the clock drives. On real Xen, domain 0 is its own guest.",
     )
     .addOption(
-      new Option("--input <file>", "a file to play, as `xsnd play` takes it").default(
+      new Option("--input <file>", "audio file to play, as for `xsnd play`").default(
         MELODY,
         "a short melody",
       ),
     )
-    .option("--output <file>", "keep what the card played, sample for sample")
-    .addOption(
-      new Option("--behaviour <kernel>", "act as this generation of snd_xen_front does with event ids")
-        .choices(["linux-6.1", "linux-7.2"]).default("linux-6.1"),
-    )
-    .option("--buffer-frames <n>", "the buffer to ask for (half a second)", positiveCount)
-    .option("--period-frames <n>", "the period to ask for (a quarter of the buffer)", positiveCount)
-    .option("--json", "print the measurements as one JSON object")
-    .action(async (options: Options) => {
-      using _log = await startLogging({ level: "warning" });
-      const report = await interruptible((signal) =>
-        runDemo(options, showSession, signal).finally(clearProgress)
-      );
-      if (options.json) printJsonLine(report);
-      else printVerdict(report, options);
-      if (!report.passed) Deno.exit(Exit.failed);
-    });
+    .option("--output <file>", "WAV file to write, with every sample that the device played");
+  addFrontendOptions(command).action(async (options: Options) => {
+    using _log = await startLogging({ level: "warning" });
+    const report = await interruptible((signal) =>
+      runDemo(options, showSession, signal).finally(clearProgress)
+    );
+    if (options.json) printJsonLine(report);
+    else printVerdict(report, options);
+    if (!report.passed) Deno.exit(Exit.failed);
+  });
   return withManual(command, {
     examples: [
-      ["xsnd demo", "a melody, and a verdict"],
-      ["xsnd demo --input song.wav --output played.wav", "a file of one's own, and what became of it"],
-      ["xsnd demo --json | jq .bitExact", "a smoke test"],
+      ["xsnd demo", "play a short melody, and print a verdict"],
+      ["xsnd demo --input song.wav --output played.wav", "play another file, and keep the result"],
+      ["xsnd demo --json | jq .bitExact", "smoke test in a script"],
     ],
     exits: {
       done: "passed",
-      failed: "a sample was lost or changed, or a position was not true",
-      permission: "Xen's devices are not this user's",
+      failed: "a sample was lost or changed, or a reported position was wrong",
+      permission: "this user may not use Xen's devices",
       xenOrLibraryMissing: "a library is missing",
-      interrupted: "interrupted by SIGINT",
+      interrupted: "interrupted by SIGINT or SIGTERM",
     },
+    environment: [...XEN_VARIABLES, "NO_COLOR"],
+    seeAlso: ["xsnd-play(1)", "xsnd-sandbox(1)", "xsnd-doctor(1)"],
   });
 }
 

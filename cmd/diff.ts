@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd diff`: how the cards in XenStore differ from those that are wanted. */
+/** `xsnd diff`: compares the cards in XenStore with the wanted cards. */
 import { Command } from "commander";
 import { Exit } from "../lib/base/error.ts";
 import { planIn } from "../lib/vsnd/provision/plan.ts";
-import { withManual } from "./shared/manual.ts";
+import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { print, printJson } from "./shared/output.ts";
 import { planLines, planToJson } from "./shared/plan_output.ts";
 import { withStore } from "./shared/store.ts";
@@ -16,8 +16,8 @@ interface Options extends WantedOptions {
 export function diffCommand(): Command {
   const command = withWantedCards(new Command("diff"))
     .description(
-      "Compare the cards in XenStore with those that the same arguments would have `xsnd provision` make, node by " +
-        "node. Nothing is written. Cards that the file does not name are not looked at.",
+      "Compare the cards in XenStore, node by node, with the cards that `xsnd provision` would make from the same arguments. " +
+        "The command writes nothing. It ignores cards that the file does not name.",
     )
     .option("--json", "print the result as JSON")
     .action(async (domain: string | undefined, { json, ...wanted }: Options) => {
@@ -29,15 +29,20 @@ export function diffCommand(): Command {
     });
   return withManual(command, {
     examples: [
-      ["xsnd diff -f guests.yaml", "is everything as the file says?"],
-      ["xsnd diff -f guests.yaml domU || xsnd provision -f guests.yaml domU", "provision if need be"],
+      ["xsnd diff -f guests.yaml", "compare all cards of a file"],
+      [
+        "xsnd diff -f guests.yaml domU || xsnd provision -f guests.yaml domU",
+        "provision only if there is a difference",
+      ],
     ],
     exits: {
-      done: "they are the same",
-      failed: "they differ",
-      permission: "may not read XenStore",
-      xenOrLibraryMissing: "there is no XenStore",
-      badConfiguration: "the file is not right",
+      done: "no difference",
+      failed: "the cards differ, or the domain does not exist",
+      permission: "this user or domain may not read XenStore",
+      xenOrLibraryMissing: "Xen or a library is missing",
+      badConfiguration: "the file is invalid",
     },
+    environment: STORE_VARIABLES,
+    seeAlso: ["xsnd-provision(1)", "xsnd-show(1)"],
   });
 }

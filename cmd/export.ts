@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd export`: from YAML, or from a running domain, to xl's syntax. */
+/** `xsnd export`: converts a file, or the cards of a running domain, to the syntax of xl.cfg. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";
 import type { Config, DomainConfig } from "../lib/vsnd/model/card.ts";
-import { withManual } from "./shared/manual.ts";
-import { printable, printJson, printXl } from "./shared/output.ts";
-import { cardsOfDomain, isFile, requireRight, warn } from "./shared/source.ts";
+import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
+import { printable, printJson, printXl, warn } from "./shared/output.ts";
+import { cardsOfDomain, isFile, requireRight } from "./shared/source.ts";
 
 interface Options {
   readonly device: string;
@@ -15,26 +15,28 @@ interface Options {
 export function exportCommand(): Command {
   const command = new Command("export")
     .description(
-      "Print cards as vsnd=[...] for an xl.cfg. SOURCE is a file if there is one of that name, and otherwise a running " +
-        "domain. Devices, denied streams and the domain's name, for which xl has no words, are in comments: xl passes " +
-        "over them, and `xsnd import` reads them.",
+      "Print cards as vsnd=[...] for an xl.cfg. SOURCE is a file if a file of that name exists, and otherwise a running domain. " +
+        "xl.cfg has no keys for a card's domain, devices and denied streams. The command writes them into comments, which xl " +
+        "ignores and `xsnd import` reads.",
     )
-    .argument("<source>", "a YAML file or an xl.cfg, or a domain by name or number")
-    .argument("[domain]", "the domain of a file that has several")
-    .option("--device <pcm>", "the device of a running domain's streams that have none", "default")
-    .option("--json", "print the text as JSON, with the domain's name")
+    .argument("<source>", "a YAML file or an xl.cfg, or name or number of a domain")
+    .argument("[domain]", "domain to export, of a file with several")
+    .option("--device <pcm>", "device of streams of a running domain that have none", "default")
+    .option("--json", "print a JSON object with the domain's name and the text")
     .action(run);
   return withManual(command, {
     examples: [
-      ["xsnd export domU.yaml >>/etc/xen/domU.cfg", "xl makes the cards together with the guest"],
-      ["xsnd export sound.yaml guest2", "one of several domains"],
+      ["xsnd export domU.yaml >>/etc/xen/domU.cfg", "let xl make the cards together with the guest"],
+      ["xsnd export sound.yaml guest2", "export one of several domains"],
     ],
     exits: {
-      failed: "no such domain, or it has no cards",
-      permission: "may not read XenStore",
-      xenOrLibraryMissing: "SOURCE is no file, and there is no Xen to ask for a domain",
-      badConfiguration: "the file is not right",
+      failed: "the domain does not exist or has no cards",
+      permission: "this user or domain may not read XenStore",
+      xenOrLibraryMissing: "SOURCE is not a file, and Xen or a library is missing",
+      badConfiguration: "the file is invalid",
     },
+    environment: STORE_VARIABLES,
+    seeAlso: ["xsnd-import(1)", "xsnd-check(1)", "xl.cfg(5)"],
   });
 }
 
@@ -68,7 +70,8 @@ async function configOf(source: string, device: string): Promise<Config> {
 
 function chosen(config: Config, source: string, wanted: string | undefined): [string, DomainConfig] {
   const domains = [...config];
-  if (wanted === undefined && domains.length === 1) return domains[0];
+  const [only] = domains;
+  if (wanted === undefined && only !== undefined && domains.length === 1) return only;
   const found = domains.find(([name]) => name === wanted);
   if (found !== undefined) return found;
   const known = domains.map(([name]) => name).join(", ");

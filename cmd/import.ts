@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd import`: from xl's syntax, or from a running domain, to YAML. */
+/** `xsnd import`: converts an xl.cfg, or the cards of a running domain, to YAML. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";
 import type { RawConfig } from "../lib/vsnd/config/schema.ts";
 import type { SharedId } from "../lib/vsnd/config/shared_ids.ts";
-import { withManual } from "./shared/manual.ts";
-import { count, printJson } from "./shared/output.ts";
-import { cardsOfDomain, isFile, requireRight, warn } from "./shared/source.ts";
+import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
+import { count, printJson, warn } from "./shared/output.ts";
+import { cardsOfDomain, isFile, requireRight } from "./shared/source.ts";
 
 interface Options {
   readonly domain?: string;
@@ -17,37 +17,39 @@ interface Options {
 export function importCommand(): Command {
   const command = new Command("import")
     .description(
-      "Print as YAML what an xl.cfg says under vsnd, or the cards of a running domain, whoever made them. SOURCE is a " +
-        "file if there is one of that name, and otherwise a domain. xl has no word for a stream's device; what " +
-        "`xsnd export` wrote into comments is read. xl lets streams share a unique-id: each of these is named by its " +
-        "place, CARD/PCM/STREAM, by which `serve --config` finds it on the card that xl makes.",
+      "Print the vsnd entries of an xl.cfg, or the cards of a running domain, as YAML. SOURCE is a file if a file of that name " +
+        "exists, and otherwise a domain. xl.cfg has no key for a stream's device; the command reads the devices that " +
+        "`xsnd export` wrote into comments. Streams that share a unique-id, as xl allows, are named by place " +
+        "(CARD/PCM/STREAM); `serve --config` finds them by place, too.",
     )
-    .argument("<source>", "an xl.cfg, or a domain by name or number")
-    .option("--domain <name>", "the domain of a file that names none")
-    .option("--device <pcm>", "the device of streams that have none", "default")
-    .option("--json", "print JSON, which is YAML too")
+    .argument("<source>", "an xl.cfg, or name or number of a domain")
+    .option("--domain <name>", "domain of a file that names none")
+    .option("--device <pcm>", "device of streams that have none", "default")
+    .option("--json", "print JSON, which is valid YAML")
     .action(run);
   return withManual(command, {
     examples: [
       [
         "xsnd import /etc/xen/domU.cfg >domU.yaml",
-        "from now on `xsnd provision -f domU.yaml` makes the cards",
+        "convert a file for `xsnd provision -f domU.yaml`",
       ],
-      ["xsnd import --device hw:0,0 domU", "what a running domain has, made by xl or xsnd"],
+      ["xsnd import --device hw:0,0 domU", "convert the cards of a running domain"],
     ],
     exits: {
-      failed: "no such domain, or it has no cards",
-      permission: "may not read XenStore",
-      xenOrLibraryMissing: "SOURCE is no file, and there is no Xen to ask for a domain",
-      badConfiguration: "the file is not right",
+      failed: "the domain does not exist or has no cards",
+      permission: "this user or domain may not read XenStore",
+      xenOrLibraryMissing: "SOURCE is not a file, and Xen or a library is missing",
+      badConfiguration: "the file is invalid",
     },
+    environment: STORE_VARIABLES,
+    seeAlso: ["xsnd-export(1)", "xsnd-check(1)", "xl.cfg(5)"],
   });
 }
 
 async function run(source: string, options: Options): Promise<void> {
   const value = isFile(source) ? await fromFile(source, options) : await fromDomain(source, options);
   const { nameByPlace } = await import("../lib/vsnd/config/shared_ids.ts");
-  // both kinds of source have been judged by the schema
+  // The schema has accepted both kinds of source.
   nameByPlace(value as RawConfig).forEach(warnOfShared);
   if (options.json) printJson(value);
   else {
@@ -56,7 +58,7 @@ async function run(source: string, options: Options): Promise<void> {
   }
 }
 
-/** Streams that one warning names. */
+/** The most streams that a warning names. */
 const MAX_NAMED = 8;
 
 function warnOfShared({ uniqueId, bearers }: SharedId): void {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd list`: the virtual sound cards of all guests. */
+/** `xsnd list`: shows the virtual sound cards of all guests. */
 import { Command } from "commander";
 import { formatStreamName } from "../lib/stream/stream_name.ts";
 import { type PresentCard, readAllCards } from "../lib/vsnd/nodes/inventory.ts";
 import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { stateName } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
-import { withManual } from "./shared/manual.ts";
+import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { count, print, printJson, printTable } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
 import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
@@ -14,9 +14,9 @@ import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_op
 export function listCommand(): Command {
   const command = new Command("list")
     .description(
-      "Show the virtual sound cards of all guests, also those that `xl` made, and the state of both ends.",
+      "Show the virtual sound cards of all guests, including those that xl made, and the XenBus state of both ends.",
     )
-    .option("--json", "print the result as JSON, an array")
+    .option("--json", "print the result as a JSON array")
     .option(WATCH_FLAG, WATCH_HELP)
     .action(async ({ json, watch }: { json?: boolean; watch?: boolean }) => {
       if (watch) return await withStore(watchList);
@@ -28,14 +28,16 @@ export function listCommand(): Command {
     });
   return withManual(command, {
     examples: [
-      ["xsnd list", "a table of the cards"],
-      ["xsnd list --watch", "a line of JSON for each change"],
+      ["xsnd list", "show a table of the cards"],
+      ["xsnd list --watch", "follow changes, a line of JSON each"],
     ],
     exits: {
-      permission: "may not read the toolstack's records",
-      xenOrLibraryMissing: "no Xen here",
-      interrupted: "--watch was ended by Ctrl-C or SIGTERM",
+      permission: "this user or domain may not read the toolstack's nodes",
+      xenOrLibraryMissing: "Xen or a library is missing",
+      interrupted: "--watch was ended by SIGINT or SIGTERM",
     },
+    environment: STORE_VARIABLES,
+    seeAlso: ["xsnd-show(1)", "xsnd-provision(1)", "xl(1)"],
   });
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd probe`: what this host's PCMs can really do. */
+/** `xsnd probe`: shows the formats, rates and channels of this host's PCMs. */
 import { Command, Option } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";
+import { probeFailures } from "../lib/probe/probe_failures.ts";
 import type { Probed } from "../lib/probe/probe_pcm.ts";
 import { withManual } from "./shared/manual.ts";
 import { print, printJson, printTable, printWrapped, printXl } from "./shared/output.ts";
@@ -16,22 +17,30 @@ interface Options {
 export function probeCommand(): Command {
   const command = new Command("probe")
     .description(
-      "Open PCMs and ask each for its formats, rates and channels: those named, or all devices of all cards and all " +
-        "PCMs that ALSA's configuration advertises. Nothing is played. One that is busy or not there does not stop the others.",
+      "Open PCMs and show their formats, rates and channels. Without a name: all devices of the kernel's cards, and all PCMs " +
+        "that ALSA's configuration advertises. The command plays no sound. A PCM that is busy or missing does not stop the " +
+        "others.",
     )
     .argument("[pcm...]", "ALSA PCM names, or dummy:[FILE]")
-    .addOption(new Option("--yaml", "print a configuration with a card for them").conflicts(["xl", "json"]))
-    .addOption(new Option("--xl", "print the same in the syntax of xl.cfg").conflicts("json"))
-    .option("--domain <name>", "the guest of --yaml and --xl", "domU")
+    .addOption(
+      new Option("--yaml", "print a configuration file with a card for these PCMs").conflicts(["xl", "json"]),
+    )
+    .addOption(new Option("--xl", "print the card in the syntax of xl.cfg").conflicts("json"))
+    .option("--domain <name>", "guest to name in --yaml and --xl", "domU")
     .option("--json", "print the result as JSON")
     .action(probe);
   return withManual(command, {
     examples: [
-      ["xsnd probe", "a table of what there is"],
-      ["xsnd probe --yaml hw:0,0 >domU.yaml", "`xsnd provision -f domU.yaml` takes it as it is"],
-      ["xsnd probe --json | jq '.pcms[] | select(.problem == null) | .pcm'", "for scripts"],
+      ["xsnd probe", "show a table of all PCMs"],
+      ["xsnd probe --yaml hw:0,0 >domU.yaml", "write a file for `xsnd provision -f domU.yaml`"],
+      [
+        "xsnd probe --json | jq '.pcms[] | select(.problem == null) | .pcm'",
+        "list the usable PCMs in a script",
+      ],
     ],
-    exits: { failed: "nothing that was asked can be used", xenOrLibraryMissing: "libasound is missing" },
+    exits: { failed: "no PCM is usable", xenOrLibraryMissing: "libasound is missing" },
+    environment: ["XSND_LIBASOUND"],
+    seeAlso: ["xsnd-check(1)", "xsnd-provision(1)", "aplay(1)"],
   });
 }
 
@@ -47,9 +56,9 @@ async function probe(names: string[], { yaml, xl, domain, json }: Options): Prom
   else printProbed(probed);
   if (probed.every(({ problem }) => problem !== undefined)) {
     const next = names.length > 0
-      ? "`xsnd probe` without a name shows all"
+      ? "`xsnd probe` without a name shows all PCMs"
       : "`aplay -l` lists the kernel's cards";
-    throw new XsndError(`no PCM can be used; ${next}`, Exit.failed);
+    throw new XsndError(`no PCM is usable; ${next}`, Exit.failed);
   }
 }
 
@@ -58,37 +67,17 @@ function printProbed(probed: readonly Probed[]): void {
     able === undefined || problem !== undefined ? [] : [[
       name,
       direction,
-      range(able.rates[0], able.rates[able.rates.length - 1]),
+      range(Math.min(...able.rates), Math.max(...able.rates)),
       range(able.channelsMin, able.channelsMax),
       able.formats.join(" "),
     ]]
   );
   if (rows.length > 0) printTable(["PCM", "TYPE", "RATES", "CHANNELS", "FORMATS"], rows);
-  for (const { heading, problem, alsaMessages } of failures(probed)) {
-    print(`${heading}:`);
+  for (const { name, directions, problem, alsaMessages } of probeFailures(probed)) {
+    print(`${name} (${directions.join(", ")}):`);
     printWrapped(problem, "  ");
     for (const message of alsaMessages) printWrapped(`ALSA says: ${message}`, "  ");
   }
-}
-
-/** What cannot be used, each name once if both of its directions have the same reason. */
-function failures(probed: readonly Probed[]) {
-  const found = new Map<
-    string,
-    { name: string; directions: string[]; problem: string; alsaMessages: readonly string[] }
-  >();
-  for (const { name, direction, problem, alsaMessages } of probed) {
-    if (problem === undefined) continue;
-    const reason = problem.replace(` for ${direction}:`, ":");
-    const key = JSON.stringify([name, reason]);
-    const same = found.get(key);
-    if (same === undefined) found.set(key, { name, directions: [direction], problem: reason, alsaMessages });
-    else if (!same.directions.includes(direction)) same.directions.push(direction);
-  }
-  return [...found.values()].map(({ name, directions, ...rest }) => ({
-    heading: `${name} (${directions.join(", ")})`,
-    ...rest,
-  }));
 }
 
 function range(min: number, max: number): string {
@@ -105,7 +94,7 @@ async function printStanza(domain: string, probed: readonly Probed[], xl: boolea
   if (stanza === undefined) {
     if (probed.every(({ problem }) => problem !== undefined)) return;
     throw new XsndError(
-      "no PCM here is a card's or a sound server's; `xsnd probe` shows all, and those that are named are taken as they are",
+      "no PCM here belongs to a card or a sound server; `xsnd probe` shows all PCMs, and `xsnd probe --yaml PCM` takes any of them",
       Exit.failed,
     );
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd provision`: writes the XenStore tree of virtual sound cards. */
+/** `xsnd provision`: writes the XenStore nodes of virtual sound cards. */
 import { Command, Option } from "commander";
 import { Exit, throwAll, XsndError } from "../lib/base/error.ts";
 import { awaitCards, CARD_GOALS, type CardGoal } from "../lib/vsnd/provision/await_cards.ts";
@@ -9,11 +9,10 @@ import { provisionReplacing, replaceIn } from "../lib/vsnd/provision/replace.ts"
 import { formatNode, formatPermissions } from "../lib/vsnd/nodes/xenstore_ls.ts";
 import { cardPaths } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
-import { withManual } from "./shared/manual.ts";
+import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
-import { print, printJson } from "./shared/output.ts";
+import { print, printJson, warn } from "./shared/output.ts";
 import { planLines, planToJson } from "./shared/plan_output.ts";
-import { warn } from "./shared/source.ts";
 import { withStore } from "./shared/store.ts";
 import { wantedCards, type WantedOptions, withWantedCards } from "./shared/wanted_cards.ts";
 
@@ -30,18 +29,21 @@ interface Options extends WantedOptions {
 export function provisionCommand(): Command {
   const command = withWantedCards(new Command("provision"))
     .description(
-      "Write what a guest's sound driver and `xsnd serve` read from XenStore. DOMAIN alone gets one card with a " +
-        "stereo playback and a stereo capture stream. A card that is as wanted is left alone. Under a guest that uses " +
-        "its card only devices, and which streams are denied, can change; that holds from the next time that it opens the " +
-        "stream. The devices of new and changed streams are opened for a moment.",
+      "Write the XenStore nodes of virtual sound cards, which the guest's driver and `xsnd serve` read. DOMAIN without --file " +
+        "gets one card with a stereo playback stream and a stereo capture stream. A card that is already as wanted stays " +
+        "untouched. While a guest uses its card, only the devices and the denied streams can change; the change takes " +
+        "effect when the guest opens the stream again. The command opens the devices of new and changed streams for a moment.",
     )
     .addOption(
-      new Option("--dry-run", "write nothing; print what would be written and removed").conflicts("wait"),
+      new Option("--dry-run", "write nothing; print the nodes to write and to remove").conflicts("wait"),
     )
-    .option("--strict", "refuse a device that cannot be opened now, which otherwise is a warning")
-    .option("--replace", "detach a card that cannot change while it is in use, and attach it anew")
+    .option("--strict", "fail, instead of warn, if a device cannot be opened now")
+    .option("--replace", "detach and attach a card that cannot change while it is in use")
     .addOption(
-      new Option("--wait <state>", "wait until a daemon has taken the cards up, or their guests have, too")
+      new Option(
+        "--wait <state>",
+        "wait until a daemon serves the cards (initwait), or until the guests have connected too (connected)",
+      )
         .choices(CARD_GOALS),
     )
     .addOption(timeoutOption("how long --replace and --wait may take, each", 10))
@@ -51,26 +53,37 @@ export function provisionCommand(): Command {
       await withStore(async (store, domid) => {
         const served = choose(store).filter(({ address }) => address.backendDomid === domid);
         await examineDevices(store, served, options.strict === true);
-        if (options.dryRun) printRehearsal(store, choose, options);
+        if (options.dryRun) printDryRun(store, choose, options);
         else await carryOut(store, choose, options);
       });
     });
   return withManual(command, {
     examples: [
-      ["xsnd provision domU --device hw:0,0", "one card, on the host's first"],
-      ["xsnd provision -f guests.yaml --wait=connected", "all of a file's, until their guests use them"],
-      ["xsnd provision -f guests.yaml --dry-run", "the nodes as `xenstore-ls -fp /` would show them"],
-      ["xsnd provision domU -f guests.yaml --replace", "also what a running guest cannot be given as it is"],
+      ["xsnd provision domU --device hw:0,0", "give domU one card, on the first device of the host"],
+      [
+        "xsnd provision -f guests.yaml --wait=connected",
+        "provision all cards of a file, and wait for their guests",
+      ],
+      ["xsnd provision -f guests.yaml --dry-run", "show the nodes as `xenstore-ls -fp /` would"],
+      ["xsnd provision domU -f guests.yaml --replace", "also change what a card in use cannot change"],
     ],
     exits: {
-      failed: "a card in use would change, or there is no such domain; nothing was written",
-      permission: "may not write to XenStore",
-      xenOrLibraryMissing: "there is no XenStore",
+      failed: "the domain does not exist, or a card in use would have to change; nothing was written",
+      permission: "this user or domain may not write to XenStore",
+      xenOrLibraryMissing: "Xen or a library is missing",
       badConfiguration:
-        "the file is not right, or a device can do nothing of what is allowed, or with --strict cannot " +
-        "be opened now; nothing was written",
+        "the file is invalid, or a device supports none of the allowed parameters, or with --strict a device cannot be " +
+        "opened now; nothing was written",
       timedOut: "--replace or --wait took too long",
     },
+    details: [
+      "The command reads and writes XenStore in one transaction: it provisions all cards, or changes nothing.",
+      "With --dry-run, lines that begin with # describe the cards. The other lines are nodes as `xenstore-ls -fp /` prints " +
+      "them, or nodes to remove.",
+    ],
+    environment: [...STORE_VARIABLES, "XSND_LIBASOUND"],
+    files: ["/usr/share/doc/xsnd/examples", "/usr/share/xsnd/xsnd.schema.json"],
+    seeAlso: ["xsnd-diff(1)", "xsnd-deprovision(1)", "xsnd-check(1)", "xsnd-serve(1)", "xl.cfg(5)"],
   });
 }
 
@@ -87,8 +100,8 @@ async function carryOut(store: Store, choose: Choice, options: Options): Promise
   await awaitCards(store, awaited, options.wait, timeoutMs);
 }
 
-/** Lines with `#` are for people; the others are what `xenstore-ls -fp` shows of the nodes, and removals. */
-function printRehearsal(store: Store, choose: Choice, { replace, json }: Options): void {
+/** Prints cards in lines with `#`, then nodes as `xenstore-ls -fp` shows them, and removals. */
+function printDryRun(store: Store, choose: Choice, { replace, json }: Options): void {
   const { result, changes } = dryRun(store, (view) => (replace ? replaceIn : provisionIn)(view, choose));
   if (json) return printJson({ cards: result.map(planToJson), changes: changes.map(changeToJson) });
   for (const line of planLines(result, { done: false })) print(`# ${line}`);
@@ -101,9 +114,9 @@ function changeToJson(change: StoreChange) {
 }
 
 /**
- * Asks the devices of new and changed streams, and of no others: a guest that opens its stream in that moment would find the
- * device busy. Says on stderr which cannot be opened now. Throws XsndError (exit 6) if a device can do nothing of what its stream
- * allows, and if `strict` also for one that cannot be opened.
+ * Tests the devices of new and changed streams only, since a guest that opens its stream at the same moment finds the device
+ * busy. Warns of devices that cannot be opened now. Throws XsndError (exit 6) if a device supports none of the parameters that its
+ * stream allows, and with `strict` also if a device cannot be opened.
  */
 async function examineDevices(store: Store, cards: readonly WantedCard[], strict: boolean): Promise<void> {
   const { changedStreams } = await import("../lib/vsnd/provision/changed_streams.ts");

@@ -1,32 +1,30 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd record`: the software frontend records to a file, as a guest of the daemon. */
+/** `xsnd record`: the software frontend records a stream to a file. */
 import { Command } from "commander";
 import { runSession } from "../lib/guest/run_session.ts";
 import { interruptible } from "../lib/base/signals.ts";
-import { withManual } from "./shared/manual.ts";
-import { streamArgument } from "./shared/options.ts";
+import { withManual, XEN_VARIABLES } from "./shared/manual.ts";
+import { positive, streamArgument } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
 import {
   addSessionOptions,
-  clearProgress,
-  describeReport,
   findStream,
-  positive,
   SESSION_EXITS,
   type SessionCommandOptions,
   sessionFile,
-  showSession,
 } from "./shared/session_options.ts";
+import { clearProgress, describeReport, showSession } from "./shared/session_output.ts";
 
 export function recordCommand(): Command {
   const command = new Command("record")
     .description(
-      "Record from a guest's capture stream to a WAV file, doing in this process what snd_xen_front does in a guest's " +
-        "kernel. In `xsnd sandbox` it acts as any domain; on real Xen as the one that it runs in.",
+      "Record a guest's capture stream to a WAV file. The command is a software frontend: it does in a process what the " +
+        "driver snd_xen_front does in a guest's kernel. In `xsnd sandbox` the command acts as any domain; on real Xen as " +
+        "the domain that it runs in.",
     )
-    .argument("<file>", "the WAV file to make")
+    .argument("<file>", "WAV file to write; - is standard output")
     .addArgument(streamArgument())
-    .option("--seconds <n>", "how long", positive, 5);
+    .option("--seconds <n>", "length of the recording", positive, 5);
   addSessionOptions(command).action(
     async (path: string, wanted: string, options: SessionCommandOptions & { seconds: number }) => {
       const report = await interruptible(async (signal) => {
@@ -55,12 +53,14 @@ export function recordCommand(): Command {
   );
   return withManual(command, {
     examples: [
-      ["xsnd record take.wav domU/0/0/1", "5 seconds"],
+      ["xsnd record take.wav domU/0/0/1", "record 5 seconds"],
       [
         "xsnd record take.wav domU/0/0/1 --seconds 60 --rate 44100 --format s32_le",
-        "a minute, in this shape",
+        "record a minute in this format",
       ],
     ],
     exits: SESSION_EXITS,
+    environment: XEN_VARIABLES,
+    seeAlso: ["xsnd-play(1)", "xsnd-list(1)", "xsnd-trace(1)"],
   });
 }

@@ -1,65 +1,94 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd serve`: the backend daemon. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { silenceAlsa } from "../ffi/alsa/alsa_error.ts";
 import { type GuestLimits, parseGuestLimits } from "../lib/daemon/policy/guest_limits.ts";
-import { startLogging } from "../lib/log/mod.ts";
+import { LOG_FORMATS, type LogFormat, startLogging } from "../lib/log/mod.ts";
 import { type MetricsAddress, parseMetricsAddress } from "../lib/metrics/address.ts";
 import { serve, type ServeOptions } from "../lib/service/serve.ts";
-import { addLogOptions, type LogChoice, logOptions } from "./shared/log_options.ts";
-import { withManual } from "./shared/manual.ts";
+import { CONTROL_VARIABLES, withManual, XEN_VARIABLES } from "./shared/manual.ts";
+
+interface Options extends ServeOptions {
+  readonly logFormat: LogFormat;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+}
 
 export function serveCommand(): Command {
   const command = new Command("serve")
     .description(
-      "Serve the virtual sound cards of all guests for which this domain is the backend, until SIGTERM or SIGINT. " +
-        "Cards made by `xsnd provision` carry their devices with them; those made by xl get theirs from --config " +
-        "--default-device or --default-capture-device. In the file a stream is found by domain, unique-id and type, and by " +
-        "its place where ids are shared or missing.",
+      "Serve the virtual sound cards whose backend is this domain, until SIGTERM or SIGINT. `xsnd provision` stores the " +
+        "device of each stream in XenStore. The streams of cards that xl made get their devices from --config, " +
+        "--default-device or --default-capture-device. The file's streams are matched by domain, unique-id and type, or by " +
+        "place (CARD/PCM/STREAM) where a unique-id is missing or shared.",
     )
-    .option("--config <file>", "YAML, as for provision: devices for cards that xl made")
+    .option(
+      "--config <file>",
+      "YAML file, as for provision, with the devices of cards that xl made; SIGHUP reads it again",
+    )
     .option(
       "--default-device <pcm>",
-      "an ALSA PCM, or dummy:[FILE], for playback streams that nothing else names a device for",
+      "ALSA PCM, or dummy:[FILE], of playback streams that have no other device",
     )
     .option(
       "--default-capture-device <pcm>",
-      "the same for capture streams, which record silence otherwise",
+      "the same for capture streams, which otherwise record silence",
     )
-    .option("--realtime", "give the engine real-time scheduling (SCHED_FIFO), if that is permitted")
-    .option("--group <name>", "let this group's members use the control socket, as status and volume do")
+    .option("--realtime", "schedule the engine in real time (SCHED_FIFO), if permitted")
+    .option("--group <name>", "let the members of this group use the control socket")
     .option(
       "--guest-limits <limits>",
-      "what each guest may have: streams=64, engines=8 for streams on PCMs that may wait (total-engines=32 for all guests), " +
-        "mapped=64 MiB that are held for it (total-mapped=256), requests=10000 a second, moved=128 MB of sound a second, " +
-        "log-lines=20 a minute and stream, ten times that for all its streams; those that are named, with commas",
+      "limits of each guest, separated by commas; defaults: streams=64; engines=8 for streams on PCMs that may block " +
+        "(total-engines=32 for all guests); mapped=64 MiB of mapped memory (total-mapped=256); requests=10000 a second; " +
+        "moved=128 MB of sound a second; log-lines=20 a minute and stream, ten times as many for the guest",
       guestLimits,
     )
     .option(
       "--metrics <address>",
-      "serve metrics for Prometheus at unix:PATH or HOST:PORT, a loopback address; off unless given",
+      "serve Prometheus metrics at unix:PATH or HOST:PORT, HOST being a loopback address",
       metricsAddress,
     )
-    .action(async (options: ServeOptions & LogChoice) => {
-      const linesAMinute = options.guestLimits?.logLines;
-      using _log = await startLogging({ ...logOptions(options), linesAMinute });
+    .addOption(
+      new Option("--log-format <format>", "text lines, or a JSON object a line").choices([...LOG_FORMATS])
+        .default("text"),
+    )
+    .option("-v, --verbose", "log debug messages too")
+    .addOption(new Option("-q, --quiet", "log warnings and errors only").conflicts("verbose"))
+    .action(async (options: Options) => {
+      const { logFormat: format, verbose, quiet, guestLimits } = options;
+      const level = verbose ? "debug" : quiet ? "warning" : "info";
+      using _log = await startLogging({ format, level, linesAMinute: guestLimits?.logLines });
       silenceAlsa();
       await serve(options);
     });
-  return withManual(addLogOptions(command), {
+  return withManual(command, {
     examples: [
-      ["xsnd serve", "serve all cards that `xsnd provision` has made"],
-      ["xsnd serve --default-device hw:0,0", "and what xl's cards play, on one device"],
-      ["xsnd serve --config /etc/xsnd/xsnd.yaml --group audio", "which SIGHUP reads again"],
-      ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "for programs that read logs"],
+      ["xsnd serve", "serve the cards that `xsnd provision` made"],
+      ["xsnd serve --default-device hw:0,0", "also play the streams of xl's cards, on one device"],
+      [
+        "xsnd serve --config /etc/xsnd/xsnd.yaml --group audio",
+        "serve by a file, and let the group audio control the daemon",
+      ],
+      ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "log for programs"],
     ],
     exits: {
-      done: "ended by SIGTERM or SIGINT; by force, with a second one, 143 or 130",
-      failed: "a daemon is already running, or an engine was lost",
-      permission: "Xen's devices or the control socket's directory are not this user's",
-      xenOrLibraryMissing: "no Xen here, not yet, or a library is missing",
-      badConfiguration: "the file given by --config is not right",
+      done: "ended by SIGTERM or SIGINT; a second signal forces the end, with 143 or 130",
+      failed: "a daemon is already running, or an engine has failed",
+      permission: "this user may not use Xen's devices, or the directory of the control socket",
+      xenOrLibraryMissing: "Xen is not running (yet), or a library is missing",
+      badConfiguration: "the file of --config is invalid",
     },
+    details: [
+      "Domain 0 runs this command, or a driver domain that is named as the backend of cards. The command does not fork. The " +
+      "service xsnd.service runs it, with the options in XSND_SERVE of /etc/default/xsnd.",
+      "SIGHUP makes the daemon read the file of --config again, and with it the policy of each card. If the file is invalid, " +
+      "the daemon logs the reason and keeps the former policy. A guest whose stream loses its permission hears silence at once.",
+      "The daemon may write in the directory of its control socket, and below the directories of XSND_FILES.",
+      "With a service manager, the daemon sends READY, STATUS, RELOADING, STOPPING and WATCHDOG as sd_notify(3) describes.",
+    ],
+    environment: [...new Set([...XEN_VARIABLES, ...CONTROL_VARIABLES]), "XSND_FILES", "XSND_LIBASOUND"],
+    files: ["/run/xsnd/control.sock", "/etc/default/xsnd"],
+    seeAlso: ["xsnd-provision(1)", "xsnd-status(1)", "xsnd-doctor(1)", "xl.cfg(5)", "systemctl(1)"],
   });
 }
 

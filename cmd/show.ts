@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd show`: everything about one guest's virtual sound cards. */
+/** `xsnd show`: shows one guest's virtual sound cards in full. */
 import { Command } from "commander";
 import { formatStreamName } from "../lib/stream/stream_name.ts";
 import { type PresentCard, type PresentStream, readCards } from "../lib/vsnd/nodes/inventory.ts";
 import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { type Domain, libxlCardsPath, resolveDomain, stateName } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
-import { withManual } from "./shared/manual.ts";
+import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { count, print, printJson, printWrapped } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
 import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
@@ -14,9 +14,10 @@ import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_op
 export function showCommand(): Command {
   const command = new Command("show")
     .description(
-      "Show a guest's virtual sound cards: names, states, streams, what they may be opened with, devices.",
+      "Show the virtual sound cards of a guest: names, states and paths, and each stream with its device and the parameters " +
+        "that the guest may choose.",
     )
-    .argument("<domain>", "the guest, by name or number")
+    .argument("<domain>", "name or number of the guest")
     .option("--json", "print the result as JSON")
     .option(WATCH_FLAG, WATCH_HELP)
     .action(async (name: string, { json, watch }: { json?: boolean; watch?: boolean }) => {
@@ -31,15 +32,17 @@ export function showCommand(): Command {
     });
   return withManual(command, {
     examples: [
-      ["xsnd show domU", "all that there is to know of its cards"],
-      ["xsnd show domU --json | jq '.cards[].backend.state'", "for scripts"],
+      ["xsnd show domU", "show the cards of domU"],
+      ["xsnd show domU --json | jq '.cards[].backend.state'", "read the backends' states in a script"],
     ],
     exits: {
-      failed: "there is no such domain",
-      permission: "may not read the toolstack's records",
-      xenOrLibraryMissing: "no Xen here",
-      interrupted: "--watch was ended by Ctrl-C or SIGTERM",
+      failed: "the domain does not exist",
+      permission: "this user or domain may not read the toolstack's nodes",
+      xenOrLibraryMissing: "Xen or a library is missing",
+      interrupted: "--watch was ended by SIGINT or SIGTERM",
     },
+    environment: STORE_VARIABLES,
+    seeAlso: ["xsnd-list(1)", "xsnd-status(1)"],
   });
 }
 

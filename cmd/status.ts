@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd status`: what the daemon is doing. */
+/** `xsnd status`: the streams that the daemon serves. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";
 import { steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
-import { withManual } from "./shared/manual.ts";
+import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
 import { streamTable } from "./shared/stream_table.ts";
@@ -35,12 +35,12 @@ async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly Stream
 export function statusCommand(): Command {
   const command = new Command("status")
     .description(
-      "Show each stream that the daemon serves: its state, its parameters, where the card is. Counters, as XRUNS, are totals " +
-        "since the daemon serves the card, over all its guest's connections.",
+      "Show the streams that the daemon serves, with state, parameters and position. Counters such as XRUNS are totals since " +
+        "the daemon began to serve the card, over all connections of its guest.",
     )
     .addOption(timeoutOption("how long to wait for the daemon", 5))
-    .option("--json", "print one JSON object")
-    .option(WATCH_FLAG, `${WATCH_HELP}; counters that always move are no change`)
+    .option("--json", "print a JSON object")
+    .option(WATCH_FLAG, `${WATCH_HELP}; counters that change all the time are no change`)
     .action(async (options: { timeout: number; json?: boolean; watch?: boolean }) => {
       using daemon = await ControlClient.connect(options.timeout * 1000);
       if (options.watch) return await printWatch(WATCHED, streamsOf(daemon));
@@ -52,14 +52,16 @@ export function statusCommand(): Command {
     });
   return withManual(command, {
     examples: [
-      ["xsnd status", "a table of the streams"],
-      ["xsnd status --watch | jq -c '[.event, .stream.stream, .stream.state]'", "follow what changes"],
-      ["xsnd status --json | jq '.streams[].xruns'", "for scripts"],
+      ["xsnd status", "show a table of the streams"],
+      ["xsnd status --watch | jq -c '[.event, .stream.stream, .stream.state]'", "follow the states"],
+      ["xsnd status --json | jq '.streams[].xruns'", "read counters in a script"],
     ],
     exits: {
-      noDaemon: "no daemon answers within the time-out, or it ended",
-      permission: "may not talk to the daemon",
-      interrupted: "--watch was ended by Ctrl-C or SIGTERM",
+      noDaemon: "no daemon answers before the time-out, or the daemon has ended",
+      permission: "this user may not use the control socket",
+      interrupted: "--watch was ended by SIGINT or SIGTERM",
     },
+    environment: CONTROL_VARIABLES,
+    seeAlso: ["xsnd-top(1)", "xsnd-wait(1)", "xsnd-serve(1)"],
   });
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd top`: the daemon's streams, live. */
+/** `xsnd top`: the streams that the daemon serves, refreshed at an interval. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";
 import type { StatusReport } from "../lib/control/protocol.ts";
 import { Screen } from "../lib/observe/screen.ts";
 import { TOP_COLUMNS, type TopView, topView, WIDE_COLUMNS } from "../lib/observe/top_view.ts";
 import { interruptible, pause, unlessAborted } from "../lib/base/signals.ts";
-import { withManual } from "./shared/manual.ts";
-import { interval, timeoutOption } from "./shared/options.ts";
+import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
+import { interval, positiveCount, timeoutOption } from "./shared/options.ts";
 import { printable, printJsonLine, printLine } from "./shared/output.ts";
-import { positiveCount } from "./shared/session_options.ts";
 import { streamTable } from "./shared/stream_table.ts";
 
 const WIDE = { extra: WIDE_COLUMNS, gap: 1 };
@@ -25,27 +24,29 @@ interface Options {
 export function topCommand(): Command {
   const command = new Command("top")
     .description(
-      "Show the daemon's streams, a line each, again and again, until q or Ctrl-C. Off a terminal it prints plain lines, as with " +
-        "--batch. FILL is how much of the guest's buffer waits to be played or read, LAT the same in ms, POSITION the " +
-        "time since the guest opened the stream, CPU% the share of a processor that the stream's engine takes; the " +
-        "first of them is since the daemon's start.",
+      "Show the streams that the daemon serves, a line each, and refresh them until q or Ctrl-C. Off a terminal the command " +
+        "prints plain lines, as with --batch. FILL is the part of the guest's buffer that waits to be played or read, LAT " +
+        "the same in ms. POSITION is the sound played or recorded since the guest opened the stream. CPU% is the processor " +
+        "time of the stream's engine; the first view has the average since the daemon's start.",
     )
-    .option("-i, --interval <seconds>", "how often", interval, 1)
-    .option("-b, --batch", "print one view after the other, for logs")
-    .option("-n, --iterations <n>", "end after so many views", positiveCount)
+    .option("-i, --interval <seconds>", "time between two views", interval, 1)
+    .option("-b, --batch", "print views one after the other, for logs")
+    .option("-n, --iterations <n>", "end after this number of views", positiveCount)
     .addOption(timeoutOption("how long to wait for the daemon", 5))
-    .option("--json", "print each view as one line of JSON, as `status --json` has it")
+    .option("--json", "print each view as a line of JSON, as `status --json`")
     .action((options: Options) => interruptible((signal) => top(options, signal)));
   return withManual(command, {
     examples: [
       ["xsnd top", "watch the streams"],
-      ["xsnd top --batch --iterations 60 --interval 10 >>top.log", "ten minutes, for a log"],
+      ["xsnd top --batch --iterations 60 --interval 10 >>top.log", "log ten minutes"],
     ],
     exits: {
-      noDaemon: "no daemon answers within the time-out, or it ended",
-      permission: "may not talk to the daemon",
-      interrupted: "ended by Ctrl-C or SIGTERM",
+      noDaemon: "no daemon answers before the time-out, or the daemon has ended",
+      permission: "this user may not use the control socket",
+      interrupted: "ended by SIGINT or SIGTERM",
     },
+    environment: [...CONTROL_VARIABLES, "NO_COLOR"],
+    seeAlso: ["xsnd-status(1)"],
   });
 }
 
@@ -71,7 +72,7 @@ function printView({ header, streams }: TopView, more: boolean): void {
   if (more) printLine();
 }
 
-/** Shows a view until the next is due, or `q` is pressed, which it returns. */
+/** Shows a view until the next view is due (returns "") or the user presses q (returns "q"). */
 async function showView(screen: Screen, view: TopView, ms: number, signal: AbortSignal): Promise<string> {
   const end = performance.now() + ms;
   for (;;) {

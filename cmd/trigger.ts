@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd trigger`: an operator starts, pauses, resumes and stops a stream on the card, whatever its guest does. */
+/** `xsnd trigger`: an operator holds a stream, or releases it, independently of its guest. */
 import { Argument, Command } from "commander";
 import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/stream/stream_state.ts";
 import { ControlClient } from "../lib/control/control_client.ts";
-import { withManual } from "./shared/manual.ts";
+import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { DAEMON_EXITS, streamArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
 
 export function triggerCommand(): Command {
   const command = new Command("trigger")
     .description(
-      "Act on a stream that a guest is playing or recording. Pausing stops the card's pointer, and with it the " +
-        "positions that the guest is told; resuming goes on with the very next sample. Stopping also empties the card " +
-        "at once; starting goes on. The guest can neither see nor undo it.",
+      "Hold a stream that a guest plays or records, or release it. pause stops the device's pointer, and with it the position " +
+        "that the guest reads; resume continues with the next sample. stop also drops the samples that are queued in the " +
+        "device; start continues. The guest cannot see or undo the operator's action.",
     )
     .addArgument(new Argument("<action>").choices(OPERATOR_TRIGGERS))
     .addArgument(streamArgument())
     .addOption(
-      timeoutOption("how long to wait for the daemon, and for the guest to start the stream", 10),
+      timeoutOption("how long to wait for the daemon, and until the guest starts the stream", 10),
     )
-    .option("--json", "print the stream's status")
+    .option("--json", "print the status of the stream")
     .action(
       async (trigger: OperatorTrigger, stream: string, options: { timeout: number; json?: boolean }) => {
         const waitMs = options.timeout * 1000;
@@ -31,10 +31,12 @@ export function triggerCommand(): Command {
     );
   return withManual(command, {
     examples: [
-      ["xsnd trigger pause domU/0/0/0", "its sound stops, and its pointer with it"],
-      ["xsnd trigger resume domU/0/0/0", "and goes on with the very next sample"],
-      ["xsnd trigger stop domU --timeout 0", "at once or not at all; domU has only one stream"],
+      ["xsnd trigger pause domU/0/0/0", "stop the sound and the pointer"],
+      ["xsnd trigger resume domU/0/0/0", "continue with the next sample"],
+      ["xsnd trigger stop domU --timeout 0", "stop the only stream of domU now, or fail"],
     ],
     exits: DAEMON_EXITS,
+    environment: CONTROL_VARIABLES,
+    seeAlso: ["xsnd-volume(1)", "xsnd-mute(1)", "xsnd-status(1)"],
   });
 }

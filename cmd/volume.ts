@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a stream is, whatever its guest does. */
+/** `xsnd volume`, `mute` and `unmute`: an operator sets the volume of a stream, independently of its guest. */
 import { Command, InvalidArgumentError } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";
-import { withManual } from "./shared/manual.ts";
+import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { DAEMON_EXITS, streamArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
 
@@ -12,13 +12,15 @@ interface Options {
 }
 
 const LASTING =
-  "The guest can neither see nor undo it, and it outlives the guest's connection and the daemon.";
+  "The guest cannot see or undo the setting. The setting outlives the guest's connection and the daemon.";
+
+const SEE_ALSO = ["xsnd-volume(1)", "xsnd-mute(1)", "xsnd-unmute(1)", "xsnd-trigger(1)", "xsnd-status(1)"];
 
 export function volumeCommand(): Command {
   const volume = command("volume")
     .description(
-      "Set how loud a stream is, in dB on top of the guest's own volume: 0 is as it comes, -6 about half the amplitude, " +
-        `-120 silence, 12 the most. Without DB, show what holds. ${LASTING}`,
+      "Set the volume of a stream in dB, applied after the guest's own volume: 0 leaves the sound unchanged, -6 halves the " +
+        `amplitude, -120 is silence, 12 is the maximum. Without dB the command shows the volume. ${LASTING}`,
     )
     .argument("[dB]", "from -120 to 12", decibels)
     .action((stream: string, volume: number | undefined, options: Options) =>
@@ -26,42 +28,48 @@ export function volumeCommand(): Command {
     );
   return withManual(volume, {
     examples: [
-      ["xsnd volume domU/0/0/0 -6", "about half as loud"],
-      ["xsnd volume domU/0/0/0", "how loud it is"],
+      ["xsnd volume domU/0/0/0 -6", "halve the amplitude"],
+      ["xsnd volume domU/0/0/0", "show the volume"],
     ],
     exits: DAEMON_EXITS,
+    environment: CONTROL_VARIABLES,
+    seeAlso: SEE_ALSO,
   });
 }
 
 export function muteCommand(): Command {
   const mute = command("mute")
-    .description(`Silence a stream; its guest's position goes on. ${LASTING}`)
+    .description(`Mute a stream. The position that its guest reads goes on. ${LASTING}`)
     .action((stream: string, options: Options) => set(stream, { muted: true }, options));
   return withManual(mute, {
     examples: [
-      ["xsnd mute domU/0/0/1", "a microphone that a guest is not to hear for now"],
+      ["xsnd mute domU/0/0/1", "keep a microphone from the guest"],
     ],
     exits: DAEMON_EXITS,
+    environment: CONTROL_VARIABLES,
+    seeAlso: SEE_ALSO,
   });
 }
 
 export function unmuteCommand(): Command {
   const unmute = command("unmute")
-    .description("Let a stream that `xsnd mute` has silenced be heard again, at the volume that it had.")
+    .description("Undo `xsnd mute`: the stream has its former volume again.")
     .action((stream: string, options: Options) => set(stream, { muted: false }, options));
   return withManual(unmute, {
     examples: [
-      ["xsnd unmute domU/0/0/1", "as loud as it was before"],
+      ["xsnd unmute domU/0/0/1", "give the microphone back"],
     ],
     exits: DAEMON_EXITS,
+    environment: CONTROL_VARIABLES,
+    seeAlso: SEE_ALSO,
   });
 }
 
 function command(name: string): Command {
   return new Command(name)
     .addArgument(streamArgument())
-    .addOption(timeoutOption("how long to wait for the daemon, and for the stream to be served", 5))
-    .option("--json", "print the stream's status");
+    .addOption(timeoutOption("how long to wait until the daemon serves the stream", 5))
+    .option("--json", "print the status of the stream");
 }
 
 async function set(

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd wait`: returns when a stream is as a script wants it. */
+/** `xsnd wait`: returns when a stream has reached a state. */
 import { Command, Option } from "commander";
 import { STREAM_GOALS, type StreamGoal } from "../lib/control/protocol.ts";
 import { waitForStream } from "../lib/control/wait.ts";
 import { awaitConnected } from "../lib/vsnd/provision/await_connected.ts";
-import { withManual } from "./shared/manual.ts";
+import { CONTROL_VARIABLES, STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { streamArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJson } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
@@ -19,17 +19,17 @@ interface Options {
 export function waitCommand(): Command {
   const command = new Command("wait")
     .description(
-      "Wait for a stream; domain, card and daemon need not be there yet. It is connected when both ends of its card " +
-        "are, as XenStore says; open when its guest has opened it; running when the guest has started it, and no " +
-        "operator holds it; closed when no guest has it open.",
+      "Wait until a stream reaches a state. The domain, the card and the daemon need not exist yet. connected: XenStore has " +
+        "the state Connected for both ends of the stream's card. open: the guest has opened the stream. running: the guest " +
+        "has started the stream, and no operator holds it. closed: the guest does not have the stream open.",
     )
     .addArgument(streamArgument())
     .addOption(
-      new Option("--for <state>", "what to wait for").choices(["connected", ...STREAM_GOALS])
+      new Option("--for <state>", "state to wait for").choices(["connected", ...STREAM_GOALS])
         .makeOptionMandatory(),
     )
     .addOption(timeoutOption("how long to wait", 10))
-    .option("--json", "print the stream's status, or its card's")
+    .option("--json", "print the status of the stream, or for connected of its card")
     .action(async (stream: string, { for: goal, timeout, json }: Options) => {
       if (goal === "connected") return await waitConnected(stream, timeout * 1000, json);
       const report = await waitForStream(stream, goal, timeout * 1000);
@@ -38,16 +38,18 @@ export function waitCommand(): Command {
     });
   return withManual(command, {
     examples: [
-      ["xsnd wait domU --for=connected --timeout=60", "until the guest's driver has found its card"],
-      ["xsnd wait domU/0/0/1 --for=open", "until somebody listens to the microphone"],
+      ["xsnd wait domU --for=connected --timeout=60", "wait until the guest's driver has connected"],
+      ["xsnd wait domU/0/0/1 --for=open", "wait until the guest records"],
     ],
     exits: {
-      failed: "the card is there, and has no such stream",
-      noDaemon: "no daemon answers (all but connected)",
-      permission: "may not read XenStore, or talk to the daemon",
-      xenOrLibraryMissing: "there is no XenStore",
-      timedOut: "the stream is not so in time",
+      failed: "the card has no such stream",
+      noDaemon: "no daemon answers before the time-out (for open, running and closed)",
+      permission: "this user may not read XenStore, or may not use the control socket",
+      xenOrLibraryMissing: "Xen or a library is missing",
+      timedOut: "the stream did not reach the state before the time-out",
     },
+    environment: [...new Set([...STORE_VARIABLES, ...CONTROL_VARIABLES])],
+    seeAlso: ["xsnd-status(1)", "xsnd-provision(1)"],
   });
 }
 

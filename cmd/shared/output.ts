@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
-/** Printing for commands: tables for people, JSON for programs; both safe for texts that a guest wrote. */
+/** Prints text, tables and JSON. Escapes control characters, since guests write some of the texts. */
 import { printable, printableJson, visible } from "../../lib/base/text.ts";
 
 export { count, printable } from "../../lib/base/text.ts";
 
-/** The widest that a line for people gets. */
+/** The widest line for people, off a terminal. */
 const COLUMNS = 80;
 const MIN_COLUMN = 4;
 
-/** Prints a line for people, or for programs that take lines. */
+/** Prints a line. */
 export function print(line = ""): void {
   console.log(printable(line));
 }
 
-/** Prints a line of many. Throws BrokenPipe, which console.log hides, once nobody reads them any more. */
+/** Prints a warning or a note on stderr. */
+export function warn(text: string): void {
+  console.error(`xsnd: ${printable(text)}`);
+}
+
+/** Prints one of many lines. Throws BrokenPipe, which console.log hides, when the reader of stdout is gone. */
 export function printLine(line = ""): void {
   writeLine(printable(line));
 }
@@ -23,38 +28,38 @@ function writeLine(line: string): void {
   for (let done = 0; done < octets.length;) done += Deno.stdout.writeSync(octets.subarray(done));
 }
 
-/** Prints a JSON document as a line of many, with the escapes of {@link printJson}. */
+/** Prints a JSON document as one of many lines, with the escapes of {@link printJson}. */
 export function printJsonLine(value: unknown): void {
   writeLine(printableJson(JSON.stringify(value)));
 }
 
-/** Prints one JSON document. In its strings JSON allows most of what {@link printable} escapes; here that is escaped, too. */
+/** Prints a JSON document. Also escapes the characters of {@link printable} that JSON allows in strings. */
 export function printJson(value: unknown): void {
   console.log(printableJson(JSON.stringify(value, null, 2)));
 }
 
-/** Prints a text in xl's syntax, which has no escapes; whether all of it could be printed. */
+/** Prints a text in xl's syntax, which has no escapes. Returns false if a character had to be replaced. */
 export function printXl(text: string): boolean {
   const shown = visible(text).trimEnd();
   console.log(shown);
   return shown === text.trimEnd();
 }
 
-/** How wide a line for people may be here: as the terminal is, and {@link COLUMNS} off one. */
+/** The width of a line for people: the terminal's, or {@link COLUMNS} off a terminal. */
 export function columns(): number {
   return Deno.stdout.isTerminal() ? Math.max(Deno.consoleSize().columns, MIN_COLUMN) : COLUMNS;
 }
 
 export interface TableOptions {
-  /** Where the lines end; what does not fit ends in an ellipsis. */
+  /** The widest line. Cells that do not fit are cut and end in an ellipsis. */
   readonly width?: number;
   /** Spaces between columns. */
   readonly gap?: number;
-  /** Headers of the columns of numbers, which are aligned at their ends. */
+  /** Headers of right-aligned columns. */
   readonly numbers?: readonly string[];
 }
 
-/** Prints rows under a header, in columns that together fit the terminal. */
+/** Prints a table that fits the terminal. */
 export function printTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
@@ -63,27 +68,30 @@ export function printTable(
   for (const line of tableLines(header, rows, { width: columns(), ...options })) console.log(line);
 }
 
-/** The lines of a table, the header's first. */
+/** The lines of a table, header first. */
 export function tableLines(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   { width = COLUMNS, gap = 2, numbers = [] }: TableOptions = {},
 ): string[] {
   const cells = [header, ...rows].map((row) => row.map(printable));
-  const widths = header.map((_, column) => Math.max(...cells.map((row) => length(row[column]))));
-  const gaps = gap * (widths.length - 1);
-  while (sum(widths) + gaps > width) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest] <= MIN_COLUMN) break;
-    widths[widest]--;
+  const layout = header.map((title, index) => ({
+    isNumber: numbers.includes(title),
+    width: Math.max(...cells.map((row) => length(row[index] ?? ""))),
+  }));
+  const gaps = gap * (layout.length - 1);
+  while (sum(layout.map(({ width }) => width)) + gaps > width) {
+    const widest = layout.reduce((a, b) => b.width > a.width ? b : a);
+    if (widest.width <= MIN_COLUMN) break;
+    widest.width--;
   }
   return cells.map((row) =>
-    row.map((cell, column) => fit(cell, widths[column], numbers.includes(header[column])))
+    layout.map(({ width, isNumber }, index) => fit(row[index] ?? "", width, isNumber))
       .join(" ".repeat(gap)).trimEnd()
   );
 }
 
-/** Prints `text`, broken at spaces into lines of at most 80 columns that begin with `indent`. */
+/** Prints `text` in lines of at most 80 columns, broken at spaces and indented by `indent`. */
 export function printWrapped(text: string, indent: string): void {
   for (const line of wrapped(text, indent)) console.log(line);
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-/** Printing what is, or would be, done to cards. */
+/** The report of `provision` and `diff`: what happens, or would happen, to each card. */
 import type { PlannedCard } from "../../lib/vsnd/provision/plan.ts";
 import { count, printable, wrapped } from "./output.ts";
 
-/** Nodes of a changed card that are named one by one, unless all are asked for. */
+/** The most differences of a card that are named, by default. */
 const SHOWN_DIFFERENCES = 8;
 
 interface Style {
-  /** Whether it has been done. */
+  /** Whether the plan has been carried out. */
   readonly done: boolean;
   readonly shown?: number;
 }
 
-/** Lines for people: each card, what differs, and how many of them there are. */
+/** Lines for people: each card with its differences, then the number of cards. */
 export function planLines(cards: readonly PlannedCard[], style: Style): string[] {
   const lines = cards.flatMap((card) => cardLines(card, style));
   return cards.length < 2 ? lines : [...lines, `${count(cards.length, "card")}: ${tally(cards)}`];

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
-/** What `import` and `export` read from: a file, or a running domain. */
+/** Reads the SOURCE of `import` and `export`: a file, or a running domain. */
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import type { Config } from "../../lib/vsnd/model/card.ts";
-import { printable } from "../../lib/base/text.ts";
 import type { PresentCard } from "../../lib/vsnd/nodes/inventory.ts";
+import { warn } from "./output.ts";
 
-/** Whether SOURCE names a file; a text with a slash cannot be meant for a domain. */
+/** Whether SOURCE names a file. A text with a slash is never a domain. */
 export function isFile(source: string): boolean {
   if (source.includes("/")) return true;
   try {
     return Deno.statSync(source).isFile;
   } catch (error) {
-    // Of what is there and cannot be looked at, reading says why.
+    // If the path exists but cannot be examined, reading it gives the reason.
     return !(error instanceof Deno.errors.NotFound);
   }
 }
 
 /**
- * The cards of a running domain; on stderr goes what may not be as the host wants it. Throws {@link XsndError} (exit 1) if there
- * are none.
+ * The cards of a running domain. Warns on stderr of problems, and of cards whose content the guest controls. Throws
+ * {@link XsndError} (exit 1) if the domain has no card.
  */
 export async function cardsOfDomain(name: string): Promise<PresentCard[]> {
   try {
@@ -31,19 +31,14 @@ export async function cardsOfDomain(name: string): Promise<PresentCard[]> {
   }
 }
 
-/** Only what `xsnd provision` wrote of a card is out of its guest's reach. */
+/** A guest can write the frontend directory, so only a card of `xsnd provision` has nodes beyond the guest's reach. */
 function warnOf({ domain, address, provisionedBy, problems }: PresentCard): void {
   for (const problem of problems) warn(problem);
   if (provisionedBy === "xsnd") return;
   warn(
-    `card ${address.card} of ${domain.name} was not made by xsnd: its streams and limits are what the guest's own directory ` +
-      "says; compare them with what xl was given",
+    `card ${address.card} of ${domain.name} was not made by xsnd: its streams and limits come from the guest's own directory; ` +
+      "compare them with the configuration of xl",
   );
-}
-
-/** Says something on stderr that is no failure. */
-export function warn(text: string): void {
-  console.error(`xsnd: ${printable(text)}`);
 }
 
 async function readDomain(name: string): Promise<PresentCard[]> {
@@ -60,7 +55,7 @@ async function readDomain(name: string): Promise<PresentCard[]> {
   return cards;
 }
 
-/** The configuration that `value` is. Throws {@link XsndError} (exit 6) if what a domain has cannot be one. */
+/** Validates the configuration that was made of the domain `name`. Throws {@link XsndError} (exit 6) if it is invalid. */
 export async function requireRight(value: unknown, name: string): Promise<Config> {
   const { checkDocument } = await import("../../lib/vsnd/config/check_document.ts");
   const { formatPath } = await import("../../lib/vsnd/model/finding.ts");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** XenStore for the length of a command. */
+/** Opens XenStore for a command, and turns its errors into messages. */
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import { type Store, StoreError } from "../../lib/xen/ports.ts";
 
-/** Opens Xen, runs `body` on its XenStore, with this domain's own number, and closes it; what XenStore refuses becomes an {@link XsndError}. */
+/** Opens Xen, runs `body` with XenStore and this domain's number, and closes Xen. Turns a {@link StoreError} into an {@link XsndError}. */
 export async function withStore<T>(body: (store: Store, domid: number) => T | Promise<T>): Promise<T> {
   using xen = await openXen();
   try {

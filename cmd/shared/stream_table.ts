@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/** Streams as a table, for `status` and `top`. */
+/** The table of streams that `status` and `top` print. */
 import type { Column, Seen } from "../../lib/observe/stream_columns.ts";
 import { columns as terminalColumns, tableLines, type TableOptions } from "./output.ts";
 
 interface StreamTableOptions extends TableOptions {
-  /** Columns to be shown besides, in this order, as long as nothing has to be cut for them. */
+  /** Columns to add on the right, in this order, while all cells fit uncut. */
   readonly extra?: readonly Column[];
 }
 
-/** The lines of a table with these columns, the header's first, as wide as the terminal unless told. */
+/** The lines of a table, header first. The default width is the terminal's. */
 export function streamTable(
   streams: readonly Seen[],
   columns: readonly Column[],

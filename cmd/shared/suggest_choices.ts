@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Suggestions for a mistyped choice; commander makes those for commands and options. */
+/** Suggests the closest choice for a mistyped value of an argument or option. commander does so for the names of commands and options only. */
 import { type Argument, type Command, InvalidArgumentError, type Option } from "commander";
 import { didYouMean } from "../../lib/base/suggest.ts";
 
-/** Lets each argument and option of `command` that has choices suggest the one that was meant. Returns `command`. */
+/** Makes all arguments and options of `command` with choices suggest the closest choice. Returns `command`. */
 export function suggestChoices(command: Command): Command {
   for (const item of [...command.registeredArguments, ...command.options]) suggestChoice(item);
   for (const subcommand of command.commands) suggestChoices(subcommand);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Saying which cards are wanted: those of a file, or one for a domain. */
+/** The arguments of `provision` and `diff` that say which cards are wanted: the cards of a file, or one default card. */
 import { type Command, Option } from "commander";
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import type { Choice } from "../../lib/vsnd/provision/plan.ts";
@@ -10,18 +10,18 @@ export interface WantedOptions {
   readonly device: string;
 }
 
-/** Gives `command` its argument and its options for that. */
+/** Adds the argument and options of {@link WantedOptions} to `command`. */
 export function withWantedCards(command: Command): Command {
   return command
-    .argument("[domain]", "the guest, by name or number; with --file: this one only")
-    .option("-f, --file <file>", "a YAML file of guests and their cards")
+    .argument("[domain]", "name or number of the guest; with --file: only this guest")
+    .option("-f, --file <file>", "YAML file with guests and their cards")
     .addOption(
-      new Option("--device <name>", "without --file: an ALSA PCM name, or dummy:[FILE]").default("default")
+      new Option("--device <name>", "without --file: ALSA PCM, or dummy:[FILE]").default("default")
         .conflicts("file"),
     );
 }
 
-/** The cards that `command`, a verb, is given. Throws {@link XsndError} (exit 2, 6) if they are none. */
+/** The cards that `command` (its name) is to act on. Throws {@link XsndError}: exit 2 without a domain or file, exit 6 for an invalid file. */
 export async function wantedCards(
   command: string,
   domain: string | undefined,

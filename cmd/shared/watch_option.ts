@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** `--watch` of `list`, `show` and `status`. */
+/** `--watch` of `list`, `show` and `status`: prints everything once, then each change, as lines of JSON. */
 import { type Watched, watchLines } from "../../lib/observe/watch.ts";
 import { interruptible, untilAborted } from "../../lib/base/signals.ts";
 import { printJsonLine } from "./output.ts";
 
 export const WATCH_FLAG = "--watch";
-export const WATCH_HELP = "print all as a line of JSON, and then each change, until Ctrl-C";
+export const WATCH_HELP = "print the result as a line of JSON, then a line for each change, until Ctrl-C";
 
-/** Prints what is watched, line by line, until SIGINT or SIGTERM, which are exit code 130. */
+/** Prints the lines of {@link watchLines} until SIGINT or SIGTERM, which end the command with exit code 130. */
 export function printWatch<T, N extends string>(
   watched: Watched<T, N>,
   looks: AsyncIterable<readonly T[]>,
@@ -17,7 +17,7 @@ export function printWatch<T, N extends string>(
   });
 }
 
-/** Each of `looks` through `convert`, thing by thing. */
+/** `looks` with each thing converted. */
 export async function* converted<A, B>(
   looks: AsyncIterable<readonly A[]>,
   convert: (thing: A) => B,

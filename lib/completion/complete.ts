@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * What may stand next on a command line of xsnd, found in the same description of its commands that parses them. The
- * shells' scripts (shells.ts) only ask and show.
+ * Completes a command line of xsnd. The candidates come from the commander commands that also parse the command line. The
+ * shells' scripts (shells.ts) only request and show candidates.
  */
 import type { Argument, Command, Option } from "commander";
 
-/** What one may type, and for people what it means. */
+/** A word to complete to, and its meaning for people. */
 export interface Candidate {
   readonly text: string;
   readonly meaning?: string;
 }
 
-/** Names that only the host knows; asked for when they are wanted. */
+/** Names from XenStore, read only when a completion needs them. */
 export interface LiveNames {
   streams(): Promise<readonly string[]>;
   domains(): Promise<readonly string[]>;
@@ -19,16 +19,16 @@ export interface LiveNames {
 
 export interface Completion {
   readonly candidates: readonly Candidate[];
-  /** The shell is to offer files as well. */
+  /** Whether the shell is to add file names. */
   readonly files: boolean;
 }
 
 const NOTHING: Completion = { candidates: [], files: false };
 
 /**
- * Completes the last of `words`, which stand after the program's name; it may be empty. `load` returns a command with its
- * options, `names` lists all commands. What an argument or an option takes is told by its choices or by its name in
- * the help: a file, a stream, a domain.
+ * Completes the last of `words`, which may be empty. `words` follow the program's name. `names` lists all commands, `load`
+ * returns a command with its options. The kind of value of an argument or option follows from its choices or from its name
+ * in the help: file, stream or domain.
  */
 export async function complete(
   words: readonly string[],
@@ -36,13 +36,14 @@ export async function complete(
   load: (name: string) => Promise<Command>,
   live: LiveNames,
 ): Promise<Completion> {
-  // bash takes `--for=open` for three words.
+  // bash splits `--for=open` into three words.
   const apart = words.filter((word, i) => word !== "=" || i === words.length - 1);
   const [current, before] = [apart.at(-1) ?? "", apart.slice(0, -1)];
-  if (before.length === 0) return startingWith(current, current.startsWith("-") ? OVERALL_OPTIONS : names);
-  if (before[0] === "help") return before.length === 1 ? startingWith(current, names) : NOTHING;
-  if (!names.some(({ text }) => text === before[0])) return NOTHING;
-  return await completeCommand(await load(before[0]), before.slice(1), current, live);
+  const [first, ...rest] = before;
+  if (first === undefined) return startingWith(current, current.startsWith("-") ? OVERALL_OPTIONS : names);
+  if (first === "help") return rest.length === 0 ? startingWith(current, names) : NOTHING;
+  if (!names.some(({ text }) => text === first)) return NOTHING;
+  return await completeCommand(await load(first), rest, current, live);
 }
 
 const OVERALL_OPTIONS: readonly Candidate[] = [{ text: "--help" }, { text: "--version" }];
@@ -55,7 +56,7 @@ async function completeCommand(
 ): Promise<Completion> {
   let position = 0;
   for (let i = 0; i < before.length; i++) {
-    const word = before[i];
+    const word = before[i]!;
     const subcommand = position === 0 && command.commands.find((other) => other.name() === word);
     if (subcommand) return await completeCommand(subcommand, before.slice(i + 1), current, live);
     if (word === "--") return { candidates: [], files: true };
@@ -98,13 +99,13 @@ function split(word: string): [flag: string, value: string | undefined] {
   return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
 }
 
-/** The options that are not there yet. */
+/** The options of `command` that `before` does not contain. */
 function optionsOf(command: Command, before: readonly string[]): Candidate[] {
   return [
     ...command.options.filter((option) =>
       !option.hidden && !before.some((word) => optionOf(command, word) === option)
     ).map(({ long, short, description }) => ({ text: (long ?? short)!, meaning: description })),
-    { text: "--help", meaning: "show what the command does" },
+    { text: "--help", meaning: "show the help of the command" },
   ];
 }
 

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 /**
- * The scripts that make a shell complete command lines of xsnd. They ask `xsnd completions candidates -- WORD...` for what
- * may come next: a candidate a line, with a tab and its meaning behind it if it has one; the line `:files` asks for files.
+ * Completion scripts for bash, zsh and fish. A script runs `xsnd completions candidates -- WORD...`, which prints a candidate a
+ * line, followed by a tab and its meaning if it has one. The line `:files` requests file names.
  */
 
-const BASH = `# bash completion for xsnd: to be sourced, or put into a directory of bash-completion
+const BASH = `# bash completion for xsnd: source this file, or put it into a directory of bash-completion
 _xsnd() {
     local line current=\${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     while IFS= read -r line; do
         if [[ $line == :files ]]; then
-            # bash itself knows how names with spaces are quoted
+            # bash itself quotes names with spaces
             compopt -o filenames -o default 2>/dev/null
             [[ $current == = ]] && current=
             mapfile -t -O "\${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
         else
             line=\${line%%$'\\t'*}
-            # a word that holds = is three words here, of which only the last is replaced
+            # bash splits a word with = into three words, and replaces only the last one
             [[ $current != --*=* && $line == --*=* ]] && line=\${line#*=}
             COMPREPLY+=("$line")
         fi
@@ -26,7 +26,7 @@ complete -F _xsnd xsnd
 `;
 
 const ZSH = `#compdef xsnd
-# zsh completion for xsnd: to be put as _xsnd into a directory of fpath, or sourced after compinit
+# zsh completion for xsnd: put this file as _xsnd into a directory of fpath, or source it after compinit
 _xsnd() {
     local line files tab=$'\\t'
     local -a candidates
@@ -46,7 +46,7 @@ _xsnd() {
 if [[ $funcstack[1] == _xsnd ]]; then _xsnd "$@"; else compdef _xsnd xsnd; fi
 `;
 
-const FISH = `# fish completion for xsnd: to be sourced, or put into a directory of fish_complete_path
+const FISH = `# fish completion for xsnd: source this file, or put it into a directory of fish_complete_path
 function __xsnd_complete
     set -l current (commandline -ct)
     set -l before (commandline -opc)

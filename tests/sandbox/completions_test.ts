@@ -90,7 +90,7 @@ Deno.test("fish completes", async () => {
   const stdout = await inShell("fish", "--no-config", "-c", script.join("; "));
   if (stdout === undefined) return;
   assert.deepEqual(stdout.split("\n"), [
-    "trigger\tstart, pause, resume or stop a stream on the card",
+    "trigger\tpause, resume, stop or start a stream, as operator",
     "domU/0/0/0",
     "domU/0/0/1",
     "README.md",

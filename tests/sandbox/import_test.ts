@@ -189,7 +189,7 @@ Deno.test("import and export of a running domain say what is the guest's own wor
       assert.equal(code, 0, stderr);
       assert.match(
         stderr,
-        /^xsnd: card 1 of domU was not made by xsnd: .* the guest's own directory says; compare/m,
+        /^xsnd: card 1 of domU was not made by xsnd: .* the guest's own directory; compare/m,
       );
       assert(!/card 0/.test(stderr), stderr);
     }

@@ -194,7 +194,7 @@ Deno.test("trace replay sends the same again: exit 0 if all is answered as it wa
   const other = await box.run("trace", "replay", file, "domU/0/0/1", "--speed", "10");
   assert.equal(other.code, 1);
   assert.match(other.stdout, /^ +\d+\.\d+ > req id=\d+ op=OPEN .*: recorded 0, now -22$/m);
-  assert.match(other.stderr, /^xsnd: \d+ of \d+ answers are not those of .*replayed\.trace\n$/);
+  assert.match(other.stderr, /^xsnd: \d+ of \d+ responses differ from .*replayed\.trace\n$/);
 });
 
 Deno.test("trace replay of what began in the middle of a stream opens and starts it first", async () => {
