@@ -36,14 +36,14 @@ export function traceShowCommand(): Command {
 }
 
 async function show(path: string, options: Options): Promise<void> {
-  const [{ readTrace }, { Decoder }, { fieldsOf, headFields, lineOf }, { summarize }] = await Promise.all([
+  const [{ readTrace }, { Decoder }, { fieldsOf, lineOf }, { summarize }] = await Promise.all([
     import("../lib/trace/trace_file.ts"),
     import("../lib/trace/packets.ts"),
     import("../lib/trace/describe_record.ts"),
     import("../lib/trace/summary.ts"),
   ]);
   const { head, records, truncated } = readTrace(path);
-  if (options.json) printJsonLine({ kind: "head", version: TRACE_VERSION, ...headFields(head) });
+  if (options.json) printJsonLine({ kind: "head", version: TRACE_VERSION, ...head });
   else print(`# ${head.stream}, ${head.type} on ${head.device}, from ${head.startedAt} on`);
   const decoder = new Decoder();
   for (const record of records) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Names of the environment variables by which a process finds its Xen and its daemon. `xsnd sandbox` sets all three. */
+/** Names of the environment variables by which a process finds its Xen and its daemon. */
 
-/** The directory of the embedded Xen that a process runs in. Without this variable a process uses the real Xen. */
+/** Directory of the embedded Xen to use. Without this variable a process uses the host's Xen. */
 export const SANDBOX_VARIABLE = "XSND_SANDBOX";
-/** The number of the domain of the embedded Xen as which a process acts. */
+/** Number of the domain to act as, in the embedded Xen. */
 export const DOMID_VARIABLE = "XSND_DOMID";
-/** The path of the daemon's control socket. */
+/** Path of the daemon's control socket. */
 export const CONTROL_VARIABLE = "XSND_CONTROL";

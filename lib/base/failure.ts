@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** How a command that fails says why: a line on stderr, unless a log takes it. */
+/** Reports why a command fails: as a line on stderr, or to the log of a daemon. */
 
 import { printable } from "./text.ts";
 
 let report = (message: string): void => console.error(failureLine(message));
 
-/** What a message quotes of a file, or of a guest, must not drive the terminal. */
+/** The line for a message. Control characters are escaped, since the message may quote a file or a guest. */
 export function failureLine(message: string): string {
   return `xsnd: ${message.split("\n").map(printable).join("\n")}`;
 }
@@ -14,7 +14,7 @@ export function reportFailure(message: string): void {
   report(message);
 }
 
-/** From now on `newReport` takes what {@link reportFailure} is given. */
+/** Passes the messages of {@link reportFailure} to `newReport` from now on. */
 export function reportFailuresBy(newReport: (message: string) => void): void {
   report = newReport;
 }

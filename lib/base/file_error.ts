@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Failures of system calls on files, in plain words: what Deno says of them is for programmers. */
+/** Error messages for failed system calls on files, in plain words instead of Deno's. */
 import { Exit, type ExitCode, XsndError } from "./error.ts";
 
-/** Why it failed: "no such file or directory". Of what is no system call's failure, its message. */
+/** The reason of a failed system call, as "no such file or directory". For any other error, its message. */
 export function fileProblem(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file or directory";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
@@ -14,10 +14,10 @@ export function fileProblem(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   // "Too many levels of symbolic links (os error 40): stat 'x'"
   const system = /^(.*) \(os error \d+\)/.exec(message)?.[1];
-  return system === undefined ? message : system[0].toLowerCase() + system.slice(1);
+  return system === undefined ? message : system.charAt(0).toLowerCase() + system.slice(1);
 }
 
-/** An XsndError for a system call on `path` that failed: exit 4 where it was not permitted, and else `exitCode`. */
+/** An XsndError for a failed system call on `path`. Exit code 4 for a missing permission if `exitCode` is the default, otherwise `exitCode`. */
 export function fileError(
   attempt: string,
   path: string,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Summaries of many durations. */
+/** The median, 99th percentile and maximum of a set of durations. */
 
 /** A summary of many durations. */
 export interface Percentiles {
@@ -11,7 +11,7 @@ export interface Percentiles {
   readonly max: number;
 }
 
-/** Of `values`, in their own unit, to a tenth; zeroes if there are none. */
+/** Percentiles of `values` in their own unit, rounded to a tenth. All are 0 without values. */
 export function percentiles(values: readonly number[]): Percentiles {
   const sorted = Float64Array.from(values).sort();
   const at = (share: number) => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Signals as promises. */
+/** Unix signals as promises, and work that signals abort. */
 import { Exit, XsndError } from "./error.ts";
 
-/** Resolves with the first of `signals` that this process gets. A second one then has its ordinary effect. */
+/** Resolves with the first of `signals` that this process receives. A second signal has its default effect. */
 export function untilSignal(...signals: Deno.Signal[]): Promise<Deno.Signal> {
   return new Promise((resolve) => {
     const handlers = signals.map((signal) => {
@@ -16,7 +16,7 @@ export function untilSignal(...signals: Deno.Signal[]): Promise<Deno.Signal> {
   });
 }
 
-/** Does `work` for each `signal` that this process gets, one after the other; several that come meanwhile are one. */
+/** Runs `work` for each `signal`, one run at a time. Signals during a run cause one more run. `failed` rejects if `work` does. */
 export function onSignal(
   signal: Deno.Signal,
   work: () => Promise<void>,
@@ -44,7 +44,7 @@ export function onSignal(
   return { failed, [Symbol.dispose]: () => Deno.removeSignalListener(signal, handler) };
 }
 
-/** Runs `body` with a signal that SIGINT and SIGTERM abort. */
+/** Runs `body` with an AbortSignal that SIGINT and SIGTERM abort. */
 export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -58,7 +58,7 @@ export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>
   }
 }
 
-/** What `work` gives, unless `signal` is aborted before: then {@link XsndError}, exit 130, whatever becomes of the work. */
+/** The result of `work`. If `signal` is aborted first, throws {@link XsndError} with exit code 130; `work` continues unobserved. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(new XsndError("interrupted", Exit.interrupted));
@@ -71,7 +71,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
   }
 }
 
-/** The things that `source` yields, until `signal` is aborted: see {@link unlessAborted}. */
+/** Yields the values of `source`, and throws as {@link unlessAborted} does when `signal` is aborted. */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   for (;;) {
@@ -81,7 +81,7 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSi
   }
 }
 
-/** Waits, unless `signal` is aborted: see {@link unlessAborted}. */
+/** Waits for `ms`, and throws as {@link unlessAborted} does when `signal` is aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** The word that was meant by one that is not known. */
+/** Finds the known word that an unknown word was probably meant to be. */
 
-/** ` (did you mean domU/0/0/0?)`, or nothing if none of `known` is like `word`. */
+/** ` (did you mean domU/0/0/0?)`, or an empty text if no word of `known` is similar to `word`. */
 export function didYouMean(word: string, known: Iterable<string>): string {
   const meant = closest(word, known);
   return meant === undefined ? "" : ` (did you mean ${meant}?)`;
 }
 
-/** The one of `known` that takes the fewest typing errors to become `word`: at most a third of its letters. */
+/** The word of `known` with the fewest typing errors in `word`: at most one error for three letters. */
 export function closest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let fewest = Infinity;
@@ -20,17 +20,23 @@ export function closest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** Letters that are missing, too many, wrong, or swapped with the next one (Damerau's distance, of adjacent letters). */
+/** The number of letters that are missing, superfluous, wrong, or swapped with the next letter (optimal string alignment distance). */
 function typingErrors(a: string, b: string): number {
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    rows[i] = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const wrong = a[i - 1] === b[j - 1] ? 0 : 1;
-      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + wrong);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+  const width = b.length + 1;
+  /** `errors[i * width + j]`: typing errors between the first i letters of `a` and the first j letters of `b`. */
+  const errors = new Uint32Array((a.length + 1) * width);
+  const at = (i: number, j: number) => errors[i * width + j]!;
+  for (let i = 0; i <= a.length; i++) {
+    for (let j = 0; j <= b.length; j++) {
+      let fewest = i === 0 || j === 0 ? i + j : Infinity;
+      if (i > 0 && j > 0) {
+        const wrong = a[i - 1] === b[j - 1] ? 0 : 1;
+        fewest = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + wrong);
+        const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+        if (swapped) fewest = Math.min(fewest, at(i - 2, j - 2) + 1);
+      }
+      errors[i * width + j] = fewest;
     }
   }
-  return rows[a.length][b.length];
+  return at(a.length, b.length);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** Texts for people and for programs, safe to print: a guest or a file may have written them. */
+/** Escapes unprintable characters in texts of guests and files, for a terminal, JSON, YAML and xl. */
 
 import { hexUnit, UNSAFE } from "../../ffi/base/printable.ts";
 
 export { printable } from "../../ffi/base/printable.ts";
 
-/** The same for JSON, whose escapes are of UTF-16 units: `\udb40\udc41`. Line breaks, which strings cannot hold, are left. */
+/** Escapes unprintable characters in a JSON document, as UTF-16 units: `\udb40\udc41`. Line breaks stay, since JSON strings contain none. */
 export function printableJson(json: string): string {
   return json.replace(
     UNSAFE,
@@ -16,7 +16,7 @@ export function printableJson(json: string): string {
   );
 }
 
-/** The same for YAML's strings in double quotes. Whether a text needs that: {@link isPrintable}. */
+/** Escapes unprintable characters in a double-quoted YAML string. {@link isPrintable} tells whether a text needs this. */
 export function printableYaml(yaml: string): string {
   return yaml.replace(UNSAFE, (character) => {
     const code = character.codePointAt(0)!;
@@ -28,17 +28,17 @@ export function printableYaml(yaml: string): string {
   });
 }
 
-/** The same for a syntax without escapes: each such character is U+FFFD. */
+/** Replaces unprintable characters by U+FFFD, for a syntax without escapes. */
 export function visible(text: string): string {
   return text.replace(UNSAFE, (character) => character === "\n" ? character : "\ufffd");
 }
 
-/** Whether {@link printable} leaves the text as it is. */
+/** Whether the text has no character that {@link printable} escapes. */
 export function isPrintable(text: string): boolean {
   return text.search(UNSAFE) < 0;
 }
 
-/** The text, or its beginning and its end with an ellipsis between, at most `most` characters in all. */
+/** The text if it has at most `most` characters, otherwise its beginning and end around an ellipsis. */
 export function brief(text: string, most: number): string {
   if (text.length <= most) return text;
   const half = (most - 1) >> 1;

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-/** Files that an operator names, read as a whole. */
+/** Reads whole files that an operator names, up to a size, and decodes UTF-8. */
 import { fileError } from "./file_error.ts";
 import { Exit, type ExitCode, XsndError } from "./error.ts";
 
-/** Deno opens it for nobody; this process has it open already. */
+/** Deno refuses to open this path; the process has the file open as stdin. */
 const STDIN = "/dev/stdin";
 const CHUNK_OCTETS = 1 << 16;
 
 export interface ReadOptions {
-  /** For the message: "the configuration". */
+  /** The kind of file, for messages: "the configuration". */
   readonly what: string;
-  /** The most octets that such a file has; what is larger is not read to its end. */
+  /** The most octets of such a file. A larger file is not read to its end. */
   readonly most: number;
   readonly exitCode?: ExitCode;
 }
 
-/** All octets of the file; a pipe and `/dev/stdin` will do. Throws {@link XsndError}. */
+/** All octets of a file, a pipe or `/dev/stdin`. Throws {@link XsndError} if reading fails or the file is too large. */
 export function readWhole(path: string, options: ReadOptions): Uint8Array<ArrayBuffer> {
   const octets = readBeginning(path, options);
   const { what, most, exitCode = Exit.failed } = options;
@@ -23,7 +23,7 @@ export function readWhole(path: string, options: ReadOptions): Uint8Array<ArrayB
   throw new XsndError(`${path} has more than ${most} octets: too many for ${what}`, exitCode);
 }
 
-/** The same; of a file with more than `most` octets the first ones, and not as many as there are. */
+/** All octets of a file with at most `most` octets; of a larger file, its first octets, more than `most`. Throws {@link XsndError}. */
 export function readBeginning(
   path: string,
   { what, most, exitCode = Exit.failed }: ReadOptions,
@@ -52,7 +52,7 @@ export function readBeginning(
   return whole;
 }
 
-/** For who must not wait: opening a pipe waits for its other end. Throws {@link XsndError} for what is no ordinary file. */
+/** Throws {@link XsndError} if `path` is not a regular file. For callers that must not block: opening a pipe waits for its writer. */
 export function requireRegular(path: string, what: string, exitCode: ExitCode = Exit.failed): void {
   try {
     if (Deno.statSync(path).isFile) return;
@@ -60,12 +60,12 @@ export function requireRegular(path: string, what: string, exitCode: ExitCode = 
     throw fileError(`read ${what}`, path, error, exitCode);
   }
   throw new XsndError(
-    `cannot read ${what} ${path}: it is no ordinary file, and might keep the daemon waiting`,
+    `cannot read ${what} ${path}: it is not a regular file, and could block the daemon`,
     exitCode,
   );
 }
 
-/** An octet that no UTF-8 has in its place. */
+/** The first octet of a text that is not UTF-8. */
 export class NotUtf8 extends Error {
   override name = "NotUtf8";
   /** `line` and `column` count from 1, the column in UTF-16 units. */
@@ -74,11 +74,11 @@ export class NotUtf8 extends Error {
   }
 }
 
-/** The text of octets in UTF-8, a byte order mark included. Throws {@link NotUtf8}. */
+/** Decodes UTF-8, and keeps a byte order mark. Throws {@link NotUtf8}. */
 export function decodeText(octets: Uint8Array<ArrayBuffer>): string {
   const whole = decoded(octets, false);
   if (whole !== undefined) return whole;
-  // A beginning of the text is right, or ends within a character; the longest such beginning ends where the text goes wrong.
+  // Bisection: the longest prefix that decodes, possibly ending within a character, ends at the wrong octet.
   let [right, wrong] = [0, octets.length + 1];
   while (wrong - right > 1) {
     const middle = (right + wrong) >> 1;
@@ -86,13 +86,14 @@ export function decodeText(octets: Uint8Array<ArrayBuffer>): string {
     else wrong = middle;
   }
   const text = decoded(octets.subarray(0, right), true)!;
-  const octet = octets[new TextEncoder().encode(text).length];
-  // Editors do not count the mark.
+  // The text does not decode, so a wrong or incomplete character follows the prefix.
+  const octet = octets[new TextEncoder().encode(text).length]!;
+  // Editors do not count the byte order mark.
   const shown = text.replace(/^\ufeff/, "");
   throw new NotUtf8(octet, shown.split("\n").length, shown.length - shown.lastIndexOf("\n"));
 }
 
-/** Undefined if the octets are not UTF-8; `stream`: they may end within a character. */
+/** The decoded text, or undefined if the octets are not UTF-8. With `stream`, the octets may end within a character. */
 function decoded(octets: Uint8Array<ArrayBuffer>, stream: boolean): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets, { stream });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The terminal as a screen that is drawn over and over: on the terminal's alternate screen, so that what was there before is there
- * after. Disposing gives the terminal back as it was.
+ * Draws full-screen views on the terminal's alternate screen, and reads keys. Disposing restores the terminal with its former
+ * content.
  */
 
 const ENTER = "\x1b[?1049h\x1b[?25l"; // alternate screen, no cursor
@@ -11,14 +11,14 @@ const CLEAR_REST_OF_LINE = "\x1b[K";
 const CLEAR_REST = "\x1b[J";
 const [INVERSE, PLAIN] = ["\x1b[7m", "\x1b[m"];
 
-/** Signals that would leave the screen as it is, or that change it. */
+/** SIGTSTP would leave the shell on the alternate screen, so the screen ignores it. SIGWINCH reports a new size. */
 const SUSPEND: Deno.Signal = "SIGTSTP";
 const RESIZE: Deno.Signal = "SIGWINCH";
 
 export class Screen implements Disposable {
   readonly #encoder = new TextEncoder();
   readonly #keyboard = Deno.stdin.isTerminal();
-  /** Resolved, and made anew, when a key was pressed or the size has changed. */
+  /** Resolves when a key is pressed (with the key) or the size changes ("resize"). {@link pause} replaces it. */
   #event = Promise.withResolvers<string>();
   readonly #resized = () => this.#event.resolve("resize");
   readonly #ignore = () => {};
@@ -36,7 +36,7 @@ export class Screen implements Disposable {
     return Deno.consoleSize();
   }
 
-  /** Shows `lines`, of which the one at index `heading` stands out, cut off where the screen ends: in one piece, so that nothing flickers. */
+  /** Shows `lines`, cut at the screen's edges, with the line at index `heading` inverted. One write draws everything, so that nothing flickers. */
   draw(lines: readonly string[], heading = -1): void {
     const { columns, rows } = this.size;
     const drawn = lines.slice(0, rows).map((line, index) => {
@@ -46,7 +46,7 @@ export class Screen implements Disposable {
     this.#write(HOME + drawn.map((line) => line + CLEAR_REST_OF_LINE).join("\r\n") + CLEAR_REST);
   }
 
-  /** Waits for a key, which it returns, for a change of the size (`resize`), for `ms` to pass or for `signal` (both ``). */
+  /** Waits for an event. Returns the key that was pressed, "resize" for a new size, or "" after `ms` or when `signal` is aborted. */
   async pause(ms: number, signal: AbortSignal): Promise<string> {
     const done = Promise.withResolvers<string>();
     const end = () => done.resolve("");
@@ -64,7 +64,7 @@ export class Screen implements Disposable {
 
   async #readKeys(): Promise<void> {
     const buffer = new Uint8Array(16);
-    // Ends with the terminal; a read that waits when the screen is left ends with the process.
+    // The loop ends with the terminal. A read that is pending when the screen is disposed of ends with the process.
     for (let n; (n = await Deno.stdin.read(buffer).catch(() => null)) !== null;) {
       this.#event.resolve(new TextDecoder().decode(buffer.subarray(0, n)));
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** What `status` and `top` tell of a stream, column by column. */
+/** The columns of the stream tables of `status` and `top`. */
 import type { StreamReport } from "../control/protocol.ts";
 
-/** A stream's report; numbers of what is open are there while it is connected. */
+/** A stream as a table shows it. */
 export interface Seen {
   readonly report: StreamReport;
-  /** The share of a processor that its engine has taken lately, in percent. */
+  /** Processor time of the stream's engine since the last view, in percent of a processor. */
   readonly cpuPercent?: number;
 }
 
@@ -15,22 +15,22 @@ export interface Column {
   cell(seen: Seen): string;
 }
 
-/** Where there is nothing to tell. */
+/** The content of a cell without a value. */
 const NONE = "-";
 
-/** Whether the guest has a card open, so that its parameters mean something. */
+/** Whether the guest has the stream open, so that the stream has parameters. */
 const isOpen = ({ state }: StreamReport) => state === "prepared" || state === "running" || state === "paused";
 
 function column(title: string, cell: (report: StreamReport, seen: Seen) => string): Column {
   return { title, cell: (seen) => cell(seen.report, seen) };
 }
 
-/** A column of numbers that are there while the stream is open. */
+/** A column of numbers that only an open stream has. */
 function numberColumn(title: string, cell: (report: StreamReport) => string): Column {
   return { title, isNumber: true, cell: ({ report }) => isOpen(report) ? cell(report) : NONE };
 }
 
-/** A column of a counter, which is there whether the stream is open or not. */
+/** A column of a counter, which every stream has, open or not. */
 function counterColumn(title: string, name: "xruns" | "events"): Column {
   return { title, isNumber: true, cell: ({ report }) => String(report[name]) };
 }
@@ -43,8 +43,8 @@ type NumberField = {
 const counter = (report: StreamReport, name: NumberField) => report[name] ?? 0;
 
 /**
- * Frames that lie in the guest's buffer: written and not yet played, or recorded and not yet read. The stream is so many frames
- * behind its guest.
+ * Frames in the guest's buffer that are written and not yet played, or recorded and not yet read: the latency between guest and
+ * device.
  */
 export function waitingFrames(report: StreamReport): number {
   const ahead = counter(report, "guestFrames") - counter(report, "positionFrames");
@@ -60,7 +60,7 @@ export function clockTime(seconds: number): string {
   return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 }
 
-/** Why the stream is not heard as its guest plays it, if so, in words. */
+/** The reasons why the sound differs from the guest's: operator's hold, policy, lost device, volume. */
 function notes({ hold, volume, muted, denied, cardLost }: StreamReport): string {
   return [
     hold === "none" ? "" : `${hold} by operator`,
@@ -73,7 +73,7 @@ function notes({ hold, volume, muted, denied, cardLost }: StreamReport): string 
 export const STREAM_COLUMNS = {
   stream: column("STREAM", ({ stream }) => stream),
   type: column("TYPE", ({ type }) => type),
-  /** What an operator has imposed counts for more than what the guest wants. */
+  /** An operator's hold takes precedence over the guest's state. */
   state: column("STATE", ({ state, hold }) => hold === "none" ? state : "held"),
   rate: numberColumn("RATE", (report) => String(counter(report, "rate"))),
   format: column("FORMAT", (report) => isOpen(report) ? report.format ?? NONE : NONE),
@@ -83,18 +83,18 @@ export const STREAM_COLUMNS = {
     const share = waitingFrames(report) / counter(report, "bufferFrames");
     return Number.isFinite(share) ? `${Math.round(100 * share)}%` : NONE;
   }),
-  /** In ms. */
+  /** The content of the buffer in ms. */
   latency: numberColumn("LAT", (report) => {
     const ms = 1000 * waitingFrames(report) / counter(report, "rate");
     return Number.isFinite(ms) ? tenths(ms) : NONE;
   }),
-  /** Since OPEN. */
+  /** The position since OPEN, as a time. */
   position: numberColumn("POSITION", (report) => {
     const seconds = counter(report, "positionFrames") / counter(report, "rate");
     return Number.isFinite(seconds) ? clockTime(seconds) : NONE;
   }),
   xruns: counterColumn("XRUNS", "xruns"),
-  /** A star marks the engine that several streams share. */
+  /** A star marks the shared engine. */
   cpu: {
     title: "CPU%",
     isNumber: true,

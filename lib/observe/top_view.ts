@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** What `xsnd top` shows: what the daemon has said last, beside what it said before. */
+/** The view of `xsnd top`, computed from the last two status reports. */
 import type { StatusReport, StreamReport } from "../control/protocol.ts";
 import { clockTime, type Column, type Seen, STREAM_COLUMNS as COLUMN } from "./stream_columns.ts";
 
-/** As many as 80 columns hold. */
+/** The columns that fit a terminal of 80 columns. */
 export const TOP_COLUMNS: readonly Column[] = [
   COLUMN.stream,
   COLUMN.state,
@@ -18,7 +18,7 @@ export const TOP_COLUMNS: readonly Column[] = [
   COLUMN.cpu,
 ];
 
-/** What a wider terminal shows besides, as far as there is room. */
+/** Further columns for a wider terminal. */
 export const WIDE_COLUMNS: readonly Column[] = [COLUMN.type, COLUMN.device, COLUMN.notes, COLUMN.events];
 
 export interface TopView {
@@ -27,7 +27,7 @@ export interface TopView {
   readonly streams: readonly Seen[];
 }
 
-/** @param before what was said an interval ago; without it, shares are those since the daemon's start */
+/** @param before the report of the last view; without it, processor times are averages since the daemon's start */
 export function topView(status: StatusReport, before: StatusReport | undefined, time: Date): TopView {
   const seconds = status.uptimeSeconds - (before?.uptimeSeconds ?? 0);
   const percent = (now?: number, then = 0) => now === undefined ? undefined : 100 * (now - then) / seconds;
@@ -42,7 +42,7 @@ export function topView(status: StatusReport, before: StatusReport | undefined, 
   return { header: header(status, percent, before, time), streams };
 }
 
-/** What the engine of a stream had taken before; one of its own that was not there, or was another, had taken nothing. */
+/** Processor seconds of the stream's engine in the report `before`: 0 for an own engine that did not exist or that was another. */
 function engineSecondsBefore(
   { engine, engineCpuSeconds = 0 }: StreamReport,
   was: StreamReport | undefined,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** Following a set of things: first all of them, then each change. */
+/** Follows a set of cards or streams: tells all of them first, then each change. */
 
-/** A line of `--watch`; `noun` is `card` or `stream`. */
+/** A line of `--watch` for things of the kind N, `card` or `stream`. */
 export type WatchLine<T, N extends string> =
   | { readonly version: number; readonly time: string; readonly event: "state" }
     & Record<`${N}s`, readonly T[]>
@@ -12,13 +12,13 @@ export interface Watched<T, N extends string> {
   readonly noun: N;
   /** The version of the lines' shape. */
   readonly version: number;
-  /** What makes it the same thing from one look to the next. */
+  /** Identifies a thing across looks. */
   key(thing: T): string;
-  /** What makes a change; all of it, unless told. */
+  /** The part of a thing whose difference is a change. By default the whole thing. */
   steady?(thing: T): unknown;
 }
 
-/** Tells of each look what has changed since the one before; a thing that was removed is told as it was last. */
+/** Yields the state at the first look, and the differences at each further look. A removed thing is told as at its last look. */
 export async function* watchLines<T, N extends string>(
   { noun, version, key, steady = (thing) => thing }: Watched<T, N>,
   looks: AsyncIterable<readonly T[]>,

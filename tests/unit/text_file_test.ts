@@ -84,7 +84,7 @@ Deno.test("requireRegular() refuses what might keep its reader waiting", async (
     for (const path of [`${directory}/pipe`, "/dev/null", directory]) {
       assert.throws(
         () => requireRegular(path, "the list"),
-        /it is no ordinary file, and might keep the daemon waiting/,
+        /it is not a regular file, and could block the daemon/,
       );
     }
     assert.throws(() => requireRegular(`${directory}/none`, "the list"), /no such file/);
