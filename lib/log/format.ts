@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** The two shapes of a line of the log. */
+/** Formats a log record as text lines, or as a JSON object. */
 import type { LogRecord } from "@logtape/logtape";
 import { printable, printableJson } from "../base/text.ts";
 
 /**
- * `xsnd: warning: domU/0/0/0: what happened`: the stream, the card, the guest, or else the part of the program that speaks. Lines after
- * the first are indented, so that no text which a guest wrote can pass for a line of its own.
+ * `xsnd: warning: domU/0/0/0: what happened`. The subject is the stream, the card or the guest, or else the part of the program
+ * that logs. Further lines are indented, so that a guest's text cannot imitate a record.
  */
 export function textLines(record: LogRecord): string[] {
   const { level, category } = record;
@@ -15,8 +15,8 @@ export function textLines(record: LogRecord): string[] {
 }
 
 /**
- * One object: `time` (ISO 8601, UTC), `level`, `category`, `message`; what it is about, as `domain`, with `card` or `stream`; and
- * what the message was made of.
+ * One JSON object with `time` (ISO 8601, UTC), `level`, `category`, `message`, the subject (`domain`, with `card` or `stream`), and
+ * the values in the message.
  */
 export function jsonLine(record: LogRecord): string {
   const { timestamp, level, category, properties } = record;
@@ -28,18 +28,18 @@ export function jsonLine(record: LogRecord): string {
     message: messageOf(record),
     ...(subject === undefined ? {} : { domain: domainOf(subject) }),
   };
-  // Twice: no property takes the place of a field, and the fields come first.
+  // The fields stand first, and once more last, so that no property overwrites a field.
   return printableJson(JSON.stringify({ ...fields, ...properties, ...fields }));
 }
 
-/** What the record is about: the stream, `domU/0/0/0`; the card, `domU/0`; or the guest, `domU`. */
+/** The subject of the record: the stream `domU/0/0/0`, the card `domU/0` or the guest `domU`. */
 export function subjectOf({ properties }: LogRecord): string | undefined {
   return [properties.stream, properties.card, properties.domain].find((name) => typeof name === "string");
 }
 
-/** The guest's name, or its number, of what {@link subjectOf} gives. */
+/** The guest's name or number in a subject of {@link subjectOf}. */
 export function domainOf(subject: string): string {
-  return subject.split("/", 1)[0];
+  return subject.replace(/\/.*$/s, "");
 }
 
 function messageOf({ message }: LogRecord): string {

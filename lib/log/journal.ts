@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Lines as systemd's journal takes them from a service's stderr: each begins with its priority, `<N>` (sd-daemon(3)). */
+/** Priorities for systemd's journal: each line of a service's stderr begins with its priority, `<N>` (sd-daemon(3)). */
 import type { LogLevel } from "@logtape/logtape";
 import { libc } from "../../ffi/libc/libc.ts";
 
-/** syslog(3): LOG_CRIT to LOG_DEBUG. */
+/** Priorities of syslog(3), from LOG_CRIT to LOG_DEBUG. */
 const PRIORITIES: Readonly<Record<LogLevel, number>> = {
   fatal: 2,
   error: 3,
@@ -18,8 +18,8 @@ export function withPriority(level: LogLevel, line: string): string {
 }
 
 /**
- * Whether descriptor `fd` goes to the journal: whether it is the very stream that `$JOURNAL_STREAM` names by device and inode, and
- * not one that it was redirected to (systemd.exec(5)).
+ * Whether the journal reads the descriptor `fd`. `$JOURNAL_STREAM` names the journal's stream by device and inode, so a redirected
+ * descriptor does not match (systemd.exec(5)).
  */
 export function isJournal(fd: number): boolean {
   const stream = Deno.env.get("JOURNAL_STREAM");

@@ -1,49 +1,49 @@
 // SPDX-License-Identifier: MIT
 /**
- * Lines on their way to a log that may be read slowly, or not at all. The daemon never waits for a reader: lines queue up to a
- * bound, and lines beyond it are lost and counted. The newest lines are the ones that are lost, since the first lines of a
- * trouble say how it began. Once all that was queued is taken, a line says how many were lost, in their place.
+ * Queues log lines for an output whose reader is slow, or reads nothing. The daemon never waits for a reader: lines queue up to a
+ * bound, and further lines are lost and counted. The newest lines are lost, since the first lines of a failure tell its cause.
+ * When the output has taken the whole queue, a line with the number of lost lines follows.
  */
 
-/** Where lines go; see ffi/libc/nonblocking_output.ts. */
+/** The output of the lines; see ffi/libc/nonblocking_output.ts. */
 export interface Output {
-  /** Returns how many of `octets` were taken: 0 if there is no room now. Throws if they never will be. */
+  /** Writes without blocking. Returns how many octets the output took, 0 if it has no room. Throws if the output has failed. */
   write(octets: Uint8Array<ArrayBuffer>): number;
-  /** Blocks until there is room, or for `timeoutMs`. */
+  /** Blocks until the output has room, at most for `timeoutMs`. */
   wait(timeoutMs: number): void;
 }
 
 interface Chunk {
   octets: Uint8Array<ArrayBuffer>;
-  /** What is lost with it. */
+  /** The number of log lines that this chunk stands for. */
   readonly lines: number;
 }
 
 const CAPACITY_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
-/** How soon it is tried again whether there is room. */
+/** Time between two attempts to write to a full output. */
 const RETRY_MS = 100;
-/** How long the end of the process may take for what is still queued. */
+/** The longest time that the end of the process waits for the output. */
 const LAST_WAIT_MS = 1000;
 
 export class LineQueue implements Disposable {
   readonly #chunks: Chunk[] = [];
   #bytes = 0;
   #lost = 0;
-  /** Whether a part of the first chunk has been written. */
+  /** Whether the output has taken a part of the first chunk. */
   #isCut = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  /** On performance.now()'s clock; set once the end is near. */
+  /** The time on performance.now()'s clock after which nothing is written; set by disposal. */
   #deadline: number | undefined;
 
-  /** @param lostLines the line that says how many were lost, with its newline */
+  /** @param lostLines makes the line that reports `count` lost lines, with its newline */
   constructor(
     private readonly output: Output,
     private readonly lostLines: (count: number) => Uint8Array<ArrayBuffer>,
     private readonly capacityBytes = CAPACITY_BYTES,
   ) {}
 
-  /** Writes a line, its newline included, as soon as there is room; its turn comes after all before it. */
+  /** Writes a line, with its newline, after all lines before it, as soon as the output has room. */
   push(octets: Uint8Array<ArrayBuffer>): void {
     this.#drain();
     if (this.#lost > 0 || this.#bytes + octets.length > this.capacityBytes) this.#lost++;
@@ -57,7 +57,7 @@ export class LineQueue implements Disposable {
     this.#bytes += octets.length;
   }
 
-  /** Writes what there is room for; false if there is more, which waits for room. */
+  /** Writes as much as the output takes. Returns false if lines remain. */
   #drain(): boolean {
     try {
       for (;;) {
@@ -66,7 +66,7 @@ export class LineQueue implements Disposable {
           this.#append(this.#lostLine(), this.#lost);
           this.#lost = 0;
         }
-        const [first] = this.#chunks;
+        const first = this.#chunks[0]!;
         const taken = this.output.write(first.octets);
         this.#bytes -= taken;
         this.#isCut = taken < first.octets.length && (this.#isCut || taken > 0);
@@ -83,7 +83,7 @@ export class LineQueue implements Disposable {
     }
   }
 
-  /** It begins on a line of its own, also after one of which the end was lost. */
+  /** The line that reports the loss. It begins with a newline after a line whose end was lost. */
   #lostLine(): Uint8Array<ArrayBuffer> {
     const line = this.lostLines(this.#lost);
     return this.#isCut ? Uint8Array.of(NEWLINE, ...line) : line;
@@ -95,16 +95,16 @@ export class LineQueue implements Disposable {
       this.#retry = undefined;
       this.#drain();
     }, RETRY_MS);
-    Deno.unrefTimer(this.#retry); // it keeps nothing from ending
+    Deno.unrefTimer(this.#retry); // the timer does not keep the process alive
   }
 
-  /** A log that nobody takes any more, as that of a terminal that was closed, is no reason to end. A disk may have room later. */
+  /** Loses the whole queue. The daemon continues without a log, as after its terminal was closed; a full disk may have room later. */
   #loseAll(): void {
     for (const { lines } of this.#chunks.splice(0)) this.#lost += lines;
     this.#bytes = 0;
   }
 
-  /** The end is near: waits a second at most, in all, for what is queued and for lines that still come. */
+  /** Writes the queue, and lines that follow, for at most {@link LAST_WAIT_MS} in all. */
   [Symbol.dispose](): void {
     clearTimeout(this.#retry);
     this.#deadline = performance.now() + LAST_WAIT_MS;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Logs: a line each on stderr, as systemd's journal, people and programs like them. */
+/** Sets up the log: records go to stderr as text or JSON, rate-limited and without blocking. */
 import { configure, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { NonblockingOutput } from "../../ffi/libc/nonblocking_output.ts";
 import { Exit } from "../base/error.ts";
@@ -16,7 +16,7 @@ export type LogFormat = typeof LOG_FORMATS[number];
 export interface LogOptions {
   readonly level?: LogLevel;
   readonly format?: LogFormat;
-  /** Lines a minute about one stream, or card, of one level; see lib/log/rate_limit.ts for the limits that follow from it. */
+  /** The most lines a minute about one stream or card, for each level. lib/log/rate_limit.ts derives its limits from this number. */
   readonly linesAMinute?: number;
 }
 
@@ -24,8 +24,8 @@ const STDERR = 2;
 const encoder = new TextEncoder();
 
 /**
- * Begins to log at `level` (info, unless told) and above. Until then nothing is logged. To be disposed of when the work is done,
- * so that what was left out is counted, and what is queued is written.
+ * Starts to log records of `level` and above. Nothing is logged before. Disposing of the result logs the number of omitted lines and
+ * writes the queue.
  */
 export async function startLogging(
   { level = "info", format = "text", linesAMinute = 20 }: LogOptions = {},
@@ -45,7 +45,7 @@ export async function startLogging(
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
     ],
   });
-  // What ends the command is a line of the log where programs read that, and not one that looks otherwise.
+  // For the journal and for JSON, the message that ends the command is a log record like any other.
   const isForPrograms = toJournal || format === "json";
   reportFailuresBy((message) => {
     if (isForPrograms) getLogger("xsnd").fatal("{message}", { message });
@@ -63,7 +63,7 @@ export async function startLogging(
 function recordOfLost(lost: number): LogRecord {
   const text = `${
     count(lost, "line")
-  } of the log lost: stderr took none; see whether its reader hangs or its disk is full`;
+  } of the log lost: stderr was full; check whether its reader hangs, or its disk is full`;
   return {
     category: ["xsnd", "log"],
     level: "warning",
@@ -74,7 +74,7 @@ function recordOfLost(lost: number): LogRecord {
   };
 }
 
-/** A defect ends the process with a line like any other. Deno's own message would wait for whoever reads stderr. */
+/** Logs a defect and ends the process. Deno's own message would block if nobody reads stderr. */
 function reportDefects(queue: LineQueue): void {
   const end = (event: Event, error: unknown) => {
     event.preventDefault();

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 /**
- * A guest, or another user of the host, can make the daemon log as often as it likes. So lines are limited, each level for itself:
- * a flood of notes hides no error. There are two limits, one within the other. The narrow one is for lines about one stream or
- * card, and for lines of one message that are about neither. The wide one, ten times that, is for all lines about one guest, and
- * for all of one part of the daemon. Lines beyond a limit are counted, and at the end of the minute one line says how many.
+ * Limits the number of log lines a minute, since a guest or a local user can cause as many lines as it likes. Each level has its own
+ * limits, so that a flood of notes hides no error. A narrow limit applies to the lines about one stream or card, and to the lines
+ * with the same message and no subject. A wide limit, ten times as high, applies to all lines about a guest, and to all lines of
+ * a part of the daemon. Lines beyond a limit are counted; one line at the end of the minute has their number.
  */
 import type { LogRecord } from "@logtape/logtape";
 import { count } from "../base/text.ts";
 import { domainOf, subjectOf } from "./format.ts";
 
-/** How many times the narrow limit the wide one is. */
+/** The ratio of the wide limit to the narrow limit. */
 export const WIDE = 10;
 
-/** The part of the daemon whose lines say who records what; its limits are its own. */
+/** The log category of the lines about who records what. These lines have limits of their own. */
 export const RECORDINGS = ["xsnd", "recording"];
 
-/** What counts against one limit. */
+/** The lines of one limit in the current minute. */
 interface Minute {
-  /** Ends it. */
+  /** Ends the minute. */
   readonly timer: ReturnType<typeof setTimeout>;
   written: number;
   leftOut: number;
-  /** The last line that was left out, if any were, as it is to be summed up. */
+  /** The last omitted line, in the form in which the summary has it. */
   last: LogRecord | undefined;
 }
 
@@ -29,8 +29,8 @@ export class RateLimit implements Disposable {
   readonly #minutes = new Map<string, Minute>();
 
   /**
-   * @param lines a minute, of the narrow limit
-   * @param minuteMs how long a minute is, which tests shorten
+   * @param lines the narrow limit, in lines a minute
+   * @param minuteMs the length of a minute, which tests shorten
    */
   constructor(
     private readonly write: (record: LogRecord) => void,
@@ -38,14 +38,14 @@ export class RateLimit implements Disposable {
     private readonly minuteMs = 60_000,
   ) {}
 
-  /** Writes `record`, now or never. */
+  /** Writes `record`, or omits and counts it. */
   pass(record: LogRecord): void {
     const { level } = record;
     const part = record.category.join(".");
-    // What else a guest makes the daemon say is to hide no recording.
+    // Other lines of a guest must not hide a recording.
     const kind = part === RECORDINGS.join(".") ? `${level} recording` : level;
     const subject = subjectOf(record);
-    // The wide limit is asked first: it bounds how many narrow ones there can be.
+    // The wide limit comes first, since it bounds the number of narrow limits.
     const wide = this.#minuteOf(
       subject === undefined ? `${level} part ${part}` : `${kind} guest ${domainOf(subject)}`,
     );
@@ -63,7 +63,7 @@ export class RateLimit implements Disposable {
     const found = this.#minutes.get(key);
     if (found !== undefined) return found;
     const timer = setTimeout(() => this.#end(key), this.minuteMs);
-    Deno.unrefTimer(timer); // it keeps nothing from ending
+    Deno.unrefTimer(timer); // the timer does not keep the process alive
     const minute: Minute = { timer, written: 0, leftOut: 0, last: undefined };
     this.#minutes.set(key, minute);
     return minute;
@@ -76,7 +76,7 @@ export class RateLimit implements Disposable {
     if (last !== undefined) this.write(summary(last, leftOut));
   }
 
-  /** Says now what was left out: the end is near. */
+  /** Logs the number of omitted lines at once. */
   [Symbol.dispose](): void {
     for (const key of this.#minutes.keys()) this.#end(key);
   }
@@ -87,7 +87,7 @@ function leaveOut(minute: Minute, record: LogRecord): void {
   minute.last = record;
 }
 
-/** `record` as one about the whole guest of `subject`, which its text names. */
+/** `record` as a record about the whole guest of `subject`, with the subject in its text. */
 function widened(record: LogRecord, subject: string | undefined): LogRecord {
   if (subject === undefined) return record;
   const { stream: _stream, card: _card, ...properties } = record.properties;
@@ -98,7 +98,7 @@ function widened(record: LogRecord, subject: string | undefined): LogRecord {
   };
 }
 
-/** What is said in the place of `leftOut` lines, of which `last` was the last. */
+/** The record that replaces `leftOut` omitted records; `last` is the last of them. */
 function summary(last: LogRecord, leftOut: number): LogRecord {
   const are = leftOut === 1 ? "is" : "are";
   const text = `${count(leftOut, `more ${last.level} line`)} within a minute ${are} left out; the last: `;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Where metrics are served: on this machine only, since whoever gets there may read them. */
+/** The address of the metrics server: a UNIX socket or a loopback address, since metrics have no access control. */
 
 export type MetricsAddress =
   | { readonly transport: "unix"; readonly path: string }
@@ -7,7 +7,7 @@ export type MetricsAddress =
 
 const LOOPBACK = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
-/** Whether `host`, a name or an address, is this machine's own, and cannot be given to another. */
+/** Whether `host`, a name or an address, always means this machine. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host.toLowerCase());
 }
@@ -16,7 +16,7 @@ export function isLoopback(host: string): boolean {
 export function parseMetricsAddress(text: string): MetricsAddress {
   if (text.startsWith("unix:")) {
     if (text.length > "unix:".length) return { transport: "unix", path: text.slice("unix:".length) };
-    throw new RangeError("unix: is followed by a path, as in unix:/run/xsnd/metrics.sock.");
+    throw new RangeError("unix: needs a path, as in unix:/run/xsnd/metrics.sock.");
   }
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
   if (host === undefined || Number(port) > 65535) {
@@ -24,11 +24,10 @@ export function parseMetricsAddress(text: string): MetricsAddress {
   }
   if (!isLoopback(host)) {
     throw new RangeError(
-      `${host} is not a loopback address: metrics are for this machine, as 127.0.0.1:${port}; what is to be reached ` +
-        "from others is for a proxy that asks who they are.",
+      `${host} is not a loopback address; use 127.0.0.1:${port}, and a proxy with access control for other machines.`,
     );
   }
-  // The name could be given to another address.
+  // The name localhost could resolve to another address.
   const hostname = host === "localhost" ? "127.0.0.1" : host.replace(/[[\]]/g, "");
   return { transport: "tcp", hostname, port: Number(port) };
 }

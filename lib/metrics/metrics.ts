@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The daemon's metrics for Prometheus: one table, read anew at each scrape. prom-client writes it out; its own counters are not
- * used, since the engine counts already, where it does not cost anything.
+ * The table of the daemon's Prometheus metrics, read at each scrape. prom-client formats the metrics. Its counters are not used,
+ * since the engine has its own counters, which cost nothing.
  */
 import { Registry } from "prom-client";
 import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";
@@ -18,7 +18,7 @@ import { VERSION } from "../base/version.ts";
 interface Value {
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
-  /** Where it is not the metric's own: the parts of a histogram. */
+  /** The name of a part of a histogram; otherwise the metric's own name. */
   readonly metricName?: string;
 }
 
@@ -41,10 +41,10 @@ interface Scrape {
   readonly streams: readonly Reading[];
 }
 
-/** What counters count, and when they go back. */
-const SINCE = "Counted since the daemon serves the stream's card, over all its guest's connections.";
+/** The period that counters cover; the end of each counter's help. */
+const SINCE = "Counts since the daemon began to serve the stream's card, over all connections of its guest.";
 
-/** 64 µs to 4 s, in steps of four: ends of the buckets that the engine counts in. */
+/** Upper bounds of histogram buckets, 64 µs to 1 s, each four times the former; bounds of the engine's buckets too. */
 const BOUNDS_MICROS = [6, 8, 10, 12, 14, 16, 18, 20].map((power) => 2 ** power);
 
 /** A metric with a value for each stream. */
@@ -71,7 +71,7 @@ function histogram(name: string, help: string, durations: (totals: StatusRow) =>
       value,
     });
     return [
-      ...BOUNDS_MICROS.map((bound, i) => bucket(String(bound / 1e6), below[i])),
+      ...BOUNDS_MICROS.map((bound, i) => bucket(String(bound / 1e6), below[i]!)),
       bucket("+Inf", count),
       { metricName: `${name}_sum`, labels, value: sumMicros / 1e6 },
       { metricName: `${name}_count`, labels, value: count },
@@ -99,13 +99,13 @@ const METRICS: readonly Metric[] = [
   {
     name: "xsnd_build_info",
     type: "gauge",
-    help: "Always 1; its labels say which xsnd serves, on which Deno.",
+    help: "Always 1; the labels are the versions of xsnd and Deno.",
     read: () => [{ labels: { version: VERSION, deno: Deno.version.deno }, value: 1 }],
   },
   {
     name: "xsnd_streams",
     type: "gauge",
-    help: "Streams by what their guests do with them; detached: no guest is connected.",
+    help: "Streams by state; detached: no guest is connected.",
     read: ({ streams }) =>
       STREAM_STATES.map((state) => ({
         labels: { state },
@@ -115,107 +115,107 @@ const METRICS: readonly Metric[] = [
   each(
     "counter",
     "xsnd_stream_frames_total",
-    "Frames by which the card's pointer has moved on; a guest's STOP moves it on to a multiple of its buffer.",
+    "Frames that the device's pointer has advanced; a guest's STOP advances it to a multiple of the buffer.",
     ({ totals }) => totals.get("movedFrames"),
   ),
   each(
     "counter",
     "xsnd_stream_late_frames_total",
-    "Frames that were not heard in their place, or not at all.",
+    "Frames that were played or recorded late, or not at all.",
     ({ totals }) => totals.get("lateFrames"),
   ),
   each(
     "gauge",
     "xsnd_stream_recording",
-    "1 while the guest records a device; 0 while the stream is denied, muted or held, too.",
+    "1 while the guest records a device; 0 otherwise, and while the stream is denied, muted or held.",
     ({ report }) => Number(report.recording),
   ),
   each(
     "counter",
     "xsnd_stream_starts_total",
-    "Times that the card was started, or went on, for the guest.",
+    "Times that the device was started or resumed for the guest.",
     ({ totals }) => totals.get("starts"),
   ),
   {
     name: "xsnd_stream_xruns_total",
     type: "counter",
-    help: `Times that a card ran dry or over, by whose doing it was: the guest's, or this host's. ${SINCE}`,
+    help: `Underruns and overruns of the device, by cause: the guest or the host. ${SINCE}`,
     read: ({ streams }) => streams.flatMap(xruns),
   },
   each(
     "counter",
     "xsnd_stream_xrun_seconds_total",
-    "Seconds of sound that xruns have cost: silence in its place, or what was not read.",
+    "Seconds of sound lost to xruns: silence played, or sound not recorded.",
     ({ totals }) => totals.get("xrunSeconds"),
   ),
   each(
     "counter",
     "xsnd_stream_events_total",
-    "Positions (XENSND_EVT_CUR_POS) that the guest was told.",
+    "Position events (XENSND_EVT_CUR_POS) sent to the guest.",
     ({ totals }) => totals.get("events"),
   ),
   each(
     "counter",
     "xsnd_stream_protocol_errors_total",
-    "Requests that the engine refused, and breaches of the ring's rules.",
+    "Requests that the engine refused, and violations of the ring protocol.",
     ({ totals }) => totals.get("protocolErrors"),
   ),
   each(
     "counter",
     "xsnd_stream_reconnects_total",
-    "Times that the guest's frontend has connected after the first.",
+    "Connections of the guest's frontend after the first.",
     ({ totals }) => Math.max(0, totals.get("connections") - 1),
   ),
   each(
     "counter",
     "xsnd_stream_card_losses_total",
-    "Times that the card went away under the guest.",
+    "Times that the device disappeared while the guest used it.",
     ({ totals }) => totals.get("losses"),
   ),
   each(
     "gauge",
     "xsnd_stream_card_lost",
-    "1 while silence is played because the card went away.",
+    "1 while silence replaces a device that disappeared.",
     ({ report }) => report.cardLost === true ? 1 : 0,
   ),
   each(
     "gauge",
     "xsnd_stream_latency_seconds",
-    "How much of the guest's buffer waits to be played, or to be read.",
+    "Sound in the guest's buffer that waits to be played or read, in seconds.",
     latencySeconds,
   ),
   histogram(
     "xsnd_stream_request_duration_seconds",
-    "From the engine's waking up for a request to its answer; of all requests, OPEN, which opens the card, among them.",
+    "Time from the engine's wake-up for a request to its response; includes OPEN, which opens the device.",
     ({ requestTimes }) => requestTimes,
   ),
   histogram(
     "xsnd_stream_event_delay_seconds",
-    "From the card's interrupt to the event that tells the guest of it.",
+    "Time from the device's interrupt to the position event for the guest.",
     ({ eventDelays }) => eventDelays,
   ),
   {
     name: "xsnd_shared_engine_cpu_seconds_total",
     type: "counter",
-    help: "Processor time of the engine that serves all streams on kernel cards and dummy cards.",
+    help: "Processor time of the shared engine, which serves all streams on kernel PCMs and dummy PCMs.",
     read: ({ backend: { sharedEngineCpuSeconds: value } }) => value === undefined ? [] : [{ value }],
   },
   {
     name: "process_cpu_seconds_total",
     type: "counter",
-    help: "Processor time of the daemon, with all its engines.",
+    help: "Processor time of the daemon, including all engines.",
     read: () => [{ value: processCpuSeconds() }],
   },
   {
     name: "process_resident_memory_bytes",
     type: "gauge",
-    help: "Memory of the daemon that is resident.",
+    help: "Resident memory of the daemon.",
     read: () => [{ value: Deno.memoryUsage().rss }],
   },
   {
     name: "process_start_time_seconds",
     type: "gauge",
-    help: "When the daemon was started, in seconds since 1970.",
+    help: "Start time of the daemon, in seconds since 1970.",
     read: () => [{ value: PROCESS_START_SECONDS }],
   },
 ];
@@ -234,7 +234,7 @@ function readings(backend: Backend): Reading[] {
 
 export const CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** All metrics as they are now, in Prometheus' text format. */
+/** The current metrics in Prometheus' text format. */
 export function metricsText(backend: Backend): Promise<string> {
   const scrape = { backend, streams: readings(backend) };
   const registry = new Registry();
@@ -246,7 +246,7 @@ export function metricsText(backend: Backend): Promise<string> {
       aggregator: "sum",
       get: () => ({ name, help, type, values: read(scrape) }),
     };
-    // What it declares to take are its own classes; what it uses of them is this.
+    // registerMetric() declares prom-client's own classes, and uses only these properties.
     registry.registerMetric(metric as unknown as Parameters<Registry["registerMetric"]>[0]);
   }
   return registry.metrics();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The HTTP server that Prometheus gets the metrics from. */
+/** The HTTP server of the metrics. It bounds connections and time, so that clients cannot disturb guests. */
 import { getLogger } from "@logtape/logtape";
 import { createServer } from "node:http";
 import { Duplex } from "node:stream";
@@ -11,26 +11,26 @@ import { fileProblem } from "../base/file_error.ts";
 import { formatMetricsAddress, type MetricsAddress } from "./address.ts";
 import { respond } from "./respond.ts";
 
-/** Connections at a time. One more ends the oldest: whoever asks for something is answered within milliseconds. */
+/** The most connections at a time. A further connection ends the oldest one; a response takes milliseconds. */
 const MAX_CONNECTIONS = 32;
-/** How long a connection lasts at most, be its client silent, or slow to send or to read. Each has one answer. */
+/** The longest duration of a connection, whatever its client does. Each connection has one response. */
 const LIFETIME_MS = 10_000;
-/** Octets that are read of a connection at a time: a scrape's request. */
+/** Octets to read from a connection at a time; a scrape's request fits. */
 const PART_OCTETS = 1024;
-/** To what is no HTTP. */
+/** The response to octets that are not HTTP. */
 const BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-/** How accept() fails when the client has gone before its turn came; the next one waits for nothing. */
+/** Errors of accept() for a client that has gone already. The next accept() follows at once. */
 const { NotConnected, ConnectionAborted, ConnectionReset } = Deno.errors;
 const CLIENT_GONE = [NotConnected, ConnectionAborted, ConnectionReset];
-/** Pause after a connection could not be accepted, most likely for want of file descriptors. */
+/** Pause after any other error of accept(), most likely a lack of file descriptors. */
 const ACCEPT_RETRY_MS = 1000;
 
 export class MetricsServer implements Disposable {
   readonly #log = getLogger(["xsnd", "metrics"]);
   readonly #listener: Deno.Listener;
-  /** It speaks HTTP, and nothing else: its own listener gives up for good when it cannot accept a client. */
+  /** Parses HTTP only. Its own listener is not used, since that stops for good when it cannot accept a client. */
   readonly #http = createServer();
-  /** The oldest first. */
+  /** Open connections, the oldest first. */
   readonly #connections = new Set<Duplex>();
   #isClosed = false;
 
@@ -41,11 +41,11 @@ export class MetricsServer implements Disposable {
       : Deno.listen({ hostname: address.hostname, port: address.port });
     const answered = new WeakSet<object>();
     this.#http.on("request", (request, response) => {
-      // Thousands of requests fit in one go, and each answer takes milliseconds of the thread that serves guests.
+      // One read may contain many requests, and each response takes milliseconds of the thread that serves guests.
       if (answered.has(request.socket)) return this.#end(request.socket);
       answered.add(request.socket);
       respond(backend, transport, request, response)
-        .catch((error) => this.#log.debug("a client has gone: {error}", { error: String(error) }));
+        .catch((error) => this.#log.debug("a client is gone: {error}", { error: String(error) }));
     });
     this.#http.on("clientError", (_error, socket) => void socket.end(BAD_REQUEST));
     void this.#accept();
@@ -54,17 +54,17 @@ export class MetricsServer implements Disposable {
     this.#log.info("served at {address}", { address: formatMetricsAddress({ ...address, ...port }) });
   }
 
-  /** Serves the metrics of `backend`. Throws {@link XsndError} if it cannot listen there. */
+  /** Serves the metrics of `backend`. Throws {@link XsndError} if the address is not usable. */
   static async listen(backend: Backend, address: MetricsAddress): Promise<MetricsServer> {
     try {
       if (address.transport === "unix" && await isServed(address.path)) {
-        throw new Deno.errors.AddrInUse("somebody answers there already");
+        throw new Deno.errors.AddrInUse("another server answers there");
       }
       return new MetricsServer(backend, address);
     } catch (error) {
       throw new XsndError(
         `cannot serve metrics at ${formatMetricsAddress(address)}: ${fileProblem(error)}; ` +
-          "--metrics can name another address",
+          "choose another address with --metrics",
         error instanceof Deno.errors.PermissionDenied ? Exit.permission : Exit.failed,
         { cause: error },
       );
@@ -75,7 +75,7 @@ export class MetricsServer implements Disposable {
     while (!this.#isClosed) {
       try {
         this.#serve(await this.#listener.accept());
-        // Or connections that wait to be accepted keep those that have gone from being closed, and guests from being served.
+        // Without this turn, a queue of connections would delay the closing of old ones, and the service of guests.
         await turn();
       } catch (error) {
         if (this.#isClosed) return;
@@ -88,12 +88,12 @@ export class MetricsServer implements Disposable {
 
   #serve(connection: Deno.Conn): void {
     const [oldest] = this.#connections;
-    if (this.#connections.size === MAX_CONNECTIONS) this.#end(oldest);
+    if (oldest !== undefined && this.#connections.size === MAX_CONNECTIONS) this.#end(oldest);
     const ends = { readable: readableOf(connection), writable: connection.writable };
     const socket = Duplex.fromWeb(ends as unknown as Parameters<typeof Duplex.fromWeb>[0]);
     this.#connections.add(socket);
     const timer = setTimeout(() => this.#end(socket), LIFETIME_MS);
-    socket.on("error", () => {}); // the other end may go at any time
+    socket.on("error", () => {}); // the client may disconnect at any time
     socket.on("close", () => {
       clearTimeout(timer);
       this.#connections.delete(socket);
@@ -120,7 +120,7 @@ export class MetricsServer implements Disposable {
   }
 }
 
-/** What comes over `connection`, in parts that cannot hold many requests. */
+/** The input of `connection`, in parts too small for many requests. */
 function readableOf(connection: Deno.Conn): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async pull(controller) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the metrics' server answers. Nothing that a client sends is an exception, or a line of the log. */
+/** Answers HTTP requests for the metrics. No request of a client causes an exception or a log line. */
 import { getLogger } from "@logtape/logtape";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Backend } from "../daemon/backend.ts";
@@ -28,23 +28,23 @@ export async function respond(
   }).end(octets);
 }
 
-/** Why `request` does not get the metrics; undefined if it does. */
+/** The error response to `request`, or undefined for a valid request. */
 function refusal(
   transport: MetricsAddress["transport"],
   { method, url = "", headers }: IncomingMessage,
 ): Answer | undefined {
-  // RFC 9112: a path, or, from who takes the server for a proxy, the path behind a scheme and a host. Two slashes would name a host.
+  // RFC 9112: the target is a path, or for a proxy scheme, host and path. A path with two slashes would name a host.
   const [, authority, path] = /^(?:https?:\/\/([^/?#]+))?(\/(?!\/).*)$/i.exec(url) ?? [];
   const host = authority ?? headers.host;
-  // A web page's own name may lead here too, once the page is loaded: to a browser the metrics would be the page's.
+  // DNS rebinding: a web page's host name may resolve to this server, and the browser would give the page the metrics.
   if (transport === "tcp" && host !== undefined && !isLoopback(host.replace(/:\d*$/, ""))) {
-    return { status: 403, text: "Host is to be localhost or a loopback address, as 127.0.0.1\n" };
+    return { status: 403, text: "Host must be localhost or a loopback address, as 127.0.0.1\n" };
   }
   if (method !== "GET" && method !== "HEAD") {
-    return { status: 405, text: "GET it\n", headers: { allow: "GET, HEAD" } };
+    return { status: 405, text: "only GET and HEAD are allowed\n", headers: { allow: "GET, HEAD" } };
   }
-  if (path === undefined) return { status: 400, text: "metrics are at /metrics\n" };
-  if (path.split("?", 1)[0] !== "/metrics") return { status: 404, text: "metrics are at /metrics\n" };
+  if (path === undefined) return { status: 400, text: "the metrics are at /metrics\n" };
+  if (path.split("?", 1)[0] !== "/metrics") return { status: 404, text: "the metrics are at /metrics\n" };
 }
 
 async function metrics(backend: Backend): Promise<Answer> {
@@ -53,8 +53,8 @@ async function metrics(backend: Backend): Promise<Answer> {
   } catch (error) {
     const log = getLogger(["xsnd", "metrics"]);
     const { message, stack } = error as Error;
-    log.error("the metrics cannot be read: {reason}", { reason: message });
+    log.error("cannot read the metrics: {reason}", { reason: message });
     log.debug("{stack}", { stack });
-    return { status: 500, text: "the metrics could not be read; see the daemon's log\n" };
+    return { status: 500, text: "cannot read the metrics; see the daemon's log\n" };
   }
 }

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 /**
- * What a daemon tells the service manager that has started it, systemd or one that speaks its protocol (sd_notify(3)). Where none
- * has, as at a terminal, nobody is told, and nothing here does anything.
+ * Sends the daemon's state to its service manager: systemd, or another manager with the protocol of sd_notify(3). Without a manager,
+ * as at a terminal, the methods do nothing.
  */
 import { getLogger } from "@logtape/logtape";
 import { DatagramSender } from "../../ffi/libc/datagram.ts";
 import { unwrap } from "../../ffi/libc/failed_call.ts";
 import { CLOCK, libc } from "../../ffi/libc/libc.ts";
 
-/** How soon a manager that is behind is tried again, and how many messages wait for it at most. */
+/** Time between two attempts to send to a manager whose socket is full, and the most messages that wait for it. */
 const RETRY_MS = 100;
 const MAX_WAITING = 16;
 
 export class ServiceManager implements Disposable {
   readonly #log = getLogger(["xsnd", "service"]);
-  /** What a manager that is behind has not taken yet. */
+  /** Messages that the manager has not taken yet. */
   readonly #waiting: string[] = [];
   #retry: ReturnType<typeof setTimeout> | undefined;
   #sender: DatagramSender | undefined;
 
   /**
    * @param address `$NOTIFY_SOCKET`
-   * @param watchdogMs within which time the manager must hear {@link alive}, again and again; undefined: it does not care
+   * @param watchdogMs the longest time between two calls of {@link alive} that the manager accepts; undefined without a watchdog
    */
   constructor(address: string | undefined, readonly watchdogMs: number | undefined) {
     if (address === undefined) return;
@@ -32,7 +32,7 @@ export class ServiceManager implements Disposable {
     }
   }
 
-  /** The one that the environment names: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, as in sd_watchdog_enabled(3). */
+  /** The manager of `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, as in sd_watchdog_enabled(3). */
   static fromEnvironment(): ServiceManager {
     const micros = Number(Deno.env.get("WATCHDOG_USEC") ?? 0);
     const pid = Deno.env.get("WATCHDOG_PID");
@@ -43,53 +43,54 @@ export class ServiceManager implements Disposable {
     );
   }
 
-  /** Whether anybody listens. */
+  /** Whether a manager receives the messages. */
   get isThere(): boolean {
     return this.#sender !== undefined;
   }
 
-  /** It serves; after {@link reloading}, again. */
+  /** Reports that the daemon serves; after {@link reloading}, that the reload is over. */
   ready(status: string): void {
     this.#tell("READY=1", `STATUS=${status}`);
   }
 
-  /** What it is doing, in a line for people. */
+  /** Reports the daemon's status in a line for people. */
   status(status: string): void {
     this.#tell(`STATUS=${status}`);
   }
 
-  /** Its configuration is being read again; {@link ready} ends that. */
+  /** Reports that the daemon reloads its configuration, until {@link ready}. */
   reloading(): void {
     this.#tell("RELOADING=1", `MONOTONIC_USEC=${monotonicMicros()}`);
   }
 
+  /** Reports that the daemon ends. */
   stopping(): void {
     this.#tell("STOPPING=1", "STATUS=ending");
   }
 
-  /** A sign of life is not kept for later: it would be one of the past. */
+  /** Sends a keep-alive to the watchdog, or none if the socket is full: a late keep-alive would be false. */
   alive(): void {
     if (this.#sendWaiting()) this.#send("WATCHDOG=1");
   }
 
-  /** The daemon waits for no manager, which may be behind or stopped. */
+  /** Queues a message. The daemon never waits for the manager, which may be slow or stopped. */
   #tell(...assignments: string[]): void {
     this.#waiting.push(assignments.join("\n"));
     if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
     this.#sendWaiting();
   }
 
-  /** False if there is more, which waits for room. */
+  /** Sends the queue. Returns false if messages remain. */
   #sendWaiting(): boolean {
-    for (; this.#waiting.length > 0; this.#waiting.shift()) {
-      if (this.#send(this.#waiting[0])) continue;
+    for (let message; (message = this.#waiting[0]) !== undefined; this.#waiting.shift()) {
+      if (this.#send(message)) continue;
       this.#tryAgain();
       return false;
     }
     return true;
   }
 
-  /** False if the manager has no room for it now. */
+  /** Returns false if the socket is full. */
   #send(message: string): boolean {
     try {
       return this.#sender?.send(message) ?? true;
@@ -105,11 +106,11 @@ export class ServiceManager implements Disposable {
       this.#retry = undefined;
       this.#sendWaiting();
     }, RETRY_MS);
-    Deno.unrefTimer(this.#retry); // it keeps nothing from ending
+    Deno.unrefTimer(this.#retry); // the timer does not keep the process alive
   }
 
   #giveUp({ message }: Error): void {
-    this.#log.warn("the service manager cannot be told anything: {reason}", { reason: message });
+    this.#log.warn("cannot notify the service manager: {reason}", { reason: message });
     this[Symbol.dispose]();
   }
 
@@ -120,9 +121,10 @@ export class ServiceManager implements Disposable {
   }
 }
 
-/** CLOCK_MONOTONIC, as systemd wants it, so that it can tell which reload this is about. */
+/** CLOCK_MONOTONIC in µs, by which systemd identifies a reload. */
 function monotonicMicros(): bigint {
-  const time = new BigInt64Array(2); // struct timespec { s, ns }
+  const time = new BigInt64Array(2); // struct timespec { tv_sec, tv_nsec }
   unwrap(libc().clock_gettime(CLOCK.MONOTONIC, time), "clock_gettime");
-  return time[0] * 1_000_000n + time[1] / 1000n;
+  const [seconds = 0n, nanoseconds = 0n] = time;
+  return seconds * 1_000_000n + nanoseconds / 1000n;
 }

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-/** Reading the daemon's configuration again, which must not end the daemon, whatever the file holds. */
+/** Reloads the daemon's configuration. The daemon survives any content of the file. */
 import { getLogger } from "@logtape/logtape";
 import { XsndError } from "../base/error.ts";
 import { isStoreLost } from "../xen/ports.ts";
 
-/** What is read, and what goes by it. */
+/** A policy that can be read again and applied. */
 export interface Reloadable<Policy> {
-  /** What holds. */
+  /** The policy in force. */
   policy: Policy;
-  /** What the file says now. */
+  /** Reads the policy from the file. */
   read(): Promise<Policy>;
-  /** Goes by {@link policy} from now on; what changes, in a few words each. */
+  /** Applies {@link policy}. Returns a few words for each change. */
   apply(): Promise<readonly string[]>;
 }
 
-/** Takes `file`, or else leaves all as it was and logs the reason. Never rejects. */
+/** Applies the policy of `file`. If that fails, keeps the former policy and logs the reason. Never rejects. */
 export async function reload<Policy>(file: string, reloadable: Reloadable<Policy>): Promise<void> {
   const log = getLogger(["xsnd", "serve"]);
   const before = reloadable.policy;
   const refuse = (error: unknown) =>
-    log.error("{file} is not taken, what was read of it before holds on: {reason}", {
+    log.error("{file} is refused; the former configuration stays in force: {reason}", {
       file,
       reason: reasonOf(error),
     });
@@ -30,23 +30,26 @@ export async function reload<Policy>(file: string, reloadable: Reloadable<Policy
   }
   try {
     const changed = await reloadable.apply();
-    log.info("{file} is read again: {cards}", {
+    log.info("{file} is reloaded: {cards}", {
       file,
       cards: changed.length === 0 ? "no card changes" : changed.join(", "),
     });
   } catch (error) {
     if (isStoreLost(error)) {
-      return log.warn("{file} is read again, and holds for its cards when XenStore is there again", { file });
+      return log.warn("{file} is reloaded; cards follow when XenStore answers again", { file });
     }
     reloadable.policy = before;
     refuse(error);
     await reloadable.apply().catch((error) =>
-      log.error("not all cards go by what {file} said before: {reason}", { file, reason: reasonOf(error) })
+      log.error("not all cards are back at the former configuration of {file}: {reason}", {
+        file,
+        reason: reasonOf(error),
+      })
     );
   }
 }
 
-/** The stack of what is a defect. */
+/** The message of an expected error, the stack of a defect. */
 function reasonOf(error: unknown): string {
   if (error instanceof XsndError) return error.message;
   return error instanceof Error ? error.stack ?? error.message : String(error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The daemon from its start to its end, as `xsnd serve` and a service manager see it. */
+/** Runs the daemon as `xsnd serve` does: start, reload at SIGHUP, end. */
 import { getLogger } from "@logtape/logtape";
 import { releaseStartup } from "../../ffi/libc/startup_memory.ts";
 import type { Backend } from "../daemon/backend.ts";
@@ -18,23 +18,23 @@ import { reload } from "./reload.ts";
 import { Service } from "./service.ts";
 
 export interface ServeOptions {
-  /** A configuration file, for cards that xl made. */
+  /** Configuration file for cards that xl made. */
   readonly config?: string;
-  /** For playback streams that nothing else names a device for. */
+  /** Device of playback streams without another device. */
   readonly defaultDevice?: string;
-  /** For capture streams that nothing else names a device for. */
+  /** Device of capture streams without another device. */
   readonly defaultCaptureDevice?: string;
   readonly realtime?: boolean;
-  /** Whose members may use the control socket. */
+  /** Group whose members may use the control socket. */
   readonly group?: string;
   readonly guestLimits?: GuestLimits;
-  /** Where Prometheus finds metrics; nowhere by default. */
+  /** Address of the metrics; no metrics without an address. */
   readonly metrics?: MetricsAddress;
 }
 
 /**
- * Serves until SIGTERM or SIGINT; a second one has its ordinary effect, and forces the end. On SIGHUP the configuration is read
- * again. Throws {@link XsndError} if it cannot start, or go on.
+ * Serves until SIGTERM or SIGINT. A second signal has its default effect, and so forces the end. SIGHUP reloads the configuration.
+ * Throws {@link XsndError} if the daemon cannot start or continue.
  */
 export async function serve(options: ServeOptions): Promise<void> {
   const { config: file, realtime, group, metrics, guestLimits } = options;
@@ -51,14 +51,14 @@ export async function serve(options: ServeOptions): Promise<void> {
     guestLimits,
     realtime,
   });
-  // Before anything is said that a script may take for the end of the start.
+  // The handlers are set before the first message that a script may take for the end of the start.
   const ending = untilSignal("SIGTERM", "SIGINT");
   using _metrics = metrics && await serveMetrics(daemon.backend, metrics);
   using service = new Service(manager, daemon.backend);
 
   const readAgain = async () => {
     if (file === undefined) {
-      return log.info("there is nothing to read again: it was started without --config");
+      return log.info("nothing to reload: xsnd serve was started without --config");
     }
     await reload(file, {
       get policy() {
@@ -68,7 +68,7 @@ export async function serve(options: ServeOptions): Promise<void> {
         readPolicy = policy;
       },
       read: async () => {
-        // Opening a pipe would hold up all guests until somebody writes into it.
+        // Opening a pipe would block all guests until somebody writes to the pipe.
         requireRegular(file, "the configuration", Exit.badConfiguration);
         return choosePolicy(xen.store, await readConfig(file), defaults);
       },
@@ -78,16 +78,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   using hangUps = onSignal("SIGHUP", () => service.reload(readAgain));
   releaseStartup(Deno.execPath());
   const signal = await Promise.race([ending, daemon.failed, hangUps.failed]);
-  log.info("{signal}: ending; once more to force it", { signal });
+  log.info("{signal}: ending; a second signal forces the end", { signal });
 }
 
-/** What writes the metrics is only for who wants them. */
+/** The metrics modules are loaded only on demand. */
 async function serveMetrics(backend: Backend, address: MetricsAddress): Promise<Disposable> {
   const { MetricsServer } = await import("../metrics/metrics_server.ts");
   return await MetricsServer.listen(backend, address);
 }
 
-/** The schema and the YAML parser are a tenth of the daemon's memory: only for who needs them. */
+/** The schema and the YAML parser, a tenth of the daemon's memory, are loaded only on demand. */
 async function readConfig(file: string): Promise<Config> {
   const { loadConfig } = await import("../vsnd/config/yaml_file.ts");
   return loadConfig(file);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** A daemon as a service: what its manager hears of it from when it serves until it ends. */
+/** Keeps the service manager informed while the daemon serves. */
 import type { Backend } from "../daemon/backend.ts";
 import { count } from "../base/text.ts";
 import type { ServiceManager } from "./manager.ts";
 import { startWatchdog } from "./watchdog.ts";
 
-/** How often the streams are looked at for the manager's status line. */
+/** Time between two updates of the status line. */
 const LOOK_MS = 2000;
 
 export class Service implements Disposable {
@@ -28,14 +28,14 @@ export class Service implements Disposable {
     this.manager.status(status);
   }
 
-  /** Tells the manager of a reload, and when it is over. */
+  /** Runs a reload, and reports its start and end to the manager. */
   async reload(work: () => Promise<void>): Promise<void> {
     this.manager.reloading();
     await work();
     this.manager.ready(this.#told = describe(this.backend));
   }
 
-  /** The daemon ends. */
+  /** Reports the end of the daemon. */
   [Symbol.dispose](): void {
     this.#watchdog[Symbol.dispose]();
     clearInterval(this.#timer);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** The sign of life that a service manager waits for: {@link ServiceManager.watchdogMs}. */
+/** Sends keep-alives to the service manager's watchdog while the engines answer. */
 import type { ServiceManager } from "./manager.ts";
 
 /**
- * Gives `manager` a sign of life twice within the time that it waits for one, if it does: each time when `ping` has resolved. One
- * that does not come back is waited for, so the signs stop, as they do when this thread's event loop hangs.
+ * Sends two keep-alives in each {@link ServiceManager.watchdogMs}, each when `ping` has resolved. A pending `ping` is not repeated, so the
+ * keep-alives stop if an engine does not answer, or if this thread's event loop hangs. Does nothing without a watchdog.
  */
 export function startWatchdog(manager: ServiceManager, ping: () => Promise<void>): Disposable {
   if (manager.watchdogMs === undefined) return { [Symbol.dispose]: () => {} };
@@ -15,7 +15,7 @@ export function startWatchdog(manager: ServiceManager, ping: () => Promise<void>
     ping().then(() => {
       isAsked = false;
       manager.alive();
-    }, () => {/* it has failed for good, which ends the daemon by itself */});
+    }, () => {/* a failed engine ends the daemon elsewhere */});
   }, manager.watchdogMs / 2);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

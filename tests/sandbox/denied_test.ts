@@ -31,7 +31,7 @@ function write(box: Box, stream: StreamOptions): string {
 async function hangUp(daemon: Process): Promise<string> {
   const from = daemon.stderr.length;
   daemon.kill("SIGHUP");
-  await until("it has read its file again", () => /is read again: .*\n/.test(daemon.stderr.slice(from)));
+  await until("it has read its file again", () => /is reloaded: .*\n/.test(daemon.stderr.slice(from)));
   return daemon.stderr.slice(from);
 }
 

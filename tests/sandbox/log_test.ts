@@ -37,7 +37,7 @@ Deno.test("serve logs lines for people, each with what it is about", () =>
       lines.some((line) => line.startsWith(`xsnd: info: ${STREAM}: open: 48000 Hz, s16_le`)),
       lines.join("\n"),
     );
-    assert(lines.includes("xsnd: info: serve: SIGTERM: ending; once more to force it"));
+    assert(lines.includes("xsnd: info: serve: SIGTERM: ending; a second signal forces the end"));
   }));
 
 Deno.test("serve --log-format json logs an object a line, with the domain and the stream that it is about", () =>

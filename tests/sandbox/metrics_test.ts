@@ -303,7 +303,7 @@ Deno.test("metrics are for this machine only, and off unless asked for", () =>
         ["example.org:80", /example\.org is not a loopback/],
         ["9465", /it is unix:PATH or HOST:PORT/],
         ["127.0.0.1:70000", /it is unix:PATH or HOST:PORT/],
-        ["unix:", /followed by a path/],
+        ["unix:", /needs a path/],
       ] as const
     ) {
       const { code, stdout, stderr } = await box.run("serve", "--metrics", address);
@@ -312,7 +312,7 @@ Deno.test("metrics are for this machine only, and off unless asked for", () =>
     }
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const busy = await box.run("serve", "--metrics", `127.0.0.1:${taken.addr.port}`);
-    assertFails(busy, Exit.failed, /cannot serve metrics at 127\.0\.0\.1:\d+: .*--metrics can name another/);
+    assertFails(busy, Exit.failed, /cannot serve metrics at 127\.0\.0\.1:\d+: .*choose another address with --metrics/);
     const plain = await box.serve();
     assert(!/metrics/.test(plain.stderr), plain.stderr);
   }));

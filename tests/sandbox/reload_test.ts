@@ -66,7 +66,7 @@ Deno.test("serve reads its configuration again at SIGHUP: what changes for a car
     assert.deepEqual((await box.status()).streams, []);
 
     configure(config, `dummy:${first}`);
-    await reload(daemon, /info: serve: .*devices\.yaml is read again: domU\/0 is served\n/);
+    await reload(daemon, /info: serve: .*devices\.yaml is reloaded: domU\/0 is served\n/);
     await until(
       "the manager is told",
       () => manager.messages.at(-1) === "READY=1 STATUS=1 stream, 0 running",
@@ -74,7 +74,7 @@ Deno.test("serve reads its configuration again at SIGHUP: what changes for a car
     assert.match(manager.messages.at(-2)!, /^RELOADING=1 MONOTONIC_USEC=\d+$/);
 
     await assertPlays(box, first);
-    await reload(daemon, /is read again: no card changes\n/);
+    await reload(daemon, /is reloaded: no card changes\n/);
 
     await using playing = box.spawn(
       "play",
@@ -111,7 +111,7 @@ Deno.test("serve does not take a file that is not right, or gone, and goes on wi
     configure(config, `dummy:${output}`);
     const daemon = await box.serve("--config", config);
     Deno.writeTextFileSync(config, "domains: { domU: { cards: [{ pcms: [{ streams: [{ typ: x }] }] }] } }\n");
-    const said = await reload(daemon, /devices\.yaml is not taken, what was read of it before holds on: /);
+    const said = await reload(daemon, /devices\.yaml is refused; the former configuration stays in force: /);
     assert.match(
       said,
       /devices\.yaml:1:\d+: domains\.domU\.cards\[0\]\.pcms\[0\]\.streams\[0\]\.typ: unknown key/,
@@ -130,19 +130,22 @@ Deno.test("serve does not take a file that is not right, or gone, and goes on wi
     ];
     for (const [text, said] of texts) {
       Deno.writeFileSync(config, typeof text === "string" ? new TextEncoder().encode(text) : text);
-      await reload(daemon, new RegExp(`is not taken, what was read of it before holds on: .*${said.source}`));
+      await reload(
+        daemon,
+        new RegExp(`is refused; the former configuration stays in force: .*${said.source}`),
+      );
     }
     Deno.removeSync(config);
     await new Deno.Command("mkfifo", { args: [config] }).output();
-    await reload(daemon, /is not taken.*: it is no ordinary file, and might keep the daemon waiting/);
+    await reload(daemon, /is refused.*: it is not a regular file, and could block the daemon/);
     Deno.removeSync(config);
-    await reload(daemon, /is not taken.*: cannot read the configuration .*: no such file/);
+    await reload(daemon, /is refused.*: cannot read the configuration .*: no such file/);
     await assertPlays(box, output);
   }));
 
 Deno.test("serve without a configuration says at SIGHUP that there is nothing to read, and goes on", () =>
   inBox(async (box) => {
     const daemon = await box.serve();
-    await reload(daemon, /info: serve: there is nothing to read again: it was started without --config\n/);
+    await reload(daemon, /info: serve: nothing to reload: xsnd serve was started without --config\n/);
     assert.equal((await daemon.end("SIGTERM")).code, 0);
   }));

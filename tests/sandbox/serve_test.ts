@@ -307,7 +307,7 @@ Deno.test("serve that hangs as it ends is forced to by a second signal, as its f
         daemon.kill("SIGTERM");
         await until(
           "it is said",
-          () => /info: serve: SIGTERM: ending; once more to force it\n/.test(daemon.stderr),
+          () => /info: serve: SIGTERM: ending; a second signal forces the end\n/.test(daemon.stderr),
         );
         assert.equal((await daemon.end(signal)).code, code);
       } finally {

@@ -53,7 +53,7 @@ Deno.test("serve goes on, with a word, where nobody listens at NOTIFY_SOCKET, or
         daemon.end("SIGTERM")
       );
       assert.equal(
-        stderr.match(/warning: service: the service manager cannot be told anything: /g)?.length,
+        stderr.match(/warning: service: cannot notify the service manager: /g)?.length,
         1,
         stderr,
       );

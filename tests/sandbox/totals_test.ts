@@ -75,7 +75,7 @@ Deno.test("a configuration that is read again makes the card anew, and its count
     const before = counters(await playOnce(box));
     configure([44100, 48000]);
     daemon.kill("SIGHUP");
-    await until("it is read again", () => /is read again: domU\/0/.test(daemon.stderr));
+    await until("it is read again", () => /is reloaded: domU\/0/.test(daemon.stderr));
     assert.deepEqual(counters(await box.untilStream(STREAM, () => true)), before);
     assert.equal((await playOnce(box)).connections, 2);
   }));

@@ -37,7 +37,7 @@ const served = async (box: Box) =>
 async function reload(daemon: Process): Promise<void> {
   const from = daemon.stderr.length;
   daemon.kill("SIGHUP");
-  await until("it has read its file again", () => /is read again/.test(daemon.stderr.slice(from)));
+  await until("it has read its file again", () => /is reloaded/.test(daemon.stderr.slice(from)));
 }
 
 Deno.test("what a guest writes after its card was first seen is never believed: not by the next daemon, nor at SIGHUP", () =>

@@ -59,7 +59,7 @@ Deno.test("respond() says that it failed, and no word of where", async () => {
   for (const request of requests) {
     assert.deepEqual(await answerTo(request), {
       status: 500,
-      text: "the metrics could not be read; see the daemon's log\n",
+      text: "cannot read the metrics; see the daemon's log\n",
     });
   }
 });

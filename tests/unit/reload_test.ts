@@ -44,21 +44,21 @@ async function afterReload(
 
 Deno.test("reload() takes what is right", async () => {
   const { policy, applied, log } = await afterReload({ apply: () => Promise.resolve(["domU/0 is served"]) });
-  assert.deepEqual([policy, applied, log], ["new", ["new"], "info: F is read again: domU/0 is served"]);
+  assert.deepEqual([policy, applied, log], ["new", ["new"], "info: F is reloaded: domU/0 is served"]);
 });
 
 Deno.test("reload() takes any exception for a file that is not right, and goes on with what there was", async () => {
   const errors: [unknown, RegExp][] = [
     [
       new XsndError("no such thing"),
-      /^error: F is not taken, what was read of it before holds on: no such thing$/,
+      /^error: F is refused; the former configuration stays in force: no such thing$/,
     ],
     [
       new RangeError("Maximum call stack size exceeded"),
-      /not taken.*RangeError: Maximum call stack.*\n +at /,
+      /refused.*RangeError: Maximum call stack.*\n +at /,
     ],
-    [new TypeError("x is undefined"), /not taken.*TypeError: x is undefined/],
-    ["a text", /not taken.*: a text$/],
+    [new TypeError("x is undefined"), /refused.*TypeError: x is undefined/],
+    ["a text", /refused.*: a text$/],
   ];
   for (const [error, said] of errors) {
     const reading = await afterReload({ read: () => Promise.reject(error) });
@@ -74,5 +74,5 @@ Deno.test("reload() keeps what it has read while XenStore is away", async () => 
   const lost = new StoreError("read", "/x", "EPIPE");
   const { policy, applied, log } = await afterReload({ apply: () => Promise.reject(lost) });
   assert.deepEqual([policy, applied], ["new", ["new"]]);
-  assert.match(log, /^warning: F is read again, and holds for its cards when XenStore is there again$/);
+  assert.match(log, /^warning: F is reloaded; cards follow when XenStore answers again$/);
 });
