@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes a Debian machine fit to run xsnd; says what it does, and does nothing twice.
+# Prepares a Debian machine to run xsnd from this directory. Each step prints what it does; a repeated run skips finished steps.
 #
-#     ./setup.sh           to run xsnd: Deno, libraries for sound and for Xen
-#     ./setup.sh --tests   to test it as well: Xen's client tools, a sound server, headers and a compiler
+#     ./setup.sh           to run xsnd: installs Deno, and the libraries of ALSA and Xen
+#     ./setup.sh --tests   to test xsnd too: also installs Xen's client tools, a sound server, headers and a compiler
 #
-# Needs npm, and root or sudo if packages are missing. Deno (from the npm registry, if there is none already) and the
-# modules that xsnd is made of go to .cache, next to this file; nothing else is changed.
+# Needs npm if Deno is missing, and root or sudo if packages are missing. Deno comes from the npm registry. Deno and xsnd's
+# modules go to .cache beside this file. Apart from packages nothing else changes.
 set -eu
 cd "$(dirname "$0")"
 
@@ -39,7 +39,7 @@ missing_packages() {
   done
 }
 
-# As root, without questions, and without a line for each package.
+# Runs apt-get as root, without questions and without its output.
 apt() {
   sudo=
   if [ "$(id -u)" != 0 ]; then
@@ -49,7 +49,7 @@ apt() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null >/dev/null
 }
 
-# Recommended packages would bring in half a desktop.
+# Recommended packages would install large parts of a desktop.
 install_packages() {
   apt install -y --no-install-recommends $missing
 }
@@ -59,31 +59,31 @@ if command -v dpkg-query >/dev/null; then
   if [ -n "$missing" ]; then
     say "installing Debian packages: $missing"
     if ! apt-get -qq --simulate --no-install-recommends install $missing >/dev/null 2>&1; then
-      say "apt-get does not know them all; updating its lists"
+      say "apt-get does not know all packages; updating its lists"
       apt update
       install_packages
     elif ! install_packages; then
-      say "apt-get could not get them; updating its lists"
+      say "apt-get could not install the packages; updating its lists"
       apt update
       install_packages
     fi
   else
-    say "Debian packages are there"
+    say "all Debian packages are installed"
   fi
 else
-  say "this is no Debian system; please see to what these packages have: $PACKAGES"
+  say "this is not a Debian system; install the content of these packages yourself: $PACKAGES"
 fi
 
 # --- Deno ---
 
-# Whether $1 runs and is the version wanted or a later one that promises to be compatible.
+# Whether $1 runs, and is Deno 2.9 or a later 2.x.
 fit() {
   version=$("$1" --version 2>/dev/null | sed -n 's/^deno \([0-9.]*\).*/\1/p') || return 1
   minor=${version#2.}
   [ "$minor" != "$version" ] && [ "${minor%%.*}" -ge 9 ]
 }
 
-# npm's own wrapper goes through Node, which takes longer than Deno itself.
+# Prints the path of the Deno binary that npm installed. npm's wrapper script runs Node first, which takes longer than Deno's start.
 npm_deno() {
   for binary in "$PWD"/.cache/deno/node_modules/@deno/linux-*/deno; do
     if [ -x "$binary" ]; then
@@ -113,7 +113,7 @@ say "Deno is $deno"
 
 # --- modules ---
 
-# A deno of the project's own, for the launcher and for `deno task`: the binary, with the modules beside it.
+# .cache/bin/deno: the Deno binary with the module cache of this directory, for the launcher and for `deno task`.
 mkdir -p .cache/bin
 cat >.cache/bin/deno.new <<EOF
 #!/bin/sh
@@ -126,7 +126,7 @@ mv .cache/bin/deno.new .cache/bin/deno
 say "caching modules in .cache/deno_dir"
 .cache/bin/deno install --quiet --frozen </dev/null
 find main.ts cmd ffi lib -name '*.ts' -exec .cache/bin/deno cache --quiet --frozen {} +
-# The bundler of `deno task package` comes with its first use.
+# Deno downloads the bundler of `deno task package` on its first use.
 say "caching the bundler"
 .cache/bin/deno bundle --quiet --output .cache/bundler.js lib/base/version.ts </dev/null >/dev/null
 rm -f .cache/bundler.js

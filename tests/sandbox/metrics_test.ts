@@ -312,7 +312,11 @@ Deno.test("metrics are for this machine only, and off unless asked for", () =>
     }
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const busy = await box.run("serve", "--metrics", `127.0.0.1:${taken.addr.port}`);
-    assertFails(busy, Exit.failed, /cannot serve metrics at 127\.0\.0\.1:\d+: .*choose another address with --metrics/);
+    assertFails(
+      busy,
+      Exit.failed,
+      /cannot serve metrics at 127\.0\.0\.1:\d+: .*choose another address with --metrics/,
+    );
     const plain = await box.serve();
     assert(!/metrics/.test(plain.stderr), plain.stderr);
   }));

@@ -72,8 +72,8 @@ Deno.test("serve may write and listen where its user says, and only there", asyn
 });
 
 Deno.test("xsnd serve refuses paths that would grant all of / or another directory, and starts nothing", async () => {
-  const inRoot = /: serve (may write in its directory, and|would write in) .*all of \/; /;
-  const comma = /: a path with a comma would permit writing elsewhere; choose one without$/m;
+  const inRoot = /: serve (may write in the socket's directory, which would be|could write in) all of \/; /;
+  const comma = /: a path with a comma would permit writing elsewhere; choose a path without commas$/m;
   const directory = /: that is a directory; name a file in it$/m;
   const refused: [Record<string, string>, string[], RegExp, string?][] = [
     ...["/x.sock", "//x.sock", "/./x.sock", "/run/../x.sock"].map((
@@ -95,7 +95,7 @@ Deno.test("xsnd serve refuses paths that would grant all of / or another directo
     assert.deepEqual({ code, stdout }, { code: 2, stdout: "" }, what);
     assert.match(
       stderr,
-      /^xsnd: (the control socket \(XSND_CONTROL\)|cards' files \(XSND_FILES\)|metrics) cannot be at \//,
+      /^xsnd: (the control socket \(XSND_CONTROL\)|files of dummy PCMs \(XSND_FILES\)|metrics) cannot be at \//,
       what,
     );
     assert.match(stderr, said, what);
