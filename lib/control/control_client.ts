@@ -19,8 +19,10 @@ export class ControlClient implements Disposable {
   }
 
   /** Connects to the daemon, waiting up to `waitMs` for one to listen. Throws {@link XsndError}, exit 3 or 4. */
-  static async connect(waitMs: number = DEFAULT_WAIT_MS): Promise<ControlClient> {
-    const path = controlSocketPath();
+  static async connect(
+    waitMs: number = DEFAULT_WAIT_MS,
+    path: string = controlSocketPath(),
+  ): Promise<ControlClient> {
     const deadline = performance.now() + waitMs;
     for (;;) {
       try {

@@ -8,9 +8,8 @@ import { ACCESS, libc } from "../../ffi/libc/libc.ts";
 import { cString } from "../../ffi/base/c_string.ts";
 import { ControlClient } from "../control/control_client.ts";
 import { controlSocketPath } from "../control/protocol.ts";
-import { Daemon } from "../daemon/daemon.ts";
-import { choosePolicy } from "../daemon/policy/choose_policy.ts";
 import { Exit, XsndError } from "../base/error.ts";
+import { startDaemon } from "./daemon_here.ts";
 import { runSession } from "../guest/run_session.ts";
 import type { SessionListener, SessionReport, SessionStream } from "../guest/session.ts";
 import type { EventIdBehaviour } from "../sndif/mod.ts";
@@ -164,7 +163,7 @@ async function daemonFor(xen: Xen): Promise<AsyncDisposable> {
   } catch (error) {
     if (!(error instanceof XsndError && error.exitCode === Exit.noDaemon)) throw error;
   }
-  return await Daemon.start(xen, { controlSocket: controlSocketPath(), readPolicy: choosePolicy(xen.store) });
+  return await startDaemon(xen);
 }
 
 /** Whether both files hold the same frames with the same parameters. */

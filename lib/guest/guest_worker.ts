@@ -50,10 +50,10 @@ self.onmessage = async ({ data }: MessageEvent<SessionStart>) => {
 
 async function run({ options, stopFd }: SessionStart): Promise<SessionReport | ReplayReport> {
   if (options.kind === "replay") return await replay(options, stopFd);
-  const { stream: at, behaviour } = options;
+  const { stream: at, sandbox, behaviour = "linux-6.1" } = options;
   using reader = options.kind === "play" ? openReader(options) : undefined;
   using pingPong = options.baseline ? await PingPong.start() : undefined;
-  using xen = await openXen({ domid: at.domid });
+  using xen = await openXen({ domid: at.domid, sandbox });
   await using card = await CardFrontend.connect(xen, at.domain, at.card, { behaviour, stopFd });
   const stream = card.streams.get(placeInCard(at.pcm, at.stream));
   const config = card.config.pcms[at.pcm]?.streams[at.stream];

@@ -18,8 +18,8 @@ import type {
  */
 export function runSession(
   options: SessionOptions,
-  listener: SessionListener,
-  signal: AbortSignal,
+  listener?: SessionListener,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<SessionReport> {
   return runInThread<SessionReport>(options, listener, signal);
 }

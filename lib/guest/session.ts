@@ -25,7 +25,10 @@ export interface SessionOptions {
   readonly kind: "play" | "record";
   readonly file: SessionFile;
   readonly stream: SessionStream;
-  readonly behaviour: EventIdBehaviour;
+  /** The directory of an embedded Xen; by default what `XSND_SANDBOX` says, else the real Xen. */
+  readonly sandbox?: string;
+  /** How the frontend treats event ids; by default as `snd_xen_front` does. */
+  readonly behaviour?: EventIdBehaviour;
   /** Wishes, in frames. */
   readonly bufferFrames?: number;
   readonly periodFrames?: number;
@@ -37,7 +40,7 @@ export interface SessionOptions {
     readonly seconds: number;
   };
   /** Whether to measure the ping-pong baseline too. */
-  readonly baseline: boolean;
+  readonly baseline?: boolean;
 }
 
 /** A session that sends what another one was seen to send. */

@@ -35,8 +35,13 @@ export class Sandbox implements AsyncDisposable {
       [SANDBOX_VARIABLE]: this.directory,
       XENSTORED_PATH: socketPath(this.directory, 0),
       // A value from outside would name another Xen's daemon.
-      [CONTROL_VARIABLE]: controlPath(this.directory),
+      [CONTROL_VARIABLE]: this.controlSocket,
     };
+  }
+
+  /** Where a daemon in the sandbox listens for control clients. */
+  get controlSocket(): string {
+    return controlPath(this.directory);
   }
 
   /** Ends the server, which removes the directory. */
