@@ -57,7 +57,8 @@ export {
 export { Sandbox, type SandboxOptions, withSandbox } from "./lib/xen/embedded/sandbox.ts";
 
 // Configurations.
-export { ConfigError, loadConfig, parseConfig } from "./lib/vsnd/config/config.ts";
+export { ConfigError } from "./lib/vsnd/config/config_error.ts";
+export { loadConfig, parseConfig } from "./lib/vsnd/config/yaml_file.ts";
 export type {
   CardConfig,
   CardPolicy,
@@ -94,7 +95,14 @@ export {
   type WaitRequest,
   type WatchRequest,
 } from "./lib/control/protocol.ts";
-export type { Hold, OperatorTrigger, StreamState } from "./lib/stream/stream_state.ts";
+export {
+  type Hold,
+  HOLDS,
+  OPERATOR_TRIGGERS,
+  type OperatorTrigger,
+  STREAM_STATES,
+  type StreamState,
+} from "./lib/stream/stream_state.ts";
 export type { TraceHead, TraceParameters } from "./lib/trace/trace_format.ts";
 
 // The software guest.

@@ -19,12 +19,30 @@ export const Exit = {
   interrupted: 130,
 } as const;
 
+/** One of the codes of {@link Exit}. */
 export type ExitCode = typeof Exit[keyof typeof Exit];
 
-/** A failure that a user can act on. The constructor escapes characters of the message that could drive a terminal. */
+/**
+ * A failure that a user can act on. The constructor escapes characters of the message that could drive a terminal.
+ *
+ * @example
+ * ```ts
+ * import { Exit, XsndError } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new XsndError("there is no such card", Exit.failed);
+ * assert.equal(error.exitCode, 1);
+ * ```
+ */
 export class XsndError extends Error {
+  /** `XsndError`. */
   override name = "XsndError";
-  constructor(message: string, readonly exitCode: ExitCode = Exit.failed, options?: ErrorOptions) {
+  /** Makes an error; control characters in `message` are escaped. */
+  constructor(
+    message: string,
+    /** The exit code of a command that fails so. */ readonly exitCode: ExitCode = Exit.failed,
+    options?: ErrorOptions,
+  ) {
     super(message.split("\n").map(printable).join("\n"), options);
   }
 }

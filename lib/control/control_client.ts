@@ -11,6 +11,25 @@ const RETRY_MS = 50;
 const HUNG_UP = "the daemon hung up without an answer; see its log";
 const ENDED = "the daemon has ended; start it with `xsnd serve`";
 
+/**
+ * A connection to the daemon. It has one request at a time.
+ *
+ * @example
+ * ```ts
+ * import { ControlClient, openXen, startDaemon, withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * await withSandbox({ domains: ["domU"] }, async ({ directory, controlSocket }) => {
+ *   using xen = await openXen({ sandbox: directory });
+ *   await using _daemon = await startDaemon(xen, { controlSocket });
+ *   using client = await ControlClient.connect(1000, controlSocket);
+ *   for await (const { streams } of client.watch({ command: "watch" })) {
+ *     assert.deepEqual(streams, []);
+ *     break;
+ *   }
+ * });
+ * ```
+ */
 export class ControlClient implements Disposable {
   readonly #replies: AsyncGenerator<string>;
 
@@ -86,6 +105,7 @@ export class ControlClient implements Disposable {
     while (octets.length > 0) octets = octets.subarray(await this.connection.write(octets));
   }
 
+  /** Hangs up. */
   [Symbol.dispose](): void {
     this.connection[Symbol.dispose](); // unlike close(), no error if its streams have closed it
   }

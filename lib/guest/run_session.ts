@@ -15,6 +15,32 @@ import type {
 /**
  * Plays or records as `options` say and resolves with the measurements.
  * When `signal` is aborted the session closes its stream in order and this throws with exit code 130.
+ *
+ * @example
+ * ```ts
+ * import { applyConfig, openXen, parseConfig, runSession, startDaemon, withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * const config = parseConfig(
+ *   "domains: {domU: {cards: [{pcms: [{streams: [{type: capture, device: 'dummy:'}]}]}]}}",
+ *   "guests.yaml",
+ * );
+ * const path = await Deno.makeTempFile({ suffix: ".wav" });
+ * await withSandbox({ domains: ["domU"] }, async ({ directory, controlSocket }) => {
+ *   using xen = await openXen({ sandbox: directory });
+ *   applyConfig(xen.store, config);
+ *   await using _daemon = await startDaemon(xen, { controlSocket });
+ *   const { frames } = await runSession({
+ *     kind: "record",
+ *     sandbox: directory,
+ *     stream: { name: "domU/0/0/0", domain: "domU", domid: 1, card: 0, pcm: 0, stream: 0 },
+ *     file: { path },
+ *     record: { format: "s16_le", rate: 48000, channels: 2, seconds: 0.1 },
+ *   });
+ *   assert.equal(frames, 4800);
+ * });
+ * await Deno.remove(path);
+ * ```
  */
 export function runSession(
   options: SessionOptions,

@@ -8,22 +8,33 @@ import type { ReplayReport, ReplayStep } from "./replayer.ts";
 export interface SessionStream {
   /** `domU/0/0/0`, for messages. */
   readonly name: string;
+  /** The guest's name, for messages. */
   readonly domain: string;
+  /** The guest's number: the session acts as this domain. */
   readonly domid: number;
+  /** The card's number in its guest. */
   readonly card: number;
+  /** The PCM's number in its card. */
   readonly pcm: number;
+  /** The stream's number in its PCM. */
   readonly stream: number;
 }
 
+/** A file that is played or recorded to. */
 export interface SessionFile {
+  /** A WAV file, or with `raw` a file of samples. */
   readonly path: string;
   /** For a file of samples without a header: what they are. */
   readonly raw?: { readonly format: string; readonly rate: number; readonly channels: number };
 }
 
+/** What a session plays or records. */
 export interface SessionOptions {
+  /** `play` reads the file, `record` writes it. */
   readonly kind: "play" | "record";
+  /** The file. */
   readonly file: SessionFile;
+  /** The stream. */
   readonly stream: SessionStream;
   /** The directory of an embedded Xen; by default what `XSND_SANDBOX` says, else the real Xen. */
   readonly sandbox?: string;
@@ -31,6 +42,7 @@ export interface SessionOptions {
   readonly behaviour?: EventIdBehaviour;
   /** Wishes, in frames. */
   readonly bufferFrames?: number;
+  /** The period to ask for, in frames; by default a quarter of the buffer. */
   readonly periodFrames?: number;
   /** Record: what to record, and for how long. */
   readonly record?: {
@@ -55,24 +67,35 @@ export interface ReplayOptions {
 
 /** How far a session is. */
 export interface SessionProgress {
+  /** Frames so far. */
   readonly frames: number;
+  /** Frames in all, if their number is known. */
   readonly totalFrames: number | undefined;
+  /** Hz. */
   readonly rate: number;
 }
 
 /** What a session came to. */
 export interface SessionReport {
+  /** Frames that were played or recorded. */
   readonly frames: number;
+  /** Hz. */
   readonly rate: number;
+  /** Samples in a frame. */
   readonly channels: number;
+  /** The sample format's name in sndif.h, as `s16_le`. */
   readonly format: string;
+  /** The guest's buffer, in frames. */
   readonly bufferFrames: number;
+  /** The guest's period, in frames. */
   readonly periodFrames: number;
   /** XENSND_EVT_CUR_POS taken, and passed over because of their id. */
   readonly events: number;
+  /** Position events that were dropped because of their id. */
   readonly droppedEvents: number;
   /** Wake-ups for a period. */
   readonly periods: number;
+  /** Xruns that the guest's end has seen. */
   readonly xruns: number;
   /** The largest difference, in frames, between a position as told and what this machine's clock says it should be. */
   readonly maxPositionErrorFrames: number;

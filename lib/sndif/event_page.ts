@@ -27,12 +27,39 @@ const IN_PROD = 1;
 /** How many slots come round too early where the index wraps: 2^32 mod 63. */
 const EARLY_SLOTS = 2 ** 32 % XENSND_IN_RING_LEN;
 
-/** Octet offset, in the event page, of the slot of `index`: `XENSND_IN_RING_REF(page, index)`. */
+/**
+ * Octet offset, in the event page, of the slot of `index`: `XENSND_IN_RING_REF(page, index)`.
+ *
+ * @example
+ * ```ts
+ * import { eventSlotOffset } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual([eventSlotOffset(0), eventSlotOffset(1), eventSlotOffset(63)], [64, 128, 64]);
+ * ```
+ */
 export function eventSlotOffset(index: number): number {
   return XENSND_IN_RING_OFFS + (index >>> 0) % XENSND_IN_RING_LEN * PACKET_SIZE;
 }
 
-/** The backend's end. Allocates nothing after construction, and throws nothing whatever the guest writes. */
+/**
+ * The backend's end. Allocates nothing after construction, and throws nothing whatever the guest writes.
+ *
+ * @example
+ * ```ts
+ * import { EventPageConsumer, EventPageProducer, EventView, positionHigh, positionLow, XENSND_EVENT_PAGE_SIZE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const page = new ArrayBuffer(XENSND_EVENT_PAGE_SIZE);
+ * const backend = new EventPageProducer(page);
+ * const frontend = new EventPageConsumer(page, 0, "linux-6.1");
+ * assert.equal(backend.publishCurPos(positionLow(4096), positionHigh(4096)), true); // notify the frontend
+ *
+ * const event = new EventView();
+ * assert.equal(frontend.take(event), 1);
+ * assert.equal(event.position, 4096);
+ * ```
+ */
 export class EventPageProducer {
   readonly #view: DataView;
   readonly #words: Int32Array;
@@ -102,7 +129,24 @@ function isFree(index: number, inCons: number): boolean {
 /** Whose way of expecting ids a frontend follows; see the top of this file. */
 export type EventIdBehaviour = "linux-6.1" | "linux-7.2";
 
-/** The frontend's end, in the manner of `evtchnl_interrupt_evt`. */
+/**
+ * The frontend's end, in the manner of `evtchnl_interrupt_evt`.
+ *
+ * @example
+ * ```ts
+ * import { EventPageConsumer, EventPageProducer, EventView, positionHigh, positionLow, XENSND_EVENT_PAGE_SIZE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const page = new ArrayBuffer(XENSND_EVENT_PAGE_SIZE);
+ * const backend = new EventPageProducer(page);
+ * const frontend = new EventPageConsumer(page, 0, "linux-6.1");
+ * assert.equal(backend.publishCurPos(positionLow(4096), positionHigh(4096)), true); // notify the frontend
+ *
+ * const event = new EventView();
+ * assert.equal(frontend.take(event), 1);
+ * assert.equal(event.position, 4096);
+ * ```
+ */
 export class EventPageConsumer {
   readonly #words: Int32Array;
   #inCons: number;

@@ -8,6 +8,7 @@ import * as sndif from "./constants.ts";
 /** What a format's samples are made of. */
 export type SampleKind = "linear" | "float" | "law" | "iec958" | "compressed";
 
+/** A sample format. */
 export interface SampleFormat {
   /** `XENSND_PCM_FORMAT_*`. */
   readonly code: number;
@@ -15,6 +16,7 @@ export interface SampleFormat {
   readonly name: string;
   /** ALSA's `snd_pcm_format_t`. */
   readonly alsaFormat: number;
+  /** What a sample is made of. */
   readonly kind: SampleKind;
   /** Octets that one sample takes in a buffer; undefined for "compressed", which has no such number. */
   readonly octets: number | undefined;
@@ -85,7 +87,17 @@ export const FORMATS: readonly SampleFormat[] = rows.map(
 
 const byName = new Map(FORMATS.map((format) => [format.name, format]));
 
-/** The format of a `XENSND_PCM_FORMAT_*` code, or undefined for any other number. */
+/**
+ * The format of a `XENSND_PCM_FORMAT_*` code, or undefined for any other number.
+ *
+ * @example
+ * ```ts
+ * import { formatByCode } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(formatByCode(2)?.name, "s16_le");
+ * ```
+ */
 export function formatByCode(code: number): SampleFormat | undefined {
   return FORMATS[code];
 }
@@ -97,19 +109,49 @@ export function knownFormat(code: number): SampleFormat {
   return format;
 }
 
-/** The format that a `sample-formats` list calls `name` ("s16_le"), or undefined. */
+/**
+ * The format that a `sample-formats` list calls `name` ("s16_le"), or undefined.
+ *
+ * @example
+ * ```ts
+ * import { formatByName } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(formatByName("float_le")?.octets, 4);
+ * ```
+ */
 export function formatByName(name: string): SampleFormat | undefined {
   return byName.get(name);
 }
 
-/** The low half of a `formats` mask (HW_PARAM_QUERY) with the bits of `codes`; the high half has none. */
+/**
+ * The low half of a `formats` mask (HW_PARAM_QUERY) with the bits of `codes`; the high half has none.
+ *
+ * @example
+ * ```ts
+ * import { formatsToMask } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(formatsToMask([0, 2]), 5);
+ * ```
+ */
 export function formatsToMask(codes: Iterable<number>): number {
   let mask = 0;
   for (const code of codes) mask |= 1 << code;
   return mask >>> 0;
 }
 
-/** The known formats whose bits are set in the low half of a `formats` mask. */
+/**
+ * The known formats whose bits are set in the low half of a `formats` mask.
+ *
+ * @example
+ * ```ts
+ * import { maskToFormats } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(maskToFormats(5).map(({ name }) => name), ["s8", "s16_le"]);
+ * ```
+ */
 export function maskToFormats(mask: number): SampleFormat[] {
   return FORMATS.filter(({ code }) => (mask >>> code & 1) === 1);
 }
@@ -117,6 +159,16 @@ export function maskToFormats(mask: number): SampleFormat[] {
 /**
  * Fills octets `start` to `end` with silence; `start` begins a sample. Does nothing for a "compressed" format, which
  * has no silence that could be cut to length. Allocates nothing.
+ *
+ * @example
+ * ```ts
+ * import { fillSilence, formatByName } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new Uint8Array(4);
+ * fillSilence(formatByName("u8")!, octets, 1, 3);
+ * assert.deepEqual([...octets], [0, 0x80, 0x80, 0]);
+ * ```
  */
 export function fillSilence(format: SampleFormat, octets: Uint8Array, start: number, end: number): void {
   const silence = format.silence;

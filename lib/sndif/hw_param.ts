@@ -3,7 +3,9 @@
 
 /** An inclusive range. */
 export interface Interval {
+  /** The least value. */
   min: number;
+  /** The greatest value; below `min` the range is empty. */
   max: number;
 }
 
@@ -11,13 +13,30 @@ export interface Interval {
  * Ranges of a stream's parameters. Mutable, so that a hot path can decode into one that it keeps.
  * `buffer` and `period` are in frames here (and in octets in OPEN). `formats` is a bit mask of
  * `1 << XENSND_PCM_FORMAT_*`, in two halves; all known formats are in the low one.
+ *
+ * @example
+ * ```ts
+ * import { HwParam, formatsToMask, XENSND_PCM_FORMAT_S16_LE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const param = new HwParam();
+ * param.formatsLow = formatsToMask([XENSND_PCM_FORMAT_S16_LE]);
+ * param.rates.min = param.rates.max = 48000;
+ * assert.equal(param.formatsLow, 4);
+ * ```
  */
 export class HwParam {
+  /** Bits 0 to 31 of `formats`. */
   formatsLow = 0;
+  /** Bits 32 to 63 of `formats`. */
   formatsHigh = 0;
+  /** Hz. */
   readonly rates: Interval = { min: 0, max: 0 };
+  /** Samples in a frame. */
   readonly channels: Interval = { min: 0, max: 0 };
+  /** Frames of the buffer. */
   readonly buffer: Interval = { min: 0, max: 0 };
+  /** Frames of a period. */
   readonly period: Interval = { min: 0, max: 0 };
 }
 

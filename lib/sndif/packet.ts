@@ -13,9 +13,22 @@ const PACKET_WORDS = PACKET_SIZE / Int32Array.BYTES_PER_ELEMENT;
 /**
  * A private copy of one packet, to be reused: {@link copyFrom} fills it and the getters of the subclasses decode it.
  * The other end can scribble over the ring after the copy and change nothing here (XSA-155).
+ *
+ * @example
+ * ```ts
+ * import { encodeResponse, PACKET_SIZE, ResponseView, XENSND_OP_CLOSE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * encodeResponse(new DataView(octets), 0, 9, XENSND_OP_CLOSE, 0);
+ * const packet = new ResponseView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.equal(packet.id, 9);
+ * ```
  */
 export class PacketView {
   readonly #words = new Int32Array(PACKET_WORDS);
+  /** The copy, for the getters of the subclasses. */
   protected readonly view: DataView = new DataView(this.#words.buffer);
 
   /** Copies the packet that starts at `words[index]`; each word of the ring is read once. Allocates nothing. */
@@ -28,6 +41,7 @@ export class PacketView {
     for (let i = 0; i < PACKET_WORDS; i++) words[index + i] = this.#words[i];
   }
 
+  /** The packet's id; a response has that of its request. */
   get id(): number {
     return this.view.getUint16(0, true);
   }

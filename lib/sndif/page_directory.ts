@@ -15,19 +15,41 @@ export const GREFS_PER_DIRECTORY_PAGE = DIRECTORY_PAGE_WORDS - 1;
 /** "Grant reference 0 is valid, but never exposed to a PV driver" (sndif.h), so it stands for none. */
 const INVALID_GREF = 0;
 
-/** Pages of a shared buffer of `bufferSz` octets. */
+/**
+ * Pages of a shared buffer of `bufferSz` octets.
+ *
+ * @example
+ * ```ts
+ * import { bufferPages } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(bufferPages(4097), 2);
+ * ```
+ */
 export function bufferPages(bufferSz: number): number {
   return Math.ceil(bufferSz / XEN_PAGE_SIZE);
 }
 
-/** Directory pages that it takes to list `pages` buffer pages; "at least one page exists". */
+/**
+ * Directory pages that it takes to list `pages` buffer pages; "at least one page exists".
+ *
+ * @example
+ * ```ts
+ * import { directoryPages } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(directoryPages(1024), 2);
+ * ```
+ */
 export function directoryPages(pages: number): number {
   return Math.max(1, Math.ceil(pages / GREFS_PER_DIRECTORY_PAGE));
 }
 
 /** A walk that succeeded: the buffer's pages in order, and the pages of the directory itself. */
 export interface PageDirectory {
+  /** Grant references of the buffer's pages, in order. */
   readonly grefs: readonly number[];
+  /** Grant references of the directory's own pages, in order. */
   readonly directoryGrefs: readonly number[];
 }
 
@@ -35,6 +57,7 @@ export interface PageDirectory {
 export interface PageDirectoryFault {
   /** XEN_E*, positive. */
   readonly errno: number;
+  /** A sentence for the log. */
   readonly reason: string;
 }
 
@@ -50,6 +73,17 @@ export type ReadDirectoryPage = (gref: number, words: Uint32Array) => boolean;
  * @param bufferSz `xensnd_open_req.buffer_sz`, octets.
  * @param first `xensnd_open_req.gref_directory`.
  * @param maxBufferSz the largest buffer, in octets, that the stream is allowed.
+ *
+ * @example
+ * ```ts
+ * import { DIRECTORY_PAGE_WORDS, walkPageDirectory, writePageDirectory } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const page = new Uint32Array(DIRECTORY_PAGE_WORDS);
+ * writePageDirectory(page, [8], [20, 21]);
+ * const read = (gref: number, into: Uint32Array) => gref === 8 && (into.set(page), true);
+ * assert.deepEqual(walkPageDirectory(8192, 8, read, 65536), { grefs: [20, 21], directoryGrefs: [8] });
+ * ```
  */
 export function walkPageDirectory(
   bufferSz: number,
@@ -94,6 +128,16 @@ function fault(errno: number, reason: string): PageDirectoryFault {
 /**
  * Writes the directory of the pages `grefs` into `words`, the frontend's {@link directoryPages} pages side by side,
  * granted as `directoryGrefs`. `directoryGrefs[0]` is then what OPEN's gref_directory says.
+ *
+ * @example
+ * ```ts
+ * import { DIRECTORY_PAGE_WORDS, writePageDirectory } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const page = new Uint32Array(DIRECTORY_PAGE_WORDS);
+ * writePageDirectory(page, [8], [20, 21]);
+ * assert.deepEqual([...page.subarray(0, 4)], [0, 20, 21, 0]);
+ * ```
  */
 export function writePageDirectory(
   words: Uint32Array,

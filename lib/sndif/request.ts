@@ -7,6 +7,25 @@ import { beginPacket, PacketView } from "./packet.ts";
 /**
  * One request, copied off the ring and decoded on demand. Reuse one for all requests: nothing here allocates.
  * Which getters mean anything depends on {@link operation}; every value is the guest's and still to be judged.
+ *
+ * @example
+ * ```ts
+ * import { encodeOpenRequest, PACKET_SIZE, RequestView, XENSND_PCM_FORMAT_S16_LE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * encodeOpenRequest(new DataView(octets), 0, 1, {
+ *   pcmRate: 48000,
+ *   pcmFormat: XENSND_PCM_FORMAT_S16_LE,
+ *   pcmChannels: 2,
+ *   bufferSz: 8192,
+ *   grefDirectory: 8,
+ *   periodSz: 2048,
+ * });
+ * const packet = new RequestView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.deepEqual([packet.pcmRate, packet.bufferSz], [48000, 8192]);
+ * ```
  */
 export class RequestView extends PacketView {
   /** `XENSND_OP_*`, or any other octet. */
@@ -61,15 +80,36 @@ export class RequestView extends PacketView {
 
 /** `struct xensnd_open_req`; units as in {@link RequestView}. */
 export interface OpenRequest {
+  /** Hz. */
   readonly pcmRate: number;
+  /** `XENSND_PCM_FORMAT_*`. */
   readonly pcmFormat: number;
+  /** Samples in a frame. */
   readonly pcmChannels: number;
+  /** Octets of the shared buffer. */
   readonly bufferSz: number;
+  /** Grant reference of the first page of the page directory. */
   readonly grefDirectory: number;
+  /** Octets of a period; 0: the frontend wants no events. */
   readonly periodSz: number;
 }
 
-/** Writes XENSND_OP_OPEN at octet `at` of a ring page. */
+/**
+ * Writes XENSND_OP_OPEN at octet `at` of a ring page.
+ *
+ * @example
+ * ```ts
+ * import { encodeOpenRequest, PACKET_SIZE, RequestView, XENSND_PCM_FORMAT_U8 } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * const open = { pcmRate: 8000, pcmFormat: XENSND_PCM_FORMAT_U8, pcmChannels: 1, bufferSz: 4096 };
+ * encodeOpenRequest(new DataView(octets), 0, 1, { ...open, grefDirectory: 8, periodSz: 1024 });
+ * const packet = new RequestView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.deepEqual([packet.pcmRate, packet.periodSz], [8000, 1024]);
+ * ```
+ */
 export function encodeOpenRequest(view: DataView, at: number, id: number, open: OpenRequest): void {
   beginPacket(view, at, id, XENSND_OP_OPEN);
   view.setUint32(at + 8, open.pcmRate, true);
@@ -80,12 +120,40 @@ export function encodeOpenRequest(view: DataView, at: number, id: number, open: 
   view.setUint32(at + 24, open.periodSz, true);
 }
 
-/** Writes XENSND_OP_CLOSE. */
+/**
+ * Writes XENSND_OP_CLOSE.
+ *
+ * @example
+ * ```ts
+ * import { encodeCloseRequest, PACKET_SIZE, RequestView, XENSND_OP_CLOSE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * encodeCloseRequest(new DataView(octets), 0, 1);
+ * const packet = new RequestView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.equal(packet.operation, XENSND_OP_CLOSE);
+ * ```
+ */
 export function encodeCloseRequest(view: DataView, at: number, id: number): void {
   beginPacket(view, at, id, XENSND_OP_CLOSE);
 }
 
-/** Writes a request with a `struct xensnd_rw_req`: READ, WRITE, SET_VOLUME, GET_VOLUME, MUTE or UNMUTE. */
+/**
+ * Writes a request with a `struct xensnd_rw_req`: READ, WRITE, SET_VOLUME, GET_VOLUME, MUTE or UNMUTE.
+ *
+ * @example
+ * ```ts
+ * import { encodeRwRequest, PACKET_SIZE, RequestView, XENSND_OP_WRITE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * encodeRwRequest(new DataView(octets), 0, 1, XENSND_OP_WRITE, 4096, 2048);
+ * const packet = new RequestView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.deepEqual([packet.offset, packet.length], [4096, 2048]);
+ * ```
+ */
 export function encodeRwRequest(
   view: DataView,
   at: number,
@@ -99,13 +167,45 @@ export function encodeRwRequest(
   view.setUint32(at + 12, length, true);
 }
 
-/** Writes XENSND_OP_TRIGGER of `type`, `XENSND_OP_TRIGGER_*`. */
+/**
+ * Writes XENSND_OP_TRIGGER of `type`, `XENSND_OP_TRIGGER_*`.
+ *
+ * @example
+ * ```ts
+ * import { encodeTriggerRequest, PACKET_SIZE, RequestView, XENSND_OP_TRIGGER_START } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * encodeTriggerRequest(new DataView(octets), 0, 1, XENSND_OP_TRIGGER_START);
+ * const packet = new RequestView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.equal(packet.triggerType, XENSND_OP_TRIGGER_START);
+ * ```
+ */
 export function encodeTriggerRequest(view: DataView, at: number, id: number, type: number): void {
   beginPacket(view, at, id, XENSND_OP_TRIGGER);
   view.setUint8(at + 8, type);
 }
 
-/** Writes XENSND_OP_HW_PARAM_QUERY. */
+/**
+ * Writes XENSND_OP_HW_PARAM_QUERY.
+ *
+ * @example
+ * ```ts
+ * import { encodeHwParamQuery, HwParam, PACKET_SIZE, RequestView } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * const asked = new HwParam();
+ * asked.rates.max = 48000;
+ * encodeHwParamQuery(new DataView(octets), 0, 1, asked);
+ * const packet = new RequestView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * const read = new HwParam();
+ * packet.readHwParam(read);
+ * assert.equal(read.rates.max, 48000);
+ * ```
+ */
 export function encodeHwParamQuery(view: DataView, at: number, id: number, param: HwParam): void {
   beginPacket(view, at, id, XENSND_OP_HW_PARAM_QUERY);
   writeHwParam(view, at, param);

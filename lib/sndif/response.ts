@@ -4,7 +4,21 @@ import { XENSND_OP_HW_PARAM_QUERY } from "./constants.ts";
 import { type HwParam, readHwParam, writeHwParam } from "./hw_param.ts";
 import { beginPacket, PacketView } from "./packet.ts";
 
-/** One response, copied off the ring and decoded on demand; to be reused. */
+/**
+ * One response, copied off the ring and decoded on demand; to be reused.
+ *
+ * @example
+ * ```ts
+ * import { encodeResponse, PACKET_SIZE, ResponseView, XEN_EINVAL, XENSND_OP_OPEN } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * encodeResponse(new DataView(octets), 0, 1, XENSND_OP_OPEN, -XEN_EINVAL);
+ * const packet = new ResponseView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.deepEqual([packet.operation, packet.status], [XENSND_OP_OPEN, -22]);
+ * ```
+ */
 export class ResponseView extends PacketView {
   /** `XENSND_OP_*` of the request that this answers. */
   get operation(): number {
@@ -22,7 +36,21 @@ export class ResponseView extends PacketView {
   }
 }
 
-/** Writes the answer to request `id` at octet `at` of a ring page; `status` is 0 or -XEN_E*. Allocates nothing. */
+/**
+ * Writes the answer to request `id` at octet `at` of a ring page; `status` is 0 or -XEN_E*. Allocates nothing.
+ *
+ * @example
+ * ```ts
+ * import { encodeResponse, PACKET_SIZE, ResponseView, XENSND_OP_CLOSE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * encodeResponse(new DataView(octets), 0, 1, XENSND_OP_CLOSE, 0);
+ * const packet = new ResponseView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * assert.deepEqual([packet.id, packet.status], [1, 0]);
+ * ```
+ */
 export function encodeResponse(
   view: DataView,
   at: number,
@@ -34,7 +62,25 @@ export function encodeResponse(
   view.setInt32(at + 4, status, true);
 }
 
-/** Writes a successful answer to XENSND_OP_HW_PARAM_QUERY. */
+/**
+ * Writes a successful answer to XENSND_OP_HW_PARAM_QUERY.
+ *
+ * @example
+ * ```ts
+ * import { encodeHwParamResponse, HwParam, PACKET_SIZE, ResponseView } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = new ArrayBuffer(PACKET_SIZE);
+ * const offered = new HwParam();
+ * offered.channels.max = 2;
+ * encodeHwParamResponse(new DataView(octets), 0, 1, offered);
+ * const packet = new ResponseView();
+ * packet.copyFrom(new Int32Array(octets), 0);
+ * const read = new HwParam();
+ * packet.readHwParam(read);
+ * assert.equal(read.channels.max, 2);
+ * ```
+ */
 export function encodeHwParamResponse(view: DataView, at: number, id: number, param: HwParam): void {
   beginPacket(view, at, id, XENSND_OP_HW_PARAM_QUERY);
   writeHwParam(view, at, param);

@@ -19,7 +19,7 @@ export const RING_SIZE = 32;
 /** Octets before the first slot. */
 export const RING_HEADER_SIZE = 64;
 /** Octets of a ring page that are in use. */
-export const RING_BYTES = RING_HEADER_SIZE + RING_SIZE * PACKET_SIZE;
+export const RING_BYTES: number = RING_HEADER_SIZE + RING_SIZE * PACKET_SIZE;
 
 /** Word indices of the shared header. */
 const REQ_PROD = 0;
@@ -45,7 +45,19 @@ function mustNotify(published: number, now: number, event: number): boolean {
   return (now - event) >>> 0 < (now - published) >>> 0;
 }
 
-/** `SHARED_RING_INIT`: what a frontend does to a page before it publishes its grant reference. */
+/**
+ * `SHARED_RING_INIT`: what a frontend does to a page before it publishes its grant reference.
+ *
+ * @example
+ * ```ts
+ * import { FrontRing, initSharedRing, RING_BYTES, RING_SIZE } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const page = new ArrayBuffer(RING_BYTES);
+ * initSharedRing(page);
+ * assert.equal(new FrontRing(page).free, RING_SIZE);
+ * ```
+ */
 export function initSharedRing(buffer: ArrayBuffer, byteOffset = 0): void {
   const words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
   words.fill(0);
@@ -56,6 +68,29 @@ export function initSharedRing(buffer: ArrayBuffer, byteOffset = 0): void {
 /**
  * The backend's end. Per wake-up: {@link take} and answer until `Taken.none`, {@link pushResponses} (notify if it
  * says so), then {@link finalCheckForRequests}, and from the top if that says so.
+ *
+ * @example
+ * ```ts
+ * import { BackRing, encodeResponse, encodeTriggerRequest, FrontRing, initSharedRing, RequestView, ResponseView, RING_BYTES, XENSND_OP_TRIGGER_START } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const page = new ArrayBuffer(RING_BYTES);
+ * initSharedRing(page);
+ * const front = new FrontRing(page);
+ * const back = new BackRing(page);
+ * encodeTriggerRequest(front.view, front.reserve(), 7, XENSND_OP_TRIGGER_START);
+ * assert.equal(front.pushRequests(), true); // notify the backend
+ *
+ * const request = new RequestView();
+ * while (back.take(request) > 0) {
+ *   encodeResponse(back.view, back.reserve(), request.id, request.operation, 0);
+ * }
+ * assert.equal(back.pushResponses(), true); // notify the frontend
+ *
+ * const response = new ResponseView();
+ * assert.equal(front.take(response), 1);
+ * assert.deepEqual([response.id, response.status], [7, 0]);
+ * ```
  */
 export class BackRing {
   /** The ring page, for {@link encodeResponse}. */
@@ -139,7 +174,32 @@ export class BackRing {
   }
 }
 
-/** The frontend's end. The page must have been through {@link initSharedRing}. */
+/**
+ * The frontend's end. The page must have been through {@link initSharedRing}.
+ *
+ * @example
+ * ```ts
+ * import { BackRing, encodeResponse, encodeTriggerRequest, FrontRing, initSharedRing, RequestView, ResponseView, RING_BYTES, XENSND_OP_TRIGGER_START } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * const page = new ArrayBuffer(RING_BYTES);
+ * initSharedRing(page);
+ * const front = new FrontRing(page);
+ * const back = new BackRing(page);
+ * encodeTriggerRequest(front.view, front.reserve(), 7, XENSND_OP_TRIGGER_START);
+ * assert.equal(front.pushRequests(), true); // notify the backend
+ *
+ * const request = new RequestView();
+ * while (back.take(request) > 0) {
+ *   encodeResponse(back.view, back.reserve(), request.id, request.operation, 0);
+ * }
+ * assert.equal(back.pushResponses(), true); // notify the frontend
+ *
+ * const response = new ResponseView();
+ * assert.equal(front.take(response), 1);
+ * assert.deepEqual([response.id, response.status], [7, 0]);
+ * ```
+ */
 export class FrontRing {
   /** The ring page, for the request encoders. */
   readonly view: DataView;

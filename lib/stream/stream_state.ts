@@ -13,6 +13,7 @@
  */
 
 export const STREAM_STATES = ["detached", "closed", "opening", "prepared", "running", "paused"] as const;
+/** One of {@link STREAM_STATES}. */
 export type StreamState = typeof STREAM_STATES[number];
 
 /** XENSND_OP_TRIGGER_* by value: 0 START, 1 PAUSE, 2 STOP, 3 RESUME. */
@@ -32,9 +33,12 @@ export function afterTrigger(state: StreamState, type: number): StreamState | un
 
 /** What an operator may do to a stream, whatever the guest does: `xsnd trigger`. */
 export const HOLDS = ["none", "paused", "stopped"] as const;
+/** One of {@link HOLDS}. */
 export type Hold = typeof HOLDS[number];
 
+/** What an operator may do to a stream. */
 export const OPERATOR_TRIGGERS = ["start", "pause", "resume", "stop"] as const;
+/** One of {@link OPERATOR_TRIGGERS}. */
 export type OperatorTrigger = typeof OPERATOR_TRIGGERS[number];
 
 /** The hold that an operator's trigger leaves a stream in. */

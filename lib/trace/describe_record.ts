@@ -22,7 +22,21 @@ import { type Decoded, Decoder } from "./packets.ts";
 /** The fields of a record by name, in the order that a line has them. */
 export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | Interval>>;
 
-/** What a record says, besides when. */
+/**
+ * What a record says, besides when.
+ *
+ * @example
+ * ```ts
+ * import { encodeTriggerRequest, PACKET_SIZE, XENSND_OP_TRIGGER_START } from "@xsnd/xsnd/sndif";
+ * import { Decoder, fieldsOf, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Uint8Array(PACKET_SIZE);
+ * encodeTriggerRequest(new DataView(body.buffer), 0, 7, XENSND_OP_TRIGGER_START);
+ * const record = { kind: RecordKind.request, time: 1500, body };
+ * assert.deepEqual(fieldsOf(new Decoder().next(record)), { kind: "request", id: 7, op: "TRIGGER", type: "START" });
+ * ```
+ */
 export function fieldsOf(decoded: Decoded): Fields {
   switch (decoded.kind) {
     case "request":
@@ -134,7 +148,21 @@ const SIGNS: Readonly<Record<string, string>> = {
   position: "  pos",
 };
 
-/** A line that is safe to print: `    0.123456 > req id=12 op=WRITE offset=0 length=4096`. */
+/**
+ * A line that is safe to print: `    0.123456 > req id=12 op=WRITE offset=0 length=4096`.
+ *
+ * @example
+ * ```ts
+ * import { encodeTriggerRequest, PACKET_SIZE, XENSND_OP_TRIGGER_START } from "@xsnd/xsnd/sndif";
+ * import { Decoder, lineOf, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Uint8Array(PACKET_SIZE);
+ * encodeTriggerRequest(new DataView(body.buffer), 0, 7, XENSND_OP_TRIGGER_START);
+ * const record = { kind: RecordKind.request, time: 1500, body };
+ * assert.equal(lineOf(new Decoder().next(record)), "    0.001500 > req id=7 op=TRIGGER type=START");
+ * ```
+ */
 export function lineOf(decoded: Decoded): string {
   const { kind, roundTripMicros, ...fields } = fieldsOf(decoded);
   const text = Object.entries(fields).map(([name, value]) => `${name}=${valueText(value)}`);

@@ -23,11 +23,28 @@ export type Decoded =
   | { readonly record: TraceRecord; readonly kind: "event"; readonly event: EventView }
   | { readonly record: TraceRecord; readonly kind: "other" };
 
-/** Decodes one record after the other. */
+/**
+ * Decodes one record after the other.
+ *
+ * @example
+ * ```ts
+ * import { encodeTriggerRequest, PACKET_SIZE, XENSND_OP_TRIGGER_START } from "@xsnd/xsnd/sndif";
+ * import { Decoder, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Uint8Array(PACKET_SIZE);
+ * encodeTriggerRequest(new DataView(body.buffer), 0, 7, XENSND_OP_TRIGGER_START);
+ * const record = { kind: RecordKind.request, time: 1500, body };
+ * const decoded = new Decoder().next(record);
+ * assert(decoded.kind === "request");
+ * assert.equal(decoded.request.id, 7);
+ * ```
+ */
 export class Decoder {
   /** Requests that wait for their response, by id. */
   readonly #asked = new Map<number, { record: TraceRecord; request: RequestView }>();
 
+  /** Decodes the next record of the trace. */
   next(record: TraceRecord): Decoded {
     // What a new connection asks has ids of its own.
     if (record.kind === RecordKind.connected) this.#asked.clear();

@@ -6,19 +6,27 @@ import { decodeLost, RecordKind, type TraceRecord } from "./trace_format.ts";
 import { operationName } from "./names.ts";
 import { GapFinder } from "./trace_xruns.ts";
 
+/** The figures of a trace. */
 export interface Summary {
+  /** All records. */
   readonly records: number;
   /** From the first record to the last. */
   readonly seconds: number;
+  /** Requests that the daemon took off the ring. */
   readonly requests: number;
   /** Requests by operation. */
   readonly operations: Readonly<Record<string, number>>;
+  /** Responses that the daemon published. */
   readonly responses: number;
   /** Responses with a status below 0. */
   readonly refused: number;
+  /** Position events that the daemon published. */
   readonly events: number;
+  /** Readings of the device's pointer. */
   readonly positions: number;
+  /** Connections of the guest's frontend. */
   readonly connections: number;
+  /** Xruns of the device. */
   readonly xruns: number;
   /** Of them, those of this host's doing. */
   readonly hostXruns: number;
@@ -82,6 +90,17 @@ function count<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
+/**
+ * Adds up the records of a trace.
+ *
+ * @example
+ * ```ts
+ * import { endRecord, summarize } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(summarize([endRecord(0, "nothing happened")]).records, 1);
+ * ```
+ */
 export function summarize(records: readonly TraceRecord[]): Summary {
   const summarizer = new Summarizer();
   for (const record of records) summarizer.add(record);

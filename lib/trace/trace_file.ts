@@ -8,7 +8,30 @@ import { decodeTrace, type TraceFile, TraceFormatError } from "./trace_format.ts
 /** The records of a larger one would not fit into memory: they take several times as much. */
 const MOST_OCTETS = 1 << 30;
 
-/** Reads the trace at `path`. Throws {@link XsndError}. */
+/**
+ * Reads the trace at `path`. Throws {@link XsndError}.
+ *
+ * @example
+ * ```ts
+ * import { encodeHead, readTrace } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const head = {
+ *   stream: "domU/0/0/0",
+ *   domid: 1,
+ *   type: "playback",
+ *   device: "hw:0,0",
+ *   uniqueId: "speakers",
+ *   xsnd: "0.1.0",
+ *   startedAt: "2026-01-01T00:00:00.000Z",
+ *   state: "closed",
+ * } as const;
+ * const path = await Deno.makeTempFile({ suffix: ".trace" });
+ * await Deno.writeFile(path, encodeHead(head));
+ * assert.equal(readTrace(path).head.device, "hw:0,0");
+ * await Deno.remove(path);
+ * ```
+ */
 export function readTrace(path: string): TraceFile {
   const octets = readWhole(path, { what: "trace", most: MOST_OCTETS });
   try {

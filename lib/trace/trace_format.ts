@@ -142,15 +142,47 @@ export interface TraceRecord {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** The octets are no trace, or a trace of an unknown version. */
+/**
+ * The octets are no trace, or a trace of an unknown version.
+ *
+ * @example
+ * ```ts
+ * import { decodeTrace, TraceFormatError } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.throws(() => decodeTrace(new TextEncoder().encode("RIFF")), TraceFormatError);
+ * ```
+ */
 export class TraceFormatError extends Error {
+  /** `TraceFormatError`. */
   override name = "TraceFormatError";
+  /** Makes an error; control characters in `message` are escaped. */
   constructor(message: string, options?: ErrorOptions) {
     super(printable(message), options);
   }
 }
 
-/** Encodes the beginning of a file, up to its first record. */
+/**
+ * Encodes the beginning of a file, up to its first record.
+ *
+ * @example
+ * ```ts
+ * import { decodeTrace, encodeHead } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const head = {
+ *   stream: "domU/0/0/0",
+ *   domid: 1,
+ *   type: "playback",
+ *   device: "hw:0,0",
+ *   uniqueId: "speakers",
+ *   xsnd: "0.1.0",
+ *   startedAt: "2026-01-01T00:00:00.000Z",
+ *   state: "closed",
+ * } as const;
+ * assert.deepEqual(decodeTrace(encodeHead(head)), { head, records: [], truncated: false });
+ * ```
+ */
 export function encodeHead(head: TraceHead): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(JSON.stringify(head));
   const octets = new Uint8Array(PREAMBLE_BYTES + text.length);
@@ -162,7 +194,18 @@ export function encodeHead(head: TraceHead): Uint8Array<ArrayBuffer> {
   return octets;
 }
 
-/** Encodes records, to be written after the head or after other records. Throws RangeError for a body of more than 65535 octets. */
+/**
+ * Encodes records, to be written after the head or after other records. Throws RangeError for a body of more than 65535 octets.
+ *
+ * @example
+ * ```ts
+ * import { decodeRecords, encodeRecords, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const record = { kind: RecordKind.connected, time: 1500, body: new Uint8Array() };
+ * assert.deepEqual(decodeRecords(encodeRecords([record])), { records: [record], rest: 0 });
+ * ```
+ */
 export function encodeRecords(records: readonly TraceRecord[]): Uint8Array<ArrayBuffer> {
   const bytes = records.reduce((sum, { body }) => sum + RECORD_HEAD_BYTES + body.length, 0);
   const octets = new Uint8Array(bytes);
@@ -186,7 +229,17 @@ export function lostRecord(time: number, count: number): TraceRecord {
   return { kind: RecordKind.lost, time, body };
 }
 
-/** Ends a trace; `why` is for people. */
+/**
+ * Ends a trace; `why` is for people.
+ *
+ * @example
+ * ```ts
+ * import { endRecord } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(new TextDecoder().decode(endRecord(1500, "that is all").body), "that is all");
+ * ```
+ */
 export function endRecord(time: number, why: string): TraceRecord {
   return { kind: RecordKind.end, time, body: new TextEncoder().encode(why) };
 }
@@ -201,7 +254,27 @@ export interface TraceFile {
   readonly truncated: boolean;
 }
 
-/** Decodes a whole file. Throws {@link TraceFormatError} for octets without a whole head. */
+/**
+ * Decodes a whole file. Throws {@link TraceFormatError} for octets without a whole head.
+ *
+ * @example
+ * ```ts
+ * import { decodeTrace, encodeHead } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const head = {
+ *   stream: "domU/0/0/0",
+ *   domid: 1,
+ *   type: "playback",
+ *   device: "hw:0,0",
+ *   uniqueId: "speakers",
+ *   xsnd: "0.1.0",
+ *   startedAt: "2026-01-01T00:00:00.000Z",
+ *   state: "closed",
+ * } as const;
+ * assert.equal(decodeTrace(encodeHead(head)).head.stream, "domU/0/0/0");
+ * ```
+ */
 export function decodeTrace(octets: Uint8Array<ArrayBuffer>): TraceFile {
   if (!MAGIC.every((octet, i) => octets[i] === octet)) throw new TraceFormatError("it is no trace");
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
@@ -262,7 +335,19 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Decodes the whole records at the beginning of `octets`; `rest` octets are left over. */
+/**
+ * Decodes the whole records at the beginning of `octets`; `rest` octets are left over.
+ *
+ * @example
+ * ```ts
+ * import { decodeRecords, encodeRecords, endRecord } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const octets = encodeRecords([endRecord(1500, "that is all")]);
+ * assert.equal(decodeRecords(octets).records[0].time, 1500);
+ * assert.deepEqual(decodeRecords(octets.subarray(0, 10)), { records: [], rest: 10 });
+ * ```
+ */
 export function decodeRecords(octets: Uint8Array<ArrayBuffer>): { records: TraceRecord[]; rest: number } {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
   const records: TraceRecord[] = [];
@@ -282,7 +367,19 @@ export function isPacket({ kind, body }: TraceRecord): boolean {
   return kind >= RecordKind.request && kind <= RecordKind.event && body.length === PACKET_SIZE;
 }
 
-/** The body of a `position` record; undefined for any other record. */
+/**
+ * The body of a `position` record; undefined for any other record.
+ *
+ * @example
+ * ```ts
+ * import { decodePosition, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Uint8Array(52);
+ * new DataView(body.buffer).setFloat64(0, 48000, true);
+ * assert.equal(decodePosition({ kind: RecordKind.position, time: 0, body })?.positionFrames, 48000);
+ * ```
+ */
 export function decodePosition({ kind, body }: TraceRecord): PositionSample | undefined {
   if (kind !== RecordKind.position || body.length < POSITION_BYTES) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
@@ -299,7 +396,19 @@ export function decodePosition({ kind, body }: TraceRecord): PositionSample | un
   };
 }
 
-/** The body of an `xrun` record; undefined for any other record, and for impossible numbers. */
+/**
+ * The body of an `xrun` record; undefined for any other record, and for impossible numbers.
+ *
+ * @example
+ * ```ts
+ * import { decodeXrun, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Uint8Array(32);
+ * new DataView(body.buffer).setFloat64(16, 0.25, true);
+ * assert.equal(decodeXrun({ kind: RecordKind.xrun, time: 0, body })?.seconds, 0.25);
+ * ```
+ */
 export function decodeXrun({ kind, body }: TraceRecord): XrunRecord | undefined {
   if (kind !== RecordKind.xrun || body.length < XRUN_BYTES) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.length);
@@ -316,7 +425,17 @@ export function decodeXrun({ kind, body }: TraceRecord): XrunRecord | undefined 
   };
 }
 
-/** The number of records that a `lost` record stands for. */
+/**
+ * The number of records that a `lost` record stands for.
+ *
+ * @example
+ * ```ts
+ * import { decodeLost, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(decodeLost({ kind: RecordKind.lost, time: 0, body: Uint8Array.of(3, 0, 0, 0) }), 3);
+ * ```
+ */
 export function decodeLost({ body }: TraceRecord): number {
   return body.length < LOST_BYTES
     ? 0

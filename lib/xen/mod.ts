@@ -16,6 +16,7 @@ function sandboxDomid(): number {
   );
 }
 
+/** Which Xen to open, and as whom. */
 export interface OpenXenOptions {
   /** The domain to act as. On real Xen only this process's own domain is possible. Default in a sandbox: `XSND_DOMID`, or 0. */
   readonly domid?: number;
@@ -25,7 +26,22 @@ export interface OpenXenOptions {
   readonly reconnects?: boolean;
 }
 
-/** Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted). */
+/**
+ * Opens this machine's Xen, or an embedded one. Throws {@link XsndError} (exit code 5: no Xen; 4: not permitted).
+ *
+ * @example
+ * ```ts
+ * import { openXen, withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * await withSandbox({ domains: ["domU"] }, async ({ directory }) => {
+ *   using xen = await openXen({ sandbox: directory });
+ *   assert.deepEqual([xen.kind, xen.domid], ["embedded", 0]);
+ *   xen.store.write("/local/domain/1/data/hello", "world");
+ *   assert.equal(xen.store.read("/local/domain/1/data/hello"), "world");
+ * });
+ * ```
+ */
 export async function openXen(options: OpenXenOptions = {}): Promise<Xen> {
   const { sandbox = Deno.env.get(SANDBOX_VARIABLE), domid, reconnects = false } = options;
   const connect = reconnects ? (await import("./store/reconnecting_store.ts")).reconnectingStore : undefined;

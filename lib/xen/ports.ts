@@ -14,7 +14,9 @@ export type Access = "none" | "read" | "write" | "both";
 
 /** An entry of a node's access list. The first entry names the owner, and the rights of domains without an entry. */
 export interface Permission {
+  /** The domain. */
   readonly domid: number;
+  /** What the domain may do. */
   readonly access: Access;
 }
 
@@ -32,6 +34,7 @@ export interface StoreView {
   list(path: string): string[] | undefined;
   /** The node's access list, or undefined if there is no such node. */
   getPermissions(path: string): Permission[] | undefined;
+  /** Replaces the node's access list. */
   setPermissions(path: string, permissions: readonly Permission[]): void;
 }
 
@@ -62,10 +65,32 @@ export interface Store extends StoreView, Disposable {
 /** The errors of a lost connection. libxenstore closes the socket at the first error. ENOTCONN is this project's own. */
 const LOST = new Set(["EPIPE", "ECONNRESET", "EBADF", "ENOTCONN"]);
 
-/** A XenStore call that failed, with errno's name. */
+/**
+ * A XenStore call that failed, with errno's name.
+ *
+ * @example
+ * ```ts
+ * import { openXen, StoreError, withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * await withSandbox({ domains: ["domU"] }, async ({ directory }) => {
+ *   using guest = await openXen({ sandbox: directory, domid: 1 });
+ *   assert.throws(
+ *     () => guest.store.write("/local/domain/0/name", "mine"),
+ *     (error) => error instanceof StoreError && error.code === "EACCES",
+ *   );
+ * });
+ * ```
+ */
 export class StoreError extends Error {
+  /** `StoreError`. */
   override name = "StoreError";
-  constructor(readonly call: string, readonly path: string, readonly code: string) {
+  /** Makes an error from the name of an errno, as `EACCES`. */
+  constructor(
+    /** What was tried. */ readonly call: string,
+    /** Of which node. */ readonly path: string,
+    /** errno's name. */ readonly code: string,
+  ) {
     super(`XenStore: cannot ${call} ${path}: ${code}`);
   }
 
@@ -86,9 +111,11 @@ export function isStoreLost(error: unknown): error is StoreError {
  * undefined, writes vanish), and Atomics and new views throw a TypeError. A write to pages mapped for reading is fatal.
  */
 export interface Mapping extends Disposable {
+  /** The pages; empty once they are unmapped. */
   readonly buffer: ArrayBuffer;
   /** Address of the first octet, for another thread. That thread drops its view before this one unmaps the pages. */
   readonly address: bigint;
+  /** How many pages there are. */
   readonly pages: number;
 }
 
@@ -103,6 +130,7 @@ export interface GrantTable extends Disposable {
 
 /** Pages of this domain that are granted to another. */
 export interface SharedPages extends Mapping {
+  /** The grant reference of each page. */
   readonly grefs: readonly number[];
 }
 
@@ -112,7 +140,23 @@ export interface GrantSharer extends Disposable {
   share(domid: number, pages: number, access: "read" | "write"): SharedPages;
 }
 
+/**
+ * A page that cannot be mapped or granted.
+ *
+ * @example
+ * ```ts
+ * import { GrantError, openXen, withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * await withSandbox({ domains: ["domU"] }, async ({ directory }) => {
+ *   using xen = await openXen({ sandbox: directory });
+ *   using table = xen.openGrantTable();
+ *   assert.throws(() => table.map(1, [4000], "read"), GrantError);
+ * });
+ * ```
+ */
 export class GrantError extends Error {
+  /** `GrantError`. */
   override name = "GrantError";
 
   /** Whether this host is out of memory, so that the domain is not at fault. */
@@ -135,6 +179,7 @@ export interface EventChannels extends Disposable {
   bindUnbound(domid: number): number;
   /** Binds to `remotePort`, which `domid` has made for this domain; returns the local port. Throws {@link EventChannelError}. */
   bindInterdomain(domid: number, remotePort: number): number;
+  /** Closes `port`. */
   unbind(port: number): void;
   /** Signals the other end of `port`. Returns 0, or -1 on failure. Allocates nothing. */
   notify(port: number): number;
@@ -160,17 +205,38 @@ export type EventChannelsShare =
     readonly fd: number;
   };
 
+/**
+ * An event channel that cannot be made, or bound.
+ *
+ * @example
+ * ```ts
+ * import { EventChannelError, openXen, withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * await withSandbox({ domains: ["domU"] }, async ({ directory }) => {
+ *   using xen = await openXen({ sandbox: directory });
+ *   using channels = xen.openEventChannels();
+ *   assert.throws(() => channels.bindInterdomain(1, 77), EventChannelError);
+ * });
+ * ```
+ */
 export class EventChannelError extends Error {
+  /** `EventChannelError`. */
   override name = "EventChannelError";
 }
 
 /** Xen as one domain sees it. */
 export interface Xen extends Disposable {
+  /** The real Xen, or an embedded one. */
   readonly kind: "native" | "embedded";
   /** This domain's own id. */
   readonly domid: number;
+  /** XenStore as this domain sees it. */
   readonly store: Store;
+  /** Opens what maps pages of other domains. */
   openGrantTable(): GrantTable;
+  /** Opens what grants pages to other domains. */
   openGrantSharer(): GrantSharer;
+  /** Opens a handle of event channels. */
   openEventChannels(): EventChannels;
 }

@@ -4,7 +4,9 @@ import { Exit, XsndError } from "../base/error.ts";
 import { didYouMean } from "../base/suggest.ts";
 import { StoreError, type StoreView } from "../xen/ports.ts";
 
+/** A domain by number and name. */
 export interface Domain {
+  /** The domain's number. */
   readonly domid: number;
   /** The number in decimal if XenStore has no name for the domain. */
   readonly name: string;

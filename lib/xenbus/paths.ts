@@ -7,9 +7,11 @@ import { XENSND_DRIVER_NAME as vsnd } from "../sndif/constants.ts";
 
 /** A card's address: the guest, the card's number in the guest, and the domain that serves the card. */
 export interface CardAddress {
+  /** The guest's number. */
   readonly domid: number;
   /** The card's number in its domain: libxl's `devid`. */
   readonly card: number;
+  /** The number of the domain that serves the card. */
   readonly backendDomid: number;
 }
 

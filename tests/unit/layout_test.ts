@@ -37,6 +37,7 @@ const ROOMS = [
   "lib/guest",
   "lib/completion",
   "lib/demo",
+  "mod.ts",
   "cmd/shared",
   "cmd",
   "main.ts",
@@ -59,7 +60,7 @@ function filesBelow(path: string): string[] {
   });
 }
 
-const FILES = ["main.ts", ...["cmd", "ffi", "lib"].flatMap(filesBelow)].sort();
+const FILES = ["main.ts", "mod.ts", ...["cmd", "ffi", "lib"].flatMap(filesBelow)].sort();
 
 /** What each file imports. */
 const IMPORTS: ReadonlyMap<string, readonly string[]> = new Map(FILES.map((file) => {

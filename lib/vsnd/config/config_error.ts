@@ -8,14 +8,37 @@ const MAX_FINDINGS = 100;
 /** The most findings whose line and column are looked up: enough to find the first {@link MAX_FINDINGS} in the file's order. */
 export const MAX_LOCATED = 1000;
 
-/** A configuration file is wrong. The message has a line for each finding. */
+/**
+ * A configuration file is wrong. The message has a line for each finding.
+ *
+ * @example
+ * ```ts
+ * import { ConfigError, parseConfig } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * assert.throws(() => parseConfig("domains: 7", "guests.yaml"), (error) => {
+ *   assert(error instanceof ConfigError);
+ *   assert.equal(error.findings[0].line, 1);
+ *   return true;
+ * });
+ * ```
+ */
 export class ConfigError extends XsndError {
+  /** `ConfigError`. */
   override name = "ConfigError";
   /** In the order of the file, at most {@link MAX_FINDINGS}. */
   readonly findings: readonly LocatedFinding[];
 
-  /** @param count the number of all findings, where `findings` has only some */
-  constructor(readonly file: string, findings: readonly LocatedFinding[], count = findings.length) {
+  /**
+   * Makes the error for `file`.
+   *
+   * @param count the number of all findings, where `findings` has only some
+   */
+  constructor(
+    /** The file's name. */ readonly file: string,
+    findings: readonly LocatedFinding[],
+    count = findings.length,
+  ) {
     const sorted = findings.toSorted((a, b) => a.line - b.line || a.column - b.column).slice(0, MAX_FINDINGS);
     const lines = sorted.map((finding) => formatFinding(file, finding));
     if (count > sorted.length) lines.push(`${file}: and ${count - sorted.length} more; mend these first`);

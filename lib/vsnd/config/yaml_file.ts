@@ -30,12 +30,36 @@ import {
 /** The most values that aliases may stand for in all: people need a few, and a few lines of aliases can stand for gigabytes. */
 const MAX_ALIASES = 100;
 
-/** Reads and checks a file. Throws {@link ConfigError}, or {@link XsndError} (exit 6) if the file cannot be read. */
+/**
+ * Reads and checks a file. Throws {@link ConfigError}, or {@link XsndError} (exit 6) if the file cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { loadConfig } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".yaml" });
+ * await Deno.writeTextFile(path, "domains: {domU: {cards: [{pcms: [{streams: [{type: playback, device: hw}]}]}]}}");
+ * assert.equal(loadConfig(path).get("domU")!.cards.length, 1);
+ * await Deno.remove(path);
+ * ```
+ */
 export function loadConfig(file: string): Config {
   return parseConfig(readConfigText(file), file);
 }
 
-/** Parses and checks `text`, the content of `file`. Throws {@link ConfigError} with all findings. */
+/**
+ * Parses and checks `text`, the content of `file`. Throws {@link ConfigError} with all findings.
+ *
+ * @example
+ * ```ts
+ * import { parseConfig } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * const text = "domains: {domU: {cards: [{pcms: [{streams: [{type: capture, device: 'dummy:'}]}]}]}}";
+ * assert.equal(parseConfig(text, "guests.yaml").get("domU")!.cards[0].pcms[0].streams[0].type, "capture");
+ * ```
+ */
 export function parseConfig(text: string, file: string): Config {
   return readYaml(text, file).config;
 }

@@ -7,10 +7,13 @@ import type { Direction } from "../../pcm/pcm.ts";
 
 /** The parameters that a stream may be opened with. */
 export interface StreamParams {
+  /** Hz. */
   readonly rates: readonly number[];
   /** Names as in sndif.h (`XENSND_PCM_FORMAT_*_STR`): s16_le, float_le. */
   readonly formats: readonly string[];
+  /** The smallest number of channels. */
   readonly channelsMin: number;
+  /** The largest number of channels. */
   readonly channelsMax: number;
   /** The largest buffer that the guest may share for one stream. */
   readonly bufferSizeBytes: number;
@@ -18,6 +21,7 @@ export interface StreamParams {
 
 /** The host's decisions about a stream. The guest can neither read nor change them. */
 export interface StreamPolicy {
+  /** Playback: the guest plays; capture: the guest records. */
   readonly type: Direction;
   /** The stream's name for people and logs. For a configured stream without a name, its place CARD/PCM/STREAM. */
   readonly uniqueId: string;
@@ -25,6 +29,7 @@ export interface StreamPolicy {
   readonly device: string;
   /** The guest plays to nowhere and captures silence. The device is not opened, and the guest sees no difference. */
   readonly denied?: boolean;
+  /** What the guest may open the stream with. */
   readonly effective: StreamParams;
 }
 
@@ -41,25 +46,37 @@ export function streamPlace(card: number, pcm: number, stream: number): string {
   return `${card}/${pcm}/${stream}`;
 }
 
+/** What the host decides about a card. */
 export interface CardPolicy {
+  /** The card's PCMs, each with its streams. */
   readonly pcms: readonly { readonly streams: readonly StreamPolicy[] }[];
 }
 
 /** A configured stream. `declared` has the parameters of the stream's own level, `effective` those that all levels come to. */
 export interface StreamConfig extends StreamPolicy {
+  /** The parameters that the configuration gives at the stream itself. */
   readonly declared: Partial<StreamParams>;
 }
 
+/** A PCM as configured. */
 export interface PcmConfig {
+  /** The PCM's name, which the guest sees. */
   readonly name?: string;
+  /** The parameters that the configuration gives at the PCM. */
   readonly declared: Partial<StreamParams>;
+  /** The PCM's streams. */
   readonly streams: readonly StreamConfig[];
 }
 
+/** A card as configured. */
 export interface CardConfig extends CardPolicy {
+  /** The card's short name, which the guest sees. */
   readonly shortName?: string;
+  /** The card's long name, which the guest sees. */
   readonly longName?: string;
+  /** The parameters that the configuration gives at the card. */
   readonly declared: Partial<StreamParams>;
+  /** The card's PCMs. */
   readonly pcms: readonly PcmConfig[];
 }
 
@@ -67,6 +84,7 @@ export interface CardConfig extends CardPolicy {
 export interface DomainConfig {
   /** The name or number of the domain that serves the cards. */
   readonly backend: string;
+  /** The domain's cards. */
   readonly cards: readonly CardConfig[];
 }
 

@@ -5,7 +5,9 @@ import { brief } from "../../base/text.ts";
 /** The keys and indices from the root of a document to a value. */
 export type DocumentPath = readonly (string | number)[];
 
+/** Something that is wrong with a configuration. */
 export interface Finding {
+  /** Where in the document. */
   readonly path: DocumentPath;
   /** What is wrong: "missing", "37800 is not allowed". */
   readonly what: string;
@@ -17,7 +19,9 @@ export interface Finding {
 
 /** A finding with its line and column in the file, both counted from 1. */
 export interface LocatedFinding extends Finding {
+  /** Counts from 1. */
   readonly line: number;
+  /** Counts from 1. */
   readonly column: number;
 }
 

@@ -17,12 +17,17 @@ import { type CardRecord, cardRecords } from "../nodes/inventory.ts";
 import { decide } from "./change_rules.ts";
 import { cardTree, type TreeNode, writeTree } from "../nodes/card_tree.ts";
 
+/** A card that XenStore is to hold. */
 export interface WantedCard {
+  /** The guest. */
   readonly domain: Domain;
+  /** The card's place. */
   readonly address: CardAddress;
+  /** The card. */
   readonly card: CardConfig;
 }
 
+/** What becomes of a wanted card. */
 export interface PlannedCard extends WantedCard {
   /** A replaced card is detached from its guest and attached anew. */
   readonly action: "created" | "changed" | "replaced" | "unchanged";

@@ -5,6 +5,7 @@ import { SANDBOX_VARIABLE } from "../../base/environment.ts";
 import { controlPath, socketPath } from "./layout.ts";
 import { CONTROL_VARIABLE } from "../../base/environment.ts";
 
+/** What a sandbox begins with. */
 export interface SandboxOptions {
   /** Names of the guests that exist from the start. Their domain ids count from 1. */
   readonly domains: readonly string[];
@@ -15,8 +16,24 @@ const STOP_MS = 5000;
 /** sun_path of a UNIX socket's address, less its NUL. */
 const SOCKET_PATH_MAX = 107;
 
+/**
+ * An embedded Xen: XenStore, grants and event channels between processes of this machine. It needs no hypervisor.
+ *
+ * @example
+ * ```ts
+ * import { openXen, Sandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * await using sandbox = await Sandbox.start({ domains: ["domU"] });
+ * using guest = await openXen({ sandbox: sandbox.directory, domid: 1 });
+ * assert.equal(guest.store.read("/local/domain/1/name"), "domU");
+ * ```
+ */
 export class Sandbox implements AsyncDisposable {
-  private constructor(readonly directory: string, private readonly server: Deno.ChildProcess) {}
+  private constructor(
+    /** The sandbox's own directory, which `XSND_SANDBOX` names. */ readonly directory: string,
+    private readonly server: Deno.ChildProcess,
+  ) {}
 
   /** Starts an embedded Xen, and resolves when it is ready. Throws {@link XsndError}. */
   static async start({ domains }: SandboxOptions): Promise<Sandbox> {
@@ -54,12 +71,27 @@ export class Sandbox implements AsyncDisposable {
     removeDirectory(directory);
   }
 
+  /** As {@link Sandbox.stop}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 }
 
-/** Runs `body` with a sandbox, which ends with `body`. */
+/**
+ * Runs `body` with a sandbox, which ends with `body`.
+ *
+ * @example
+ * ```ts
+ * import { withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * const name = await withSandbox({ domains: ["domU"] }, async ({ environment }) => {
+ *   const reading = new Deno.Command("xenstore-read", { args: ["/local/domain/1/name"], env: environment });
+ *   return new TextDecoder().decode((await reading.output()).stdout);
+ * });
+ * assert.equal(name, "domU\n");
+ * ```
+ */
 export async function withSandbox<T>(
   options: SandboxOptions,
   body: (sandbox: Sandbox) => Promise<T>,
