@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Asking a device what it can do, for commands: it is open for a moment, and nothing is played. */
+/** Asks a device for its capabilities, for commands: opens the device for a moment, and plays nothing. */
 import { AlsaDevice } from "./alsa/device.ts";
 import { AlsaMessages } from "./alsa/alsa_messages.ts";
 import type { PcmDevice } from "./device.ts";
@@ -8,12 +8,12 @@ import { pcmDevice } from "./open_device.ts";
 import type { Direction } from "./pcm.ts";
 import { type Refiner, refinerOf } from "./refiner.ts";
 
-/** @param type ALSA's name for the kind of PCM, such as `HW`, `NULL`; undefined: a dummy card */
+/** @param type ALSA's name for the kind of PCM, such as `HW`, `NULL`; undefined for a dummy device */
 export type Question<T> = (refiner: Refiner, type: string | undefined) => T;
 
 /**
- * What `ask` finds out about `device`. Throws {@link PcmError}, with ALSA's messages, if the device cannot be asked, and
- * LibraryNotFoundError without libasound. One at a time: see {@link AlsaMessages}.
+ * Opens `device`, and returns the result of `ask`. Throws {@link PcmError}, with ALSA's messages, if the device cannot be asked, and
+ * LibraryNotFoundError without libasound. One call at a time: see {@link AlsaMessages}.
  */
 export async function askDevice<T>(
   device: string,

@@ -2,17 +2,17 @@
 /** How often a device reports its pointer: the period that it is opened with, by the period that the guest asks for. */
 import type { PcmRequest } from "./device.ts";
 
-/** As far as a guest's idea of the position may be off, in ms, where that is no more than half of its period. */
+/** The most that the position told to a guest may be off, in ms, unless half of the guest's period is less. */
 const POSITION_MS = 6;
-/** Pointer updates of a card that go into one period of the guest, at least and at most; see `PositionFeed`. */
+/** The least and the most device periods in one period of the guest; the engine reports the position after each. */
 const [LEAST_UPDATES, MOST_UPDATES] = [2, 8];
 
 const guestPeriod = ({ periodFrames, bufferFrames }: PcmRequest) =>
   periodFrames > 0 ? periodFrames : bufferFrames / 4;
 
 /**
- * The card period, in frames, that paces a guest's events well: a part of the guest's period, so that one of the card's
- * interrupts is at its end; not less than a millisecond: interrupts cost, and tell little more.
+ * The period, in frames, for a device with interrupts. The guest's period is a multiple of it, so that a device interrupt falls on
+ * the end of each of the guest's periods. At least a millisecond: more interrupts cost time and gain little.
  */
 export function devicePeriodFrames(request: PcmRequest): number {
   const period = guestPeriod(request);
@@ -22,8 +22,8 @@ export function devicePeriodFrames(request: PcmRequest): number {
 }
 
 /**
- * How often, in frames, a PCM is looked at that has no interrupts: it is always given some of these periods ahead, which are to
- * be no more than one of the guest's.
+ * The interval, in frames, at which the engine reads the pointer of a device without interrupts. The engine keeps four of these
+ * intervals queued (`KEEP_AHEAD`), which together should be no longer than the guest's period.
  */
 export function pollPeriodFrames(request: PcmRequest): number {
   const period = guestPeriod(request);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The PCMs that this host has, by the names that a configuration's `device` may have. */
+/** Lists this host's PCMs, by names that a configuration's `device` can have. */
 import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
 import { libasound, SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
 import { sndCards, sndHints } from "../../ffi/alsa/snd_cards.ts";
@@ -10,25 +10,25 @@ import type { Direction } from "./pcm.ts";
 export interface HostPcm {
   readonly name: string;
   readonly direction: Direction;
-  /** A card's own device, and not a name in ALSA's configuration, which may stand for anything. */
+  /** A hardware device. A name of ALSA's configuration may stand for anything. */
   readonly hardware: boolean;
-  /** Nobody has named it: ALSA's configuration advertises it. */
+  /** The name comes from the hints of ALSA's configuration, and not from the user. */
   readonly advertised?: boolean;
 }
 
 const BOTH: readonly Direction[] = ["playback", "capture"];
 
-/** Both directions of a PCM, as nobody knows which of them it has. */
+/** Both directions of a PCM whose directions are unknown. */
 export function bothDirections(name: string): HostPcm[] {
   return BOTH.map((direction) => ({ name, direction, hardware: name.startsWith("hw:") }));
 }
 
 /**
- * Devices of cards, then the PCMs that ALSA's configuration advertises. Throws XsndError: exit 5 without libasound, exit 1 if ALSA
- * cannot tell, with its own diagnosis.
+ * The hardware devices, then the PCMs that ALSA's configuration advertises. Throws XsndError: exit 5 without libasound, exit 1 with
+ * ALSA's own messages if ALSA cannot list them.
  */
 export function hostPcms(): HostPcm[] {
-  libasound(); // what is not there says nothing
+  libasound(); // throws without libasound, before AlsaMessages captures standard error
   using alsa = new AlsaMessages();
   try {
     return [...devicesOfCards(), ...advertised()];

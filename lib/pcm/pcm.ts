@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 /**
- * The Pcm port: what the engine needs of a card. `alsa.ts` is a real one, `dummy.ts` one made of nothing but
- * CLOCK_MONOTONIC.
+ * The Pcm interface: an open device as the engine moves frames through it. `alsa/pcm.ts` implements it over libasound,
+ * `dummy/pcm.ts` over CLOCK_MONOTONIC alone.
  *
- * Everything here is called from the engine's thread between two polls: no call blocks, none allocates, none throws;
- * failures are negative errno values, as in ALSA.
+ * The engine's thread calls all methods between two polls: no call blocks, allocates or throws. Failures are negative errno
+ * values, as in ALSA.
  */
+import { formatByCode, type SampleFormat } from "../sndif/mod.ts";
 
 export type Direction = "playback" | "capture";
 
-/** What a stream was opened with; sizes in frames. */
+/** The parameters of an open device; sizes in frames. */
 export interface PcmParams {
   readonly direction: Direction;
   readonly rate: number;
@@ -21,57 +22,63 @@ export interface PcmParams {
   readonly periodFrames: number;
 }
 
-/** Octets of {@link Pcm.staging}, which cards that follow one another under a stream share. */
+/** The sample format of parameters whose format code is known to be valid. */
+export function sampleFormatOf({ format: code }: Pick<PcmParams, "format">): SampleFormat {
+  const format = formatByCode(code);
+  if (format === undefined) throw new TypeError(`there is no sample format ${code}`);
+  return format;
+}
+
+/** Octets of {@link Pcm.staging}. The devices of one stream, one after the other, share that memory. */
 export const STAGING_BYTES = 1 << 16;
 
 export interface Pcm {
-  /** What the card was set up with: its own buffer and period, which may differ from the guest's. */
+  /** The device's own parameters. Its buffer and period may differ from the guest's. */
   readonly params: PcmParams;
-  /** The file descriptor that becomes ready for {@link pollEvents} when the card's pointer has moved by a card period. */
+  /** A file descriptor that becomes ready for {@link pollEvents} when the device's pointer has moved by a device period. */
   readonly pollFd: number;
   readonly pollEvents: number;
-  /** Called when {@link pollFd} was ready and before it is polled again; makes it unready until the next period. */
+  /** Makes {@link pollFd} unready until the next period. Called when it was ready, before the next poll. */
   acknowledge(): void;
-  /** Takes note of when the card's last interrupt was, by its own time-stamp; false where that cannot be known. */
+  /** Notes the time of the device's last interrupt, by its time-stamp; false if that time is unknown. */
   noteInterrupt(): boolean;
-  /** Whole µs from the interrupt that {@link noteInterrupt} was told of to `now` (`MicrosClock`). */
+  /** Whole µs from the interrupt that {@link noteInterrupt} noted to `now` (`MicrosClock`). */
   interruptAge(now: number): number;
   /**
-   * The hardware pointer: frames played or captured since the last {@link prepare}, read from the card now.
-   * Never decreases between two calls of `prepare`. Negative errno if the card failed (-EPIPE: xrun).
+   * The hardware pointer: frames played or captured since the last {@link prepare}. Reads the pointer from the device.
+   * Never decreases between two calls of `prepare`. Negative errno if the device failed (-EPIPE: xrun).
    */
   position(): number;
   /**
-   * The same as its last interrupt, or a {@link position} or {@link write} since, found it: not older than a card period
-   * while its interrupts are served, and without asking the card.
+   * The hardware pointer as of the last interrupt, or of a later {@link position} or {@link write}. Does not ask the device. Not
+   * older than a device period while interrupts are served.
    */
   pointer(): number;
-  /** Whole µs from when the card was at {@link pointer} to `now` (`MicrosClock`); 0 where that is not known, or asked anew each time. */
+  /** Whole µs from the reading of {@link pointer} to `now` (`MicrosClock`); 0 if that time is unknown, or each call reads anew. */
   pointerAge(now: number): number;
   /**
-   * Playback: frames that {@link write} would take now. Capture: frames that {@link read} would give now. Both by
-   * {@link pointer}, or later.
+   * Playback: frames that {@link write} would take. Capture: frames that {@link read} would give. By {@link pointer}, or a later
+   * reading.
    */
   avail(): number;
   /**
-   * Playback: the frame, counted from {@link prepare}, at which what is written next will be heard. That is the number
-   * of frames written, and more once the card has run dry: then it has played silence, and goes on from its pointer
-   * ({@link pointer}, or later). Capture: the frame that {@link read} gives next; what the card has overwritten with later
-   * frames is passed over.
+   * Playback: the position, counted in frames from {@link prepare}, of the next frame written: the number of frames written. After
+   * an underrun the device has played silence, and goes on from its pointer ({@link pointer}, or a later reading). Capture: the
+   * position of the frame that {@link read} gives next. Frames that the device has overwritten are skipped.
    */
   next(): number;
-  /** Plays the first `frames` frames of {@link staging}; returns how many were taken, or -errno. */
+  /** Plays the first `frames` frames of {@link staging}; returns how many the device took, or -errno. */
   write(frames: number): number;
   /** Captures up to `frames` frames to the start of {@link staging}; returns how many, or -errno. */
   read(frames: number): number;
-  /** Memory of {@link STAGING_BYTES} that samples pass through on their way to and from the card; private to this process. */
+  /** {@link STAGING_BYTES} of memory, private to this process, for samples on their way to and from the device. */
   readonly staging: ArrayBuffer;
   start(): number;
-  /** Stops at once and throws away what was not played. {@link prepare} follows before the next write. */
+  /** Stops at once and discards the queued frames. {@link prepare} follows before the next write. */
   drop(): number;
   prepare(): number;
-  /** Stops (true) or continues (false) the pointer without losing anything; -ENOSYS if the card cannot. */
+  /** Stops (true) or continues (false) the pointer without losing a frame; -ENOSYS if the device cannot pause. */
   pause(enable: boolean): number;
-  /** Releases what this thread holds; the main thread then closes the card itself. */
+  /** Releases this thread's resources. Afterwards the main thread closes the device. */
   release(): void;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** A card that cannot do what was asked. */
+/** A device that refuses a request, or fails. */
 export class PcmError extends Error {
   override name = "PcmError";
-  /** What libasound says of it, where somebody has listened. */
+  /** libasound's messages on the failure, if they were captured. */
   readonly alsaMessages: readonly string[];
 
-  /** @param errno `XEN_E*`, positive: what the guest is answered */
+  /** @param errno `XEN_E*`, positive: the answer to the guest */
   constructor(
     message: string,
     readonly errno: number,

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
 /**
- * What a card can do, for the answer to HW_PARAM_QUERY. A guest asks some dozens of times while a program sets its
- * parameters, so the engine asks the card itself, through a handle that the main thread has opened.
+ * Answers HW_PARAM_QUERY: narrows the guest's parameters to those that the device can do. A guest queries some dozens of times
+ * while a program sets its parameters. So the engine asks the device itself, through a handle that the main thread has opened.
  */
 import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
 import { SND_PCM_ACCESS } from "../../ffi/alsa/libasound.ts";
 import { HwRanges } from "../../ffi/alsa/snd_pcm_hw_ranges.ts";
-import { FORMATS, type HwParam, type Interval, XEN_EINVAL, XEN_ENODEV } from "../sndif/mod.ts";
+import {
+  formatByCode,
+  FORMATS,
+  type HwParam,
+  type Interval,
+  type SampleFormat,
+  XEN_EINVAL,
+  XEN_ENODEV,
+} from "../sndif/mod.ts";
 import { PcmError } from "./pcm_error.ts";
 
-/** An open ALSA PCM, by the address of its `snd_pcm_t`; or what is known beforehand. */
+/** The source of answers: an open ALSA PCM, by the address of its `snd_pcm_t`, or fixed capabilities. */
 export type RefinerDescriptor =
   | { readonly kind: "alsa"; readonly pcm: string }
   | {
@@ -21,13 +29,14 @@ export type RefinerDescriptor =
 
 export interface Refiner {
   /**
-   * Leaves of `param`'s formats, rates and channels what the card can do together. Sizes are the engine's affair, not the card's.
-   * Allocates nothing unless it fails. Throws {@link PcmError}: EINVAL if nothing is left, ENODEV if the card cannot be asked.
+   * Narrows `param`'s formats, rates and channels to those that the device can do together. Leaves the sizes, which the engine
+   * decides on. Allocates nothing unless it fails. Throws {@link PcmError}: EINVAL if nothing is left, ENODEV if the device cannot
+   * be asked.
    */
   refine(param: HwParam): void;
 }
 
-/** The refiner of a descriptor, for the thread that calls this. */
+/** The refiner of a descriptor, for the calling thread. */
 export function refinerOf(descriptor: RefinerDescriptor): Refiner {
   return descriptor.kind === "alsa" ? new AlsaRefiner(descriptor.pcm) : {
     refine(param) {
@@ -43,7 +52,7 @@ function restrict(interval: Interval, { min, max }: Interval): void {
   interval.max = Math.min(interval.max, max);
 }
 
-/** This thread's, made for its first question. */
+/** This thread's, made at its first question. */
 let ranges: HwRanges | undefined;
 
 class AlsaRefiner implements Refiner {
@@ -59,7 +68,7 @@ class AlsaRefiner implements Refiner {
     } catch (error) {
       if (!(error instanceof AlsaError)) throw error;
       const errno = error.code === -XEN_EINVAL ? XEN_EINVAL : XEN_ENODEV;
-      throw new PcmError(`it cannot do what is asked for: ${error.message}`, errno);
+      throw new PcmError(`it cannot do the requested parameters: ${error.message}`, errno);
     }
   }
 }
@@ -69,28 +78,28 @@ function refineBy(space: HwRanges, pcm: NonNullable<Deno.PointerValue>, param: H
   space.setAccess(SND_PCM_ACCESS.RW_INTERLEAVED);
   space.limitRate(param.rates.min, param.rates.max);
   space.limitChannels(param.channels.min, param.channels.max);
-  const asked = onlyFormat(param.formatsLow);
-  // A card's rates and channels may depend on the format.
-  if (asked >= 0) space.setFormat(FORMATS[asked].alsaFormat);
+  const only = onlyFormat(param.formatsLow);
+  // A device's rates and channels may depend on the format.
+  if (only !== undefined) space.setFormat(only.alsaFormat);
   param.formatsLow = possibleFormats(space, param.formatsLow);
-  if (param.formatsLow === 0) throw new PcmError("it has none of the formats that are asked for", XEN_EINVAL);
+  if (param.formatsLow === 0) throw new PcmError("it has none of the requested formats", XEN_EINVAL);
   param.rates.min = space.rateMin;
   param.rates.max = space.rateMax;
   param.channels.min = space.channelsMin;
   param.channels.max = space.channelsMax;
 }
 
-/** The code of the one known format whose bit is set in `mask`; -1 if it is not one. */
-function onlyFormat(mask: number): number {
+/** The format whose bit is the only one set in `mask`; undefined if there are more bits, or none, or the bit is unknown. */
+function onlyFormat(mask: number): SampleFormat | undefined {
   const code = 31 - Math.clz32(mask);
-  return code >= 0 && code < FORMATS.length && mask === (1 << code) >>> 0 ? code : -1;
+  return mask === (1 << code) >>> 0 ? formatByCode(code) : undefined;
 }
 
-/** The bits of `mask` whose formats are known and still possible. */
+/** The bits of `mask` whose formats are known and possible. */
 function possibleFormats(space: HwRanges, mask: number): number {
   let possible = 0;
   for (let code = 0; code < FORMATS.length; code++) {
-    if ((mask >>> code & 1) === 1 && space.testFormat(FORMATS[code].alsaFormat)) possible |= 1 << code;
+    if ((mask >>> code & 1) === 1 && space.testFormat(FORMATS[code]!.alsaFormat)) possible |= 1 << code;
   }
   return possible >>> 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Samples as numbers, for arithmetic with them: linear ones as integers around 0, floats as they are. */
+/** Reads and writes samples as numbers, for arithmetic: linear samples as integers around 0, floats as they are. */
 import type { SampleFormat } from "../sndif/mod.ts";
 
-/** Whether samples of `format` can be multiplied: linear and float ones. */
+/** Whether samples of `format` are numbers: the linear and float formats. */
 export function isArithmetic(format: SampleFormat): boolean {
   return format.kind === "linear" || format.kind === "float";
 }
@@ -12,7 +12,7 @@ export class SampleAccess {
   readonly #octets: number;
   readonly #little: boolean;
   readonly #isFloat: boolean;
-  /** Silence in the format's own numbers: half of the range if they are unsigned. */
+  /** The value of silence: half of the range in unsigned formats, 0 in others. */
   readonly #zero: number;
   /** Bits of a 32-bit integer above the sample's own. */
   readonly #above: number;
@@ -41,11 +41,11 @@ export class SampleAccess {
       : this.#octets === 4
       ? view.getInt32(at, this.#little)
       : view.getInt8(at);
-    // Unsigned ones are read as signed and moved by half of the range; whatever is above the significant bits goes.
+    // Reads unsigned samples as signed, moves them by half of the range, and drops the bits above the significant ones.
     return ((raw - this.#zero) << this.#above) >> this.#above;
   }
 
-  /** Rounds to the nearest number that the format has; what is out of its range becomes its loudest. */
+  /** Stores the nearest number of the format; a value out of range becomes the least or the greatest number. */
   store(view: DataView, at: number, value: number): void {
     if (this.#isFloat) {
       if (this.#octets === 4) view.setFloat32(at, value, this.#little);

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
-/** libasound's own diagnosis. A call returns no more than an error number; the reason goes to standard error. */
+/** Captures libasound's messages. A failed call returns an error number alone; libasound prints the reason on standard error. */
 import { silenceAlsa } from "../../../ffi/alsa/alsa_error.ts";
 import { libasound } from "../../../ffi/alsa/libasound.ts";
 import { StderrCapture } from "../../../ffi/libc/stderr.ts";
 
-/** One call's messages beyond this number repeat the first ones from further up the call stack. */
+/** Further messages of one call repeat the first ones, from further up the call stack. */
 const MOST_MESSAGES = 5;
-/** `snd_lib_error_default` of error.c, and since alsa-lib 1.2.15 `snd_lib_vlog_default`. */
+/** A message of error.c's `snd_lib_error_default`, or since alsa-lib 1.2.15 `snd_lib_vlog_default`. */
 const MESSAGE = /^ALSA lib [^ ]*:\d+:\([^)]*\) (?:\[[\w.]*\] )?(.*)$/;
-/** conf.c: a syntax error in a file that another one did not include has the place, and not the name, of the file. */
+/** conf.c: a syntax error in a top-level file, with the place and without the file's name. */
 const TOP_LEVEL = /^_toplevel_:(.*)$/;
-/** conf.c: the name of the file, which follows. */
+/** conf.c: the following message, which names the file. */
 const CORRUPTED = /^(.*) may be old or corrupted/;
-/** A position that conf.c gives, `FILE:LINE:COLUMN:`, and the text, without a space between them. */
+/** conf.c: a position, `FILE:LINE:COLUMN:`, directly before the text. */
 const PLACE = /^(.*?:\d+:\d+):\s*(.*)$/;
-/** conf.c and confmisc.c on the way back from an error that they have reported. */
+/** conf.c and confmisc.c: messages that follow a reported error, and add nothing. */
 const AFTERMATH =
   /^(function \w+ returned error: |error evaluating |Evaluate error: |hooks failed, removing configuration)/;
 
-/** Listens to libasound, and keeps the terminal clean of what plugins say, until its disposal. One at a time. */
+/** Captures libasound's messages, and keeps plugins' output off the terminal, until the disposal. One at a time. */
 export class AlsaMessages implements Disposable {
   readonly #stderr = new StderrCapture();
 
@@ -29,7 +29,7 @@ export class AlsaMessages implements Disposable {
     stack.move();
   }
 
-  /** What libasound said so far, the cause first. */
+  /** libasound's messages so far, the cause first. */
   list(): string[] {
     return parseAlsaMessages(this.#stderr.text());
   }
@@ -41,12 +41,12 @@ export class AlsaMessages implements Disposable {
 }
 
 /**
- * libasound's messages among the lines of `stderr`, each once: `/etc/asound.conf:3:8: Unexpected char`. Lines of other libraries, and
- * messages that add nothing to those before, are left out.
+ * libasound's messages among the lines of `stderr`, each once: `/etc/asound.conf:3:8: Unexpected char`. Leaves out lines of other
+ * libraries, and messages that add nothing to earlier ones.
  */
 export function parseAlsaMessages(stderr: string): string[] {
   const messages: string[] = [];
-  /** Of a file whose name is still to come. */
+  /** The places in a file whose name follows. */
   let places: string[] = [];
   for (const line of stderr.split("\n")) {
     const message = MESSAGE.exec(line)?.[1];
@@ -66,12 +66,12 @@ export function parseAlsaMessages(stderr: string): string[] {
   return [...new Set(chosen)].slice(0, MOST_MESSAGES);
 }
 
-/** `text`, and after it what libasound says. */
+/** `text`, followed by libasound's messages. */
 export function withAlsaMessages(text: string, messages: readonly string[]): string {
   return messages.length === 0 ? text : `${text}; ALSA says: ${messages.join("; ")}`;
 }
 
-/** Reads ALSA's configuration anew. */
+/** Reads ALSA's configuration anew; tells whether that succeeded, and libasound's messages. */
 export function readAlsaConfiguration(): { readonly read: boolean; readonly messages: readonly string[] } {
   libasound().snd_config_update_free_global();
   using alsa = new AlsaMessages();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * An ALSA PCM by name, in the main thread: asking it what it can do, opening and closing it. Every call that may
- * take long (a sleeping sound server takes seconds) runs on a thread of Deno's pool.
+ * An ALSA PCM by its name, in the main thread: asks for its capabilities, opens and closes it. Calls that may take long (a sleeping
+ * sound server takes seconds) run on a thread of Deno's pool.
  */
 import { getLogger } from "@logtape/logtape";
 import { AlsaError } from "../../../ffi/alsa/alsa_error.ts";
@@ -14,26 +14,26 @@ import {
 } from "../../../ffi/alsa/libasound.ts";
 import { ERRNO } from "../../../ffi/libc/errno.ts";
 import { SndPcm } from "../../../ffi/alsa/snd_pcm.ts";
-import { FORMATS, formatsToMask, HwParam, XENSND_PCM_FORMAT_S16_LE } from "../../sndif/mod.ts";
+import { formatsToMask, HwParam, XENSND_PCM_FORMAT_S16_LE } from "../../sndif/mod.ts";
 import { XEN_EBUSY, XEN_EIO, XEN_ENODEV } from "../../sndif/mod.ts";
 import type { AlsaDescriptor } from "./pcm.ts";
 import type { OpenDevice, PcmDevice, PcmRequest } from "../device.ts";
 import { devicePeriodFrames, pollPeriodFrames } from "../device_period.ts";
 import { PcmError } from "../pcm_error.ts";
-import type { Direction } from "../pcm.ts";
+import { type Direction, sampleFormatOf } from "../pcm.ts";
 import { type RefinerDescriptor, refinerOf } from "../refiner.ts";
 
 export class AlsaDevice implements PcmDevice {
   readonly comesBack = true;
   #probe: SndPcm | undefined;
-  /** The PCM that is in use. Queries go to it meanwhile: a card with one substream could not be opened a second time. */
+  /** The PCM of an open stream. Queries use that PCM: a device with one substream cannot be opened twice. */
   #open: SndPcm | undefined;
 
   constructor(private readonly name: string, private readonly direction: Direction) {}
 
   /**
-   * Loading libasound, its configuration and the code for all that takes a tenth of a second, and some on a slow board: too
-   * much of the 3 s after which a guest's kernel gives up its query. ALSA's null PCM stands in for the card.
+   * Queries ALSA's null PCM, and so loads libasound, its configuration and the code. That takes a tenth of a second, more on a slow
+   * board: too much of the 3 s after which a guest's kernel gives up its query.
    */
   warmUp(): Promise<void> {
     return warm ??= queryNull();
@@ -44,7 +44,7 @@ export class AlsaDevice implements PcmDevice {
     return { kind: "alsa", pcm: String((this.#open ?? this.#probe!).address) };
   }
 
-  /** ALSA's name for the kind of PCM that {@link probe} has opened, such as `HW`, `NULL`, `IOPLUG`. */
+  /** ALSA's name for the kind of the PCM that {@link probe} or {@link open} has opened, such as `HW`, `NULL`, `IOPLUG`. */
   get type(): string | undefined {
     return (this.#open ?? this.#probe)?.type;
   }
@@ -55,7 +55,7 @@ export class AlsaDevice implements PcmDevice {
     if (pcm !== undefined) await this.#discard(pcm);
   }
 
-  /** Closes a handle that nobody plays through: one that cannot even be closed, as its card is gone, is of no interest. */
+  /** Closes an idle handle. A failure, as of a device that is gone, only goes to the debug log. */
   async #discard(pcm: SndPcm): Promise<void> {
     try {
       await pcm[Symbol.asyncDispose]();
@@ -102,8 +102,7 @@ export class AlsaDevice implements PcmDevice {
     if (isEndless(pcm)) {
       await this.#discard(pcm);
       throw new PcmError(
-        `cannot open ${this.#what()}: it is ALSA's multi with a null PCM in it, and libasound does not come back from ` +
-          "a write to that; name other slaves",
+        `cannot open ${this.#what()}: a write to ALSA's multi with a null PCM in it never returns; name other slaves`,
         XEN_ENODEV,
       );
     }
@@ -111,7 +110,7 @@ export class AlsaDevice implements PcmDevice {
   }
 }
 
-/** What to do next about a result of snd_pcm_open. */
+/** The remedy for an error of snd_pcm_open. */
 function adviceOn(code: number): string {
   switch (-code) {
     case ERRNO.ENOENT:
@@ -123,7 +122,7 @@ function adviceOn(code: number): string {
     case ERRNO.EPERM:
       return "; run as root, or in the group audio";
     case ERRNO.EBUSY:
-      return "; end what has it open, or name a PCM that can be shared";
+      return "; end the program that has it open, or name a PCM that programs can share";
     case ERRNO.ECONNREFUSED:
       return "; start its sound server, or let this user use it";
   }
@@ -131,9 +130,9 @@ function adviceOn(code: number): string {
 }
 
 /**
- * Whether one call to write may take for ever. A running null PCM has always room for its whole buffer, whereas `multi`, which
- * counts for itself, has none left: snd_pcm_write_areas (libasound 1.2.8, pcm.c) tries again and again to move no frame, and holds
- * the PCM's lock, so that no other thread can stop it.
+ * Whether a call to write may never return. A running null PCM always has room for its whole buffer, but `multi` counts for itself,
+ * and has no room left. Then snd_pcm_write_areas (libasound 1.2.8, pcm.c) keeps trying to move 0 frames, and holds the PCM's
+ * lock, so that no other thread can stop it.
  */
 function isEndless(pcm: SndPcm): boolean {
   return pcm.type !== "HW" && /\bMulti PCM\b[^]*\bNull PCM\b/.test(pcm.dump());
@@ -150,7 +149,7 @@ async function queryNull(): Promise<void> {
   try {
     refinerOf(await device.probe()).refine(param);
   } catch (error) {
-    // A configuration need not have it; what takes so long has been done.
+    // A configuration need not have a null PCM. The slow part is done all the same.
     if (error instanceof PcmError) return;
     getLogger(["xsnd", "alsa"]).warn("ALSA cannot be used: {reason}", { reason: (error as Error).message });
   } finally {
@@ -158,35 +157,35 @@ async function queryNull(): Promise<void> {
   }
 }
 
-/** Of ALSA's error numbers those that the guest's kernel knows too; libasound has some of its own, from 500000 on. */
+/** The error number for the guest: ALSA's, or EIO for libasound's own numbers (from 500000 on), which the guest does not know. */
 function xenErrno({ code }: AlsaError): number {
   return -code < SND_ERROR_BEGIN ? -code : XEN_EIO;
 }
 
 const STREAM = { playback: SND_PCM_STREAM.PLAYBACK, capture: SND_PCM_STREAM.CAPTURE } as const;
 
-/** Sets `pcm` up for `request`, so that it starts and stops only when told to; what that came to is for the engine. */
+/** Sets `pcm` up for `request`, so that it starts and stops only on command. Returns the result for the engine. */
 async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Promise<AlsaDescriptor> {
   const { rate, channels, format, frameBytes } = request;
   using hw = pcm.hwParams();
   hw.setAccess(SND_PCM_ACCESS.RW_INTERLEAVED);
-  hw.setFormat(FORMATS[format].alsaFormat);
+  hw.setFormat(sampleFormatOf(request).alsaFormat);
   hw.setChannels(channels);
   hw.setRate(rate);
-  const isCard = pcm.type === "HW";
-  // The buffer first: a card that has few sizes would otherwise let the period, which matters less, choose it.
+  const isHardware = pcm.type === "HW";
+  // The buffer first: on a device with few sizes the period, which matters less, would otherwise decide the buffer.
   const bufferFrames = hw.setBufferSizeNear(request.bufferFrames);
-  const period = isCard ? devicePeriodFrames(request) : pollPeriodFrames(request);
+  const period = isHardware ? devicePeriodFrames(request) : pollPeriodFrames(request);
   const setPeriod = hw.setPeriodSizeNear(period);
-  const periodFrames = isCard ? setPeriod : period;
+  const periodFrames = isHardware ? setPeriod : period;
   await pcm.setHwParams(hw);
 
   using sw = pcm.swParams();
   sw.setStartThreshold(sw.boundary);
   sw.setStopThreshold(sw.boundary);
-  const silencesItself = isCard && direction === "playback";
+  const silencesItself = isHardware && direction === "playback";
   if (silencesItself) sw.setSilenceSize(sw.boundary);
-  if (isCard) {
+  if (isHardware) {
     sw.setPeriodEvent(true);
     sw.setTimestamps(SND_PCM_TSTAMP_TYPE.MONOTONIC);
   }
@@ -197,14 +196,14 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
     params: { direction, rate, channels, format, frameBytes, bufferFrames, periodFrames },
     pcm: String(pcm.address),
     canPause: hw.canPause,
-    interruptFd: isCard ? periodEventFd(pcm) : -1,
+    interruptFd: isHardware ? periodEventFd(pcm) : -1,
     silencesItself,
     steadyFrames: Math.max(bufferFrames, 2 * setPeriod),
   };
 }
 
-/** The descriptor of `pcm`, a card, that each of its period interrupts makes ready. */
+/** The descriptor of a hardware PCM that each period interrupt makes ready; -1 if there is none. */
 function periodEventFd(pcm: SndPcm): number {
   const fds = pcm.pollFds();
-  return fds.length === 2 ? fds[1].fd : -1;
+  return fds.length === 2 ? fds[1]!.fd : -1;
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * A real card through ALSA, in the engine's thread. The main thread has opened it, non-blocking, and set it up
- * (`alsa_device.ts`) so that it starts and stops only when told to, plays silence when it runs dry, and wakes this
- * thread at each of its periods.
+ * An ALSA PCM in the engine's thread. The main thread has opened it, non-blocking, and set it up (`device.ts`): the PCM starts and
+ * stops only on command, plays silence in an underrun, and wakes this thread at each of its periods.
  */
 import { libc, POLL } from "../../../ffi/libc/libc.ts";
 import { addressOf } from "../../../ffi/libc/pointers.ts";
 import { TimerFd } from "../../../ffi/libc/timer_fd.ts";
 import { SND_PCM_STATE } from "../../../ffi/alsa/libasound.ts";
 import { SndPcmIo } from "../../../ffi/alsa/snd_pcm_io.ts";
-import { fillSilence, FORMATS } from "../../sndif/mod.ts";
-import { type Pcm, type PcmParams, STAGING_BYTES } from "../pcm.ts";
+import { fillSilence } from "../../sndif/mod.ts";
+import { type Pcm, type PcmParams, sampleFormatOf, STAGING_BYTES } from "../pcm.ts";
 
-/** Everything that the engine's thread needs to run an open ALSA PCM. */
+/** An open ALSA PCM, for the engine's thread. */
 export interface AlsaDescriptor {
   readonly kind: "alsa";
   readonly params: PcmParams;
@@ -20,19 +19,19 @@ export interface AlsaDescriptor {
   readonly pcm: string;
   readonly canPause: boolean;
   /**
-   * The descriptor that is ready at each period interrupt of a card. A PCM made of plugins has none, and its own may be ready
-   * for ever: there (-1) a timer looks at the pointer once a period.
+   * The file descriptor that each period interrupt of a hardware PCM makes ready. -1 for a PCM of plugins, whose own descriptors may
+   * be ready for ever: there a timer wakes the engine once a period.
    */
   readonly interruptFd: number;
-  /** Whether the card plays silence by itself when it runs dry (`silence_size` at the boundary; cards, not plugins). */
+  /** Whether the driver plays silence in an underrun by itself (`silence_size` at the boundary; hardware, not plugins). */
   readonly silencesItself: boolean;
-  /** For how long, in frames, the pointer of a card of plugins may stand before that means that it waits for samples. */
+  /** If the pointer of a PCM of plugins stands still for longer than this, in frames, the PCM waits for samples. */
   readonly steadyFrames: number;
 }
 
-/** Periods that a card of plugins always has before it: it is looked at once in each, and that can be late. */
+/** Periods that a PCM of plugins always has queued: the engine wakes once in each, and may be late. */
 const KEEP_AHEAD = 4;
-/** Room for all that a period interrupt's timer queues: 128 `struct snd_timer_tread` of up to 32 octets. */
+/** Room for the whole queue of a period interrupt's timer: 128 `struct snd_timer_tread` of up to 32 octets. */
 const INTERRUPT_BYTES = 128 * 32;
 const EAGAIN = 11;
 const ENOSYS = 38;
@@ -45,15 +44,15 @@ export class AlsaPcm implements Pcm {
   readonly #staging: NonNullable<Deno.PointerValue>;
   readonly #timer: TimerFd | undefined;
   readonly #interrupts = addressOf(new Uint8Array(INTERRUPT_BYTES));
-  /** Frames that have gone to (come from) the card since prepare, silence of our own included. */
+  /** Frames written to or read from the PCM since prepare, silence of this class included. */
   #applFrames = 0;
-  /** The pointer of a playing card as last read. */
+  /** The playback pointer as last read. */
   #position = 0;
   #running = false;
-  /** Where the pointer of a card of plugins was last found to have moved, and when, in ms. */
+  /** The last new position of a PCM of plugins, and the time of its reading, in ms. */
   #lastPosition = 0;
   #movedAt = 0;
-  /** A period of silence, for a card that does not make its own. */
+  /** A period of silence, for a PCM that makes none. */
   readonly #silence: Uint8Array<ArrayBuffer>;
   readonly #silenceAddress: NonNullable<Deno.PointerValue>;
 
@@ -63,9 +62,9 @@ export class AlsaPcm implements Pcm {
     this.params = descriptor.params;
     this.#io = new SndPcmIo(BigInt(descriptor.pcm));
     if (descriptor.interruptFd < 0) this.#timer = new TimerFd();
-    const { periodFrames, frameBytes, format } = this.params;
+    const { periodFrames, frameBytes } = this.params;
     this.#silence = new Uint8Array(periodFrames * frameBytes);
-    fillSilence(FORMATS[format], this.#silence, 0, this.#silence.length);
+    fillSilence(sampleFormatOf(this.params), this.#silence, 0, this.#silence.length);
     this.#silenceAddress = addressOf(this.#silence);
   }
 
@@ -75,7 +74,7 @@ export class AlsaPcm implements Pcm {
 
   acknowledge(): void {
     if (this.#timer !== undefined) this.#timer.drain();
-    // snd_pcm_poll_descriptors_revents does no more than that either, but asks the device several times.
+    // snd_pcm_poll_descriptors_revents does the same, but asks the device several times.
     else libc().hot_read(this.#descriptor.interruptFd, this.#interrupts, INTERRUPT_BYTES);
   }
 
@@ -91,7 +90,7 @@ export class AlsaPcm implements Pcm {
     return this.#positionOf(this.#io.avail());
   }
 
-  /** The kernel keeps the pointer as of each interrupt in memory that libasound reads. */
+  /** For hardware, libasound reads the pointer from memory in which the kernel stores it at each interrupt. */
   pointer(): number {
     return this.#timer === undefined ? this.#positionOf(this.#io.availUpdate()) : this.position();
   }
@@ -100,7 +99,7 @@ export class AlsaPcm implements Pcm {
     return this.noteInterrupt() ? Math.max(0, this.#io.updateAge(now)) : 0;
   }
 
-  /** `avail` counts from the pointer to the end of what was written (or read). */
+  /** The position of the pointer, by `avail`: the distance from the pointer to the last frame written or read. */
   #positionOf(avail: number): number {
     if (avail < 0) return avail;
     if (this.params.direction === "capture") return this.#applFrames + avail;
@@ -110,9 +109,9 @@ export class AlsaPcm implements Pcm {
   }
 
   /**
-   * A card of plugins stops where its samples end, and a sound server even before: once it ran dry it waits for a good
-   * part of its buffer. So silence goes in behind the last samples, a few periods when they are about to end, and as
-   * much as fits when the pointer has not moved for longer than it should.
+   * Queues silence behind the last samples. A PCM of plugins stops where its samples end, and a sound server even before: after an
+   * underrun the server waits for a good part of its buffer. So a few periods of silence follow when the samples are about to
+   * end, and as much as fits when the pointer has stood still for too long.
    */
   #keepGoing(position: number): void {
     const { bufferFrames, periodFrames, rate } = this.params;
@@ -122,7 +121,7 @@ export class AlsaPcm implements Pcm {
       this.#movedAt = now;
     }
     const standsStill = (now - this.#movedAt) * rate / 1000 > this.#descriptor.steadyFrames;
-    // The null plugin takes all that it is given: what is enough is not for the card to say, nor by a pointer that has leapt.
+    // The null plugin takes everything, and its pointer leaps: at most one buffer of silence goes in.
     const ahead = standsStill ? bufferFrames : KEEP_AHEAD * periodFrames;
     const enough = Math.min(position + ahead, this.#applFrames + bufferFrames);
     while (this.#applFrames < enough) {
@@ -141,7 +140,7 @@ export class AlsaPcm implements Pcm {
     const isPlayback = direction === "playback";
     const late = isPlayback ? this.#position - this.#applFrames : this.#io.availUpdate() - bufferFrames;
     if (late > 0) {
-      // A recording card is about to overwrite the next frames too.
+      // A capture device is about to overwrite the next frames, too.
       const forwarded = this.#io.forward(isPlayback ? late : late + periodFrames);
       if (forwarded > 0) this.#applFrames += forwarded;
     }
@@ -163,7 +162,7 @@ export class AlsaPcm implements Pcm {
   start(): number {
     if (this.params.direction === "playback") {
       if (!this.#descriptor.silencesItself) this.#keepGoing(0);
-      // A card does not start with nothing to play.
+      // Hardware does not start with an empty buffer.
       else if (this.#applFrames === 0) {
         this.#applFrames += Math.max(0, this.#io.writei(this.#silenceAddress, 1));
       }
@@ -191,7 +190,7 @@ export class AlsaPcm implements Pcm {
     return status;
   }
 
-  /** Drops what the card holds; the handle itself is closed by the main thread. */
+  /** Discards the queued frames. The main thread closes the handle. */
   release(): void {
     const state = this.#io.state();
     if (state !== SND_PCM_STATE.SETUP && state !== SND_PCM_STATE.DISCONNECTED) this.drop();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
- * The card-less card in the main thread. Its files are WAV, but the engine deals in plain frames: what is played comes out
- * of it through a pipe and is written here, what is captured is laid out for it in memory.
+ * The dummy device in the main thread: opens its WAV file. The engine deals in plain frames. For playback the engine writes frames
+ * into a pipe, and this thread writes them to the file. For capture this thread copies the file's frames into memory for the
+ * engine.
  */
 import { errnoName } from "../../../ffi/libc/errno.ts";
 import { errno, unwrap } from "../../../ffi/libc/failed_call.ts";
-import { ACCESS, F, libc, O } from "../../../ffi/libc/libc.ts";
+import { ACCESS, F, libc, O, SEEK } from "../../../ffi/libc/libc.ts";
 import { whileAlive } from "../../../ffi/libc/pointers.ts";
 import { cString } from "../../../ffi/base/c_string.ts";
 import { XsndError } from "../../base/error.ts";
@@ -15,18 +16,17 @@ import { wavFormat } from "../../wav/samples.ts";
 import type { OpenDevice, PcmDevice, PcmRequest } from "../device.ts";
 import { devicePeriodFrames } from "../device_period.ts";
 import { PcmError } from "../pcm_error.ts";
-import type { Direction, PcmParams } from "../pcm.ts";
+import { type Direction, type PcmParams, sampleFormatOf } from "../pcm.ts";
 import type { RefinerDescriptor } from "../refiner.ts";
 
-/** Seconds of sound fit into this, should the main thread be held up. */
+/** Room for seconds of sound, in case the main thread is busy. */
 const PIPE_BYTES = 1 << 20;
-const SEEK_SET = 0;
 
 export class DummyDevice implements PcmDevice {
-  /** Its file has failed for good, and opening it anew would empty it. */
+  /** A file's failure is final, and a second opening would empty the file. */
   readonly comesBack = false;
 
-  /** @param file what playback writes, what capture hears; empty: nothing */
+  /** @param file the WAV file that playback writes, or capture reads; "": none */
   constructor(private readonly file: string, private readonly direction: Direction) {}
 
   warmUp(): Promise<void> {
@@ -81,17 +81,17 @@ export class DummyDevice implements PcmDevice {
     const { channels, rate } = params;
     using stack = new DisposableStack();
     const writer = stack.use(
-      this.#explained(() => new WavWriter(this.file, { format: FORMATS[params.format], channels, rate })),
+      this.#explained(() => new WavWriter(this.file, { format: sampleFormatOf(params), channels, rate })),
     );
     const fds = new Int32Array(2);
     unwrap(libc().pipe2(fds, O.CLOEXEC), "pipe2");
-    const [readFd, fd] = fds;
+    const [readFd = -1, fd = -1] = fds;
     for (const end of fds) stack.defer(() => libc().close(end));
     libc().fcntl(fd, F.SETPIPE_SZ, BigInt(PIPE_BYTES));
     unwrap(libc().fcntl(fd, F.SETFL, BigInt(O.NONBLOCK)), "fcntl O_NONBLOCK");
     stack.move();
     const written = this.#drain(readFd, writer);
-    // A failure is reported when the card is closed; until then nobody waits for it.
+    // close() reports a failure. Until then nobody awaits this promise.
     written.catch(() => {});
     const close = async () => {
       libc().close(fd);
@@ -100,7 +100,7 @@ export class DummyDevice implements PcmDevice {
     return { descriptor: { kind: "dummy", params, fd }, close };
   }
 
-  /** Writes what comes out of the pipe until its other end is closed. */
+  /** Writes the pipe's frames to the file until the pipe's other end is closed. */
   async #drain(pipe: number, writer: WavWriter): Promise<void> {
     using _writer = writer;
     try {
@@ -120,12 +120,12 @@ export class DummyDevice implements PcmDevice {
   #openCapture(params: PcmParams): OpenDevice {
     const warnings: string[] = [];
     using reader = this.#read((warning) => warnings.push(warning));
-    const format = FORMATS[params.format];
+    const format = sampleFormatOf(params);
     if (
       !reader.formats.includes(format) || reader.params.rate !== params.rate ||
       reader.params.channels !== params.channels
     ) {
-      throw new PcmError(`${this.file} has other parameters than the guest asks for`, XEN_EINVAL);
+      throw new PcmError(`${this.file} does not have the guest's parameters`, XEN_EINVAL);
     }
     reader.deliverAs(format);
     using stack = new DisposableStack();
@@ -135,13 +135,13 @@ export class DummyDevice implements PcmDevice {
     for (let frames; (frames = reader.readFrames(octets)) > 0;) {
       writeAll(fd, octets.subarray(0, frames * reader.frameOctets));
     }
-    unwrap(libc().lseek(fd, 0n, SEEK_SET), "lseek");
+    unwrap(libc().lseek(fd, 0n, SEEK.SET), "lseek");
     stack.move();
     const close = () => Promise.resolve(void libc().close(fd));
     return { descriptor: { kind: "dummy", params, fd }, warnings, close };
   }
 
-  /** Asks the kernel, and leaves the file as it is: it may hold the last recording. Throws {@link PcmError}. */
+  /** Throws {@link PcmError} unless the kernel allows writing. Leaves the file unchanged, as it may hold the last recording. */
   #requireWritable(): void {
     const file = this.file;
     if (refusalOf(`${file}/.`, ACCESS.F_OK) === undefined) {
@@ -163,24 +163,24 @@ export class DummyDevice implements PcmDevice {
   }
 
   #cannotWrite(reason: string, advice: string): PcmError {
-    return new PcmError(`dummy card: cannot write ${this.file}: ${reason}; ${advice}`, XEN_ENODEV);
+    return new PcmError(`dummy device: cannot write ${this.file}: ${reason}; ${advice}`, XEN_ENODEV);
   }
 
   #read(warn?: Warn): AudioReader {
     return this.#explained(() => new WavReader(this.file, warn));
   }
 
-  /** A file that cannot be used is a card that is not there. */
+  /** Opens the file. Turns a file error into a {@link PcmError} ENODEV. */
   #explained<T>(open: () => T): T {
     if (isPipe(this.file)) {
-      // Opening it would hold up the main thread, and all guests, until its other end is opened.
-      throw new PcmError(`dummy card: ${this.file} is a pipe; name a WAV file`, XEN_ENODEV);
+      // The opening would block the main thread, and so all guests, until somebody opens the other end.
+      throw new PcmError(`dummy device: ${this.file} is a pipe; name a WAV file`, XEN_ENODEV);
     }
     try {
       return open();
     } catch (error) {
       if (!(error instanceof XsndError)) throw error;
-      throw new PcmError(`dummy card: ${error.message}`, XEN_ENODEV, { cause: error });
+      throw new PcmError(`dummy device: ${error.message}`, XEN_ENODEV, { cause: error });
     }
   }
 }
@@ -193,7 +193,7 @@ function isPipe(path: string): boolean {
   }
 }
 
-/** Why this process may not use the file in that way, as errno's name; undefined if it may. */
+/** The errno's name if this process may not access the file in that `mode`; undefined if it may. */
 function refusalOf(path: string, mode: number): string | undefined {
   return libc().access(cString(path), mode) === 0 ? undefined : errnoName(errno());
 }
@@ -201,7 +201,7 @@ function refusalOf(path: string, mode: number): string | undefined {
 /** read(2) on a thread of Deno's pool; 0 at the end. */
 async function readSome(fd: number, into: Uint8Array<ArrayBuffer>): Promise<number> {
   const count = await whileAlive(libc().read_async(fd, into, BigInt(into.length)), into);
-  if (count < 0) throw new PcmError("the dummy card's pipe cannot be read", XEN_ENODEV);
+  if (count < 0) throw new PcmError("the dummy device's pipe cannot be read", XEN_ENODEV);
   return Number(count);
 }
 

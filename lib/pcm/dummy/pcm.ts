@@ -1,33 +1,32 @@
 // SPDX-License-Identifier: MIT
 /**
- * The card that needs no card: its pointer is CLOCK_MONOTONIC, and is known, as a real card's, as of the last interrupt.
- * Playback appends what the pointer has passed to a file,
- * capture takes its samples from one; without a file it swallows what it is given and hears silence.
+ * The dummy device in the engine's thread: a device without hardware, whose pointer follows CLOCK_MONOTONIC. As of a real device,
+ * the pointer is known as of the last interrupt. Playback appends the samples that the pointer has passed to a file; capture
+ * takes its samples from a file. Without a file playback discards its samples, and capture gives silence.
  *
- * Like a real card it does not stop when it runs dry: it plays silence, which reaches the file only if more samples
- * follow (so that a file holds what was played, and not how long the other end took to stop), and not all of it if
- * it was long.
+ * Like a real device, playback does not stop in an underrun, but plays silence. Silence reaches the file only if samples follow,
+ * so that the file has no silence from the time that the other end took to stop. A long silence is shortened in the file.
  */
 import { errno } from "../../../ffi/libc/failed_call.ts";
 import { libc, POLL } from "../../../ffi/libc/libc.ts";
 import { addressOf } from "../../../ffi/libc/pointers.ts";
 import { TimerFd } from "../../../ffi/libc/timer_fd.ts";
 import { copyMemory, Memory, writeMemory } from "../../../ffi/libc/memory.ts";
-import { fillSilence, FORMATS, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../../sndif/mod.ts";
-import { type Pcm, type PcmParams, STAGING_BYTES } from "../pcm.ts";
+import { fillSilence, type SampleFormat, XEN_EAGAIN, XEN_EIO } from "../../sndif/mod.ts";
+import { type Pcm, type PcmParams, sampleFormatOf, STAGING_BYTES } from "../pcm.ts";
 
-/** Everything that the engine's thread needs to run a dummy card; the file is opened by the main thread. */
+/** A dummy device, for the engine's thread. The main thread has opened the file. */
 export interface DummyDescriptor {
   readonly kind: "dummy";
   readonly params: PcmParams;
-  /** Playback: raw frames are appended here. Capture: raw frames are read from here. -1: no file. */
+  /** Where raw frames are appended (playback) or read (capture); -1: no file. */
   readonly fd: number;
 }
 
-/** Milliseconds on a clock that only goes forward; a test may bring its own. */
+/** Milliseconds of a monotonic clock. A test may bring its own. */
 export type Clock = () => number;
 
-/** The most that the file gets of one silence: a guest that writes nothing for a week is not worth a disk. */
+/** The most octets of one silence in the file: a guest that writes nothing for a week must not fill a disk. */
 const SILENCE_BYTES = 1 << 18;
 
 export class DummyPcm implements Pcm {
@@ -40,18 +39,18 @@ export class DummyPcm implements Pcm {
   readonly #silenceMemory = Memory.of(this.#silence.buffer);
   readonly #stagingBytes: Uint8Array<ArrayBuffer>;
   readonly #stagingAddress: NonNullable<Deno.PointerValue>;
-  /** Frames written (read) by the engine since prepare, silence included. */
+  /** Frames written or read by the engine since prepare, silence included. */
   #applFrames = 0;
-  /** The file's samples go through a ring as large as the card's buffer and reach the file when the pointer passes them. */
+  /** A ring of the size of the device's buffer. Samples go from here to the file when the pointer passes them. */
   readonly #ringBuffer: ArrayBuffer;
   readonly #ring: Memory;
   readonly #stagingMemory: Memory;
   #filedFrames = 0;
-  /** Clock time at which the pointer last began to move; undefined while it stands. */
+  /** The clock's time when the pointer last began to move; undefined while it stands still. */
   #startedAt: number | undefined;
-  /** Where it stood before that, or stands. */
+  /** The pointer's position before that move, or now while it stands still. */
   #standsAt = 0;
-  /** Where it was last found to be, and when (in an array: a number with a fraction in a field is an object). */
+  /** The pointer as last read, and the time (in an array: V8 allocates an object for a fraction in a field). */
   #pointer = 0;
   readonly #foundAt = new Float64Array(1);
   /** The first errno of a write to the file, or 0. */
@@ -69,7 +68,7 @@ export class DummyPcm implements Pcm {
     this.#fd = descriptor.fd;
     this.#clock = clock;
     const { bufferFrames, frameBytes } = this.params;
-    this.#format = FORMATS[this.params.format];
+    this.#format = sampleFormatOf(this.params);
     fillSilence(this.#format, this.#silence, 0, STAGING_BYTES);
     this.#ringBuffer = new ArrayBuffer(bufferFrames * frameBytes);
     this.#ring = Memory.of(this.#ringBuffer);
@@ -91,7 +90,7 @@ export class DummyPcm implements Pcm {
     return this.#startedAt !== undefined;
   }
 
-  /** It has an interrupt at each period to the moment: the last one is the one that was noted, unless its answer took a period. */
+  /** Interrupts come exactly at each period. The last one is the noted one, unless its handling took a period. */
   interruptAge(): number {
     const { periodFrames, rate } = this.params;
     return this.#passed(this.#clock()) % periodFrames * 1e6 / rate | 0;
@@ -107,10 +106,10 @@ export class DummyPcm implements Pcm {
   }
 
   pointerAge(): number {
-    return this.#startedAt === undefined ? 0 : ((this.#clock() - this.#foundAt[0]) * 1000) | 0;
+    return this.#startedAt === undefined ? 0 : ((this.#clock() - this.#foundAt[0]!) * 1000) | 0;
   }
 
-  /** Frames that the pointer has moved by at `time` since it last began to. */
+  /** Frames by which the pointer has moved until `time`, since it last began to move. */
   #passed(time: number): number {
     if (this.#startedAt === undefined) return 0;
     return Math.floor((time - this.#startedAt) * this.params.rate / 1000);
@@ -141,7 +140,7 @@ export class DummyPcm implements Pcm {
     if (this.fileError !== 0) return -XEN_EIO;
     const { bufferFrames, frameBytes } = this.params;
     const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
-    // What makes room must be in the file.
+    // Frames that make room go to the file before they are overwritten.
     this.#file(Math.min(this.#pointer, this.#applFrames));
     for (let done = 0; done < count;) {
       const at = (this.#applFrames + done) % bufferFrames;
@@ -205,7 +204,7 @@ export class DummyPcm implements Pcm {
     this.#timer.arm(0);
   }
 
-  /** Appends what the pointer has passed, up to frame `end`, to the file. */
+  /** Appends the ring's frames up to frame `end` to the file. */
   #file(end: number): void {
     const { bufferFrames, frameBytes } = this.params;
     while (this.#filedFrames < end) {
