@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Audio files as the rest of the program sees them: frames in an sndif format, one after the other. */
+/** The interface to audio files: readers and writers of frames in an sndif format, in order. */
 import type { SampleFormat } from "../sndif/mod.ts";
 
-/** What frames look like. */
+/** The shape of frames. */
 export interface AudioParams {
   readonly format: SampleFormat;
   readonly channels: number;
@@ -18,37 +18,37 @@ export function frameOctets({ format, channels }: AudioParams): number {
   return format.octets * channels;
 }
 
-/** Is told a fault of a file: a sentence that names the file, what is wrong, and what is played. */
+/** Receives a fault of a file: a sentence that names the file, the fault, and the frames that are played. */
 export type Warn = (warning: string) => void;
 
-/** Reads a file from its first frame to its last, in as much memory as the caller gives it. */
+/** Reads a file from its first frame to its last, into the caller's memory. */
 export interface AudioReader extends Disposable {
   readonly params: AudioParams;
-  /** Octets of a frame as {@link readFrames} delivers it. */
+  /** Octets of a frame in {@link readFrames}. */
   readonly frameOctets: number;
-  /** Frames in the whole file; undefined if only its end will tell (a pipe, a header that does not say). */
+  /** Frames in the whole file; undefined for a pipe, or a header without a size. */
   readonly frames: number | undefined;
-  /** Formats that this file's samples fit without loss, the file's own first. */
+  /** The formats that hold this file's samples without loss, the file's own first. */
   readonly formats: readonly SampleFormat[];
-  /** Delivers in another one of {@link formats} from now on. Throws RangeError for any other. */
+  /** Delivers samples in `format`, one of {@link formats}, from now on. Throws RangeError for any other format. */
   deliverAs(format: SampleFormat): void;
   /**
-   * Fills `into` with as many whole frames as fit and exist; returns how many, 0 at the end. `into` must hold at
-   * least one. Throws {@link XsndError} where the file cannot be read; one that breaks off early ends there.
+   * Fills `into`, which has room for a frame at least, with as many whole frames as fit and exist. Returns how many; 0 at the end.
+   * A file that is cut short ends there. Throws {@link XsndError} if the file cannot be read.
    */
   readFrames(into: Uint8Array): number;
 }
 
-/** Writes a file frame by frame. What was written is a valid file after disposal, and as far as possible before. */
+/** Writes a file frame by frame. The file is valid after the disposal, and as far as possible before. */
 export interface AudioWriter extends Disposable {
   readonly params: AudioParams;
-  /** Octets of a frame as {@link writeFrames} takes it. */
+  /** Octets of a frame in {@link writeFrames}. */
   readonly frameOctets: number;
-  /** Appends whole frames. Throws {@link XsndError} if the file cannot take them. */
+  /** Appends whole frames. Throws {@link XsndError} if they cannot be written. */
   writeFrames(octets: Uint8Array): void;
 }
 
-/** Copies all that `reader` has left to `writer`, of the same parameters; returns the number of frames. */
+/** Copies the remaining frames of `reader` to `writer`, which has the same parameters; returns the number of frames. */
 export function copyFrames(reader: AudioReader, writer: AudioWriter): number {
   const octets = new Uint8Array(Math.max(1, Math.floor((1 << 16) / reader.frameOctets)) * reader.frameOctets);
   let total = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The containers of WAV sound, read in order up to the first sample: RIFF, its kin with 64-bit sizes (RF64: EBU Tech 3306;
- * BW64: ITU-R BS.2088), and Sony Wave64, whose chunks are named by GUIDs.
+ * Reads the container of a WAV file up to the first sample: RIFF, its variants with 64-bit sizes (RF64: EBU Tech 3306; BW64: ITU-R
+ * BS.2088), and Sony Wave64, whose chunks are named by GUIDs.
  */
 import { XsndError } from "../base/error.ts";
 import type { InputFile } from "./file.ts";
@@ -9,15 +9,15 @@ import { FMT_MAX_OCTETS } from "./header.ts";
 
 /** The contents of a header. */
 export interface ContainerHeader {
-  /** The first {@link FMT_MAX_OCTETS} octets of the "fmt " chunk, or all. */
+  /** The "fmt " chunk's first {@link FMT_MAX_OCTETS} octets, or the whole chunk if it is shorter. */
   readonly fmt: Uint8Array;
-  /** Octets of the whole file; Infinity if the header leaves that open. */
+  /** Octets of the whole file; Infinity if the header does not say. */
   readonly fileOctets: number;
-  /** Octets of samples; Infinity if the header leaves that open. */
+  /** Octets of samples; Infinity if the header does not say. */
   readonly dataOctets: number;
-  /** Whether another chunk follows a header of 0 octets of samples: the file is really empty. */
+  /** Whether another chunk follows a "data" chunk of 0 octets: then the file is really empty. */
   readonly isChunkNext: boolean;
-  /** One sentence a fault: what is wrong, and what is used instead. */
+  /** A sentence for each fault: the fault, and the value that is used instead. */
   readonly findings: readonly string[];
 }
 
@@ -26,11 +26,11 @@ interface Layout {
   readonly headOctets: number;
   /** Chunks begin at multiples of this. */
   readonly align: number;
-  /** A chunk's name, and the octets of what follows its head; the name is undefined where there is no chunk. */
+  /** The chunk's name, and the octets after its head; the name is undefined if `head` is no chunk's. */
   parse(head: Uint8Array): { id: string | undefined; octets: number };
 }
 
-/** A 32-bit size that stands for an unknown one, or for one in the "ds64" chunk. */
+/** A 32-bit size that means "unknown", or "see the ds64 chunk". */
 const OPEN_SIZE = 0xffffffff;
 
 const RIFF: Layout = {
@@ -42,7 +42,7 @@ const RIFF: Layout = {
   }),
 };
 
-/** A Wave64 GUID is a name of four letters, and this tail; "riff" has a tail of its own. */
+/** A Wave64 GUID is a name of four letters and this tail. The GUID "riff" has a tail of its own. */
 const WAVE64_TAIL = "f3acd3118cd100c04f8edb8a";
 const WAVE64_RIFF_TAIL = "2e91cf11a5d628db04c10000";
 
@@ -56,16 +56,16 @@ const WAVE64: Layout = {
   }),
 };
 
-/** No writer puts as many chunks before its samples. */
+/** More chunks before the samples than any writer makes. */
 const MAX_CHUNKS = 1000;
-/** Octets of a "ds64" chunk before its table: the size of the file, the size of its samples, the number of frames. */
+/** Octets of a "ds64" chunk before its table: size of the file, size of the samples, number of frames. */
 const DS64_OCTETS = 24;
-/** Chunks that are recognized where a writer forgot a padding octet, or wrote a wrong length. */
+/** Chunks that are recognized although the chunk before lacks its padding octet, or has a wrong length. */
 const KNOWN_IDS = ["fmt ", "data", "fact", "LIST", "bext", "JUNK", "PEAK"];
-/** The lengths that a "fmt " chunk of uncompressed samples has. */
+/** The possible lengths of a "fmt " chunk of uncompressed samples. */
 const FMT_OCTETS = [16, 18, FMT_MAX_OCTETS];
 
-/** Reads `file` up to its first sample. Throws {@link XsndError} if there is none to be found. */
+/** Reads `file` up to its first sample. Throws {@link XsndError} if there is no "data" chunk, or the file is no WAV file. */
 export function readContainer(file: InputFile): ContainerHeader {
   const start = file.peek(40);
   const magic = text(start.subarray(0, 4));
@@ -83,7 +83,7 @@ export function readContainer(file: InputFile): ContainerHeader {
   throw new XsndError(`cannot read ${file.name}: it is not a WAV file (${describe(start)})`);
 }
 
-/** From chunk to chunk. */
+/** Walks from chunk to chunk. */
 class ChunkWalk {
   readonly #findings: string[] = [];
   #fmt: Uint8Array | undefined;
@@ -136,7 +136,7 @@ class ChunkWalk {
     };
   }
 
-  /** Whether what comes next is the head of a chunk that fits into the file. */
+  /** Whether the next octets are the head of a chunk that fits into the file. */
   #isChunkNext(): boolean {
     const { file, layout } = this;
     const head = file.peek(layout.headOctets);
@@ -146,7 +146,7 @@ class ChunkWalk {
     return id !== undefined && end <= (file.size ?? Infinity);
   }
 
-  /** Goes on to the next chunk; keeps the contents of "fmt " and "ds64". */
+  /** Skips a chunk; keeps the contents of "fmt " and "ds64". */
   #pass(id: string | undefined, octets: number, at: number): void {
     const { file } = this;
     let wanted = 0;
@@ -165,7 +165,7 @@ class ChunkWalk {
     }
   }
 
-  /** The length of a "fmt " chunk: less than `claimed` if another chunk begins where a shorter one would end. */
+  /** The length of a "fmt " chunk: less than `claimed` if another chunk begins where a shorter chunk would end. */
   #fmtOctets(claimed: number): number {
     const ahead = this.file.peek(FMT_MAX_OCTETS + 4);
     const real = FMT_OCTETS.find((octets) =>
@@ -173,12 +173,12 @@ class ChunkWalk {
     );
     if (real === undefined) return claimed;
     this.#findings.push(
-      `the "fmt " chunk claims ${claimed} octets and has ${real}; these are used`,
+      `the "fmt " chunk claims ${claimed} octets and has ${real}, which are used`,
     );
     return real;
   }
 
-  /** Passes over the padding of a chunk, unless the writer forgot it. */
+  /** Skips the padding of a chunk, unless the writer has left it out. */
   #align(octets: number): void {
     const padding = (this.layout.align - octets % this.layout.align) % this.layout.align;
     if (padding > 0 && !KNOWN_IDS.includes(text(this.file.peek(4)))) this.file.skip(padding);
@@ -200,7 +200,7 @@ function uint32(octets: Uint8Array, at: number): number {
   return new DataView(octets.buffer, octets.byteOffset).getUint32(at, true);
 }
 
-/** A 64-bit size; Infinity for those that are too large for a file, as writers to pipes leave them. */
+/** A 64-bit size; Infinity for a size too large for a file, as writers to pipes leave it. */
 function uint64(octets: Uint8Array, at: number): number {
   const value = uint32(octets, at + 4) * 2 ** 32 + uint32(octets, at);
   return value <= Number.MAX_SAFE_INTEGER ? value : Infinity;
@@ -214,7 +214,7 @@ function text(octets: Uint8Array): string {
   return String.fromCharCode(...octets);
 }
 
-/** What other files of sound begin with. */
+/** The first octets of other sound files. */
 const OTHERS: readonly [start: string, name: string][] = [
   ["RIFX", "big-endian WAV"],
   ["OggS", "Ogg"],
@@ -224,7 +224,7 @@ const OTHERS: readonly [start: string, name: string][] = [
   ["ID3", "MP3"],
 ];
 
-/** What a file holds that is no WAV file, and what the user can do. */
+/** The kind of a file that is no WAV file, and the remedy. */
 function describe(start: Uint8Array): string {
   if (start.length === 0) return "it is empty";
   const begins = text(start.subarray(0, 12));

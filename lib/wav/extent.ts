@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-/** How much of a file is sound: the header's sizes against the file's. Samples that exist are played. */
+/** Finds how much of a file is sound, by the header's sizes and the file's own. All existing samples are played. */
 import { count } from "../base/text.ts";
 
 /** The samples of a file. */
 export interface Extent {
   /** Octets of whole frames to read; Infinity: until the stream ends. */
   readonly octets: number;
-  /** One sentence a fault: what is wrong, and what is played. */
+  /** A sentence for each fault: the fault, and the samples that are played. */
   readonly findings: readonly string[];
 }
 
-/** The header's statement. */
+/** The header's sizes. */
 export interface Claim {
-  /** Octets of the file and of its samples; Infinity where the header leaves a size open. */
+  /** Octets of the file and of its samples; Infinity for a size that the header does not say. */
   readonly fileOctets: number;
   readonly dataOctets: number;
-  /** Whether another chunk is where samples would be. */
+  /** Whether another chunk is in the samples' place. */
   readonly isChunkNext: boolean;
 }
 
@@ -28,7 +28,7 @@ function isPlaceholder(octets: number): boolean {
     octets >= 0x7fff0000 && octets <= 0x80000000;
 }
 
-/** The extent of a stream. A header that leaves the size open is normal here, and no fault. */
+/** The extent of a stream, whose header normally has no size: that is no fault. */
 export function streamExtent({ dataOctets, isChunkNext }: Claim, frameOctets: number): Extent {
   if (dataOctets === 0 ? !isChunkNext : isPlaceholder(dataOctets)) return { octets: Infinity, findings: [] };
   return wholeFrames(dataOctets, frameOctets, false, []);
@@ -50,7 +50,7 @@ export function fileExtent(claim: Claim, size: number, dataAt: number, frameOcte
     return toEnd(`says ${octets(dataOctets)} of samples, the file has ${there}`);
   }
   const findings: string[] = [];
-  // Many writers count the eight octets before their size as well.
+  // Many writers wrongly count the eight octets before the size, too.
   if (!isPlaceholder(fileOctets - 8) && fileOctets > size + 8) {
     findings.push(
       `the header says ${
@@ -62,8 +62,8 @@ export function fileExtent(claim: Claim, size: number, dataAt: number, frameOcte
 }
 
 /**
- * The fault of `total` octets of samples that are not whole frames, or undefined. At the end of a stream one octet more may make
- * the number even.
+ * The fault of `total` octets of samples that are not whole frames; undefined if there is none.
+ * @param mayBePadded at the end of a stream: one more octet, which makes the number even, is no fault
  */
 export function strayFinding(total: number, frameOctets: number, mayBePadded: boolean): string | undefined {
   const stray = total % frameOctets;

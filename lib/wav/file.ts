@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Sequential files for the readers and writers here, with errors that name the file and what became of it. */
+/** Sequential files for the readers and writers of this folder, with errors that name the file and the failed action. */
 import { XsndError } from "../base/error.ts";
 import { fileError as plainError } from "../base/file_error.ts";
 
-/** An XsndError for a system call on `path` that failed. */
+/** The XsndError for a failed system call on `path`. */
 export function fileError(attempt: string, path: string, cause: unknown): XsndError {
   if (!(cause instanceof Deno.errors.NotCapable)) return plainError(attempt, path, cause);
   const why = /^\/(dev|proc|sys)\//.test(path)
@@ -15,17 +15,17 @@ export function fileError(attempt: string, path: string, cause: unknown): XsndEr
 /** The path that stands for standard input or output. */
 const STANDARD = "-";
 
-/** A file read from front to back; pipes will do, and `-` is standard input. */
+/** A file or pipe that is read from front to back; `-` is standard input. */
 export class InputFile implements Disposable {
-  /** What messages call it. */
+  /** The file's name in messages. */
   readonly name: string;
   readonly #file: Pick<Deno.FsFile, "readSync" | "close">;
-  /** The same, if it is a regular file. */
+  /** The file, if it is a regular one. */
   readonly #regular: Deno.FsFile | undefined;
   /** Octets of the whole file; undefined for a pipe or a device. */
   readonly size: number | undefined;
   #position = 0;
-  /** What {@link peek} has seen and nobody has read. */
+  /** Octets that {@link peek} has read ahead. */
   #ahead: Uint8Array<ArrayBuffer> = new Uint8Array();
 
   constructor(path: string) {
@@ -46,7 +46,7 @@ export class InputFile implements Disposable {
     this.size = info.size;
   }
 
-  /** Octets read or passed over so far. */
+  /** Octets read or skipped so far. */
   get position(): number {
     return this.#position;
   }
@@ -61,7 +61,7 @@ export class InputFile implements Disposable {
     return read;
   }
 
-  /** The next `count` octets, or those that there are; they are still to be read. */
+  /** The next `count` octets, or as many as exist. The position stays. */
   peek(count: number): Uint8Array {
     if (this.#ahead.length < count) {
       const ahead = new Uint8Array(count);
@@ -72,7 +72,7 @@ export class InputFile implements Disposable {
     return this.#ahead.subarray(0, count);
   }
 
-  /** Passes over `count` octets, or those that there are; returns how many that is. */
+  /** Skips `count` octets, or as many as exist; returns how many. */
   skip(count: number): number {
     const ahead = Math.min(count, this.#ahead.length);
     this.#ahead = this.#ahead.subarray(ahead);
@@ -81,7 +81,7 @@ export class InputFile implements Disposable {
     return passed;
   }
 
-  /** The same, of what was not peeked at. */
+  /** As {@link skip}, for octets that were not read ahead. */
   #pass(count: number): number {
     if (count === 0) return 0;
     if (this.#regular !== undefined) {
@@ -123,14 +123,14 @@ export class InputFile implements Disposable {
   }
 }
 
-/** A file written from front to back, whose front can be mended if it is a regular file; `-` is standard output. */
+/** A file or pipe that is written from front to back; `-` is standard output. A regular file's header can be overwritten. */
 export class OutputFile implements Disposable {
   readonly name: string;
   readonly #file: Pick<Deno.FsFile, "writeSync" | "close">;
-  /** The same, if it is a regular file. */
+  /** The file, if it is a regular one. */
   readonly #regular: Deno.FsFile | undefined;
 
-  /** Makes `path`, or empties it. */
+  /** Creates `path`, or empties an existing file. */
   constructor(path: string) {
     this.name = path === STANDARD ? "standard output" : path;
     if (path === STANDARD) {
@@ -156,10 +156,10 @@ export class OutputFile implements Disposable {
     }
   }
 
-  /** Replaces what is at octet `offset` of a seekable file, and goes back to the end. */
+  /** Replaces the octets at `offset` of a seekable file, and seeks to the end. */
   overwrite(offset: number, octets: Uint8Array): void {
     if (this.#regular === undefined) {
-      throw new TypeError(`${this.name} cannot be written anywhere but at its end`);
+      throw new TypeError(`${this.name} can be written at its end alone`);
     }
     this.#regular.seekSync(offset, Deno.SeekMode.Start);
     this.write(octets);

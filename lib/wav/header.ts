@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a WAV file's samples are: "fmt " chunks in and out, with and without WAVE_FORMAT_EXTENSIBLE (mmreg.h). */
+/** WAV headers: parses "fmt " chunks, and builds headers, with and without WAVE_FORMAT_EXTENSIBLE (mmreg.h). */
 import { XsndError } from "../base/error.ts";
 import { formatByName, type SampleFormat } from "../sndif/mod.ts";
 import { count } from "../base/text.ts";
@@ -12,7 +12,7 @@ const WAVE_FORMAT_ALAW = 6;
 const WAVE_FORMAT_MULAW = 7;
 const WAVE_FORMAT_EXTENSIBLE = 0xfffe;
 
-/** Formats that are not read, and what converts them. */
+/** Format tags that cannot be read, and commands that convert their files. */
 const OTHERS: Readonly<Record<number, readonly [name: string, command: string]>> = {
   0x02: ["Microsoft ADPCM", "sox FILE -e signed -b 16 OUT.wav"],
   0x11: ["IMA ADPCM", "sox FILE -e signed -b 16 OUT.wav"],
@@ -21,17 +21,17 @@ const OTHERS: Readonly<Record<number, readonly [name: string, command: string]>>
   0x55: ["MP3", "ffmpeg -i FILE OUT.wav"],
 };
 
-/** All of KSDATAFORMAT_SUBTYPE_* but their first two octets, which are a format tag. */
+/** KSDATAFORMAT_SUBTYPE_* without the first two octets, which are a format tag. */
 const SUBTYPE_TAIL = "000000001000800000aa00389b71";
 
-/** What each linear or coded sample format is called in a header. */
+/** The format tag of a sample format. */
 function formatTag(format: SampleFormat): number {
   if (format.kind === "linear") return WAVE_FORMAT_PCM;
   if (format.kind === "float") return WAVE_FORMAT_IEEE_FLOAT;
   return format.name === "a_law" ? WAVE_FORMAT_ALAW : WAVE_FORMAT_MULAW;
 }
 
-/** The sample format of a tag and the octets that its samples take, or undefined. */
+/** The sample format of a tag and a number of octets a sample, or undefined. */
 function formatOf(tag: number, octets: number): SampleFormat | undefined {
   if (tag === WAVE_FORMAT_PCM) return linearFormat(octets);
   if (tag === WAVE_FORMAT_IEEE_FLOAT && octets === 4) return formatByName("float_le");
@@ -40,22 +40,22 @@ function formatOf(tag: number, octets: number): SampleFormat | undefined {
   if (tag === WAVE_FORMAT_MULAW && octets === 1) return formatByName("mu_law");
 }
 
-/** Octets of a "fmt " chunk that mean anything here: WAVEFORMATEXTENSIBLE. */
+/** Octets of the longest "fmt " chunk with a meaning here: WAVEFORMATEXTENSIBLE. */
 export const FMT_MAX_OCTETS = 40;
 
-/** What the samples of a file are. */
+/** The samples of a file. */
 export interface WavSamples {
-  /** In the format that is nearest to what is in the file. */
+  /** The parameters, with the sndif format that is nearest to the file's. */
   readonly params: AudioParams;
-  /** Octets of a sample in the file. If these are more than the format's bits need, the sample is in the low end. */
+  /** Octets of a sample in the file. If the format's bits need fewer, the sample is in the low end. */
   readonly octets: number;
-  /** One sentence a fault: what is wrong, and what is played. */
+  /** A sentence for each fault: the fault, and the samples that are played. */
   readonly findings: readonly string[];
 }
 
 /**
- * Reads the first {@link FMT_MAX_OCTETS} octets, or all, of the "fmt " chunk of the file called `name`. Throws XsndError if
- * its samples cannot be read.
+ * Parses the "fmt " chunk of the file called `name`. Throws XsndError if the samples cannot be read.
+ * @param chunk the chunk's first {@link FMT_MAX_OCTETS} octets, or the whole chunk if it is shorter
  */
 export function parseFmt(name: string, chunk: Uint8Array): WavSamples {
   const bad = (what: string) => new XsndError(`cannot read ${name}: ${what}`);
@@ -86,7 +86,7 @@ export function parseFmt(name: string, chunk: Uint8Array): WavSamples {
     const finding = `${says}, as arecord writes S24_LE; the low 24 of 32 bits are played`;
     return { ...lowEnd, findings: [finding] };
   }
-  // WAVE_FORMAT_EXTENSIBLE has valid bits in the high end of a container, and zeros below. Elsewhere the bits decide.
+  // WAVE_FORMAT_EXTENSIBLE has the valid bits in the high end of a container, and zeros below. Without it the bits decide.
   const isContainer = isExtensible && Number.isInteger(blockAlign / channels) &&
     blockAlign / channels >= packed;
   const octets = isContainer ? blockAlign / channels : packed;
@@ -106,33 +106,34 @@ export function parseFmt(name: string, chunk: Uint8Array): WavSamples {
 
 /**
  * Whether `bits` in `octets` is a header of arecord -f S24_LE, whose samples are the low three octets of four. alsa-utils up to
- * 1.2.11 say 24 bits in four octets. 1.2.15 and 1.2.16 say 32 bits in three: begin_wave() exchanges the two widths. 1.2.12 to
- * 1.2.14 say 32 bits in four, which is the header of S32_LE: the two cannot be told apart.
+ * 1.2.11 write 24 bits in four octets. 1.2.15 and 1.2.16 write 32 bits in three octets: begin_wave() swaps the two widths.
+ * 1.2.12 to 1.2.14 write 32 bits in four octets, like the header of S32_LE: the two cannot be told apart.
  */
 function isLowEnd(bits: number, octets: number): boolean {
   return bits === 24 && octets === 4 || bits === 32 && octets === 3;
 }
 
-/** Where in a header the sizes are that change as the file grows. */
+/** A header whose sizes can be set as the file grows. */
 export interface WavHeader {
   readonly octets: Uint8Array<ArrayBuffer>;
-  /** The header's octets for `dataOctets` octets of samples (UNKNOWN_SIZE: however many follow). */
+  /** Sets the sizes for `dataOctets` octets of samples, or {@link UNKNOWN_SIZE}. */
   setDataOctets(dataOctets: number): void;
 }
 
-/** Stands for a size in the header of a file that is written to a pipe. */
+/** The size in the header of a file that is written to a pipe. */
 export const UNKNOWN_SIZE = 0xffffffff;
 
 /**
- * The header of a file of `format` (a WAV format: see {@link wavOctets}) up to the first sample. Mono and stereo PCM of
- * 8 and 16 bits and the laws get the plain one that everything reads, the rest WAVE_FORMAT_EXTENSIBLE, as it must.
+ * Builds the header of a file, up to the first sample. Mono and stereo PCM of 8 and 16 bits and the laws get a plain header, which
+ * all programs read. Other parameters need WAVE_FORMAT_EXTENSIBLE. Throws TypeError for a format that WAV cannot hold.
  */
 export function buildHeader({ format, channels, rate }: AudioParams): WavHeader {
-  const octets = wavOctets(format)!;
+  const octets = wavOctets(format);
+  if (octets === undefined) throw new TypeError(`a WAV file cannot hold ${format.name}`);
   const tag = formatTag(format);
   const extensible = channels > 2 || (tag !== WAVE_FORMAT_ALAW && tag !== WAVE_FORMAT_MULAW && octets > 2);
   const fmtOctets = extensible ? 40 : tag === WAVE_FORMAT_PCM ? 16 : 18;
-  // "fact", the number of frames, belongs to everything that is not PCM.
+  // All formats except PCM need a "fact" chunk with the number of frames.
   const factAt = 20 + fmtOctets;
   const dataAt = factAt + (tag === WAVE_FORMAT_PCM ? 0 : 12);
   const header = new Uint8Array(dataAt + 8);
@@ -150,7 +151,7 @@ export function buildHeader({ format, channels, rate }: AudioParams): WavHeader 
   if (extensible) {
     view.setUint16(36, 22, true);
     view.setUint16(38, octets * 8, true);
-    // The channel mask stays 0: which channel is which speaker is for the guest to know.
+    // The channel mask stays 0: only the guest knows which channel is which speaker.
     view.setUint16(44, tag, true);
     header.set(Uint8Array.fromHex(SUBTYPE_TAIL), 46);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Sound in files: WAV and raw samples, in and out, without loss and in little memory. Sequential and synchronous.
+ * Reads and writes sound files, WAV and raw samples: without loss, in little memory, sequentially and synchronously.
  */
 export {
   type AudioParams,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Files of samples and nothing else; what they are must be said. */
+/** Reads and writes raw files: samples without a header. The caller gives the parameters. */
 import type { SampleFormat } from "../sndif/mod.ts";
 import { type AudioParams, type AudioReader, type AudioWriter, frameOctets, type Warn } from "./audio.ts";
 import { InputFile, OutputFile } from "./file.ts";
@@ -10,7 +10,7 @@ export class RawReader implements AudioReader {
   readonly frames: number | undefined;
   readonly formats: readonly SampleFormat[];
 
-  /** Opens `path` (`-`: standard input). `warn` is told of a file that does not end with a whole frame. */
+  /** Opens `path` (`-`: standard input). `warn` receives the fault of a file that does not end with a whole frame. */
   constructor(path: string, readonly params: AudioParams, private readonly warn: Warn = () => {}) {
     this.frameOctets = frameOctets(params);
     this.formats = [params.format];
@@ -38,7 +38,7 @@ export class RawReader implements AudioReader {
     const { format, channels } = this.params;
     this.warn(
       `${this.#file.name}: the samples end ${stray} octets into a frame of ${this.frameOctets} (${channels} channels of ` +
-        `${format.name}); the whole frames are played; if they are noise, say the real --format and --channels`,
+        `${format.name}); the whole frames are played; if they are noise, give the real --format and --channels`,
     );
   }
 
@@ -51,7 +51,7 @@ export class RawWriter implements AudioWriter {
   readonly #file: OutputFile;
   readonly frameOctets: number;
 
-  /** Makes `path` (`-`: standard output), or empties it. */
+  /** Creates `path` (`-`: standard output), or empties an existing file. */
   constructor(path: string, readonly params: AudioParams) {
     this.frameOctets = frameOctets(params);
     this.#file = new OutputFile(path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Reading WAV files, in order and without seeking, so that a pipe will do. */
+/** Reads WAV files in order, without seeking, so also from a pipe. */
 import type { SampleFormat } from "../sndif/mod.ts";
 import { count } from "../base/text.ts";
 import type { AudioParams, AudioReader, Warn } from "./audio.ts";
@@ -13,16 +13,18 @@ export class WavReader implements AudioReader {
   readonly #file: InputFile;
   readonly #dataAt: number;
   readonly #wavFrameOctets: number;
-  /** Octets of samples that are still to come; infinite if only the end will tell. */
+  /** Octets of samples that are still to be read; Infinity until the end of a stream. */
   #left: number;
+  /** The format nearest to the file's samples. */
+  readonly #native: SampleFormat;
   #map: SampleMap;
   #params: AudioParams;
   readonly formats: readonly SampleFormat[];
   readonly frames: number | undefined;
 
   /**
-   * Opens `path` (`-`: standard input). A file with faults is read as far as possible; `warn` is told of each fault, now or
-   * while reading. Throws {@link XsndError} if no samples can be read.
+   * Opens `path` (`-`: standard input). A file with faults is read as far as possible; `warn` receives each fault, now or during
+   * the reading. Throws {@link XsndError} if no samples can be read.
    */
   constructor(path: string, private readonly warn: Warn = () => {}) {
     using stack = new DisposableStack();
@@ -30,6 +32,7 @@ export class WavReader implements AudioReader {
     const header = readContainer(file);
     const { params, octets, findings } = parseFmt(file.name, header.fmt);
     this.#params = params;
+    this.#native = params.format;
     this.formats = deliverableFormats(params.format);
     this.#map = new SampleMap(params.format, params.format, octets);
     const frameOctets = this.#wavFrameOctets = octets * params.channels;
@@ -59,7 +62,7 @@ export class WavReader implements AudioReader {
     if (!this.formats.includes(format)) {
       throw new RangeError(`${this.#file.name} cannot be delivered as ${format.name} without loss`);
     }
-    this.#map = new SampleMap(this.formats[0], format, this.#map.wavOctets);
+    this.#map = new SampleMap(this.#native, format, this.#map.wavOctets);
     this.#params = { ...this.#params, format };
   }
 
@@ -68,7 +71,7 @@ export class WavReader implements AudioReader {
     if (room === 0) throw new RangeError(`${into.length} octets hold no frame of ${this.frameOctets}`);
     const octets = Math.min(room * this.#wavFrameOctets, this.#left);
     if (octets === 0) return 0;
-    // To the end of the room: expand() works its way up from there. If the file ends before, it is moved.
+    // Reads to the end of the room, where expand() takes its input. If the file ends early, #ended() moves the octets there.
     let frames = octets / this.#wavFrameOctets;
     const read = this.#file.read(this.#packed(into, frames));
     if (read < octets) frames = this.#ended(into, frames, read);
@@ -77,12 +80,12 @@ export class WavReader implements AudioReader {
     return frames;
   }
 
-  /** Where in `into` the file's octets of `frames` frames go: the last ones that these frames will take. */
+  /** The part of `into` for the file's octets of `frames` frames: the last octets that these frames will take. */
   #packed(into: Uint8Array, frames: number): Uint8Array {
     return into.subarray(frames * (this.frameOctets - this.#wavFrameOctets), frames * this.frameOctets);
   }
 
-  /** The file ended after `read` octets of an asked-for `frames` frames: returns how many frames that is. */
+  /** Handles the end of the file after `read` octets of `frames` requested frames; returns how many frames were read. */
   #ended(into: Uint8Array, frames: number, read: number): number {
     if (this.#left !== Infinity) {
       this.#tell(`the samples end ${count(this.#left - read, "octet")} early; all before are played`);
@@ -92,7 +95,7 @@ export class WavReader implements AudioReader {
     if (stray !== undefined) this.#tell(stray);
     const whole = Math.floor(read / this.#wavFrameOctets);
     this.#packed(into, whole).set(this.#packed(into, frames).subarray(0, whole * this.#wavFrameOctets));
-    // There is no more to come, whatever was said.
+    // Nothing follows, whatever the header says.
     this.#left = whole * this.#wavFrameOctets;
     return whole;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Writing WAV files as they grow. */
+/** Writes WAV files, which are valid while they grow. */
 import { XsndError } from "../base/error.ts";
 import type { AudioParams, AudioWriter } from "./audio.ts";
 import { frameOctets } from "./audio.ts";
@@ -7,28 +7,28 @@ import { OutputFile } from "./file.ts";
 import { buildHeader, UNKNOWN_SIZE, type WavHeader } from "./header.ts";
 import { SampleMap, wavFormat } from "./samples.ts";
 
-/** The most that a RIFF chunk can hold, less a margin for the header. */
+/** The most octets of samples: a RIFF chunk's maximum, less a margin for the header. */
 const MAX_DATA_OCTETS = 0xffff0000 - 1;
 
 /**
- * The file is valid from the start: its header says 0 frames, and is put right after each second of sound, so that one
- * whose writer was killed lacks a second at most. Into a pipe, the sizes stay unknown, which {@link WavReader} and
- * most other programs understand.
+ * Writes a WAV file. The file is valid from the start: the header says 0 frames, and is updated after each second of sound. So the
+ * file of a killed writer lacks at most a second. In a pipe the sizes stay unknown, which {@link WavReader} and most other
+ * programs understand.
  */
 export class WavWriter implements AudioWriter {
   readonly frameOctets: number;
   readonly #file: OutputFile;
   readonly #header: WavHeader;
   readonly #map: SampleMap;
-  /** Samples as they are in the file, where they are not the same as in memory. */
+  /** WAV samples, converted from those in memory; empty if both are equal. */
   readonly #packed: Uint8Array;
   #dataOctets = 0;
   #octetsToNextUpdate: number;
 
   /**
-   * Makes `path` (`-`: standard output), or empties it. Samples are stored in as many octets as they have bits for, in WAV's octet order and
-   * sign, whatever those of `params.format`. Throws {@link XsndError} if it cannot be made or a WAV file cannot hold
-   * that format.
+   * Creates `path` (`-`: standard output), or empties an existing file. Samples are stored in as many octets as their bits need, in
+   * WAV's octet order and sign, whatever those of `params.format`. Throws {@link XsndError} if the file cannot be created, or a WAV
+   * file cannot hold the format.
    */
   constructor(path: string, readonly params: AudioParams) {
     const native = wavFormat(params.format);
@@ -88,10 +88,10 @@ export class WavWriter implements AudioWriter {
     this.#file.overwrite(0, this.#header.octets);
   }
 
-  /** Puts the header right and closes the file. */
+  /** Updates the header and closes the file. */
   [Symbol.dispose](): void {
     using _file = this.#file;
-    // The octet that makes the chunk's length even is not counted in it; where the length is unknown it would pass for sound.
+    // The padding octet does not count in the chunk's length. In a pipe, without a length, it would pass for sound.
     if (this.#file.seekable && this.#dataOctets % 2 === 1) this.#file.write(new Uint8Array(1));
     this.#updateHeader();
   }

@@ -96,7 +96,7 @@ const cases: Case[] = [
   {
     name: "a fmt chunk that says it is longer than the file",
     octets: wavOf([["fmt ", FMT_S16, 0x10000], data]),
-    file: [/^the "fmt " chunk claims 65536 octets and has 16; these are used$/],
+    file: [/^the "fmt " chunk claims 65536 octets and has 16, which are used$/],
     pipe: [/65536/],
   },
   {
