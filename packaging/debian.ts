@@ -38,7 +38,7 @@ Description: sound for Xen guests: backend, provisioning and control
 
 /** Configuration files (conffiles): dpkg keeps an operator's changes at an upgrade. */
 export const DEFAULTS: Readonly<Record<string, string>> = {
-  "etc/default/xsnd": `# Options for \`xsnd serve\` when the service starts it; see xsnd-serve(8).
+  "etc/default/xsnd": `# Options for \`xsnd serve\` when the service starts it; see xsnd-serve(1).
 #XSND_SERVE="--config /etc/xsnd/xsnd.yaml"
 `,
 };

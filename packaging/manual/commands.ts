@@ -13,13 +13,14 @@ import {
   VARIABLES,
 } from "../../cmd/shared/manual.ts";
 import { Exit } from "../../lib/base/error.ts";
-import { type Block, type Page, type Part, referenceTo, sentence, term } from "./page.ts";
+import { CONFIGURATION_COMMANDS } from "./configuration.ts";
+import { type Block, type Page, type Part, referenceTo, sentence, type Term, term } from "./page.ts";
 
 /** The page of the whole. */
 const XSND = "xsnd(1)";
 
-/** Commands that are daemons; the pages of the others are in section 1. */
-const DAEMONS = ["serve"];
+/** The page of the configuration file. */
+const CONFIGURATION = "xsnd.yaml(5)";
 
 /** What to do first. */
 const FIRST_STEPS: readonly (readonly [line: string, what: string])[] = [
@@ -30,12 +31,13 @@ const FIRST_STEPS: readonly (readonly [line: string, what: string])[] = [
 ];
 
 /** xsnd(1) and the pages of all commands, in the order of the overall help. */
-export async function commandPages(): Promise<Page[]> {
+export async function pagesOfCommands(): Promise<Page[]> {
   const commands = await Promise.all(Object.keys(COMMANDS).map(loadCommand));
-  const pages = commands.map(commandPage);
-  return [mainPage(pages), ...pages];
+  const pages = commands.map((command) => commandPages(command, ["xsnd"]));
+  return [mainPage(pages.map(([page]) => page!)), ...pages.flat()];
 }
 
+/** @param pages those of the commands of the overall help */
 function mainPage(pages: readonly Page[]): Page {
   const names = Object.keys(COMMANDS);
   return {
@@ -63,11 +65,7 @@ function mainPage(pages: readonly Page[]): Page {
         parts: Object.entries(GROUPS).map(([group, title]) => ({
           title,
           blocks: [{
-            terms: names.flatMap((name, i) =>
-              COMMANDS[name]!.group === group
-                ? [term(referenceTo(pages[i]!), sentence(pages[i]!.summary))]
-                : []
-            ),
+            terms: names.flatMap((name, i) => COMMANDS[name]!.group === group ? [leadTo(pages[i]!)] : []),
           }],
         })),
       },
@@ -95,63 +93,76 @@ function mainPage(pages: readonly Page[]): Page {
       examples(FIRST_STEPS),
       {
         title: "See also",
-        blocks: [{ references: ["xsnd.yaml(5)", "xl(1)", "xl.cfg(5)", "xenstore-ls(1)", "aplay(1)"] }],
+        blocks: [{ references: [CONFIGURATION, "xl(1)", "xl.cfg(5)", "xenstore-ls(1)", "aplay(1)"] }],
       },
     ],
   };
 }
 
-function commandPage(command: Command): Page {
+/** The pages of a command and of the commands below it that have a manual. `path` is what is typed before the command's name. */
+function commandPages(command: Command, path: readonly string[]): Page[] {
+  const words = [...path, command.name()];
+  const below = commandsBelow(command).filter((other) => manualOf(other) !== undefined);
+  const pagesBelow = below.flatMap((other) => commandPages(other, words));
+  return [commandPage(command, words, pagesBelow), ...pagesBelow];
+}
+
+function commandsBelow(command: Command): Command[] {
+  return command.createHelp().visibleCommands(command).filter((other) =>
+    other.name() !== "help"
+  ) as Command[];
+}
+
+function commandPage(command: Command, words: readonly string[], pagesBelow: readonly Page[]): Page {
   const manual = manualOf(command);
-  const name = `xsnd-${command.name()}`;
-  const below = command.createHelp().visibleCommands(command).filter((other) => other.name() !== "help");
-  const own = `xsnd ${command.name()}`;
+  const page = { name: words.join("-"), section: 1, summary: command.summary() } as const;
   const variables = [...new Set([...manual?.environment ?? [], ...EVERY_COMMAND])];
+  const typed = words.join(" ");
+  const below = commandsBelow(command);
+  const references = [
+    words.length > 2 ? `${words.slice(0, -1).join("-")}(1)` : XSND,
+    ...(CONFIGURATION_COMMANDS.includes(page.name) ? [CONFIGURATION] : []),
+    ...manual?.seeAlso ?? [],
+  ];
   return {
-    name,
-    section: DAEMONS.includes(command.name()) ? 8 : 1,
-    summary: command.summary(),
+    ...page,
     parts: [
       {
         title: "Synopsis",
         blocks: [{
           synopsis: below.length === 0
-            ? [usage(command, own)]
-            : below.map((other) => usage(other, `${own} ${other.name()}`)),
+            ? [usage(command, typed)]
+            : below.map((other) => usage(other, `${typed} ${other.name()}`)),
         }],
       },
       { title: "Description", blocks: description(command) },
-      ...(below.length === 0 ? [] : [{
-        title: "Commands",
-        blocks: [],
-        parts: below.map((other) => ({
-          title: `${own} ${other.name()}`,
-          blocks: [
-            ...description(other),
-            ...parameters(other),
-            ...labelled("Exit status:", exitStatus(other)),
-            ...labelled("Examples:", exampleBlocks(manualOf(other)?.examples)),
-          ],
-        })),
-      }]),
+      ...part("Commands", commandList(below, pagesBelow)),
       ...part("Options", parameters(command)),
-      ...(below.length === 0 ? part("Exit status", exitStatus(command)) : []),
+      ...(pagesBelow.length === 0 ? part("Exit status", exitStatus(command)) : []),
       environment(variables),
       ...(manual?.files === undefined ? [] : [files(manual.files)]),
       ...part("Examples", exampleBlocks(manual?.examples)),
-      { title: "See also", blocks: [{ references: [...new Set([XSND, ...manual?.seeAlso ?? []])] }] },
+      { title: "See also", blocks: [{ references: [...new Set(references)] }] },
     ],
   };
+}
+
+/** Commands below a command: each leads to its page, or is described if it has none. */
+function commandList(below: readonly Command[], pages: readonly Page[]): Block[] {
+  if (below.length === 0) return [];
+  const described = below.filter((other) => manualOf(other) === undefined)
+    .map((other) => term(other.name(), sentence(other.summary() || other.description())));
+  return [{ terms: [...pages.map(leadTo), ...described] }];
+}
+
+/** A page in a list of pages. */
+function leadTo(page: Page): Term {
+  return term(referenceTo(page), sentence(page.summary));
 }
 
 /** A part, unless it is empty. */
 function part(title: string, blocks: readonly Block[]): Part[] {
   return blocks.length === 0 ? [] : [{ title, blocks }];
-}
-
-/** Blocks below a line that says what they are, where a part has no parts. */
-function labelled(label: string, blocks: readonly Block[]): Block[] {
-  return blocks.length === 0 ? [] : [label, ...blocks];
 }
 
 function description(command: Command): Block[] {

@@ -18,6 +18,18 @@ const LEVELS: Readonly<Record<string, string>> = {
 /** Keys that card, PCM and stream share. */
 const PARAMETERS = PARAM_KEYS.map(fieldName);
 
+/** Pages of the commands that read or write configuration files. */
+export const CONFIGURATION_COMMANDS: readonly string[] = [
+  "provision",
+  "diff",
+  "check",
+  "probe",
+  "import",
+  "export",
+  "serve",
+]
+  .map((name) => `xsnd-${name}`);
+
 /** A file with the keys that a first one needs. */
 const EXAMPLE = `domains:
   domU:
@@ -67,7 +79,7 @@ export function configurationPage(): Page {
         title: "Description",
         blocks: [
           "A configuration file lists guests, their sound cards, and the host's device behind each stream. xsnd-provision(1) " +
-          "writes the cards into XenStore. xsnd-serve(8) with `--config` takes the devices for cards that xl(1) made. The " +
+          "writes the cards into XenStore. xsnd-serve(1) with `--config` takes the devices for cards that xl(1) made. The " +
           "file has no fixed name: each command takes its path. `/etc/xsnd/xsnd.yaml` is customary.",
           "The file is YAML 1.2 in UTF-8, of at most 1 MiB. Keys have the names of xl.cfg(5) and of sndif.h. An unknown key is an " +
           "error, and so is a key that occurs twice. xsnd-check(1) reports every error with its line, the reason, and what " +
@@ -122,14 +134,7 @@ export function configurationPage(): Page {
       {
         title: "See also",
         blocks: [{
-          references: [
-            "xsnd(1)",
-            "xsnd-check(1)",
-            "xsnd-provision(1)",
-            "xsnd-probe(1)",
-            "xsnd-serve(8)",
-            "xl.cfg(5)",
-          ],
+          references: ["xsnd(1)", ...CONFIGURATION_COMMANDS.map((name) => `${name}(1)`), "xl.cfg(5)"],
         }],
       },
     ],

@@ -7,8 +7,8 @@
 export interface Page {
   /** As `xsnd-play`. */
   readonly name: string;
-  /** 1: commands; 5: files; 8: daemons. */
-  readonly section: 1 | 5 | 8;
+  /** 1: commands; 5: files. */
+  readonly section: 1 | 5;
   /** What the page is about, in a line without a full stop. */
   readonly summary: string;
   readonly parts: readonly Part[];
@@ -43,7 +43,6 @@ export interface Term {
 export const SECTIONS: Readonly<Record<Page["section"], string>> = {
   1: "User Commands",
   5: "File Formats",
-  8: "System Administration",
 };
 
 /** As `xsnd-play(1)`. */

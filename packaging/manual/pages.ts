@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** All manual pages. */
-import { commandPages } from "./commands.ts";
+import { pagesOfCommands } from "./commands.ts";
 import { configurationPage } from "./configuration.ts";
 import type { Page } from "./page.ts";
 
 /** xsnd(1), a page a command in the order of the overall help, and xsnd.yaml(5). */
 export async function manualPages(): Promise<Page[]> {
-  return [...await commandPages(), configurationPage()];
+  return [...await pagesOfCommands(), configurationPage()];
 }

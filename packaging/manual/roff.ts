@@ -9,7 +9,7 @@ export function roffOf(page: Page, date: string): string {
   return [
     `.TH ${escape(name.toUpperCase())} ${section} ${date} "xsnd ${VERSION}" "${SECTIONS[section]}"`,
     ".SH NAME",
-    `${escape(name)} \\- ${inline(summary)}`,
+    running(`${name} - ${summary}`),
     ...parts.flatMap((part) => partOf(part, ".SH")),
     "",
   ].join("\n");

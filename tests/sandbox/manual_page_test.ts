@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** The manual pages, as the programs that show them read them; and the same pages in docs/manual. */
 import assert from "node:assert/strict";
+import type { Command } from "commander";
 import { parse, stringify } from "yaml";
 import { COMMANDS } from "../../cmd/commands.ts";
+import { manualOf } from "../../cmd/shared/manual.ts";
 import { KEY_TABLE } from "../../lib/vsnd/config/key_table.ts";
 import { KEYS } from "../../lib/vsnd/config/schema.ts";
 import { writeMarkdown } from "../../packaging/man.ts";
@@ -51,7 +53,7 @@ Deno.test("xsnd(1) has all parts, and leads to the page of every command", async
     ...["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "STREAMS", "EXIT STATUS", "ENVIRONMENT"],
     ...["FILES", "EXAMPLES", "SEE ALSO"],
   ]);
-  for (const name of Object.keys(COMMANDS)) assert.match(text, new RegExp(`^ +xsnd-${name}\\([18]\\)$`, "m"));
+  for (const name of Object.keys(COMMANDS)) assert.match(text, new RegExp(`^ +xsnd-${name}\\(1\\)$`, "m"));
   assert.match(text, /XSND_LIBASOUND/);
 });
 
@@ -60,22 +62,35 @@ function hasTerm(text: string, term: string): boolean {
   return text.split("\n").some((line) => line.trim() === term || line.trimStart().startsWith(`${term} `));
 }
 
-Deno.test("a command's page has its options and arguments, those of commands below it, and no others", async () => {
+/** Every command with the name of its page: those of the overall help, and those below them that have a manual. */
+async function* eachCommand(): AsyncGenerator<[page: string, command: Command]> {
   for (const [name, { load }] of Object.entries(COMMANDS)) {
-    const text = await shown(`xsnd-${name}`);
     const command = await load();
-    for (const one of [command, ...command.commands.filter((below) => below.name() !== "help")]) {
-      for (const { flags, hidden } of one.options) {
-        assert.equal(hasTerm(text, flags), !hidden, `${name} ${flags}`);
-      }
-      for (const argument of one.registeredArguments.filter(({ description }) => description)) {
-        const shownAs = `${argument.name()}${argument.variadic ? "..." : ""}`;
-        assert([`<${shownAs}>`, `[${shownAs}]`].some((term) => hasTerm(text, term)), `${name} ${shownAs}`);
-      }
+    yield [`xsnd-${name}`, command];
+    for (const below of command.commands as Command[]) {
+      if (manualOf(below) !== undefined) yield [`xsnd-${name}-${below.name()}`, below];
     }
   }
+}
+
+Deno.test("every command has a page, with its options and arguments, and without what is hidden", async () => {
+  let count = 0;
+  for await (const [name, command] of eachCommand()) {
+    count++;
+    const text = await shown(name);
+    for (const { flags, hidden } of command.options) {
+      assert.equal(hasTerm(text, flags), !hidden, `${name} ${flags}`);
+    }
+    for (const argument of command.registeredArguments.filter(({ description }) => description)) {
+      const shownAs = `${argument.name()}${argument.variadic ? "..." : ""}`;
+      assert([`<${shownAs}>`, `[${shownAs}]`].some((term) => hasTerm(text, term)), `${name} ${shownAs}`);
+    }
+  }
+  assert.equal(count, pages.length - 2, "xsnd(1), xsnd.yaml(5), and a page a command");
   assert.match(await shown("xsnd-play"), /^ +xsnd play \[options\] <file> <stream>$/m);
-  assert.match(await shown("xsnd-trace"), /^ +xsnd trace plot \[options\] <file>$/m);
+  assert.match(await shown("xsnd-trace-plot"), /^ +xsnd trace plot \[options\] <file>$/m);
+  assert.match(await shown("xsnd-trace"), /^ +xsnd-trace-plot\(1\)$/m);
+  assert.match(await shown("xsnd-completions"), /^ +zsh /m);
   assert.doesNotMatch(await shown("xsnd-completions"), /candidates/);
 });
 

@@ -56,7 +56,7 @@ Deno.test("the package says what it is, and its files are root's", async () => {
       "usr/share/man/man1/xsnd.1.gz",
       "usr/share/man/man1/xsnd-trigger.1.gz",
       "usr/share/man/man5/xsnd.yaml.5.gz",
-      "usr/share/man/man8/xsnd-serve.8.gz",
+      "usr/share/man/man1/xsnd-serve.1.gz",
       "usr/share/bash-completion/completions/xsnd",
       "usr/share/zsh/vendor-completions/_xsnd",
       "usr/share/fish/vendor_completions.d/xsnd.fish",
