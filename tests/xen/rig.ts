@@ -71,7 +71,10 @@ export class Daemon {
   /** @param xsnd the command, in which another one than this tree's can be named */
   static async start(lab: Lab, options = "", xsnd = "xsnd"): Promise<Daemon> {
     const job = await lab.dom0.start(`echo $$; exec ${xsnd} serve ${options}`);
-    await lab.dom0.run("until [ -S /run/xsnd/control.sock ] && xsnd status >/dev/null; do sleep 0.2; done");
+    // Some 10 s; a machine that others keep busy takes several times as long.
+    await lab.dom0.run("until [ -S /run/xsnd/control.sock ] && xsnd status >/dev/null; do sleep 0.2; done", {
+      timeout: 180,
+    });
     return new Daemon(lab, job, Number((await job.output("stdout")).split("\n")[0]));
   }
 

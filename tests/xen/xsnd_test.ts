@@ -4,6 +4,7 @@
  * emulated AC97 and snd-aloop. All cases share one boot, two guests (Linux 6.1 and 7) and, but where it must die, one daemon.
  */
 import { cardCases } from "./cases/card.ts";
+import { gettingStartedCases } from "./cases/getting_started.ts";
 import { hostileCases } from "./cases/hostile.ts";
 import { hostCases, MIXER, xlCases } from "./cases/hosts.ts";
 import { lifeCases } from "./cases/life.ts";
@@ -46,3 +47,4 @@ hostCases(bench, amd64);
 hostileCases(bench, () => daemon!);
 if (amd64) xlCases(bench, restart);
 if (amd64) packageCases(bench, () => daemon!, restart);
+if (amd64) gettingStartedCases(bench, () => daemon, restart);

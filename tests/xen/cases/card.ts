@@ -67,7 +67,7 @@ export function cardCases(
         if (isClean(row) || period < 256) break;
       }
     }
-    // For the README's table: AC97, 4 periods a buffer, 5 s each.
+    // For the table of docs/lab.md: AC97, 4 periods a buffer, 5 s each.
     Deno.writeTextFileSync(`${lab.directory}/periods.json`, JSON.stringify(tries, undefined, 2) + "\n");
     for (const period of [1024, 512, 256]) {
       const own = tries.filter((row) => row.period === period);

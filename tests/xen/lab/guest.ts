@@ -29,6 +29,16 @@ export class Guest extends Domain implements AsyncDisposable {
     return new Guest(name, Number(domid), dom0);
   }
 
+  /** A guest that somebody has made by `xl` from the lab's images and network script; waits until it runs scripts. */
+  static async find(dom0: Dom0, name: string, timeout = 300): Promise<Guest> {
+    const domid = Number(await dom0.run(`xl domid ${quote(name)}`));
+    const ready = `[ "$(xenstore-read /local/domain/${domid}/data/agent 2>/dev/null)" = ready ]`;
+    await dom0.run(`until ${ready}; do xl domname ${domid} >/dev/null || exit 1; sleep 0.1; done`, {
+      timeout,
+    });
+    return new Guest(name, domid, dom0);
+  }
+
   override async attempt(script: string, { stdin = "", timeout = 60 }: RunOptions = {}): Promise<Outcome> {
     const encoder = new TextEncoder();
     const text = encoder.encode(script);
