@@ -126,9 +126,9 @@ Deno.test("a stream that is denied, allowed and denied again reaches no device a
       write(box, stream(denied));
       return await hangUp(daemon);
     };
-    assert.match(await reload(false), /read again: domU\/0, at once: 0\/0: denied -> dummy:.*played\.wav\n/);
-    assert.match(await reload(true), /read again: domU\/0, at once: 0\/0: dummy:.*played\.wav -> denied\n/);
-    assert.match(await reload(true), /read again: no card changes\n/, "the same change is not told twice");
+    assert.match(await reload(false), /reloaded: domU\/0, at once: 0\/0: denied -> dummy:.*played\.wav\n/);
+    assert.match(await reload(true), /reloaded: domU\/0, at once: 0\/0: dummy:.*played\.wav -> denied\n/);
+    assert.match(await reload(true), /reloaded: no card changes\n/, "the same change is not told twice");
     const { directory } = card.streams[0].share(open.bufferSz);
     const reopen = () =>
       assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
