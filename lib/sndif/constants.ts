@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-/**
- * Every constant of `xen/io/sndif.h` (protocol version 2), in its spelling.
- */
+/** Every constant of `xen/io/sndif.h` (protocol version 2), in the header's spelling. */
 
 // Protocol version.
 /** The version of the protocol. */
 export const XENSND_PROTOCOL_VERSION = 2;
 
-// Sample formats; `formats.ts` says what each one is.
+// Sample formats; `formats.ts` describes each.
 /** Signed 8-bit samples. */
 export const XENSND_PCM_FORMAT_S8 = 0;
 /** Unsigned 8-bit samples. */

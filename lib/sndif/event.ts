@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** `struct xensnd_evt`: what a backend tells without being asked. */
+/** `struct xensnd_evt`: the backend's events. */
 import { XENSND_EVT_CUR_POS } from "./constants.ts";
 import { beginPacket, PacketView } from "./packet.ts";
 
 const TWO_POW_32 = 2 ** 32;
 
 /**
- * One event, copied off the event page and decoded on demand; to be reused.
+ * One event, copied off the event page and decoded on demand. Reuse one for all events.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ export class EventView extends PacketView {
 }
 
 /**
- * Low half of a position (a safe integer, octets since OPEN), as the int32 with its bits.
+ * The low half of a position (octets since OPEN, a safe integer), as the int32 of the same bits.
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export function positionLow(position: number): number {
 }
 
 /**
- * High half of a position.
+ * The high half of a position.
  *
  * @example
  * ```ts
@@ -67,8 +67,8 @@ export function positionHigh(position: number): number {
 }
 
 /**
- * Writes XENSND_EVT_CUR_POS at octet `at` of an event page. The position comes in its halves because a number beyond
- * 2^31 is boxed, that is allocated, when it is handed from function to function.
+ * Writes XENSND_EVT_CUR_POS at octet `at` of an event page. The position comes in halves: V8 boxes, that is allocates, a number
+ * beyond 2^31 that passes from function to function.
  *
  * @example
  * ```ts

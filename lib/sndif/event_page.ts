@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /**
- * The event page (`struct xensnd_event_page`): in_cons, in_prod (uint32), padding up to octet 64, 63 slots of 64
- * octets. The backend produces, the frontend consumes.
+ * The event page (`struct xensnd_event_page`): in_cons, in_prod (uint32), padding up to octet 64, 63 slots of 64 octets. The
+ * backend produces, the frontend consumes.
  *
- * The slot of an index is `index % 63` of the *uint32*, as in XENSND_IN_RING_REF. 2^32 is not a multiple of 63, so
- * where the index wraps, slots 0 to 3 come round again at once: indices 2^32-4 to 2^32-1 have the same slots as 0
- * to 3. The producer must see the former consumed before it fills the latter.
+ * The slot of an index is `index % 63` of the *uint32*, as in XENSND_IN_RING_REF. 2^32 is not a multiple of 63: indices 2^32-4
+ * to 2^32-1 have the same slots as 0 to 3. Where the index wraps, the producer must see the former consumed before it fills
+ * the latter.
  *
- * Event ids. Linux takes an event only if its id is the one expected, and expects the next one all the same. What is
- * expected of the event at index i depends on the driver's age (sound/xen/xen_snd_front_evtchnl.c):
+ * Event ids. Linux drops an event whose id is not the expected one, and expects the next id all the same. The id expected at
+ * index i depends on the driver's age (sound/xen/xen_snd_front_evtchnl.c):
  *
  *     linux-6.1   i                mod 2^16   counted from when the page was made
  *     linux-7.2   i - base         mod 2^16   counted from index `base`, where the stream's last OPEN found it
  *
- * When base mod 2^16 is 0 both agree. Else each position is published twice, in neighbouring slots p and p+1, with
- * ids p and p+1-base: each driver takes exactly one of them.
+ * When base mod 2^16 is 0 both agree. Otherwise each position is published twice, in neighbouring slots p and p+1, with ids p
+ * and p+1-base: each driver takes exactly one of the two.
  */
 import { PACKET_SIZE, XENSND_EVENT_PAGE_SIZE, XENSND_IN_RING_LEN, XENSND_IN_RING_OFFS } from "./constants.ts";
 import { encodeCurPosEvent, type EventView } from "./event.ts";
@@ -43,7 +43,7 @@ export function eventSlotOffset(index: number): number {
 }
 
 /**
- * The backend's end. Allocates nothing after construction, and throws nothing whatever the guest writes.
+ * The backend's end. After construction nothing here allocates, or throws, whatever the guest writes.
  *
  * @example
  * ```ts
@@ -68,8 +68,8 @@ export class EventPageProducer {
   #frontendBroken = false;
 
   /**
-   * Takes over the page at `byteOffset` of `buffer` where its in_prod stands: 0 when it is new, more when another
-   * backend published on it before. (It is the guest's page, and only the guest suffers if it changed that.)
+   * Goes on where the in_prod of the page at `byteOffset` of `buffer` stands: at 0 on a new page, beyond when another backend
+   * has published before. (The page is the guest's, and a guest that changes in_prod harms itself alone.)
    */
   constructor(buffer: ArrayBuffer, byteOffset = 0) {
     this.#view = new DataView(buffer, byteOffset, XENSND_EVENT_PAGE_SIZE);
@@ -88,20 +88,20 @@ export class EventPageProducer {
     return this.#base >>> 0;
   }
 
-  /** Whether in_cons could not be true when it was last looked at: ahead of in_prod, or more than a page behind. */
+  /** Whether in_cons, when last read, could not be true: ahead of in_prod, or more than a page behind. */
   get frontendBroken(): boolean {
     return this.#frontendBroken;
   }
 
-  /** To be called at each OPEN: newer drivers count events from here. */
+  /** Call this at each OPEN: newer drivers count events from here. */
   opened(): void {
     this.#base = this.#inProd;
   }
 
   /**
-   * Publishes XENSND_EVT_CUR_POS with the position, octets since OPEN, whose halves {@link positionLow} and
-   * {@link positionHigh} give. Returns true if it was published (then notify the event channel), false if there was
-   * no room for all of it; no id is used up then, and since positions are cumulative the next call makes up for it.
+   * Publishes XENSND_EVT_CUR_POS with a position, octets since OPEN, in the halves of {@link positionLow} and
+   * {@link positionHigh}. Returns true if the position was published: then notify the event channel. Returns false if the page
+   * has no room: no id is used up, and the next call makes up for it, since positions are cumulative.
    */
   publishCurPos(low: number, high: number): boolean {
     const first = this.#inProd;
@@ -114,23 +114,23 @@ export class EventPageProducer {
     encodeCurPosEvent(this.#view, eventSlotOffset(first), first, low, high);
     if (twice) encodeCurPosEvent(this.#view, eventSlotOffset(last), last - this.#base, low, high);
     this.#inProd = last + 1 | 0;
-    // Both at once: the frontend never sees half of the pair.
+    // One store for both events: the frontend never sees half of the pair.
     Atomics.store(this.#words, IN_PROD, this.#inProd);
     return true;
   }
 }
 
-/** Whether the slot of `index` holds no event that a frontend at `inCons` has still to read. */
+/** Whether the slot of `index` is free: it holds no event that a frontend at `inCons` has yet to read. */
 function isFree(index: number, inCons: number): boolean {
   const ahead = (index - inCons) >>> 0;
   return ahead < XENSND_IN_RING_LEN && !(index >>> 0 < EARLY_SLOTS && ahead >= EARLY_SLOTS);
 }
 
-/** Whose way of expecting ids a frontend follows; see the top of this file. */
+/** The driver whose ids a frontend expects; see the top of this file. */
 export type EventIdBehaviour = "linux-6.1" | "linux-7.2";
 
 /**
- * The frontend's end, in the manner of `evtchnl_interrupt_evt`.
+ * The frontend's end, after `evtchnl_interrupt_evt`.
  *
  * @example
  * ```ts
@@ -159,12 +159,12 @@ export class EventPageConsumer {
     this.#inCons = Atomics.load(this.#words, IN_CONS);
   }
 
-  /** Events passed over because their id was not the one expected. */
+  /** How many events were dropped because their id was not the expected one. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** To be called when the PCM is opened, before OPEN: newer drivers start afresh here. */
+  /** Call this when the PCM is opened, before OPEN: newer drivers start afresh here. */
   pcmOpened(): void {
     if (this.behaviour === "linux-6.1") return;
     this.#expectedId = 0;
@@ -173,8 +173,8 @@ export class EventPageConsumer {
   }
 
   /**
-   * Copies the next event with the expected id into `event`; returns one of {@link Taken}, "broken" being about the
-   * backend. Call it until `Taken.none`: only then is the consumption of the batch confirmed to the backend.
+   * Copies the next event with the expected id into `event`. Returns one of {@link Taken}; "broken" is about the backend. Call
+   * this until `Taken.none`: that call confirms to the backend that the batch is consumed.
    */
   take(event: EventView): number {
     const inProd = Atomics.load(this.#words, IN_PROD);

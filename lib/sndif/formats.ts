@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * The 25 sample formats of sndif: what their samples look like, and their names in XenStore and in ALSA.
- * Sources: sndif.h for codes and names, alsa-lib's pcm.h and pcm_misc.c for numbers, widths and silence.
+ * The 25 sample formats of sndif: the layout of their samples, and their names in XenStore and in ALSA.
+ * Sources: sndif.h for codes and names; alsa-lib's pcm.h and pcm_misc.c for ALSA's numbers, widths and silence.
  */
 import * as sndif from "./constants.ts";
 
-/** What a format's samples are made of. */
+/** The encoding of a format's samples. */
 export type SampleKind = "linear" | "float" | "law" | "iec958" | "compressed";
 
 /** A sample format. */
@@ -18,13 +18,13 @@ export interface SampleFormat {
   readonly alsaFormat: number;
   /** What a sample is made of. */
   readonly kind: SampleKind;
-  /** Octets that one sample takes in a buffer; undefined for "compressed", which has no such number. */
+  /** Octets of one sample in a buffer; undefined for "compressed", whose samples have no fixed size. */
   readonly octets: number | undefined;
-  /** Significant bits of a sample (`snd_pcm_format_width`), in the low end of its octets. */
+  /** Significant bits of a sample (`snd_pcm_format_width`), at the low end of its octets. */
   readonly bits: number | undefined;
-  /** Of "linear" only. */
+  /** Defined for "linear" alone. */
   readonly signed: boolean | undefined;
-  /** Of samples longer than an octet. */
+  /** Defined for samples longer than an octet. */
   readonly endian: "le" | "be" | undefined;
   /** One sample of silence, octet by octet. */
   readonly silence: readonly number[] | undefined;
@@ -125,7 +125,7 @@ export function formatByName(name: string): SampleFormat | undefined {
 }
 
 /**
- * The low half of a `formats` mask (HW_PARAM_QUERY) with the bits of `codes`; the high half has none.
+ * The low half of a `formats` mask (HW_PARAM_QUERY) with the bits of `codes`. All formats are in the low half.
  *
  * @example
  * ```ts
@@ -142,7 +142,7 @@ export function formatsToMask(codes: Iterable<number>): number {
 }
 
 /**
- * The known formats whose bits are set in the low half of a `formats` mask.
+ * The formats whose bits are set in the low half of a `formats` mask.
  *
  * @example
  * ```ts
@@ -157,8 +157,8 @@ export function maskToFormats(mask: number): SampleFormat[] {
 }
 
 /**
- * Fills octets `start` to `end` with silence; `start` begins a sample. Does nothing for a "compressed" format, which
- * has no silence that could be cut to length. Allocates nothing.
+ * Fills octets `start` to `end` with silence; a sample begins at `start`. Does nothing for a "compressed" format, whose silence
+ * cannot be cut to length. Allocates nothing.
  *
  * @example
  * ```ts
@@ -173,6 +173,6 @@ export function maskToFormats(mask: number): SampleFormat[] {
 export function fillSilence(format: SampleFormat, octets: Uint8Array, start: number, end: number): void {
   const silence = format.silence;
   if (silence === undefined) return;
-  if (format.signed !== false || silence.length === 1) octets.fill(silence[0], start, end);
-  else for (let i = start; i < end; i++) octets[i] = silence[(i - start) % silence.length];
+  if (format.signed !== false || silence.length === 1) octets.fill(silence[0]!, start, end);
+  else for (let i = start; i < end; i++) octets[i] = silence[(i - start) % silence.length]!;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `struct xensnd_query_hw_param`: the configuration space of a stream, in a request and in its response. */
+/** `struct xensnd_query_hw_param`: the parameters that a stream can have, in HW_PARAM_QUERY and in its response. */
 
 /** An inclusive range. */
 export interface Interval {
@@ -10,9 +10,9 @@ export interface Interval {
 }
 
 /**
- * Ranges of a stream's parameters. Mutable, so that a hot path can decode into one that it keeps.
- * `buffer` and `period` are in frames here (and in octets in OPEN). `formats` is a bit mask of
- * `1 << XENSND_PCM_FORMAT_*`, in two halves; all known formats are in the low one.
+ * Ranges of a stream's parameters. Mutable, so that a hot path decodes into one object that it keeps. `buffer` and `period` are
+ * in frames (OPEN has them in octets). `formats` is a bit mask of `1 << XENSND_PCM_FORMAT_*` in two halves; all known formats
+ * are in the low half.
  *
  * @example
  * ```ts
@@ -40,7 +40,7 @@ export class HwParam {
   readonly period: Interval = { min: 0, max: 0 };
 }
 
-/** The struct's offset in a request as in a response: both unions begin at octet 8. */
+/** The struct's offset in a request and in a response: both unions begin at octet 8. */
 const AT = 8;
 
 /** Writes `param` into the packet at octet `at`. */
@@ -53,7 +53,7 @@ export function writeHwParam(view: DataView, at: number, param: HwParam): void {
   writeInterval(view, at + AT + 32, param.period);
 }
 
-/** Reads the struct of a packet at the view's start. */
+/** Reads the struct of the packet at the view's start. */
 export function readHwParam(view: DataView, into: HwParam): void {
   into.formatsLow = view.getUint32(AT, true);
   into.formatsHigh = view.getUint32(AT + 4, true);

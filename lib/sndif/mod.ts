@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-/**
- * The sndif v2 wire protocol (`xen/io/sndif.h`), pure: octets in, numbers out, and back. Imports nothing but itself.
- */
+/** The sndif v2 wire protocol (`xen/io/sndif.h`): octets to numbers and back. This folder imports nothing else. */
 export * from "./constants.ts";
 export * from "./xen_errno.ts";
 export * from "./event.ts";

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /**
- * What requests, responses and events have in common: 64 octets, little-endian, an id in front.
+ * The common part of requests, responses and events: 64 octets, little-endian, an id in front.
  *
- * Xen's rings are in the machine's byte order and every architecture that this runs on is little-endian, so the
- * codecs say `true` to each DataView call and octets can be compared with a C program's.
+ * Xen's rings are in the machine's byte order. Every architecture that this runs on is little-endian: the codecs pass `true` to
+ * each DataView call, and their octets compare with a C program's.
  */
 import { PACKET_SIZE } from "./constants.ts";
 
-/** Ring pages are copied in words: one packet is this many. */
+/** Words of a packet: ring pages are copied in words. */
 const PACKET_WORDS = PACKET_SIZE / Int32Array.BYTES_PER_ELEMENT;
 
 /**
- * A private copy of one packet, to be reused: {@link copyFrom} fills it and the getters of the subclasses decode it.
- * The other end can scribble over the ring after the copy and change nothing here (XSA-155).
+ * A private copy of one packet: {@link copyFrom} fills it, and the subclasses' getters decode it. Whatever the other end writes
+ * on the ring after the copy changes nothing here (XSA-155). Reuse one object for all packets.
  *
  * @example
  * ```ts
@@ -31,14 +31,14 @@ export class PacketView {
   /** The copy, for the getters of the subclasses. */
   protected readonly view: DataView = new DataView(this.#words.buffer);
 
-  /** Copies the packet that starts at `words[index]`; each word of the ring is read once. Allocates nothing. */
+  /** Copies the packet that starts at `words[index]`, reading each word of the ring once. Allocates nothing. */
   copyFrom(words: Int32Array, index: number): void {
-    for (let i = 0; i < PACKET_WORDS; i++) this.#words[i] = words[index + i];
+    for (let i = 0; i < PACKET_WORDS; i++) this.#words[i] = words[index + i]!;
   }
 
-  /** Copies the packet to `words[index]` and on. Allocates nothing. */
+  /** Copies the packet to the words from `words[index]` on. Allocates nothing. */
   copyTo(words: Int32Array, index: number): void {
-    for (let i = 0; i < PACKET_WORDS; i++) words[index + i] = this.#words[i];
+    for (let i = 0; i < PACKET_WORDS; i++) words[index + i] = this.#words[i]!;
   }
 
   /** The packet's id; a response has that of its request. */
@@ -47,9 +47,9 @@ export class PacketView {
   }
 }
 
-/** Zeroes the packet at octet `at` and writes its id and the octet that follows it (operation or type). */
+/** Zeroes the packet at octet `at`, and writes its id and the octet after the id (operation or type). */
 export function beginPacket(view: DataView, at: number, id: number, kind: number): void {
-  // All of it: reserved fields must be 0, and a slot's last packet is no business of the next reader's.
+  // Reserved fields must be 0, and nothing of the slot's former packet may reach the next reader.
   for (let offset = 4; offset < PACKET_SIZE; offset += 4) view.setInt32(at + offset, 0, true);
   view.setInt32(at, (id & 0xffff) | (kind & 0xff) << 16, true);
 }

@@ -9,10 +9,10 @@ import { XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "./xen_errno.ts";
 const XEN_PAGE_SIZE = 4096;
 /** Words of a directory page. */
 export const DIRECTORY_PAGE_WORDS = XEN_PAGE_SIZE / Uint32Array.BYTES_PER_ELEMENT;
-/** References to buffer pages that a directory page holds, next to the one to the next page. */
+/** References to buffer pages in a directory page, besides the reference to the next directory page. */
 export const GREFS_PER_DIRECTORY_PAGE = DIRECTORY_PAGE_WORDS - 1;
 
-/** "Grant reference 0 is valid, but never exposed to a PV driver" (sndif.h), so it stands for none. */
+/** Stands for no reference: "Grant reference 0 is valid, but never exposed to a PV driver" (sndif.h). */
 const INVALID_GREF = 0;
 
 /**
@@ -31,7 +31,7 @@ export function bufferPages(bufferSz: number): number {
 }
 
 /**
- * Directory pages that it takes to list `pages` buffer pages; "at least one page exists".
+ * Directory pages that list `pages` buffer pages; "at least one page exists" (sndif.h).
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export function directoryPages(pages: number): number {
   return Math.max(1, Math.ceil(pages / GREFS_PER_DIRECTORY_PAGE));
 }
 
-/** A walk that succeeded: the buffer's pages in order, and the pages of the directory itself. */
+/** The result of a walk: references to the buffer's pages in order, and to the directory's own pages. */
 export interface PageDirectory {
   /** Grant references of the buffer's pages, in order. */
   readonly grefs: readonly number[];
@@ -53,7 +53,7 @@ export interface PageDirectory {
   readonly directoryGrefs: readonly number[];
 }
 
-/** A walk that was given up: what to answer OPEN with, and what to log. */
+/** Why a walk was given up: the answer to OPEN, and the reason for the log. */
 export interface PageDirectoryFault {
   /** XEN_E*, positive. */
   readonly errno: number;
@@ -61,14 +61,12 @@ export interface PageDirectoryFault {
   readonly reason: string;
 }
 
-/**
- * Copies the directory page granted as `gref` into `words`, once; returns false if it cannot be mapped.
- */
+/** Copies the directory page granted as `gref` into `words`, once. Returns false if the page cannot be mapped. */
 export type ReadDirectoryPage = (gref: number, words: Uint32Array) => boolean;
 
 /**
- * Collects the ceil(bufferSz / 4096) grant references of a shared buffer, no two of which are the same. All of it is the guest's to make up, so the
- * walk takes no more steps than an honest directory would need, and never throws for what it finds.
+ * Collects the ceil(bufferSz / 4096) grant references of a shared buffer, all different. The guest may write anything into its
+ * directory: the walk takes no more steps than an honest directory needs, and never throws for what it reads.
  *
  * @param bufferSz `xensnd_open_req.buffer_sz`, octets.
  * @param first `xensnd_open_req.gref_directory`.
@@ -96,22 +94,22 @@ export function walkPageDirectory(
     return fault(XEN_ENOMEM, `the buffer is ${bufferSz} octets, more than the allowed ${maxBufferSz}`);
   }
   const total = bufferPages(bufferSz);
-  // An honest frontend grants each page once. Naming one again and again would make much memory out of little.
+  // An honest frontend grants each page once. A page named again and again would make much memory out of little.
   const seen = new Set<number>();
   const grefs: number[] = [];
   const directoryGrefs: number[] = [];
   const words = new Uint32Array(DIRECTORY_PAGE_WORDS);
-  for (let page = first; grefs.length < total; page = words[0]) {
+  for (let page = first; grefs.length < total; page = words[0]!) {
     const where = `directory page ${directoryGrefs.length}`;
     if (page === INVALID_GREF) return fault(XEN_EINVAL, `${where} of the buffer is missing`);
-    // With this check the chain is at most ceil(total / 1023) pages long: each page adds 1023 references but the last.
+    // Bounds the chain at ceil(total / 1023) pages: each page but the last adds 1023 references.
     if (seen.has(page)) return fault(XEN_EINVAL, `${where} is one already seen, gref ${page}`);
     seen.add(page);
     directoryGrefs.push(page);
     if (!readPage(page, words)) return fault(XEN_EIO, `${where}, gref ${page}, cannot be mapped`);
     const count = Math.min(GREFS_PER_DIRECTORY_PAGE, total - grefs.length);
     for (let i = 1; i <= count; i++) {
-      const gref = words[i];
+      const gref = words[i]!;
       if (gref === INVALID_GREF) return fault(XEN_EINVAL, `${where} has gref 0 at ${i - 1}`);
       if (seen.has(gref)) return fault(XEN_EINVAL, `${where} has gref ${gref} a second time, at ${i - 1}`);
       seen.add(gref);
@@ -126,8 +124,8 @@ function fault(errno: number, reason: string): PageDirectoryFault {
 }
 
 /**
- * Writes the directory of the pages `grefs` into `words`, the frontend's {@link directoryPages} pages side by side,
- * granted as `directoryGrefs`. `directoryGrefs[0]` is then what OPEN's gref_directory says.
+ * Writes the directory of the pages `grefs` into `words`: the frontend's {@link directoryPages} pages side by side, granted as
+ * `directoryGrefs`. OPEN's gref_directory is then `directoryGrefs[0]`. Throws RangeError if the pages are not that many.
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** `struct xensnd_req`: what a frontend asks for. Offsets are those of the diagrams in sndif.h. */
+/** `struct xensnd_req`: the frontend's requests. Offsets are those of the diagrams in sndif.h. */
 import { XENSND_OP_CLOSE, XENSND_OP_HW_PARAM_QUERY, XENSND_OP_OPEN, XENSND_OP_TRIGGER } from "./constants.ts";
 import { type HwParam, readHwParam, writeHwParam } from "./hw_param.ts";
 import { beginPacket, PacketView } from "./packet.ts";
 
 /**
- * One request, copied off the ring and decoded on demand. Reuse one for all requests: nothing here allocates.
- * Which getters mean anything depends on {@link operation}; every value is the guest's and still to be judged.
+ * One request, copied off the ring and decoded on demand. Reuse one for all requests: nothing here allocates. The
+ * {@link operation} decides which getters have a meaning. Every value is the guest's, unchecked.
  *
  * @example
  * ```ts

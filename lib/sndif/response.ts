@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** `struct xensnd_resp`: what a backend answers. */
+/** `struct xensnd_resp`: the backend's answers. */
 import { XENSND_OP_HW_PARAM_QUERY } from "./constants.ts";
 import { type HwParam, readHwParam, writeHwParam } from "./hw_param.ts";
 import { beginPacket, PacketView } from "./packet.ts";
 
 /**
- * One response, copied off the ring and decoded on demand; to be reused.
+ * One response, copied off the ring and decoded on demand. Reuse one for all responses.
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ import { beginPacket, PacketView } from "./packet.ts";
  * ```
  */
 export class ResponseView extends PacketView {
-  /** `XENSND_OP_*` of the request that this answers. */
+  /** `XENSND_OP_*` of the answered request. */
   get operation(): number {
     return this.view.getUint8(2);
   }

@@ -2,13 +2,13 @@
 /**
  * The shared ring of requests and responses (`xen/io/ring.h` over `struct xensnd_req` and `struct xensnd_resp`).
  *
- * One page: req_prod, req_event, rsp_prod, rsp_event (uint32), padding up to octet 64, 32 slots of 64 octets (the
- * largest power of two that fits). A response takes over the slot of a request that was consumed. Indices count up
- * for ever, modulo 2^32; the slot of an index is its low 5 bits.
+ * One page: req_prod, req_event, rsp_prod, rsp_event (uint32), padding up to octet 64, 32 slots of 64 octets (the largest power
+ * of two that fits). A response takes over the slot of a request that was consumed. Indices count up for ever, modulo 2^32;
+ * the slot of an index is its low 5 bits.
  *
- * The four words are touched through Atomics alone: each is a full barrier, at least what xen_mb, xen_rmb and
- * xen_wmb ask for. Each end keeps its own indices in private memory, as int32, and never reads them back from the
- * page, which the other end can write. Nothing here allocates after construction, or throws.
+ * Atomics alone touch the four words: each access is a full barrier, which is at least as much as xen_mb, xen_rmb and xen_wmb
+ * ask for. Each end keeps its own indices in private memory, as int32, and never reads them back from the page, which the
+ * other end can write. After construction nothing here allocates or throws.
  */
 import { PACKET_SIZE } from "./constants.ts";
 import type { RequestView } from "./request.ts";
@@ -27,9 +27,9 @@ const REQ_EVENT = 1;
 const RSP_PROD = 2;
 const RSP_EVENT = 3;
 
-/** What taking a packet off a ring can come to. */
+/** The result of taking a packet off a ring. */
 export const Taken = {
-  /** The other end's producer index cannot be: more packets than there can be. Disconnect that stream. */
+  /** The other end's producer index is impossible: more packets than the ring can hold. Disconnect that stream. */
   broken: -1,
   none: 0,
   one: 1,
@@ -40,13 +40,13 @@ function slotOffset(index: number): number {
   return RING_HEADER_SIZE + (index & (RING_SIZE - 1)) * PACKET_SIZE;
 }
 
-/** What `RING_PUSH_*_AND_CHECK_NOTIFY` computes: did `event` lie in (published, now]? */
+/** The check of `RING_PUSH_*_AND_CHECK_NOTIFY`: whether `event` lies in (published, now]. */
 function mustNotify(published: number, now: number, event: number): boolean {
   return (now - event) >>> 0 < (now - published) >>> 0;
 }
 
 /**
- * `SHARED_RING_INIT`: what a frontend does to a page before it publishes its grant reference.
+ * `SHARED_RING_INIT`: initialises a page, before the frontend publishes the page's grant reference.
  *
  * @example
  * ```ts
@@ -66,8 +66,8 @@ export function initSharedRing(buffer: ArrayBuffer, byteOffset = 0): void {
 }
 
 /**
- * The backend's end. Per wake-up: {@link take} and answer until `Taken.none`, {@link pushResponses} (notify if it
- * says so), then {@link finalCheckForRequests}, and from the top if that says so.
+ * The backend's end. At each wake-up: {@link take} and answer until `Taken.none`; {@link pushResponses}, and notify if it returns
+ * true; {@link finalCheckForRequests}, and begin anew if it returns true.
  *
  * @example
  * ```ts
@@ -100,9 +100,7 @@ export class BackRing {
   #rspProdPvt: number;
   #rspProdPublished: number;
 
-  /**
-   * `BACK_RING_ATTACH`: attaches at `index`, 0 for a ring that was just made. `buffer` holds the page at `byteOffset`.
-   */
+  /** `BACK_RING_ATTACH` at `index`, which is 0 for a new ring. `buffer` holds the page at `byteOffset`. */
   constructor(buffer: ArrayBuffer, byteOffset = 0, index = 0) {
     this.view = new DataView(buffer, byteOffset, RING_BYTES);
     this.#words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
@@ -110,27 +108,26 @@ export class BackRing {
   }
 
   /**
-   * Attaches to a ring in use, as a restarted backend does: at the last response that its predecessor published, so
-   * that a request which was taken and never answered is taken again. That is harmless for queries, volume, mute and
-   * CLOSE; a WRITE may be heard twice, which is better than a frontend that waits out its timeout. (A response that was
-   * written and not pushed has taken the request's place; it reads as the same operation with other arguments, so
-   * write and push in one go.) The index is the guest's word, but slots are masked, and {@link take} refuses a
-   * req_prod that does not fit it.
+   * Attaches to a ring in use, as a restarted backend does: at the last response that its predecessor published. A request that
+   * was taken and never answered is taken again. That is harmless for queries, volume, mute and CLOSE. A WRITE may be heard
+   * twice, which is better than a frontend that waits out its timeout. (A response that was written and not pushed has taken
+   * the request's slot, and reads as the same operation with other arguments: so write and push in one go.) The guest can
+   * write the index, but slots are masked, and {@link take} refuses a req_prod that does not fit the index.
    */
   static attach(buffer: ArrayBuffer, byteOffset = 0): BackRing {
     const words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
     return new BackRing(buffer, byteOffset, Atomics.load(words, RSP_PROD));
   }
 
-  /** Requests on the ring that were not taken; negative if req_prod cannot be true. */
+  /** How many requests on the ring were not taken; -1 if req_prod is impossible. */
   #unconsumed(): number {
     const unconsumed = (Atomics.load(this.#words, REQ_PROD) - this.#reqCons) >>> 0;
-    // An unanswered request keeps its slot, so the frontend cannot have queued more than the free ones.
+    // An unanswered request keeps its slot: the frontend cannot have queued more than there are free slots.
     const free = RING_SIZE - ((this.#reqCons - this.#rspProdPvt) >>> 0);
     return unconsumed <= free ? unconsumed : -1;
   }
 
-  /** Copies the next request into `request` (`RING_COPY_REQUEST`); returns one of {@link Taken}. */
+  /** Copies the next request into `request` (`RING_COPY_REQUEST`). Returns one of {@link Taken}. */
   take(request: RequestView): number {
     const unconsumed = this.#unconsumed();
     if (unconsumed <= 0) return unconsumed;
@@ -140,8 +137,8 @@ export class BackRing {
   }
 
   /**
-   * Octet offset in {@link view} of the next response's slot, which counts as filled from now on; -1 if every
-   * request that was taken has its response.
+   * Reserves the slot of the next response, and returns its octet offset in {@link view}. Returns -1 if each request that was
+   * taken has its response.
    */
   reserve(): number {
     if (this.#rspProdPvt === this.#reqCons) return -1;
@@ -150,12 +147,12 @@ export class BackRing {
     return offset;
   }
 
-  /** Responses that were reserved and are still to be pushed. */
+  /** How many responses were reserved and not pushed. */
   get unpublished(): number {
     return (this.#rspProdPvt - this.#rspProdPublished) >>> 0;
   }
 
-  /** `RING_PUSH_RESPONSES_AND_CHECK_NOTIFY`: publishes what was reserved; true if the frontend wants to be notified. */
+  /** `RING_PUSH_RESPONSES_AND_CHECK_NOTIFY`: publishes the reserved responses. Returns true if the frontend wants a notification. */
   pushResponses(): boolean {
     const published = this.#rspProdPublished;
     this.#rspProdPublished = this.#rspProdPvt;
@@ -164,8 +161,8 @@ export class BackRing {
   }
 
   /**
-   * `RING_FINAL_CHECK_FOR_REQUESTS`: asks for a notification of the next request; true if there is something to
-   * {@link take} already (a request, or `Taken.broken`), so that one must not sleep.
+   * `RING_FINAL_CHECK_FOR_REQUESTS`: asks for a notification of the next request. Returns true if {@link take} has something to
+   * return already (a request, or `Taken.broken`): then do not sleep.
    */
   finalCheckForRequests(): boolean {
     if (this.#unconsumed() !== 0) return true;
@@ -175,7 +172,7 @@ export class BackRing {
 }
 
 /**
- * The frontend's end. The page must have been through {@link initSharedRing}.
+ * The frontend's end of a page that {@link initSharedRing} has initialised.
  *
  * @example
  * ```ts
@@ -208,19 +205,19 @@ export class FrontRing {
   #reqProdPublished: number;
   #rspCons: number;
 
-  /** `FRONT_RING_ATTACH` at `index`, 0 for a ring that was just made. */
+  /** `FRONT_RING_ATTACH` at `index`, which is 0 for a new ring. */
   constructor(buffer: ArrayBuffer, byteOffset = 0, index = 0) {
     this.view = new DataView(buffer, byteOffset, RING_BYTES);
     this.#words = new Int32Array(buffer, byteOffset, RING_BYTES / 4);
     this.#reqProdPvt = this.#reqProdPublished = this.#rspCons = index | 0;
   }
 
-  /** Requests that can be queued now (`RING_FREE_REQUESTS`). */
+  /** How many requests can be queued now (`RING_FREE_REQUESTS`). */
   get free(): number {
     return RING_SIZE - ((this.#reqProdPvt - this.#rspCons) >>> 0);
   }
 
-  /** Octet offset in {@link view} of the next request's slot, which counts as filled from now on; -1 if the ring is full. */
+  /** Reserves the slot of the next request, and returns its octet offset in {@link view}; -1 if the ring is full. */
   reserve(): number {
     if (this.free === 0) return -1;
     const offset = slotOffset(this.#reqProdPvt);
@@ -228,7 +225,7 @@ export class FrontRing {
     return offset;
   }
 
-  /** `RING_PUSH_REQUESTS_AND_CHECK_NOTIFY`: publishes what was reserved; true if the backend wants to be notified. */
+  /** `RING_PUSH_REQUESTS_AND_CHECK_NOTIFY`: publishes the reserved requests. Returns true if the backend wants a notification. */
   pushRequests(): boolean {
     const published = this.#reqProdPublished;
     this.#reqProdPublished = this.#reqProdPvt;
@@ -236,14 +233,14 @@ export class FrontRing {
     return mustNotify(published, this.#reqProdPvt, Atomics.load(this.#words, REQ_EVENT));
   }
 
-  /** Responses that were not taken; negative if rsp_prod cannot be true (more than were asked for). */
+  /** How many responses were not taken; -1 if rsp_prod is impossible: more responses than requests. */
   #unconsumed(): number {
     const unconsumed = (Atomics.load(this.#words, RSP_PROD) - this.#rspCons) >>> 0;
     const outstanding = (this.#reqProdPublished - this.#rspCons) >>> 0;
     return unconsumed <= outstanding ? unconsumed : -1;
   }
 
-  /** Copies the next response into `response`; returns one of {@link Taken}, "broken" being about the backend here. */
+  /** Copies the next response into `response`. Returns one of {@link Taken}; "broken" is about the backend here. */
   take(response: ResponseView): number {
     const unconsumed = this.#unconsumed();
     if (unconsumed <= 0) return unconsumed;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Status codes of responses: zero, or the negative of one of these (`XEN_E*`, xen/errno.h). They are Linux's errno
- * numbers on every architecture, and `snd_xen_front` passes them raw to user space.
+ * The errors of responses (`XEN_E*`, xen/errno.h): a status is zero, or the negative of one of these. The numbers are Linux's
+ * errno on every architecture, and `snd_xen_front` passes them to user space as they are.
  */
 
 /** Operation not permitted. */

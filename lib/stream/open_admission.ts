@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/** What the host allows a stream, applied to what its guest asks for. */
+/** Applies the parameters that the host allows a stream to the guest's OPEN and HW_PARAM_QUERY. */
 import { formatByName, FORMATS, type HwParam, type Interval, type OpenRequest } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/model/card.ts";
 
-/** The shortest period, in frames, that a guest is offered: below it a guest does little but take events. */
+/** The shortest period, in frames, that a guest is offered. With a shorter one a guest does little but take events. */
 const MIN_PERIOD_FRAMES = 32;
 /** `periods_min` of the Linux frontend. */
 const MIN_PERIODS = 2;
 
-/** Why `open` is not allowed, or undefined if it is. Every field of it is the guest's own. */
+/** Why `open` is not allowed; undefined if it is. Every field is the guest's, unchecked. */
 export function judgeOpen(open: OpenRequest, allowed: StreamParams): string | undefined {
   const format = FORMATS[open.pcmFormat];
   if (format?.octets === undefined || !allowed.formats.includes(format.name)) {
@@ -34,10 +34,7 @@ export function judgeOpen(open: OpenRequest, allowed: StreamParams): string | un
   return undefined;
 }
 
-/**
- * Cuts `param` down to `allowed`. An interval whose minimum ends above its maximum is empty: nothing fits. Allocates
- * nothing.
- */
+/** Cuts `param` down to `allowed`. An interval whose minimum is above its maximum is empty: nothing fits. Allocates nothing. */
 export function narrow(param: HwParam, allowed: StreamParams): void {
   let formats = 0;
   for (const name of allowed.formats) {
@@ -54,7 +51,7 @@ export function narrow(param: HwParam, allowed: StreamParams): void {
   clip(param.period, MIN_PERIOD_FRAMES, Math.floor(bufferFrames / MIN_PERIODS));
 }
 
-/** Leaves of `asked` what is between the lowest and the highest of `rates` that it has. */
+/** Cuts `asked` down to the range from the lowest to the highest of the `rates` within it. */
 function narrowRates(asked: Interval, rates: readonly number[]): void {
   let lowest = 0xffffffff;
   let highest = 0;
@@ -66,7 +63,7 @@ function narrowRates(asked: Interval, rates: readonly number[]): void {
   clip(asked, lowest, highest);
 }
 
-/** Octets of the smallest frame that `param` leaves; 0 if it leaves none. */
+/** Octets of the smallest frame that `param` has; 0 if it has none. */
 function smallestFrame({ formatsLow, channels }: HwParam): number {
   let octets = 0;
   for (const format of FORMATS) {

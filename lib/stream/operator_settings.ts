@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-/** What an operator has set on a stream for good: it outlives the guest's connection and the daemon. */
+/** The settings of a stream that an operator makes. They outlive the guest's connection and the daemon. */
 import type { Hold } from "./stream_state.ts";
 import { MAX_VOLUME, MIN_VOLUME } from "./volume_bounds.ts";
 
 export interface OperatorSettings {
-  /** In steps of 0.001 dB, on top of the guest's own. */
+  /** In steps of 0.001 dB, on top of the guest's own volume. */
   readonly volume: number;
   readonly muted: boolean;
 }
 
-/** All that is kept of an operator's. */
+/** All settings that are kept. */
 export interface KeptSettings extends OperatorSettings {
-  /** What `xsnd trigger` keeps the stream in. */
+  /** The hold that `xsnd trigger` has left the stream in. */
   readonly hold: Hold;
 }
 
-/** Whether a stream can be given this volume. */
+/** Whether a stream can have this volume, in steps of 0.001 dB. */
 export function isVolume(volume: number): boolean {
   return Number.isInteger(volume) && volume >= MIN_VOLUME && volume <= MAX_VOLUME;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * A stream's life, as the guest's requests and the operator drive it.
+ * The states of a stream, and the requests of the guest that lead from one to the next.
  *
  *                   OPEN            opened           START
  *        closed ───────────▶ opening ─────▶ prepared ─────▶ running ◀─╮
@@ -8,8 +8,8 @@
  *          │            CLOSE                 │  ╰─── STOP ───╯ ╰────▶ paused
  *          ╰─ (from any state) ───────────────┴────── STOP ──────────╯   (PAUSE)
  *
- * A second OPEN without a CLOSE is an implicit close (snd_xen_front does that when hw_params is called twice). The
- * operator's hold is apart from all this: it stops the card under a stream that the guest believes to be running.
+ * A second OPEN without a CLOSE is an implicit close (snd_xen_front sends that when hw_params is called twice). The operator's
+ * hold is no state: it stops the device under a stream that the guest believes to be running.
  */
 
 export const STREAM_STATES = ["detached", "closed", "opening", "prepared", "running", "paused"] as const;
@@ -26,12 +26,12 @@ const TRIGGERS: Readonly<Record<StreamState, readonly (StreamState | undefined)[
   paused: ["running", "paused", "prepared", "running"],
 };
 
-/** The state that XENSND_OP_TRIGGER `type` leads to, or undefined if it has no business in `state`. */
+/** The state that XENSND_OP_TRIGGER `type` leads to from `state`; undefined if the trigger, any number, is refused there. */
 export function afterTrigger(state: StreamState, type: number): StreamState | undefined {
   return TRIGGERS[state][type];
 }
 
-/** What an operator may do to a stream, whatever the guest does: `xsnd trigger`. */
+/** The holds on a stream's device, whatever the guest does: set by `xsnd trigger`. */
 export const HOLDS = ["none", "paused", "stopped"] as const;
 /** One of {@link HOLDS}. */
 export type Hold = typeof HOLDS[number];
@@ -41,7 +41,7 @@ export const OPERATOR_TRIGGERS = ["start", "pause", "resume", "stop"] as const;
 /** One of {@link OPERATOR_TRIGGERS}. */
 export type OperatorTrigger = typeof OPERATOR_TRIGGERS[number];
 
-/** The hold that an operator's trigger leaves a stream in. */
+/** The hold that an operator's trigger leads to. */
 export function afterOperatorTrigger(trigger: OperatorTrigger): Hold {
   return trigger === "pause" ? "paused" : trigger === "stop" ? "stopped" : "none";
 }
