@@ -7,6 +7,8 @@ import { cString } from "../../ffi/base/c_string.ts";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
 import { BUFFER_BYTES, dummyDevice, EngineRig, RATE } from "./engine_rig.ts";
 
+const FRAME_BYTES = 4;
+
 /** A file that takes nothing: a card that goes there fails as soon as it plays. */
 function openFull(): number {
   return unwrap(libc().open(cString("/dev/full"), O.WRONLY, 0), "open /dev/full");
@@ -14,16 +16,23 @@ function openFull(): number {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Does for the stream what the engine does, with its guest writing all the time, until `done`. */
+const HALF = BUFFER_BYTES / 2;
+
+/**
+ * Does for the stream what the engine does, until `done`. In each turn its guest writes half a buffer from the position on, so
+ * that the device gets samples however late the turn comes.
+ */
 async function play(rig: EngineRig, done: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
-  for (let offset = 0; !done();) {
+  while (!done()) {
     assert(performance.now() < deadline, `it never came true: ${done}`);
     await sleep(1);
     rig.stream.servePcm(POLL.IN);
     rig.takeEvents();
-    assert.equal(rig.write(offset, 256), 0);
-    offset = (offset + 256) % BUFFER_BYTES;
+    const at = rig.status.get("positionFrames") * FRAME_BYTES % BUFFER_BYTES;
+    const first = Math.min(HALF, BUFFER_BYTES - at);
+    assert.equal(rig.write(at, first), 0);
+    if (first < HALF) assert.equal(rig.write(0, HALF - first), 0);
   }
 }
 
