@@ -8,6 +8,7 @@ import { ERRNO, errnoName } from "../../ffi/libc/errno.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
 import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import { Memory } from "../../ffi/libc/memory.ts";
+import type { EngineCommand } from "../bridge/messages.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { DummyPcm } from "../pcm/dummy/pcm.ts";
 import type { Pcm } from "../pcm/pcm.ts";
@@ -15,7 +16,6 @@ import { XEN_EIO } from "../sndif/mod.ts";
 import type { Connection } from "./connection.ts";
 import { Capture } from "./samples/capture.ts";
 import { GuestBuffer } from "./samples/guest_buffer.ts";
-import type { EngineCommand } from "../bridge/messages.ts";
 import { Playback } from "./samples/playback.ts";
 import { PositionFeed } from "./samples/position_feed.ts";
 import type { Transfer } from "./samples/transfer.ts";
@@ -29,7 +29,7 @@ export class OpenStream {
   readonly transfer: Transfer;
   readonly #feed: PositionFeed;
   /** What the device does. Guest and operator may want something else. */
-  #device: "stopped" | "running" | "held" = "stopped";
+  #deviceState: "stopped" | "running" | "held" = "stopped";
   /** Whether the transfer's device is a stand-in. */
   #isLost = false;
   /** Whether there is not even a stand-in: the pointer stands, and the guest times out. */
@@ -86,27 +86,27 @@ export class OpenStream {
   stop(): void {
     this.#reportNow();
     this.#feed.tell(this.transfer.restart());
-    this.#device = "stopped";
+    this.#deviceState = "stopped";
   }
 
   /** Makes the device run or stand. A device that stands is `emptied`, or keeps the samples that it has. Returns 0 or -errno. */
   run(runs: boolean, emptied: boolean): number {
     const { transfer } = this;
     let status = 0;
-    if (runs && this.#device !== "running") {
-      status = this.#device === "held" ? transfer.unhold() : transfer.start();
+    if (runs && this.#deviceState !== "running") {
+      status = this.#deviceState === "held" ? transfer.unhold() : transfer.start();
       // A host that has slept since the device was prepared, for one.
       if (status < 0 && !isLoss(status)) status = transfer.startAnew();
       if (isLoss(status) && this.#lose(status)) status = transfer.start();
       if (status >= 0) {
-        this.#device = "running";
+        this.#deviceState = "running";
         this.#connection.status.add("starts", 1);
       }
-    } else if (!runs && this.#device === "running") {
+    } else if (!runs && this.#deviceState === "running") {
       this.#reportNow();
       transfer.hold(emptied);
-      this.#device = "held";
-    } else if (this.#device === "held" && emptied) {
+      this.#deviceState = "held";
+    } else if (this.#deviceState === "held" && emptied) {
       transfer.hold(true);
     }
     transfer.report();
@@ -118,7 +118,7 @@ export class OpenStream {
     const { transfer } = this;
     if ((revents & POLL_FAILED) !== 0) return this.#recover(-ERRNO.ENODEV);
     transfer.pcm.acknowledge();
-    if (this.#device !== "running") return;
+    if (this.#deviceState !== "running") return;
     const told = this.#feed.toldFrames;
     const isTimed = transfer.pcm.noteInterrupt();
     this.pump();
@@ -140,7 +140,7 @@ export class OpenStream {
     if (!isLoss(error)) {
       this.transfer.error = 0;
       // A device that stands is prepared anew before it runs.
-      if (this.#device !== "running" || this.transfer.recover() === 0) return;
+      if (this.#deviceState !== "running" || this.transfer.recover() === 0) return;
     }
     this.#lose(error);
   }
@@ -172,7 +172,7 @@ export class OpenStream {
     try {
       this.#replaceDevice(new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging));
     } catch (failure) {
-      this.#device = "stopped";
+      this.#deviceState = "stopped";
       this.#isDead = true;
       services.pollSetChanged();
       const text = `the device has failed (${errnoName(error)}), and so has its stand-in: ${failure}`;
@@ -211,7 +211,7 @@ export class OpenStream {
   }
 
   #replaceDevice(pcm: Pcm): number {
-    const status = this.transfer.replaceDevice(pcm, this.#device === "running");
+    const status = this.transfer.replaceDevice(pcm, this.#deviceState === "running");
     this.#deviceChanged(pcm);
     this.#connection.services.pollSetChanged();
     return status;
@@ -230,7 +230,7 @@ export class OpenStream {
 
   /** Tells the guest the position that {@link Transfer.pump} found, if that is due, and writes the status row. */
   #report(): void {
-    if (this.#device === "running") this.#feed.follow(this.transfer.reportable());
+    if (this.#deviceState === "running") this.#feed.follow(this.transfer.reportable());
     this.transfer.report();
   }
 
@@ -239,7 +239,7 @@ export class OpenStream {
     const { services, status } = this.#connection;
     services.pollSetChanged();
     try {
-      if (this.#device === "running") this.#reportNow();
+      if (this.#deviceState === "running") this.#reportNow();
       this.transfer.stopped();
       this.transfer.pcm.drop();
       this.transfer.report();
