@@ -17,10 +17,12 @@ Deno.test("parseGuestLimits() takes those that are named, and says which there a
     requests: 500,
     logLines: 1,
   });
-  for (const text of ["", "streams", "streams=", "streams=-1", "stream=1", "streams=1;mapped=2"]) {
+  for (
+    const text of ["", "streams", "streams=", "streams=-1", "stream=1", "constructor=1", "streams=1;mapped=2"]
+  ) {
     assert.throws(
       () => parseGuestLimits(text),
-      /is no limit: expected one of streams=N, engines=N, total-engines=N, mapped=N, total-mapped=N, requests=N, moved=N, log-lines=N/,
+      /unknown limit ".*": expected one of streams=N, engines=N, total-engines=N, mapped=N, total-mapped=N, requests=N, moved=N, log-lines=N/,
     );
   }
   assert.throws(() => parseGuestLimits("streams=257"), /streams is from 1 to 256/);

@@ -32,7 +32,7 @@ export function choosePolicy(store: Store, config?: Config, defaults: DefaultDev
     );
     for (const [ground, advice] of Object.entries(ADVICE)) {
       if (!grounds.flat().includes(ground as Grounds)) continue;
-      const streams = nameDeviceless(name, address.card, card, (p, s) => grounds[p][s] !== ground);
+      const streams = nameDeviceless(name, address.card, card, (p, s) => grounds[p]?.[s] !== ground);
       log.warn(advice, { card: `${name}/${address.card}`, streams });
     }
     return policy;

@@ -37,28 +37,29 @@ export const DEFAULT_LIMITS: GuestLimits = {
   logLines: 20,
 };
 
-/** As `--guest-limits` has them, and the least and most that each may be. */
-const KEYS: Readonly<Record<string, [key: keyof GuestLimits, least: number, most: number]>> = {
-  "streams": ["streams", 1, 256],
-  "engines": ["engines", 1, 256],
-  "total-engines": ["totalEngines", 1, 1024],
-  "mapped": ["mapped", 1, 1 << 20],
-  "total-mapped": ["totalMapped", 1, 1 << 20],
-  "requests": ["requests", 100, 1_000_000],
-  "moved": ["moved", 1, 100_000],
-  "log-lines": ["logLines", 1, 10_000],
-};
+/** The limits by their names in `--guest-limits`, each with its least and greatest value. */
+const KEYS: ReadonlyMap<string, [key: keyof GuestLimits, least: number, most: number]> = new Map(
+  Object.entries({
+    "streams": ["streams", 1, 256],
+    "engines": ["engines", 1, 256],
+    "total-engines": ["totalEngines", 1, 1024],
+    "mapped": ["mapped", 1, 1 << 20],
+    "total-mapped": ["totalMapped", 1, 1 << 20],
+    "requests": ["requests", 100, 1_000_000],
+    "moved": ["moved", 1, 100_000],
+    "log-lines": ["logLines", 1, 10_000],
+  }),
+);
 
 /** Reads `streams=8,mapped=64`; what is not there is as by default. Throws RangeError. */
 export function parseGuestLimits(text: string): GuestLimits {
   const limits: { -readonly [key in keyof GuestLimits]: number } = { ...DEFAULT_LIMITS };
   for (const part of text.split(",")) {
-    const [, name, digits] = /^\s*([a-z-]+)=(\d{1,9})\s*$/.exec(part) ?? [];
-    const known = KEYS[name];
+    const [, name = "", digits] = /^\s*([a-z-]+)=(\d{1,9})\s*$/.exec(part) ?? [];
+    const known = KEYS.get(name);
     if (known === undefined) {
-      throw new RangeError(
-        `${JSON.stringify(part)} is no limit: expected one of ${Object.keys(KEYS).join("=N, ")}=N.`,
-      );
+      const names = [...KEYS.keys()].join("=N, ");
+      throw new RangeError(`unknown limit ${JSON.stringify(part)}: expected one of ${names}=N.`);
     }
     const [key, least, most] = known;
     if (Number(digits) < least || Number(digits) > most) {

@@ -60,7 +60,7 @@ export function xlCardPolicy(
   defaults: DefaultDevices,
 ): XlCardDecision {
   const decisions = pcms.map(({ streams }, p) =>
-    streams.map((stream, s) => decide(stream, matches[p][s], isLate, defaults))
+    streams.map((stream, s) => decide(stream, matches[p]?.[s], isLate, defaults))
   );
   const grounds = decisions.map((streams) => streams.map(([ground]) => ground));
   if (grounds.flat().includes("deviceless")) return { policy: undefined, grounds };

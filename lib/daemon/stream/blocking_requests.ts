@@ -248,7 +248,9 @@ export class BlockingRequests {
     if (reason !== undefined) throw new PcmError(`OPEN refused: ${reason}`, XEN_EINVAL);
     const buffer = mapBuffer(this.stream.domid, open, type, effective.bufferSizeBytes, this.services);
     connection.setBuffer(buffer);
-    const frameBytes = FORMATS[open.pcmFormat].octets! * open.pcmChannels;
+    // judgeOpen() admits formats alone that are known, and have samples of whole octets.
+    const { name: format, octets } = FORMATS[open.pcmFormat]!;
+    const frameBytes = octets! * open.pcmChannels;
     const request = {
       rate: open.pcmRate,
       channels: open.pcmChannels,
@@ -276,7 +278,7 @@ export class BlockingRequests {
       "open: {rate} Hz, {format}, {channels} channels, buffer {buffer}, period {period} octets",
       {
         rate: open.pcmRate,
-        format: FORMATS[open.pcmFormat].name,
+        format,
         channels: open.pcmChannels,
         buffer: open.bufferSz,
         period: open.periodSz,
