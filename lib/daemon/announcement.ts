@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /**
- * How a guest, or a script on the host, sees that the backend is there before it has a card to look at:
+ * The nodes by which a guest, or a script on the host, sees that the daemon serves, before any card exists:
  *
- *     /local/domain/<backend>/data/xsnd/status    "running"; all domains can read it, and watch it
+ *     /local/domain/<backend>/data/xsnd/status    "running"; all domains may read and watch it
  *     /local/domain/<backend>/data/xsnd/pid       for the host alone
  *     /local/domain/<backend>/data/xsnd/version   for the host alone
  *
- * `data` is the one directory that xenstore-paths(7) leaves to a domain for whatever it likes, so that a driver domain may write
- * there, too. The nodes are there while the daemon serves: they are removed when it begins to end, and what one that was killed
- * has left is removed before the next one takes its cards over.
+ * `data` is the one directory that xenstore-paths(7) leaves to a domain for any use, so a driver domain may write there too. The
+ * nodes exist while the daemon serves. The daemon removes them when it begins to end. A daemon that starts removes the nodes that a
+ * killed one has left, before it takes over any card.
  */
 import { getLogger } from "@logtape/logtape";
 import { dirname } from "node:path";
@@ -23,10 +23,10 @@ export function announcementPath(domid: number): string {
 export class Announcement implements Disposable {
   readonly #log = getLogger(["xsnd", "announcement"]);
   readonly #path: string;
-  /** Whether `data` was not there before. A guest's is the toolstack's, and once removed a guest could not make it again. */
+  /** Whether this daemon made `data`. A guest's `data` is the toolstack's: a guest could not make it again. */
   #isDataOurs = false;
 
-  /** Withdraws what a former daemon has announced. */
+  /** Removes the announcement of a former daemon. */
   constructor(private readonly store: Store, private readonly domid: number) {
     this.#path = announcementPath(domid);
     this.#attempt("remove", (view) => {
@@ -50,7 +50,7 @@ export class Announcement implements Disposable {
     view.setPermissions(`${this.#path}/${name}`, [{ domid: this.domid, access }]);
   }
 
-  /** Who waits for the announcement does without if XenStore refuses it; the cards are served all the same. */
+  /** If XenStore refuses, the cards are served without the announcement. */
   #attempt(verb: string, body: (view: StoreView) => void): void {
     try {
       this.store.transaction(body);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The server: finds the cards that toolstacks give this domain to serve, and keeps each with its frontend.
- * All of it runs in the main thread; samples never come here.
+ * The backend: finds the cards that toolstacks give this domain to serve, asks for each card's policy, and follows every card until
+ * it goes. Runs in the main thread; samples never come here.
  */
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../base/error.ts";
@@ -14,32 +14,33 @@ import { type GuestLimits, GuestUse } from "./policy/guest_limits.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 import { Totals } from "./stream/totals.ts";
 import type { CardPolicy } from "../vsnd/model/card.ts";
-import { policyChanges } from "./policy/policy_changes.ts";
+import { describeChanges } from "./policy/policy_changes.ts";
 import { POLICY_DIRECTORY } from "../vsnd/nodes/card_tree.ts";
 
 export interface BackendOptions {
-  /** What the host allows the card; undefined: it is not served. Throws XsndError if that cannot be found out. */
+  /** The host's policy for the card; undefined: the card is not served. Throws XsndError if the policy cannot be read. */
   readonly readPolicy: (address: CardAddress, backendPath: string) => CardPolicy | undefined;
-  /** What a guest may have of the daemon; unless told, {@link DEFAULT_LIMITS}. */
+  /** What a guest may use of the daemon; by default {@link DEFAULT_LIMITS}. */
   readonly guestLimits?: GuestLimits;
-  /** Whether the engines are to run under SCHED_FIFO. Where that is not permitted it serves without. */
+  /** Whether the engines run under SCHED_FIFO, where that is permitted. */
   readonly realtime?: boolean;
 }
 
+/** A card that is served. */
 interface Served {
   readonly card: VirtualCard;
   readonly watch: StoreWatch;
-  /** Pending until the card has been taken over in the state that it was found in. */
+  /** Resolves when the card has been taken over from the state in which it was found. */
   readonly started: Promise<void>;
-  /** Set while a change of the card's policy is to be looked at. */
+  /** Set while a look at the card's policy is due. */
   lookTimer?: ReturnType<typeof setTimeout>;
-  /** What the host decided last; undefined: not to serve the card. */
+  /** The host's last decision; undefined: not to serve the card. */
   decided: CardPolicy | undefined;
-  /** Whether the card was made by a policy that holds no more: it is made anew as soon as it is not connected. */
+  /** Whether the card was made by a policy that no longer holds: the card is made anew as soon as it is not connected. */
   isOutdated: boolean;
 }
 
-/** A policy is written node by node; it is looked at once for all of them. */
+/** How long the writer of a policy, who writes node by node, has until the backend reads the whole. */
 const POLICY_LOOK_MS = 20;
 
 export class Backend implements AsyncDisposable {
@@ -64,7 +65,7 @@ export class Backend implements AsyncDisposable {
     engines.failed.catch((error) => this.#failed.reject(error));
   }
 
-  /** Resolves when the cards that there are have been taken over: whoever finds the daemon there finds it serving. */
+  /** Resolves when all present cards have been taken over: whoever finds the daemon finds it serving. */
   static async start(xen: Xen, options: BackendOptions): Promise<Backend> {
     await using stack = new AsyncDisposableStack();
     const grants = stack.use(xen.openGrantTable());
@@ -89,12 +90,12 @@ export class Backend implements AsyncDisposable {
     await Promise.race([Promise.all(started), this.failed]);
   }
 
-  /** Rejects if the engine is lost, or XenStore for good; otherwise pending for ever. */
+  /** Rejects if the shared engine fails, or XenStore is lost for good; otherwise pending for ever. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
 
-  /** Resolves when the engine has answered: {@link Engines.ping}. */
+  /** Resolves when the shared engine has answered: {@link Engines.ping}. */
   ping(): Promise<void> {
     return this.engines.ping();
   }
@@ -104,7 +105,7 @@ export class Backend implements AsyncDisposable {
     return [...this.#cards.values()].flatMap(({ card }) => card.streams);
   }
 
-  /** Of {@link streams} and their states. */
+  /** Counts the changes of {@link streams} and of their states. */
   get changes(): Changes {
     return this.engines.changes;
   }
@@ -127,7 +128,7 @@ export class Backend implements AsyncDisposable {
         try {
           changed(path);
         } catch (error) {
-          // The watch begins anew when XenStore is there again.
+          // The watch begins anew when XenStore returns.
           if (!isStoreLost(error)) throw error;
         }
       }
@@ -136,12 +137,12 @@ export class Backend implements AsyncDisposable {
     }
   }
 
-  /** Lets work on one card go on by itself. A failure is that card's, and the other cards are served on. */
+  /** Lets work on one card go on by itself. If it fails, only that card is affected. */
   #spawn(card: string, work: Promise<void>): void {
     work.catch((error) => this.#cardFailed(card, error));
   }
 
-  /** While XenStore is away nothing is said: all cards are looked at when XenStore comes back. */
+  /** Logs an error; says nothing while XenStore is away, as all cards are looked at when XenStore returns. */
   #cardFailed(card: string, error: unknown): void {
     if (isStoreLost(error)) return;
     const reason = error instanceof XsndError || error instanceof StoreError
@@ -150,7 +151,7 @@ export class Backend implements AsyncDisposable {
     this.#log.error("{reason}", { card, reason });
   }
 
-  /** Something changed at or below the directory of all backends: a card's own node, or cards came or went. */
+  /** Something has changed at or below the directory of all backends: a card's own node, or the list of cards. */
   #changed(path: string): void {
     const [domid, id, node] = path.slice(0, this.#root.length + 1) === `${this.#root}/`
       ? path.slice(this.#root.length + 1).split("/", 3)
@@ -158,7 +159,7 @@ export class Backend implements AsyncDisposable {
     const key = `${domid}/${id}`;
     const served = this.#cards.get(key);
     if (served === undefined) {
-      // There were more changes than the watch holds, or something is there that is no card we know.
+      // The watch has overflowed and names no card, or the card is unknown.
       if (domid === undefined) this.#cards.forEach((served, key) => this.#lookSoon(key, served));
       return this.#rescan();
     }
@@ -191,9 +192,9 @@ export class Backend implements AsyncDisposable {
   }
 
   /**
-   * Asks for the card's policy again, whoever has changed it, and has it hold: devices and `denied` under a connected frontend, the
-   * rest when the card is made anew, which is as soon as nobody uses it. Returns what is other than it was decided last, for
-   * people.
+   * Reads the card's policy again and puts it in force. The one rule for every change, whether SIGHUP (reload) or a write in XenStore
+   * announced it: under a connected frontend devices and `denied` change; everything else waits until the card is made anew, as soon
+   * as it is not connected. Returns the differences from the last decision, for people.
    */
   async #decideAgain(key: string, served: Served): Promise<string | undefined> {
     await served.started.catch(() => {});
@@ -207,12 +208,12 @@ export class Backend implements AsyncDisposable {
     if (wasConnected || !served.isOutdated) card.setPolicy(policy ?? denied(card.policy));
     await this.#evaluate(key, served);
     const hasConnected = !wasConnected && card.connected && this.#cards.get(key) === served;
-    // It was about to: what it was made by holds no more.
+    // The card has connected meanwhile, by a policy that no longer holds.
     if (hasConnected && served.isOutdated) card.setPolicy(served.decided ?? denied(card.policy));
     return changes;
   }
 
-  /** Serves the card no longer. */
+  /** Ends serving the card. */
   async #drop(key: string, served: Served): Promise<void> {
     this.#cards.delete(key);
     this.#watches.delete(served.watch);
@@ -222,8 +223,8 @@ export class Backend implements AsyncDisposable {
   }
 
   /**
-   * Serves the card by the policy that holds now, or what the toolstack has put in its place. It stays where it is known until it
-   * is shut down, lest it be served twice.
+   * Makes the card anew, by the policy that holds now; serves the card that the toolstack has put in its place, if there is one. The
+   * old card stays in the list until it is shut down, lest the new one be served beside it.
    */
   async #takeAnew(key: string, served: Served): Promise<void> {
     const { card, watch } = served;
@@ -239,8 +240,8 @@ export class Backend implements AsyncDisposable {
   }
 
   /**
-   * Asks for all policies again. Returns what changes, a text a card. Throws {@link StoreError}; if XenStore is away, the policies
-   * are asked for when XenStore comes back.
+   * Reads all policies again. Returns a text for each card that changes. Throws {@link StoreError}; if XenStore is away, the policies
+   * are read when XenStore returns.
    */
   async reload(): Promise<string[]> {
     const changed: string[] = [];
@@ -285,13 +286,13 @@ export class Backend implements AsyncDisposable {
     try {
       await served.started;
     } catch (error) {
-      // With XenStore the card is found, and taken over, once more; a card that failed otherwise is when its directory changes.
+      // When XenStore returns, the card is found and taken over again. After another failure that happens when its directory changes.
       if (this.#cards.get(key) === served) await this.#drop(key, served);
       throw error;
     }
   }
 
-  /** Undefined if the toolstack has not finished the card, or the host does not allow it anything. */
+  /** Undefined if the toolstack has not finished the card, or the host does not allow the card. */
   #makeCard(address: CardAddress, path: string): Served | undefined {
     const { store } = this.xen;
     const frontend = store.read(`${path}/frontend`);
@@ -323,14 +324,14 @@ export class Backend implements AsyncDisposable {
     }
   }
 
-  /** A domain that died must not be kept alive by pages that are still mapped. */
+  /** Unmaps the pages of domains that are gone: a mapped page would keep the domain alive. */
   #domainsChanged(): void {
     for (const { card } of this.#cards.values()) {
       if (this.#isGone(card.address.domid)) this.#spawn(card.name, card.shutDown({ leave: false }));
     }
   }
 
-  /** A driver domain may not ask: there the toolstack's taking the card away is the first that is heard of it. */
+  /** Always false in a driver domain, which may not ask: there the daemon learns of it when the toolstack removes the card. */
   #isGone(domid: number): boolean {
     try {
       return !this.xen.store.isIntroduced(domid);
@@ -346,13 +347,13 @@ export class Backend implements AsyncDisposable {
     for (const watch of this.#watches) watch[Symbol.dispose]();
     for (const { lookTimer } of this.#cards.values()) clearTimeout(lookTimer);
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
-    // What a hanging engine may still touch stays mapped until the process is gone.
+    // What an engine that hangs may still touch stays mapped until the process ends.
     if (!await this.engines.stop()) return;
     this.grants[Symbol.dispose]();
   }
 }
 
-/** A card that is not served any more gives silence until its guest has gone. */
+/** The policy of a card that is no longer to be served while its guest is connected: silence. */
 function denied({ pcms }: CardPolicy): CardPolicy {
   return {
     pcms: pcms.map(({ streams }) => ({ streams: streams.map((stream) => ({ ...stream, denied: true })) })),
@@ -361,26 +362,4 @@ function denied({ pcms }: CardPolicy): CardPolicy {
 
 function storeLost(error: Error): XsndError {
   return new XsndError(`XenStore is lost: ${error.message}`, Exit.failed);
-}
-
-/** What the host decides otherwise about `card` than before, and when that holds; undefined if nothing changes. */
-function describeChanges(
-  before: CardPolicy | undefined,
-  after: CardPolicy | undefined,
-  card: VirtualCard,
-): string | undefined {
-  const later = card.connected ? "once its guest opens it again (limits: connects)" : "from now on";
-  if (after === undefined) {
-    const what = card.connected
-      ? "at once: it is denied; once its guest has gone: not served"
-      : "from now on: it is not served";
-    return before && `${card.name}, ${what}`;
-  }
-  const changes = policyChanges(before ?? card.policy, after);
-  if (changes.length === 0) return before === undefined ? `${card.name}: it is served again` : undefined;
-  const part = (when: string, isAtOnce: boolean) => {
-    const texts = changes.filter((change) => change.isAtOnce === isAtOnce).map(({ text }) => text);
-    return texts.length === 0 ? [] : [`${when}: ${texts.join(", ")}`];
-  };
-  return `${card.name}, ${[...part("at once", true), ...part(later, false)].join("; ")}`;
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-/** Who listens: each start and end of a recording of a device, for the log. An operator's desktop builds an indicator on it. */
+/** Logs each start and end of a guest's recording of a device. An operator's desktop can build an indicator on these lines. */
 import { getLogger } from "@logtape/logtape";
 import { RECORDINGS } from "../log/rate_limit.ts";
 import { usedDevice } from "../vsnd/model/card.ts";
 import type { Changes } from "../bridge/changes.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 
-/** What setTimeout takes at most, ms. */
+/** The longest delay of setTimeout, ms. */
 const LONG_MS = 2 ** 31 - 1;
 
+/** A stream as the last look found it. */
 interface Seen {
-  /** When the recording began, by performance.now(); undefined: there is none. */
+  /** When the recording began, by performance.now(); undefined: nothing is recorded. */
   since: number | undefined;
   starts: number;
 }
@@ -48,7 +49,7 @@ export class CaptureLog {
     } else if (!isRecording && seen.since !== undefined) {
       this.#ends(stream, seen);
     } else if (!isRecording && starts > seen.starts && mayRecord) {
-      // It has begun and ended between two looks: a guest that records by the moment is told of, too.
+      // A recording that began and ended between two looks is logged too.
       this.#log.info("its guest has recorded {device} for a moment", { stream: stream.name, device });
     }
     seen.starts = starts;

@@ -60,8 +60,8 @@ function status(backend: Backend): StatusReport {
 }
 
 /**
- * The status, at once and after each change. An engine tells of a stream's states alone, and writes the counters to memory without
- * a word. So the status is looked at as long as somebody watches; what has come and gone between two looks is not told.
+ * The status, at once and after each change. An engine announces changes of state, but writes counters to memory without a word. So
+ * the daemon polls while somebody watches; a change that is undone between two polls goes unseen.
  */
 async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<StatusReport> {
   let told: string | undefined;
@@ -74,7 +74,7 @@ async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<Statu
   }
 }
 
-/** Sets what the operator wants to hold for good, as soon as the stream is served. */
+/** Sets volume and mute for good, as soon as the stream is served. */
 async function volume(
   backend: Backend,
   { stream: wanted, volume, muted, waitMs }: ControlRequest & { command: "volume" },
@@ -90,7 +90,7 @@ async function volume(
   return reportStream(stream);
 }
 
-/** What an operator sets holds for good, or not at all: while XenStore is away nothing can be kept. */
+/** Carries out `set`, which keeps a setting in XenStore. While XenStore is away, throws XsndError: no setting changes that is not kept. */
 async function keeping(stream: StreamControl, set: () => void | Promise<void>): Promise<void> {
   try {
     await set();
@@ -108,7 +108,7 @@ type Snapshot = ReturnType<StreamControl["counters"]["snapshot"]>;
 const NOT_SERVED =
   "the daemon does not serve it: its guest is gone, or its card could not be had; see its log";
 
-/** An operator's trigger waits until there is something to trigger: a stream that its guest has started, or a hold. */
+/** Triggers a stream as soon as its guest has started it, or a hold is set. */
 async function trigger(
   backend: Backend,
   { stream: wanted, trigger, waitMs }: ControlRequest & { command: "trigger" },
@@ -140,7 +140,7 @@ const HAS_REACHED: Readonly<Record<StreamGoal, (snapshot: Snapshot) => boolean>>
   closed: ({ state }) => state === "closed" || state === "detached",
 };
 
-/** Answers when the stream is as is wanted, though nobody may have provisioned it yet. */
+/** Answers when the stream has reached the goal. The stream need not be provisioned yet. */
 async function waitFor(
   backend: Backend,
   { stream: wanted, goal, waitMs }: ControlRequest & { command: "wait" },
@@ -163,7 +163,7 @@ async function waitFor(
   );
 }
 
-/** What passes on the stream's rings, from now on. */
+/** Everything that passes on the stream's rings from now on. */
 async function trace(
   backend: Backend,
   { stream: wanted, waitMs }: ControlRequest & { command: "trace" },
@@ -182,8 +182,8 @@ async function trace(
 }
 
 /**
- * The stream, once it is served and `isReady`. Throws {@link XsndError} if it is not in time, which `why` explains, and as soon as
- * the client is gone: whatever it wanted done to the stream is not done then.
+ * The stream, as soon as it is served and `isReady`. Throws {@link XsndError} when `waitMs` have passed, with the text of `why`, and
+ * as soon as the client is gone: a client that has gone changes no stream.
  */
 async function streamWhen(
   backend: Backend,
@@ -204,7 +204,7 @@ async function streamWhen(
   throw new XsndError(`${why(stream)} (waited ${waitMs / 1000} s)`, Exit.timedOut);
 }
 
-/** The stream, or undefined if there is none as yet; throws for that too when it is the `last` look. */
+/** The stream; undefined if none has that name yet. At the `last` look that throws, as an ambiguous name always does. */
 function findStream(backend: Backend, wanted: string, last: boolean): StreamControl | undefined {
   const streams = backend.streams;
   const names = streams.map(({ name }) => name);

@@ -10,7 +10,7 @@ import { answerCommand } from "./control_commands.ts";
 
 export interface DaemonOptions extends BackendOptions {
   readonly controlSocket: string;
-  /** Whose members may use the control socket, besides this user. */
+  /** The group whose members may use the control socket, besides this user. */
   readonly controlGroup?: string;
 }
 
@@ -28,7 +28,7 @@ export class Daemon implements AsyncDisposable {
       );
   }
 
-  /** Throws {@link XsndError} if another daemon is running or what it needs is missing; nothing is left behind then. */
+  /** Throws {@link XsndError}, with nothing left behind, if another daemon is running or something that it needs is missing. */
   static async start(xen: Xen, options: DaemonOptions): Promise<Daemon> {
     await using stack = new AsyncDisposableStack();
     // The socket first: a second daemon must not touch the first one's cards.

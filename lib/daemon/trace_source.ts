@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The main thread's half of a trace: takes what the engine has written of a stream, and hands it on as a trace file has it. */
+/** The daemon's end of a trace: takes the records that the engine has written of a stream and hands them on in the trace file's form. */
 import type { TraceChunk } from "../control/protocol.ts";
 import { XsndError } from "../base/error.ts";
 import {
@@ -17,14 +17,14 @@ import type { StreamControl } from "./stream/stream_control.ts";
 import type { StatusSnapshot } from "../bridge/stream_status.ts";
 import { TraceReader } from "../bridge/trace_ring.ts";
 
-/** How often the ring is emptied: a busy stream fills it in some seconds. */
+/** How often the trace ring is emptied. A busy stream fills it in some seconds. */
 const LOOK_MS = 20;
 /** Records in one chunk: 200 KB, well below what a line of the control socket holds. */
 const CHUNK_RECORDS = 2048;
 
 /**
- * What a trace begins with, then what passes on the stream's rings until `gone` is aborted or the stream is given up, and why it
- * ends. Throws {@link XsndError} if somebody else traces the stream.
+ * A trace: its head, then what passes on the stream's rings until `gone` is aborted or the stream is given up, then the reason of its
+ * end. Throws {@link XsndError} if somebody else traces the stream.
  */
 export async function* traceStream(
   stream: StreamControl,
@@ -43,7 +43,7 @@ export async function* traceStream(
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   } finally {
-    // An engine that hangs keeps the ring until it comes back; nobody waits for that.
+    // Nobody waits for an engine that hangs. It keeps the trace ring until it comes back.
     await inTime(stream.endTrace(reader));
   }
   yield* taken(reader);

@@ -8,6 +8,7 @@
  */
 import { formatByCode, type SampleFormat } from "../sndif/mod.ts";
 
+/** Which way the sound goes, from the guest: played, or recorded. */
 export type Direction = "playback" | "capture";
 
 /** The parameters of an open device; sizes in frames. */

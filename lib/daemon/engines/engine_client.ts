@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The main thread's handle on the engine: starts it, sends it commands, hands its events to whoever asked for a slot. */
+/** The daemon's handle on one engine: starts its thread, sends commands, and passes each event to the owner of its slot. */
 import { getLogger } from "@logtape/logtape";
 import { threadCpuSeconds } from "../../../ffi/libc/cpu_clock.ts";
 import { errnoName } from "../../../ffi/libc/errno.ts";
@@ -20,10 +20,10 @@ export type SlotEvent = Exclude<
 
 type ReadyEvent = EngineEvent & { op: "ready" };
 
-/** Octets of a mailbox: several messages from each stream, of which each has at most one request under way. */
+/** Octets of a mailbox: room for several messages of each stream, which has one request under way at most. */
 const MAILBOX_BYTES = 1 << 18;
 
-/** How long an engine is waited for; only the code of a PCM that is no card can hold it up. */
+/** How long the daemon waits for an engine. Only the code of a PCM that is no kernel device can hold an engine up. */
 const STOP_MS = 2000;
 
 /** Whether `work` is done within {@link STOP_MS}. It may go on after that. */
@@ -47,12 +47,12 @@ export class EngineClient implements AsyncDisposable {
   readonly #commands: MailboxWriter<EngineCommand>;
   readonly #statusTable = createStatusTable(MAX_STREAMS);
   readonly #handlers = new Map<number, (event: SlotEvent) => void>();
-  /** What resolves when the command of a ticket is done. */
+  /** Resolvers of the commands under way, by ticket. */
   readonly #tickets = new Map<number, () => void>();
-  /** What frees a slot that the engine has let go of. */
+  /** For each slot that is being detached: what frees the slot when the engine has let go. */
   readonly #detached = new Map<number, () => void>();
   readonly #ended = Promise.withResolvers<void>();
-  /** Resolves when its thread has come to its end, and for nothing else: what it uses may be given back then. */
+  /** Resolves only when the thread has ended: everything that it used may be given back then. */
   readonly #threadGone = Promise.withResolvers<void>();
   readonly #reading = new AbortController();
   #gone: Promise<void> = new Promise(() => {});
@@ -84,15 +84,15 @@ export class EngineClient implements AsyncDisposable {
       event.preventDefault();
       this.#over(engineFailed(event.message));
     };
-    // A failure that nobody waits for must not pass as an unhandled rejection.
+    // A failure that nobody awaits must not become an unhandled rejection.
     this.#ended.promise.catch(() => {});
     this.#worker.postMessage(start);
     this.#dispatch(new MailboxReader<EngineEvent>(start.toMain), ready)
-      // The thread lives, and keeps what it uses.
+      // The thread lives on, and keeps what it uses.
       .catch((error) => this.#ended.reject(engineFailed(`it cannot be understood: ${error}`)));
   }
 
-  /** The engine's thread has come to its end, and uses nothing any more. */
+  /** The engine's thread has ended, and uses nothing any more. */
   #over(failure?: XsndError): void {
     this.#hasEnded = true;
     this.#threadGone.resolve();
@@ -104,8 +104,8 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /**
-   * Starts the engine on the event channels of `channels`, in `realtime` if that is permitted; resolves when it
-   * serves. It counts the changes of its streams' states in `changes`.
+   * Starts an engine on the event channels of `channels`, with real-time scheduling if `realtime` and permitted. Resolves when the
+   * engine serves. The engine counts the changes of its streams' states in `changes`.
    */
   static async start(
     channels: EventChannelsShare,
@@ -130,12 +130,12 @@ export class EngineClient implements AsyncDisposable {
     return engine;
   }
 
-  /** Rejects if the engine fails, or cannot be heard any more; its thread may live on then. */
+  /** Rejects if the engine fails, or its messages cannot be read any more; its thread may live on then. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
-  /** A slot that nobody uses, whose events go to `handler` until {@link detach}; undefined if all are taken. */
+  /** Takes a free slot, whose events go to `handler` until {@link detach}; undefined if all slots are taken. */
   takeSlot(handler: (event: SlotEvent) => void): number | undefined {
     for (let slot = 0; slot < MAX_STREAMS; slot++) {
       if (this.#handlers.has(slot)) continue;
@@ -145,15 +145,15 @@ export class EngineClient implements AsyncDisposable {
     return undefined;
   }
 
-  /** Seconds of processor time that its thread has taken; undefined if that cannot be told. */
+  /** Processor time of its thread, in seconds; undefined if unknown. */
   get cpuSeconds(): number | undefined {
     return threadCpuSeconds(this.#threadId);
   }
 
   /**
-   * Takes a slot's stream from the engine. `letGo` is called as soon as nothing of the stream's memory is used, before anything
-   * that the engine says after that is told; its row still counts then, and is cleared, and the slot is free, afterwards.
-   * Resolves after that, or rejects with what `letGo` has thrown.
+   * Takes a slot's stream from the engine. Calls `letGo` as soon as the engine uses none of the stream's memory, before it passes on
+   * any later event. The row is still valid then; afterwards it is cleared, and the slot is free. Resolves after that, or rejects
+   * with the error of `letGo`.
    */
   detach(slot: number, letGo: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -182,23 +182,23 @@ export class EngineClient implements AsyncDisposable {
     return this.#ask((ticket) => ({ op: "hold", slot, hold, ticket }));
   }
 
-  /** Has what passes on a stream's rings written to `ring`, or to none; resolves when a former one is not used any more. */
+  /** Has what passes on a stream's rings written to the trace ring at `ring`, or to none; resolves when no former one is in use. */
   trace(slot: number, ring: Address | null): Promise<void> {
     return this.#ask((ticket) => ({ op: "trace", slot, ring, ticket }));
   }
 
-  /** Takes the card from a stream, which goes on in silence; resolves when the engine uses the card no more. */
+  /** Takes the device from a stream, which goes on in silence; resolves when the engine uses the device no more. */
   giveBackCard(slot: number): Promise<void> {
     return this.#ask((ticket) => ({ op: "giveBackDevice", slot, ticket }));
   }
 
-  /** Resolves when the engine has answered, which it does as soon as it is at leisure. It is woken up for that. */
+  /** Wakes the engine; resolves when it has answered. */
   ping(): Promise<void> {
     return this.#ask((ticket) => ({ op: "ping", ticket }));
   }
 
   #ask(command: (ticket: number) => EngineCommand): Promise<void> {
-    // It does nothing any more, and so nothing else than it is told.
+    // An engine that has ended uses nothing: whatever is asked for holds already.
     if (this.#hasEnded) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const ticket = ++this.#lastTicket;
@@ -224,7 +224,7 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  /** One stream's failure to take an event is its own: the others' are still to come. */
+  /** If one stream fails to take an event, the other streams still get theirs. */
   #handle(event: SlotEvent): void {
     try {
       this.#handlers.get(event.slot)?.(event);
@@ -241,9 +241,9 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /**
-   * Stops the engine. All streams should have been detached. Resolves to true when it is gone, to false if the code of a PCM does
-   * not come back in time. It is not terminated then: when it does come back it lets go of what it holds of its guests',
-   * stops, and {@link gone} resolves.
+   * Stops the engine. All streams should have been detached. Resolves to true when the engine is gone, to false if the code of a PCM
+   * does not return in time. The engine is not terminated then: when that code returns, the engine lets go of everything of its
+   * guests', stops, and {@link gone} resolves.
    */
   async stop(): Promise<boolean> {
     this.post({ op: "stop" });
@@ -251,7 +251,7 @@ export class EngineClient implements AsyncDisposable {
     return await inTime(this.#gone);
   }
 
-  /** Resolves when the engine, which was told to {@link stop}, uses no descriptor any more. */
+  /** Resolves when the engine, after {@link stop}, uses no descriptor any more. */
   get gone(): Promise<void> {
     return this.#gone;
   }

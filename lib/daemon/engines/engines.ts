@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
- * The engines of a daemon. A call to one of the kernel's cards returns at once, so those share an engine. The code of other
- * PCMs may wait: a sound server's plugin does for its server, to start or to stop. A stream on one of them has an
- * engine, and with it a thread, of its own, and keeps no other stream waiting. A guest that has as many engines as it may have
- * gets no more: its streams share those, and keep each other waiting.
+ * The engines of a daemon, and which stream is served by which. Calls to the kernel's devices return at once, so all streams on them
+ * share one engine. The code of other PCMs may block: a sound server's plugin waits for its server to start or to stop. A stream on
+ * such a PCM gets an engine of its own, and with it a thread, so that no other stream waits. A guest that has all the engines of its
+ * limit gets no more: its streams share those, and may wait for each other.
  */
 import { EventFd } from "../../../ffi/libc/event_fd.ts";
 import { Exit, XsndError } from "../../base/error.ts";
@@ -13,32 +13,33 @@ import { Changes } from "../../bridge/changes.ts";
 import { EngineClient } from "./engine_client.ts";
 import { type GuestUse, LimitError } from "../policy/guest_limits.ts";
 
-/** A place at an engine, for one stream. */
+/** One stream's place at an engine. */
 export interface Seat extends AsyncDisposable {
   readonly engine: EngineClient;
   /** The handle on the event channels that the engine serves. */
   readonly channels: EventChannels;
-  /** Whether other guests' streams are served there, too. */
+  /** Whether the engine serves other guests' streams too. */
   readonly isShared: boolean;
 }
 
+/** An engine that runs, with its handle on the event channels. */
 interface Running {
   readonly engine: EngineClient;
   readonly channels: EventChannels;
-  /** Whether it could be stopped: see {@link EngineClient.stop}. */
+  /** Stops the engine; false if it hangs: {@link EngineClient.stop}. */
   stop(): Promise<boolean>;
-  /** Resolves when it has stopped, however long that takes. */
+  /** Resolves when the engine has stopped, however long that takes. */
   readonly gone: Promise<void>;
 }
 
-/** An engine of one guest's. */
+/** An engine that serves one guest alone. */
 interface OwnEngine {
   readonly starting: Promise<Running>;
-  /** Streams that have, or wait for, a seat at it. */
+  /** How many streams have a seat, or wait for one. */
   seats: number;
 }
 
-/** An engine takes some dozen descriptors. Deno ends the process if it has too few for a Worker, so they are counted before. */
+/** Descriptors that an engine may take. Deno ends the process if a Worker gets too few, so the daemon makes sure beforehand. */
 const DESCRIPTORS = 24;
 
 export interface EnginesOptions {
@@ -46,9 +47,9 @@ export interface EnginesOptions {
 }
 
 export class Engines implements AsyncDisposable {
-  /** Engines at which there may be seats, by guest. */
+  /** The guests' own engines that take more streams, by domain id. */
   readonly #own = new Map<number, OwnEngine[]>();
-  /** All that run, those included that hang and are to stop. */
+  /** All own engines that run, also those that hang and have been told to stop. */
   readonly #running = new Set<Running>();
   readonly #failed = Promise.withResolvers<never>();
 
@@ -57,7 +58,7 @@ export class Engines implements AsyncDisposable {
     private readonly guests: GuestUse,
     private readonly options: EnginesOptions,
     private readonly shared: Running,
-    /** Of the states of all streams of all engines. */
+    /** Counts the changes of the states of all streams. */
     readonly changes: Changes,
   ) {
     this.#failed.promise.catch(() => {});
@@ -69,19 +70,19 @@ export class Engines implements AsyncDisposable {
     return new Engines(xen, guests, options, await startEngine(xen, options, changes), changes);
   }
 
-  /** Rejects if the shared engine fails. The failure of another is that of its own streams: {@link EngineClient.ended}. */
+  /** Rejects if the shared engine fails. The failure of another concerns its own streams: {@link EngineClient.ended}. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
 
-  /** Seconds of processor time that the shared engine has taken; undefined if that cannot be told. */
+  /** Processor time of the shared engine, in seconds; undefined if unknown. */
   get sharedCpuSeconds(): number | undefined {
     return this.shared.engine.cpuSeconds;
   }
 
   /**
-   * Where a stream of guest `domid` on `device` is served, until it is disposed. Throws {@link LimitError} if the guest has no engine,
-   * and may have none; and what an engine's start does.
+   * A seat for a stream of guest `domid` on `device`, until it is disposed. Throws {@link LimitError} if the guest has no engine of its
+   * own and may have none, and what an engine's start throws.
    */
   async seat(device: string, domid: number): Promise<Seat> {
     if (!mayWait(device)) {
@@ -100,7 +101,7 @@ export class Engines implements AsyncDisposable {
     return { engine, channels, isShared: false, [Symbol.asyncDispose]: leave };
   }
 
-  /** Undefined if the guest has some, and may have no more. */
+  /** Starts another engine for the guest; undefined if the guest has some, and may have no more. */
   #startOwn(domid: number): OwnEngine | undefined {
     const engines = this.#own.get(domid) ?? [];
     let share: Disposable;
@@ -118,9 +119,9 @@ export class Engines implements AsyncDisposable {
     };
     own.starting.then((running) => {
       this.#running.add(running);
-      // No more seats at one that has failed.
+      // A failed engine has no more seats to give.
       running.engine.ended.catch(() => this.#forget(domid, own));
-      // One that hangs is stopped once more, and waited for, when the daemon ends.
+      // An engine that hangs is stopped once more, and waited for, when the daemon ends.
       running.gone.then(() => {
         this.#running.delete(running);
         gone();
@@ -140,8 +141,8 @@ export class Engines implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the engine that the kernel's cards share has answered. Those of the other PCMs are not asked: one that hangs is
-   * its own stream's trouble, which a daemon that is started anew for it would make that of all.
+   * Resolves when the shared engine has answered. The other engines are not asked: if one hangs, only its own streams suffer, and a
+   * restart of the daemon would make all streams suffer.
    */
   ping(): Promise<void> {
     return this.shared.engine.ping();
@@ -151,7 +152,7 @@ export class Engines implements AsyncDisposable {
     await this.stop();
   }
 
-  /** Stops all engines; false if one hangs, and may still touch what is mapped. */
+  /** Stops all engines; false if one hangs, and may still touch mapped memory. */
   async stop(): Promise<boolean> {
     const stopped = await Promise.all([...this.#running, this.shared].map((running) => running.stop()));
     return stopped.every((one) => one);
@@ -162,13 +163,13 @@ function sharedFailed(error: Error): XsndError {
   return new XsndError(`${error.message}; start \`xsnd serve\` again`, Exit.failed);
 }
 
-/** Throws Errno (EMFILE) unless this process may open `count` descriptors more. */
+/** Throws Errno (EMFILE) unless this process can open `count` more descriptors. */
 function requireDescriptors(count: number): void {
   using taken = new DisposableStack();
   for (let i = 0; i < count; i++) taken.use(new EventFd());
 }
 
-/** Engines that are being started, and have yet to open most of their descriptors. */
+/** How many engines are starting, and have yet to open most of their descriptors. */
 let starting = 0;
 
 async function startEngine(xen: Xen, { realtime }: EnginesOptions, changes: Changes): Promise<Running> {

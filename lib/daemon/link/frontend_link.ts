@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What ties a stream to its frontend: two shared pages and two event channels, had together and given up together. */
+/** The link from a stream to its frontend: two shared pages and two event channels, opened together and released together. */
 import { type EventChannels, type GrantTable, type Mapping, XEN_PAGE_SIZE } from "../../xen/ports.ts";
 import type { GuestUse } from "../policy/guest_limits.ts";
 import type { StreamTransport } from "./published.ts";
@@ -20,8 +20,8 @@ export class FrontendLink implements Disposable {
   ) {}
 
   /**
-   * Maps the pages and binds the channels that domain `domid` has published. Throws {@link GrantError}, {@link EventChannelError}
-   * or {@link LimitError}, with nothing left mapped or bound, if its numbers do not hold.
+   * Maps the pages and binds the channels that domain `domid` has published. Throws {@link GrantError} or {@link EventChannelError} if
+   * its numbers are wrong, or {@link LimitError}, with nothing left mapped or bound.
    */
   static open(
     domid: number,
@@ -44,7 +44,7 @@ export class FrontendLink implements Disposable {
     );
   }
 
-  /** To be called when the engine has let go of it: nothing may touch the pages any more. */
+  /** Unmaps and unbinds. To be called when the engine has let go: nothing may touch the pages any more. */
   [Symbol.dispose](): void {
     this.stack.dispose();
   }

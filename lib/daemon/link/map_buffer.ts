@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Mapping the sample buffer that an OPEN names, page by page as its directory, which the guest writes, has them. */
+/** Maps the sample buffer of an OPEN: the pages that the guest's page directory lists. */
 import { PcmError } from "../../pcm/pcm_error.ts";
 import { type Direction, STAGING_BYTES } from "../../pcm/pcm.ts";
 import { bufferPages, type OpenRequest, walkPageDirectory } from "../../sndif/mod.ts";
@@ -8,8 +8,8 @@ import { sharing } from "../policy/guest_limits.ts";
 import type { LinkServices } from "./frontend_link.ts";
 
 /**
- * Octets that are held for a stream with a buffer of `bufferSz` octets, while it is open: the guest's pages; the ring of a dummy card,
- * which any card may have to give way to; what was captured and has not been read; staging.
+ * Octets that the daemon holds for an open stream with a buffer of `bufferSz` octets: the guest's pages; the ring of a dummy device,
+ * which may stand in for any device; for capture, a second copy with what the guest has not read; staging.
  */
 export function heldBytes(bufferSz: number, direction: Direction): number {
   const copies = direction === "capture" ? 2 : 1;
@@ -17,9 +17,10 @@ export function heldBytes(bufferSz: number, direction: Direction): number {
 }
 
 /**
- * Maps the buffer, once its guest may have {@link heldBytes}.
+ * Maps the buffer, if the guest's limit leaves room for {@link heldBytes}. Throws {@link PcmError}, {@link GrantError} or
+ * {@link LimitError}, with nothing left mapped.
  *
- * @param most octets that it may have. Throws {@link PcmError}, {@link GrantError} or {@link LimitError}, with nothing left mapped.
+ * @param most the greatest buffer that the policy allows, in octets
  */
 export function mapBuffer(
   domid: number,

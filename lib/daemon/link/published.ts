@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Reading what a frontend publishes of a stream. Every value is the guest's: checked here, and plain numbers after. */
+/** Reads the nodes in which a frontend publishes a stream's rings and event channels. Every value is the guest's, and checked here. */
 import {
   XENSND_FIELD_EVT_CHNL,
   XENSND_FIELD_EVT_EVT_CHNL,
@@ -9,7 +9,7 @@ import {
 import { printable } from "../../base/text.ts";
 import type { StoreView } from "../../xen/ports.ts";
 
-/** What a frontend publishes of a stream, already found to be numbers. */
+/** A stream's transport parameters: grant references and event channel ports, 32-bit numbers. */
 export interface StreamTransport {
   readonly ringRef: number;
   readonly eventChannel: number;
@@ -17,7 +17,7 @@ export interface StreamTransport {
   readonly evtEventChannel: number;
 }
 
-/** What is in a frontend's directory cannot be used. */
+/** A frontend's directory lacks a transport parameter, or holds an invalid one. */
 export class TransportError extends Error {
   override name = "TransportError";
   constructor(message: string) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * What the host allows a card. Cards that `xsnd provision` made carry their policy in their backend directory. For a card that
- * xl made, the record of card_snapshot.ts says what the card is, and the daemon's configuration says which devices it gets.
+ * Finds a card's policy. A card that `xsnd provision` made has its policy in its backend directory. For a card that xl made, the
+ * record of `vsnd/nodes/card_snapshot.ts` says what the card is, and the daemon's configuration says which devices it gets.
  */
 import { getLogger } from "@logtape/logtape";
 import type { CardPolicy, Config } from "../../vsnd/model/card.ts";
@@ -14,7 +14,7 @@ import type { Store } from "../../xen/ports.ts";
 
 export type ReadPolicy = (address: CardAddress, backendPath: string) => CardPolicy | undefined;
 
-/** The rule above. `config` and `defaults` are for the cards of xl. */
+/** Returns the rule above as a function. `config` and `defaults` concern the cards of xl. */
 export function choosePolicy(store: Store, config?: Config, defaults: DefaultDevices = {}): ReadPolicy {
   const log = getLogger(["xsnd", "policy"]);
   return (address, backendPath) => {
@@ -39,7 +39,7 @@ export function choosePolicy(store: Store, config?: Config, defaults: DefaultDev
   };
 }
 
-/** What an operator may not expect, and what to do. */
+/** Warnings about what an operator may not expect, each with the remedy. */
 const ADVICE: Readonly<Partial<Record<Grounds, string>>> = {
   deviceless:
     "card {card} was made by xl and is not served: no device is named for {streams}; name a device for all with " +

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-/** What one guest may have of the daemon at a time, and what it has: so that none takes what the others need. */
+/** The limits of what one guest, and all guests together, may use of the daemon; and the count of what each guest uses. */
 import type { Mapping } from "../../xen/ports.ts";
 
 export interface GuestLimits {
-  /** Streams that are served. */
+  /** Streams that are served for one guest. */
   readonly streams: number;
-  /** Threads of its own, for streams on PCMs that may wait; streams beyond that share them. */
+  /** Engines, and so threads, of its own, for streams on PCMs that may block. More streams share those engines. */
   readonly engines: number;
-  /** The same of all guests together. */
+  /** The same for all guests together. */
   readonly totalEngines: number;
-  /** MiB that the daemon holds for it: its pages that are mapped, and what the daemon's own copies of its sound take. */
+  /** MiB that the daemon holds for one guest: mapped pages of the guest, and the daemon's copies of its sound. */
   readonly mapped: number;
-  /** The same of all guests together. */
+  /** The same for all guests together. */
   readonly totalMapped: number;
-  /** Requests a second, in the long run; those above are served later. */
+  /** Requests a second, in the long run. Requests beyond the limit are served later. */
   readonly requests: number;
-  /** MB of sound that are moved a second, in the long run; what is above is moved later. */
+  /** MB of sound moved a second, in the long run. Sound beyond the limit is moved later. */
   readonly moved: number;
   /**
-   * Lines of the log a minute about one stream, or card, of one level; those above are counted. Ten times as many about all of a
-   * guest's streams and cards: see lib/log/rate_limit.ts.
+   * Log lines a minute about one stream or card, for each level. Lines beyond the limit are counted. Ten times as many are allowed
+   * about all streams and cards of a guest: lib/log/rate_limit.ts.
    */
   readonly logLines: number;
 }
@@ -28,8 +28,8 @@ export const DEFAULT_LIMITS: GuestLimits = {
   streams: 64,
   engines: 8,
   totalEngines: 32,
-  // A grant that is mapped takes one of some 262 000 handles of the domain's, which disks and networks need too. All guests' pages
-  // together take a quarter of those, at most.
+  // Each mapped grant takes one of the domain's some 262 000 handles, which disks and networks need too. All guests' pages together
+  // take a quarter of the handles at most.
   mapped: 64,
   totalMapped: 256,
   requests: 10_000,
@@ -51,7 +51,7 @@ const KEYS: ReadonlyMap<string, [key: keyof GuestLimits, least: number, most: nu
   }),
 );
 
-/** Reads `streams=8,mapped=64`; what is not there is as by default. Throws RangeError. */
+/** Parses `streams=8,mapped=64`; a limit that is not named keeps its default. Throws RangeError. */
 export function parseGuestLimits(text: string): GuestLimits {
   const limits: { -readonly [key in keyof GuestLimits]: number } = { ...DEFAULT_LIMITS };
   for (const part of text.split(",")) {
@@ -70,12 +70,12 @@ export function parseGuestLimits(text: string): GuestLimits {
   return limits;
 }
 
-/** What a guest asks for is more than it may have. */
+/** A guest asks for more than its limit. */
 export class LimitError extends RangeError {
   override name = "LimitError";
 }
 
-/** What all guests have. Each of these gives a guest something until that is disposed, or throws {@link LimitError}. */
+/** Counts what all guests use. Each method takes a share for a guest, until the share is disposed, or throws {@link LimitError}. */
 export class GuestUse {
   readonly #streams: Quota;
   readonly #engines: Quota;
@@ -98,18 +98,18 @@ export class GuestUse {
     return this.#engines.take(domid, 1);
   }
 
-  /** Octets to be held for it, be they its own pages or the daemon's memory. */
+  /** Takes `octets` of memory, be it the guest's pages or the daemon's. */
   memory(domid: number, octets: number): Disposable {
     return this.#memory.take(domid, octets);
   }
 }
 
-/** One thing of which there is so much for each guest, and for all. */
+/** One resource, with a limit for each guest and one for all guests together. */
 class Quota {
   readonly #used = new Map<number, number>();
   #usedByAll = 0;
 
-  /** @param name of the limit, as {@link KEYS} has it */
+  /** @param name of the limit, as in {@link KEYS} */
   constructor(
     private readonly name: string,
     private readonly format: (amount: number) => string,
@@ -148,7 +148,7 @@ class Quota {
   }
 }
 
-/** `mapping`, which gives back `share` when it goes. */
+/** `mapping`, which gives back `share` when it is disposed. */
 export function sharing(mapping: Mapping, share: Disposable): Mapping {
   const { buffer, address, pages } = mapping;
   return {

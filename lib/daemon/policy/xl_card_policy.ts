@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * The policy of a card that xl made: what the card is comes from its {@link CardSnapshot}, the devices from the daemon's
- * configuration. A stream of the configuration decides on everything: device, parameters, `denied`. The default devices serve the
- * other streams, within {@link XL_CAPS}. Nobody on the host has named those streams, so a capture stream gets no device that was
- * meant for playback.
+ * The policy of a card that xl made. The {@link CardSnapshot} says what the card is; the daemon's configuration says which devices it
+ * gets. A configured stream gets device, parameters and `denied` from the configuration. The other streams get the default devices,
+ * within {@link XL_CAPS}. Nobody on the host has named those streams, so a capture stream gets no device that is meant for playback.
  */
 import {
   type CardPolicy,
@@ -22,7 +21,7 @@ export interface DefaultDevices {
   readonly capture?: string;
 }
 
-/** The most that a stream on a default device may have. A configured stream may have more. */
+/** The upper limits of a stream on a default device. A configured stream may exceed them. */
 export const XL_CAPS: StreamParams = {
   rates: LINUX_RATES,
   formats: SERVED_FORMATS,
@@ -32,18 +31,18 @@ export const XL_CAPS: StreamParams = {
   bufferSizeBytes: 1 << 20,
 };
 
-/** Why a stream gets what it gets. */
+/** The reason for a stream's policy. */
 export type Grounds =
   | "configured"
-  /** A default device, with all that the stream asks for. */
+  /** A default device, with all the parameters that the stream asks for. */
   | "default"
-  /** A default device, with less than the stream asks for. */
+  /** A default device, with fewer parameters than the stream asks for. */
   | "capped"
   /** Silence: the host names no device for capture. */
   | "unnamedCapture"
   /** Silence: the guest may have turned the stream into a capture stream before the card was pinned. */
   | "lateCapture"
-  /** The card is not served for want of this stream's device. */
+  /** The card is not served, as this stream has no device. */
   | "deviceless";
 
 export interface XlCardDecision {
@@ -87,13 +86,13 @@ function decide(
     if (defaults.capture === undefined) return ["unnamedCapture", silence];
   }
   const device = defaults[type];
-  // Without --default-device a capture stream of a late card has nobody who vouches for it, either.
+  // Without --default-device, too, nobody vouches for a capture stream of a late card.
   if (device === undefined || type === "capture" && isLate) return ["deviceless", silence];
   const isWhole = JSON.stringify(effective) === JSON.stringify(asked);
   return [isWhole ? "default" : "capped", { type, uniqueId, device, effective }];
 }
 
-/** `params` without what is beyond `caps`. Where nothing is left of a list, the caps' own stands: the guest's queries find out. */
+/** `params` cut down to `caps`. Where a list would become empty, the list of `caps` holds: the guest's queries find that out. */
 function within(params: StreamParams, caps: StreamParams): StreamParams {
   const common = <T>(own: readonly T[], most: readonly T[]) => {
     const left = own.filter((item) => most.includes(item));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The device that the host has chosen for a stream. It may choose another while the guest has the stream open: that one holds
- * from the next OPEN, and for the queries before it.
+ * The device that the host has chosen for a stream, and the choice for the next OPEN. The host may choose another device while the
+ * guest has the stream open; parameter queries and OPEN use the new device as soon as the stream is closed.
  */
 import type { PcmDevice } from "../../pcm/device.ts";
 import { mayWait } from "../../pcm/device_name.ts";
@@ -12,7 +12,7 @@ export class ChosenDevice {
   #policy: StreamPolicy;
   #device: PcmDevice;
   #next: { readonly policy: StreamPolicy; readonly device: PcmDevice } | undefined;
-  /** Whether its device may wait, for which the stream has to have an engine of its own. */
+  /** Whether the device may block, so that the stream needs an engine of its own. */
   readonly mayWait: boolean;
 
   constructor(policy: StreamPolicy) {
@@ -21,12 +21,12 @@ export class ChosenDevice {
     this.mayWait = mayWait(usedDevice(policy));
   }
 
-  /** What holds for what the guest has open. */
+  /** The policy of what the guest has open. */
   get policy(): StreamPolicy {
     return this.#policy;
   }
 
-  /** What will hold when the guest opens the stream the next time. */
+  /** The policy of the next OPEN. */
   get decided(): StreamPolicy {
     return this.#next?.policy ?? this.#policy;
   }
@@ -36,8 +36,8 @@ export class ChosenDevice {
   }
 
   /**
-   * Chooses another device, or denies the stream, for the next time. Returns it, or undefined if that is chosen already. Throws
-   * RangeError if the device may wait and the stream shares its engine with others.
+   * Chooses another device, or denies the stream, from the next OPEN on. Returns the device, or undefined if that is chosen already.
+   * Throws RangeError if the device may block and the stream shares its engine with other guests.
    */
   choose({ device: name, denied }: Pick<StreamPolicy, "device" | "denied">): PcmDevice | undefined {
     if (this.decided.device === name && this.decided.denied === denied) return undefined;
@@ -51,8 +51,8 @@ export class ChosenDevice {
   }
 
   /**
-   * The next time has come: goes over to what was chosen for it. Nothing of the former device is open, or lent to the engine.
-   * Returns whether that is another device.
+   * Puts the choice for the next OPEN in force. Nothing of the former device may be open, or lent to the engine. Returns whether
+   * there was such a choice.
    */
   async change(): Promise<boolean> {
     if (this.#next === undefined) return false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The card under a stream, as the main thread has it: opened for the guest's OPEN, closed with its CLOSE, and looked for while
- * it cannot be had. A card that is somebody else's at OPEN, or goes away later, is silence in real time until then.
+ * The host's device under a stream, from the guest's OPEN to its CLOSE. A device that is busy at OPEN, or is lost later, is replaced
+ * by silence in real time; the session tries to open the device again until that works.
  */
 import { getLogger } from "@logtape/logtape";
 import type { PcmDescriptor } from "../../pcm/descriptor.ts";
@@ -13,24 +13,24 @@ import { XEN_EBUSY, XEN_ENODEV } from "../../sndif/mod.ts";
 import { SILENT_DEVICE, usedDevice } from "../../vsnd/model/card.ts";
 import type { ChosenDevice } from "./chosen_device.ts";
 
-/** How often a card that cannot be had is looked for. */
+/** How often the session tries to open a device that is busy or lost. */
 const LOOK_MS = 1000;
 
-/** Stands in for a card that is somebody else's. */
+/** The stand-in for a device that is busy. */
 const silence = (type: "playback" | "capture") => pcmDevice(SILENT_DEVICE, type);
 const isBusy = (error: unknown) => error instanceof PcmError && error.errno === XEN_EBUSY;
 
 export class DeviceSession {
   readonly #log;
-  #card: OpenDevice | undefined;
-  /** What the guest has it open with; undefined while it has not. */
+  #open: OpenDevice | undefined;
+  /** The parameters that the guest has opened the stream with; undefined while the stream is closed. */
   #request: PcmRequest | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * @param stream its name, for the log
-   * @param enqueue has something done after what is under way
-   * @param onFound is given the card that was looked for; false if it is of no use any more
+   * @param enqueue queues work behind what is under way
+   * @param onFound takes the device that has been opened again; false if nobody needs it any more
    */
   constructor(
     stream: string,
@@ -42,10 +42,13 @@ export class DeviceSession {
   }
 
   get isOpen(): boolean {
-    return this.#card !== undefined || this.#request !== undefined;
+    return this.#open !== undefined || this.#request !== undefined;
   }
 
-  /** What can be asked about its parameters; of one that is somebody else's, anything may turn out to be possible. */
+  /**
+   * What answers parameter queries. While the device is busy nobody can ask it, so the guest is offered everything configured. An OPEN
+   * that then fails is logged.
+   */
   async probe(): Promise<RefinerDescriptor> {
     try {
       return await this.chosen.device.probe();
@@ -55,65 +58,65 @@ export class DeviceSession {
     }
   }
 
-  /** Throws {@link PcmError}. To be followed by {@link use}, unless the guest has gone meanwhile. */
+  /** Opens the device, or a stand-in if it is busy. {@link use} follows, unless the guest has gone meanwhile. Throws {@link PcmError}. */
   async open(request: PcmRequest): Promise<{ pcm: PcmDescriptor; isStandIn: boolean }> {
     const { device, policy } = this.chosen;
     let isStandIn = false;
     try {
-      this.#card = await device.open(request);
-      for (const warning of this.#card.warnings ?? []) this.#log.warn("{warning}", { warning });
+      this.#open = await device.open(request);
+      for (const warning of this.#open.warnings ?? []) this.#log.warn("{warning}", { warning });
     } catch (error) {
       if (!isBusy(error)) throw error;
       this.#log.error("{reason}: the stream goes on in silence until it is free", {
         reason: (error as PcmError).message,
       });
-      this.#card = await silence(policy.type).open(request);
+      this.#open = await silence(policy.type).open(request);
       isStandIn = true;
     }
-    return { pcm: this.#card.descriptor, isStandIn };
+    return { pcm: this.#open.descriptor, isStandIn };
   }
 
-  /** The guest has it open. */
+  /** The guest's OPEN has succeeded. */
   use(request: PcmRequest, isStandIn: boolean): void {
     this.#request = request;
     if (isStandIn) this.lookFor();
   }
 
-  /** The guest has done with it. */
+  /** The guest has closed the stream, or is gone. */
   leave(): void {
     this.#request = undefined;
     this.#lookNoMore();
   }
 
-  /** The engine has found the card lost, and has let go of it. */
+  /** The engine has found the device lost, and has let go of it. */
   lost(): void {
-    const lost = this.#card;
-    // What is under way may have closed it, and given the engine another one.
+    const lost = this.#open;
+    // Work under way may have closed the device, and given the engine another one.
     this.enqueue(async () => {
-      if (this.#card === lost) await this.close();
+      if (this.#open === lost) await this.close();
     });
     this.lookFor();
   }
 
   async close(): Promise<void> {
-    const card = this.#card;
-    this.#card = undefined;
+    const open = this.#open;
+    this.#open = undefined;
     try {
-      await card?.close();
+      await open?.close();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#log.warn("closing {device}: {reason}", { device: this.#device, reason });
     }
   }
 
-  /** Opens it again as soon as that can be done, unless the guest is done with it before. */
+  /** Tries to open the device again until that works, or the guest closes the stream. */
   lookFor(): void {
     this.#lookNoMore();
     const request = this.#request;
     if (request === undefined || !this.chosen.device.comesBack) return;
     const timer = this.#timer = setTimeout(() =>
       this.enqueue(async () => {
-        // By its turn the engine may have been given another card.
+        // When its turn comes the engine may have been given another device.
         if (this.#timer === timer) await this.#look(request);
       }), LOOK_MS);
   }
@@ -124,8 +127,8 @@ export class DeviceSession {
   }
 
   /**
-   * Goes over to the device that is chosen by now, under a guest that has the stream open. The engine has given the former device
-   * back, and plays silence until the new one is open.
+   * Changes to the chosen device under a guest that has the stream open. The engine has given the former device back, and plays
+   * silence until the new one is open.
    */
   async change(): Promise<void> {
     const request = this.#request;
@@ -134,7 +137,7 @@ export class DeviceSession {
     await this.close();
     await this.chosen.change();
     await this.#look(request, "is used from now on");
-    if (this.#card !== undefined || this.#request !== request) return;
+    if (this.#open !== undefined || this.#request !== request) return;
     this.#log.error("{device} cannot be opened: the stream goes on in silence", { device: this.#device });
   }
 
@@ -142,14 +145,14 @@ export class DeviceSession {
     if (this.#request !== request) return;
     await this.close();
     try {
-      this.#card = await this.chosen.device.open(request);
+      this.#open = await this.chosen.device.open(request);
     } catch (error) {
       this.lookFor();
       if (!(error instanceof PcmError)) throw error;
       const isAway = isBusy(error) || error.errno === XEN_ENODEV;
       return this.#log[isAway ? "debug" : "warn"]("{error}", { error: error.message });
     }
-    const isOfUse = this.#request === request && this.onFound(this.#card.descriptor);
+    const isOfUse = this.#request === request && this.onFound(this.#open.descriptor);
     if (!isOfUse) return await this.close();
     this.#log.info("{device} {news}", { device: this.#device, news });
   }

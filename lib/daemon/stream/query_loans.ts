@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Lending the engine what answers queries, the main thread's end: `Queries` is the other. */
+/** Lends the engine the refiner that answers parameter queries. This is the daemon's end; the engine's end is `Queries`. */
 import type { RefinerDescriptor } from "../../pcm/refiner.ts";
 import type { EngineClient } from "../engines/engine_client.ts";
 
-/** How long queries must have stopped before the card is let go of that answered them: they come in bursts of some dozens. */
+/** How long queries must have stopped before the refiner is recalled. Queries come in bursts of some dozens. */
 const IDLE_MS = 200;
 
 export class QueryLoans {
@@ -11,23 +11,23 @@ export class QueryLoans {
   #last = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Lends `refiner`, until queries stop, or {@link recall}. */
+  /** Lends `refiner` until queries stop, or {@link recall}. */
   lend(refiner: RefinerDescriptor, engine: EngineClient, slot: number): void {
     engine.post({ op: "refiner", slot, refiner, loan: ++this.#last });
     this.#recallWhenIdle(engine, slot);
   }
 
-  /** Has the engine give back what it was lent, which it says when it has. */
+  /** Has the engine give the refiner back; the event "forgotten" says when. */
   recall(engine: EngineClient, slot: number): void {
     engine.post({ op: "forget", slot, loan: this.#last });
   }
 
-  /** Whether what was lent as `loan` is of no use any more, now that it is back: a later loan is of the same handle. */
+  /** Whether `loan`, which is back, was the last. If not, a later loan uses the same handle, which must stay open. */
   isLast(loan: number): boolean {
     return loan === this.#last;
   }
 
-  /** The engine has let go of the stream, or is about to. */
+  /** The engine lets go of the stream: nothing is recalled any more. */
   end(): void {
     clearTimeout(this.#timer);
   }

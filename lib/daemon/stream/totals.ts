@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /**
- * What was counted of each stream over its former connections. It stays for as long as the backend serves the card, which may
- * be made anew meanwhile, by another policy.
+ * The counters of each stream's former connections. They stay for as long as the backend serves the card, also if another policy
+ * makes the card anew.
  */
 import { createStatusTable, StatusRow } from "../../bridge/stream_status.ts";
 
-/** A row of zeroes that no engine writes to. */
+/** A row of zeros that no engine writes. */
 export const newRow = () => new StatusRow(createStatusTable(1), 0);
 
 export class Totals {
-  /** By the path of the card's backend directory, and then by stream. */
+  /** By the path of the card's backend directory, then by stream. */
   readonly #cards = new Map<string, Map<string, StatusRow>>();
 
-  /** The row of stream `name` of the card at `path`: zeroes at first. */
+  /** The row of stream `name` of the card at `path`: zeros at first. */
   row(path: string, name: string): StatusRow {
     let rows = this.#cards.get(path);
     if (rows === undefined) this.#cards.set(path, rows = new Map());
@@ -21,7 +21,7 @@ export class Totals {
     return row;
   }
 
-  /** The card at `path` is served no longer: one that comes in its place is another. */
+  /** The card at `path` is served no longer: a card that takes its place is another one. */
   forget(path: string): void {
     this.#cards.delete(path);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Tells the log of a stream's xruns. The engine counts them in the stream's row and says nothing: a guest may have as many as it
- * likes. The row is looked at once a second while the stream is open, and when it is closed; an xrun is told when it has ended.
+ * Logs a stream's xruns. The engine only counts xruns in the stream's row, as a guest can cause as many as it likes. This looks at
+ * the row once a second while the stream is open, and once when the stream is closed, and logs each xrun when it has ended.
  */
 import type { Logger } from "@logtape/logtape";
 import type { StatusRow } from "../../bridge/stream_status.ts";
@@ -41,7 +41,7 @@ export class XrunLog implements Disposable {
     });
   }
 
-  /** Tells what there is to tell, and ends. To be called when the engine has closed the stream, before the row is cleared. */
+  /** Looks for the last time. To be called when the engine has closed the stream, before the row is cleared. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#look();
