@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** A card that is somebody else's when a guest opens its stream. */
+/** A guest opens a stream while another program has the host's device open. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";
 import { inBox, makeWav } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
 
-Deno.test("a busy card is silence in real time, which is said, and is played to as soon as it is free", () =>
+Deno.test("a busy device is replaced by silence in real time, with a line in the log, and is used as soon as it is free", () =>
   inBox(async (box) => {
     const cards = new FaultyCards(box, ["card"]);
     await box.provision("domU", [{ type: "playback", device: "card" }]);
@@ -38,7 +38,7 @@ Deno.test("a busy card is silence in real time, which is said, and is played to 
     assert(performance.now() - start >= 5000, "in real time");
   }));
 
-Deno.test("a busy card that cannot do what its guest has begun with stays silence, and why is said", () =>
+Deno.test("a device that turns out not to fit what its guest has opened stays silent, and the log says why", () =>
   inBox(async (box) => {
     const cards = new FaultyCards(box, ["card"]);
     await box.provision("domU", [{ type: "playback", device: "card" }]);

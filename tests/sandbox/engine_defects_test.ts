@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A defect in an engine ends what it is in, and nothing else: `faulty_daemon.ts`. */
+/** A defect in an engine ends the stream, or the engine, that has it, and nothing else. `faulty_daemon.ts` makes the defects. */
 import assert from "node:assert/strict";
 import { encodeTriggerRequest, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
 import { FAULTY_RATE, serveFaulty } from "./faulty_daemon.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Streams on PCMs whose code may wait have an engine of their own, as far as their guest may have engines, and the host can. */
+/** A stream on a PCM whose code may block gets an engine of its own, within its guest's limit and the host's means. */
 import assert from "node:assert/strict";
 import {
   descriptorLimit,

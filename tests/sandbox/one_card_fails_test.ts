@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What XenStore refuses about one card is that card's trouble: the daemon and the other cards go on. */
+/** XenStore refuses something about one card: only that card is not served. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { openStore } from "../../lib/xen/store/library_store.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What is counted of a stream stays for as long as its card does, and each instrument says the same. */
+/** A stream's counters stay for as long as its card does, and status, top and metrics show the same numbers. */
 import assert from "node:assert/strict";
 import type { StreamReport } from "../../lib/control/protocol.ts";
 import { type Box, inBox, makeWav, until } from "./harness.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A XenStore that goes away under the daemon, or takes its time: what plays plays on, and what has waited is then served. */
+/** XenStore goes away under the daemon, or answers slowly: streams play on, and waiting work is done when XenStore returns. */
 import assert from "node:assert/strict";
 import { assertFails, assertSameSamples, inBox, makeWav, samplesOf, until } from "./harness.ts";
 import { StoreProxy } from "./store_proxy.ts";

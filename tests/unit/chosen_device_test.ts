@@ -10,7 +10,7 @@ const on = (device: string): StreamPolicy => ({
   effective: DEFAULT_PARAMS,
 });
 
-Deno.test("ChosenDevice keeps what holds apart from what is decided, until the next time has come", async () => {
+Deno.test("ChosenDevice keeps the policy in force apart from the decided one, until change()", async () => {
   const chosen = new ChosenDevice(on("dummy:"));
   const first = chosen.device;
   assert.equal(chosen.choose({ device: "dummy:" }), undefined, "that is chosen");
@@ -25,7 +25,7 @@ Deno.test("ChosenDevice keeps what holds apart from what is decided, until the n
   assert.equal(await chosen.change(), false);
 });
 
-Deno.test("ChosenDevice is back where it was when the host changes its mind in between", async () => {
+Deno.test("ChosenDevice changes nothing when the host takes its choice back before change()", async () => {
   const chosen = new ChosenDevice(on("hw:0"));
   chosen.choose({ device: "hw:1" });
   assert(chosen.choose({ device: "hw:0" }) !== undefined);
@@ -40,7 +40,7 @@ Deno.test("ChosenDevice keeps the device's name while a stream is denied", async
   assert.deepEqual([chosen.policy.device, chosen.policy.denied], ["hw:0", true]);
 });
 
-Deno.test("ChosenDevice refuses a device that may wait to a stream that shares its engine, and to no other", () => {
+Deno.test("ChosenDevice refuses a device that may block only to a stream that shares its engine", () => {
   const refused = { name: "RangeError", message: /may wait, and the stream has no engine of its own/ };
   for (const shares of [on("hw:0"), on("dummy:"), { ...on("pulse"), denied: true }]) {
     const chosen = new ChosenDevice(shares);

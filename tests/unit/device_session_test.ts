@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The card under a stream, while the host changes its mind: what the engine uses is not closed. */
+/** The host chooses another device while the former one is lost: the session never closes the device that the engine uses. */
 import assert from "node:assert/strict";
 import type { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";
 import { DeviceSession } from "../../lib/daemon/stream/device_session.ts";
@@ -9,7 +9,7 @@ import type { PcmRequest } from "../../lib/pcm/device.ts";
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const request = {} as PcmRequest;
 
-/** A stream's queue of work, and a device whose cards have numbers. */
+/** A stream's queue of work, and a device that numbers what it opens. */
 class Rig {
   #work = Promise.resolve();
   #opened = 0;
@@ -53,7 +53,7 @@ class Rig {
   }
 }
 
-Deno.test("a lost card that is looked for as the host chooses another is looked for no more", async () => {
+Deno.test("DeviceSession ends its look for a lost device when the host chooses another", async () => {
   const rig = new Rig();
   await rig.open();
   rig.card.lost();
@@ -64,7 +64,7 @@ Deno.test("a lost card that is looked for as the host chooses another is looked 
   assert.deepEqual([rig.inUse, rig.closed], [2, [1]]);
 });
 
-Deno.test("a card that is lost as the host chooses another takes the other one with it in nothing", async () => {
+Deno.test("DeviceSession keeps the chosen device open when the former one is lost at the same time", async () => {
   const rig = new Rig();
   await rig.open();
   rig.enqueue(() => sleep(50));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The main thread's handle on an engine: what is an engine's end, and what is not. */
+/** The daemon's handle on an engine: which failures mean that the engine's thread has ended, and which do not. */
 import assert from "node:assert/strict";
 import { addressOf } from "../../ffi/libc/pointers.ts";
 import { EngineClient } from "../../lib/daemon/engines/engine_client.ts";

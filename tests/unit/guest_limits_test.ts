@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What one guest may have of the daemon. */
+/** The limits of what one guest, and all guests together, may use of the daemon. */
 import assert from "node:assert/strict";
 import { heldBytes } from "../../lib/daemon/link/map_buffer.ts";
 import {
@@ -9,7 +9,7 @@ import {
   parseGuestLimits,
 } from "../../lib/daemon/policy/guest_limits.ts";
 
-Deno.test("parseGuestLimits() takes those that are named, and says which there are", () => {
+Deno.test("parseGuestLimits() takes the named limits, and lists all names when it refuses one", () => {
   assert.deepEqual(parseGuestLimits("streams=8"), { ...DEFAULT_LIMITS, streams: 8 });
   assert.deepEqual(parseGuestLimits("mapped=4, requests=500,log-lines=1"), {
     ...DEFAULT_LIMITS,
@@ -29,7 +29,7 @@ Deno.test("parseGuestLimits() takes those that are named, and says which there a
   assert.throws(() => parseGuestLimits("requests=1"), /requests is from 100/);
 });
 
-Deno.test("GuestUse gives each guest its own, and back what was given once", () => {
+Deno.test("GuestUse limits each guest by itself, and takes a share back only once", () => {
   const use = new GuestUse({ ...DEFAULT_LIMITS, streams: 2, mapped: 1 });
   const shares = [use.stream(1), use.stream(1)];
   assert.throws(() => use.stream(1), LimitError);
@@ -47,7 +47,7 @@ Deno.test("GuestUse gives each guest its own, and back what was given once", () 
   use.stream(1);
 });
 
-Deno.test("GuestUse has a total over all guests, and gives back to all what one gives back", () => {
+Deno.test("GuestUse limits all guests together; a share that one gives back is free for all", () => {
   const use = new GuestUse({ ...DEFAULT_LIMITS, engines: 2, totalEngines: 3 });
   const [first] = [use.engine(1), use.engine(1), use.engine(2)];
   assert.throws(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a guest publishes of a stream is four numbers of 32 bits, or it is refused. */
+/** The daemon takes four 32-bit numbers of a stream from its guest, and refuses everything else. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readTransport, TransportError } from "../../lib/daemon/link/published.ts";
