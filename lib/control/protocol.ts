@@ -289,7 +289,8 @@ export function controlSocketPath(): string {
  */
 export function resolveStream(names: readonly string[], wanted: string): string {
   const matches = names.filter((name) => isMeantBy(name, wanted));
-  if (matches.length === 1) return matches[0];
+  const [match] = matches;
+  if (match !== undefined && matches.length === 1) return match;
   const known = names.length === 0 ? "it serves none" : `it serves ${names.join(", ")}`;
   if (matches.length === 0) {
     const meant = didYouMean(wanted, names.map((name) => shortenedAs(name, wanted)));

@@ -61,9 +61,9 @@ const request: z.ZodType<ControlRequest> = z.discriminatedUnion("command", [
 export function parseRequest(line: string): ControlRequest {
   const { data, error } = request.safeParse(parseJson(line));
   if (error === undefined) return data;
-  const [{ path, message }] = error.issues;
-  const where = path.length === 0 ? "" : `${path.join(".")}: `;
-  throw new XsndError(`the daemon cannot take the request: ${where}${message}`, Exit.usage);
+  const [issue] = error.issues;
+  const where = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  throw new XsndError(`the daemon cannot take the request: ${where}${issue?.message}`, Exit.usage);
 }
 
 function parseJson(line: string): unknown {

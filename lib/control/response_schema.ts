@@ -129,12 +129,11 @@ export function parseResponse<C extends ControlRequest["command"]>(
   if (other !== "") throw new XsndError(other);
   const { data, error } = RESULTS[command].safeParse(answer.result);
   if (error === undefined) return data;
-  const [{ path, message }] = error.issues;
+  const [issue] = error.issues;
+  const where = ["result", ...(issue?.path ?? [])].join(".");
   throw new XsndError(
     `the daemon's answer to "${command}" is not of version ${CONTROL_VERSION} of the control protocol: ` +
-      `${
-        ["result", ...path].join(".")
-      }: ${message}; the daemon may be of another version than xsnd ${VERSION}: ${MEND}`,
+      `${where}: ${issue?.message}; the daemon may be of another version than xsnd ${VERSION}: ${MEND}`,
   );
 }
 

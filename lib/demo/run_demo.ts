@@ -175,12 +175,13 @@ export function sameSamples(a: string, b: string): boolean {
   left.deliverAs(common);
   right.deliverAs(common);
   if (left.params.rate !== right.params.rate || left.params.channels !== right.params.channels) return false;
-  const octets = [new Uint8Array(4096 * left.frameOctets), new Uint8Array(4096 * left.frameOctets)];
+  const one = new Uint8Array(4096 * left.frameOctets);
+  const other = new Uint8Array(one.length);
   for (;;) {
-    const [n, m] = [left.readFrames(octets[0]), right.readFrames(octets[1])];
+    const [n, m] = [left.readFrames(one), right.readFrames(other)];
     if (n !== m) return false;
     if (n === 0) return true;
-    if (octets[0].subarray(0, n * left.frameOctets).some((octet, i) => octet !== octets[1][i])) return false;
+    if (one.subarray(0, n * left.frameOctets).some((octet, i) => octet !== other[i])) return false;
   }
 }
 

@@ -8,8 +8,9 @@ import { XsndError } from "../base/error.ts";
 import {
   bufferPages,
   directoryPages,
-  FORMATS,
+  formatByCode,
   HwParam,
+  type SampleFormat,
   writePageDirectory,
   XENSND_OP_TRIGGER_PAUSE,
   XENSND_OP_TRIGGER_RESUME,
@@ -35,6 +36,7 @@ const ALL = 0xffffffff;
 
 export class GuestPcm implements Disposable {
   readonly frameBytes: number;
+  readonly #format: SampleFormat;
   readonly rate: number;
   bufferFrames = 0;
   periodFrames = 0;
@@ -64,7 +66,12 @@ export class GuestPcm implements Disposable {
     private readonly params: GuestPcmParams,
   ) {
     this.rate = params.rate;
-    this.frameBytes = FORMATS[params.format].octets! * params.channels;
+    const format = formatByCode(params.format);
+    if (format?.octets === undefined) {
+      throw new RangeError(`${stream.name}: a buffer holds no samples of format ${params.format}`);
+    }
+    this.#format = format;
+    this.frameBytes = format.octets * params.channels;
     stream.pcmOpened();
     stream.onPosition = () => this.#handleCurPos();
   }
@@ -86,7 +93,7 @@ export class GuestPcm implements Disposable {
     };
     refine("anything");
     space.formatsLow = (space.formatsLow & 1 << format) >>> 0;
-    refine(`format ${FORMATS[format].name}`);
+    refine(`format ${this.#format.name}`);
     restrict(space.channels, channels, channels);
     refine(`${channels} channels`);
     restrict(space.rates, rate, rate);
@@ -122,7 +129,7 @@ export class GuestPcm implements Disposable {
       pcmFormat: format,
       pcmChannels: channels,
       bufferSz: this.bufferFrames * this.frameBytes,
-      grefDirectory: this.#directory!.grefs[0],
+      grefDirectory: this.#directory!.grefs[0]!,
       periodSz: this.periodFrames * this.frameBytes,
     });
     this.#beCurFrame = this.#driverPtr = this.#outFrames = 0;

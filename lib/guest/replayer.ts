@@ -104,7 +104,7 @@ export class Replayer implements Disposable {
     const directory = this.sharer.share(this.backendDomid, directoryPages(pages), "write");
     this.#shared.push(directory);
     writePageDirectory(new Uint32Array(directory.buffer), directory.grefs, buffer.grefs);
-    return directory.grefs[0];
+    return directory.grefs[0]!; // a directory has at least one page
   }
 
   #free(shared: readonly SharedPages[]): void {

@@ -84,11 +84,11 @@ export class StreamFrontend implements Disposable {
   }
 
   get ringRef(): number {
-    return this.#ringPage.grefs[0];
+    return this.#ringPage.grefs[0]!; // one page was shared
   }
 
   get eventRingRef(): number {
-    return this.#eventPage.grefs[0];
+    return this.#eventPage.grefs[0]!;
   }
 
   /** Events passed over because of their id. */

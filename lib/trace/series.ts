@@ -54,17 +54,16 @@ type Parameters = Pick<Run, "rate" | "frameBytes" | "bufferFrames">;
 
 export function pictureOf(trace: TraceFile): Picture {
   const { runs, roundTrips, samples } = scan(trace);
-  const clocks = runs.map(clockOf);
-  const longest = runs.map((run, i) => ({ seconds: lengthOf(run), clock: clocks[i], rate: run.rate }))
-    .sort((a, b) => b.seconds - a.seconds)[0];
-  const isLong = longest !== undefined && longest.seconds >= 1;
+  const clocked = runs.map((run) => ({ run, clock: clockOf(run) }));
+  const [longest] = clocked.toSorted((a, b) => lengthOf(b.run) - lengthOf(a.run));
+  const isLong = longest !== undefined && lengthOf(longest.run) >= 1;
   return {
-    deviation: deviationOf(runs, clocks),
+    deviation: deviationOf(clocked),
     fill: fillOf(runs, trace.head.type),
     roundTrips: series(roundTrips),
     xruns: xrunsOf(samples),
     gaps: gapsOf(trace.records),
-    driftPpm: isLong ? Math.round((longest.clock.rate / longest.rate - 1) * 1e6) : undefined,
+    driftPpm: isLong ? Math.round((longest.clock.rate / longest.run.rate - 1) * 1e6) : undefined,
   };
 }
 
@@ -121,8 +120,10 @@ function endsRun({ operation, triggerType }: RequestView): boolean {
     : triggerType !== XENSND_OP_TRIGGER_START;
 }
 
+/** Seconds from a run's first sample to its last. */
 function lengthOf({ samples }: Run): number {
-  return samples.length === 0 ? 0 : samples.at(-1)!.time - samples[0].time;
+  const [first, last] = [samples[0], samples.at(-1)];
+  return first === undefined || last === undefined ? 0 : last.time - first.time;
 }
 
 /** A card's clock: the straight line that is nearest to its pointer. */
@@ -137,20 +138,21 @@ function clockOf(run: Run): Clock {
   const { samples, rate: nominal } = run;
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / (values.length || 1);
   const times = samples.map(({ time }) => time);
-  const frames = samples.map(({ sample }) => sample.positionFrames);
-  const [time0, frame0] = [mean(times), mean(frames)];
+  const time0 = mean(times);
+  const frame0 = mean(samples.map(({ sample }) => sample.positionFrames));
   let rate = nominal;
   if (lengthOf(run) >= MIN_SECONDS) {
     const variance = mean(times.map((time) => (time - time0) ** 2));
-    rate = mean(times.map((time, i) => (time - time0) * (frames[i] - frame0))) / variance;
+    rate = mean(samples.map(({ time, sample }) => (time - time0) * (sample.positionFrames - frame0))) /
+      variance;
   }
   return { rate, at: (time) => frame0 + (time - time0) * rate };
 }
 
-function deviationOf(runs: readonly Run[], clocks: readonly Clock[]): Series {
+function deviationOf(clocked: readonly { readonly run: Run; readonly clock: Clock }[]): Series {
   const points: Point[] = [];
-  runs.forEach((run, i) => {
-    const ahead = (time: number, frames: number) => (frames - clocks[i].at(time)) * 1000 / run.rate;
+  clocked.forEach(({ run, clock }) => {
+    const ahead = (time: number, frames: number) => (frames - clock.at(time)) * 1000 / run.rate;
     for (const { time, frames } of run.told) points.push({ time, name: "told", value: ahead(time, frames) });
     for (const { time, sample } of run.samples) {
       points.push({ time, name: "pointer", value: ahead(time, sample.positionFrames) });
@@ -194,9 +196,10 @@ interface Point {
 
 /** Times around a run at which no curve has a value, between which lines are interrupted. */
 function gap({ samples, told }: Run, names: readonly string[]): Point[] {
-  if (samples.length === 0) return [];
-  const last = Math.max(samples.at(-1)!.time, told.at(-1)?.time ?? 0);
-  return [samples[0].time - 1e-6, last + 1e-6].flatMap((time) =>
+  const [first] = samples;
+  if (first === undefined) return [];
+  const last = Math.max(samples.at(-1)?.time ?? 0, told.at(-1)?.time ?? 0);
+  return [first.time - 1e-6, last + 1e-6].flatMap((time) =>
     names.map((name) => ({ time, name, value: null }))
   );
 }

@@ -344,7 +344,7 @@ function isCount(value: unknown): value is number {
  * import assert from "node:assert/strict";
  *
  * const octets = encodeRecords([endRecord(1500, "that is all")]);
- * assert.equal(decodeRecords(octets).records[0].time, 1500);
+ * assert.equal(decodeRecords(octets).records[0]?.time, 1500);
  * assert.deepEqual(decodeRecords(octets.subarray(0, 10)), { records: [], rest: 10 });
  * ```
  */

@@ -71,7 +71,7 @@ function table(fields: readonly FieldDoc[], typeOfField: (field: FieldDoc) => st
 function request(command: ControlRequest["command"]): string {
   const { meaning, fields } = PROTOCOL.get(INTERFACES[command])!;
   const { properties = {} } = z.toJSONSchema(REQUEST_SHAPES[command]) as Node;
-  const type = ({ name }: FieldDoc) => typeOf(properties[name]);
+  const type = ({ name }: FieldDoc) => typeOf(properties[name] ?? {});
   return [`### \`${command}\`\n`, `${meaning}\n`, table(fields, type), jsonBlock(REQUEST_EXAMPLES[command])]
     .join("\n");
 }

@@ -44,10 +44,10 @@ export function typeOf(node: Node): string {
 
 /** What the types of the control protocol say of their fields. */
 const MEANINGS: ReadonlyMap<string, string> = new Map(
-  [["lib/base/percentiles.ts", "Percentiles"], ["lib/control/protocol.ts", "StreamReport"], [
+  ([["lib/base/percentiles.ts", "Percentiles"], ["lib/control/protocol.ts", "StreamReport"], [
     "lib/control/protocol.ts",
     "StatusReport",
-  ]].flatMap(([file, name]) =>
+  ]] as const).flatMap(([file, name]) =>
     interfaceDocs(file).get(name)!.fields.map(({ name, meaning }) => [name, meaning] as const)
   ),
 );

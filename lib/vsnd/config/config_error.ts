@@ -18,7 +18,7 @@ export const MAX_LOCATED = 1000;
  *
  * assert.throws(() => parseConfig("domains: 7", "guests.yaml"), (error) => {
  *   assert(error instanceof ConfigError);
- *   assert.equal(error.findings[0].line, 1);
+ *   assert.equal(error.findings[0]?.line, 1);
  *   return true;
  * });
  * ```

@@ -40,7 +40,7 @@ const MAX_ALIASES = 100;
  *
  * const path = await Deno.makeTempFile({ suffix: ".yaml" });
  * await Deno.writeTextFile(path, "domains: {domU: {cards: [{pcms: [{streams: [{type: playback, device: hw}]}]}]}}");
- * assert.equal(loadConfig(path).get("domU")!.cards.length, 1);
+ * assert.equal(loadConfig(path).get("domU")?.cards.length, 1);
  * await Deno.remove(path);
  * ```
  */
@@ -57,7 +57,7 @@ export function loadConfig(file: string): Config {
  * import assert from "node:assert/strict";
  *
  * const text = "domains: {domU: {cards: [{pcms: [{streams: [{type: capture, device: 'dummy:'}]}]}]}}";
- * assert.equal(parseConfig(text, "guests.yaml").get("domU")!.cards[0].pcms[0].streams[0].type, "capture");
+ * assert.equal(parseConfig(text, "guests.yaml").get("domU")?.cards[0]?.pcms[0]?.streams[0]?.type, "capture");
  * ```
  */
 export function parseConfig(text: string, file: string): Config {
