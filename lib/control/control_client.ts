@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** A command's end of the control socket. */
+/** The client's end of the control socket: connects to the daemon, sends requests, yields the results. */
 import { Exit, XsndError } from "../base/error.ts";
 import { fileProblem } from "../base/file_error.ts";
 import { lines, received } from "./lines.ts";
 import { type ControlRequest, type ControlResults, controlSocketPath } from "./protocol.ts";
 
-/** How long a command waits for a daemon that is not there yet, unless it is told otherwise. */
+/** How long {@link ControlClient.connect} waits for a daemon by default. */
 export const DEFAULT_WAIT_MS = 5000;
 const RETRY_MS = 50;
 const HUNG_UP = "the daemon hung up without an answer; see its log";
@@ -37,7 +37,7 @@ export class ControlClient implements Disposable {
     this.#replies = lines(received(connection));
   }
 
-  /** Connects to the daemon, waiting up to `waitMs` for one to listen. Throws {@link XsndError}, exit 3 or 4. */
+  /** Connects to the daemon that listens at `path`, once it does within `waitMs`. Throws {@link XsndError}, exit 3 or 4. */
   static async connect(
     waitMs: number = DEFAULT_WAIT_MS,
     path: string = controlSocketPath(),
@@ -95,9 +95,9 @@ export class ControlClient implements Disposable {
     }
   }
 
-  /** Tells the daemon that no more need follow; what it has by then still does. */
+  /** Ends the request: the daemon still sends the results that it has by then. */
   async enough(): Promise<void> {
-    await this.#write("").catch(() => {}); // it may have gone by itself
+    await this.#write("").catch(() => {}); // the daemon may have gone
   }
 
   async #write(line: string): Promise<void> {

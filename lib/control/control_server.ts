@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The daemon's end of the control socket. */
+/** The daemon's end of the control socket: who may connect, how many, and one request after the other of each client. */
 import { getLogger } from "@logtape/logtape";
 import { dirname } from "node:path";
 import { groupId } from "../../ffi/libc/groups.ts";
@@ -13,25 +13,25 @@ import { CONTROL_VERSION, type ControlRequest, type ControlResponse, RUN_DIRECTO
 import { parseRequest } from "./request_schema.ts";
 
 /**
- * Carries out a request; what it throws as {@link XsndError} is for the user to read. A result that is an async iterable is
- * answered part by part. `gone` is aborted when the client hangs up, or wants something else: what the request still waits for
- * is not to be done then, and the client keeps its place until the handler has ended.
+ * Carries out a request. Its {@link XsndError}s are for the user. An async iterable is sent as one response a part. `gone` is
+ * aborted when the client hangs up or sends another line: the handler then does nothing that it still waits for. The client
+ * keeps its place until the handler has ended.
  */
 export type ControlHandler = (request: ControlRequest, gone: AbortSignal) => Promise<unknown>;
 
-/** Clients that are served at a time: more than operators have, fewer than descriptors. */
+/** The most clients at a time: more than operators have, fewer than file descriptors. */
 const MAX_CLIENTS = 64;
-/** Of those, how many are root or the daemon's own user, at least: no member of the daemon's group can lock them out. */
+/** Places for root and the daemon's own user alone: no member of the daemon's group can lock them out. */
 const RESERVED = 8;
-/** How long a client may take to ask for something, at first. */
+/** How long a client may take to its first request. */
 const FIRST_REQUEST_MS = 10_000;
-/** Pause after a connection could not be accepted, most likely for want of file descriptors. */
+/** Pause after a failed accept(2), most likely for want of file descriptors. */
 const ACCEPT_RETRY_MS = 200;
 
 export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
   readonly #peers: Peers;
-  /** Connections, and whether each has a place that is nobody else's. */
+  /** The clients; true: root or the daemon's own user. */
   readonly #clients = new Map<Deno.UnixConn, boolean>();
   #handler: ControlHandler | undefined;
   readonly #started = Promise.withResolvers<ControlHandler>();
@@ -49,8 +49,9 @@ export class ControlServer implements Disposable {
   }
 
   /**
-   * Listens at `path`, for this user and the members of `group`. Throws {@link XsndError} if a daemon does already, or there is no
-   * such group. A socket that a dead one left is replaced. A client that takes longer than `firstRequestMs` to ask is let go.
+   * Listens at `path`, for this user and the members of `group`. Replaces the socket of a dead daemon. Hangs up on a client whose
+   * first request takes longer than `firstRequestMs`. Throws {@link XsndError} if another daemon listens, or if there is no such
+   * group.
    */
   static async listen(
     path: string,
@@ -71,7 +72,7 @@ export class ControlServer implements Disposable {
     }
   }
 
-  /** From now on `handler` carries out what clients ask for, and have asked for while the daemon was starting. */
+  /** Lets `handler` carry out all requests, those first that came while the daemon was starting. */
   serve(handler: ControlHandler): void {
     this.#handler = handler;
     this.#started.resolve(handler);
@@ -86,7 +87,7 @@ export class ControlServer implements Disposable {
         const refusal = this.#refusal(isReserved);
         if (refusal === undefined) void this.#serve(connection, isReserved);
         else void letGo(connection, `${refusal}; try again when one of them is done`);
-        // Or connections that wait to be accepted keep those that have gone from being closed, and guests from being served.
+        // Otherwise pending connections would keep the event loop from closing others, and from serving guests.
         await turn();
       } catch (error) {
         if (this.#isClosed) return;
@@ -96,7 +97,7 @@ export class ControlServer implements Disposable {
     }
   }
 
-  /** Why there is no place for one more client, if there is none. */
+  /** Why one more client has no place; undefined if it has. */
   #refusal(isReserved: boolean): string | undefined {
     if (this.#clients.size >= MAX_CLIENTS) return `the daemon has ${MAX_CLIENTS} clients already`;
     const others = [...this.#clients.values()].filter((isReserved) => !isReserved).length;
@@ -114,14 +115,14 @@ export class ControlServer implements Disposable {
         const gone = new AbortController();
         next = requests.next();
         next.catch(() => {}).finally(() => gone.abort());
-        if (line.value === "") continue; // it has ended the request before it
+        if (line.value === "") continue; // an empty line only ends the request before it
         clearTimeout(timer);
         for await (const response of this.#respond(line.value, gone.signal)) await send(connection, response);
-        // Who has more to ask lets others go first.
+        // A client with more requests lets other clients go first.
         if (gone.signal.aborted) await turn();
       }
     } catch (error) {
-      // The other end may go at any time; that is its own affair.
+      // A client may go at any time.
       getLogger(["xsnd", "control"]).debug("a client has gone: {error}", { error: String(error) });
     } finally {
       clearTimeout(timer);
@@ -155,18 +156,18 @@ export class ControlServer implements Disposable {
   }
 }
 
-/** Sends a line; throws if the client has gone. */
+/** Sends a response. Throws if the client has gone. */
 async function send(connection: Deno.UnixConn, response: ControlResponse): Promise<void> {
   let octets = new TextEncoder().encode(`${JSON.stringify(response)}\n`);
   while (octets.length > 0) octets = octets.subarray(await connection.write(octets));
 }
 
-/** Lets go of a client that has no request under way, and says why. */
+/** Tells a client without a request why, and hangs up. */
 async function letGo(connection: Deno.UnixConn, error: string): Promise<void> {
   try {
     await send(connection, refusal(error, Exit.failed));
   } catch {
-    // It has gone by itself.
+    // The client has gone.
   } finally {
     connection[Symbol.dispose]();
   }
@@ -182,9 +183,9 @@ function existingGroup(name: string): number {
   );
 }
 
-/** Makes the socket's directory, for the same users; one that is there already keeps its own if it is not the daemon's. */
+/** Makes the socket's directory for the same users. An existing directory keeps its mode, unless it is the daemon's own. */
 function makeDirectory(path: string, gid: number | undefined): void {
-  // Asked for first: to make what is there already takes the right to write above it, which the daemon has not got.
+  // mkdir(2) of an existing parent wants the right to write above it, which the daemon does not have.
   if (!exists(dirname(path))) Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   try {
     Deno.mkdirSync(path, { mode: 0o700 });
@@ -205,9 +206,9 @@ function exists(path: string): boolean {
   }
 }
 
-/** Runs what binds a socket: nobody else can connect to it, not even before its mode is what it is to be. */
+/** Runs `bind`, which binds a socket, so that no other user can connect before the socket has its mode. */
 export function forThisUserAlone<T>(bind: () => T): T {
-  const former = libc().umask(0o177); // not Deno.umask, which is a permission more
+  const former = libc().umask(0o177); // Deno.umask would take one more permission
   try {
     return bind();
   } finally {
@@ -215,7 +216,7 @@ export function forThisUserAlone<T>(bind: () => T): T {
   }
 }
 
-/** Gives `path` to this user with the mode `alone`, or to the group `gid` as well with the mode `shared`. */
+/** Gives `path` to this user with the mode `alone`, or also to the group `gid` with the mode `shared`. */
 function share(path: string, gid: number | undefined, alone: number, shared: number): void {
   Deno.chownSync(path, null, gid ?? libc().getgid());
   Deno.chmodSync(path, gid === undefined ? alone : shared);
@@ -239,7 +240,7 @@ function failure(error: unknown): ControlResponse {
   return refusal(`the daemon failed: ${(error as Error).message}`, Exit.failed);
 }
 
-/** Whether somebody listens at `path`; what a dead daemon left there is removed. Nothing else ever is. */
+/** Whether somebody listens at `path`. Removes the socket of a dead daemon, and nothing else. */
 export async function isServed(path: string): Promise<boolean> {
   try {
     if (!Deno.lstatSync(path).isSocket) {

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-/** Lines of a connection. */
+/** Splits what comes over a connection into lines, and shares the event loop fairly meanwhile. */
 
-/** No request or response comes near this; a peer that sends more without a newline is cut off. */
+/** The longest line, in characters: no request or response comes near. A peer that sends a longer line is cut off. */
 const MAX_LINE = 1 << 20;
 
-/** Lines after which everybody else has a turn. */
+/** Lines after which the event loop goes round once. */
 const LINES_A_TURN = 64;
 
-/** Resolves after everybody else has had a turn. */
+/** Resolves after the event loop has gone round once. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** The octets that come over `connection`; each part holds until the next. An end that says no more is still written to. */
+/** The octets that come over `connection`. Each part is valid until the next. The other direction stays open at the end. */
 export async function* received(connection: Deno.Conn): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const buffer = new Uint8Array(1 << 14);
   for (let count; (count = await connection.read(buffer)) !== null;) yield buffer.subarray(0, count);
 }
 
 /**
- * The lines of `source`, without their newlines; throws RangeError at one that is longer than a MiB. A peer that sends a million at
- * once keeps the thread's event loop from nobody else.
+ * The lines of `source`, without their newlines. Throws RangeError at a line of more than a MiB. A peer that sends a million lines
+ * at once does not hold up the thread's event loop.
  */
 export async function* lines(source: AsyncIterable<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
   const decoder = new TextDecoder();

@@ -272,10 +272,10 @@ export function steadyPart(report: StreamReport): Omit<StreamReport, typeof MOVI
   return steady as Omit<StreamReport, typeof MOVING[number]>;
 }
 
-/** The daemon's own directory, outside of a sandbox. */
+/** The daemon's own directory outside of a sandbox. */
 export const RUN_DIRECTORY = "/run/xsnd";
 
-/** Where the daemon listens: `$XSND_CONTROL`, in a sandbox its directory, else {@link RUN_DIRECTORY}. */
+/** Where the daemon listens: `$XSND_CONTROL`; in a sandbox `control.sock` in its directory; otherwise in {@link RUN_DIRECTORY}. */
 export function controlSocketPath(): string {
   const explicit = Deno.env.get(CONTROL_VARIABLE);
   if (explicit) return explicit;
@@ -284,8 +284,8 @@ export function controlSocketPath(): string {
 }
 
 /**
- * The one of `names` that the user means by `wanted`: `DOMAIN/CARD/PCM/STREAM`, of which trailing parts may be left out
- * while the rest is unambiguous. Throws {@link XsndError}.
+ * The name in `names` that `wanted` means: `DOMAIN/CARD/PCM/STREAM`, whose trailing parts may be left out while one name matches.
+ * Throws {@link XsndError} if no name matches, or several.
  */
 export function resolveStream(names: readonly string[], wanted: string): string {
   const matches = names.filter((name) => isMeantBy(name, wanted));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Recording: what the daemon tells of a stream goes to a file as it comes, so that one that is cut short can be read. */
+/** Records a trace: writes each part as the daemon sends it, so that a file that is cut short can still be read. */
 import type { ControlClient } from "./control_client.ts";
 import type { TraceChunk } from "./protocol.ts";
 import { Exit, XsndError } from "../base/error.ts";
@@ -20,16 +20,16 @@ import { Summarizer, type Summary } from "../trace/summary.ts";
 
 export interface RecorderOptions {
   readonly stream: string;
-  /** How long to wait for the daemon to serve the stream. */
+  /** How long the daemon may take to serve the stream. */
   readonly waitMs: number;
-  /** Whether to end with the stream: when its guest closes it, or is gone. */
+  /** Whether the trace ends when the guest closes the stream, or disconnects. */
   readonly untilClosed: boolean;
   readonly seconds?: number;
 }
 
 /**
- * Records until `signal` is aborted or `options` say so; if it is before there is anything to record, that is exit 130. `open` gives where the octets go, once there are some. Throws
- * {@link XsndError}.
+ * Records until `signal` is aborted or until `options` say. Calls `open` when the first octets are there; it returns what writes
+ * them. Throws {@link XsndError}; exit 130 if `signal` is aborted before.
  */
 export async function record(
   daemon: ControlClient,
@@ -69,7 +69,7 @@ export async function record(
   }
 }
 
-/** Whether the guest has closed the stream, or is gone. */
+/** Whether the guest has closed the stream, or has disconnected. */
 function isStreamsEnd(record: TraceRecord): boolean {
   if (record.kind === RecordKind.disconnected) return true;
   if (record.kind !== RecordKind.response || !isPacket(record)) return false;

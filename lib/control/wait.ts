@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Waiting, in a command, for a stream of a daemon that may come, or be started again, meanwhile. */
+/** Waits for a stream although the daemon may start, or restart, meanwhile. */
 import { Exit, XsndError } from "../base/error.ts";
 import { ControlClient } from "./control_client.ts";
 import type { StreamGoal, StreamReport } from "./protocol.ts";
 
-/** The stream's report as soon as it has reached `goal`. Throws {@link XsndError}: exit 124 after `timeoutMs`, 3 without a daemon. */
+/** The report of `stream` once it has reached `goal`. Throws {@link XsndError}: exit 124 after `timeoutMs`, 3 without a daemon. */
 export async function waitForStream(
   stream: string,
   goal: StreamGoal,
