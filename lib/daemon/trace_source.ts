@@ -10,7 +10,7 @@ import {
   type TraceParameters,
   type TraceRecord,
 } from "../trace/trace_format.ts";
-import { FORMATS } from "../sndif/mod.ts";
+import { knownFormat } from "../sndif/mod.ts";
 import { VERSION } from "../base/version.ts";
 import { inTime } from "./engines/engine_client.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
@@ -86,6 +86,6 @@ function isOpen(snapshot: ReturnType<StreamControl["counters"]["snapshot"]>): sn
 
 function parametersOf(snapshot: StatusSnapshot): TraceParameters {
   const { rate, channels, bufferFrames, periodFrames, cardBufferFrames, cardPeriodFrames } = snapshot;
-  const format = FORMATS[snapshot.format].name; // the engine has admitted the OPEN
+  const format = knownFormat(snapshot.format).name;
   return { rate, channels, format, bufferFrames, periodFrames, cardBufferFrames, cardPeriodFrames };
 }

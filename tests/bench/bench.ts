@@ -78,7 +78,7 @@ async function measureQueries(box: Box): Promise<Percentiles> {
       interval.max = 0xffffffff;
     }
     const start = performance.now();
-    if (stream.query(param) !== 0) throw new Error("a query was refused");
+    if (stream!.query(param) !== 0) throw new Error("a query was refused");
     if (i >= QUERIES_TO_WARM_UP) micros.push((performance.now() - start) * 1000);
   }
   return percentiles(micros);
@@ -186,8 +186,8 @@ async function provisionCards(box: Box): Promise<void> {
 
 /** Lines of a table whose columns are as wide as what is in them. */
 function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column])).join("  "));
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join("  "));
 }
 
 await using box = await Box.start("domU", "domV");

@@ -110,7 +110,7 @@ let visits: number, samples: Sample[];
 }
 const after = (await settledDescriptors(daemon.pid)).size;
 console.log(JSON.stringify({ version: 1, visits, descriptors: { before, after }, samples }));
-const grown = samples.at(-1)!.residentMegabytes - samples[samples.length >> 1].residentMegabytes;
+const grown = samples.at(-1)!.residentMegabytes - samples[samples.length >> 1]!.residentMegabytes;
 const { xruns } = samples.at(-1)!;
 const faults = [
   ...after > before ? [`${after - before} descriptors were not closed`] : [],

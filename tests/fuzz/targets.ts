@@ -287,9 +287,9 @@ const TRACE = (() => {
     encodeHead(head),
     encodeRecords(records.map((kind, i) => ({ time: i * 1000, kind, body }))),
   ];
-  const octets = new Uint8Array(encoded[0].length + encoded[1].length);
-  octets.set(encoded[0]);
-  octets.set(encoded[1], encoded[0].length);
+  const octets = new Uint8Array(encoded[0]!.length + encoded[1]!.length);
+  octets.set(encoded[0]!);
+  octets.set(encoded[1]!, encoded[0]!.length);
   return octets;
 })();
 const traces = fc.property(mutated(TRACE), (octets) => {

@@ -44,9 +44,9 @@ const cases: Record<string, (box: Box, file: string) => Promise<Process>> = {
     const player = box.spawn("play", file, STREAM, "--json");
     await box.untilStream(STREAM, ({ state }) => state === "running");
     for (const [held, goOn] of [["pause", "resume"], ["stop", "start"]]) {
-      await box.ok("trigger", held, STREAM);
+      await box.ok("trigger", held!, STREAM);
       await sleep(100);
-      await box.ok("trigger", goOn, STREAM);
+      await box.ok("trigger", goOn!, STREAM);
     }
     return player;
   },

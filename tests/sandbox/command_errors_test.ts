@@ -94,9 +94,9 @@ Deno.test("each command says in one line what is wrong, with its exit code, and 
     const errors = result.stderr.split(/end of .*\n/);
     cases.forEach(([command, code, message], index) => {
       assert.equal(codes[index], `status ${code}`, `${command}: ${errors[index]}`);
-      assert.match(errors[index], message, command);
-      if (code !== Exit.usage) assert.equal(errors[index].trim().split("\n").length, 1, errors[index]);
-      assert.ok(!/^\s+at /m.test(errors[index]), `a stack: ${errors[index]}`);
+      assert.match(errors[index]!, message, command);
+      if (code !== Exit.usage) assert.equal(errors[index]!.trim().split("\n").length, 1, errors[index]);
+      assert.ok(!/^\s+at /m.test(errors[index]!), `a stack: ${errors[index]}`);
     });
     assert.equal(codes.length, cases.length, result.stdout);
   });

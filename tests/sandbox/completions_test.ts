@@ -12,7 +12,7 @@ const box = sharedBox(async (box) => {
 /** What the scripts are told of what may come after the words. */
 async function candidates(...words: string[]): Promise<string[]> {
   const stdout = await box().ok("completions", "candidates", "--", ...words);
-  return stdout.split("\n").slice(0, -1).map((line) => line.split("\t")[0]);
+  return stdout.split("\n").slice(0, -1).map((line) => line.split("\t")[0]!);
 }
 
 Deno.test("commands, options, choices, files, domains and streams are completed", async () => {

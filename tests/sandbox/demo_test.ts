@@ -124,7 +124,7 @@ sounds.forEach((sound, i) => {
       bestOfThree(async () => {
         const input = makeWav(`${directory}/in.wav`, sound);
         const output = `${directory}/out.wav`;
-        const report = await demo(input, output, "--behaviour", behaviour);
+        const report = await demo(input, output, "--behaviour", behaviour!);
         judge(report, sound);
         if (sound.frames > sound.rate) judgeRoundTrips(report);
         assertSameSamples(samplesOf(output), samplesOf(input));

@@ -129,11 +129,11 @@ Deno.test("a stream that is denied, allowed and denied again reaches no device a
     assert.match(await reload(false), /reloaded: domU\/0, at once: 0\/0: denied -> dummy:.*played\.wav\n/);
     assert.match(await reload(true), /reloaded: domU\/0, at once: 0\/0: dummy:.*played\.wav -> denied\n/);
     assert.match(await reload(true), /reloaded: no card changes\n/, "the same change is not told twice");
-    const { directory } = card.streams[0].share(open.bufferSz);
+    const { directory } = card.streams[0]!.share(open.bufferSz);
     const reopen = () =>
-      assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
+      assert.equal(card.streams[0]!.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     reopen();
-    assert.equal(card.streams[0].close(), 0);
+    assert.equal(card.streams[0]!.close(), 0);
     assert.throws(() => Deno.statSync(file), Deno.errors.NotFound);
     await reload(false);
     reopen();
@@ -147,13 +147,13 @@ Deno.test("a guest that records by the moment is told of, in the log, in status 
     const daemon = await box.serve();
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const [stream] = card.streams;
-    const { directory } = stream.share(open.bufferSz);
-    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
+    const { directory } = stream!.share(open.bufferSz);
+    assert.equal(stream!.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     const watching = box.spawn("status", "--watch", "--json");
     await until("it watches", () => /"event":"state"/.test(watching.stdout));
     for (let i = 0; i < 5; i++) {
-      assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
-      assert.equal(stream.trigger(XENSND_OP_TRIGGER_STOP), 0);
+      assert.equal(stream!.trigger(XENSND_OP_TRIGGER_START), 0);
+      assert.equal(stream!.trigger(XENSND_OP_TRIGGER_STOP), 0);
     }
     await until("the watch tells", () => /"event":"changed".*"starts":5/.test(watching.stdout));
     await until(
@@ -169,10 +169,10 @@ Deno.test("a stream whose entry is taken out of the file records nothing any mor
     const daemon = await BY_FILE.start(box, { type: "capture", device });
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const [stream] = card.streams;
-    const { directory } = stream.share(open.bufferSz);
+    const { directory } = stream!.share(open.bufferSz);
     const record = () => {
-      assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
-      assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
+      assert.equal(stream!.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
+      assert.equal(stream!.trigger(XENSND_OP_TRIGGER_START), 0);
     };
     record();
     await box.untilStream(STREAM, ({ recording }) => recording);
@@ -182,8 +182,8 @@ Deno.test("a stream whose entry is taken out of the file records nothing any mor
       /domU\/0, at once: it is denied; once its guest has gone: not served\n/,
     );
     await box.untilStream(STREAM, ({ denied, recording }) => denied && !recording);
-    assert.equal(stream.trigger(XENSND_OP_TRIGGER_STOP), 0);
-    assert.equal(stream.close(), 0);
+    assert.equal(stream!.trigger(XENSND_OP_TRIGGER_STOP), 0);
+    assert.equal(stream!.close(), 0);
     record();
     const { denied, recording } = await box.stream(STREAM);
     assert.deepEqual([denied, recording], [true, false]);
@@ -200,7 +200,7 @@ Deno.test("a stream that is denied while its guest is about to connect is denied
     let denied = false;
     const readPolicy = () => {
       const policy = readBackendPolicy(xen.store, "/local/domain/0/backend/vsnd/1/0")!;
-      const [{ streams: [stream] }] = policy.pcms;
+      const stream = policy.pcms[0]!.streams[0]!;
       return { pcms: [{ streams: [denied ? { ...stream, denied } : stream] }] };
     };
     await using backend = await Backend.start(xen, { readPolicy });
@@ -231,7 +231,7 @@ Deno.test("a stream that is denied while its guest is about to connect is denied
     }
     await reloaded.promise;
     const [stream] = backend.streams;
-    assert.deepEqual([stream.connected, stream.policy.denied, stream.counters.mayRecord], [
+    assert.deepEqual([stream!.connected, stream!.policy.denied, stream!.counters.mayRecord], [
       true,
       true,
       false,

@@ -50,7 +50,7 @@ async function carryOut(box: Box, { command }: Finding): Promise<void> {
   const [program, ...args] = command.split(" ");
   if (program === "xsnd") await box.ok(...args);
   else {
-    const { code, stderr } = await new Process(program, args, { env: box.environment }).result;
+    const { code, stderr } = await new Process(program!, args, { env: box.environment }).result;
     assert.equal(code, 0, stderr);
   }
 }
@@ -286,7 +286,7 @@ testAtOnce("doctor", {
     const faults = report.findings.filter(({ level }) => level === "fail");
     if (report.findings.some(({ subject, level }) => subject === "Xen" && level === "ok")) return; // on a Xen host
     assert.deepEqual(faults.map(({ subject }) => subject), ["Xen"]);
-    assert.match(faults[0].mend!, /boot under Xen.*`xsnd demo`/);
+    assert.match(faults[0]!.mend!, /boot under Xen.*`xsnd demo`/);
   },
 
   "a XenStore that does not answer is a finding": async () => {

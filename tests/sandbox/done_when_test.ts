@@ -64,11 +64,11 @@ async function assertDone(directory: string, steps: string, input: string, frame
   for (const node of ["sample-rates", "sample-formats", "type", "backend"]) {
     assert(tree.includes(`${node} = `), node);
   }
-  const { streams } = JSON.parse(lines[paused + 1]);
+  const { streams } = JSON.parse(lines[paused + 1]!);
   const { state, hold } = streams.find(({ stream }: StreamStatus) => stream === "domU/0/0/0");
   assert.deepEqual([state, hold], ["running", "paused"]);
   assert.equal(lines[paused + 2], "domU/0/0/0: running");
-  assert.match(lines[paused + 3], new RegExp(`^played ${frames} frames .* 0 xruns`));
+  assert.match(lines[paused + 3]!, new RegExp(`^played ${frames} frames .* 0 xruns`));
   assert.deepEqual(lines.slice(paused + 4), ["domU card 0: removed", "[]", ""]);
   assertSameSamples(samplesOf(output), samplesOf(input));
 }

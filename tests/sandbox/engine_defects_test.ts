@@ -36,12 +36,12 @@ Deno.test("an exception in a stream ends that stream: it is logged, served again
       await withWitness(box, async () => {
         {
           await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
-          provoke(card.streams[0]);
+          provoke(card.streams[0]!);
           const said =
             /error: domU\/0\/0\/0: a defect of the engine's; the stream is disconnected, others are not: Error/;
           await until("it is said", () => said.test(daemon.stderr));
           assert.match(daemon.stderr, /a defect of the stream's/);
-          assertWorks(card.streams[1]);
+          assertWorks(card.streams[1]!);
           assert.equal((await box.stream("domU/0/0/0")).state, "detached");
         }
         await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
@@ -63,10 +63,10 @@ Deno.test("a stream's own engine that fails is that stream's failure: it is logg
       await withWitness(box, async () => {
         {
           await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
-          provoke(card.streams[0]);
+          provoke(card.streams[0]!);
           const said = /error: domU\/0\/0\/0: the engine has failed: Error: a defect of the engine's/;
           await until("it is said", () => said.test(daemon.stderr));
-          assertWorks(card.streams[1]);
+          assertWorks(card.streams[1]!);
         }
         await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
         for (const stream of card.streams) {

@@ -50,7 +50,7 @@ Deno.test("a card for which no engine can be started is tried again, and says so
         await descriptorLimit(daemon.pid, limit);
         {
           await using card = await connecting;
-          assert.equal(card.streams[0].close(), 0);
+          assert.equal(card.streams[0]!.close(), 0);
           assert.equal(engines(daemon), 2);
         }
         await box.ok("deprovision", domain);
@@ -124,7 +124,7 @@ Deno.test("engines start when a guest connects, as many as it may have; its stre
       const cards = [];
       // The second guest is refused its second engine by the total.
       for (const [domid, count] of [[1, 3], [2, 4]]) {
-        const card = await RawCard.connect(box.xen, domid, STREAMS);
+        const card = await RawCard.connect(box.xen, domid!, STREAMS);
         cards.push(card);
         assert.equal(engines(daemon), count);
         for (const stream of card.streams) {
@@ -137,7 +137,7 @@ Deno.test("engines start when a guest connects, as many as it may have; its stre
       const said =
         /warning: domW\/0: not connected yet, .*all guests together have 3; 1 more is above the 3 that --guest-limits total-engines= allows/;
       await until("it is said", () => said.test(daemon.stderr));
-      await cards[0][Symbol.asyncDispose]();
+      await cards[0]![Symbol.asyncDispose]();
       await box.ok("deprovision", "domU");
       cards[0] = await connecting;
       assert.equal(engines(daemon), 4);

@@ -62,7 +62,7 @@ testAtOnce("errors", {
         [["empty.wav"], /empty\.wav/],
       ];
       for (const [[file, ...options], message] of cases) {
-        assertFails(await box.run("play", box.path(file), "domU", ...options), Exit.failed, message);
+        assertFails(await box.run("play", box.path(file!), "domU", ...options), Exit.failed, message);
       }
     }),
 
@@ -71,18 +71,18 @@ testAtOnce("errors", {
       const input = makeWav(box.path("in.wav"), sound);
       for (const [verb, file] of [["play", input], ["record", box.path("out.wav")]]) {
         assertFails(
-          await box.run(verb, file, "nobody"),
+          await box.run(verb!, file!, "nobody"),
           Exit.failed,
           /no domain "nobody"; there are .*domU \(1\)/,
         );
         assertFails(
-          await box.run(verb, file, "domU/7"),
+          await box.run(verb!, file!, "domU/7"),
           Exit.failed,
           /there is no stream domU\/7; `xsnd provision domU`/,
         );
-        assertFails(await box.run(verb, file, "Domain-0"), Exit.failed, /there is no stream Domain-0/);
+        assertFails(await box.run(verb!, file!, "Domain-0"), Exit.failed, /there is no stream Domain-0/);
         assertFails(
-          await box.run(verb, file, ""),
+          await box.run(verb!, file!, ""),
           Exit.usage,
           /"" is no stream name; write DOMAIN\/CARD\/PCM\/STREAM/,
         );

@@ -39,7 +39,7 @@ function writeForeign(box: Box): void {
   const low = new Uint8Array(packed.length / 3 * 4);
   for (let i = 0; i < packed.length / 3; i++) {
     low.set(packed.subarray(i * 3, i * 3 + 3), i * 4);
-    low[i * 4 + 3] = packed[i * 3 + 2] >= 0x80 ? 0xff : 0;
+    low[i * 4 + 3] = packed[i * 3 + 2]! >= 0x80 ? 0xff : 0;
   }
   const fmt = "0100020080bb000000dc050008001800";
   const samples = low.toHex() + "0102030405";
@@ -71,7 +71,7 @@ async function assertPlays(
       stdout,
       new RegExp(`^played ${FRAMES} frames \\(48000 Hz, s24_le, 2 channels\\) .* 0 xruns`),
     );
-    assertSameSamples(samplesOf(output), samplesOf(whole));
+    assertSameSamples(samplesOf(output!), samplesOf(whole!));
   });
 }
 
@@ -99,8 +99,8 @@ Deno.test("a card captures what is there of a file, at its level, and the log sa
   const [file, recorded] = ["foreign.wav", "recorded.wav"].map((name) => box.path(name));
   await bestOfThree(async () => {
     const shape = ["--seconds", "0.1", "--format", "s24_le"];
-    assert.match(await box.ok("record", recorded, HEARD, ...shape), / 0 xruns;/);
-    const samples = samplesOf(recorded);
+    assert.match(await box.ok("record", recorded!, HEARD, ...shape), / 0 xruns;/);
+    const samples = samplesOf(recorded!);
     assertSameSamples(samples, samplesOf(box.path("whole.wav")).subarray(0, samples.length));
   });
   for (const finding of FINDINGS) {

@@ -51,7 +51,7 @@ Deno.test("every linear, float and law format goes through ALSA octet by octet",
     await box.serveWith({ ALSA_CONFIG_PATH: config });
     await using connected = await RawCard.connect(box.xen, 1, ["0/0"]);
     for (const format of SAMPLES) {
-      const played = play(connected.streams[0], format);
+      const played = play(connected.streams[0]!, format);
       // The card is closed, which completes the file, after CLOSE is answered.
       const deadline = performance.now() + 5000;
       while (!holds(Deno.readFileSync(tape), played)) {
@@ -65,7 +65,7 @@ Deno.test("every linear, float and law format goes through ALSA octet by octet",
   }));
 
 function holds(whole: Uint8Array, part: Uint8Array): boolean {
-  for (let at = whole.indexOf(part[0]); at >= 0; at = whole.indexOf(part[0], at + 1)) {
+  for (let at = whole.indexOf(part[0]!); at >= 0; at = whole.indexOf(part[0]!, at + 1)) {
     if (part.every((octet, i) => octet === whole[at + i])) return true;
   }
   return false;

@@ -101,7 +101,7 @@ for (const behaviour of ["linux-6.1", "linux-7.2"] as const) {
         });
         // Of each round its beginning was played, without a gap; what was queued at the stop was not.
         const played = playedNumbers(output);
-        const starts = played.filter((number, i) => i === 0 || number !== played[i - 1] + 1);
+        const starts = played.filter((number, i) => i === 0 || number !== played[i - 1]! + 1);
         assert.deepEqual(starts, expected);
       })
     ));

@@ -55,11 +55,11 @@ Deno.test("24 streams of 255 channels that are only started: another guest has n
       await box.serve("--guest-limits", "mapped=1024,total-mapped=1024");
       await using watcher = await RawCard.connect(box.xen, 3, ["0/0"]);
       const [clock] = watcher.streams;
-      const shared = clock.share(open.bufferSz);
+      const shared = clock!.share(open.bufferSz);
       const grefDirectory = shared.directory.grefs[0]!;
-      assert.equal(clock.open({ ...open, bufferSz: 7680, periodSz: 1920, grefDirectory }), 0);
-      assert.equal(clock.trigger(XENSND_OP_TRIGGER_START), 0);
-      const calm = await writes(clock, 200);
+      assert.equal(clock!.open({ ...open, bufferSz: 7680, periodSz: 1920, grefDirectory }), 0);
+      assert.equal(clock!.trigger(XENSND_OP_TRIGGER_START), 0);
+      const calm = await writes(clock!, 200);
 
       const names = Array.from({ length: STREAMS }, (_, i) => `${i >> 3}/${i % 8}`);
       await using greedy = await RawCard.connect(box.xen, 1, names);
@@ -87,11 +87,11 @@ Deno.test("24 streams of 255 channels that are only started: another guest has n
       const playing = box.spawn("play", wav, "witness", "--json");
       await box.untilStream("witness/0/0/0", ({ state }) => state === "running");
       const [began, before] = [performance.now(), await cpu()];
-      const stormy = await writes(clock, 200);
+      const stormy = await writes(clock!, 200);
       const share = (await cpu() - before) / ((performance.now() - began) / 1000);
       assert(share < 0.4, `the engine takes ${share} of a processor`);
       const [was, is] = [part(calm, 0.5), part(stormy, 0.5)];
-      assert(is < 4 * was, `half of the WRITEs take more than ${is} ms, and took ${was} ms before`);
+      assert(is! < 4 * was!, `half of the WRITEs take more than ${is} ms, and took ${was} ms before`);
       const { code, stdout, stderr } = await playing.result;
       assert.equal(code, 0, stderr);
       assert.equal(JSON.parse(stdout).xruns, 0);
@@ -116,8 +116,8 @@ Deno.test("CLOSE without an end is served at what it costs, of all streams of a 
       const start = performance.now();
       for (let round = 0; round < rounds; round++) {
         const ids = card.streams.map((stream) => stream.post(encodeCloseRequest));
-        card.streams.forEach((stream, i) => assert.equal(stream.answerOf(ids[i]), 0));
-        if (round % 100 === 99) assertWorks(witness.streams[0]);
+        card.streams.forEach((stream, i) => assert.equal(stream.answerOf(ids[i]!), 0));
+        if (round % 100 === 99) assertWorks(witness.streams[0]!);
       }
       const ms = performance.now() - start;
       assert(ms > 900, `${2 * rounds} CLOSEs were served within ${ms} ms`);

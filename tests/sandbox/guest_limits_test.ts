@@ -18,8 +18,8 @@ Deno.test("a guest's streams and mapped pages are limited, and the limit says it
       // With the daemon's own copy, and its staging, more than half of a MiB.
       const half = { ...open, bufferSz: 64 * 4096 };
       for (const [stream, status] of [[one, 0], [two, -XEN_ENOMEM]] as const) {
-        const { directory } = stream.share(half.bufferSz);
-        assert.equal(stream.open({ ...half, grefDirectory: directory.grefs[0]! }), status);
+        const { directory } = stream!.share(half.bufferSz);
+        assert.equal(stream!.open({ ...half, grefDirectory: directory.grefs[0]! }), status);
       }
       await until(
         "it is said",
@@ -29,13 +29,13 @@ Deno.test("a guest's streams and mapped pages are limited, and the limit says it
               daemon.stderr,
             ),
       );
-      assert.equal(one.close(), 0);
-      assertWorks(two);
+      assert.equal(one!.close(), 0);
+      assertWorks(two!);
       assert.match(
         daemon.stderr,
         /greedy\/0: it is not served: its guest has 2; 1 more is above the 2 that --guest-limits streams= allows/,
       );
-      assertWorks(one);
+      assertWorks(one!);
     },
     "domU",
     "greedy",
@@ -52,8 +52,8 @@ Deno.test("what a daemon holds for a guest is more than the guest's pages, has a
       await using two = await RawCard.connect(box.xen, 2, ["0/0"]);
       const openOf = (card: RawCard, pages: number) => {
         const [stream] = card.streams;
-        const { directory } = stream.share(pages * 4096);
-        return stream.open({ ...open, bufferSz: pages * 4096, grefDirectory: directory.grefs[0]! });
+        const { directory } = stream!.share(pages * 4096);
+        return stream!.open({ ...open, bufferSz: pages * 4096, grefDirectory: directory.grefs[0]! });
       };
       assert.equal(openOf(one, 256), 0);
       // A third of what its pages alone are would do.
@@ -61,9 +61,9 @@ Deno.test("what a daemon holds for a guest is more than the guest's pages, has a
       const said =
         /domV\/0\/0\/0: all guests together have \d+ KiB; 1664 KiB more is above the 4096 KiB that .* total-mapped= allows/;
       await until("it is said", () => said.test(daemon.stderr));
-      assert.equal(one.streams[0].close(), 0);
+      assert.equal(one.streams[0]!.close(), 0);
       assert.equal(openOf(two, 128), 0);
-      assert.equal(two.streams[0].close(), 0);
+      assert.equal(two.streams[0]!.close(), 0);
     },
     "domU",
     "domV",

@@ -19,9 +19,9 @@ Deno.test("a frontend that starts over in mid-play, with new rings, is served ag
       // Left as a guest leaves it that crashes: connected, playing, its pages still granted.
       const crashed = await RawCard.connect(box.xen, 1, STREAMS);
       const [playback] = crashed.streams;
-      const { directory } = playback.share(open.bufferSz);
-      assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
-      assert.equal(playback.trigger(XENSND_OP_TRIGGER_START), 0);
+      const { directory } = playback!.share(open.bufferSz);
+      assert.equal(playback!.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
+      assert.equal(playback!.trigger(XENSND_OP_TRIGGER_START), 0);
       await withRaw(box, (_card, playback) => assertWorks(playback));
       crashed.xen[Symbol.dispose]();
     }
@@ -54,7 +54,7 @@ Deno.test("a new card that its guest takes for the former one, which it is still
     await box.xenstore("write", state, "6");
     await until("it is to be found", async () => await box.xenstore("read", state) === "1\n");
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
-    assertWorks(card.streams[0]);
+    assertWorks(card.streams[0]!);
     // What closes a card that it had is meant.
     card.setState(XenbusState.Closed);
     await card.untilBackend(XenbusState.InitWait);

@@ -156,7 +156,7 @@ export class Box implements AsyncDisposable {
 
   /** Starts `COMMAND... xsnd ARGS`, where the command ends by becoming the program that it is given. */
   spawnUnder([command, ...rest]: string[], ...args: string[]): Process {
-    const process = new Process(command, [...rest, launcher, ...args], { env: this.environment });
+    const process = new Process(command!, [...rest, launcher, ...args], { env: this.environment });
     this.#processes.push(process);
     return process;
   }

@@ -110,8 +110,8 @@ Deno.test("--help takes at most three times as long as Deno takes for nothing", 
     const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
     const [helpMs, bareMs] = [median(help), median(bare)];
     assert(
-      helpMs <= 3 * bareMs,
-      `${helpMs.toFixed(0)} ms, and \`deno eval 0\` takes ${bareMs.toFixed(0)} ms`,
+      helpMs! <= 3 * bareMs!,
+      `${helpMs!.toFixed(0)} ms, and \`deno eval 0\` takes ${bareMs!.toFixed(0)} ms`,
     );
   }));
 

@@ -50,7 +50,7 @@ export function attackedBox(): (attacks: Attacks) => Promise<void> {
         await attack({ box, connect, log: () => daemon.stderr.slice(from) });
         assert(!daemon.ended, daemon.stderr.slice(from));
         await using card = await connect();
-        for (const stream of [card.streams[0], card.streams[2]]) assertWorks(stream);
+        for (const stream of [card.streams[0], card.streams[2]]) assertWorks(stream!);
       } catch (error) {
         throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
       }

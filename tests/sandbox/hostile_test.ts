@@ -50,10 +50,10 @@ const rings: Attacks = {
   "reserved octets are not zero": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream);
-    const octets = new Uint8Array(stream.ringPage.buffer);
+    start(stream!);
+    const octets = new Uint8Array(stream!.ringPage.buffer);
     for (let slot = 0; slot < 32; slot++) {
-      const status = stream.call((view, at, id) => {
+      const status = stream!.call((view, at, id) => {
         encodeRwRequest(view, at, id, XENSND_OP_WRITE, 0, 4);
         octets.fill(0xff, at + 16, at + SLOT);
       });
@@ -62,75 +62,75 @@ const rings: Attacks = {
   },
   "the producer index jumps": async ({ connect, log }) => {
     await using card = await connect();
-    Atomics.add(card.streams[0].words, REQ_PROD, 33);
-    card.streams[0].notify();
+    Atomics.add(card.streams[0]!.words, REQ_PROD, 33);
+    card.streams[0]!.notify();
     await until("it is said", () => /the frontend is broken: its request producer/.test(log()));
   },
   "the producer index runs backwards": async ({ connect, log }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream);
-    Atomics.sub(stream.words, REQ_PROD, 1);
-    stream.notify();
+    start(stream!);
+    Atomics.sub(stream!.words, REQ_PROD, 1);
+    stream!.notify();
     await until("it is said", () => /the frontend is broken: its request producer/.test(log()));
   },
   "the guest writes the indices that are the backend's": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream);
+    start(stream!);
     for (const value of [0, -1, 0x7fffffff, 1000]) {
       for (const word of [REQ_EVENT, RSP_PROD, RSP_EVENT]) {
-        Atomics.store(stream.words, word, value);
-        stream.notify();
+        Atomics.store(stream!.words, word, value);
+        stream!.notify();
       }
     }
   },
   "requests are changed after they were posted": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream);
+    start(stream!);
     for (let round = 0; round < 500; round++) {
       const ids: number[] = [];
       const at: number[] = [];
       for (let i = 0; i < 16; i++) {
-        ids.push(stream.post((view, offset, id) => {
+        ids.push(stream!.post((view, offset, id) => {
           encodeRwRequest(view, offset, id, XENSND_OP_WRITE, 0, 64);
           at.push(offset);
         }));
       }
       // Whether before or after the backend has copied it: either is a request of its own kind.
-      for (const offset of at) stream.ring.view.setUint32(offset + 8, 0xfffffff0, true);
-      for (const offset of at) stream.ring.view.setUint32(offset + 12, 0xffffffff, true);
-      for (const status of answers(stream, ids)) assert([0, -22].includes(status), String(status));
+      for (const offset of at) stream!.ring.view.setUint32(offset + 8, 0xfffffff0, true);
+      for (const offset of at) stream!.ring.view.setUint32(offset + 12, 0xffffffff, true);
+      for (const status of answers(stream!, ids)) assert([0, -22].includes(status), String(status));
     }
   },
   "a ring full of triggers, again and again": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream);
+    start(stream!);
     for (let round = 0; round < 20; round++) {
       const ids = Array.from(
         { length: 32 },
-        (_, i) => stream.post((view, at, id) => encodeTriggerRequest(view, at, id, [2, 3, 0, 1][i % 4]!)),
+        (_, i) => stream!.post((view, at, id) => encodeTriggerRequest(view, at, id, [2, 3, 0, 1][i % 4]!)),
       );
-      answers(stream, ids);
+      answers(stream!, ids);
     }
   },
   "OPEN twice, CLOSE twice, and all at once on the ring": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream);
-    start(stream);
+    start(stream!);
+    start(stream!);
     const ids = Array.from(
       { length: 30 },
       (_, i) =>
-        stream.post((view, at, id) =>
+        stream!.post((view, at, id) =>
           i % 3 === 0
             ? encodeCloseRequest(view, at, id)
             : encodeRwRequest(view, at, id, XENSND_OP_WRITE, 0, 4)
         ),
     );
-    assert.equal(answers(stream, ids)[0], 0);
+    assert.equal(answers(stream!, ids)[0], 0);
   },
 };
 
@@ -142,13 +142,13 @@ type Directory = (buffer: readonly number[], own: number, foreign: number) => nu
 const directories: Readonly<Record<string, [words: Directory, isUsable: boolean]>> = {
   "refers to itself, and is its own buffer": [(_, own) => [own, own, own], false],
   "goes round in a circle without an end": [(_, own) => [own, 0, 0], false],
-  "is too short": [(buffer) => [0, buffer[0], 0], false],
+  "is too short": [(buffer) => [0, buffer[0]!, 0], false],
   "holds no reference": [() => [0, 0, 0], false],
   "holds numbers that nobody has granted": [() => [0, 0xfffffff0, 0x7fffffff], false],
-  "holds what is granted to another domain": [(buffer, _, foreign) => [0, buffer[0], foreign], false],
+  "holds what is granted to another domain": [(buffer, _, foreign) => [0, buffer[0]!, foreign], false],
   "is followed by what is granted to another domain": [(_, __, foreign) => [foreign, 0, 0], false],
-  "holds the same page twice": [(buffer) => [0, buffer[0], buffer[0]], false],
-  "is its own buffer's second page": [(buffer, own) => [0, buffer[0], own], false],
+  "holds the same page twice": [(buffer) => [0, buffer[0]!, buffer[0]!], false],
+  "is its own buffer's second page": [(buffer, own) => [0, buffer[0]!, own], false],
   "is as it should be": [(buffer) => [0, ...buffer], true],
 };
 
@@ -161,12 +161,12 @@ const pages: Attacks = {
         const [stream] = card.streams;
         using xen = await openXen({ sandbox: box.xen, domid: 1 });
         using sharer = xen.openGrantSharer();
-        const { buffer, directory } = stream.share(8192);
+        const { buffer, directory } = stream!.share(8192);
         const own = directory.grefs[0]!;
         new Uint32Array(directory.buffer).set(
           words(buffer.grefs, own, sharer.share(2, 1, "write").grefs[0]!),
         );
-        const status = stream.open({ ...open, grefDirectory: own });
+        const status = stream!.open({ ...open, grefDirectory: own });
         assert.equal(status === 0, isUsable, String(status));
       },
     ]),
@@ -174,14 +174,14 @@ const pages: Attacks = {
   "a directory that is the ring, or the event page": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    for (const page of [stream.ringPage, stream.eventPage]) {
-      assert(stream.open({ ...open, grefDirectory: page.grefs[0]! }) < 0);
+    for (const page of [stream!.ringPage, stream!.eventPage]) {
+      assert(stream!.open({ ...open, grefDirectory: page.grefs[0]! }) < 0);
     }
   },
   "parameters that overflow": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    const { directory } = stream.share(open.bufferSz);
+    const { directory } = stream!.share(open.bufferSz);
     const grefDirectory = directory.grefs[0]!;
     for (
       const change of [
@@ -196,26 +196,26 @@ const pages: Attacks = {
         { pcmRate: 0xffffffff },
         { pcmFormat: 255 },
       ]
-    ) assert(stream.open({ ...open, grefDirectory, ...change }) < 0, JSON.stringify(change));
+    ) assert(stream!.open({ ...open, grefDirectory, ...change }) < 0, JSON.stringify(change));
   },
   "pages are revoked in mid-stream": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    const { buffer, directory } = start(stream);
+    const { buffer, directory } = start(stream!);
     directory[Symbol.dispose]();
     buffer[Symbol.dispose]();
-    for (let i = 0; i < 50; i++) stream.request(XENSND_OP_WRITE, i % 2 * 4096, 4096);
+    for (let i = 0; i < 50; i++) stream!.request(XENSND_OP_WRITE, i % 2 * 4096, 4096);
   },
   "no octet outside of what was granted is touched": async ({ connect }) => {
     await using card = await connect();
     const [, capture] = card.streams;
-    const [before, shared, after] = [capture.share(4096), capture.share(8192), capture.share(4096)];
+    const [before, shared, after] = [capture!.share(4096), capture!.share(8192), capture!.share(4096)];
     for (const page of [before, after]) new Uint8Array(page.buffer.buffer).fill(0xa5);
-    assert.equal(capture.open({ ...open, grefDirectory: shared.directory.grefs[0]! }), 0);
-    assert.equal(capture.trigger(XENSND_OP_TRIGGER_START), 0);
+    assert.equal(capture!.open({ ...open, grefDirectory: shared.directory.grefs[0]! }), 0);
+    assert.equal(capture!.trigger(XENSND_OP_TRIGGER_START), 0);
     for (const [offset, length] of [[8188, 8], [8192, 4], [0xfffff000, 4096], [4, 0xfffffffc], [0, 8196]]) {
       for (const operation of [XENSND_OP_READ, XENSND_OP_WRITE]) {
-        assert(capture.request(operation, offset, length) < 0);
+        assert(capture!.request(operation, offset!, length!) < 0);
       }
     }
     for (const page of [before, after]) {
@@ -228,31 +228,31 @@ const events: Attacks = {
   "the event page is never read, and its indices are nonsense": async ({ connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream, { periodSz: 256 });
-    const words = new Int32Array(stream.eventPage.buffer);
+    start(stream!, { periodSz: 256 });
+    const words = new Int32Array(stream!.eventPage.buffer);
     for (let round = 0; round < 40; round++) {
       Atomics.store(words, 0, round * 0x01010101 | 0);
       Atomics.store(words, 1, round * 0x7f7f7f7f | 0);
-      assert.equal(stream.request(XENSND_OP_WRITE, 0, 4096), 0);
+      assert.equal(stream!.request(XENSND_OP_WRITE, 0, 4096), 0);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   },
   "a storm of notifications on both channels": async ({ box, connect }) => {
     await using card = await connect();
     const [stream] = card.streams;
-    start(stream);
+    start(stream!);
     const cpu = async () => (await box.status()).sharedEngineCpuSeconds!;
     const before = await cpu();
     const began = performance.now();
     let sent = 0;
     while (performance.now() - began < 2000) {
       for (let i = 0; i < 1000; i++) {
-        stream.channels.notify(stream.requestPort);
-        stream.channels.notify(stream.eventPort);
+        stream!.channels.notify(stream!.requestPort);
+        stream!.channels.notify(stream!.eventPort);
       }
       sent += 2000;
       // It is served all the same.
-      if (sent % 100_000 === 0) assert.equal(stream.request(XENSND_OP_WRITE, 0, 4), 0);
+      if (sent % 100_000 === 0) assert.equal(stream!.request(XENSND_OP_WRITE, 0, 4), 0);
     }
     const share = (await cpu() - before) / ((performance.now() - began) / 1000);
     assert(share < 0.5, `${sent} notifications took ${share} of a processor`);
@@ -323,8 +323,8 @@ async function dieAfter(sandbox: string, steps: number): Promise<void> {
     () => write("state", 3),
     () => until("Connected", () => xen.store.read(xen.store.read(`${FRONTEND}/backend`)! + "/state") === "4"),
     () => write("state", 4),
-    () => void start(streams[0]),
-    () => void streams[0].post((view, at, id) => encodeCloseRequest(view, at, id)),
+    () => void start(streams[0]!),
+    () => void streams[0]!.post((view, at, id) => encodeCloseRequest(view, at, id)),
   ];
   for (const step of life.slice(0, steps + 1)) await step();
   for (const resource of [channels, sharer, xen]) resource[Symbol.dispose]();

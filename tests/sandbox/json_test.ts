@@ -72,7 +72,7 @@ async function exchange(box: Box, request: unknown): Promise<Record<string, unkn
     text += part;
     if (text.includes("\n")) break;
   }
-  return JSON.parse(text.split("\n")[0]);
+  return JSON.parse(text.split("\n")[0]!);
 }
 
 Deno.test("a daemon answers the requests of docs/control-protocol.md as the page says", () =>
@@ -126,12 +126,12 @@ Deno.test("list, show, status, top, trigger and volume print the documented shap
     });
     const playing = box.spawn("play", input, STREAM);
     await box.untilStream(STREAM, ({ state, positionFrames }) => state === "running" && positionFrames > 0);
-    assert.equal(parse(shapes.list, await box.ok("list", "--json"))[0].streams[0].stream, STREAM);
+    assert.equal(parse(shapes.list, await box.ok("list", "--json"))[0]!.streams[0]!.stream, STREAM);
     const { cards } = parse(shapes.show, await box.ok("show", "domU", "--json"));
-    assert.equal(cards[0].pcms[0].streams.length, 2);
+    assert.equal(cards[0]!.pcms[0]!.streams.length, 2);
     const report = parse(shapes.status, await box.ok("status", "--json"));
-    assert(report.streams[0].positionFrames! > 0);
-    assert.equal(report.streams[0].engine, "shared");
+    assert(report.streams[0]!.positionFrames! > 0);
+    assert.equal(report.streams[0]!.engine, "shared");
     assert.deepEqual(report.streams.map(({ format }) => format), ["s16_le", undefined], "by name, once open");
     parse(shapes.status, await box.ok("top", "-n", "1", "--json"));
     for (const args of [["trigger", "pause", STREAM], ["volume", STREAM, "-6"], ["mute", STREAM]]) {
@@ -170,7 +170,7 @@ Deno.test("--watch tells all that there is, and then each change", () =>
     await untilLine(status, told, is("removed"));
     const removed = linesOf(list).filter((line) => JSON.parse(line).event === "removed");
     assert.equal(
-      JSON.parse(removed[0]).card.provisionedBy,
+      JSON.parse(removed[0]!).card.provisionedBy,
       "xsnd",
       "it is told as it was last, in one piece",
     );

@@ -46,14 +46,14 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
     let daemon = await box.serve();
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const [stream] = card.streams;
-    const { directory } = stream.share(open.bufferSz);
+    const { directory } = stream!.share(open.bufferSz);
     let [volume, muted] = [0, false];
     let expected: string[] | undefined;
     let held = 0;
 
     for (let round = 0; round < ROUNDS; round++) {
       const where = `round ${round} of seed ${SEED}`;
-      play(stream, directory.grefs[0]!);
+      play(stream!, directory.grefs[0]!);
       if (round % 10 === 0) {
         [volume, muted] = [0 - Math.round(chance() * 40), !muted];
         await box.ok("volume", STREAM, String(volume));
@@ -64,7 +64,9 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
       }
       await sleep(chance() * 50);
       // One that may or may not be answered by this daemon.
-      const asked = stream.post((view, at, id) => encodeRwRequest(view, at, id, XENSND_OP_WRITE, 4096, 1024));
+      const asked = stream!.post((view, at, id) =>
+        encodeRwRequest(view, at, id, XENSND_OP_WRITE, 4096, 1024)
+      );
       if (chance() < 0.5) await sleep(chance() * 2);
       if (round % 7 === 3) daemon.kill("SIGHUP");
       await daemon.end("SIGKILL");
@@ -75,7 +77,7 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
         await hasty.end("SIGKILL");
       }
       daemon = await box.serve();
-      const status = stream.answerOf(asked);
+      const status = stream!.answerOf(asked);
       assert(status <= 0, where);
       const report = await box.stream(STREAM);
       assert.deepEqual(
@@ -90,8 +92,8 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
         held = 0;
       }
     }
-    play(stream, directory.grefs[0]!);
-    assert.equal(stream.close(), 0);
+    play(stream!, directory.grefs[0]!);
+    assert.equal(stream!.close(), 0);
     assert.equal(card.state, XenbusState.Connected);
     // It holds what one holds that has never followed another.
     const last = descriptors(daemon.pid).size;

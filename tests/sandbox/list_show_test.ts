@@ -15,18 +15,18 @@ Deno.test("list and show print cards of ours and of xl's, with states, in 80 col
   assertOk(result);
   const [none, list, domU, guest2, dom0] = result.stdout.split("\n\n");
   assert.equal(none, "no guest has a virtual sound card; `xsnd provision DOMAIN` gives it one");
-  const lines = list.split("\n");
+  const lines = list!.split("\n");
   assert.equal(lines.length, 5);
-  assert.match(lines[0], /^DOMAIN +CARD +NAME +BY +FRONTEND +BACKEND +STREAMS$/);
-  assert.match(lines[1], /^domU +0 +a very long na… +xsnd +Initialising +Initialising +3 playbacks$/);
-  assert.match(lines[4], /^guest2 +7 +- +xl +Connected +absent +1 capture$/);
+  assert.match(lines[0]!, /^DOMAIN +CARD +NAME +BY +FRONTEND +BACKEND +STREAMS$/);
+  assert.match(lines[1]!, /^domU +0 +a very long na… +xsnd +Initialising +Initialising +3 playbacks$/);
+  assert.match(lines[4]!, /^guest2 +7 +- +xl +Connected +absent +1 capture$/);
   for (const line of result.stdout.split("\n")) {
     assert.ok([...line].length <= 80, line);
     assert.ok(!/\p{Cc}/u.test(line), JSON.stringify(line));
   }
-  assert.match(domU, /domU\/0\/0\/0 {2}playback "front" on dummy:front\.wav\n/); // not what the guest wrote
-  assert.match(domU, /problem: \/local\/domain\/1\/device\/vsnd\/0\/short-name:/);
-  assert.match(guest2, /made by xl, served by Domain-0 \(0\)/);
+  assert.match(domU!, /domU\/0\/0\/0 {2}playback "front" on dummy:front\.wav\n/); // not what the guest wrote
+  assert.match(domU!, /problem: \/local\/domain\/1\/device\/vsnd\/0\/short-name:/);
+  assert.match(guest2!, /made by xl, served by Domain-0 \(0\)/);
   assert.equal(dom0, "Domain-0 (0) has no virtual sound card\n");
 });
 

@@ -125,14 +125,14 @@ Deno.test("a log that nobody reads keeps no other guest waiting; once somebody r
       {
         await using loud = await RawCard.connect(box.xen, 1, ["0/0"]);
         await using quiet = await RawCard.connect(box.xen, 2, ["0/0"]);
-        makeItTalk(loud.streams[0], LINES);
-        assertWorks(quiet.streams[0]);
+        makeItTalk(loud.streams[0]!, LINES);
+        assertWorks(quiet.streams[0]!);
         assert.equal((await box.status()).streams.length, 2);
         reading = (async () => {
           for await (const text of reader.pipeThrough(new TextDecoderStream())) said += text;
         })();
         await until("it says so", () => /lines of the log lost/.test(said));
-        assertWorks(quiet.streams[0]);
+        assertWorks(quiet.streams[0]!);
       }
       const { code } = await daemon.end("SIGTERM");
       assert.equal(code, 0);
@@ -154,7 +154,7 @@ Deno.test("serve whose log nobody reads ends when it is told to", () =>
     const { daemon, reader } = await serveInto(box, box.path("log"));
     {
       await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
-      makeItTalk(card.streams[0], 2000);
+      makeItTalk(card.streams[0]!, 2000);
     }
     assert.equal((await daemon.end("SIGTERM")).code, 0);
     await reader.cancel();
@@ -194,7 +194,7 @@ Deno.test("a guest that makes the daemon talk fills no log: what is left out is 
     {
       await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
       const [stream] = card.streams;
-      makeItTalk(stream, TRIES);
+      makeItTalk(stream!, TRIES);
     }
     const { stderr } = await daemon.end("SIGTERM");
     const lines = stderr.split("\n").filter((line) => /^xsnd: warning: domU\/0\/0\/0: /.test(line));
@@ -203,7 +203,7 @@ Deno.test("a guest that makes the daemon talk fills no log: what is left out is 
       / more warning lines within a minute are left out; the last: OPEN refused/.test(line)
     );
     assert.equal(summaries.length, 1, stderr);
-    assert(summaries[0].includes(`: ${TRIES - 20} more `), summaries[0]);
+    assert(summaries[0]!.includes(`: ${TRIES - 20} more `), summaries[0]);
   }));
 
 Deno.test("a client of the control socket that sends rubbish without end fills no log", () =>

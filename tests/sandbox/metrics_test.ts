@@ -110,7 +110,7 @@ function assertHistograms(samples: Map<string, number>): void {
   const prefix = of("xsnd_stream_request_duration_seconds_bucket").slice(0, -1);
   const buckets = [...samples].filter(([name]) => name.startsWith(prefix));
   assert.equal(buckets.length, 9);
-  buckets.forEach(([name, count], i) => assert(i === 0 || count >= buckets[i - 1][1], name));
+  buckets.forEach(([name, count], i) => assert(i === 0 || count >= buckets[i - 1]![1], name));
   assert.equal(buckets.at(-1)![0], `${prefix},le="+Inf"}`);
   assert.equal(buckets.at(-1)![1], samples.get(of("xsnd_stream_request_duration_seconds_count")));
 }

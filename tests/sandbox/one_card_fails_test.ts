@@ -32,7 +32,7 @@ Deno.test("a card that a driver domain may not watch any more is not served, the
         "it says why the other is not",
         () => /vsnd\/3\/0: XenStore: cannot watch .*E2BIG/.test(daemon.stderr),
       );
-      watches[0][Symbol.dispose]();
+      watches[0]![Symbol.dispose]();
       // Its directory changes: the daemon looks at the card again.
       await box.xenstore("write", "/local/domain/1/backend/vsnd/3/0/online", "1");
       await until("both are served", async () => (await served()).length === 2);

@@ -40,7 +40,7 @@ Deno.test("an operator's volume is heard, outlives guest and daemon, and 0 dB is
     const isHalf = () => {
       const played = numbers(samplesOf(input));
       numbers(heard()).forEach((sample, i) =>
-        assert(Math.abs(sample - played[i] / 2) < 3, `${sample} for ${played[i]}, at ${i}`)
+        assert(Math.abs(sample - played[i]! / 2) < 3, `${sample} for ${played[i]}, at ${i}`)
       );
     };
     for (let guest = 0; guest < 2; guest++) {
@@ -91,7 +91,7 @@ Deno.test("muting in mid-play fades out without a click", () =>
     const heard = numbers(samplesOf(output));
     assert.equal(heard[9_600], 10_000);
     assert.equal(heard.at(-1), 0, "muted before the end");
-    const steps = heard.subarray(1).map((sample, i) => heard[i] - sample);
+    const steps = heard.subarray(1).map((sample, i) => heard[i]! - sample);
     // 10 ms at 48 kHz: 480 steps.
     assert(steps.every((step) => step >= 0 && step <= Math.ceil(10_000 / 480)), `${Math.max(...steps)}`);
   }));

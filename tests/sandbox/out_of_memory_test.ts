@@ -46,14 +46,14 @@ Deno.test(
         {
           await using card = await RawCard.connect(box.xen, 2, ["0/0"]);
           const [stream] = card.streams;
-          const { directory } = stream.share(open.bufferSz);
+          const { directory } = stream!.share(open.bufferSz);
           const request = { ...open, grefDirectory: directory.grefs[0]! };
           {
             await using _none = await withoutMemory(box, daemon.pid, 2);
-            assert.equal(stream.open(request), -XEN_ENOMEM);
+            assert.equal(stream!.open(request), -XEN_ENOMEM);
           }
           assert.match(daemon.stderr, /warning: .*domU\/0\/0\/0.* domain 2 .*: ENOMEM/);
-          assert.equal(stream.open(request), 0);
+          assert.equal(stream!.open(request), 0);
         }
         const short = makeWav(box.path("short.wav"), { ...SOUND, frames: 4800 });
         let late: Process;

@@ -137,7 +137,7 @@ Deno.test("play several times at once: one plays, the others are told who does",
     const input = makeWav(box.path("long.wav"), { ...sound, frames: 36_000 });
     const results = await Promise.all([1, 2, 3, 4].map(() => box.run("play", input, STREAM)));
     const [won, ...lost] = results.sort((a, b) => a.code - b.code);
-    assert.deepEqual([won.code, won.stderr], [0, ""]);
+    assert.deepEqual([won!.code, won!.stderr], [0, ""]);
     for (const result of lost) assertFails(result, 1, /card domU\/0 is in use: process \d+ is its frontend/);
     assertSameSamples(samplesOf(output), samplesOf(input));
   }));

@@ -137,7 +137,7 @@ Deno.test("provision --wait tells the cases apart in which a card does not come 
     status xsnd provision domU --wait=connected --timeout=60s
     status xsnd provision domU --wait=closed`);
   const lines = result.stderr.split("\n");
-  cases.forEach(([, , advice], i) => assert.match(lines[i], advice));
+  cases.forEach(([, , advice], i) => assert.match(lines[i]!, advice));
   assert.match(result.stdout, /status 0\ndomU card 0 \(xsnd\): unchanged\nstatus 0\nstatus 2\n$/);
 });
 
@@ -175,7 +175,7 @@ END
     "# 3 cards: 3 unchanged",
   ]);
   assert.equal(lines[9], lines[10], "as xenstore-ls escapes it");
-  assert.match(lines[9], /long-name = "\\\\ \\xc3\\xa9"/);
+  assert.match(lines[9]!, /long-name = "\\\\ \\xc3\\xa9"/);
   const { cards, changes } = JSON.parse(lines.slice(11).join("\n"));
   assert.equal(cards[0].action, "changed");
   assert.deepEqual(changes[0], { op: "remove", path: frontend });
@@ -201,12 +201,12 @@ Deno.test("diff says what provision would change: exit 1, or 0 if that is nothin
   assert.equal(result.stderr, "");
   const [missing, same, one, other, json] = result.stdout.split(/status \d\n/);
   assert.deepEqual(result.stdout.match(/status \d/g), [1, 0, 0, 1, 1].map((code) => `status ${code}`));
-  assert.match(missing, /^domU card 0 \(Music\): would be created\n(.*\n){2}3 cards: 3 created\n$/);
-  assert.match(same, /3 cards: 3 unchanged\n$/);
+  assert.match(missing!, /^domU card 0 \(Music\): would be created\n(.*\n){2}3 cards: 3 created\n$/);
+  assert.match(same!, /3 cards: 3 unchanged\n$/);
   assert.equal(one, "guest2 card 0: unchanged\n");
-  assert.match(other, /^domU card 0 \(Music\): would be changed\n {2}\S+\/xsnd\/0\/0\/device: "other" -> /);
-  assert.match(other, /\n {2}0\/0\/device: takes effect when the guest next opens the stream\n/);
-  const [card] = JSON.parse(json);
+  assert.match(other!, /^domU card 0 \(Music\): would be changed\n {2}\S+\/xsnd\/0\/0\/device: "other" -> /);
+  assert.match(other!, /\n {2}0\/0\/device: takes effect when the guest next opens the stream\n/);
+  const [card] = JSON.parse(json!);
   assert.deepEqual([card.domain, card.card, card.action], ["domU", 0, "changed"]);
   assert(card.differences.length > 8);
   assert.match(card.refusal, /is in use/);

@@ -47,7 +47,7 @@ function inServedBox(body: (box: Box) => Promise<void>): Promise<void> {
 function find(played: Uint8Array, expected: Uint8Array): number {
   const words = (octets: Uint8Array) => new Uint32Array(octets.slice().buffer, 0, octets.length >> 2);
   const [haystack, needle] = [words(played), words(expected)];
-  for (let at = haystack.indexOf(needle[0]); at >= 0; at = haystack.indexOf(needle[0], at + 1)) {
+  for (let at = haystack.indexOf(needle[0]!); at >= 0; at = haystack.indexOf(needle[0]!, at + 1)) {
     if (needle.every((word, i) => haystack[at + i] === word)) return at;
   }
   return -1;

@@ -25,21 +25,21 @@ Deno.test("a query is answered by what the card can do of what is provisioned, w
     const ask = () => {
       const param = anything();
       param.rates.max = 50_000;
-      assert.equal(stream.query(param), 0);
+      assert.equal(stream!.query(param), 0);
       // s24_le of sndif is four octets long, which WAV has not.
       const formats = ["s16_le", "s24_le", "s32_le", "float_le"].map((name) => formatByName(name)!.code);
       assert.equal(param.formatsLow, formatsToMask(formats));
       assert.deepEqual([param.rates, param.channels], [{ min: 8000, max: 48000 }, { min: 1, max: 8 }]);
     };
     for (let i = 0; i < 5; i++) ask();
-    const { buffer, directory } = stream.share(open.bufferSz);
-    assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
+    const { buffer, directory } = stream!.share(open.bufferSz);
+    assert.equal(stream!.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     ask();
-    assert.equal(stream.close(), 0);
+    assert.equal(stream!.close(), 0);
     ask();
     const impossible = anything();
     impossible.rates.max = 7999;
-    assert.equal(stream.query(impossible), 0);
+    assert.equal(stream!.query(impossible), 0);
     assert(impossible.rates.min > impossible.rates.max, "nothing fits");
     for (const pages of [buffer, directory]) pages[Symbol.dispose]();
     assert((await box.untilStream(STREAM, () => true)).queries >= 7);
@@ -55,10 +55,10 @@ Deno.test("a card that a guest has asked about is let go of soon after", async (
     const before = await server.clients();
     for (let round = 0; round < 2; round++) {
       const param = anything();
-      assert.equal(stream.query(param), 0);
+      assert.equal(stream!.query(param), 0);
       assert(param.rates.min <= 48000 && param.rates.max >= 48000);
       assert.equal(await server.clients(), before + 1, "the card is asked through a handle of its own");
-      for (let i = 0; i < 20; i++) assert.equal(stream.query(anything()), 0);
+      for (let i = 0; i < 20; i++) assert.equal(stream!.query(anything()), 0);
       await until("it is let go of", async () => await server.clients() === before);
     }
   });

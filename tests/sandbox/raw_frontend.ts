@@ -222,7 +222,7 @@ export async function withRaw(
   body: (card: RawCard, playback: RawStream, capture: RawStream) => void | Promise<void>,
 ) {
   await using card = await RawCard.connect(box.xen, 1, STREAMS);
-  await body(card, card.streams[0], card.streams[1]);
+  await body(card, card.streams[0]!, card.streams[1]!);
 }
 
 /** That the stream does what a stream does. */

@@ -94,7 +94,13 @@ Deno.test("requests that make no sense are refused, and the stream is none the w
           4,
           0xfffffffc,
         ]]
-      ) assert.equal(playback.request(XENSND_OP_WRITE, offset, length), -XEN_EINVAL, `${offset}, ${length}`);
+      ) {
+        assert.equal(
+          playback.request(XENSND_OP_WRITE, offset!, length!),
+          -XEN_EINVAL,
+          `${offset}, ${length}`,
+        );
+      }
       assert.equal(playback.request(XENSND_OP_READ, 0, 4), -XEN_EINVAL, "READ of a playback stream");
       assert.equal(capture.request(XENSND_OP_WRITE, 0, 4), -XEN_EINVAL, "WRITE to a capture stream");
       for (const operation of [10, 42, 255]) assert.equal(playback.request(operation, 0, 0), -XEN_EOPNOTSUPP);
@@ -217,7 +223,7 @@ Deno.test(
       const heard = playedNumbers(output).filter((number) => number !== 0);
       assert(heard.length > 0, "nothing was heard");
       assert(
-        heard.every((number, i) => i === 0 || number === heard[i - 1] % (bytes / 4) + 1),
+        heard.every((number, i) => i === 0 || number === heard[i - 1]! % (bytes / 4) + 1),
         "there is a gap",
       );
     }),
@@ -261,10 +267,10 @@ Deno.test("a ring whose producer index cannot be disconnects that stream alone",
           () => /domU\/0\/0\/0: the frontend is broken: its request producer/.test(daemon.stderr.slice(from)),
         );
         await box.untilStream("domU/0/0/0", ({ state }) => state === "detached");
-        assertWorks(other);
+        assertWorks(other!);
         Atomics.store(playback.words, 0, 7);
         playback.notify();
-        assertWorks(other);
+        assertWorks(other!);
       });
       await withRaw(box, (_card, playback) => assertWorks(playback));
     }

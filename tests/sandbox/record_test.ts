@@ -117,7 +117,7 @@ Deno.test("record says what will not do, and goes on working", () =>
         ["--format", "s17_le"],
       ]
     ) {
-      const { code, stdout, stderr } = await record(option, value);
+      const { code, stdout, stderr } = await record(option!, value!);
       assert.deepEqual([code, stdout], [2, ""], `${option} ${value}: ${stderr}`);
       assert.match(stderr, new RegExp(`'${option} .*argument '${value}' is invalid`));
     }

@@ -61,12 +61,12 @@ Deno.test("another device is given to a stream under its guest, and takes effect
   inBox(async (box) => {
     const files = [box.path("one.wav"), box.path("two.wav")];
     const [one, two] = files.map((file) => `dummy:${file}`);
-    await provision(box, [playback(one)], {});
+    await provision(box, [playback(one!)], {});
     const daemon = await box.serve();
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const [stream] = card.streams;
-    play(stream, 1);
-    const { action, notes } = await planned(provision(box, [playback(two)], {}, "--json"));
+    play(stream!, 1);
+    const { action, notes } = await planned(provision(box, [playback(two!)], {}, "--json"));
     assert.deepEqual({ action, notes }, { action: "changed", notes: [`0/0/device: ${FROM_NEXT}`] });
     assert.equal(await box.xenstore("read", `${BACKEND}/xsnd/0/0/device`), `${two}\n`);
     await until(
@@ -75,16 +75,16 @@ Deno.test("another device is given to a stream under its guest, and takes effect
     );
     assert.equal((await box.stream(STREAM)).device, one);
     // Opened again without a CLOSE, as snd_xen_front may.
-    play(stream, 2);
+    play(stream!, 2);
     await box.untilStream(STREAM, ({ device }) => device === two);
-    assert.equal(stream.close(), 0);
-    assert.deepEqual([await heard(files[0]), await heard(files[1])], [1, 2]);
+    assert.equal(stream!.close(), 0);
+    assert.deepEqual([await heard(files[0]!), await heard(files[1]!)], [1, 2]);
     // While nothing is open the next device is what is told of.
-    await provision(box, [playback(one)], {});
+    await provision(box, [playback(one!)], {});
     await box.untilStream(STREAM, ({ device }) => device === one);
-    await provision(box, [playback(two)], {});
+    await provision(box, [playback(two!)], {});
     await box.untilStream(STREAM, ({ device }) => device === two);
-    assertWorks(stream);
+    assertWorks(stream!);
   }));
 
 Deno.test("a stream is denied, and allowed again, under its guest", () =>
@@ -98,11 +98,11 @@ Deno.test("a stream is denied, and allowed again, under its guest", () =>
       planned(provision(box, [{ ...playback(`dummy:${file}`), denied }], {}, "--json"));
     assert.deepEqual((await deny(true)).notes, ["0/0/denied: takes effect at once"]);
     await box.untilStream(STREAM, ({ denied }) => denied);
-    assertWorks(stream);
+    assertWorks(stream!);
     assert.throws(() => Deno.statSync(file), Deno.errors.NotFound);
     assert.deepEqual((await deny(false)).notes, ["0/0/denied: takes effect at once"]);
     await box.untilStream(STREAM, ({ denied }) => !denied);
-    assertWorks(stream);
+    assertWorks(stream!);
     Deno.statSync(file);
   }));
 
@@ -120,7 +120,7 @@ Deno.test("queries are answered by the device that the next OPEN gets", () =>
       for (const interval of [param.rates, param.channels, param.buffer, param.period]) {
         interval.max = 0xffffffff;
       }
-      assert.equal(card.streams[0].query(param), 0);
+      assert.equal(card.streams[0]!.query(param), 0);
       return [param.rates.min, param.rates.max];
     };
     assert.deepEqual(rates(), [48000, 48000]);
@@ -145,7 +145,7 @@ Deno.test("a card that is served, and not in use, can change in all ways: it is 
     await box.untilStream("domU/0/0/2", () => true);
     assert.equal((await box.stream(STREAM)).device, "plug:null");
     await using card = await RawCard.connect(box.xen, 1, ["0/0", "0/1", "0/2"]);
-    assertWorks(card.streams[1]);
+    assertWorks(card.streams[1]!);
   }));
 
 Deno.test("what a running guest has read is refused; --replace detaches the card and attaches it anew", () =>
@@ -166,7 +166,7 @@ Deno.test("what a running guest has read is refused; --replace detaches the card
       assert.match(refused.stderr, /0\/0\/device: a device that may block, /);
       assert.match(refused.stderr, /let --replace detach the card and attach it anew\n$/);
     }
-    assertWorks(card.streams[0]);
+    assertWorks(card.streams[0]!);
     const { stdout, code } = await change("--replace", "--dry-run");
     assert.equal(code, 0);
     assert.match(stdout, /^# domU card 0: would be replaced\n/);
@@ -178,7 +178,7 @@ Deno.test("what a running guest has read is refused; --replace detaches the card
     await box.ok("wait", STREAM, "--for=closed");
     await box.untilStream("domU/0/0/1", () => true);
     await using anew = await RawCard.connect(box.xen, 1, ["0/0", "0/1"]);
-    assertWorks(anew.streams[1]);
+    assertWorks(anew.streams[1]!);
     assert.equal(await box.xenstore("read", "/local/domain/1/device/vsnd/0/long-name"), "Two\n");
   }));
 
@@ -231,7 +231,7 @@ Deno.test("a device that is written by hand, and cannot be served as things are,
       "the daemon says so",
       () => /domU\/0\/0\/0 keeps its device: "plug:null" may wait/.test(daemon.stderr),
     );
-    assertWorks(card.streams[0]);
+    assertWorks(card.streams[0]!);
     assert.equal((await box.stream(STREAM)).device, "dummy:");
   }));
 

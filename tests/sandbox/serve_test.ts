@@ -106,19 +106,19 @@ Deno.test("serve tells a guest of an answer that its predecessor gave as it died
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     const [stream] = card.streams;
     await daemon.end("SIGKILL");
-    stream.ring.reserve();
-    assert(stream.ring.pushRequests());
+    stream!.ring.reserve();
+    assert(stream!.ring.pushRequests());
     const [RSP_PROD, RSP_EVENT] = [2, 3];
-    assert.equal(stream.words[RSP_EVENT], 1);
-    stream.words[RSP_PROD] = 1;
-    while (stream.channels.pending() >= 0) { /* what the first one told */ }
-    stream.channels.unmask(stream.requestPort);
+    assert.equal(stream!.words[RSP_EVENT], 1);
+    stream!.words[RSP_PROD] = 1;
+    while (stream!.channels.pending() >= 0) { /* what the first one told */ }
+    stream!.channels.unmask(stream!.requestPort);
     await box.serve();
-    await until("it is told", () => stream.channels.pending() === stream.requestPort);
-    stream.channels.unmask(stream.requestPort);
-    assert.equal(stream.ring.take(new ResponseView()), Taken.one);
-    assert.equal(stream.ring.finalCheckForResponses(), false);
-    assertWorks(stream);
+    await until("it is told", () => stream!.channels.pending() === stream!.requestPort);
+    stream!.channels.unmask(stream!.requestPort);
+    assert.equal(stream!.ring.take(new ResponseView()), Taken.one);
+    assert.equal(stream!.ring.finalCheckForResponses(), false);
+    assertWorks(stream!);
   }));
 
 Deno.test("serve that finds a card whose frontend has died waits for another", () =>

@@ -14,7 +14,7 @@ async function demo(terminal: boolean, env: Record<string, string>): Promise<str
     const command = terminal
       ? ["script", "--quiet", "--return", "--command", line, "/dev/null"]
       : ["sh", "-c", line];
-    const { code, stdout, stderr } = await new Process(command[0], command.slice(1), {
+    const { code, stdout, stderr } = await new Process(command[0]!, command.slice(1), {
       env: { TERM: "xterm", NO_COLOR: "", ...env },
     }).result;
     assert.equal(code, 0, stdout + stderr);

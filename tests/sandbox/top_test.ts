@@ -94,18 +94,18 @@ Deno.test("top fits 80 columns, shows more in wider terminals, and q ends it", (
     );
     const screen = await terminal.untilScreen(/domU\/0\/0\/1 .*\*/);
     const [daemon, cpu, empty, header, playback, capture] = screen.split("\n");
-    assert.match(daemon, /^\d{4}-\d\d-\d\dT.*Z daemon \d+, up \d+:\d\d:\d\d, \d+ MB; 2 streams, 1 running$/);
-    assert.match(cpu, /^CPU: daemon \d+\.\d%, of it the shared engine \d+\.\d% /);
+    assert.match(daemon!, /^\d{4}-\d\d-\d\dT.*Z daemon \d+, up \d+:\d\d:\d\d, \d+ MB; 2 streams, 1 running$/);
+    assert.match(cpu!, /^CPU: daemon \d+\.\d%, of it the shared engine \d+\.\d% /);
     assert.equal(empty, "");
     assert.match(
-      header,
+      header!,
       /^STREAM +STATE +RATE +FORMAT +CH +PERIOD +FILL +LAT +POSITION +XRUNS +CPU%( TYPE)?$/,
     );
     assert.match(
-      playback,
+      playback!,
       /^domU\/0\/0\/0 held +48000 s16_le +2 +\d+ +\d+% +[\d.]+ +0:00:0\d +\d+ +[\d.]+\*( playback)?$/,
     );
-    assert.match(capture, /^domU\/0\/0\/1 closed( +-){7} +0 +[\d.]+\*( capture)?$/);
+    assert.match(capture!, /^domU\/0\/0\/1 closed( +-){7} +0 +[\d.]+\*( capture)?$/);
     assert.equal(await terminal.tmux("display", "-p", "#{alternate_on} #{cursor_flag}"), "1 0\n");
     await terminal.tmux("resize-window", "-x", "120", "-y", "12");
     await terminal.untilScreen(/CPU% TYPE +DEVICE +NOTES/);
@@ -154,7 +154,7 @@ Deno.test("off a terminal, and with --batch, top prints plain lines", () =>
       const lines = view.trimEnd().split("\n");
       assert.equal(lines.length, 5);
       for (const line of lines) assert(line.length <= 80, line);
-      assert.match(lines[3], /^domU\/0\/0\/0 held /);
+      assert.match(lines[3]!, /^domU\/0\/0\/0 held /);
     }
     assert(!/\p{Cc}/u.test(text.replaceAll("\n", "")), "no escape codes");
     const reports = (await box.ok("top", "-n", "2", "-i", "0.1", "--json")).trimEnd().split("\n").map((
@@ -185,12 +185,12 @@ Deno.test("top ends with 130 on SIGINT, 3 without a daemon and 2 for what is no 
 Deno.test("status is a table of at most 80 columns", () =>
   whilePlaying(async (box) => {
     const [header, playback, capture, end] = (await box.ok("status")).split("\n");
-    assert.match(header, /^STREAM +TYPE +STATE +RATE +POSITION +XRUNS +DEVICE +NOTES$/);
+    assert.match(header!, /^STREAM +TYPE +STATE +RATE +POSITION +XRUNS +DEVICE +NOTES$/);
     assert.match(
-      playback,
+      playback!,
       /^domU\/0\/0\/0 +playback +held +48000 +0:00:0\d +\d+ +dummy: +paused by operator$/,
     );
-    assert.match(capture, /^domU\/0\/0\/1 +capture +closed +- +- +0 +dummy:$/);
+    assert.match(capture!, /^domU\/0\/0\/1 +capture +closed +- +- +0 +dummy:$/);
     assert.equal(end, "");
-    for (const line of [header, playback, capture]) assert(line.length <= 80, line);
+    for (const line of [header, playback, capture]) assert(line!.length <= 80, line);
   }));

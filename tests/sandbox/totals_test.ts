@@ -41,11 +41,11 @@ Deno.test("counters are there before a guest comes, while it plays and after it 
     const long = makeWav(box.path("long.wav"), { ...sound, frames: 480_000 });
     const playing = box.spawn("play", long, STREAM);
     const during = await box.untilStream(STREAM, ({ state }) => state === "running");
-    counters(during).forEach((count, i) => assert(count >= counters(first)[i], COUNTERS[i]));
+    counters(during).forEach((count, i) => assert(count >= counters(first)[i]!, COUNTERS[i]));
     assert.equal(during.connections, 2);
     await playing.end("SIGINT");
     const second = await box.untilStream(STREAM, ({ state }) => state === "detached");
-    counters(second).forEach((count, i) => assert(count >= counters(during)[i], COUNTERS[i]));
+    counters(second).forEach((count, i) => assert(count >= counters(during)[i]!, COUNTERS[i]));
 
     // Nobody is connected: all instruments say what there was.
     const told = JSON.parse(await box.ok("status", "--json")).streams[0];
@@ -57,7 +57,7 @@ Deno.test("counters are there before a guest comes, while it plays and after it 
     assert.deepEqual(counters(JSON.parse(line!).streams[0]), counters(second));
     await watching.end("SIGINT");
     const [head, row] = (await box.ok("status")).split("\n");
-    assert.equal(row.slice(head.indexOf("XRUNS")).trim().split(" ")[0], "0");
+    assert.equal(row!.slice(head!.indexOf("XRUNS")).trim().split(" ")[0], "0");
   }));
 
 Deno.test("a configuration that is read again makes the card anew, and its counters stay", () =>

@@ -91,7 +91,7 @@ Deno.test("trace record writes all that play asks and is told; trace show decode
   );
   assert(responses.every(({ status, roundTripMicros }) => status === 0 && Number(roundTripMicros) >= 0));
   const told = lines.filter((line) => line.kind === "event").map(({ position }) => Number(position));
-  assert(told.length > 10 && told.every((octets, i) => i === 0 || octets >= told[i - 1]), "never backwards");
+  assert(told.length > 10 && told.every((octets, i) => i === 0 || octets >= told[i - 1]!), "never backwards");
   assert(
     lines.some((line) => line.kind === "position" && line.state === "running" && Number(line.position) > 0),
   );
@@ -127,8 +127,8 @@ Deno.test("trace record begins in the middle of a stream, and ends with SIGINT a
   const { code, stderr } = await recording.end("SIGINT");
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   const [head] = await show(box, file);
-  assert.equal(head.state, "running");
-  const { rate, channels, format } = head.parameters as Record<string, unknown>;
+  assert.equal(head!.state, "running");
+  const { rate, channels, format } = head!.parameters as Record<string, unknown>;
   assert.deepEqual([rate, channels, format], [48000, 2, "s16_le"]);
   const summary = JSON.parse(
     await box.ok("trace", "record", STREAM, "-o", file, "--seconds", "0.5", "--json"),
@@ -230,12 +230,12 @@ Deno.test("trace plot draws a page that a browser shows without a network", asyn
   const [file, page, picture] = ["plotted.trace", "plotted.html", "plotted.png"].map((name) =>
     box.path(name)
   );
-  await recordPlaying(box, file);
+  await recordPlaying(box, file!);
   assert.match(
-    await box.ok("trace", "plot", file, "-o", page),
+    await box.ok("trace", "plot", file!, "-o", page!),
     /^drawn to .*plotted\.html; open it in a browser\n$/,
   );
-  const dom = await browse(page, picture);
+  const dom = await browse(page!, picture!);
   assert.match(dom, /<html[^>]* data-drawn="4"/);
   assert.equal(dom.match(/<canvas/g)?.length, 4);
   const titles = Array.from(dom.matchAll(/<h2>(.*?)<\/h2>/g), ([, title]) => title);
@@ -246,7 +246,7 @@ Deno.test("trace plot draws a page that a browser shows without a network", asyn
     "Xruns (count)",
   ]);
   assert.match(dom, /told to the guest/);
-  assert(Deno.statSync(picture).size > 20_000, "there is something to be seen");
+  assert(Deno.statSync(picture!).size > 20_000, "there is something to be seen");
 });
 
 Deno.test("trace says what is wrong with a file, a stream or a command line", async () => {

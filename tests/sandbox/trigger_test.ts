@@ -73,7 +73,7 @@ for (const [stop, go, held] of [["pause", "resume", "paused"], ["stop", "start",
     bestOfThree(() =>
       whilePlaying(async (playing) => {
         const { box } = playing;
-        assert.equal(await box.ok("trigger", stop, STREAM), `${STREAM}: ${held}\n`);
+        assert.equal(await box.ok("trigger", stop!, STREAM), `${STREAM}: ${held}\n`);
         const before = await status(box);
         assert.deepEqual(
           [before.state, before.hold],
@@ -84,7 +84,7 @@ for (const [stop, go, held] of [["pause", "resume", "paused"], ["stop", "start",
         await sleep(WHILE_MS);
         assert.deepEqual(counters(await status(box)), counters(before));
         assert(!playing.playing.ended);
-        assert.equal(await box.ok("trigger", go, STREAM), `${STREAM}: running\n`);
+        assert.equal(await box.ok("trigger", go!, STREAM), `${STREAM}: running\n`);
         await box.untilStream(
           STREAM,
           ({ positionFrames, events }) =>
@@ -180,7 +180,7 @@ Deno.test("trigger on a stream whose guest is gone changes nothing, and says why
     await box.ok("trigger", "pause", STREAM);
     await playing.end("SIGKILL");
     {
-      using dom0 = await WireClient.connect(box.environment.XENSTORED_PATH);
+      using dom0 = await WireClient.connect(box.environment.XENSTORED_PATH!);
       await dom0.call(Xs.RELEASE, ["1"]);
     }
     await box.untilStream(STREAM, ({ state, engine }) => state === "detached" && engine === undefined);

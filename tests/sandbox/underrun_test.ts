@@ -47,7 +47,7 @@ async function xrunsInStatus(box: Box, stream: string): Promise<[json: number, t
   const { streams } = JSON.parse(await box.ok("status", "--json"));
   const { xruns } = streams.find((report: StreamStatus) => report.stream === stream);
   const lines = (await box.ok("status")).split("\n");
-  const at = lines[0].indexOf("XRUNS");
+  const at = lines[0]!.indexOf("XRUNS");
   const line = lines.find((line) => line.startsWith(stream))!;
   return [xruns, line.slice(at, at + 5).trim()];
 }
@@ -79,8 +79,8 @@ Deno.test("a guest that stands still has an xrun: the same in its player, status
       const after = await box.untilStream(PLAYBACK, ({ state }) => state === "detached");
       const { xruns, hostXruns, xrunSeconds, lateFrames } = after as unknown as Record<string, number>;
       assert.deepEqual([xruns, hostXruns], [player.xruns, 0]);
-      assert(xruns >= 1 && xrunSeconds > 0.5, `${xruns} of ${xrunSeconds} s`);
-      assert(Math.abs(lateFrames - xrunSeconds * 48000) < 2, `${lateFrames} frames in ${xrunSeconds} s`);
+      assert(xruns! >= 1 && xrunSeconds! > 0.5, `${xruns} of ${xrunSeconds} s`);
+      assert(Math.abs(lateFrames! - xrunSeconds! * 48000) < 2, `${lateFrames} frames in ${xrunSeconds} s`);
       assert.deepEqual(await xrunsInStatus(box, PLAYBACK), [xruns, String(xruns)]);
       const labels = `stream="${PLAYBACK}"`;
       assert.equal(
@@ -91,13 +91,13 @@ Deno.test("a guest that stands still has an xrun: the same in its player, status
 
       const summary = JSON.parse((await recording.result).stdout);
       assert.deepEqual([summary.xruns, summary.hostXruns], [xruns, 0]);
-      assert(Math.abs(summary.xrunSeconds - xrunSeconds) < 1e-3);
+      assert(Math.abs(summary.xrunSeconds - xrunSeconds!) < 1e-3);
       assert.match(await box.ok("trace", "show", trace), /--- xrun cause=guest from=\d+ frames=\d+ seconds=/);
       const page = box.path("late.html");
       await box.ok("trace", "plot", trace, "-o", page);
       const html = Deno.readTextFileSync(page);
       assert.match(html, /the guest wrote nothing; the card played \d+ ms of silence/);
-      const picture = JSON.parse(/id="picture">(.*?)<\/script>/s.exec(html)![1].replaceAll("\\u003c", "<"));
+      const picture = JSON.parse(/id="picture">(.*?)<\/script>/s.exec(html)![1]!.replaceAll("\\u003c", "<"));
       const curves = [...picture.fill.curves, ...picture.xruns.curves] as {
         name: string;
         values: number[];
@@ -109,7 +109,7 @@ Deno.test("a guest that stands still has an xrun: the same in its player, status
       assert.equal(picture.gaps.length, xruns);
       const told = () => /warning?: .*underruns? .*its guest.*: (\d+) ms of silence/.exec(daemon.stderr)?.[1];
       const ms = Number(await until("the log tells", told));
-      assert(xruns > 1 || Math.abs(ms - xrunSeconds * 1000) < 1, `${ms} ms in the log`);
+      assert(xruns! > 1 || Math.abs(ms - xrunSeconds! * 1000) < 1, `${ms} ms in the log`);
     })
   ));
 
@@ -146,7 +146,7 @@ const BUFFER = 48000 * 4;
 function whileRaw(body: (stream: RawStream, box: Box) => Promise<void>): Promise<void> {
   return served(async (box) => {
     await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
-    await body(card.streams[0], box);
+    await body(card.streams[0]!, box);
   });
 }
 

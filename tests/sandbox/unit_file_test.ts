@@ -45,7 +45,7 @@ Deno.test({
 Deno.test("no setting of the unit has systemd mount programs and libraries writable, as ExecPaths= does", () => {
   assert(!/^ExecPaths=/m.test(unit));
   assert.match(unit, /^ProtectSystem=strict$/m);
-  const noExec = /^NoExecPaths=(.*)$/m.exec(unit)![1].split(" ");
+  const noExec = /^NoExecPaths=(.*)$/m.exec(unit)![1]!.split(" ");
   for (const path of ["/run/xsnd", "/var/cache/xsnd/serve", "/tmp", "/var/tmp", "/dev/shm"]) {
     assert(noExec.includes(path), `the daemon writes in ${path}, and what it writes there could be run`);
   }
@@ -53,13 +53,13 @@ Deno.test("no setting of the unit has systemd mount programs and libraries writa
 
 Deno.test("serve can do all that it is for with the capabilities that the unit leaves it", () =>
   inBox(async (box) => {
-    const kept = /^CapabilityBoundingSet=(.*)$/m.exec(unit)![1].toLowerCase().replaceAll("cap_", "+").split(
+    const kept = /^CapabilityBoundingSet=(.*)$/m.exec(unit)![1]!.toLowerCase().replaceAll("cap_", "+").split(
       " ",
     );
     const limits = ["--no-new-privs", "--inh-caps=-all", `--bounding-set=-all,${kept}`];
     // What the unit's LimitRTPRIO= does, where this machine lets its root do that.
     const realtime = ["prlimit", `--rtprio=${/^LimitRTPRIO=(.*)$/m.exec(unit)![1]}`];
-    const mayRaise = (await new Process(realtime[0], [realtime[1], "true"]).result).code === 0;
+    const mayRaise = (await new Process(realtime[0]!, [realtime[1]!, "true"]).result).code === 0;
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
     const daemon = box.spawnUnder(
       [...(mayRaise ? realtime : []), "setpriv", ...limits],

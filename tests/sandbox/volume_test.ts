@@ -67,7 +67,7 @@ Deno.test("unmuting in mid-play, by octets, fades in", () =>
     });
     const heard = new Int16Array(samplesOf(output).slice().buffer).subarray(0, 4096);
     assert(heard.subarray(0, 2048).every((sample) => sample === 0), "what was written before is muted");
-    const steps = heard.subarray(2048).map((sample, i) => sample - heard[2048 + i - 2]);
+    const steps = heard.subarray(2048).map((sample, i) => sample - heard[2048 + i - 2]!);
     assert(steps.every((step) => step >= 0 && step <= 4), `steps of up to ${Math.max(...steps)}`);
     assert.equal(heard[4095], 1000);
   }));
@@ -85,7 +85,7 @@ Deno.test("requests about volume that make no sense are refused and change nothi
             4,
             0xfffffffc,
           ]]
-        ) assert.equal(playback.request(operation, offset, length), -XEN_EINVAL, `${offset}, ${length}`);
+        ) assert.equal(playback.request(operation, offset!, length!), -XEN_EINVAL, `${offset}, ${length}`);
       }
       assert.equal(playback.request(GET_VOLUME, 0, 2), -XEN_EINVAL, "volumes are not octets");
       assert.equal(request(playback, buffer, SET_VOLUME, [0, 12_001]), -XEN_EINVAL, "too loud");

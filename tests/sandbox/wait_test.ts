@@ -17,19 +17,19 @@ Deno.test("wait follows a stream through its life, begun before there are card a
     const first = await box.serve();
     assert.equal(await box.ok("wait", "domU", "--for=closed"), `${STREAM}: closed\n`);
     const said = async (process: typeof connected) => {
-      const { code, stdout, stderr } = await process.result;
+      const { code, stdout, stderr } = await process!.result;
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
       return stdout;
     };
     {
       await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
       assert.equal(await said(connected), "domU/0: connected\n");
-      const { directory } = card.streams[0].share(open.bufferSz);
-      assert(!opened.ended);
-      assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
+      const { directory } = card.streams[0]!.share(open.bufferSz);
+      assert(!opened!.ended);
+      assert.equal(card.streams[0]!.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(await said(opened), `${STREAM}: open\n`);
-      assert(!running.ended);
-      assert.equal(card.streams[0].trigger(XENSND_OP_TRIGGER_START), 0);
+      assert(!running!.ended);
+      assert.equal(card.streams[0]!.trigger(XENSND_OP_TRIGGER_START), 0);
       assert.equal(await said(running), `${STREAM}: running\n`);
       await box.ok("trigger", "pause", STREAM);
       const held = await box.run("wait", STREAM, "--for=running", "--timeout=100ms");
@@ -40,7 +40,7 @@ Deno.test("wait follows a stream through its life, begun before there are card a
       );
       const closed = wait("closed");
       await box.ok("trigger", "resume", STREAM);
-      assert.equal(card.streams[0].close(), 0);
+      assert.equal(card.streams[0]!.close(), 0);
       assert.equal(await said(closed), `${STREAM}: closed\n`);
     }
     // A daemon that is started again meanwhile is as good.
@@ -48,8 +48,8 @@ Deno.test("wait follows a stream through its life, begun before there are card a
     await first.end("SIGTERM");
     await box.serve();
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
-    const { directory } = card.streams[0].share(open.bufferSz);
-    assert.equal(card.streams[0].open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
+    const { directory } = card.streams[0]!.share(open.bufferSz);
+    assert.equal(card.streams[0]!.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     assert.equal(await said(anew), `${STREAM}: open\n`);
     assert.deepEqual(JSON.parse(await box.ok("wait", "1", "--for=connected", "--json")), {
       domain: "domU",
@@ -73,7 +73,7 @@ Deno.test("clients that have gone while they waited keep no place from others", 
       { command: "volume", muted: true, ...asked, stream: "domU/7" },
       { command: "trace", ...asked, stream: "domU/7" },
     ];
-    for (let i = 0; i < 80; i++) await askAndHangUp(box, requests[i % requests.length]);
+    for (let i = 0; i < 80; i++) await askAndHangUp(box, requests[i % requests.length]!);
     await until("their places are free", () => controlClients(box) === 0);
     assert.match(await box.ok("status"), /domU\/0\/0\/0/);
     assert.equal((await settledDescriptors(daemon.pid)).size, before.size);

@@ -28,12 +28,12 @@ Deno.test("XenStore is lost and comes back: what plays loses no sample, and what
         "the daemon says that it has it again",
         () => /XenStore is there again/.test(daemon.stderr),
       );
-      assertSameSamples(samplesOf(one), samplesOf(wav));
+      assertSameSamples(samplesOf(one!), samplesOf(wav));
 
       await box.provision("other", [{ type: "playback", device: `dummy:${two}` }]);
-      await Deno.remove(one);
+      await Deno.remove(one!);
       await Promise.all([box.ok("play", wav, "other", "--json"), box.ok("play", wav, "domU", "--json")]);
-      for (const played of [one, two]) assertSameSamples(samplesOf(played), samplesOf(wav), played);
+      for (const played of [one, two]) assertSameSamples(samplesOf(played!), samplesOf(wav), played);
       assert.equal((await box.run("volume", "domU", "-6")).code, 0);
       assert(!daemon.ended && !/^\s+at /m.test(daemon.stderr), daemon.stderr);
       assert.equal((await daemon.end("SIGTERM")).code, 0);
@@ -60,7 +60,7 @@ Deno.test("a XenStore whose answers take their time stops no sound", async () =>
       assert.equal((await playing.result).code, 0, playing.stderr);
       store.delayMs = 0;
       assert.equal((await another.result).code, 0, another.stderr);
-      for (const played of [one, two]) assertSameSamples(samplesOf(played), samplesOf(wav), played);
+      for (const played of [one, two]) assertSameSamples(samplesOf(played!), samplesOf(wav), played);
       assert(!daemon.ended && !/^\s+at /m.test(daemon.stderr), daemon.stderr);
     },
     "domU",

@@ -21,7 +21,7 @@ export function flakyCases(notes: readonly string[]): number {
 /** Notes that `what` failed with `error` and is tried again. Outside of a run that counts, the note goes to stderr. */
 export function noteFlaky(what: string, error: unknown): void {
   const reason = (error instanceof Error ? error.message : String(error)).trim().split("\n", 1)[0];
-  const line = `${what}: ${reason.slice(0, 300)}`;
+  const line = `${what}: ${reason!.slice(0, 300)}`;
   const file = Deno.env.get(VARIABLE);
   if (file === undefined) console.error(`flaky: ${line}`);
   else Deno.writeTextFileSync(file, `${line}\n`, { append: true });

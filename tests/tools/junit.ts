@@ -10,10 +10,10 @@ export interface TestCase {
 export function testCases(xml: string): TestCase[] {
   return xml.split("<testcase ").slice(1).map((text) => {
     const [element] = text.split(/<testcase |<\/testsuite>/);
-    const name = unescape(/\bname="([^"]*)"/.exec(element)?.[1] ?? "");
-    const outcome = /<(failure|error)\b/.test(element)
+    const name = unescape(/\bname="([^"]*)"/.exec(element!)?.[1] ?? "");
+    const outcome = /<(failure|error)\b/.test(element!)
       ? "failed"
-      : /<skipped\b/.test(element)
+      : /<skipped\b/.test(element!)
       ? "ignored"
       : "passed";
     return { name, outcome };

@@ -24,7 +24,7 @@ const midi = (key: number) => 440 * 2 ** ((key - 69) / 12);
 const chords = [[48, 60, 64, 67, 72], [45, 57, 60, 64, 69], [50, 60, 62, 65, 69], [43, 59, 62, 65, 71]];
 const EIGHTH = 0.1625;
 const notes: Note[] = chords.flatMap(([bass, ...keys], bar) => [
-  { start: bar * 4 * EIGHTH, hertz: midi(bass), level: 0.3, pan: 0 },
+  { start: bar * 4 * EIGHTH, hertz: midi(bass!), level: 0.3, pan: 0 },
   ...keys.map((key, i) => ({
     start: (bar * 4 + i) * EIGHTH,
     hertz: midi(key),
@@ -61,5 +61,5 @@ for (let frame = 0; frame < RATE * SECONDS; frame++) {
   frames[2 * frame + 1] = Math.round(right * gain);
 }
 
-using writer = new WavWriter(Deno.args[0], { format: formatByName("s16_le")!, channels: 2, rate: RATE });
+using writer = new WavWriter(Deno.args[0]!, { format: formatByName("s16_le")!, channels: 2, rate: RATE });
 writer.writeFrames(new Uint8Array(frames.buffer));

@@ -12,7 +12,7 @@ export interface Row {
 export function securityRows(text: string): Row[] {
   return ["## Limits", "## Attacks and faults"].flatMap((heading) => {
     const [section] = text.slice(text.indexOf(heading) + heading.length).split(/\n## /);
-    const table = section.split("\n").filter((line) => line.startsWith("|")).slice(2);
+    const table = section!.split("\n").filter((line) => line.startsWith("|")).slice(2);
     if (!text.includes(heading) || table.length === 0) {
       throw new Error(`docs/security.md has no table below ${heading}`);
     }

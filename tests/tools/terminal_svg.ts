@@ -85,7 +85,7 @@ function drawRun(run: Run, top: number): string {
 }
 
 function colour(colour: Colour): string {
-  if (typeof colour === "number") return colour < 16 ? PALETTE[colour] : extended(colour);
+  if (typeof colour === "number") return colour < 16 ? PALETTE[colour]! : extended(colour);
   if (colour === "default" || colour === "foreground") return THEME.foreground;
   return colour === "background" ? THEME.background : colour;
 }

@@ -77,7 +77,7 @@ Deno.test("readAlsaConfiguration() finds the line of a broken file, and none in 
     const { read, messages } = readAlsaConfiguration();
     assert.equal(read, false);
     assert.equal(messages.length, 1);
-    assert.match(messages[0], /^\/.*\/asound\.conf:3:\d+: /);
+    assert.match(messages[0]!, /^\/.*\/asound\.conf:3:\d+: /);
     Deno.writeTextFileSync(path, "pcm.nowhere { type null }\n");
     assert.deepEqual(readAlsaConfiguration(), { read: true, messages: [] });
   } finally {

@@ -154,7 +154,7 @@ Deno.test("Capture counts the overrun of a guest that stops with its buffer just
   for (const [frames, xruns] of [[63, 0], [64, 1]]) {
     using stream = new Stream({ bufferFrames: 64 });
     stream.transfer.start();
-    stream.run(frames);
+    stream.run(frames!);
     stream.transfer.restart();
     assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [xruns, 0]);
   }

@@ -30,7 +30,7 @@ Deno.test("Changes.until() hears of what another thread changes", async () => {
       self.close();
     };`;
   const worker = new Worker(`data:text/javascript,${encodeURIComponent(program)}`, { type: "module" });
-  const changed = changes.until(() => states[0] > 0 ? states[0] : undefined, PATIENCE_MS, never);
+  const changed = changes.until(() => states[0]! > 0 ? states[0] : undefined, PATIENCE_MS, never);
   worker.postMessage([states, changes.shared]);
   assert.equal(await changed, 1);
   worker.terminate();

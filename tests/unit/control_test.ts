@@ -314,7 +314,7 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
       ] as const
     ) {
       const [answer] = await send(path, `${text}\n`, 1);
-      const { ok, error: message, exitCode } = JSON.parse(answer);
+      const { ok, error: message, exitCode } = JSON.parse(answer!);
       assert.deepEqual([ok, exitCode], [false, Exit.usage], text);
       assert.match(message, error);
     }
@@ -478,7 +478,7 @@ Deno.test("a client that asks for nothing is told so, and let go; one that has a
     assert.deepEqual(await client.call(status), FINE);
     for (const text of ["", "\n\n\n", '{"command":']) {
       const [answer, ...more] = await send(path, text, Infinity);
-      assert.deepEqual(JSON.parse(answer), {
+      assert.deepEqual(JSON.parse(answer!), {
         version: CONTROL_VERSION,
         ok: false,
         error: "no request came within 0.2 s",

@@ -46,7 +46,8 @@ Deno.test("dryRun() writes nothing, and tells exactly what the same would do", (
 Deno.test("dryRun() tells what changes under a guest node by node, removals too", () => {
   const xen = new TestXen(["domU"]);
   const store = xen.store();
-  const { pcms: [pcm], ...rest } = defaultCard("hw:0");
+  const { pcms, ...rest } = defaultCard("hw:0");
+  const pcm = pcms[0]!;
   const deny = (denied: boolean) => ({
     ...rest,
     pcms: [{ ...pcm, streams: pcm.streams.map((stream) => ({ ...stream, denied })) }],
@@ -71,7 +72,7 @@ Deno.test("dryRun() of a replacement asks the backend to close, removes, and wri
   const choose = () => wanted([{ ...defaultCard("hw:0"), longName: "Other" }]);
   const { result, changes } = dryRun(store, (view) => replaceIn(view, choose));
   assert.equal(xen.dump("/"), before);
-  assert.equal(result[0].action, "replaced");
+  assert.equal(result[0]!.action, "replaced");
   assert.deepEqual(changes.slice(0, 2).map((change) => "value" in change && [change.path, change.value]), [
     [`${backend}/online`, "0"],
     [`${backend}/state`, "5"],

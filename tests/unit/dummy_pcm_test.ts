@@ -258,7 +258,7 @@ Deno.test("DummyPcm wakes the engine once a period of the real clock, and not wh
 Deno.test("DummyPcm says that its file failed, and adds nothing after what is missing from it", () => {
   const fds = new Int32Array(2);
   unwrap(libc().pipe2(fds, O.NONBLOCK | O.CLOEXEC), "pipe2");
-  const [readEnd, writeEnd] = fds;
+  const [readEnd = -1, writeEnd = -1] = fds;
   const octets = new Uint8Array(1 << 17);
   const take = () => Math.max(0, libc().hot_read(readEnd, addressOf(octets), octets.length));
   try {

@@ -16,8 +16,8 @@ Deno.test("Durations.percentiles() are right to a quarter, and the longest to a 
     const sorted = values.toSorted((a, b) => a - b);
     const { p50, p99, max } = durations.percentiles();
     for (const [share, found] of [[0.5, p50], [0.99, p99]]) {
-      const exact = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-      assert(found >= exact && found <= exact * 1.25 + 1, `${share}: ${found} for ${exact}`);
+      const exact = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share!))];
+      assert(found! >= exact! && found! <= exact! * 1.25 + 1, `${share}: ${found} for ${exact}`);
     }
     assert.equal(max, sorted.at(-1));
   }));

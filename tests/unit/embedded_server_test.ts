@@ -80,7 +80,7 @@ Deno.test("garbage costs a client its connection, and nobody else anything", () 
       await vandal.closed;
     });
     assert.equal(lines.length, 1);
-    assert.match(lines[0], /connection of domain 1: a message of 4294967295 octets/);
+    assert.match(lines[0]!, /connection of domain 1: a message of 4294967295 octets/);
     for (let seed = 1; seed <= 50; seed++) {
       using vandal = await connect(directory, seed % 2);
       const noise = Uint8Array.from({ length: 400 }, (_, index) => (seed * 31 + index * index * 17) & 0xff);
@@ -169,7 +169,7 @@ Deno.test("a client that never reads its events is cut off; the others do not no
       for (let node = 0; node < 1500; node++) await writer.call(Xs.WRITE, [`/local/domain/1/data/${node}`]);
     });
     assert.deepEqual(lines.map((line) => line.replace(/:.*/, "")), ["xenstored"]);
-    assert.match(lines[0], /closed a connection of domain 1: the peer does not read/);
+    assert.match(lines[0]!, /closed a connection of domain 1: the peer does not read/);
     const buffer = new Uint8Array(1 << 16);
     const drain = async () => {
       while (await sleeper.read(buffer) !== null);

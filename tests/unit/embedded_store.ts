@@ -22,13 +22,13 @@ export class TestClient {
   raw(type: number, payload: string, txId = 0): string {
     this.client.handle({ type, reqId: 1, txId, payload: toOctets(payload) });
     const [reply, ...more] = this.#replies.splice(0);
-    if (more.length > 0 || reply.reqId !== 1 || reply.txId !== txId) {
+    if (more.length > 0 || reply!.reqId !== 1 || reply!.txId !== txId) {
       throw new Error("not one reply to one request");
     }
-    if (reply.type !== Xs.ERROR && reply.type !== type) {
-      throw new Error(`a reply of type ${reply.type} to ${type}`);
+    if (reply!.type !== Xs.ERROR && reply!.type !== type) {
+      throw new Error(`a reply of type ${reply!.type} to ${type}`);
     }
-    return fromOctets(reply.payload);
+    return fromOctets(reply!.payload);
   }
 
   /** As {@link raw}, with NUL-terminated strings both ways. */

@@ -134,7 +134,7 @@ Deno.test("a guest has no more than 10 transactions open, and 1024 nodes in one"
   const open = Array.from({ length: Quota.transactions }, (_, index) => (index % 2 ? domU : again).begin());
   assert.equal(domU.call(Xs.TRANSACTION_START, [""]), "ENOSPC");
   for (let more = 0; more < 20; more++) assert.ok(dom0.begin() > 0);
-  assert.equal(again.end(open[0], false), "OK");
+  assert.equal(again.end(open[0]!, false), "OK");
   const txId = domU.begin();
   let result = "ENOENT";
   for (let node = 0; result === "ENOENT"; node++) result = domU.read(`data/${node}`, txId);
@@ -171,12 +171,12 @@ Deno.test("a committed transaction had the replies, and has the effect, of runni
       const txIds = clients.map((client, index) => index === 0 ? 0 : client.begin());
       const logs: { step: Command; reply: string }[][] = [[], [], []];
       steps.forEach(([who, step], at) => {
-        const reply = run(clients[who], txIds[who], step);
-        logs[who].push({ step, reply });
+        const reply = run(clients[who]!, txIds[who]!, step);
+        logs[who]!.push({ step, reply });
         if (who === 0) assert.equal(run(replica, 0, step), reply);
         const isLast = who !== 0 && !steps.slice(at + 1).some(([later]) => later === who);
-        if (isLast && clients[who].end(txIds[who]) === "OK") {
-          for (const { step, reply } of logs[who]) assert.equal(run(replica, 0, step), reply);
+        if (isLast && clients[who]!.end(txIds[who]!) === "OK") {
+          for (const { step, reply } of logs[who]!) assert.equal(run(replica, 0, step), reply);
         }
         assert.deepEqual(dump(dom0), dump(replica));
       });

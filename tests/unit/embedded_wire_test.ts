@@ -52,7 +52,7 @@ Deno.test("MessageReader gives out a payload of its own, that later input leaves
   const one = encodeMessage({ type: 1, reqId: 1, txId: 0, payload: toOctets("first") });
   const [first] = reader.push(one);
   [...reader.push(encodeMessage({ type: 1, reqId: 2, txId: 0, payload: toOctets("other") }))];
-  assert.equal(fromOctets(first.payload), "first");
+  assert.equal(fromOctets(first!.payload), "first");
 });
 
 Deno.test("MessageReader refuses a payload above 4096 octets as soon as its header is there", () => {

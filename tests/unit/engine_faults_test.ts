@@ -80,7 +80,7 @@ Deno.test("each call of the card fails in turn: each request has one answer, and
       for (const [nth, times] of [[0, 1], [1, 2], [3, 1], [0, Infinity]]) {
         const where = `${call}() from call ${nth} on, ${times} times ${name}`;
         try {
-          const isReached = withFault(call, nth, times, result, () => {
+          const isReached = withFault(call, nth!, times!, result, () => {
             using rig = new EngineRig();
             live(rig);
           });

@@ -223,7 +223,7 @@ Deno.test("SndPcm.pollFds() gives descriptors", async () => {
   await using pcm = await openStereo("nowhere");
   const fds = pcm.pollFds();
   assert.equal(fds.length, 1);
-  assert(fds[0].fd > 2 && fds[0].events !== 0);
+  assert(fds[0]!.fd > 2 && fds[0]!.events !== 0);
 });
 
 Deno.test("SndPcm.dump() names the slaves", async () => {

@@ -238,16 +238,16 @@ Deno.test("hot aliases give the results of the true ones", () => {
   unwrap(libc().pipe2(pipe, 0), "pipe2");
   const [reader, writer] = pipe;
   try {
-    assert.equal(libc().hot_write(writer, addressOf(bytes), 4), 4);
+    assert.equal(libc().hot_write(writer!, addressOf(bytes), 4), 4);
     bytes.fill(0);
-    assert.equal(libc().hot_read(reader, addressOf(bytes), 3), 3);
+    assert.equal(libc().hot_read(reader!, addressOf(bytes), 3), 3);
     assert.deepEqual([...bytes], [1, 2, 3, 0]);
-    assert.equal(libc().read(reader, bytes, 4n), 1n);
+    assert.equal(libc().read(reader!, bytes, 4n), 1n);
     assert.equal(libc().hot_read(-1, addressOf(bytes), 1), -1);
     assert.equal(errno(), ERRNO.EBADF);
   } finally {
-    libc().close(reader);
-    libc().close(writer);
+    libc().close(reader!);
+    libc().close(writer!);
   }
 });
 

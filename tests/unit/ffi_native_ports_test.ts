@@ -120,7 +120,7 @@ test("disposing a GrantTable unmaps what it mapped, then closes", (fake) => {
     table.map(3, [101, 102], "read"),
     table.map(3, [103], "write"),
   ];
-  mappings[1][Symbol.dispose]();
+  mappings[1]![Symbol.dispose]();
   assert.deepEqual([fake.handles(), fake.mapped()], [1, 2]);
   table[Symbol.dispose]();
   table[Symbol.dispose]();

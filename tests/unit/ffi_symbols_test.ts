@@ -130,9 +130,9 @@ function namesTaken(library: string): Set<string> {
   const held = program.matchAll(/\blib\??\.(\w+)/g);
   const destructured = program.matchAll(new RegExp(`\\{([\\w\\s,]+)\\} = ${library}\\(\\)`, "g"));
   return new Set([
-    ...Array.from(direct, ([, name]) => name),
-    ...Array.from(held, ([, name]) => name),
-    ...Array.from(destructured, ([, names]) => names.split(",").map((name) => name.trim())).flat(),
+    ...Array.from(direct, ([, name]) => name!),
+    ...Array.from(held, ([, name]) => name!),
+    ...Array.from(destructured, ([, names]) => names!.split(",").map((name) => name.trim())).flat(),
   ]);
 }
 
@@ -214,7 +214,7 @@ async function compare({ symbols, headers, constants }: Library): Promise<void> 
       assert.equal(ffi.length, variadic.has(name) ? count + 1 : count, `${key}: number of parameters`);
       for (let i = 0; i < count; i++) {
         assert(
-          agrees(ffi[i], widths[i], key.startsWith("hot_")),
+          agrees(ffi[i]!, widths[i]!, key.startsWith("hot_")),
           `${key}: ${ffi[i]} for C's ${c[i]} (${widths[i]})`,
         );
       }
@@ -265,8 +265,8 @@ async function prototypes(directory: string, source: string): Promise<Map<string
     if (!match) continue;
     const [, result, name, parameters] = match;
     // commas inside of a function type's parentheses do not separate
-    const list = parameters === "void" ? [] : parameters.split(/, (?![^(]*\))/);
-    found.set(name, [result.trim(), ...list]);
+    const list = parameters === "void" ? [] : parameters!.split(/, (?![^(]*\))/);
+    found.set(name!, [result!.trim(), ...list]);
   }
   return found;
 }

@@ -57,10 +57,10 @@ Deno.test("GuestBudget forgives no debt for its size: who pays the most for a re
 Deno.test("GuestBudget lets a stream of 32 channels at 192 kHz play for ever, and 64 of two channels", () => {
   for (const [streams, octetsASecond, requests] of [[1, 192_000 * 32 * 4, 1000], [64, 48_000 * 2 * 2, 50]]) {
     const budget = new GuestBudget(DEFAULT_LIMITS.requests, DEFAULT_LIMITS.moved);
-    for (let now = 0; now < 30e6; now += 1e6 / requests) {
-      for (let i = 0; i < streams; i++) {
+    for (let now = 0; now < 30e6; now += 1e6 / requests!) {
+      for (let i = 0; i < streams!; i++) {
         budget.charge(now, budget.requestCost + 4 * INTERRUPT_COST);
-        budget.charge(now, budget.costOf(octetsASecond / requests));
+        budget.charge(now, budget.costOf(octetsASecond! / requests!));
       }
       assert(!budget.isUsedUp(now), `${streams} streams rest after ${now / 1e6} s`);
     }

@@ -43,7 +43,7 @@ Deno.test("GuestUse limits each guest by itself, and takes a share back only onc
   rest[Symbol.dispose]();
   rest[Symbol.dispose]();
   use.memory(1, 252 * 4096)[Symbol.dispose]();
-  shares[0][Symbol.dispose]();
+  shares[0]![Symbol.dispose]();
   use.stream(1);
 });
 

@@ -137,8 +137,8 @@ Deno.test("nextAction() does what the table says, in every situation", () => {
   for (const situation of situations()) {
     const rows = TABLE.filter((row) => holds(row, situation));
     assert.equal(rows.length, 1, describe(situation));
-    used.add(rows[0]);
-    assert.equal(nextAction(situation, situation), rows[0].action, describe(situation));
+    used.add(rows[0]!);
+    assert.equal(nextAction(situation, situation), rows[0]!.action, describe(situation));
   }
   assert.equal(used.size, TABLE.length);
 });

@@ -65,7 +65,7 @@ const FILES = ["main.ts", "mod.ts", ...["cmd", "ffi", "lib"].flatMap(filesBelow)
 /** What each file imports. */
 const IMPORTS: ReadonlyMap<string, readonly string[]> = new Map(FILES.map((file) => {
   const code = Deno.readTextFileSync(join(root, file)).replace(/\/\*[^]*?\*\//g, "");
-  return [file, Array.from(code.matchAll(IMPORT), ([, there]) => normalize(join(dirname(file), there)))];
+  return [file, Array.from(code.matchAll(IMPORT), ([, there]) => normalize(join(dirname(file), there!)))];
 }));
 
 /** The room that a file is in: the longest name that its path begins with. */

@@ -27,7 +27,8 @@ async function deno(...args: string[]): Promise<string> {
     cwd: root,
     env: { NO_COLOR: "1" },
   }).output();
-  const [said, failed] = [stdout, stderr].map((octets) => new TextDecoder().decode(octets));
+  const decoder = new TextDecoder();
+  const [said, failed] = [decoder.decode(stdout), decoder.decode(stderr)];
   assert(success, `deno ${args.join(" ")}\n${said}${failed}`);
   return said;
 }
@@ -73,7 +74,7 @@ Deno.test("deno publish would take the library and its licence, and no tests, do
   assert(success, said);
   const files = Array.from(
     said.matchAll(/^ *(file:\S+) \(/gm),
-    ([, url]) => new URL(url).pathname.slice(root.length),
+    ([, url]) => new URL(url!).pathname.slice(root.length),
   );
   const tops = new Set(files.map((file) => file.split("/")[0]));
   assert.deepEqual(

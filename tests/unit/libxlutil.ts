@@ -28,7 +28,7 @@ export function vsndByLibxlutil(text: string): Nested | undefined {
     if (lib.xlu_cfg_readdata(config, data, octets.length) !== 0) return undefined;
     const out = new BigUint64Array(1);
     if (lib.xlu_cfg_get_list(config, cString("vsnd"), out, new Int32Array(1), 1) !== 0) return undefined;
-    return items(config, Deno.UnsafePointer.create(out[0]));
+    return items(config, Deno.UnsafePointer.create(out[0]!));
   } finally {
     lib.xlu_cfg_destroy(config);
   }
@@ -40,7 +40,7 @@ function items(config: Deno.PointerValue, list: Deno.PointerValue): Nested {
   for (let i = 0, value; (value = lib.xlu_cfg_get_listitem2(list, i)) !== null; i++) {
     const isText = lib.xlu_cfg_value_get_string(config, value, out, 1) === 0;
     if (!isText) lib.xlu_cfg_value_get_list(config, value, out, 1);
-    const pointer = Deno.UnsafePointer.create(out[0])!;
+    const pointer = Deno.UnsafePointer.create(out[0]!)!;
     found.push(isText ? new Deno.UnsafePointerView(pointer).getCString() : items(config, pointer));
   }
   return found;

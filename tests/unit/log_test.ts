@@ -90,7 +90,7 @@ Deno.test("RateLimit bounds what all streams and cards of a guest say together, 
   assert.deepEqual(written.flatMap(textLines), [
     `xsnd: info: domU: ${leftOut} more info lines within a minute are left out; the last: domU/1: disconnected`,
   ]);
-  const { domain, card } = JSON.parse(jsonLine(written[0]));
+  const { domain, card } = JSON.parse(jsonLine(written[0]!));
   assert.deepEqual([domain, card], ["domU", undefined]);
 });
 

@@ -66,8 +66,8 @@ Deno.test("matchStreams() gives each of streams with one id the device of its ow
     ["c", "pulse"],
   ]]];
   const file = configured(pulse);
-  assert.deepEqual(devices(0, pulse[0], file), [["0/0/0", "0/0/1"], ["0/1/0"], ["0/2/0"]]);
-  assert.deepEqual(devices(1, pulse[1], file), [["1/0/0", "1/0/1"]]);
+  assert.deepEqual(devices(0, pulse[0]!, file), [["0/0/0", "0/0/1"], ["0/1/0"], ["0/2/0"]]);
+  assert.deepEqual(devices(1, pulse[1]!, file), [["1/0/0", "1/0/1"]]);
 });
 
 Deno.test("matchStreams() takes streams with one id in their order where the file has other places", () => {
@@ -132,7 +132,7 @@ Deno.test("what import makes of any xl.cfg gives each stream of the card that xl
       device: "d",
     });
     nameByPlace(value as RawConfig);
-    const streams = (value as RawConfig).domains.a.cards.map(({ pcms }) =>
+    const streams = (value as RawConfig).domains.a!.cards.map(({ pcms }) =>
       pcms.map(({ streams }) => streams)
     );
     const ids = streams.flat(2).map((stream) => stream["unique-id"]);
@@ -157,7 +157,7 @@ Deno.test("matchStreams() never gives a stream what is configured for the other 
       const side = frontend(pcms);
       matchStreams(card, side, [file]).forEach((found, p) =>
         found.forEach((stream, s) => {
-          if (stream !== undefined) assert.equal(stream.type, side.pcms[p].streams[s].type);
+          if (stream !== undefined) assert.equal(stream.type, side.pcms[p]!.streams[s]!.type);
         })
       );
     });
@@ -178,7 +178,7 @@ Deno.test("matchStreams() gives each configured stream away once where the guest
   const side = frontend([[["c", "mic"], ["c", "mic"], ["p", "out"]]]);
   const domains = [configured([[[["c", "mic"], ["p", "out"]]]])];
   const devices = (isOnce: boolean) =>
-    matchStreams(0, side, domains, isOnce)[0].map((stream) => stream?.device);
+    matchStreams(0, side, domains, isOnce)[0]!.map((stream) => stream?.device);
   assert.deepEqual(devices(false), ["0/0/0", "0/0/0", "0/0/1"]);
   assert.deepEqual(devices(true), ["0/0/0", undefined, "0/0/1"]);
 });

@@ -35,7 +35,7 @@ Deno.test("Memory.baseOf() refuses whatever is not within the block", () => {
       [0.5, 1],
     ]
   ) {
-    assert.throws(() => memory.baseOf(offset, length), RangeError, `${offset}, ${length}`);
+    assert.throws(() => memory.baseOf(offset!, length!), RangeError, `${offset}, ${length}`);
   }
   memory.baseOf(64, 0);
 });

@@ -49,14 +49,14 @@ Deno.test("NonblockingOutput on a pipe", async () => {
   const fds = new Int32Array(2);
   unwrap(pipe2(new Uint8Array(fds.buffer), O.CLOEXEC), "pipe2");
   const [reader, writer] = fds;
-  unwrap(fcntl(reader, F.SETFL, BigInt(O.NONBLOCK)), "fcntl");
-  await assertLetsNobodyWait(writer, () => drain(reader));
-  using output = new NonblockingOutput(writer);
-  close(reader);
+  unwrap(fcntl(reader!, F.SETFL, BigInt(O.NONBLOCK)), "fcntl");
+  await assertLetsNobodyWait(writer!, () => drain(reader!));
+  using output = new NonblockingOutput(writer!);
+  close(reader!);
   assert.throws(() => output.write(octets), { code: "EPIPE" });
-  using late = new NonblockingOutput(writer);
+  using late = new NonblockingOutput(writer!);
   assert.throws(() => late.write(octets), { code: "EPIPE" }, "also where it can be opened no more");
-  close(writer);
+  close(writer!);
 });
 
 Deno.test("NonblockingOutput on a socket, as the journal's", async () => {
@@ -68,12 +68,12 @@ Deno.test("NonblockingOutput on a socket, as the journal's", async () => {
   assert.equal(library.symbols.socketpair(AF.UNIX, STREAM, 0, new Uint8Array(fds.buffer)), 0);
   library.close();
   const [reader, writer] = fds;
-  unwrap(fcntl(reader, F.SETFL, BigInt(O.NONBLOCK)), "fcntl");
-  await assertLetsNobodyWait(writer, () => drain(reader));
-  using output = new NonblockingOutput(writer);
-  close(reader);
+  unwrap(fcntl(reader!, F.SETFL, BigInt(O.NONBLOCK)), "fcntl");
+  await assertLetsNobodyWait(writer!, () => drain(reader!));
+  using output = new NonblockingOutput(writer!);
+  close(reader!);
   assert.throws(() => output.write(octets), { code: "EPIPE" });
-  close(writer);
+  close(writer!);
 });
 
 Deno.test("NonblockingOutput on a pipe of another user's, which cannot be opened again (needs root)", {

@@ -392,7 +392,7 @@ Deno.test("Playback.request() refuses what is outside of the buffer or no whole 
       [4, 0xfffffffc],
       [0, 0xffffffff],
     ]
-  ) assert.equal(stream.transfer.request(offset, length), -XEN_EINVAL, `${offset}, ${length}`);
+  ) assert.equal(stream.transfer.request(offset!, length!), -XEN_EINVAL, `${offset}, ${length}`);
   assert.equal(stream.transfer.guestFrames, 0);
   assert.equal(stream.transfer.request(0, 0), 0);
 });

@@ -193,17 +193,17 @@ Deno.test("judgeOpen() takes everything that narrow() offers", () => {
         };
         narrow(param, allowed);
         const format = allowed.formats.map((name) => formatByName(name)!)[pick % allowed.formats.length];
-        param.formatsLow = (param.formatsLow & 1 << format.code) >>> 0;
-        fix(param.rates, allowed.rates[pick % allowed.rates.length]);
+        param.formatsLow = (param.formatsLow & 1 << format!.code) >>> 0;
+        fix(param.rates, allowed.rates[pick % allowed.rates.length]!);
         if (!settle(param.channels) || !settle(param.buffer)) return;
         param.period.max = Math.min(param.period.max, param.buffer.max >> 1); // periods_min is 2
         if (!settle(param.period)) return;
         narrow(param, allowed);
         assert(![param.rates, param.channels, param.buffer, param.period].some(isEmpty));
-        const frameBytes = format.octets! * param.channels.min;
+        const frameBytes = format!.octets! * param.channels.min;
         const reason = judgeOpen({
           pcmRate: param.rates.min,
-          pcmFormat: format.code,
+          pcmFormat: format!.code,
           pcmChannels: param.channels.min,
           bufferSz: param.buffer.min * frameBytes,
           grefDirectory: 0,
@@ -216,7 +216,7 @@ Deno.test("judgeOpen() takes everything that narrow() offers", () => {
 });
 
 Deno.test("narrow() offers no range of rates that holds none of those allowed", () => {
-  for (const [min, max] of [[44101, 47999], [46000, 46000]]) {
+  for (const [min, max] of [[44101, 47999], [46000, 46000]] as const) {
     const between = space((param) => [param.rates.min, param.rates.max] = [min, max]);
     narrow(between, allowed);
     assert(isEmpty(between.rates), `${between.rates.min} to ${between.rates.max}`);

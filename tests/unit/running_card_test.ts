@@ -130,10 +130,10 @@ Deno.test("there is a test for each rule of what may change of a card in use", (
 
 for (const { of: rule, isApplied } of RULES) {
   Deno.test(`decide() ${isApplied ? "applies" : "refuses"} a change of ${rule}`, () => {
-    for (const one of CASES[rule].cases) {
+    for (const one of CASES[rule]!.cases) {
       const { notes, refusals } = decided(one);
       const lines = isApplied ? notes : refusals;
-      assert(lines.some((line) => CASES[rule].names.test(line)), JSON.stringify({ notes, refusals }));
+      assert(lines.some((line) => CASES[rule]!.names.test(line)), JSON.stringify({ notes, refusals }));
       if (isApplied) assert.deepEqual(refusals, []);
     }
   });
@@ -157,5 +157,5 @@ Deno.test("decide() refuses other limits on both sides, and names the nodes that
 
 Deno.test("decide() names no more nodes for a reason than one can take in", () => {
   const { refusals } = decided({ from: card, to: card, meddle: (s) => s.remove(POLICY) });
-  assert.match(refusals[0], /^\S+, 0, 0\/0, 0\/0\/type and \d+ more: /);
+  assert.match(refusals[0]!, /^\S+, 0, 0\/0, 0\/0\/type and \d+ more: /);
 });

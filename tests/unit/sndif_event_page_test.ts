@@ -93,11 +93,11 @@ Deno.test("publishCurPos() publishes once while the base is a multiple of 2^16, 
       2,
     ]]
   ) {
-    const { producer, words } = pageAt(base);
+    const { producer, words } = pageAt(base!);
     producer.opened();
     assert.equal(producer.base, base);
     assert.equal(publish(producer, 1), true);
-    assert.equal((producer.inProd - base) >>> 0, slots);
+    assert.equal((producer.inProd - base!) >>> 0, slots);
     assert.equal(words[IN_PROD], producer.inProd);
   }
 });
@@ -114,7 +114,7 @@ Deno.test("publishCurPos() publishes all or nothing, and takes no id for nothing
     assert.deepEqual(new Uint8Array(buffer), before, "a refusal leaves no trace");
     assert.equal(producer.frontendBroken, false);
 
-    words[IN_CONS] += slots;
+    words[IN_CONS]! += slots;
     assert.equal(publish(producer, 1000), true);
     const ids = Array.from(
       { length: slots },
@@ -157,7 +157,7 @@ Deno.test("publishCurPos() never overwrites an unread event, also where the inde
           }
           const count = Math.min(consume, unread.length);
           unread.splice(0, count);
-          words[IN_CONS] += count;
+          words[IN_CONS]! += count;
         }
         assert.equal(producer.frontendBroken, false);
       },
@@ -170,7 +170,7 @@ Deno.test("publishCurPos() gets across the wrap when the frontend keeps reading,
   producer.opened();
   for (let position = 1; position < 20; position++) {
     assert.equal(publish(producer, position), true);
-    words[IN_CONS] = words[IN_PROD];
+    words[IN_CONS] = words[IN_PROD]!;
   }
   assert.equal(producer.inProd, 38 - 5);
 });

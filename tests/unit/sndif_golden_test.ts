@@ -18,7 +18,7 @@ function lines(kind: string): string[][] {
 function goldenPacket(name: string): Uint8Array {
   const line = lines("packet").find((line) => line[0] === name);
   assert(line, `no packet ${name} in golden.txt`);
-  return Uint8Array.fromHex(line[1]);
+  return Uint8Array.fromHex(line[1]!);
 }
 
 /** What `encode` makes of a slot full of another packet's remains. */
@@ -106,7 +106,7 @@ async function compile(flags: string[]): Promise<string | undefined> {
 }
 
 Deno.test("constants have the header's values, and no others exist", () => {
-  const expected = Object.fromEntries(lines("constant").map(([name, value]) => [name, JSON.parse(value)]));
+  const expected = Object.fromEntries(lines("constant").map(([name, value]) => [name, JSON.parse(value!)]));
   assert.deepEqual({ ...constants, ...errno }, { ...expected, PACKET_SIZE: 64 });
 });
 
@@ -130,7 +130,7 @@ Deno.test("request encoders write the header's layout", () => {
   ];
   assert.deepEqual(
     expected.map(([name]) => name).sort(),
-    lines("packet").map(([name]) => name).filter((name) => name.startsWith("request_")).sort(),
+    lines("packet").map(([name]) => name).filter((name) => name!.startsWith("request_")).sort(),
   );
   for (const [name, encode] of expected) assert.deepEqual(encoded(encode), goldenPacket(name), name);
 });
@@ -222,16 +222,16 @@ Deno.test("BackRing.pushResponses() asks for notification as RING_PUSH_RESPONSES
   for (const [old, count, event, expected] of lines("notify").map((words) => words.map(Number))) {
     const page = new ArrayBuffer(4096);
     const words = new Uint32Array(page);
-    words[2] = old;
-    words[0] = old + count;
+    words[2] = old!;
+    words[0] = old! + count!;
     const ring = sndif.BackRing.attach(page);
     const request = new sndif.RequestView();
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count!; i++) {
       assert.equal(ring.take(request), sndif.Taken.one);
       assert.notEqual(ring.reserve(), -1);
     }
-    words[3] = event;
+    words[3] = event!;
     assert.equal(ring.pushResponses(), expected === 1, `old ${old}, ${count} responses, rsp_event ${event}`);
-    assert.equal(words[2], (old + count) >>> 0);
+    assert.equal(words[2], (old! + count!) >>> 0);
   }
 });

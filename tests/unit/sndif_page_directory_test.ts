@@ -65,7 +65,7 @@ Deno.test("walkPageDirectory() finds what writePageDirectory() wrote, for any bu
       const grefs = numbered(pages, firstGref).reverse();
       const directoryGrefs = numbered(directoryPages(pages), firstGref + pages);
       const grants = build(grefs, directoryGrefs);
-      const found = walkPageDirectory(bufferSz, directoryGrefs[0], grants.read, LIMIT);
+      const found = walkPageDirectory(bufferSz, directoryGrefs[0]!, grants.read, LIMIT);
       assert.deepEqual(found, { grefs, directoryGrefs });
       assert.deepEqual(grants.reads, directoryGrefs, "each directory page is read once");
     }),
@@ -145,7 +145,7 @@ Deno.test("walkPageDirectory() says what is wrong", () => {
   });
   // One page that stands for many, in one directory page, across two, and as the directory itself.
   for (const [page, gref] of [[9001, 3], [9002, 3], [9002, 1100], [9002, 9001]]) {
-    const again = refused(({ pages }) => pages.get(page)![5] = gref);
+    const again = refused(({ pages }) => pages.get(page!)![5] = gref!);
     assert.equal(again.errno, XEN_EINVAL);
     assert.match(again.reason, /^directory page [01] has gref \d+ a second time, at \d+$/);
   }
@@ -156,8 +156,8 @@ Deno.test("walkPageDirectory() takes the largest buffer allowed, and looks at no
   const directoryGrefs = numbered(directoryPages(pages), 100_000);
   const grants = build(numbered(pages, 1), directoryGrefs);
   // An honest last page says 0 here, but the walk is over by then.
-  grants.pages.get(directoryGrefs.at(-1)!)![0] = directoryGrefs[0];
-  const found = walkPageDirectory(LIMIT, directoryGrefs[0], grants.read, LIMIT);
+  grants.pages.get(directoryGrefs.at(-1)!)![0] = directoryGrefs[0]!;
+  const found = walkPageDirectory(LIMIT, directoryGrefs[0]!, grants.read, LIMIT);
   assert(!isFault(found));
   assert.equal(found.grefs.length, pages);
 });

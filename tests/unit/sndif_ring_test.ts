@@ -91,7 +91,7 @@ Deno.test("FrontRing and BackRing carry every packet once and in order, whatever
         const at = back.reserve();
         assert.equal(at === -1, taken.length === 0, "reserve() fails when nothing is unanswered, only then");
         if (at === -1) return;
-        encodeResponse(back.view, at, taken[0], XENSND_OP_WRITE, -taken[0]);
+        encodeResponse(back.view, at, taken[0]!, XENSND_OP_WRITE, -taken[0]!);
         answered.push(taken.shift()!);
       },
       pushResponses() {

@@ -45,7 +45,7 @@ Deno.test("an engine's stream that is traced writes each request, response and e
   assert.deepEqual(answered, [0, -22, 0, 0]);
   assert.deepEqual(traced.filter(({ kind }) => kind === "event").map(({ position }) => position), positions);
   const sampled = traced.filter(({ kind }) => kind === "position");
-  assert.deepEqual([sampled[0].state, sampled.at(-1)!.state], ["prepared", "prepared"]);
+  assert.deepEqual([sampled[0]!.state, sampled.at(-1)!.state], ["prepared", "prepared"]);
   assert(sampled.some(({ state, position }) => state === "running" && Number(position) > 0));
   for (const { kind, roundTripMicros } of traced) {
     if (kind === "response") assert(Number(roundTripMicros) >= 0 && Number(roundTripMicros) < 10e6);
@@ -60,8 +60,8 @@ Deno.test("a full ring loses what is new, and says how much where it is missing"
   assert.equal(reader.lost, 4);
   writer.response(12, XENSND_OP_WRITE, 0);
   const [lost, next] = reader.take();
-  assert.deepEqual([lost.kind, decodeLost(lost)], [RecordKind.lost, 4]);
-  assert.deepEqual(fields([next!])[0].id, 12);
+  assert.deepEqual([lost!.kind, decodeLost(lost!)], [RecordKind.lost, 4]);
+  assert.deepEqual(fields([next!])[0]!.id, 12);
   assert.equal(reader.lost, 0);
 });
 
@@ -77,10 +77,10 @@ Deno.test("times are those of the clock, and a pointer's is when the card was th
   writer.sample(row, now - 15_000 | 0);
   writer.hwParamResponse(1, new HwParam());
   const [sample, older, answer] = reader.take();
-  assert(sample.time >= 19_000 && sample.time <= reader.now(), `${sample.time}`);
-  assert.equal(sample.time - older.time, 15_000);
-  assert(answer.time >= sample.time);
-  const { positionFrames, xruns, cardLost } = decodePosition(sample)!;
+  assert(sample!.time >= 19_000 && sample!.time <= reader.now(), `${sample!.time}`);
+  assert.equal(sample!.time - older!.time, 15_000);
+  assert(answer!.time >= sample!.time);
+  const { positionFrames, xruns, cardLost } = decodePosition(sample!)!;
   assert.deepEqual({ positionFrames, xruns, cardLost }, {
     positionFrames: 2 ** 40,
     xruns: 3,

@@ -48,9 +48,9 @@ Deno.test("a line says when, which way, what, and of a response how long it took
 Deno.test("what is not known is shown in hex", () => {
   const odd = rw(0, 9, 200, 1, 2);
   const [line] = lines(odd);
-  assert.match(line, /> req id=9 op=op 200 hex=0900c80000000000010000000200/);
-  assert.match(lines(other(77, 0, 1, 2, 255))[0], /--- kind 77 hex=0102ff$/);
-  assert.match(lines(other(RecordKind.request, 0, 1))[0], /--- kind 1 hex=01$/);
+  assert.match(line!, /> req id=9 op=op 200 hex=0900c80000000000010000000200/);
+  assert.match(lines(other(77, 0, 1, 2, 255))[0]!, /--- kind 77 hex=0102ff$/);
+  assert.match(lines(other(RecordKind.request, 0, 1))[0]!, /--- kind 1 hex=01$/);
 });
 
 Deno.test("no record, whatever is in it, breaks a line, its fields or the summary", () =>

@@ -81,7 +81,7 @@ for (const direction of ["playback", "capture"] as const) {
       return transfer.deviceFrames;
     });
     // A sample of 8 octets costs 16 more.
-    assert.equal(Math.round(frames[0] / frames[1]), 3);
+    assert.equal(Math.round(frames[0]! / frames[1]!), 3);
   });
 }
 

@@ -146,8 +146,8 @@ Deno.test("a change goes over 10 ms, in equal steps, whatever part the card take
   }
   for (let i = 1; i <= RAMP; i++) {
     assert(
-      Math.abs(heard[i] - heard[i - 1] + 1 / RAMP) < 1e-6,
-      `a step of ${heard[i] - heard[i - 1]} at ${i}`,
+      Math.abs(heard[i]! - heard[i - 1]! + 1 / RAMP) < 1e-6,
+      `a step of ${heard[i]! - heard[i - 1]!} at ${i}`,
     );
   }
   assert.deepEqual(new Set(heard.slice(RAMP)), new Set([0]));
@@ -165,7 +165,7 @@ Deno.test("a change in the middle of a ramp goes on from what is heard", () => {
   volume.changed();
   const up = card.pass(1, 2 * RAMP);
   volume.advance(2 * RAMP);
-  assert(Math.abs(up[0] - down.at(-1)!) <= 1 / RAMP + 1e-6, `${down.at(-1)} to ${up[0]}`);
+  assert(Math.abs(up[0]! - down.at(-1)!) <= 1 / RAMP + 1e-6, `${down.at(-1)} to ${up[0]}`);
   assert.equal(up.at(-1), 1);
 });
 

@@ -60,15 +60,15 @@ Deno.test("loadConfig() takes p and c, three levels of parameters, and several g
   const config = loadConfig(fixture("two-guests.yaml"));
   assert.deepEqual([...config.keys()], ["domU", "guest2"]);
   const [music, calls] = config.get("domU")!.cards;
-  assert.deepEqual(music.pcms[0].streams[1].effective, {
+  assert.deepEqual(music!.pcms[0]!.streams[1]!.effective, {
     rates: [44100],
     formats: ["s16_le", "s32_le", "float_le"],
     channelsMin: 1,
     channelsMax: 2,
     bufferSizeBytes: 32768,
   });
-  assert.deepEqual(music.pcms[1].streams[0].effective.channelsMin, 6);
-  assert.deepEqual(calls.pcms[0].streams.map(({ type, uniqueId }) => [type, uniqueId]), [
+  assert.deepEqual(music!.pcms[1]!.streams[0]!.effective.channelsMin, 6);
+  assert.deepEqual(calls!.pcms[0]!.streams.map(({ type, uniqueId }) => [type, uniqueId]), [
     ["capture", "1/0/0"],
     ["playback", "1/0/1"],
   ]);
@@ -93,7 +93,7 @@ domains:
     "8:13: domains.domU.cards[0].pcms[0].nmae: unknown key;",
     "10:39: domains.domU.cards[0].pcms[0].streams[0].unique_id: unknown key;",
   ]);
-  assert.match(findings(text)[4], /write one of type, unique-id, device, denied, buffer-size, sample-rates/);
+  assert.match(findings(text)[4]!, /write one of type, unique-id, device, denied, buffer-size, sample-rates/);
 });
 
 Deno.test("parseConfig() finds what is wrong with single values and between values at once", () => {
@@ -240,7 +240,7 @@ for (const [name, text, expected] of wrong) {
   Deno.test(`parseConfig() refuses ${name}`, () => {
     const found = findings(text);
     assert.equal(found.length, 1, found.join("\n"));
-    assert.match(found[0], expected);
+    assert.match(found[0]!, expected);
   });
 }
 
@@ -264,10 +264,13 @@ Deno.test("parseConfig() bounds the streams of a PCM and of a domain, and the PC
   const pcm = (streams: number) => `{ streams: [${many(streams, `{ ${good} }`)}] }`;
   const card = (pcms: string) => `domains: { d: { cards: [ { pcms: [ ${pcms} ] } ] } }`;
   assert.deepEqual(findings(card(many(8, pcm(8)))), []);
-  assert.match(findings(card(pcm(9)))[0], /streams: a list of 9 will not do; write a list of 1 to 8 streams/);
-  assert.match(findings(card(many(33, pcm(1))))[0], /pcms: a list of 33 will not do/);
   assert.match(
-    findings(card(many(9, pcm(8))))[0],
+    findings(card(pcm(9)))[0]!,
+    /streams: a list of 9 will not do; write a list of 1 to 8 streams/,
+  );
+  assert.match(findings(card(many(33, pcm(1))))[0]!, /pcms: a list of 33 will not do/);
+  assert.match(
+    findings(card(many(9, pcm(8))))[0]!,
     /domains\.d: 72 streams would use up .* at most 64 a domain/,
   );
 });
@@ -335,7 +338,7 @@ Deno.test("parseConfig() follows aliases, also for positions, and stops a bomb",
   ]);
   let bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
   for (let i = 1; i < 9; i++) bomb += `a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`).join(", ")}]\n`;
-  assert.match(findings(bomb)[0], /^1:1: aliases that stand for too much; write fewer of them$/);
+  assert.match(findings(bomb)[0]!, /^1:1: aliases that stand for too much; write fewer of them$/);
 });
 
 Deno.test("parseConfig() throws nothing but a ConfigError, whatever the text", () => {

@@ -25,7 +25,7 @@ function provisioned(state: string | undefined) {
 for (const state of [undefined, "1", "6", "0", "garbage", ""]) {
   Deno.test(`deprovisionCard() removes a card at once whose backend's state is ${state ?? "gone"}`, async () => {
     const { xen, store, clean, record } = provisioned(state);
-    await deprovisionCard(store, record, patient);
+    await deprovisionCard(store, record!, patient);
     assert.equal(xen.dump("/local"), clean);
     assert.equal(store.read("/libxl/1/device"), undefined);
     assert.equal(xen.watches.size, 0);
@@ -35,7 +35,7 @@ for (const state of [undefined, "1", "6", "0", "garbage", ""]) {
 for (const state of ["2", "3", "4", "5"]) {
   Deno.test(`deprovisionCard() asks a backend in state ${state} to close and waits until it has`, async () => {
     const { xen, store, clean, record } = provisioned(state);
-    const done = deprovisionCard(store, record, patient);
+    const done = deprovisionCard(store, record!, patient);
     await waitForState(store, backend, (state) => state === XenbusState.Closing, 60_000);
     assert.equal(store.read(`${backend}/online`), "0");
     store.write(`${backend}/state`, "6");
@@ -46,7 +46,7 @@ for (const state of ["2", "3", "4", "5"]) {
 
 Deno.test("deprovisionCard() is content if a driver domain removes its directory by itself", async () => {
   const { xen, store, clean, record } = provisioned("4");
-  const done = deprovisionCard(store, record, patient);
+  const done = deprovisionCard(store, record!, patient);
   store.remove(backend);
   await done;
   assert.equal(xen.dump("/local"), clean);
@@ -54,7 +54,7 @@ Deno.test("deprovisionCard() is content if a driver domain removes its directory
 
 Deno.test("deprovisionCard() removes nothing if the backend does not close in time, and --force does", async () => {
   const { xen, store, clean, record } = provisioned("2");
-  await assert.rejects(deprovisionCard(store, record, { timeoutMs: 10, force: false }), (error) => {
+  await assert.rejects(deprovisionCard(store, record!, { timeoutMs: 10, force: false }), (error) => {
     assert.ok(error instanceof XsndError);
     assert.equal(error.exitCode, Exit.timedOut);
     assert.match(
@@ -66,7 +66,7 @@ Deno.test("deprovisionCard() removes nothing if the backend does not close in ti
   assert.equal(store.read(`${backend}/state`), "5");
   assert.equal(store.read(`${backend}/xsnd/0/0/device`), "hw:0");
   assert.equal(cardRecords(store, 1).length, 1);
-  await deprovisionCard(store, record, { timeoutMs: 10, force: true });
+  await deprovisionCard(store, record!, { timeoutMs: 10, force: true });
   assert.equal(xen.dump("/local"), clean);
 });
 
@@ -76,13 +76,13 @@ Deno.test("deprovisionCard() sees a backend that comes up between the question a
     xen.beforeCommit = () => {};
     store.write(`${backend}/state`, "2");
   };
-  await assert.rejects(deprovisionCard(store, record, { timeoutMs: 10, force: false }), /did not close/);
+  await assert.rejects(deprovisionCard(store, record!, { timeoutMs: 10, force: false }), /did not close/);
   assert.equal(store.read(`${backend}/online`), "0");
 });
 
 Deno.test("deprovisionCard() leaves a card alone that was provisioned anew when the old one closed", async () => {
   const { xen, store, record } = provisioned("2");
-  const done = deprovisionCard(store, record, patient);
+  const done = deprovisionCard(store, record!, patient);
   await waitForState(store, backend, (state) => state === XenbusState.Closing, 60_000);
   xen.beforeCommit = () => {
     xen.beforeCommit = () => {};

@@ -49,16 +49,16 @@ Deno.test("readFrontendCard() leaves out what is no value, tells so, and takes w
   guest.write(`${path}/0/3/type`, "p"); // not contiguous: nobody looks there
   const { shortName, pcms, problems } = readFrontendCard(xen.store(), path);
   assert.equal(shortName, "é".repeat(15));
-  assert.equal(pcms[0].streams.length, 2);
-  const [first, second] = pcms[0].streams;
-  assert.equal(first.uniqueId, "a\ufffdb");
-  assert.deepEqual(first.effective, {
+  assert.equal(pcms[0]!.streams.length, 2);
+  const [first, second] = pcms[0]!.streams;
+  assert.equal(first!.uniqueId, "a\ufffdb");
+  assert.deepEqual(first!.effective, {
     ...DEFAULT_PARAMS,
     rates: [48000, 8000],
     channelsMin: 2,
     channelsMax: 2,
   });
-  assert.equal(second.type, undefined);
+  assert.equal(second!.type, undefined);
   assert.deepEqual(
     problems.map((line) => line.replace(/: .*/, "").slice(path.length + 1)),
     [
@@ -137,5 +137,5 @@ Deno.test("readFrontendCard() looks at no more PCMs and streams than Linux does"
   for (let i = 0; i < 100; i++) store.write(`${path}/0/${i}/type`, "p");
   const { pcms } = readFrontendCard(store, path);
   assert.equal(pcms.length, Limits.pcmsPerCard);
-  assert.equal(pcms[0].streams.length, Limits.streamsPerPcm);
+  assert.equal(pcms[0]!.streams.length, Limits.streamsPerPcm);
 });

@@ -81,7 +81,7 @@ const syntax: readonly (readonly [text: string, first: RegExp])[] = [
 ];
 for (const [text, first] of syntax) {
   Deno.test(`parseConfig() says in its own words what is wrong with ${JSON.stringify(text.slice(0, 40))}`, () => {
-    assert.match(said(text)[0], first);
+    assert.match(said(text)[0]!, first);
   });
 }
 
@@ -193,8 +193,8 @@ Deno.test("no message about any value of any key has a name of nothing, and each
     (value: ReturnType<typeof valid>) => value.domains,
     (value: ReturnType<typeof valid>) => value.domains.a,
     (value: ReturnType<typeof valid>) => value.domains.a.cards[0],
-    (value: ReturnType<typeof valid>) => value.domains.a.cards[0].pcms[0],
-    (value: ReturnType<typeof valid>) => value.domains.a.cards[0].pcms[0].streams[0],
+    (value: ReturnType<typeof valid>) => value.domains.a.cards[0]!.pcms[0],
+    (value: ReturnType<typeof valid>) => value.domains.a.cards[0]!.pcms[0]!.streams[0],
   ];
   const change = fc.record({ level: fc.nat(levels.length - 1), key: fc.constantFrom(...keys), value: junk });
   fc.assert(

@@ -146,8 +146,8 @@ Deno.test("provision() changes only the nodes that differ of a card in use, and 
   store.write(`${backend}/operator/0/0/muted`, "1");
   const before = xen.dump("/");
   const [plan] = provisionCards(store, defaultCard("hw:1"));
-  assert.deepEqual([plan.action, plan.refusal], ["changed", undefined]);
-  assert.deepEqual(plan.notes, [
+  assert.deepEqual([plan!.action, plan!.refusal], ["changed", undefined]);
+  assert.deepEqual(plan!.notes, [
     "0/0/device, 0/1/device: takes effect when the guest next opens the stream",
   ]);
   assert.equal(xen.dump("/"), before.replaceAll(`/device = "hw:0"`, `/device = "hw:1"`));
@@ -221,9 +221,9 @@ Deno.test("provision() gives a card of xl's its policy", () => {
   const store = xen.store();
   provisionCards(store, defaultCard("hw:0"));
   store.remove(`${backend}/xsnd`);
-  assert.equal(readCards(store, domU)[0].provisionedBy, "xl");
+  assert.equal(readCards(store, domU)[0]!.provisionedBy, "xl");
   assert.deepEqual(actions(provisionCards(store, defaultCard("hw:0"))), ["changed"]);
-  assert.equal(readCards(store, domU)[0].provisionedBy, "xsnd");
+  assert.equal(readCards(store, domU)[0]!.provisionedBy, "xsnd");
 });
 
 Deno.test("removeCard() leaves the store as it was, but for empty directories that libxl removes, too", () => {
@@ -232,9 +232,9 @@ Deno.test("removeCard() leaves the store as it was, but for empty directories th
   const before = xen.dump("/local", "/vm", "/tool");
   provisionCards(store, defaultCard("hw:0"), defaultCard("hw:1"));
   const [first, second] = readCards(store, domU);
-  store.transaction((view) => removeCard(view, first));
+  store.transaction((view) => removeCard(view, first!));
   assert.deepEqual(store.list("/local/domain/1/device/vsnd"), ["1"]);
-  store.transaction((view) => removeCard(view, second));
+  store.transaction((view) => removeCard(view, second!));
   assert.equal(xen.dump("/local", "/vm", "/tool"), before);
   assert.deepEqual(store.list("/libxl/1"), ["type", "dm-version"]);
 });
@@ -253,18 +253,21 @@ Deno.test("readAllCards() shows states of both ends, policy and names; xl's card
   store.write("/local/domain/2/device/vsnd/5/0/0/unique-id", "hw:0,0");
   const [ours, xls, ...rest] = readAllCards(store);
   assert.equal(rest.length, 0);
-  assert.equal(ours.domain.name, "domU");
-  assert.equal(ours.backend.name, "Domain-0");
-  assert.equal(ours.shortName, "xsnd");
-  assert.equal(ours.pcms[0].name, "Main");
-  assert.deepEqual(ours.pcms[0].streams.map(({ type, device }) => [type, device]), [
+  assert.equal(ours!.domain.name, "domU");
+  assert.equal(ours!.backend.name, "Domain-0");
+  assert.equal(ours!.shortName, "xsnd");
+  assert.equal(ours!.pcms[0]!.name, "Main");
+  assert.deepEqual(ours!.pcms[0]!.streams.map(({ type, device }) => [type, device]), [
     ["playback", "hw:0"],
     ["capture", "hw:0"],
   ]);
-  assert.deepEqual([ours.frontendState, ours.backendState], [XenbusState.Initialised, XenbusState.InitWait]);
-  assert.deepEqual([xls.domain.name, xls.address.card, xls.provisionedBy], ["other", 5, "xl"]);
-  assert.deepEqual(xls.pcms[0].streams.map(({ type, device }) => [type, device]), [["capture", undefined]]);
-  assert.equal(xls.backendState, undefined);
+  assert.deepEqual([ours!.frontendState, ours!.backendState], [
+    XenbusState.Initialised,
+    XenbusState.InitWait,
+  ]);
+  assert.deepEqual([xls!.domain.name, xls!.address.card, xls!.provisionedBy], ["other", 5, "xl"]);
+  assert.deepEqual(xls!.pcms[0]!.streams.map(({ type, device }) => [type, device]), [["capture", undefined]]);
+  assert.equal(xls!.backendState, undefined);
 });
 
 Deno.test("readAllCards() takes streams and devices from the policy, whatever the guest writes", () => {
@@ -277,7 +280,7 @@ Deno.test("readAllCards() takes streams and devices from the policy, whatever th
   guest.write(`${frontend}/0/2/type`, "p");
   const { pcms } = readAllCards(xen.store())[0]!;
   const { pcms: expected } = defaultCard("hw:0");
-  assert.deepEqual(pcms[0].streams, expected[0].streams.map(({ declared: _, ...stream }) => stream));
+  assert.deepEqual(pcms[0]!.streams, expected[0]!.streams.map(({ declared: _, ...stream }) => stream));
 });
 
 Deno.test("readAllCards() shows the other cards, too, when one has a broken policy or record", () => {
@@ -287,10 +290,10 @@ Deno.test("readAllCards() shows the other cards, too, when one has a broken poli
   store.write("/libxl/1/device/vsnd/2/backend", "garbage");
   const [broken, whole, lost] = readAllCards(store);
   assert.match(
-    broken.problems[0],
+    broken!.problems[0]!,
     /xsnd\/0\/0\/type holds "\?"; deprovision the card and provision it again/,
   );
-  assert.equal(broken.provisionedBy, "xsnd");
-  assert.deepEqual(whole.problems, []);
-  assert.equal(lost.address.card, 2);
+  assert.equal(broken!.provisionedBy, "xsnd");
+  assert.deepEqual(whole!.problems, []);
+  assert.equal(lost!.address.card, 2);
 });

@@ -32,7 +32,7 @@ Deno.test("provisionReplacing() detaches what is in use, and provisions all in o
   store.write(`${backend(0)}/state`, "6");
   const { cards, failures } = await replacing;
   assert.deepEqual(cards.map(({ action }) => action), ["replaced", "changed"]);
-  assert.deepEqual(cards[0].differences, [
+  assert.deepEqual(cards[0]!.differences, [
     '/local/domain/1/device/vsnd/0/long-name: "one" -> "changed"',
   ]);
   assert.deepEqual(failures, []);

@@ -219,11 +219,11 @@ vsnd = [
   ]);
   const { cards } = imported(example.replaceAll(" id=", " unique-id=")).get("guest")!;
   assert.deepEqual(cards.map(({ shortName }) => shortName), ["Main", "Second"]);
-  assert.deepEqual(cards[0].pcms[0].streams.map(({ type, uniqueId, device }) => [type, uniqueId, device]), [
+  assert.deepEqual(cards[0]!.pcms[0]!.streams.map(({ type, uniqueId, device }) => [type, uniqueId, device]), [
     ["playback", "0", "default"],
     ["capture", "1", "default"],
   ]);
-  assert.equal(cards[1].pcms[0].streams[0].effective.bufferSizeBytes, 1024);
+  assert.equal(cards[1]!.pcms[0]!.streams[0]!.effective.bufferSizeBytes, 1024);
 });
 
 /** A card whose one stream has `stream`. */
@@ -300,7 +300,7 @@ for (const [name, text, expected] of wrong) {
   Deno.test(`xl's syntax: ${name} is found`, () => {
     const found = findings(text);
     assert.equal(found.length, 1, found.join("\n"));
-    assert.match(found[0], expected);
+    assert.match(found[0]!, expected);
   });
 }
 
@@ -327,7 +327,7 @@ Deno.test("a unique-id that streams share is a note, as xl takes it", () => {
     'F:1:56: vsnd[0][1].unique-id: "a" is also the unique-id of vsnd[0][0] and of 1 more; ' +
     "xl allows that, and `xsnd serve` tells these streams apart by direction and place",
   ]);
-  const streams = config.get("domU")!.cards.flatMap(({ pcms }) => pcms[0].streams);
+  const streams = config.get("domU")!.cards.flatMap(({ pcms }) => pcms[0]!.streams);
   assert.deepEqual(streams.map(({ uniqueId }) => uniqueId), ["a", "a", "a"]);
 });
 
@@ -360,7 +360,7 @@ Deno.test("every published layout in fixtures/xl is right, and import gives its 
 
 Deno.test("import takes what only libxl misspells, and refuses two backends in a domain", () => {
   const { cards } = imported(card("type=p, sample-formats=f32_le;s16_le")).get("domU")!;
-  assert.deepEqual(cards[0].pcms[0].streams[0].effective.formats, ["float_le", "s16_le"]);
+  assert.deepEqual(cards[0]!.pcms[0]!.streams[0]!.effective.formats, ["float_le", "s16_le"]);
   const two = "vsnd=[['CARD, backend=a','STREAM, type=p'],['STREAM, type=p']]";
   assert.deepEqual(findings(two), []);
   assert.throws(
@@ -392,11 +392,11 @@ Deno.test("an xl.cfg that nests or repeats without an end is refused in a line, 
     assert(found.length > 0 && found.length <= 101, `${name}: ${found.length}`);
   }
   assert.match(
-    findings(texts.nested)[0],
+    findings(texts.nested)[0]!,
     /^1:24: not xl's syntax: lists are nested deeper than 16 levels; .*; look for/,
   );
   assert.match(
-    findings(texts.sums)[0],
+    findings(texts.sums)[0]!,
     /not xl's syntax: the file has more than 32768 words and signs; .*; put vsnd/,
   );
 });

@@ -78,7 +78,7 @@ Deno.test("WavReader reads what WavWriter wrote, in every format, for any channe
 function clearPadding(format: SampleFormat, samples: Uint8Array): void {
   const [msb, padding] = format.endian === "be" ? [1, 0] : [2, 3];
   for (let at = 0; at < samples.length; at += 4) {
-    samples[at + padding] = format.signed && samples[at + msb] >= 0x80 ? 0xff : 0;
+    samples[at + padding] = format.signed && samples[at + msb]! >= 0x80 ? 0xff : 0;
   }
 }
 
@@ -384,7 +384,7 @@ Deno.test("RawReader and RawWriter carry octets as they are", () => {
   sameOctets(readAll(odd, 77), samples.subarray(0, 428 * 28));
   assert.equal(warnings.length, 1);
   assert.match(
-    warnings[0],
+    warnings[0]!,
     /^\/.*a\.raw: the samples end 16 octets into a frame of 28 \(7 channels of u24_be\)/,
   );
   assert.throws(() => new RawReader(path, { ...params, format: format("gsm") }), RangeError);

@@ -257,7 +257,7 @@ for (const { name, octets, samples = SAMPLES, file, pipe } of cases) {
       assert.equal(reading.samples, samples);
       const { warnings } = reading;
       assert.equal(warnings.length, expected.length, warnings.join("\n"));
-      expected.forEach((regExp, i) => assert.match(warnings[i], regExp));
+      expected.forEach((regExp, i) => assert.match(warnings[i]!, regExp));
     }
     const { frames } = readFile(octets);
     assert.equal(frames, samples.length / 8, "a file's length is known beforehand");

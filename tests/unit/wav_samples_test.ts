@@ -10,7 +10,7 @@ function linearValue(format: SampleFormat, octets: Uint8Array): number {
   const ordered = format.endian === "be" ? octets.toReversed() : octets;
   const bits = format.bits!;
   let value = 0;
-  for (let i = bits / 8 - 1; i >= 0; i--) value = value * 256 + ordered[i];
+  for (let i = bits / 8 - 1; i >= 0; i--) value = value * 256 + ordered[i]!;
   if (!format.signed) value -= 2 ** (bits - 1);
   else if (value >= 2 ** (bits - 1)) value -= 2 ** bits;
   return value * 2 ** (32 - bits);

@@ -127,17 +127,17 @@ for (const { format, bits, samples, warning } of recorded) {
       using temp = new TempDir();
       const [heard, wav, config] = ["heard.raw", "a.wav", "asound.conf"].map((name) => temp.file(name));
       const source = await sines(temp.file("source.raw"));
-      Deno.writeFileSync(heard, samples(source));
+      Deno.writeFileSync(heard!, samples(source));
       Deno.writeTextFileSync(
-        config,
+        config!,
         `pcm.silence { type null }
        pcm.heard { type file slave.pcm silence file "/dev/null" infile "${heard}" format "raw" }`,
       );
-      const args = ["-q", "-D", "heard", "-f", format, ...SHAPE, "-s", `${FRAMES}`, wav];
-      await run("arecord", args, { ALSA_CONFIG_PATH: config });
-      const warnings = assertLevels(wav, source, bits);
+      const args = ["-q", "-D", "heard", "-f", format, ...SHAPE, "-s", `${FRAMES}`, wav!];
+      await run("arecord", args, { ALSA_CONFIG_PATH: config! });
+      const warnings = assertLevels(wav!, source, bits);
       assert.equal(warnings.length, warning === undefined ? 0 : 1, warnings.join("\n"));
-      if (warning !== undefined) assert.match(warnings[0], warning);
+      if (warning !== undefined) assert.match(warnings[0]!, warning);
     },
   );
 }

@@ -118,7 +118,7 @@ export const grantContract: readonly ContractCase[] = [
     using shared = sharer.share(pair.backend.domid, 4, "write");
     const theirs = new Int32Array(shared.buffer);
     shared.grefs.forEach((gref, page) => Atomics.store(theirs, page * WORDS, gref));
-    const order = [3, 0, 2, 1].map((page) => shared.grefs[page]);
+    const order = [3, 0, 2, 1].map((page) => shared.grefs[page]!);
     using mapping = table.map(pair.frontend.domid, order, "write");
     const ours = new Int32Array(mapping.buffer);
     assert.deepEqual(order.map((_, page) => Atomics.load(ours, page * WORDS)), order);

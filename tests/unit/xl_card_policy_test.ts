@@ -80,8 +80,8 @@ Deno.test("xlCardPolicy() gives a guest that ran before the record was made play
 
 Deno.test("xlCardPolicy() caps what a stream on a default device asks for, and says so", () => {
   const { streams, grounds } = decided(card(false, stream("playback", WIDE)), [], { playback: "hw:0" });
-  assert.equal(streams![0].effective.channelsMax, XL_CAPS.channelsMax);
-  assert.equal(streams![0].effective.bufferSizeBytes, XL_CAPS.bufferSizeBytes);
+  assert.equal(streams![0]!.effective.channelsMax, XL_CAPS.channelsMax);
+  assert.equal(streams![0]!.effective.bufferSizeBytes, XL_CAPS.bufferSizeBytes);
   assert.deepEqual(grounds, ["capped"]);
 });
 

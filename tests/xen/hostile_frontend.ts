@@ -12,7 +12,7 @@ const ATTACKS: Readonly<Record<string, (stream: RawStream) => void>> = {
     const { directory } = stream.share(open.bufferSz);
     assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
     for (const [offset, length] of [[0xfffffffc, 8], [4, 0xfffffffc], [8192, 4]]) {
-      assert(stream.request(XENSND_OP_WRITE, offset, length) < 0);
+      assert(stream.request(XENSND_OP_WRITE, offset!, length!) < 0);
     }
     assert.equal(stream.close(), 0);
   },
@@ -41,9 +41,9 @@ const ATTACKS: Readonly<Record<string, (stream: RawStream) => void>> = {
 for (const [name, attack] of Object.entries(ATTACKS)) {
   {
     await using card = await RawCard.connect("", 0, ["0/0"]);
-    attack(card.streams[0]);
+    attack(card.streams[0]!);
   }
   await using card = await RawCard.connect("", 0, ["0/0"]);
-  assertWorks(card.streams[0]);
+  assertWorks(card.streams[0]!);
   console.log(name);
 }

@@ -93,7 +93,7 @@ export class Daemon {
   async cpuSeconds(): Promise<number> {
     const stat = await this.lab.dom0.run(`cut -d' ' -f14,15 /proc/${this.pid}/stat; getconf CLK_TCK`);
     const [user, system, ticks] = stat.split(/\s+/).map(Number);
-    return (user + system) / ticks;
+    return (user! + system!) / ticks!;
   }
 
   async residentMegabytes(): Promise<number> {

@@ -102,11 +102,11 @@ export function cardCases(
     }));
     const pointer = unwrap(parseTrace(card, "frames"));
     assert(told.length > 4 * periods && pointer.length > 4 * periods, "there was nothing to compare");
-    told.forEach(({ frames }, i) => assert(i === 0 || frames > told[i - 1].frames, "a position went back"));
+    told.forEach(({ frames }, i) => assert(i === 0 || frames > told[i - 1]!.frames, "a position went back"));
     const errors = differences(told, pointer);
     const [usual, most] = [errors[Math.floor(errors.length * USUAL)], errors.at(-1)!];
     Deno.writeTextFileSync(`${lab.directory}/pointers.json`, JSON.stringify({ period, usual, most }) + "\n");
-    assert(usual <= period / 4, `the pointers are ${usual} frames apart, ${most} at most`);
+    assert(usual! <= period / 4, `the pointers are ${usual} frames apart, ${most} at most`);
   });
 
   bench.test("--dump-hw-params shows what card and provisioning allow, and all of it can be opened", async (lab) => {
@@ -287,7 +287,7 @@ function unwrap(trace: readonly { time: number; value: number }[]): Sample[] {
   const buffer = Math.ceil(size / 1024) * 1024;
   let rounds = 0;
   return trace.map(({ time, value }, i) => {
-    if (i > 0 && value < trace[i - 1].value) rounds++;
+    if (i > 0 && value < trace[i - 1]!.value) rounds++;
     return { time, frames: rounds * buffer + value };
   });
 }
@@ -305,26 +305,26 @@ function differences(told: readonly Sample[], card: readonly Sample[]): number[]
     let [low, high] = [0, card.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (card[middle].time < time) low = middle + 1;
+      if (card[middle]!.time < time) low = middle + 1;
       else high = middle;
     }
     if (low === 0 || low === card.length) return undefined;
     const [a, b] = [card[low - 1], card[low]];
-    return a.frames + (b.frames - a.frames) * (time - a.time) / (b.time - a.time || 1);
+    return a!.frames + (b!.frames - a!.frames) * (time - a!.time) / (b!.time - a!.time || 1);
   };
   const withOffset = (offset: number) =>
     told.flatMap(({ time, frames }, i) => {
       const real = at(time + offset);
       if (real === undefined || i === 0) return [];
-      return [Math.abs(real - told[i - 1].frames), Math.abs(real - frames)];
+      return [Math.abs(real - told[i - 1]!.frames), Math.abs(real - frames)];
     }).sort((a, b) => a - b);
   const usual = (errors: number[]) => errors[Math.floor(errors.length * USUAL)];
-  const guess = card[0].time - told[0].time;
+  const guess = card[0]!.time - told[0]!.time;
   let best: number[] = [];
   for (let offset = guess - 1; offset <= guess + 1; offset += 0.001) {
     const errors = withOffset(offset);
     if (errors.length < told.length) continue; // of two each
-    if (best.length === 0 || usual(errors) < usual(best)) best = errors;
+    if (best.length === 0 || usual(errors)! < usual(best)!) best = errors;
   }
   assert(best.length > 0, "the samples do not overlap");
   return best;

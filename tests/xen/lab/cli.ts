@@ -22,7 +22,7 @@ async function main(args: string[]): Promise<number> {
   });
   const arch = values.arch as Arch;
   const known = (command === "run" && file !== undefined) ||
-    (["sh", "build"].includes(command) && file === undefined);
+    (["sh", "build"].includes(command!) && file === undefined);
   if (values.help) {
     console.log(usage);
     return 0;
@@ -38,7 +38,7 @@ async function main(args: string[]): Promise<number> {
   } else {
     const script = file === "-"
       ? await new Response(Deno.stdin.readable).text()
-      : await Deno.readTextFile(file);
+      : await Deno.readTextFile(file!);
     await using lab = await Lab.boot({ arch });
     const outcome = await lab.dom0.attempt(script, { timeout: 24 * 3600 });
     await Deno.stdout.write(outcome.bytes);

@@ -55,7 +55,7 @@ export class Guest extends Domain implements AsyncDisposable {
     if (newline < 0) throw new LabError(`${this.name}: no answer (is the guest gone?) ${answer.stderr}`);
     const body = answer.bytes.subarray(newline + 1);
     const outcome = new Outcome(
-      code,
+      code!,
       body.slice(0, stdoutSize),
       new TextDecoder().decode(body.subarray(stdoutSize)),
     );

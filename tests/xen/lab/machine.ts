@@ -133,8 +133,8 @@ export class Machine implements AsyncDisposable {
     const [verb, id, code] = line.split(" ");
     if (verb === "ready") this.#ready.resolve();
     else if (verb === "done") {
-      this.#jobs.get(id)?.resolve(Number(code));
-      this.#jobs.delete(id);
+      this.#jobs.get(id!)?.resolve(Number(code));
+      this.#jobs.delete(id!);
     } else throw new LabError(`dom0's agent says "${line}"`);
   }
 

@@ -58,7 +58,7 @@ async function sourceLines(release: Release): Promise<string> {
   const mirrors = new Map<string, string>();
   for (const line of targets.trim().split("\n")) {
     const [uri, , ...label] = line.split(" ");
-    mirrors.set(label.join(" "), uri);
+    mirrors.set(label.join(" "), uri!);
   }
   const main = mirrors.get("Debian");
   if (main === undefined) {
@@ -118,8 +118,8 @@ export class Apt {
     }
     // A line is: 'URI' NAME_VERSION_ARCH.deb SIZE CHECKSUM
     return uris.trim().split("\n").map((line) => {
-      const [name, version] = line.split(" ")[1].split("_");
-      return `${name}=${decodeURIComponent(version)}`;
+      const [name, version] = line.split(" ")[1]!.split("_");
+      return `${name}=${decodeURIComponent(version!)}`;
     });
   }
 
@@ -145,6 +145,6 @@ export class Apt {
       "Dir::State::status": "/dev/null",
     };
     const options = Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
-    return run(tool, [...options, ...args], { cwd });
+    return run(tool!, [...options, ...args], { cwd });
   }
 }
