@@ -135,9 +135,12 @@ Deno.test("check --json gives each finding with path, line and column", async ()
     );
     const { code, stdout, stderr } = await xsnd(["check", "--json", path]);
     assert.equal(code, Exit.badConfiguration);
-    const why = "the Linux frontend refuses the whole card if one stream has no type that it knows";
+    const why = "the Linux frontend refuses the whole card if one stream has an unknown type";
     const what = "domains.domU.cards[0].pcms[0].streams[0].type";
-    assert.equal(stderr, `xsnd: ${path}:4:32: ${what}: "x" will not do; ${why}; write playback or capture\n`);
+    assert.equal(
+      stderr,
+      `xsnd: ${path}:4:32: ${what}: "x" is not allowed; ${why}; write playback or capture\n`,
+    );
     assert.deepEqual(JSON.parse(stdout), {
       file: path,
       valid: false,
@@ -145,7 +148,7 @@ Deno.test("check --json gives each finding with path, line and column", async ()
         path: what,
         line: 4,
         column: 32,
-        what: '"x" will not do',
+        what: '"x" is not allowed',
         why,
         instead: "write playback or capture",
       }],

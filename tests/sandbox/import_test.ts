@@ -98,7 +98,7 @@ Deno.test("check explains an xl.cfg in its own terms, all of it at once", () =>
     ]);
     assert.deepEqual(found, [
       [1, 46, "vsnd[0][0].sample-formats", "libxl writes f32_le into XenStore"],
-      [2, 33, "vsnd[0][1].sample-rates[0]", "37800 will not do"],
+      [2, 33, "vsnd[0][1].sample-rates[0]", "37800 is not allowed"],
       [3, 3, "vsnd[0][2].type", "missing"],
     ]);
     for (const { why, instead } of findings) assert.ok(why && instead);
@@ -147,13 +147,13 @@ Deno.test("a file of another kind is named by every command that reads one, with
     const yaml = write(box, "domU.yaml", await Deno.readTextFile("fixtures/domU.yaml"));
     const sndBe = write(box, "snd_be.cfg", 'soundSystem = "ALSA";\nplaybackStreams: { streams = (); };\n');
     const isXl =
-      /domU\.cfg:1:1: the file is an xl configuration and not YAML; `xsnd import .*domU\.cfg` makes YAML of it/;
+      /domU\.cfg:1:1: the file is an xl configuration and not YAML; `xsnd import .*domU\.cfg` converts it to YAML/;
     for (const args of [["provision", "-f"], ["diff", "-f"], ["serve", "--config"]]) {
       assertFails(await box.run(...args, cfg), 6, isXl);
       assertFails(
         await box.run(...args, sndBe),
         6,
-        /the file is a configuration of the backend snd_be; xsnd takes none/,
+        /the file is a configuration of the backend snd_be; write its devices/,
       );
     }
     for (const verb of ["check", "import", "export"]) {
@@ -197,7 +197,10 @@ Deno.test("import and export of a running domain say what is the guest's own wor
     for (const verb of ["import", "export"]) {
       const { code, stdout, stderr } = await box.run(verb, "domU");
       assert.deepEqual([code, stdout], [1, ""]);
-      assert.match(stderr, /domU has a card 1, and no card 0; in a file a card's number is its place/);
+      assert.match(
+        stderr,
+        /domU has a card 1, and no card 0; in a configuration file a card's number is its place/,
+      );
     }
     assertFails(
       await box.run("import", "vm.example.org"),

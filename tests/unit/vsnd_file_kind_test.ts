@@ -21,14 +21,13 @@ captureStreams: { defaultDevice = ""; streams = (); };
 const YAML = "domains:\n  a: { cards: [ { pcms: [ { streams: [ { type: p, device: d } ] } ] } ] }\n";
 const XL = "# a guest\nname = 'a'\nvsnd = [['STREAM, type=p']]\n";
 
-const sndBe =
-  /the file is a configuration of the backend snd_be; xsnd takes none: write its devices into the YAML that/;
-const isXl = /^F:1:1: the file is an xl configuration and not YAML; `xsnd import F` makes YAML of it$/;
+const sndBe = /the file is a configuration of the backend snd_be; write its devices into the YAML that/;
+const isXl = /^F:1:1: the file is an xl configuration and not YAML; `xsnd import F` converts it to YAML$/;
 const isYaml =
-  /^F:1:1: the file is YAML and not an xl configuration; `xsnd provision -f F` takes it .* and `xsnd export F` makes/;
+  /^F:1:1: the file is YAML and not an xl configuration; `xsnd provision -f F` takes it .* and `xsnd export F` converts/;
 const empty = /^F:1:1: the file is empty; write /;
 const comments = /^F:1:1: the file holds nothing but comments; write /;
-const xml = /the file is XML; `virsh domxml-to-native xen-xl` makes an xl configuration/;
+const xml = /the file is XML; `virsh domxml-to-native xen-xl` converts .* to an xl configuration/;
 
 type Case = readonly [name: string, text: string, yaml: RegExp | undefined, xl: RegExp | undefined];
 const cases: readonly Case[] = [

@@ -28,11 +28,14 @@ const syntax: readonly (readonly [text: string, first: RegExp])[] = [
   ["a: *\n", /^1:4: not YAML: an anchor or alias without a name/],
   ["%FOO\n---\na: 1\n", /^1:1: not YAML: a line that begins with %; .*; leave it out$/],
   ["%TAG ! tag:x\na: 1\n", /^2:1: not YAML: lines that begin with %/],
-  ['a: "\\q"\n', /^1:5: not YAML: a backslash that stands for nothing; .*; write the backslash twice/],
+  [
+    'a: "\\q"\n',
+    /^1:5: not YAML: a backslash before a character that it cannot escape; .*; write the backslash twice/,
+  ],
   ["a:\n  b: 1\n c: 2\n", /^3:1: not YAML: an indentation that fits no line above; .*in the same column$/],
   [
     "a: @x",
-    /^1:4: not YAML: a text that begins with a sign of YAML's; .*; put a text in quotes that has one of/,
+    /^1:4: not YAML: a text that begins with one of YAML's signs; .*; put a text in quotes that has one of/,
   ],
   [
     "device: hw: 0\n",
@@ -41,14 +44,14 @@ const syntax: readonly (readonly [text: string, first: RegExp])[] = [
   ["{a: \n- b\n}", /^2:1: not YAML: a map or list by indentation within \[ \] or \{ \};/],
   [
     "domains: {}\ndomains: {}\n",
-    /^2:1: not YAML: a key that its map has already: domains; .*; leave one of the two$/,
+    /^2:1: not YAML: a key that its map has already: domains; .*; remove one of the two$/,
   ],
   ["{'a b': 1, 'a b': 2}", /^1:12: not YAML: a key that its map has already: 'a b';/],
   [`${"x".repeat(1100)}: 1\n`, /^1:1: not YAML: a key of more than 1024 characters;/],
   ["a: 'b", /^1:6: not YAML: a text in quotes does not end; .*; close it with the sign that begins it$/],
   ["a: 1\nb\nc: 2\n", /^2:1: not YAML: a key without a colon;/],
   ["a: 'b'#c\n", /^1:7: not YAML: a comment without a space before its #;/],
-  ["&x - a\n", /^1:1: not YAML: a map or list on the line of what is before it;/],
+  ["&x - a\n", /^1:1: not YAML: a map or list that begins in the middle of a line;/],
   ["domains: [1, 2\n", /^2:1: not YAML: a \[ or \{ that is not closed; .*; write \] at its end/],
   [
     "a\nb: 1\n",
@@ -72,10 +75,10 @@ const syntax: readonly (readonly [text: string, first: RegExp])[] = [
     "a: *nope\n",
     /^1:4: the alias \*nope has no anchor &nope before it; .*; write the anchor, or put a text in quotes/,
   ],
-  ["a: &x [ *x ]\n", /^1:9: the alias \*x is a part of what it stands for; .*; leave it out$/],
+  ["a: &x [ *x ]\n", /^1:9: the alias \*x is a part of its own value; .*; leave it out$/],
   [
     "domains: {a: {cards: [{short-name: &x {y: *x}}]}}",
-    /^1:43: the alias \*x is a part of what it stands for;/,
+    /^1:43: the alias \*x is a part of its own value;/,
   ],
   ["a: *b\nc: &b 1\n", /^1:4: the alias \*b has no anchor &b before it/],
 ];

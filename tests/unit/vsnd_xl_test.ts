@@ -235,21 +235,21 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
     card("unique-id=a"),
     /^1:8: vsnd\[0\]\[0\]\.type: missing; .*whole card.*; write type=p or type=c$/,
   ],
-  ["another type", card("type=play"), /^1:17: vsnd\[0\]\[0\]\.type: "play" will not do/],
+  ["another type", card("type=play"), /^1:17: vsnd\[0\]\[0\]\.type: "play" is not allowed/],
   [
     "a rate Linux drops",
     card("type=p, sample-rates=8000;37800"),
-    /^1:43: .*sample-rates\[1\]: 37800 .*drops/,
+    /^1:43: .*sample-rates\[1\]: 37800 .*ignores/,
   ],
-  ["an octal size", card("type=p, buffer-size=010000"), /"010000" is 4096 to xl; .* 0 is octal; write/],
-  ["a number with a unit", card("type=p, buffer-size=64k"), /^1:25: .*"64k" is 64 to xl; it reads as far/],
+  ["an octal size", card("type=p, buffer-size=010000"), /xl reads "010000" as 4096; .* 0 is octal; write/],
+  ["a number with a unit", card("type=p, buffer-size=64k"), /^1:25: .*xl reads "64k" as 64; xl reads up to/],
   ["xl.cfg(5)'s float", card("type=p, sample-formats=float_le"), /"float_le" is no format; xl refuses/],
   [
     "libxl's float",
     card("type=p, sample-formats=F32_LE"),
-    /libxl writes f32_le.*knows that format as float_le/,
+    /libxl writes f32_le.*calls that format float_le/,
   ],
-  ["a compressed format", card("type=p, sample-formats=gsm"), /sample-formats\[0\]: "gsm" will not do/],
+  ["a compressed format", card("type=p, sample-formats=gsm"), /sample-formats\[0\]: "gsm" is not allowed/],
   ["a space before =", card("type =p"), /write type= without a space before the =/],
   ["a parameter of another level", card("type=p, short-name=x"), /"short-name=x" is no parameter of STREAM/],
   [
@@ -260,7 +260,7 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
   [
     "nine streams",
     `vsnd=[[${"'STREAM, type=p',".repeat(9)}]]`,
-    /^1:8: vsnd\[0\]\[0\]\.streams: a list of 9 will not do; the Linux frontend looks at so many/,
+    /^1:8: vsnd\[0\]\[0\]\.streams: a list of 9 is not allowed; the Linux frontend reads 8 streams/,
   ],
   [
     "a child beyond its parent",
@@ -275,26 +275,26 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
   ["no vsnd", "name='x'\n", /^1:1: vsnd: missing; the guest gets no sound card/],
   ["a card that is a text", "vsnd=['CARD']", /^1:7: vsnd\[0\]: is no list; xl refuses/],
   ["vsnd that is a text", "vsnd='CARD'", /^1:6: vsnd: is no list/],
-  ["a list in a card", "vsnd=[['STREAM, type=p', ['x']]]", /vsnd\[0\]\[1\]: is a list; xl passes over it/],
+  ["a list in a card", "vsnd=[['STREAM, type=p', ['x']]]", /vsnd\[0\]\[1\]: is a list; xl ignores the list/],
   ["another item", "vsnd=[['STREAM, type=p', 'STREM']]", /vsnd\[0\]\[1\]: "STREM" is no item/],
   ["broken syntax", "name = 'x'\nvsnd = [\n  ['CARD'\n", /^4:1: not xl's syntax: the end of the file/],
-  ["a strange comment", `vsnd=[['STREAM, type=p' # xsnd: dev\n]]`, /its comment that begins with xsnd:/],
+  ["a strange comment", `vsnd=[['STREAM, type=p' # xsnd: dev\n]]`, /comment begins with xsnd:/],
   [
     "vsnd twice",
     `vsnd=[['STREAM, type=p']]\nmemory=1\nvsnd =[['STREAM, type=c']]\n`,
-    /^3:1: vsnd: is set again, and was set on line 1; xl drops what line 1 says, .*; write \+= here to add cards/,
+    /^3:1: vsnd: is set again, and was set on line 1; xl ignores line 1 silently; write \+= here to add cards/,
   ],
   [
     "name twice",
     `name='a';${card("type=p")}name='b'\n`,
-    /^2:1: name: is set again, and was set on line 1; .*; leave one of them out$/,
+    /^2:1: name: is set again, and was set on line 1; .*; remove one of the two$/,
   ],
   [
     "a byte order mark",
     `\ufeffname='a'\n${card("type=p")}`,
-    /^1:1: the file begins with a byte order mark \(BOM\); xl refuses the file; save it as UTF-8 without one$/,
+    /^1:1: the file begins with a byte order mark \(BOM\); xl refuses the file; save the file as UTF-8 without a byte order mark$/,
   ],
-  ["carriage returns", "vsnd=[]\r\n", /^1:8: not xl's syntax: xl takes no carriage return/],
+  ["carriage returns", "vsnd=[]\r\n", /^1:8: not xl's syntax: a carriage return/],
 ];
 for (const [name, text, expected] of wrong) {
   Deno.test(`xl's syntax: ${name} is found`, () => {
@@ -325,7 +325,7 @@ Deno.test("a unique-id that streams share is a note, as xl takes it", () => {
   const { config, notes } = checkXl(readXl(text, "F", DEFAULTS), "F", "hazards");
   assert.deepEqual(notes.map((note) => explainFinding("F", note)), [
     'F:1:56: vsnd[0][1].unique-id: "a" is also the unique-id of vsnd[0][0] and of 1 more; ' +
-    "xl allows that, and `xsnd serve` tells these streams apart by direction and place",
+    "xl allows a shared id, and `xsnd serve` tells the streams apart by direction and place",
   ]);
   const streams = config.get("domU")!.cards.flatMap(({ pcms }) => pcms[0]!.streams);
   assert.deepEqual(streams.map(({ uniqueId }) => uniqueId), ["a", "a", "a"]);
@@ -365,7 +365,7 @@ Deno.test("import takes what only libxl misspells, and refuses two backends in a
   assert.deepEqual(findings(two), []);
   assert.throws(
     () => imported(two),
-    /vsnd\[1\]: is served by Domain-0, and the first card by a; import one card/,
+    /vsnd\[1\]: is served by Domain-0, and the first card by a; import the cards one by one/,
   );
 });
 

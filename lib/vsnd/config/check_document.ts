@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** All that is wrong with a configuration, whatever it was written in: its shape, then the rules that tie values together. */
+/** Checking the plain value of a configuration, in whatever syntax it was written: the schema first, then the rules across values. */
 import type { z } from "zod";
 import type { Config } from "../model/card.ts";
 import { type DocumentPath, type Finding, formatPath } from "../model/finding.ts";
@@ -8,12 +8,12 @@ import { resolveConfig } from "./resolve.ts";
 import { configSchema } from "./schema.ts";
 import { notesOfShared } from "./shared_ids.ts";
 
-/** The cards that a document describes, with notes of what may surprise; or why it describes none. */
+/** The cards of a document, with notes about values that may surprise; or the findings because of which there are none. */
 export type DocumentCheck =
   | { readonly config: Config; readonly notes: readonly Finding[] }
   | { readonly findings: readonly Finding[] };
 
-/** Judges the plain value of a document. `nameOf` gives the name of a place in a file whose paths are others. */
+/** Checks the plain value of a document. `nameOf` names a place in notes; a file in xl's syntax has other paths than YAML. */
 export function checkDocument(
   value: unknown,
   nameOf: (path: DocumentPath) => string = formatPath,
@@ -25,26 +25,27 @@ export function checkDocument(
   }
   const { issues } = shape.error;
   const findings = issues.flatMap((issue) => findingsOf(issue, value));
-  // What ties the other values together is worth knowing at once, and not only when these are mended.
+  // Findings about the rest of the document come with these, so that one run reports all.
   const rest = configSchema.safeParse(without(issues, value));
   if (!rest.success) return { findings };
   const flawed = new Set(findings.map(({ path }) => formatPath(path)));
-  // that nothing is left of a domain which is wrong itself goes without saying
+  // A finding about a domain that has become empty by leaving values out would be wrong.
   const further = resolveConfig(rest.data).findings
     .filter(({ path }) => path.length > 1 && !flawed.has(formatPath(path)));
   return { findings: [...findings, ...further] };
 }
 
-/** Stands in for a value without which a stream would have no shape. */
+/** Replacements for wrong values of required keys. */
 const STAND_IN: Readonly<Record<string, unknown>> = { type: "playback", device: "default" };
 
-/** `value` without what the issues are about, so far as it can be left out. */
+/** A copy of `value` without the values that the issues are about, so far as they can be left out. */
 function without(issues: readonly z.core.$ZodIssue[], value: unknown): unknown {
   const copy = structuredClone(value);
   const remove = (path: DocumentPath) => {
-    // of a list with a bad element nothing is left
+    // A list with a bad element is left out as a whole.
     const last = path.findLastIndex((part) => typeof part === "string");
     const key = path[last];
+    if (key === undefined) return;
     const parent = path.slice(0, last).reduce<unknown>(
       (node, part) => isObject(node) ? node[part] : node,
       copy,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Reading a configuration, ours or xl's; which of them it is shows in its first line. */
+/** Reading a configuration file in YAML or in xl's syntax. The first line tells which. */
 import { ConfigError, MAX_LOCATED, refuseForeign } from "./config_error.ts";
 import { readConfigText } from "./config_text.ts";
 import { type CheckedConfig, readYaml } from "./yaml_file.ts";
@@ -12,10 +12,13 @@ import type { PlacedFinding, XlDefaults } from "../xl/xl_findings.ts";
 
 const DEFAULTS: XlDefaults = { domain: "domU", device: "default" };
 
-/** What is told of an xl.cfg besides what is always wrong: what the guest's driver does not take, or what YAML cannot hold. */
+/**
+ * Findings about an xl.cfg that count for one use only. `hazards`: values that xl takes and the guest's driver does not.
+ * `limits`: values that YAML cannot express.
+ */
 type Besides = "hazards" | "limits";
 
-/** The cards of a file in YAML or in xl's syntax. Throws {@link ConfigError} with all that is wrong. */
+/** The cards of a file in YAML or in xl's syntax. Throws {@link ConfigError} with all findings. */
 export function checkFile(file: string, besides: Besides = "hazards"): CheckedConfig {
   const text = readConfigText(file);
   if (!looksLikeXl(text)) return readYaml(text, file);
@@ -27,10 +30,10 @@ const BYTE_ORDER_MARK: PlacedFinding = {
   offset: 0,
   what: "the file begins with a byte order mark (BOM)",
   why: "xl refuses the file",
-  instead: "save it as UTF-8 without one",
+  instead: "save the file as UTF-8 without a byte order mark",
 };
 
-/** Reads xl's syntax. Throws {@link ConfigError} for what is not in it. */
+/** Parses a text in xl's syntax. Throws {@link ConfigError} for a syntax error. */
 export function readXl(source: string, file: string, defaults: XlDefaults): XlReading {
   refuseForeign(foreignText(source, file, "xl"), file);
   const text = withoutMark(source);
@@ -50,18 +53,15 @@ export function readXl(source: string, file: string, defaults: XlDefaults): XlRe
   }
 }
 
-/**
- * The cards of what was read. Throws {@link ConfigError}; what is told besides what is always wrong depends on what becomes
- * of the cards.
- */
+/** The cards of a file in xl's syntax. Throws {@link ConfigError} with all findings, `besides` among them. */
 export function checkXl(reading: XlReading, file: string, besides: Besides): CheckedConfig {
   const checked = checkDocument(reading.value, (path) => formatPath(reading.placeOf(path).path));
-  const judged = "findings" in checked ? checked.findings.map((finding) => reading.translate(finding)) : [];
-  // what xl misreads, or refuses as a whole, need not be found wrong twice
+  const ofValues = "findings" in checked ? checked.findings.map((finding) => reading.translate(finding)) : [];
+  // A value that xl refuses or misreads gets one finding.
   const known = new Set(reading.findings.flatMap(({ path }) => [formatPath(path), "vsnd"]));
   const findings = [
     ...reading.findings,
-    ...judged.filter(({ path }) => !known.has(formatPath(path))),
+    ...ofValues.filter(({ path }) => !known.has(formatPath(path))),
     ...reading[besides],
   ];
   if (findings.length > 0 || "findings" in checked) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Cards that XenStore knows, as a configuration file would have them. */
+/** Describing cards that are in XenStore as a configuration file would. */
 import { XsndError } from "../../base/error.ts";
 import type { StreamParams } from "../model/card.ts";
 import { DEFAULT_BACKEND } from "../model/card.ts";
@@ -8,13 +8,15 @@ import { fieldName, PARAM_KEYS } from "../model/param_nodes.ts";
 import type { RawParams } from "./schema.ts";
 
 /**
- * The value of a YAML file with these cards, all of one domain. What each stream may do stands where it is the same for all
- * below: XenStore keeps the result of inheritance, not who said what. A stream that has no device, as `xl` made its card, gets
- * `device`. Throws {@link XsndError} (exit 1) for cards that no file can have.
+ * The value of a YAML file with `cards`, at least one and all of one domain. A parameter that is the same for all streams of a
+ * card stands at the card, others at the streams: XenStore has only the result of inheritance. A stream without a device, such
+ * as one of a card that `xl` made, gets `device`. Throws {@link XsndError} (exit 1) for cards that no file can describe.
  */
 export function describeCards(cards: readonly PresentCard[], device: string): unknown {
-  const [{ domain, backend }] = cards;
-  requireDescribable(cards);
+  const [first] = cards;
+  if (first === undefined) throw new RangeError("there is no card to describe");
+  const { domain, backend } = first;
+  requireDescribable(first, cards);
   return {
     domains: {
       [domain.name]: {
@@ -25,36 +27,38 @@ export function describeCards(cards: readonly PresentCard[], device: string): un
   };
 }
 
-/** In a file a card's number is its place in the list, and the cards of a domain have one backend. */
-function requireDescribable(cards: readonly PresentCard[]): void {
-  const [{ domain, backend }] = cards;
+/** Throws unless the cards are numbered 0, 1, ... and have one backend: a file can express nothing else. */
+function requireDescribable({ domain, backend }: PresentCard, cards: readonly PresentCard[]): void {
   const other = cards.find((card) => card.backend.domid !== backend.domid);
   if (other !== undefined) {
     throw new XsndError(
       `card 0 of ${domain.name} is served by ${backend.name}, and card ${other.address.card} by ${other.backend.name}; ` +
-        "in a file the cards of a domain have one backend",
+        "in a configuration file all cards of a domain have one backend",
     );
   }
   const gap = cards.findIndex(({ address }, index) => address.card !== index);
-  if (gap < 0) return;
+  const after = cards[gap]?.address.card;
+  if (after === undefined) return;
   throw new XsndError(
-    `${domain.name} has a card ${
-      cards[gap].address.card
-    }, and no card ${gap}; in a file a card's number is its place in the ` +
-      `list, so this one would become ${gap}`,
+    `${domain.name} has a card ${after}, and no card ${gap}; in a configuration file a card's number is its place in ` +
+      `the list, so card ${after} would become card ${gap}`,
   );
 }
 
-/** What a file has to say of a card; {@link describeCards} for one of them. */
+/** The parts of a card that a file describes. */
 export type DescribedCard = Pick<PresentCard, "shortName" | "longName" | "pcms">;
 
+/** The value of a card in a YAML file; see {@link describeCards}. */
 export function describeCard({ shortName, longName, pcms }: DescribedCard, device: string): unknown {
   const streams = pcms.flatMap((pcm) => pcm.streams);
-  const common = PARAM_KEYS.filter((key) => streams.every((stream) => isSame(key, stream, streams[0])));
+  const [first] = streams;
+  const common = PARAM_KEYS.filter((key) =>
+    first !== undefined && streams.every((stream) => isSame(key, stream, first))
+  );
   return {
     ...(shortName !== undefined && { "short-name": shortName }),
     ...(longName !== undefined && { "long-name": longName }),
-    ...(streams.length > 0 && paramsOf(streams[0].effective, common)),
+    ...(first !== undefined && paramsOf(first.effective, common)),
     pcms: pcms.map(({ name, streams }) => ({
       ...(name !== undefined && { name }),
       streams: streams.map(({ type, uniqueId, device: own, denied, effective }) => ({

@@ -21,9 +21,9 @@ export interface KeyDescription {
 
 const STREAM = { type: "playback", device: "hw:0,0" };
 const NAME = `a text of at most ${Limits.longNameOctets} octets, without a comma`;
-const WHY_NAME = "sndif.h has 80 octets for it with its end, and a comma ends it in xl.cfg";
+const WHY_NAME = "sndif.h has 80 octets for the name with its NUL, and in xl.cfg a comma ends a value";
 const CHANNELS = `a number from 1 to ${Limits.channels}`;
-const WHY_CHANNELS = "sndif.h has one octet for it";
+const WHY_CHANNELS = "sndif.h has one octet for the number of channels";
 
 /** How card, PCM and stream share a parameter; part of the meaning of each. */
 const NARROWS =
@@ -47,21 +47,22 @@ export const KEY_TABLE = {
     values: "the name or number of the domain that serves the cards, such as Domain-0",
     default: DEFAULT_BACKEND,
     example: "sound-driver-domain",
-    why: "it says which domain's daemon the guest's driver talks to",
+    why: "the guest's driver talks to the daemon of that domain",
   },
   cards: {
     meaning: "The guest's sound cards. A card's number is its place in the list, from 0. A guest can have " +
       `${Limits.streamsPerDomain} streams in all: more would use up its quota of XenStore nodes.`,
     values: `a list of 1 to ${Limits.cardsPerDomain} cards`,
     example: [{ "short-name": "VCard", pcms: [{ streams: [STREAM] }] }],
-    why: "a guest's kernel has room for so many cards, and one without any needs no entry",
+    why:
+      `a guest's kernel has room for ${Limits.cardsPerDomain} cards, and a guest without cards needs no entry`,
   },
   "short-name": {
     meaning: "The card's short name, for the guest's driver. Linux's snd_xen_front does not read it.",
     values: `a text of at most ${Limits.shortNameOctets} octets, without a comma`,
     default: "no name",
     example: "VCard",
-    why: "sndif.h has 32 octets for it with its end, and a comma ends it in xl.cfg",
+    why: "sndif.h has 32 octets for the name with its NUL, and in xl.cfg a comma ends a value",
   },
   "long-name": {
     meaning: "The card's long name, for the guest's driver. Linux's snd_xen_front does not read it.",
@@ -76,7 +77,7 @@ export const KEY_TABLE = {
       "as hw:0,1.",
     values: `a list of 1 to ${Limits.pcmsPerCard} PCMs`,
     example: [{ name: "Main", streams: [STREAM] }],
-    why: "the Linux frontend looks at so many PCMs of a card, and drops the rest without a word",
+    why: `the Linux frontend reads ${Limits.pcmsPerCard} PCMs of a card, and ignores the others silently`,
   },
   name: {
     meaning: "The PCM's name, which `aplay -l` in the guest shows.",
@@ -91,7 +92,7 @@ export const KEY_TABLE = {
       "guest's subdevices.",
     values: `a list of 1 to ${Limits.streamsPerPcm} streams`,
     example: [STREAM, { type: "capture", device: "hw:0,0" }],
-    why: "the Linux frontend looks at so many streams of a PCM, and drops the rest without a word",
+    why: `the Linux frontend reads ${Limits.streamsPerPcm} streams of a PCM, and ignores the others silently`,
   },
   type: {
     meaning:
@@ -99,7 +100,7 @@ export const KEY_TABLE = {
       "p and c are short for the two.",
     values: "playback or capture",
     example: "playback",
-    why: "the Linux frontend refuses the whole card if one stream has no type that it knows",
+    why: "the Linux frontend refuses the whole card if one stream has an unknown type",
   },
   "unique-id": {
     meaning:
@@ -108,7 +109,7 @@ export const KEY_TABLE = {
     values: `a text of at most ${Limits.textOctets} octets, without a comma`,
     default: "the stream's place CARD/PCM/STREAM, such as 0/0/1",
     example: "speakers",
-    why: "it names the stream in logs and in xl.cfg, where a comma ends it",
+    why: "the name stands in logs and in xl.cfg, where a comma ends a value",
   },
   device: {
     meaning:
@@ -118,7 +119,7 @@ export const KEY_TABLE = {
       "the file holds.",
     values: 'an ALSA PCM name such as "hw:0,0", or "dummy:FILE"',
     example: "hw:0,0",
-    why: "the daemon takes the device from here and nowhere else: a guest must not choose it",
+    why: "only the configuration names devices: a guest must not choose one",
   },
   denied: {
     meaning:
@@ -127,7 +128,7 @@ export const KEY_TABLE = {
     values: "true or false",
     default: "false",
     example: true,
-    why: "it keeps a device from a guest, so there must be no doubt about it",
+    why: "the key keeps a guest from a device, so its value must not be in doubt",
   },
   "buffer-size": {
     meaning: `The largest buffer, in octets, that the guest can share for one stream. ${NARROWS}`,
@@ -136,22 +137,23 @@ export const KEY_TABLE = {
     } to ${Limits.bufferSizeBytes}`,
     default: inherited(String(DEFAULT_PARAMS.bufferSizeBytes)),
     example: 131072,
-    why: "the guest's driver needs room for two periods, and the host pins what the guest shares",
+    why: "the guest's driver needs room for two periods, and the host pins the memory of the buffer",
   },
   "sample-rates": {
     meaning: `The rates in Hz that the stream can be opened with. ${NARROWS}`,
     values: `a list of the rates that the Linux frontend knows: ${LINUX_RATES.join(", ")}`,
     default: inherited(DEFAULT_PARAMS.rates.join(", ")),
     example: [44100, 48000],
-    why: "the Linux frontend drops every other rate without a word",
+    why: "the Linux frontend ignores every other rate silently",
   },
   "sample-formats": {
     meaning: `The sample formats that the stream can be opened with, by sndif.h's names. ${NARROWS}`,
     values: "a list of sndif.h's names of uncompressed formats, such as [s16_le, s32_le, float_le]",
     default: inherited(DEFAULT_PARAMS.formats.join(", ")),
     example: ["s16_le", "s32_le"],
-    why: "the Linux frontend drops names that it does not know, and a position in compressed sound " +
-      "cannot be counted in frames",
+    why:
+      "the Linux frontend ignores unknown names silently, and a position in compressed sound cannot be counted " +
+      "in frames",
   },
   "channels-min": {
     meaning: `The fewest channels that the stream can be opened with. ${NARROWS}`,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * From the shape of a file to cards: inheritance from card to PCM to stream, and the rules that tie values together.
- * A lower level may only narrow what an upper one says (sndif.h, "PCM settings").
+ * Resolving a configuration to cards: parameters are inherited from card to PCM to stream, and the rules across values are
+ * checked. A lower level may only narrow the parameters of the level above (sndif.h, "PCM settings").
  */
 import type { Direction } from "../../pcm/pcm.ts";
 import {
@@ -20,10 +20,11 @@ import type { DocumentPath, Finding } from "../model/finding.ts";
 import { fieldName, PARAM_KEYS, widestFrameBytes } from "../model/param_nodes.ts";
 import type { RawCard, RawConfig, RawDomain, RawParams, RawPcm, RawStream } from "./schema.ts";
 
-/** A level of a card: what it says itself, and what holds at it. */
+/** The parameters at one level of a card. */
 interface Level {
+  /** The parameters that the level itself sets. */
   readonly declared: Partial<StreamParams>;
-  /** What this level or the nearest one above says; undefined where none does. */
+  /** The parameters that hold at the level: its own, or those of the nearest level above. Undefined where no level sets one. */
   readonly inherited: Partial<StreamParams>;
 }
 
@@ -49,7 +50,7 @@ class Resolver {
     const domains = Object.entries(raw.domains);
     if (domains.length === 0) {
       const instead = "write at least one domain with its cards";
-      this.#find(["domains"], "empty", "there is nothing to provision or to serve", instead);
+      this.#find(["domains"], "empty", "there is no card to provision or to serve", instead);
     }
     return new Map(domains.map(([name, domain]) => [name, this.#domain(domain, ["domains", name])]));
   }
@@ -65,8 +66,8 @@ class Resolver {
       this.#find(
         path,
         `${streams} streams would use up the guest's quota of XenStore nodes`,
-        "its driver could write no more of its own, and would fail to connect",
-        `write at most ${Limits.streamsPerDomain} a domain`,
+        "its driver could write no more nodes, and would fail to connect",
+        `write at most ${Limits.streamsPerDomain} streams for a domain`,
       );
     }
     return { backend: String(raw.backend ?? DEFAULT_BACKEND), cards };
@@ -106,7 +107,7 @@ class Resolver {
       this.#find(
         [...path, "buffer-size"],
         `${effective.bufferSizeBytes} octets cannot hold two periods of one frame`,
-        "the guest's driver takes no buffer of fewer periods, and every program there fails to open the stream",
+        "the guest's driver needs two periods, and every program in the guest would fail to open the stream",
         `write at least ${least}, or lower channels-max`,
       );
     }
@@ -136,12 +137,12 @@ class Resolver {
     this.#find(
       path,
       `channels-min ${min} is above channels-max ${max}`,
-      "no number of channels is left, and every program in the guest fails to open the stream",
+      "no number of channels is left, and every program in the guest would fail to open the stream",
       "raise channels-max or lower channels-min",
     );
   }
 
-  /** Reports each value of `declared` that goes beyond what the levels above say. */
+  /** Reports each value of `declared` that exceeds the values of the levels above. */
   #mustNarrow(declared: Partial<StreamParams>, path: DocumentPath, { inherited }: Level): void {
     for (const key of PARAM_KEYS) {
       const own = declared[key];
@@ -152,8 +153,8 @@ class Resolver {
         this.#find(
           [...path, fieldName(key)],
           `${beyond.join(", ")} is not within ${elements(upper).join(", ")} of the level above`,
-          "sndif.h lets a level only narrow what is above it; a frontend may take either for the truth",
-          "narrow this one or widen that one",
+          "sndif.h lets a level only narrow the level above, and a frontend may go by either of the two",
+          "narrow this value, or widen that of the level above",
         );
       }
     }
@@ -169,19 +170,21 @@ function isWithin(
   item: number | string,
   upper: readonly (number | string)[],
 ): boolean {
+  const [bound] = upper;
+  if (bound === undefined) return false;
   switch (key) {
     case "rates":
     case "formats":
       return upper.includes(item);
     case "channelsMin":
-      return item >= upper[0];
+      return item >= bound;
     case "channelsMax":
     case "bufferSizeBytes":
-      return item <= upper[0];
+      return item <= bound;
   }
 }
 
-/** The cards that a file describes, and what is wrong with them; they are of use only if nothing is. */
+/** The cards of a configuration, and the findings about them. The cards are usable only if there are no findings. */
 export function resolveConfig(raw: RawConfig): { config: Config; findings: readonly Finding[] } {
   const resolver = new Resolver();
   return { config: resolver.config(raw), findings: resolver.findings };

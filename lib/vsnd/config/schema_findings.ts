@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a finding says of a value that the schema refuses: what is wrong, why it matters, what to write instead. */
+/** Turning the schema's issues into findings: what is wrong with a value, why it matters, what to write instead. */
 import type { z } from "zod";
 import type { DocumentPath, Finding } from "../model/finding.ts";
 import { type ConfigKey, describeKey } from "./key_table.ts";
@@ -7,9 +7,9 @@ import { KEYS } from "./schema.ts";
 
 const WHOLE_FILE = "a map with the key domains";
 const DOMAIN = "a map with the key cards";
-const WHY_UNKNOWN = "a misspelt key would otherwise do nothing, and nobody would notice";
+const WHY_UNKNOWN = "a misspelt key would have no effect, and nobody would notice";
 
-/** What YAML 1.1 and people write for truth values; to YAML 1.2 each is a text. */
+/** The truth values of YAML 1.1 and of people. In YAML 1.2 each of these is a text, unless unquoted true or false. */
 const TRUTHS: Readonly<Record<string, "true" | "false">> = {
   yes: "true",
   y: "true",
@@ -21,20 +21,20 @@ const TRUTHS: Readonly<Record<string, "true" | "false">> = {
   false: "false",
 };
 
-/** The truth value that a text stands for, as people mean it. */
+/** The truth value that a person means by a text. */
 function truthOf(value: unknown): "true" | "false" | undefined {
   if (typeof value !== "string") return undefined;
   const word = value.toLowerCase();
   return Object.hasOwn(TRUTHS, word) ? TRUTHS[word] : undefined;
 }
 
-/** The value, short enough for a line. */
+/** The value as JSON, shortened to fit a line. */
 function quote(value: unknown): string {
   const json = typeof value === "number" ? numeral(value) : JSON.stringify(value) ?? "nothing";
   return json.length > 48 ? `${json.slice(0, 47)}…` : json;
 }
 
-/** A number as YAML has it: of these JSON says null. */
+/** A number as YAML spells it. JSON has no spelling for NaN and the infinities. */
 function numeral(value: number): string {
   return Number.isNaN(value) ? ".nan" : String(value).replace("Infinity", ".inf");
 }
@@ -49,14 +49,14 @@ function valueAt(document: unknown, path: DocumentPath): unknown {
   );
 }
 
-/** The findings that one of zod's issues with `document` amounts to. */
+/** The findings for one issue that zod has with `document`. */
 export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[] {
   const path = issue.path as DocumentPath;
   const isDomain = path.length === 2;
-  // below a domain, whose name can be any, there are only keys of the schema
+  // A domain may have any name. Below a domain, all texts of a path are keys of the schema.
   const key = (path.findLast((part) => typeof part === "string") ?? "") as ConfigKey | "";
   if (issue.code === "unrecognized_keys") {
-    const known = KEYS[isDomain ? "domains" : key].join(", ");
+    const known = KEYS[isDomain ? "domains" : key]?.join(", ");
     return issue.keys.map((unknown) => ({
       path: [...path, unknown],
       what: "unknown key",
@@ -67,9 +67,9 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
   if (issue.code === "invalid_key") {
     return [{
       path,
-      what: "cannot be a domain",
-      why: "XenStore has no such path",
-      instead: "write its name or number, at most 255 letters and no slash",
+      what: "is no domain name",
+      why: "XenStore cannot hold such a name",
+      instead: "write the domain's name or number: at most 255 characters, no slash",
     }];
   }
   const value = valueAt(document, path);
@@ -82,7 +82,7 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
   if (truth !== undefined) {
     return [{
       path,
-      what: `${quote(value)} is a text in YAML 1.2`,
+      what: `${quote(value)} is a text in YAML 1.2, not a truth value`,
       why,
       instead: `write ${truth}, without quotes`,
     }];
@@ -94,8 +94,8 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     : issue.code === "custom"
     ? `${quote(value)} ${issue.message}`
     : Array.isArray(value)
-    ? `a list of ${value.length} will not do`
-    : `${quote(value)} will not do`;
+    ? `a list of ${value.length} is not allowed`
+    : `${quote(value)} is not allowed`;
   return [{
     path,
     what,
@@ -104,11 +104,10 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
   }];
 }
 
-/** What to write for an element of a list, given what to write for the list. */
+/** The allowed values of the element at `path`, given those of its list. */
 function elementOf(path: DocumentPath, list: string): string {
   if (typeof path.at(-1) !== "number") return list;
   const key = path.at(-2) as string;
-  return KEYS[key] === undefined
-    ? list.replace(/^a list of/, "one of")
-    : `a map with ${KEYS[key].join(", ")}`;
+  const keys = KEYS[key];
+  return keys === undefined ? list.replace(/^a list of/, "one of") : `a map with ${keys.join(", ")}`;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /**
- * Streams of one domain with the same unique-id. xl takes them, and published configurations have them: to the C++ backend
- * snd_be the id is not a name but the sound system (`unique-id=pulse`) and its device.
+ * Streams of one domain with the same unique-id. xl accepts them, and published configurations have them: for the C++ backend
+ * snd_be the id names the sound system (`unique-id=pulse`) and its device, not the stream.
  */
 import { streamPlace } from "../model/card.ts";
 import type { DocumentPath, Finding } from "../model/finding.ts";
 import type { RawConfig, RawStream } from "./schema.ts";
 
+/** A stream with a shared id. */
 interface Bearer {
   readonly path: DocumentPath;
   /** CARD/PCM/STREAM. */
@@ -14,13 +15,13 @@ interface Bearer {
   readonly stream: RawStream;
 }
 
-/** An id that several streams of a domain have, and which streams those are, in the order of the file. */
+/** An id that several streams of a domain share, with those streams in the order of the file. */
 export interface SharedId {
   readonly uniqueId: string;
-  readonly bearers: readonly Bearer[];
+  readonly bearers: readonly [Bearer, Bearer, ...Bearer[]];
 }
 
-/** The ids of `config` that several streams of a domain have. */
+/** The ids of `config` that several streams of one domain share. */
 export function sharedIds(config: RawConfig): SharedId[] {
   return Object.entries(config.domains).flatMap(([domain, { cards }]) => {
     const bearers = cards.flatMap(({ pcms }, c) =>
@@ -33,29 +34,30 @@ export function sharedIds(config: RawConfig): SharedId[] {
       )
     );
     const byId = Map.groupBy(bearers, ({ stream, place }) => stream["unique-id"] ?? place);
-    return [...byId].filter(([, { length }]) => length > 1)
-      .map(([uniqueId, bearers]) => ({ uniqueId, bearers }));
+    return [...byId].flatMap(([uniqueId, [first, second, ...others]]) =>
+      first === undefined || second === undefined ? [] : [{ uniqueId, bearers: [first, second, ...others] }]
+    );
   });
 }
 
-/** What is worth knowing of each shared id, though nothing is wrong; `nameOf` as for `judge`. */
+/** A note about each shared id, which is allowed and may surprise. `nameOf` names a place, as in check_document.ts. */
 export function notesOfShared(config: RawConfig, nameOf: (path: DocumentPath) => string): Finding[] {
   return sharedIds(config).map(({ uniqueId, bearers: [{ path: first }, { path }, ...others] }) => ({
     path: [...path, "unique-id"],
     what: `${JSON.stringify(uniqueId)} is also the unique-id of ${nameOf(first)}${
       others.length === 0 ? "" : ` and of ${others.length} more`
     }`,
-    why: "xl allows that, and `xsnd serve` tells these streams apart by direction and place",
+    why: "xl allows a shared id, and `xsnd serve` tells the streams apart by direction and place",
   }));
 }
 
 /**
- * Gives each stream that shares its unique-id an own one, which is its place: `serve --config` finds the stream of the card
- * that `xl` makes by that place. Returns what it changed.
+ * Replaces each shared unique-id by the stream's place: `serve --config` then finds the stream of a card of xl's by its place.
+ * Returns the ids that were replaced.
  */
 export function nameByPlace(config: RawConfig): SharedId[] {
   const changed: SharedId[] = [];
-  // a place can be the id of another stream, which then gets its own place; no place is given twice
+  // A place may be the id of another stream, which then gets its own place. The loop ends because no two streams have one place.
   for (let shared = sharedIds(config); shared.length > 0; shared = sharedIds(config)) {
     for (const { bearers } of shared) for (const { stream, place } of bearers) stream["unique-id"] = place;
     changed.push(...shared);

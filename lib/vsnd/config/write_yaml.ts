@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Writing a configuration file for people to go on with. */
+/** Writing a configuration as YAML that people edit. */
 import { Document, isScalar, isSeq, Scalar, visit } from "yaml";
 import { isPrintable, printableYaml } from "../../base/text.ts";
 import { KEYS } from "./schema.ts";
 
-/** The value of a configuration as YAML, with escapes as {@link printableYaml} has them: keys in the order of the schema, short lists on one line. */
+/** The YAML of a configuration: keys in the order of the schema, lists of scalars on one line, escapes by {@link printableYaml}. */
 export function toYaml(value: unknown, comment?: string): string {
   const document = new Document(ordered(value, ""));
   if (comment !== undefined) document.commentBefore = comment;
@@ -19,11 +19,11 @@ export function toYaml(value: unknown, comment?: string): string {
   return printableYaml(document.toString({ lineWidth: 0, flowCollectionPadding: false }));
 }
 
-/** The same value, the keys of each map as in {@link KEYS}; `key` is the last one on the way to it. */
+/** A copy of `value` with the keys of each map in the order of {@link KEYS}. `key` is the last key on the path to `value`. */
 function ordered(value: unknown, key: string): unknown {
   if (Array.isArray(value)) return value.map((item) => ordered(item, key));
   if (typeof value !== "object" || value === null) return value;
-  const known = KEYS[key] ?? KEYS.domains;
+  const known = KEYS[key] ?? KEYS.domains ?? [];
   const isDomains = key === "domains";
   const entries = Object.entries(value);
   if (!isDomains) entries.sort(([one], [other]) => known.indexOf(one) - known.indexOf(other));

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-/**
- * What is wrong with a text as YAML, in words for who wrote it: those of the YAML library are for programs that call it.
- */
+/** Findings about texts that are not YAML, in words for the text's author. The yaml package's own messages address programmers. */
 import { type Document, type ErrorCode, isAlias, isScalar, visit, type YAMLError } from "yaml";
 import type { Finding } from "../model/finding.ts";
 
-/** A finding without a path, and where it begins in the text. */
+/** A finding about the text itself, with its offset and without a path. */
 export interface YamlFinding extends Finding {
   readonly path: readonly [];
   readonly offset: number;
@@ -16,11 +14,11 @@ interface Words {
   readonly instead: string;
 }
 
-const WHY = "nothing of the file can be relied on";
+const WHY = "the rest of the file cannot be trusted either";
 const QUOTES = "put a text in quotes that has one of : # [ ] { } , & * ! | > % @ in it";
 const NO_TAGS = { what: "a tag, which begins with !", instead: "leave it out; a configuration needs none" };
 
-/** By what the library calls the error: what is found, and what to write instead. */
+/** The words for each error code of the yaml package. */
 const WORDS: Readonly<Record<ErrorCode, Words>> = {
   ALIAS_PROPS: { what: "an alias with an anchor or a tag", instead: "write the alias alone, as *name" },
   BAD_ALIAS: {
@@ -30,32 +28,35 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   BAD_COLLECTION_TYPE: NO_TAGS,
   BAD_DIRECTIVE: { what: "a line that begins with %", instead: "leave it out" },
   BAD_DQ_ESCAPE: {
-    what: "a backslash that stands for nothing",
+    what: "a backslash before a character that it cannot escape",
     instead: "write the backslash twice, or the text in single quotes",
   },
   BAD_INDENT: {
     what: "an indentation that fits no line above",
     instead: "begin all keys of a map, and all items of a list, in the same column",
   },
-  BAD_PROP_ORDER: { what: "an anchor or a tag before a - or ?", instead: "write it after that" },
-  BAD_SCALAR_START: { what: "a text that begins with a sign of YAML's", instead: QUOTES },
+  BAD_PROP_ORDER: {
+    what: "an anchor or a tag before a - or ?",
+    instead: "write the anchor or tag after the - or ?",
+  },
+  BAD_SCALAR_START: { what: "a text that begins with one of YAML's signs", instead: QUOTES },
   BLOCK_AS_IMPLICIT_KEY: {
     what: "a second colon on the line of a key",
     instead: "put a text with a colon in quotes, or begin a map on a line of its own",
   },
   BLOCK_IN_FLOW: {
     what: "a map or list by indentation within [ ] or { }",
-    instead: "write it with [ ] or { }, too, or close those before",
+    instead: "write it with [ ] or { } too, or close the outer brackets first",
   },
-  DUPLICATE_KEY: { what: "a key that its map has already", instead: "leave one of the two" },
+  DUPLICATE_KEY: { what: "a key that its map has already", instead: "remove one of the two" },
   IMPOSSIBLE: { what: "a text that cannot be read", instead: QUOTES },
-  KEY_OVER_1024_CHARS: { what: "a key of more than 1024 characters", instead: "write a shorter one" },
+  KEY_OVER_1024_CHARS: { what: "a key of more than 1024 characters", instead: "write a shorter key" },
   MISSING_CHAR: { what: "a sign is missing", instead: QUOTES },
   MULTILINE_IMPLICIT_KEY: {
     what: "a key that goes on for several lines",
     instead: "end the key of each line with a colon and a space, or put a long key in quotes",
   },
-  MULTIPLE_ANCHORS: { what: "a second anchor of one value", instead: "leave one of the two" },
+  MULTIPLE_ANCHORS: { what: "a second anchor of one value", instead: "remove one of the two" },
   MULTIPLE_DOCS: {
     what: "a second document begins",
     instead: "write all guests below one domains:, or a file for each document",
@@ -68,7 +69,7 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   UNEXPECTED_TOKEN: { what: "a text that is not expected here", instead: QUOTES },
 };
 
-/** Several errors of the library's have one code. Which of them it is shows in its own words alone. */
+/** Several errors of the package share the code MISSING_CHAR. Only the package's message tells them apart. */
 const MISSING: readonly (readonly [RegExp, Words])[] = [
   [/^Missing closing/, {
     what: "a text in quotes does not end",
@@ -83,7 +84,7 @@ const MISSING: readonly (readonly [RegExp, Words])[] = [
   [/^Comments must/, { what: "a comment without a space before its #", instead: "write a space" }],
   [/^Tags and anchors/, { what: "an anchor or tag without a space after it", instead: "write a space" }],
   [/newline|same line/, {
-    what: "a map or list on the line of what is before it",
+    what: "a map or list that begins in the middle of a line",
     instead: "begin it on a line of its own",
   }],
   [/without - indicator/, {
@@ -93,13 +94,13 @@ const MISSING: readonly (readonly [RegExp, Words])[] = [
   [/^Missing directives-end/, { what: "lines that begin with %", instead: "leave them out" }],
 ];
 
-/** The finding that one of the library's errors about `source` amounts to. */
+/** The finding for an error that the yaml package has with `source`. */
 export function yamlFinding(
   { code, message, pos: [offset] }: Pick<YAMLError, "code" | "message" | "pos">,
   source: string,
 ): YamlFinding {
   const words = wordsOf(code, message, lineAt(source, offset));
-  // these two are right as YAML
+  // The texts with these two errors are valid YAML.
   const isYaml = code === "MULTIPLE_DOCS" || code === "TAG_RESOLVE_FAILED";
   return {
     path: [],
@@ -116,7 +117,7 @@ function lineAt(source: string, offset: number): string {
   return source.slice(offset, end < 0 ? undefined : end).trimEnd();
 }
 
-/** @param line from the error on */
+/** @param line the rest of the line, from the error on */
 function wordsOf(code: ErrorCode, message: string, line: string): Words {
   const words = WORDS[code];
   switch (code) {
@@ -125,7 +126,7 @@ function wordsOf(code: ErrorCode, message: string, line: string): Words {
       return key === undefined ? words : { ...words, what: `a key that its map has already: ${short(key)}` };
     }
     case "TAG_RESOLVE_FAILED":
-      return { ...words, what: `the tag ${short(line.split(/\s/, 1)[0])}` };
+      return { ...words, what: `the tag ${short(/^\S*/.exec(line)![0])}` };
     case "BAD_INDENT":
       return /\bend with a ([\]}])$/.test(message)
         ? {
@@ -150,8 +151,8 @@ function short(text: string): string {
 }
 
 /**
- * The findings about keys that their map has already. The library looks for such keys too, but compares each key with all
- * others, which takes seconds for a long map.
+ * Findings about repeated keys. The yaml package can look for them too, but compares each key with all others, which takes
+ * seconds for a long map.
  */
 export function repeatedKeys(document: Document.Parsed, source: string): YamlFinding[] {
   const findings: YamlFinding[] = [];
@@ -171,7 +172,7 @@ export function repeatedKeys(document: Document.Parsed, source: string): YamlFin
   return findings;
 }
 
-/** The finding about the first alias that names nothing before it, or what it is itself a part of; undefined if there is none. */
+/** The finding about the first alias that has no anchor before it, or is a part of its own anchor's value; undefined if there is none. */
 export function aliasFinding(document: Document.Parsed): YamlFinding | undefined {
   let finding: YamlFinding | undefined;
   const anchors = new Map<string, unknown>();
@@ -186,7 +187,7 @@ export function aliasFinding(document: Document.Parsed): YamlFinding | undefined
       if (meant !== undefined && !(ancestors as readonly unknown[]).includes(meant)) return;
       const [what, instead] = meant === undefined
         ? [`the alias *${name} has no anchor &${name} before it`, `write the anchor, or ${QUOTES}`]
-        : [`the alias *${name} is a part of what it stands for`, "leave it out"];
+        : [`the alias *${name} is a part of its own value`, "leave it out"];
       finding = { path: [], offset: node.range?.[0] ?? 0, what, why: WHY, instead };
       return visit.BREAK;
     },
@@ -194,11 +195,11 @@ export function aliasFinding(document: Document.Parsed): YamlFinding | undefined
   return finding;
 }
 
-/** The finding about a document whose aliases together stand for more than is read. */
+/** The finding about a document whose aliases stand for too many values. */
 export const TOO_MANY_ALIASES: YamlFinding = {
   path: [],
   offset: 0,
-  what: "aliases that stand for too much",
+  what: "aliases that stand for too many values",
   why: "a few lines of aliases can stand for gigabytes",
-  instead: "write fewer of them",
+  instead: "write fewer aliases",
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * From `vsnd=[[...]]` of an xl configuration to the value that a YAML file of ours would have, as xl's own parser
- * understands it (parse_vsnd_item of xl_parse.c): where xl drops or misreads something without a word, that is a finding.
+ * Reading `vsnd=[[...]]` of an xl configuration into the value of a YAML file. The text is read as xl's own parser reads it
+ * (parse_vsnd_item of xl_parse.c); values that xl ignores or misreads silently become findings.
  */
 import type { DocumentPath, Finding, LocatedFinding } from "../model/finding.ts";
 import { formatPath } from "../model/finding.ts";
@@ -17,24 +17,25 @@ import { ItemReader } from "./vsnd_item.ts";
 import type { ItemNotes, Place, PlacedFinding, XlDefaults } from "./xl_findings.ts";
 import { markedText } from "./xl_spelling.ts";
 
-/** Settings that are read here, and what to do about two of one name. */
+/** The settings that are read here, with the advice for a file that sets one of them twice. */
 const SET_ONCE: Readonly<Record<string, string>> = {
-  vsnd: "write += here to add cards, or leave one of them out",
-  name: "leave one of them out",
+  vsnd: "write += here to add cards, or remove one of the two",
+  name: "remove one of the two",
 };
 
-/** What a file says, and all that xl makes of it otherwise than one would think. */
+/** The cards of one xl configuration, and the findings about them. */
 export class XlReading implements ItemNotes {
-  /** As of a YAML file: `{ domains: { NAME: { backend, cards } } }`. */
+  /** The value of the YAML file: `{ domains: { NAME: { backend, cards } } }`. */
   readonly value: { domains: Record<string, { backend?: string; cards: unknown[] }> };
-  /** What xl refuses, or takes for something else. */
+  /** Values that xl refuses or misreads. */
   readonly findings: PlacedFinding[] = [];
-  /** What xl takes, and the guest's driver then does not; cards that `xsnd` provisions are spared it. */
+  /** Values that xl takes and the guest's driver does not. They do no harm to a card that `xsnd` provisions. */
   readonly hazards: PlacedFinding[] = [];
-  /** What a configuration of ours has no room for. */
+  /** Values that YAML cannot express. */
   readonly limits: PlacedFinding[] = [];
-  /** Streams that got the default device. */
+  /** The number of streams that got the default device. */
   deviceless = 0;
+  /** Whether the file names its domain. */
   readonly named: boolean;
   readonly #places = new Map<string, Place>();
 
@@ -63,7 +64,7 @@ export class XlReading implements ItemNotes {
     } else this.#cards(vsnd, domain, [...path, "cards"]);
   }
 
-  /** Says where the value at `path` comes from. */
+  /** Records that the value at `path` comes from `place`. */
   place(path: DocumentPath, place: Place): void {
     this.#places.set(formatPath(path), place);
   }
@@ -72,7 +73,7 @@ export class XlReading implements ItemNotes {
     this.findings.push({ offset, path, what, why, instead });
   }
 
-  /** The place of a value, or of what is around it. */
+  /** The place of the value at `path`, or of the nearest value around. */
   placeOf(path: DocumentPath): Place {
     for (let length = path.length; length >= 0; length--) {
       const place = this.#places.get(formatPath(path.slice(0, length)));
@@ -81,7 +82,7 @@ export class XlReading implements ItemNotes {
     return { offset: 0, path: ["vsnd"] };
   }
 
-  /** The finding about a value, told of the file. */
+  /** Turns a finding about the YAML value into a finding about the file, in xl's terms. */
   translate(finding: Finding): PlacedFinding {
     const instead = finding.path.at(-1) === "type" ? "write type=p or type=c" : finding.instead;
     return { ...finding, ...(instead !== undefined && { instead }), ...this.placeOf(finding.path) };
@@ -94,14 +95,19 @@ export class XlReading implements ItemNotes {
   #setAgain({ name, offset, byOffset }: XlReplaced): void {
     const { line } = positionOf(this.text, offset);
     const what = `is set again, and was set on line ${line}`;
-    const why = `xl drops what line ${line} says, without a word`;
-    this.find({ offset: byOffset, path: [name] }, what, why, SET_ONCE[name]);
+    const why = `xl ignores line ${line} silently`;
+    this.find({ offset: byOffset, path: [name] }, what, why, SET_ONCE[name] ?? "remove one of the two");
   }
 
   #cards(vsnd: XlValue, domain: { backend?: string; cards: unknown[] }, path: DocumentPath): void {
     if (vsnd.kind === "text") {
       const instead = "write a list of cards: vsnd = [['CARD', ...], ...]";
-      return this.find({ offset: vsnd.offset, path: ["vsnd"] }, "is no list", "xl passes over it", instead);
+      return this.find(
+        { offset: vsnd.offset, path: ["vsnd"] },
+        "is no list",
+        "xl ignores the setting",
+        instead,
+      );
     }
     vsnd.items.forEach((item, index) => {
       const place = { offset: item.offset, path: ["vsnd", index] };
@@ -120,10 +126,10 @@ export class XlReading implements ItemNotes {
   ): void {
     this.place(path, place);
     const items = new ItemReader(this, path, place);
-    const nested = list.items.findIndex((item) => item.kind === "list");
-    if (nested >= 0) {
-      const at = { offset: list.items[nested].offset, path: [...place.path, nested] };
-      this.find(at, "is a list", "xl passes over it and all that follows in this card", "write texts only");
+    const nested = list.items.find((item) => item.kind === "list");
+    if (nested !== undefined) {
+      const at = { offset: nested.offset, path: [...place.path, list.items.indexOf(nested)] };
+      this.find(at, "is a list", "xl ignores the list and the rest of the card", "write texts only");
     }
     list.items.forEach((item, index) => {
       if (item.kind === "text") items.read(item, index);
@@ -133,8 +139,8 @@ export class XlReading implements ItemNotes {
       this.limits.push({
         ...place,
         what: `is served by ${backend ?? "Domain-0"}, and the first card by ${domain.backend ?? "Domain-0"}`,
-        why: "a domain's cards have one backend in the YAML",
-        instead: "import one card at a time, each from a file of its own",
+        why: "in YAML, all cards of a domain have one backend",
+        instead: "import the cards one by one, each from a file of its own",
       });
     }
     if (backend !== undefined) domain.backend ??= backend;
@@ -142,7 +148,7 @@ export class XlReading implements ItemNotes {
   }
 }
 
-/** The domain that our comment names, or xl's `name`. */
+/** The domain's name: from a marked comment, or from the setting `name`. */
 function domainOf(settings: ReadonlyMap<string, XlValue>, comments: readonly string[]): string | undefined {
   for (const comment of comments) {
     const marked = markedText(comment);
@@ -151,7 +157,7 @@ function domainOf(settings: ReadonlyMap<string, XlValue>, comments: readonly str
       const { domain } = JSON.parse(marked);
       if (typeof domain === "string") return domain;
     } catch {
-      // somebody's own words
+      // The comment is not one of xsnd's.
     }
   }
   const name = settings.get("name");

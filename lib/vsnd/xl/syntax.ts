@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /**
- * The syntax of xl's configuration files, as libxlutil has it (libxlu_cfg_l.l, libxlu_cfg_y.y): assignments of strings,
- * numbers and lists. It looks like Python and is not: no negative numbers, no names as values, no juxtaposed strings.
+ * A parser for xl's configuration files by the grammar of libxlutil (libxlu_cfg_l.l, libxlu_cfg_y.y): assignments of strings,
+ * numbers and lists. The syntax resembles Python's, without negative numbers, names as values and juxtaposed strings.
  */
 import { brief } from "../../base/text.ts";
 import type { LocatedFinding } from "../model/finding.ts";
 
-/** A string or a number as it is written; libxlutil makes no difference. */
+/** A string or a number as written; libxlutil does not distinguish them. */
 export interface XlText {
   readonly kind: "text";
   readonly text: string;
-  /** Where the value begins in the file. */
+  /** The offset of the value in the file. */
   readonly offset: number;
-  /** Where each character of {@link text} comes from. */
+  /** The offset in the file of each character of {@link text}. */
   readonly offsets: readonly number[];
-  /** What the comment says that follows on the same line, after a comma if need be. */
+  /** The comment that follows on the same line, if any; a comma may stand before it. */
   comment?: string;
 }
 
@@ -26,7 +26,7 @@ export interface XlList {
 
 export type XlValue = XlText | XlList;
 
-/** An assignment that a later one of the same name makes void; where the two begin in the file. */
+/** An assignment that a later one of the same name replaces, with the offsets of both. */
 export interface XlReplaced {
   readonly name: string;
   readonly offset: number;
@@ -34,14 +34,14 @@ export interface XlReplaced {
 }
 
 export interface XlFile {
-  /** By name; of several assignments the last one counts, and `+=` adds to the one before. */
+  /** By name. The last of several assignments counts; `+=` adds to the value before. */
   readonly settings: ReadonlyMap<string, XlValue>;
   readonly replaced: readonly XlReplaced[];
   /** Comments outside of lists. */
   readonly comments: readonly string[];
 }
 
-/** Why a text is no such file, and where. */
+/** A text is not in xl's syntax; `offset` is the place of the error, `instead` the advice. */
 export class XlSyntaxError extends Error {
   override name = "XlSyntaxError";
   constructor(message: string, readonly offset: number, readonly instead?: string) {
@@ -60,12 +60,12 @@ export function withoutMark(text: string): string {
   return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
-/** Whether a text looks like an xl configuration: its first line that says something assigns something. */
+/** Whether a text looks like an xl configuration: its first line besides comments is an assignment. */
 export function looksLikeXl(text: string): boolean {
   return /^\ufeff?(?:[ \t;]*(?:#.*)?\r?\n)*[ \t;]*[A-Za-z_][\w.]*[ \t]*\+?=/.test(text);
 }
 
-/** Throws {@link XlSyntaxError}. */
+/** Parses an xl configuration. Throws {@link XlSyntaxError}. */
 export function parseXl(text: string): XlFile {
   return new Parser(text).file();
 }
@@ -97,12 +97,12 @@ const PATTERNS: readonly (readonly [TokenKind | "space" | "comment", RegExp])[] 
 
 /** `vsnd` nests three deep. */
 const MAX_LISTS_DEEP = 16;
-/** Enough for any guest; each `+=` costs as much as all before. */
+/** The most tokens, enough for any guest. The bound matters because each `+=` copies all values before. */
 const MAX_TOKENS = 32_768;
 
 class Parser {
   readonly #settings = new Map<string, XlValue>();
-  /** Where the assignment begins that made a name's present value, or what `+=` adds to. */
+  /** By name, the offset of the assignment that made the present value, or the value that `+=` adds to. */
   readonly #begun = new Map<string, number>();
   readonly #replaced: XlReplaced[] = [];
   readonly #comments: string[] = [];
@@ -110,7 +110,7 @@ class Parser {
   #token: Token;
   #depth = 0;
   #tokens = 0;
-  /** The last text of a list on this line: a comment may be about it. */
+  /** The last text of a list on this line, which a comment on the line is about. */
   #last: XlText | undefined;
 
   constructor(private readonly text: string) {
@@ -205,7 +205,7 @@ class Parser {
       throw new XlSyntaxError(
         `the file has more than ${MAX_TOKENS} words and signs`,
         this.#at,
-        "put vsnd alone into a file",
+        "put vsnd into a file of its own",
       );
     }
     for (;;) {
@@ -236,7 +236,7 @@ class Parser {
     const character = String.fromCodePoint(this.text.codePointAt(offset)!);
     if (character === "\r") {
       throw new XlSyntaxError(
-        "xl takes no carriage return",
+        "a carriage return, which xl does not take",
         offset,
         "end lines with LF alone, as dos2unix does",
       );
@@ -245,17 +245,17 @@ class Parser {
       throw new XlSyntaxError(`the string is not closed on its line`, offset, `close it with ${character}`);
     }
     throw new XlSyntaxError(
-      `${JSON.stringify(character)} means nothing to xl`,
+      `${JSON.stringify(character)} has no meaning to xl`,
       offset,
-      "leave it out, or quote it",
+      "remove or quote it",
     );
   }
 
   #comment(text: string): void {
-    // libxlutil's comments end with a newline, and nothing else will do
+    // In libxlutil a comment must end with a newline.
     if (this.#at === this.text.length) {
       throw new XlSyntaxError(
-        "xl takes no comment without an end of its line",
+        "a comment at the end of the file without a newline, which xl does not take",
         this.#at - text.length,
         "end the file with a newline",
       );
@@ -274,13 +274,13 @@ function sum(before: XlValue, added: XlValue, offset: number): XlValue {
     return { ...added, text: before.text + added.text, offsets: [...before.offsets, ...added.offsets] };
   }
   throw new XlSyntaxError(
-    "a list cannot be added to a text, nor a text to a list",
+    "+= cannot add a list to a text, or a text to a list",
     offset,
     "write = instead of +=",
   );
 }
 
-/** xl knows no others: it refuses `\x41` and swallows `\101`. */
+/** All escapes that xl knows. xl refuses `\x41` and drops `\101`. */
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
   "'": "'",
@@ -304,9 +304,10 @@ function valueOf(source: string, offset: number): XlText {
       text += source[i];
       continue;
     }
-    const meant = ESCAPES[source[++i]];
+    const escaped = source.charAt(++i);
+    const meant = ESCAPES[escaped];
     if (meant === undefined) {
-      const what = `xl does not know \\${source[i]}, or makes nothing of it`;
+      const what = `xl does not know the escape \\${escaped}, or drops it`;
       throw new XlSyntaxError(what, offset + i - 1, "write the character itself");
     }
     text += meant;

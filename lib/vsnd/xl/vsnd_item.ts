@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** One text of a card's list: `STREAM, unique-id=mic, type=c, sample-rates=8000;16000`. */
+/** Reading one item of a card in xl's syntax: `STREAM, unique-id=mic, type=c, sample-rates=8000;16000`. */
 import type { DocumentPath } from "../model/finding.ts";
 import type { ItemNotes, Place } from "./xl_findings.ts";
 import type { XlText } from "./syntax.ts";
@@ -8,7 +8,7 @@ import { fromLibxlFormat, isMisspeltByLibxl, markedText, XL_FORMATS } from "./xl
 type Level = "CARD" | "PCM" | "STREAM";
 type Fields = Record<string, unknown>;
 
-/** A piece of a text, and where it begins in it. */
+/** A piece of a text, with its index in the text. */
 interface Piece {
   readonly text: string;
   readonly at: number;
@@ -24,14 +24,14 @@ const KEYS: Readonly<Record<Level, readonly string[]>> = {
 
 const TYPES: Readonly<Record<string, string>> = { p: "playback", c: "capture" };
 
-/** What a comment of ours may say of an item. */
+/** The fields that a marked comment may give an item. */
 const MARKED: Readonly<Record<Level, readonly string[]>> = {
   CARD: ["backend"],
   PCM: [],
   STREAM: ["device", "denied"],
 };
 
-/** Puts a card together, item by item. */
+/** Builds the YAML value of a card, item by item. */
 export class ItemReader {
   readonly card: Fields & { pcms: (Fields & { streams: Fields[] })[] } = { pcms: [] };
   backend: string | undefined;
@@ -42,13 +42,14 @@ export class ItemReader {
     private readonly cardPlace: Place,
   ) {}
 
+  /** Adds an item to the card; `index` is the item's place in the card's list. */
   read(item: XlText, index: number): void {
     const place = { offset: item.offset, path: [...this.cardPlace.path, index] };
     const [word, ...params] = pieces(item.text, ",").map(withoutLeadingSpace);
     if (word === undefined) return;
     const level = word.text.toUpperCase();
     if (level !== "CARD" && level !== "PCM" && level !== "STREAM") {
-      const instead = "begin with CARD, PCM or STREAM and a comma, without a space between";
+      const instead = "begin the text with CARD, PCM or STREAM and a comma, without a space between";
       return this.reading.find(place, `${quote(word.text)} is no item`, "xl refuses the file", instead);
     }
     const [fields, path] = this.#begin(level, place);
@@ -60,16 +61,17 @@ export class ItemReader {
     }
   }
 
-  /** What the item's parameters are about: the card, a new PCM, or a new stream of the last PCM. */
+  /** The map that gets the item's parameters, with its path: the card, a new PCM, or a new stream of the last PCM. */
   #begin(level: Level, place: Place): [Fields, DocumentPath] {
     if (level === "CARD") return [this.card, this.path];
     const { pcms } = this.card;
-    // as xl does: a stream before any PCM begins one
-    if (level === "PCM" || pcms.length === 0) {
+    let pcm = pcms.at(-1);
+    // A stream before any PCM begins a PCM, as in xl.
+    if (level === "PCM" || pcm === undefined) {
       this.reading.place([...this.path, "pcms", pcms.length], place);
-      pcms.push({ streams: [] });
+      pcm = { streams: [] };
+      pcms.push(pcm);
     }
-    const pcm = pcms[pcms.length - 1];
     const path = [...this.path, "pcms", pcms.length - 1];
     if (level === "PCM") return [pcm, path];
     const stream: Fields = {};
@@ -88,7 +90,7 @@ export class ItemReader {
       const known = KEYS[level].includes(key.trim())
         ? `${key.trim()}= without a space before the =`
         : key === "id"
-        ? "unique-id=; the manual of xl has id in its example, and xl refuses it"
+        ? "unique-id=; xl.cfg(5) has id= in its example, and xl refuses id="
         : `one of ${KEYS[level].join("=, ")}=`;
       const what = `${quote(piece.text)} is no parameter of ${level}`;
       return this.reading.find(place, what, "xl refuses the file", `write ${known}`);
@@ -103,7 +105,10 @@ export class ItemReader {
     const each = <T>(read: (text: string, at: Place) => T | undefined): T[] => {
       const found: T[] = [];
       for (const { text, at } of pieces(value.text, ";")) {
-        const here = { offset: item.offsets[value.at + at], path: [...place.path, found.length] };
+        const here = {
+          offset: item.offsets[value.at + at] ?? item.offset,
+          path: [...place.path, found.length],
+        };
         this.reading.place([...path, key, found.length], here);
         const one = read(text, { ...here, path: place.path });
         if (one !== undefined) found.push(one);
@@ -118,7 +123,7 @@ export class ItemReader {
       case "channels-min":
       case "channels-max":
       case "buffer-size":
-        // to libxl 0 is as good as nothing
+        // For libxl, 0 means that the parameter is not set.
         return this.#number(value.text, place) || undefined;
       case "type":
         return this.#type(value.text, place);
@@ -130,7 +135,12 @@ export class ItemReader {
   #type(text: string, place: Place): string | undefined {
     const type = TYPES[text.toLowerCase()];
     if (type === undefined) {
-      this.reading.find(place, `${quote(text)} will not do`, "xl refuses the file", "write type=p or type=c");
+      this.reading.find(
+        place,
+        `${quote(text)} is not allowed`,
+        "xl refuses the file",
+        "write type=p or type=c",
+      );
     }
     return type;
   }
@@ -144,25 +154,25 @@ export class ItemReader {
       this.reading.hazards.push({
         ...place,
         what: `libxl writes ${name.toLowerCase()} into XenStore`,
-        why: `the Linux frontend knows that format as ${format}, and drops it without a word`,
-        instead: "leave it out, or let `xsnd import` and `xsnd provision` make the card",
+        why: `the Linux frontend calls that format ${format}, and ignores libxl's name silently`,
+        instead: "leave the format out, or let `xsnd import` and `xsnd provision` make the card",
       });
     }
     return format;
   }
 
-  /** A number as strtoul(3) reads it with base 0, which is what xl does. */
+  /** A number as xl reads it: with strtoul(3) and base 0. */
   #number(text: string, place: Place): number {
-    const digits = /^[ \t]*\+?(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)/i.exec(text);
-    const octal = digits !== null && /^0[0-7]/.test(digits[1]);
-    const value = digits === null ? 0 : octal ? parseInt(digits[1], 8) : Number(digits[1]);
-    if (digits?.[0] !== text || octal) {
+    const [read, digits = "0"] = /^[ \t]*\+?(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)/i.exec(text) ?? [];
+    const octal = /^0[0-7]/.test(digits);
+    const value = octal ? parseInt(digits, 8) : Number(digits);
+    if (read !== text || octal) {
       this.reading.find(
         place,
-        `${quote(text)} is ${value} to xl`,
+        `xl reads ${quote(text)} as ${value}`,
         octal
           ? "a number that begins with 0 is octal"
-          : "it reads as far as there are digits, and says nothing",
+          : "xl reads up to the first character that is no digit, and ignores the rest silently",
         "write a decimal number and nothing else",
       );
     }
@@ -177,8 +187,13 @@ export class ItemReader {
     if (said === undefined || unknown !== undefined) {
       const known = MARKED[level].map((key) => `"${key}"`).join(" and ") || "nothing";
       const instead = `write a JSON object with ${known}, as \`xsnd export\` does`;
-      const why = "what xl has no words for would be lost";
-      return this.reading.find(place, "its comment that begins with xsnd: is not understood", why, instead);
+      const why = "xl's syntax cannot express what the comment says, and it would be lost";
+      return this.reading.find(
+        place,
+        "the item's comment begins with xsnd: and is not understood",
+        why,
+        instead,
+      );
     }
     const { backend, ...rest } = said;
     if (typeof backend === "string") this.backend = backend;
@@ -195,7 +210,7 @@ function fieldsOf(json: string): Fields | undefined {
   }
 }
 
-/** The pieces between separators, of which several in a row are as one: strtok(3). */
+/** Splits like strtok(3): several separators in a row count as one. */
 function pieces(text: string, separator: string): Piece[] {
   const found: Piece[] = [];
   let at = 0;

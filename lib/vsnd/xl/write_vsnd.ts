@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** A domain's cards in the syntax of xl.cfg. */
+/** Writing the cards of a domain in xl.cfg's syntax. */
 import { type CardConfig, DEFAULT_BACKEND, type DomainConfig, type StreamParams } from "../model/card.ts";
 import { encodeParams } from "../model/param_nodes.ts";
 import { isMisspeltByLibxl, toComment, toLibxlFormat } from "./xl_spelling.ts";
 
-/** The `vsnd` of a domain. What xl has no words for stands in comments, which `readXl` understands and xl passes over. */
+/** The `vsnd` setting of a domain. Values that xl's syntax cannot express stand in marked comments, which xl ignores. */
 export function writeXl(name: string, { backend, cards }: DomainConfig): string {
   const lists = cards.map((
     card,
@@ -12,14 +12,14 @@ export function writeXl(name: string, { backend, cards }: DomainConfig): string 
   return [toComment({ domain: name }), "vsnd = [", ...lists.flat(), "]", ""].join("\n");
 }
 
-/** Formats among those of the cards that a guest's driver will not recognise when xl makes the cards. */
+/** The formats of the cards that the guest's driver does not recognise if xl makes the cards. */
 export function misspeltFormats({ cards }: DomainConfig): string[] {
   const streams = cards.flatMap((card) => card.pcms).flatMap((pcm) => pcm.streams);
   return [...new Set(streams.flatMap((stream) => stream.effective.formats))].filter(isMisspeltByLibxl);
 }
 
 function cardLines({ shortName, longName, declared, pcms }: CardConfig, backend: string): string[] {
-  // in xl's syntax a comma ends the name
+  // In xl's syntax a comma ends a value.
   const sayable = !backend.includes(",");
   const said = backend === DEFAULT_BACKEND || !sayable ? undefined : backend;
   const card = item("CARD", [

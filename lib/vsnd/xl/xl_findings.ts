@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Places of an xl configuration, and what is noted about each while the file is read. */
+/** Places in an xl configuration, and the findings that its readers record about them. */
 import type { DocumentPath, Finding } from "../model/finding.ts";
 
-/** Something of the file: where it is, and how it is called in xl's terms. */
+/** A place in the file: its offset, and its path in xl's terms, such as vsnd[0][1].type. */
 export interface Place {
   readonly offset: number;
   readonly path: DocumentPath;
@@ -11,20 +11,20 @@ export interface Place {
 export type PlacedFinding = Finding & { readonly offset: number };
 
 export interface XlDefaults {
-  /** The domain of a file that names none. */
+  /** The domain for a file that names none. */
   readonly domain: string;
-  /** The device of a stream that has none in a comment. */
+  /** The device for a stream without a device in a comment. */
   readonly device: string;
 }
 
-/** What the reader of a card's items notes about the file as a whole. */
+/** The recorder of findings and places that the reader of a card's items writes to. */
 export interface ItemNotes {
   readonly defaults: XlDefaults;
-  /** What xl takes, and the guest's driver then does not. */
+  /** Values that xl takes and the guest's driver does not. */
   readonly hazards: PlacedFinding[];
-  /** Streams that got the default device. */
+  /** The number of streams that got the default device. */
   deviceless: number;
-  /** Notes that the value at `path` comes from `place`. */
+  /** Records that the value at `path` comes from `place`. */
   place(path: DocumentPath, place: Place): void;
   find(place: Place, what: string, why: string, instead: string): void;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Words that xl's `vsnd` has of its own (xl_parse.c, libxl_types.idl), and what they are in sndif.h. */
+/** Spellings of xl's `vsnd`: libxl's names of formats (libxl_types.idl, xl_parse.c), and xsnd's marked comments. */
 import { SERVED_FORMATS } from "../model/param_nodes.ts";
 import { printableJson } from "../../base/text.ts";
 
-/** libxl spells the formats of floating-point samples otherwise than sndif.h, xl.cfg(5) and the Linux frontend do. */
+/** The floating-point formats, which libxl spells in its own way; sndif.h, xl.cfg(5) and the Linux frontend agree on the other. */
 const LIBXL_FORMATS: Readonly<Record<string, string>> = {
   float_le: "f32_le",
   float_be: "f32_be",
@@ -15,20 +15,20 @@ const SNDIF_FORMATS = Object.fromEntries(
   Object.entries(LIBXL_FORMATS).map(([ours, theirs]) => [theirs, ours]),
 );
 
-/** Formats that xl takes and nobody serves. */
+/** Formats that xl takes and xsnd does not serve. */
 const COMPRESSED = ["ima_adpcm", "mpeg", "gsm"];
 
-/** The name that xl takes for a format of sndif.h. */
+/** xl's name of a format of sndif.h. */
 export function toLibxlFormat(name: string): string {
   return LIBXL_FORMATS[name] ?? name;
 }
 
-/** Whether what libxl writes for this format of sndif.h is not what the Linux frontend reads. */
+/** Whether libxl writes a name for this format of sndif.h that the Linux frontend does not know. */
 export function isMisspeltByLibxl(name: string): boolean {
   return name in LIBXL_FORMATS;
 }
 
-/** The format of sndif.h that xl's name stands for; undefined if xl refuses it. Capitals are all the same to xl. */
+/** The sndif.h name of the format that xl calls `name`, in any case; undefined for a name that xl refuses. */
 export function fromLibxlFormat(name: string): string | undefined {
   const lower = name.toLowerCase();
   if (lower in SNDIF_FORMATS) return SNDIF_FORMATS[lower];
@@ -36,21 +36,21 @@ export function fromLibxlFormat(name: string): string | undefined {
   return SERVED_FORMATS.includes(lower) || COMPRESSED.includes(lower) ? lower : undefined;
 }
 
-/** Names that xl takes for formats. */
+/** xl's names of all served formats. */
 export const XL_FORMATS: readonly string[] = SERVED_FORMATS.map(toLibxlFormat);
 
 /**
- * What our comments say that xl's syntax cannot: `# xsnd: {"device":"hw:0,0"}` after a stream, `{"backend":"a,b"}` after
- * a card, `{"domain":"domU"}` before all.
+ * The mark of comments with values that xl's syntax cannot express: `# xsnd: {"device":"hw:0,0"}` after a stream,
+ * `{"backend":"a,b"}` after a card, `{"domain":"domU"}` at the beginning.
  */
 const MARK = "xsnd:";
 
-/** The comment that says `fields`, with its `#`. */
+/** The marked comment with `fields`, with its `#`. */
 export function toComment(fields: object): string {
   return `# ${MARK} ${printableJson(JSON.stringify(fields))}`;
 }
 
-/** The text of a comment of ours after its mark; undefined of any other comment. */
+/** The text of a marked comment after the mark; undefined for any other comment. */
 export function markedText(comment: string | undefined): string | undefined {
   return comment?.startsWith(MARK) ? comment.slice(MARK.length).trim() : undefined;
 }
