@@ -12,8 +12,7 @@ import type { Percentiles } from "../base/percentiles.ts";
 import { didYouMean } from "../base/suggest.ts";
 import { isMeantBy, shortenedAs } from "../stream/stream_name.ts";
 import { controlPath } from "../xen/embedded/layout.ts";
-import { CONTROL_VARIABLE } from "../base/environment.ts";
-import { SANDBOX_VARIABLE } from "../base/environment.ts";
+import { CONTROL_VARIABLE, SANDBOX_VARIABLE } from "../base/environment.ts";
 import type { Hold, OperatorTrigger, StreamState } from "../stream/stream_state.ts";
 import type { TraceHead } from "../trace/trace_format.ts";
 

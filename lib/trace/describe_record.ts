@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A record as people and as programs read it. */
+/** Describes a record: as fields for programs, as a line for people. */
 import { errnoName } from "../../ffi/libc/errno.ts";
 import { HOLDS, STREAM_STATES } from "../stream/stream_state.ts";
 import {
@@ -19,11 +19,11 @@ import { decodeLost, decodePosition, decodeXrun, RecordKind, type TraceRecord } 
 import { formatName, isOperation, operationName, triggerName } from "./names.ts";
 import { type Decoded, Decoder } from "./packets.ts";
 
-/** The fields of a record by name, in the order that a line has them. */
+/** The fields of a record by name, in the order of a line. */
 export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | Interval>>;
 
 /**
- * What a record says, besides when.
+ * The fields of a record, without its time.
  *
  * @example
  * ```ts
@@ -140,7 +140,7 @@ function otherFields(record: TraceRecord): Fields {
   }
 }
 
-/** How a line begins, by kind: which way it went, and what it is. */
+/** How a line begins, by kind: > is from the guest, < is to the guest. */
 const SIGNS: Readonly<Record<string, string>> = {
   request: "> req",
   response: "< rsp",
@@ -149,7 +149,7 @@ const SIGNS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A line that is safe to print: `    0.123456 > req id=12 op=WRITE offset=0 length=4096`.
+ * A line for a terminal: `    0.123456 > req id=12 op=WRITE offset=0 length=4096`. Control characters in it are escaped.
  *
  * @example
  * ```ts
@@ -171,7 +171,7 @@ export function lineOf(decoded: Decoded): string {
   return [time, SIGNS[kind as string] ?? `  --- ${kind}`, ...text].join(" ");
 }
 
-/** The line of a request by its octets. */
+/** The line of a request, from its octets. */
 export function lineOfPacket(time: number, body: Uint8Array<ArrayBuffer>): string {
   return lineOf(new Decoder().next({ kind: RecordKind.request, time, body }));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the numbers of the protocol are called in sndif.h. */
+/** The names that sndif.h gives to the protocol's numbers. */
 import * as sndif from "../sndif/mod.ts";
 
 const OPERATIONS: Readonly<Record<number, string>> = {
@@ -22,7 +22,7 @@ const TRIGGERS: Readonly<Record<number, string>> = {
   [sndif.XENSND_OP_TRIGGER_RESUME]: "RESUME",
 };
 
-/** `WRITE`; `op 200` for one that there is not. */
+/** `WRITE`; `op 200` for an unknown operation. */
 export function operationName(operation: number): string {
   return OPERATIONS[operation] ?? `op ${operation}`;
 }
@@ -31,12 +31,12 @@ export function isOperation(operation: number): boolean {
   return operation in OPERATIONS;
 }
 
-/** `START`; `trigger 9` for one that there is not. */
+/** `START`; `trigger 9` for an unknown trigger. */
 export function triggerName(type: number): string {
   return TRIGGERS[type] ?? `trigger ${type}`;
 }
 
-/** `s16_le`; `format 99` for one that there is not. */
+/** `s16_le`; `format 99` for an unknown format. */
 export function formatName(code: number): string {
   return sndif.formatByCode(code)?.name ?? `format ${code}`;
 }

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
-/** A trace's packets through the codecs of the protocol, and the requests that responses answer. */
+/** Decodes the packets of a trace, and finds the request of each response. */
 import { EventView, type PacketView, RequestView, ResponseView } from "../sndif/mod.ts";
 import { isPacket, RecordKind, type TraceRecord } from "./trace_format.ts";
 
-/** Fills `view` with a record's packet, and returns it. */
+/** Fills `view` with the packet of a record, and returns `view`. */
 export function viewPacket<V extends PacketView>(view: V, { body }: TraceRecord): V {
-  // A copy is aligned to words.
+  // The copy is aligned to words.
   view.copyFrom(new Int32Array(body.slice().buffer), 0);
   return view;
 }
 
-/** A record with what is known of it. */
+/** A record, with its packet decoded. */
 export type Decoded =
   | { readonly record: TraceRecord; readonly kind: "request"; readonly request: RequestView }
   | {
     readonly record: TraceRecord;
     readonly kind: "response";
     readonly response: ResponseView;
-    /** What it answers; undefined if that came before the trace, or was lost. */
+    /** The request; undefined if it came before the trace, or was lost. */
     readonly asked?: { readonly record: TraceRecord; readonly request: RequestView };
   }
   | { readonly record: TraceRecord; readonly kind: "event"; readonly event: EventView }
   | { readonly record: TraceRecord; readonly kind: "other" };
 
 /**
- * Decodes one record after the other.
+ * Decodes the records of a trace in their order.
  *
  * @example
  * ```ts
@@ -41,12 +41,12 @@ export type Decoded =
  * ```
  */
 export class Decoder {
-  /** Requests that wait for their response, by id. */
+  /** Requests without a response so far, by id. */
   readonly #asked = new Map<number, { record: TraceRecord; request: RequestView }>();
 
   /** Decodes the next record of the trace. */
   next(record: TraceRecord): Decoded {
-    // What a new connection asks has ids of its own.
+    // A new connection begins its ids anew.
     if (record.kind === RecordKind.connected) this.#asked.clear();
     if (!isPacket(record)) return { record, kind: "other" };
     if (record.kind === RecordKind.event) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The picture of a trace: one page that needs nothing else, made with uPlot, whose code it carries. */
+/** Draws a trace as one HTML page. The page carries the code of uPlot, and loads nothing. */
 import library from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import libraryStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import script from "./page/page.js" with { type: "text" };
@@ -13,7 +13,7 @@ import { pictureOf } from "./series.ts";
 import { summarize, type Summary } from "./summary.ts";
 import { type Gap, gapInWords } from "./trace_xruns.ts";
 
-/** Xruns that are told in words. */
+/** The most xruns that the page lists in words. */
 const MAX_GAPS = 20;
 
 /** A whole HTML document. */
@@ -29,7 +29,7 @@ export function pageOf(trace: TraceFile): string {
   const { records } = trace;
   const times = records.map(({ time }) => time / 1e6);
   const [from, to] = [times[0] ?? 0, times.at(-1) ?? 1];
-  // A policy that lets nothing in but what is here: whatever a guest's trace holds, this page asks nobody for anything.
+  // The policy allows what the page holds, and no request: not even a hostile guest's trace makes the page load anything.
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -62,7 +62,7 @@ ${verdictOf(picture.gaps, head.type)}
 `;
 }
 
-/** The parameters of the stream's last OPEN that was granted, or of what was open when the trace began. */
+/** The parameters of the last successful OPEN, otherwise those at the beginning of the trace. */
 function parametersOf({ head, records }: TraceFile): string {
   const decoder = new Decoder();
   let parameters: Pick<TraceParameters, "rate" | "format" | "channels"> | undefined = head.parameters;
@@ -78,7 +78,7 @@ function parametersOf({ head, records }: TraceFile): string {
   return ` · ${rate} Hz, ${format}, ${channels} channels`;
 }
 
-/** What was wrong, one xrun a line. */
+/** A list of the xruns, one a line. */
 function verdictOf(gaps: readonly Gap[], type: "playback" | "capture"): string {
   if (gaps.length === 0) return "";
   const lines = gaps.slice(0, MAX_GAPS).map((gap) => gapInWords(gap, type));
@@ -112,7 +112,7 @@ function escape(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** Text that may stand in a script element: nothing in it ends that. `\\u003c` is the same to JSON and to JavaScript's strings. */
+/** Escapes text for a script element, so that nothing ends the element. JSON and JavaScript's strings read `\\u003c` as `<`. */
 function inScript(text: string): string {
   return text.replace(/<(?=[/!])/g, "\\u003c");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a trace's picture shows, as columns over time. Pure: records in, numbers out. */
+/** Turns a trace into the curves of its page. Pure: records in, numbers out. */
 import { STREAM_STATES } from "../stream/stream_state.ts";
 import {
   formatByCode,
@@ -16,32 +16,32 @@ import { operationName } from "./names.ts";
 import { Decoder } from "./packets.ts";
 import { type Gap, gapsOf } from "./trace_xruns.ts";
 
-/** Seconds since the trace began, and the values of some curves at each; null: none there. Where all are null lines end. */
+/** Curves over common times, in seconds since the trace began. null: the curve has no value then. Lines end where all are null. */
 export interface Series {
   readonly times: number[];
   readonly curves: readonly { readonly name: string; readonly values: (number | null)[] }[];
 }
 
 export interface Picture {
-  /** ms that the positions told to the guest, and the card's own pointer, are ahead of the card's clock. */
+  /** How far the positions told to the guest, and the device's pointer, are ahead of the device's clock, in ms. */
   readonly deviation: Series;
-  /** ms of sound that wait between guest and card, and the size of the guest's buffer. */
+  /** Sound between guest and device, and the guest's buffer, in ms. */
   readonly fill: Series;
-  /** µs from a request to its response, a curve an operation. */
+  /** From a request to its response, in µs; a curve an operation. */
   readonly roundTrips: Series;
-  /** Xruns since the guest connected, the guest's and the host's. */
+  /** Xruns since the guest connected: the guest's and the host's. */
   readonly xruns: Series;
-  /** When the xruns were. */
+  /** The times of the xruns. */
   readonly gaps: readonly Gap[];
-  /** What the card's clock was found to be, against its rate, where it ran for long enough; parts per million. */
+  /** How much faster than its nominal rate the device runs, in parts per million. Undefined for a trace that is too short. */
   readonly driftPpm: number | undefined;
 }
 
 const RUNNING = STREAM_STATES.indexOf("running");
-/** A card's clock cannot be told from less than this. */
+/** A shorter run says nothing of the device's clock. */
 const MIN_SECONDS = 0.1;
 
-/** One stretch in which the card ran without a pause, a restart or other parameters. */
+/** A stretch in which the device ran without a pause, a restart or other parameters. */
 interface Run {
   readonly rate: number;
   readonly frameBytes: number;
@@ -84,7 +84,7 @@ function scan({ head, records }: TraceFile) {
     if (sample !== undefined) {
       samples.push({ time, sample });
       const runsNow = sample.state === RUNNING && sample.hold === 0 && parameters !== undefined;
-      // A card that has yet to start tells nothing of its clock.
+      // A pointer that has not moved yet says nothing of the clock.
       const hasMoved = sample.positionFrames !== samples.at(-2)?.sample.positionFrames;
       if (!runsNow) run = undefined;
       else if (run !== undefined || hasMoved) {
@@ -92,7 +92,7 @@ function scan({ head, records }: TraceFile) {
         run.samples.push({ time, sample });
       }
     } else if (decoded.kind === "request") {
-      // What follows until it runs again is no matter of the card's clock: STOP moves the position to the end of the buffer.
+      // STOP moves the position to the end of the buffer: until the device runs again, positions say nothing of its clock.
       if (endsRun(decoded.request)) run = undefined;
     } else if (decoded.kind === "event") {
       if (run !== undefined) run.told.push({ time, frames: decoded.event.position / run.frameBytes });
@@ -126,14 +126,14 @@ function lengthOf({ samples }: Run): number {
   return first === undefined || last === undefined ? 0 : last.time - first.time;
 }
 
-/** A card's clock: the straight line that is nearest to its pointer. */
+/** The device's clock: the straight line nearest to its pointer. */
 interface Clock {
   /** Frames a second. */
   readonly rate: number;
   at(time: number): number;
 }
 
-/** Least squares over the pointer's samples; the nominal rate for a run that is too short for that. */
+/** Least squares over the pointer's samples. A run that is too short gets the nominal rate. */
 function clockOf(run: Run): Clock {
   const { samples, rate: nominal } = run;
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / (values.length || 1);
@@ -168,7 +168,7 @@ function fillOf(runs: readonly Run[], type: "playback" | "capture"): Series {
     const ms = (frames: number) => frames * 1000 / run.rate;
     for (const { time, sample: { guestFrames, positionFrames } } of run.samples) {
       const waiting = type === "playback" ? guestFrames - positionFrames : positionFrames - guestFrames;
-      // A card that is dry has gone on: nothing waits, and not less than that.
+      // A dry device's pointer has passed the guest's: then nothing waits.
       points.push({ time, name: "fill", value: ms(Math.max(0, waiting)) }, {
         time,
         name: "buffer",
@@ -194,7 +194,7 @@ interface Point {
   readonly value: number | null;
 }
 
-/** Times around a run at which no curve has a value, between which lines are interrupted. */
+/** Points without a value right before and after a run, which interrupt the lines. */
 function gap({ samples, told }: Run, names: readonly string[]): Point[] {
   const [first] = samples;
   if (first === undefined) return [];
@@ -204,7 +204,7 @@ function gap({ samples, told }: Run, names: readonly string[]): Point[] {
   );
 }
 
-/** Points as curves over common times; without `names`, those that there are, the most frequent first. */
+/** Puts points into curves over common times. Without `names`: all curves, the most frequent first. */
 function series(points: readonly Point[], names = byFrequency(points)): Series {
   const times = [...new Set(points.map(({ time }) => time))].sort((a, b) => a - b);
   const index = new Map(times.map((time, i) => [time, i]));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a trace comes to. */
+/** Counts what a trace holds. */
 import { type Percentiles, percentiles } from "../base/percentiles.ts";
 import { Decoder } from "./packets.ts";
 import { decodeLost, RecordKind, type TraceRecord } from "./trace_format.ts";
@@ -28,13 +28,13 @@ export interface Summary {
   readonly connections: number;
   /** Xruns of the device. */
   readonly xruns: number;
-  /** Of them, those of this host's doing. */
+  /** Of the xruns, those that the host caused. */
   readonly hostXruns: number;
-  /** How much sound they have cost. */
+  /** Sound that the xruns have cost, in seconds. */
   readonly xrunSeconds: number;
-  /** From the moment that the daemon took a request off the ring to that in which it had its response. */
+  /** From the daemon's taking a request off the ring to its response. */
   readonly roundTripMicros: Percentiles;
-  /** Records for which there was no room. */
+  /** Missing records: the ring to the daemon was full. */
   readonly lost: number;
 }
 

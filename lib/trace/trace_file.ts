@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/** Trace files by their path. */
+/** Reads and creates trace files. */
 import { XsndError } from "../base/error.ts";
 import { fileError } from "../base/file_error.ts";
 import { readWhole } from "../base/text_file.ts";
 import { decodeTrace, type TraceFile, TraceFormatError } from "./trace_format.ts";
 
-/** The records of a larger one would not fit into memory: they take several times as much. */
+/** Records take several times as much memory as their file: those of a larger file would not fit. */
 const MOST_OCTETS = 1 << 30;
 
 /**
- * Reads the trace at `path`. Throws {@link XsndError}.
+ * Reads the trace at `path`. Throws {@link XsndError} if the file cannot be read, or is no trace.
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export function readTrace(path: string): TraceFile {
   }
 }
 
-/** Makes the file at `path`, or empties it, and returns how to append to it. Throws {@link XsndError}. */
+/** Creates or empties the file at `path`, and returns a function that appends to it. Both throw {@link XsndError}. */
 export function createFile(path: string): ((octets: Uint8Array) => void) & Disposable {
   try {
     const file = Deno.createSync(path);

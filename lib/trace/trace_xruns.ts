@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-/** The xruns in a trace: when each was, whose doing, and in words. */
+/** Finds the xruns of a trace: when, by whom, and in words. */
 import { decodeXrun, type TraceRecord } from "./trace_format.ts";
 
-/** Times in seconds since the trace began. */
+/** An xrun. Times are seconds since the trace began. */
 export interface Gap {
   readonly from: number;
-  /** Its end, or the trace's, if that comes first. */
+  /** The end of the xrun, or of the trace. */
   readonly to: number;
-  /** How much sound it has cost, as far as the trace goes. */
+  /** Sound that the xrun has cost within the trace. */
   readonly seconds: number;
   readonly cause: "guest" | "host";
 }
 
-/** Finds the xruns in records that come one after the other. */
+/** Finds the xruns in records that are added in their order. */
 export class GapFinder {
   readonly #gaps: Gap[] = [];
-  /** One that has been counted, and has not ended. */
+  /** The xrun that has begun and has not ended. */
   #open: Gap | undefined;
   #last = 0;
 
@@ -31,12 +31,12 @@ export class GapFinder {
       this.#open = gap;
       return;
     }
-    // In a trace that begins in the middle of one there is its end alone.
+    // A trace that begins within an xrun has only its end.
     this.#open = undefined;
     this.#gaps.push(gap);
   }
 
-  /** One whose end is not there goes on to the end of the trace. */
+  /** An xrun without an end goes on to the end of the trace. */
   #close(): void {
     if (this.#open === undefined) return;
     const { from } = this.#open;
@@ -44,7 +44,7 @@ export class GapFinder {
     this.#open = undefined;
   }
 
-  /** All that there are, oldest first. */
+  /** All xruns, oldest first. */
   gaps(): readonly Gap[] {
     this.#close();
     return this.#gaps;
