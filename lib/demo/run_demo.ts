@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The whole way in one process, with a verdict: provision a card, serve it, play a file into it as its guest would, and
- * compare what the card played with the file. Without Xen it brings its own; on real Xen, domain 0 is its own guest.
+ * The demo: provisions a card, serves it, plays a file into it as a guest does, and compares what the device played with the
+ * file. Without Xen it starts a sandbox; on real Xen domain 0 is its own guest.
  */
 import { dirname } from "node:path";
 import { ACCESS, libc } from "../../ffi/libc/libc.ts";
@@ -29,7 +29,7 @@ const GUEST = "demo";
 export interface DemoOptions {
   /** A WAV file to play. */
   readonly input: string;
-  /** Where what the card played is kept; without, in a temporary file. */
+  /** The file that keeps what the device played; by default a temporary one. */
   readonly output?: string;
   readonly behaviour: EventIdBehaviour;
   readonly periodFrames?: number;
@@ -38,13 +38,13 @@ export interface DemoOptions {
 
 export interface DemoReport extends SessionReport {
   readonly xen: "native" | "embedded";
-  /** Whether the card played exactly the samples of the file. */
+  /** Whether the device played exactly the samples of the file. */
   readonly bitExact: boolean;
-  /** All of it: bit-exact, no xrun, true positions. */
+  /** Bit-exact, without xruns, and with positions within a quarter of a period. */
   readonly passed: boolean;
 }
 
-/** Runs the demo. Throws {@link XsndError} for what the user can mend; a sound that went wrong is in the report. */
+/** Runs the demo. The report says whether the sound was right. Throws {@link XsndError} if the demo cannot run. */
 export async function runDemo(
   options: DemoOptions,
   listener: SessionListener,
@@ -67,14 +67,14 @@ export async function runDemo(
   }
 }
 
-/** Where a daemon that runs outside of a sandbox may write; undefined if there is none. */
+/** The directory that a daemon outside of a sandbox may write; undefined if this process may not. */
 function directoryOfDaemon(): string | undefined {
   const directory = dirname(controlSocketPath());
   const isThere = !Deno.env.has(SANDBOX_VARIABLE) && libc().access(cString(directory), ACCESS.W_OK) === 0;
   return isThere ? directory : undefined;
 }
 
-/** In the Xen that there is: a sandbox that this process is in, the real one, or one of our own. */
+/** Runs `body` in the sandbox that this process is in, otherwise in the real Xen, otherwise in a new sandbox. */
 async function inXen<T>(body: (xen: Xen, domid: number) => Promise<T>): Promise<T> {
   if (Deno.env.has(SANDBOX_VARIABLE) || hasRealXen()) {
     using xen = await openXen();
@@ -87,7 +87,7 @@ async function inXen<T>(body: (xen: Xen, domid: number) => Promise<T>): Promise<
   });
 }
 
-/** Whether this is a domain that can serve: it has the devices that grants and event channels are made of. */
+/** Whether this domain can serve: it has the device nodes of event channels and grants. */
 function hasRealXen(): boolean {
   return ["/dev/xen/evtchn", "/dev/xen/gntdev"].every((path) =>
     libc().access(cString(path), ACCESS.F_OK) === 0
@@ -122,7 +122,7 @@ async function playThrough(
   }
 }
 
-/** Provisions `config` as the domain's first card number that is free, and returns that. */
+/** Provisions `config` under the domain's first free card number, which it returns. */
 function addCard(xen: Xen, domid: number, domain: string, config: CardConfig): number {
   let card = 0;
   provision(xen.store, (view) => {
@@ -138,7 +138,7 @@ function addCard(xen: Xen, domid: number, domain: string, config: CardConfig): n
   return card;
 }
 
-/** One playback stream that can do what the file needs. */
+/** A card with one playback stream, for the parameters of the file. */
 function cardFor({ params: { rate, channels }, formats }: AudioReader, device: string): CardConfig {
   const params = {
     rates: [rate],
@@ -155,7 +155,7 @@ function cardFor({ params: { rate, channels }, formats }: AudioReader, device: s
   };
 }
 
-/** A daemon for the length of the demo, unless one is running that will serve the card as well. */
+/** A daemon for the length of the demo, unless a running daemon serves the card. */
 async function daemonFor(xen: Xen): Promise<AsyncDisposable> {
   try {
     using _client = await ControlClient.connect(0);

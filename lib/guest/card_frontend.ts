@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The frontend of a whole card, step by step as `snd_xen_front` does it (`xen_snd_front.c`): read the configuration from
- * XenStore, wait for InitWait, make rings and channels for every stream, publish them, wait for Connected.
+ * The frontend of a card, in the steps of `snd_xen_front` (`xen_snd_front.c`): reads the configuration from XenStore, waits for
+ * InitWait, makes rings and event channels for each stream, publishes them, and waits for Connected.
  */
 import { ERRNO } from "../../ffi/libc/errno.ts";
 import { clearErrno, errno } from "../../ffi/libc/failed_call.ts";
@@ -27,12 +27,12 @@ import { XenbusState } from "../xenbus/mod.ts";
 import type { EventChannels, GrantSharer, StoreView, Xen } from "../xen/ports.ts";
 import { StreamFrontend, type StreamFrontendOptions } from "./stream_frontend.ts";
 
-/** How long to wait for the backend at each step of the hand-shake. */
+/** How long the backend may take for each step of the hand-shake. */
 const HANDSHAKE_MS = 10_000;
-/** `xen_drv_remove` waits 100 times 10 ms for the backend to let go. */
+/** `xen_drv_remove` waits 100 times 10 ms for the backend to leave Connected. */
 const REMOVE_MS = 1000;
 
-/** Who acts as this frontend, so that one whose process died can be told from one that is busy. */
+/** The node with the process that acts as the frontend: a dead process leaves the card free. */
 const FIELD_PID = "xsnd-pid";
 
 export class CardFrontend implements AsyncDisposable {
@@ -67,8 +67,8 @@ export class CardFrontend implements AsyncDisposable {
   }
 
   /**
-   * Connects as the frontend of the card. `domain` and `card` are what the user called it. Throws {@link XsndError}: exit 1 if
-   * there is no such card or another frontend has it, 124 if the backend does not keep up.
+   * Connects as the frontend of `card`; `domain` is for messages. Throws {@link XsndError}: exit 1 if there is no such card, or if
+   * another frontend has it; 124 if the backend is too slow.
    */
   static async connect(
     xen: Xen,
@@ -117,7 +117,7 @@ export class CardFrontend implements AsyncDisposable {
     switchState(store, this.#path, XenbusState.Connected);
   }
 
-  /** There is one frontend a card. */
+  /** Claims the card. A card has one frontend. */
   #claim(view: StoreView, name: string): void {
     const pid = view.read(`${this.#path}/${FIELD_PID}`);
     const state = readState(view, this.#path);
@@ -151,7 +151,7 @@ export class CardFrontend implements AsyncDisposable {
     }
   }
 
-  /** As `rmmod snd_xen_front`: Closing, wait for the backend to let go, free the rings, Closed. */
+  /** As `rmmod snd_xen_front`: Closing, wait until the backend leaves Connected, free the rings, Closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#claimed) await this.#remove();
     this.#channels[Symbol.dispose]();
@@ -173,7 +173,7 @@ export class CardFrontend implements AsyncDisposable {
   }
 }
 
-/** Whether there is such a process: kill(2) with signal 0 asks, and EPERM means that it is somebody else's. */
+/** Whether the process exists: kill(2) with signal 0 asks. EPERM: the process is another user's. */
 function isAlive(pid: number): boolean {
   clearErrno();
   return libc().kill(pid, 0) === 0 || errno() === ERRNO.EPERM;

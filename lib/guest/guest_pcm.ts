@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * A PCM as a guest's application sees it: the driver's pointer and the part of the ALSA core that matters to it
- * (`snd_xen_front_alsa_handle_cur_pos`, `snd_pcm_update_hw_ptr`, `snd_pcm_lib_write`), over a {@link StreamFrontend}.
- * Frames throughout; `hwPtr` and `applPtr` count from prepare, as the core's do.
+ * A PCM as a guest's application sees it, over a {@link StreamFrontend}: the driver's pointer, and the part of the ALSA core that
+ * works on it (`snd_xen_front_alsa_handle_cur_pos`, `snd_pcm_update_hw_ptr`, `snd_pcm_lib_write`). All sizes are in frames; `hwPtr`
+ * and `applPtr` count from prepare, as the core's do.
  */
 import { XsndError } from "../base/error.ts";
 import {
@@ -25,7 +25,7 @@ export interface GuestPcmParams {
   readonly channels: number;
   /** `XENSND_PCM_FORMAT_*`. */
   readonly format: number;
-  /** Wishes, in frames: the nearest that the backend allows is taken. Without, half a second in four periods. */
+  /** Wishes, in frames: the nearest that the backend allows is used. By default half a second in four periods. */
   readonly bufferFrames?: number;
   readonly periodFrames?: number;
 }
@@ -40,14 +40,14 @@ export class GuestPcm implements Disposable {
   readonly rate: number;
   bufferFrames = 0;
   periodFrames = 0;
-  /** The core's pointers; the difference is what is queued. */
+  /** The core's pointers; frames between them are queued. */
   hwPtr = 0;
   applPtr = 0;
   /** Wake-ups for a period (`snd_pcm_period_elapsed`). */
   periods = 0;
-  /** Called at each position, after {@link hwPtr} was brought up to date. */
+  /** Called at each position, after {@link hwPtr} is set. */
   onPosition: () => void = () => {};
-  /** Called in a wait for a period, after events that did not bring it. */
+  /** Called while waiting for a period, after events that did not end it. */
   onOtherEvents: () => void = () => {};
   #running = false;
   #buffer: SharedPages | undefined;
@@ -76,7 +76,7 @@ export class GuestPcm implements Disposable {
     stream.onPosition = () => this.#handleCurPos();
   }
 
-  /** `hw_params`: settles buffer and period with the backend and allocates the shared buffer. */
+  /** `hw_params`: agrees with the backend on buffer and period, and allocates the shared buffer. */
   hwParams(): void {
     const { format, rate, channels } = this.params;
     const space = new HwParam();
@@ -136,7 +136,7 @@ export class GuestPcm implements Disposable {
     this.prepare();
   }
 
-  /** A later `prepare`: nothing is sent; the core starts from the buffer's beginning, the driver's pointer stays. */
+  /** A later `prepare`: sends nothing. The core starts at the buffer's beginning; the driver's pointer stays. */
   prepare(): void {
     this.hwPtr = this.applPtr = this.#hwBase = 0;
   }
@@ -156,7 +156,7 @@ export class GuestPcm implements Disposable {
     this.stream.trigger(enable ? XENSND_OP_TRIGGER_PAUSE : XENSND_OP_TRIGGER_RESUME);
   }
 
-  /** `hw_free`: CLOSE, and the buffer is taken back. */
+  /** `hw_free`: CLOSE, and the buffer is freed. */
   close(): void {
     this.#running = false;
     this.stream.close();
@@ -167,17 +167,17 @@ export class GuestPcm implements Disposable {
     return this.#running;
   }
 
-  /** Playback: frames of room. More than the buffer: an underrun. */
+  /** Playback: frames of room; more than the buffer is an underrun. */
   get playbackAvail(): number {
     return this.bufferFrames - (this.applPtr - this.hwPtr);
   }
 
-  /** Capture: frames to be read. More than the buffer: an overrun. */
+  /** Capture: frames to read; more than the buffer is an overrun. */
   get captureAvail(): number {
     return this.hwPtr - this.applPtr;
   }
 
-  /** Writes `samples`, whole frames and no more than there is room for. */
+  /** Writes `samples`: whole frames, no more than {@link playbackAvail}. */
   write(samples: Uint8Array): void {
     this.#eachChunk(samples.length, (offset, from, length) => {
       this.#bytes.set(samples.subarray(from, from + length), offset);
@@ -185,7 +185,7 @@ export class GuestPcm implements Disposable {
     });
   }
 
-  /** Reads into `samples`, whole frames and no more than there are. */
+  /** Reads into `samples`: whole frames, no more than {@link captureAvail}. */
   read(samples: Uint8Array): void {
     this.#eachChunk(samples.length, (offset, from, length) => {
       this.stream.read(offset, length);
@@ -204,7 +204,7 @@ export class GuestPcm implements Disposable {
     }
   }
 
-  /** Waits for a period wake-up, up to `timeoutMs`; returns whether there was one. */
+  /** Waits up to `timeoutMs` for the wake-up of a period; returns whether there was one. */
   waitForPeriod(timeoutMs: number): boolean {
     const before = this.periods;
     const deadline = performance.now() + timeoutMs;
@@ -216,7 +216,7 @@ export class GuestPcm implements Disposable {
     return true;
   }
 
-  /** `xen_snd_front_alsa_handle_cur_pos`, then what the core makes of the driver's pointer. */
+  /** As `xen_snd_front_alsa_handle_cur_pos`, and then as the core updates `hw_ptr` from the driver's pointer. */
   #handleCurPos(): void {
     const frame = this.stream.positionBytes / this.frameBytes;
     const delta = frame - this.#beCurFrame;

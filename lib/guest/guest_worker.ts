@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The thread of a software frontend. It blocks in poll(2) as a guest's driver sleeps for its interrupt, so that round
- * trips are what they would be in a guest; the main thread keeps signals and the terminal.
+ * The thread of a session. It blocks in poll(2), as a guest's driver sleeps until its interrupt, so that round trips are like those
+ * of a guest. Signals and the terminal stay with the main thread.
  */
 /// <reference lib="deno.worker" />
 import { firstError, XsndError } from "../base/error.ts";
@@ -31,7 +31,7 @@ import type {
 } from "./session.ts";
 import { SessionMeter } from "./session_meter.ts";
 
-/** How often progress is told. */
+/** How often the session reports its progress. */
 const PROGRESS_MS = 100;
 
 const post = (message: SessionMessage) => self.postMessage(message);
@@ -116,7 +116,7 @@ function format(name: string): SampleFormat {
   );
 }
 
-/** What goes over the ring: the file's own parameters, its samples in the first format that suits both ends. */
+/** The parameters of the stream: those of the file, in the first sample format that both ends know. */
 function audioParams(
   options: SessionOptions,
   reader: AudioReader | undefined,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
- * The baseline that round trips are compared with: an eventfd signal to another thread that is blocked in poll(2), and
- * its answer, which is the least that any request through an event channel costs on this machine. It is measured in
- * between the requests, since what a wake-up costs changes from one moment to the next: a processor that has slept
- * for 10 ms takes several times as long as one that has just been busy, and on a shared machine all of it varies.
+ * Measures the baseline of round trips: an eventfd signal to a thread that is blocked in poll(2), and its answer. No request
+ * through an event channel can be faster on this machine. The baseline is measured between the requests, since the cost of a wake-up
+ * changes from moment to moment: a processor that has slept for 10 ms takes several times as long as a busy one, and a shared
+ * machine varies.
  */
 import { EventFd } from "../../ffi/libc/event_fd.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -39,7 +39,7 @@ export class PingPong implements Disposable {
     return pingPong;
   }
 
-  /** One round trip, in µs; blocks this thread meanwhile. */
+  /** Makes one round trip, and returns its µs. Blocks this thread. */
   round(): number {
     const start = performance.now();
     this.#ping.signal();
@@ -48,7 +48,7 @@ export class PingPong implements Disposable {
     return (performance.now() - start) * 1000;
   }
 
-  /** Ends the other thread, which is done with the descriptors when it has answered once more. */
+  /** Ends the other thread: after one more answer it no longer uses the descriptors. */
   [Symbol.dispose](): void {
     Atomics.store(this.#last, 0, 1);
     this.round();

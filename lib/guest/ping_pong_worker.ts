@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The other thread of `ping_pong.ts`. */
+/** The other thread of `ping_pong.ts`: answers each signal. */
 /// <reference lib="deno.worker" />
 import { EventFd } from "../../ffi/libc/event_fd.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -8,7 +8,7 @@ import { PollSet } from "../../ffi/libc/poll_set.ts";
 export interface PingPongStart {
   readonly ping: number;
   readonly pong: number;
-  /** One word, which is 1 when the next ping is the last one. */
+  /** One word; 1: the next signal is the last. */
   readonly last: SharedArrayBuffer;
 }
 

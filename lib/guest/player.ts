@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** Playing a file through a {@link GuestPcm} as aplay does: fill the buffer, start, write a period as room appears, drain. */
+/** Plays a file through a {@link GuestPcm} as aplay does: fills the buffer, starts, writes a period when there is room, drains. */
 import { XsndError } from "../base/error.ts";
 import type { AudioReader } from "../wav/mod.ts";
 import type { GuestPcm } from "./guest_pcm.ts";
 import type { SessionMeter } from "./session_meter.ts";
 
-/** Longer than any period lasts; silence from the backend for that long is a failure. aplay waits 10 s. */
+/** Longer than any period: a backend without a position for so long has failed. aplay waits 10 s. */
 const STALL_MS = 10_000;
 
 /**
- * Plays what `reader` has left through `pcm`, which is open. Returns when the last sample has been played and the
- * stream is stopped. `progress` is called a few times a second with the frames played.
+ * Plays the rest of `reader` through `pcm`, which is open. Returns when the last sample is played and the stream is stopped. Calls
+ * `progress` a few times a second with the frames played.
  */
 export function play(
   pcm: GuestPcm,
@@ -19,7 +19,7 @@ export function play(
   progress: (frames: number) => void,
 ): void {
   const period = new Uint8Array(pcm.periodFrames * pcm.frameBytes);
-  /** What was read and not yet written: at most a period. */
+  /** Samples that are read and not yet written: at most a period. */
   let rest = period.subarray(0, 0);
   let frames = 0;
   let ended = false;
@@ -62,7 +62,7 @@ export function play(
   pcm.stop();
 }
 
-/** A stream that somebody holds is not a failure of the backend's, but nobody can tell from here. */
+/** Throws. An operator may hold the stream, which a guest cannot know. */
 function stalled(pcm: GuestPcm): never {
   throw new XsndError(
     `${pcm.stream.name} stands still: no position for ${STALL_MS / 1000} s; ` +

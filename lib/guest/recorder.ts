@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Recording from a {@link GuestPcm} as arecord does: start, read a period as it is there. */
+/** Records from a {@link GuestPcm} as arecord does: starts, and reads each period when it is there. */
 import { XsndError } from "../base/error.ts";
 import type { AudioWriter } from "../wav/mod.ts";
 import type { GuestPcm } from "./guest_pcm.ts";
@@ -7,7 +7,7 @@ import type { SessionMeter } from "./session_meter.ts";
 
 const STALL_MS = 10_000;
 
-/** Records `frames` frames through `pcm`, which is open, to `writer`; `progress` is called with the frames so far. */
+/** Records `frames` frames from `pcm`, which is open, to `writer`. Calls `progress` with the frames so far. */
 export function record(
   pcm: GuestPcm,
   writer: AudioWriter,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Sending recorded requests through a {@link StreamFrontend}, when they were sent, and comparing what is answered. */
+/** Sends the requests of a trace through a {@link StreamFrontend} at their times, and compares the responses. */
 import { type Percentiles, percentiles } from "../base/percentiles.ts";
 import {
   bufferPages,
@@ -11,16 +11,16 @@ import {
 import type { GrantSharer, SharedPages } from "../xen/ports.ts";
 import type { StreamFrontend } from "./stream_frontend.ts";
 
-/** A request of a recording. */
+/** A request of a trace. */
 export interface ReplayStep {
-  /** µs since the recording's first. */
+  /** µs since the first request. */
   readonly time: number;
   readonly operation: number;
-  /** All of it; its id and its grant reference are the replayer's to choose. */
+  /** The packet; the replayer replaces its id and its grant reference. */
   readonly packet: Uint8Array<ArrayBuffer>;
-  /** OPEN: octets of the buffer that is to be shared for it; 0 if the recorded one was refused. */
+  /** OPEN: octets of the buffer to share; 0 if the recorded OPEN was refused. */
   readonly bufferBytes: number;
-  /** The recorded answer's, if there is one. */
+  /** The recorded status, if the trace has the response. */
   readonly status?: number;
 }
 
@@ -33,18 +33,18 @@ export interface ReplayDifference {
 
 export interface ReplayReport {
   readonly requests: number;
-  /** Those whose recorded answer is known. */
+  /** Requests whose recorded status is known. */
   readonly compared: number;
   readonly differences: readonly ReplayDifference[];
   readonly seconds: number;
-  /** From request to response, as a guest sees it. */
+  /** From request to response, in µs, as a guest sees it. */
   readonly roundTripMicros: Percentiles;
 }
 
 /** Octets before `gref_directory` in a `struct xensnd_req` of OPEN. */
 const GREF_DIRECTORY = 20;
 
-/** Replays `steps`, `speed` times as fast as they were recorded, or as fast as they are answered. */
+/** Replays requests, `speed` times as fast as they were recorded, or as fast as the backend answers. */
 export class Replayer implements Disposable {
   #shared: SharedPages[] = [];
 
@@ -72,7 +72,7 @@ export class Replayer implements Disposable {
     return { requests: steps.length, compared, differences, seconds, roundTripMicros: percentiles(micros) };
   }
 
-  /** Takes events until `deadline`, as a driver does in its interrupts. */
+  /** Takes events until `deadline`, as a driver does in its interrupt handler. */
   #waitUntil(deadline: number): void {
     for (let left = deadline - performance.now(); left > 0; left = deadline - performance.now()) {
       this.stream.waitForEvents(Math.ceil(left));
@@ -85,7 +85,7 @@ export class Replayer implements Disposable {
       if (operation === XENSND_OP_CLOSE) this.#free(this.#shared.splice(0));
       return status;
     }
-    // The backend lets go of the former buffer when it sees the OPEN, and not before.
+    // The backend keeps the former buffer mapped until it sees the OPEN.
     const former = this.#shared.splice(0);
     const octets = packet.slice();
     new DataView(octets.buffer).setUint32(GREF_DIRECTORY, this.#share(bufferBytes), true);
@@ -95,7 +95,7 @@ export class Replayer implements Disposable {
     return status;
   }
 
-  /** Shares a buffer of silence; returns the grant reference of its directory, or 0, which is none, for one without octets. */
+  /** Shares a silent buffer, and returns the grant reference of its page directory; 0, no reference, for a buffer of 0 octets. */
   #share(bytes: number): number {
     if (bytes === 0) return 0;
     const pages = bufferPages(bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Running a session in its own thread, from the main one. */
+/** Runs a session in a thread of its own. */
 import { EventFd } from "../../ffi/libc/event_fd.ts";
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import type { ReplayReport } from "./replayer.ts";
@@ -13,8 +13,8 @@ import type {
 } from "./session.ts";
 
 /**
- * Plays or records as `options` say and resolves with the measurements.
- * When `signal` is aborted the session closes its stream in order and this throws with exit code 130.
+ * Plays or records as a guest, and resolves with the measurements. When `signal` is aborted the session closes its stream, and
+ * the call throws {@link XsndError} with exit code 130.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export function runSession(
   return runInThread<SessionReport>(options, listener, signal);
 }
 
-/** Replays as `options` say, as {@link runSession} plays. */
+/** Replays a trace as a guest; otherwise as {@link runSession}. */
 export function runReplay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
   return runInThread<ReplayReport>(options, undefined, signal);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** What a playing or recording session is asked to do and what it tells, in a form that travels between threads. */
+/** The types of a guest's session: options, progress and report. They are structured-cloneable, to travel between threads. */
 import type { EventIdBehaviour } from "../sndif/mod.ts";
 import type { Percentiles } from "../base/percentiles.ts";
 import type { ReplayReport, ReplayStep } from "./replayer.ts";
 
-/** A stream as a session needs it: already resolved to numbers. */
+/** A stream by its numbers. */
 export interface SessionStream {
-  /** `domU/0/0/0`, for messages. */
+  /** `DOMAIN/CARD/PCM/STREAM`, for messages. */
   readonly name: string;
   /** The guest's name, for messages. */
   readonly domain: string;
@@ -24,7 +24,7 @@ export interface SessionStream {
 export interface SessionFile {
   /** A WAV file, or with `raw` a file of samples. */
   readonly path: string;
-  /** For a file of samples without a header: what they are. */
+  /** Of a file without a header: what its samples are. */
   readonly raw?: { readonly format: string; readonly rate: number; readonly channels: number };
 }
 
@@ -40,11 +40,11 @@ export interface SessionOptions {
   readonly sandbox?: string;
   /** How the frontend treats event ids; by default as `snd_xen_front` does. */
   readonly behaviour?: EventIdBehaviour;
-  /** Wishes, in frames. */
+  /** The buffer to ask for, in frames; by default half a second. */
   readonly bufferFrames?: number;
   /** The period to ask for, in frames; by default a quarter of the buffer. */
   readonly periodFrames?: number;
-  /** Record: what to record, and for how long. */
+  /** `record`: what to record, and for how long. */
   readonly record?: {
     readonly format: string;
     readonly rate: number;
@@ -55,17 +55,17 @@ export interface SessionOptions {
   readonly baseline?: boolean;
 }
 
-/** A session that sends what another one was seen to send. */
+/** A session that sends the requests of a trace. */
 export interface ReplayOptions {
   readonly kind: "replay";
   readonly stream: SessionStream;
   readonly behaviour: EventIdBehaviour;
   readonly steps: readonly ReplayStep[];
-  /** How many times as fast as recorded. */
+  /** The factor by which the session is faster than the trace. */
   readonly speed: number;
 }
 
-/** How far a session is. */
+/** The progress of a session. */
 export interface SessionProgress {
   /** Frames so far. */
   readonly frames: number;
@@ -75,7 +75,7 @@ export interface SessionProgress {
   readonly rate: number;
 }
 
-/** What a session came to. */
+/** The measurements of a session. */
 export interface SessionReport {
   /** Frames that were played or recorded. */
   readonly frames: number;
@@ -89,7 +89,7 @@ export interface SessionReport {
   readonly bufferFrames: number;
   /** The guest's period, in frames. */
   readonly periodFrames: number;
-  /** XENSND_EVT_CUR_POS taken, and passed over because of their id. */
+  /** Position events that were taken. */
   readonly events: number;
   /** Position events that were dropped because of their id. */
   readonly droppedEvents: number;
@@ -97,27 +97,27 @@ export interface SessionReport {
   readonly periods: number;
   /** Xruns that the guest's end has seen. */
   readonly xruns: number;
-  /** The largest difference, in frames, between a position as told and what this machine's clock says it should be. */
+  /** The largest distance, in frames, between a position and the one that this machine's clock expects. */
   readonly maxPositionErrorFrames: number;
   /** Round trips of WRITE (READ), in µs. */
   readonly writeRttMicros: Percentiles;
   /** An eventfd ping-pong between two threads of this process, in µs. */
   readonly pingPongMicros?: Percentiles;
-  /** From START to the last sample played. */
+  /** From the first START to the last sample. */
   readonly seconds: number;
 }
 
 export interface SessionStart {
   readonly options: SessionOptions | ReplayOptions;
-  /** An eventfd that becomes readable when the session is to be given up. */
+  /** An eventfd that becomes readable when the session shall end. */
   readonly stopFd: number;
 }
 
-/** Is told what happens in a session. */
+/** Hears of the progress and the warnings of a session. */
 export interface SessionListener {
-  /** A few times a second. */
+  /** Called a few times a second. */
   progress(progress: SessionProgress): void;
-  /** A fault of the file that is played, in a sentence. */
+  /** Called with a fault of the file, in a sentence. */
   warning(warning: string): void;
 }
 

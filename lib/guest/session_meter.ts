@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The measurements of a session: round trips, how true positions are, how long it all took. */
+/** Measures a session: round trips, the error of positions, the duration. */
 import type { GuestPcm } from "./guest_pcm.ts";
 import { type Percentiles, percentiles } from "../base/percentiles.ts";
 import type { PingPong } from "./ping_pong.ts";
@@ -14,7 +14,7 @@ export class SessionMeter {
   #startedAt = 0;
   #firstStart = 0;
 
-  /** @param pingPong the baseline, which is measured as often as requests are, in moments like theirs: after an event */
+  /** @param pingPong the baseline, measured once a request, and like a request after an event */
   constructor(private readonly pcm: GuestPcm, pingPong?: PingPong) {
     pcm.onPosition = () => this.#judgePosition();
     pcm.stream.onRoundTrip = (ms) => this.#micros.push(ms * 1000);
@@ -24,7 +24,7 @@ export class SessionMeter {
     };
   }
 
-  /** Runs START; the card's clock is taken to begin half-way through it. */
+  /** Sends START with `trigger`. The device's clock is assumed to begin half-way through the request. */
   start(trigger: () => void): void {
     const sent = performance.now();
     this.#startedAt = Infinity;
@@ -33,7 +33,7 @@ export class SessionMeter {
     this.#firstStart ||= this.#startedAt;
   }
 
-  /** The last sample has been played: what comes after, as the position that STOP puts right, is not judged. */
+  /** Ends the measurement at the last sample: STOP moves the position, which would count as an error. */
   finish(frames: number): void {
     this.seconds = (performance.now() - this.#firstStart) / 1000;
     this.frames = frames;

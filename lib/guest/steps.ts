@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What is to be sent to replay a trace. */
+/** Turns a trace into the requests that replay it. */
 import type { ReplayStep } from "./replayer.ts";
 import {
   encodeOpenRequest,
@@ -13,12 +13,12 @@ import {
 import type { TraceFile, TraceHead } from "../trace/trace_format.ts";
 import { Decoder } from "../trace/packets.ts";
 
-/** No guest has a buffer as large as that; a larger one is not shared, and its OPEN refused. */
+/** Larger than any guest's buffer. The replay shares no larger buffer, and its OPEN is refused. */
 const MAX_BUFFER_BYTES = 1 << 26;
 
 type Step = { -readonly [K in keyof ReplayStep]: ReplayStep[K] };
 
-/** The requests of a trace, each with its answer. One that begins in the middle of a stream begins with its OPEN here. */
+/** The requests of a trace, each with its status. A trace that begins with an open stream gets an OPEN in front. */
 export function stepsOf({ head, records }: TraceFile): ReplayStep[] {
   const steps: Step[] = [];
   const byRequest = new Map<unknown, Step>();
@@ -42,7 +42,7 @@ export function stepsOf({ head, records }: TraceFile): ReplayStep[] {
   return [...prelude(head), ...steps];
 }
 
-/** What brings a closed stream to where the trace begins. */
+/** The requests that bring a closed stream to the state in which the trace begins. */
 function prelude({ parameters, state }: TraceHead): ReplayStep[] {
   if (parameters === undefined) return [];
   const format = formatByName(parameters.format);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * One stream as `snd_xen_front` drives it: requests one at a time, each waited for, and positions as events bring
- * them (`xen_snd_front.c`, `xen_snd_front_evtchnl.c`, `xen_snd_front_alsa_handle_cur_pos`). Synchronous: it blocks its thread.
+ * One stream as `snd_xen_front` drives it (`xen_snd_front.c`, `xen_snd_front_evtchnl.c`, `xen_snd_front_alsa_handle_cur_pos`): sends
+ * one request at a time and waits for its response; takes positions from events. Synchronous: it blocks its thread.
  */
 import { POLL } from "../../ffi/libc/libc.ts";
 import { PollSet } from "../../ffi/libc/poll_set.ts";
@@ -42,7 +42,7 @@ export class RequestError extends XsndError {
 
 export interface StreamFrontendOptions {
   readonly behaviour: EventIdBehaviour;
-  /** Readable when the whole thing is to stop: waits then throw an interruption. */
+  /** A descriptor that becomes readable when the session shall end: waits then throw {@link XsndError}, exit 130. */
   readonly stopFd: number;
 }
 
@@ -57,11 +57,11 @@ export class StreamFrontend implements Disposable {
   readonly #event = new EventView();
   readonly #poll = new PollSet(2);
   #nextId = 0;
-  /** The position that the backend last told, in octets since OPEN. */
+  /** The last position from the backend, in octets since OPEN. */
   positionBytes = 0;
-  /** Called for each XENSND_EVT_CUR_POS with the expected id, after {@link positionBytes} was set. */
+  /** Called for each XENSND_EVT_CUR_POS with the expected id, after {@link positionBytes} is set. */
   onPosition: () => void = () => {};
-  /** Called when a READ or WRITE was answered, with the milliseconds from request to response. */
+  /** Called at the response to a READ or WRITE, with the ms since the request. */
   onRoundTrip: (ms: number) => void = () => {};
   events = 0;
 
@@ -91,12 +91,12 @@ export class StreamFrontend implements Disposable {
     return this.#eventPage.grefs[0]!;
   }
 
-  /** Events passed over because of their id. */
+  /** Events that were dropped because of their id. */
   get droppedEvents(): number {
     return this.#events.dropped;
   }
 
-  /** To be called when the PCM is opened, before {@link open}. */
+  /** Call it when the PCM is opened, before {@link open}. */
   pcmOpened(): void {
     this.positionBytes = 0;
     this.#events.pcmOpened();
@@ -136,7 +136,7 @@ export class StreamFrontend implements Disposable {
     this.#call("a trigger");
   }
 
-  /** Sends a request as it is, but for its id; returns the status that it is answered with. */
+  /** Sends `packet` with an id of its own; returns the status of the response. */
   exchange(packet: Uint8Array): number {
     const { view } = this.#ring;
     const at = this.#reserve();
@@ -145,7 +145,7 @@ export class StreamFrontend implements Disposable {
     return this.#push("a request");
   }
 
-  /** Waits up to `timeoutMs` for events and takes them; returns whether there were any. */
+  /** Takes events, and waits for them up to `timeoutMs`. Returns whether there were any. */
   waitForEvents(timeoutMs: number): boolean {
     const before = this.events;
     this.#wait(timeoutMs);
@@ -172,13 +172,13 @@ export class StreamFrontend implements Disposable {
     return at;
   }
 
-  /** Pushes the request that was encoded; throws {@link RequestError} if it is refused. */
+  /** Pushes the encoded request. Throws {@link RequestError} if the backend refuses it. */
   #call(what: string): void {
     const status = this.#push(what);
     if (status < 0) throw new RequestError(what, status);
   }
 
-  /** Pushes the request that was encoded and waits for its response, whose status it returns, as `be_stream_do_io` and `be_stream_wait_io`. */
+  /** Pushes the encoded request, waits for its response and returns the status, as `be_stream_do_io` and `be_stream_wait_io` do. */
   #push(what: string): number {
     const id = this.#nextId - 1 & 0xffff;
     if (this.#ring.pushRequests()) this.channels.notify(this.requestPort);
