@@ -269,12 +269,12 @@ Deno.test("parseConfig() bounds the streams of a PCM and of a domain, and the PC
   const card = (pcms: string) => `domains: { d: { cards: [ { pcms: [ ${pcms} ] } ] } }`;
   assert.deepEqual(findings(card(many(8, pcm(8)))), []);
   assert.match(
-    findings(card(pcm(9)))[0],
+    findings(card(pcm(9)))[0]!,
     /streams: a list of 9 is not allowed; write a list of 1 to 8 streams/,
   );
-  assert.match(findings(card(many(33, pcm(1))))[0], /pcms: a list of 33 is not allowed/);
+  assert.match(findings(card(many(33, pcm(1))))[0]!, /pcms: a list of 33 is not allowed/);
   assert.match(
-    findings(card(many(9, pcm(8))))[0],
+    findings(card(many(9, pcm(8))))[0]!,
     /domains\.d: 72 streams would use up .* at most 64 streams for a domain/,
   );
 });
@@ -342,7 +342,7 @@ Deno.test("parseConfig() follows aliases, also for positions, and stops a bomb",
   ]);
   let bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
   for (let i = 1; i < 9; i++) bomb += `a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`).join(", ")}]\n`;
-  assert.match(findings(bomb)[0], /^1:1: aliases that stand for too many values; write fewer aliases$/);
+  assert.match(findings(bomb)[0]!, /^1:1: aliases that stand for too many values; write fewer aliases$/);
 });
 
 Deno.test("parseConfig() throws nothing but a ConfigError, whatever the text", () => {
