@@ -41,12 +41,6 @@ export function parseStreamName(text: string): StreamName {
   return { domain, card: number(card), pcm: number(pcm), stream: number(stream) };
 }
 
-/** The numbers of PCM and stream in a whole name. The domain may be called anything: XenStore allows a slash in its name. */
-export function pcmAndStream(name: string): readonly [pcm: number, stream: number] {
-  const [stream, pcm] = name.split("/").reverse();
-  return [Number(pcm), Number(stream)];
-}
-
 /** Whether `wanted`, of which trailing parts may be left out, means the stream called `name`. */
 export function isMeantBy(name: string, wanted: string): boolean {
   return name === wanted || name.startsWith(`${wanted}/`);

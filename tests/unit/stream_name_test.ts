@@ -3,13 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Exit, XsndError } from "../../lib/base/error.ts";
-import {
-  formatStreamName,
-  isMeantBy,
-  parseStreamName,
-  pcmAndStream,
-  shortenedAs,
-} from "../../lib/stream/stream_name.ts";
+import { formatStreamName, isMeantBy, parseStreamName, shortenedAs } from "../../lib/stream/stream_name.ts";
 
 Deno.test("parseStreamName() is the inverse of formatStreamName()", () => {
   const domain = fc.string({ minLength: 1, unit: "binary" }).filter((text) => !text.includes("/"));
@@ -52,10 +46,6 @@ for (const text of BAD) {
     );
   });
 }
-
-Deno.test("pcmAndStream() finds the numbers whatever the domain is called", () => {
-  assert.deepEqual(pcmAndStream(formatStreamName("a/b", 1, 10, 2)), [10, 2]);
-});
 
 Deno.test("a name is meant by itself and by its beginnings, part by part", () => {
   const name = "domU/1/10/2";
