@@ -102,7 +102,18 @@ export function formatByCode(code: number): SampleFormat | undefined {
   return FORMATS[code];
 }
 
-/** The format of a `XENSND_PCM_FORMAT_*` code that has been checked. Throws RangeError for any other number. */
+/**
+ * The format of a `XENSND_PCM_FORMAT_*` code that has been checked. Throws RangeError for any other number.
+ *
+ * @example
+ * ```ts
+ * import { knownFormat } from "@xsnd/xsnd/sndif";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(knownFormat(2).octets, 2);
+ * assert.throws(() => knownFormat(99), RangeError);
+ * ```
+ */
 export function knownFormat(code: number): SampleFormat {
   const format = FORMATS[code];
   if (format === undefined) throw new RangeError(`${code} is not the code of a sample format`);
