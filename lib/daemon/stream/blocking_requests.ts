@@ -17,7 +17,7 @@ import type { LinkServices } from "../link/frontend_link.ts";
 import { mapBuffer } from "../link/map_buffer.ts";
 import { LimitError } from "../policy/guest_limits.ts";
 import { ChosenDevice } from "./chosen_device.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./stream_connection.ts";
 import { DeviceSession } from "./device_session.ts";
 import { QueryLoans } from "./query_loans.ts";
 

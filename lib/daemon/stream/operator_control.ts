@@ -4,7 +4,7 @@ import type { Changes } from "../../bridge/changes.ts";
 import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "../../stream/stream_state.ts";
 import type { OperatorNodes } from "../policy/operator_nodes.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./stream_connection.ts";
 
 /** The stream that is operated. */
 interface OperatedStream {

@@ -14,7 +14,7 @@ import type { LinkServices } from "../link/frontend_link.ts";
 import type { StreamTransport } from "../link/published.ts";
 import type { OperatorNodes } from "../policy/operator_nodes.ts";
 import { BlockingRequests } from "./blocking_requests.ts";
-import { Connection } from "./connection.ts";
+import { Connection } from "./stream_connection.ts";
 import { OperatorControl } from "./operator_control.ts";
 import { StreamCounters } from "./stream_counters.ts";
 

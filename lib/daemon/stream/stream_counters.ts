@@ -7,7 +7,7 @@ import type { StatusRow } from "../../bridge/stream_status.ts";
 import type { KeptSettings } from "../../stream/operator_settings.ts";
 import { STREAM_STATES } from "../../stream/stream_state.ts";
 import type { StreamPolicy } from "../../vsnd/model/card.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./stream_connection.ts";
 import { newRow } from "./totals.ts";
 
 /** The stream that is counted. */
