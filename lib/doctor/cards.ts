@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Guests' cards in XenStore: those that are left over, half there, or not as safe as they should be. */
+/** Checking guests' cards in XenStore: remains of cards, incomplete cards, and wrong permissions. */
 import { type CardRecord, cardRecords, readCards, recordedDomids } from "../vsnd/nodes/inventory.ts";
 import { POLICY_DIRECTORY } from "../vsnd/nodes/card_tree.ts";
 import { backendsPath, type CardAddress, cardPaths, domainName, frontendPath } from "../xenbus/mod.ts";
@@ -11,13 +11,13 @@ const SUBJECT = "cards";
 
 export const cardChecks: readonly Check[] = [{ subject: SUBJECT, run: () => withXen(SUBJECT, examine) }];
 
-/** In one transaction, so that no card is seen while it is being made. */
+/** One transaction, so that no card is seen half written. */
 function examine({ store }: Xen): Finding[] {
   try {
     return store.transaction(examineAll);
   } catch (error) {
     if (!(error instanceof StoreError && error.code === "EACCES")) throw error;
-    return [skip(SUBJECT, "only the toolstack's domain sees all of a card")];
+    return [skip(SUBJECT, "only the toolstack's domain may read all nodes of a card")];
   }
 }
 
@@ -30,7 +30,9 @@ function examineAll(view: StoreView): Finding[] {
     ...unrecorded.filter(({ path }) => !known.has(path)).map((directory) => ofUnrecorded(view, directory)),
   ];
   if (findings.length > 0) return findings;
-  return [ok(SUBJECT, records.length === 0 ? "none, and nothing left over" : `${records.length}, all whole`)];
+  return [
+    ok(SUBJECT, records.length === 0 ? "no card, and no remains of any" : `${records.length}, all complete`),
+  ];
 }
 
 function ofRecord(view: StoreView, record: CardRecord): Finding[] {
@@ -38,7 +40,7 @@ function ofRecord(view: StoreView, record: CardRecord): Finding[] {
   const domain = { domid, name: domainName(view, domid) };
   const subject = `${domain.name}/${card}`;
   if (isGone(view, domid)) {
-    const what = `domain ${domid} is gone, and its card is still recorded`;
+    const what = `domain ${domid} is gone, and the record of its card is left over`;
     return [warn(subject, what, remove(paths.libxl, paths.backend))];
   }
   const missing = missingPart(view, record);
@@ -54,30 +56,37 @@ function ofRecord(view: StoreView, record: CardRecord): Finding[] {
   ];
 }
 
-/** What a card lacks that one which was written in a transaction has. */
+/** The first node that the card lacks, in words; undefined for a complete card. A card written in one transaction is complete. */
 function missingPart(view: StoreView, { address, paths }: CardRecord): string | undefined {
   for (const end of ["frontend", "backend"] as const) {
-    if (view.read(paths[end]) === undefined) return `it has no ${end} directory: ${paths[end]}`;
-    if (view.read(`${paths[end]}/state`) === undefined) return `half written: ${paths[end]} has no state`;
+    if (view.read(paths[end]) === undefined) return `the card has no ${end} directory ${paths[end]}`;
+    if (view.read(`${paths[end]}/state`) === undefined) {
+      return `the card is incomplete: ${paths[end]} has no state`;
+    }
   }
   const expected = { frontend: paths.frontend, "frontend-id": String(address.domid) };
   for (const [node, value] of Object.entries(expected)) {
     const found = view.read(`${paths.backend}/${node}`);
-    if (found !== value) return `half written: ${paths.backend}/${node} is ${JSON.stringify(found ?? null)}`;
+    if (found !== value) {
+      return `the card is incomplete: ${paths.backend}/${node} is ${JSON.stringify(found ?? null)}`;
+    }
   }
 }
 
+/** The directory of one end of a card. */
 interface Directory {
   readonly end: "frontend" | "backend";
   readonly address: CardAddress;
   readonly path: string;
 }
 
-/** Directories without a record: `xl` and `xsnd list` do not see them. */
+/** The finding about a directory without a record, which `xl` and `xsnd list` do not see. */
 function ofUnrecorded(view: StoreView, { end, address, path }: Directory): Finding {
   const { domid, card } = address;
   const subject = `${domainName(view, domid)}/${card}`;
-  if (isGone(view, domid)) return warn(subject, `domain ${domid} is gone, its ${end} is not`, remove(path));
+  if (isGone(view, domid)) {
+    return warn(subject, `domain ${domid} is gone, and its ${end} is left over`, remove(path));
+  }
   const other = end === "frontend" ? "backend" : "frontend";
   const what = view.read(cardPaths(address)[other]) === undefined
     ? `a ${end} without ${other}, and without a record in /libxl`
@@ -116,8 +125,8 @@ function isGone(view: StoreView, domid: number): boolean {
 }
 
 /**
- * With `-t`, as libxl does it: the directories above go too, up to the first that has something in it. Paths hold numbers and fixed
- * names only, so that a shell takes each for one word.
+ * The command that removes `paths`. `-t` removes empty parents too, as libxl does. The paths consist of numbers and fixed names,
+ * so a shell takes each for one word.
  */
 function remove(...paths: string[]): { command: string } {
   return { command: `xenstore-rm -t ${paths.join(" ")}` };
@@ -126,13 +135,13 @@ function remove(...paths: string[]): { command: string } {
 interface WrongPermissions {
   readonly path: string;
   readonly what: string;
-  /** As xenstore-chmod takes it. */
+  /** The right permissions, as xenstore-chmod takes them. */
   readonly wanted: string;
 }
 
 /**
- * Nodes that somebody else may read or write than libxl and `provision` let (tree.ts). What a guest may see of the policy, or
- * change in the backend's directory, is a way round what the host has decided.
+ * The nodes with other permissions than libxl and `provision` give them (card_tree.ts). A guest that can read the policy, or write
+ * in the backend's directory, can get round the host's decisions.
  */
 function wrongPermissions(view: StoreView, { address, paths }: CardRecord): WrongPermissions[] {
   const { domid, backendDomid } = address;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The table of all checks, in the order in which they are done and told. */
+/** The table of all checks, in the order in which they are run and printed. */
 import { cardChecks } from "./cards.ts";
 import { daemonChecks } from "./daemon_running.ts";
 import { deviceChecks } from "./device_nodes.ts";
@@ -22,6 +22,7 @@ const GROUPS: Readonly<Record<string, readonly Check[]>> = {
 };
 
 export interface GroupedCheck extends Check {
+  /** The heading under which the findings are printed. */
   readonly group: string;
 }
 

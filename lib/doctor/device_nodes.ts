@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** What shared pages and event channels come from: device files of the kernel's, or files of an embedded Xen's. */
+/** Checking the sources of shared pages and event channels: the kernel's device files, or the files of an embedded Xen. */
 import { type Check, fail, type Finding, fromError, ok, skip, warn } from "./doctor_finding.ts";
 import { exists, type Host, refusal, thisHost } from "./host.ts";
 
 interface Device {
-  /** In /dev/xen. */
+  /** The name of the file in /dev/xen. */
   readonly name: string;
   readonly module: string;
   readonly purpose: string;
@@ -51,13 +51,13 @@ async function examine(device: Device, host: Host): Promise<Finding> {
   const { name, module, purpose } = device;
   const bad = device.frontendOnly ? warn : fail;
   const path = `/dev/xen/${name}`;
-  if (host.xen === "none") return skip(name, "no Xen here");
+  if (host.xen === "none") return skip(name, "there is no Xen here");
   if (host.xen === "native") {
     if (!exists(path)) {
       return bad(name, `${path} is missing; it ${purpose}`, { command: `modprobe ${module}` });
     }
     const code = refusal(path);
-    if (code !== undefined) return bad(name, `${path}: ${code}`, { mend: "run as root" });
+    if (code !== undefined) return bad(name, `${path}: ${code}`, { mend: "run xsnd as root" });
   }
   try {
     using _open = host.xen === "native"

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-/** What the doctor finds, and what a check is. */
+/** A finding of the doctor, and the checks that produce findings. */
 import { XsndError } from "../base/error.ts";
 
-/** How bad it is: fine, of interest, in the way of serving guests; or not looked at. */
+/** `ok`: fine. `warn`: of interest. `fail`: guests cannot be served like this. `skip`: not checked. */
 export type Level = "ok" | "warn" | "fail" | "skip";
 
 export interface Finding {
   readonly level: Level;
-  /** What was looked at, in a word or two. Not to be believed: it may be a guest's text, and so may the rest. */
+  /** The thing that was checked, in a word or two. This text and the others may come from a guest: escape before printing. */
   readonly subject: string;
-  /** How it is. */
+  /** The state of the subject. */
   readonly detail: string;
-  /** What to do about it, in words. */
+  /** What to do, in words. */
   readonly mend?: string;
-  /** What to do about it, as a command line. */
+  /** What to do, as a command line. */
   readonly command?: string;
 }
 
 export interface Check {
-  /** What it looks at, for when it gives no answer. */
+  /** The subject of the finding if the check does not answer in time. */
   readonly subject: string;
-  /** Returns what it found; what it throws is found by {@link fromError}. May block its thread. */
+  /** Returns the findings. An error that is thrown becomes a finding by {@link fromError}. May block its thread. */
   run(): Finding | Finding[] | Promise<Finding | Finding[]>;
 }
 
@@ -42,10 +42,13 @@ export function fail(subject: string, detail: string, cure: Cure = {}): Finding 
   return { level: "fail", subject, detail, ...cure };
 }
 
-/** Our errors say what went wrong, and after a semicolon what mends it. Anything else is a defect, of the doctor or below. */
+/**
+ * The finding for an error. The message of an {@link XsndError} has the state before its first semicolon and the advice after it.
+ * Any other error is a defect of xsnd.
+ */
 export function fromError(subject: string, error: unknown, level: Level = "fail"): Finding {
   if (!(error instanceof Error)) return { level, subject, detail: String(error) };
   if (!(error instanceof XsndError)) return { level, subject, detail: `${error.name}: ${error.message}` };
-  const [detail, ...mend] = error.message.split("; ");
+  const [detail = "", ...mend] = error.message.split("; ");
   return { level, subject, detail, ...(mend.length > 0 && { mend: mend.join("; ") }) };
 }

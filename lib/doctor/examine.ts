@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * All checks, none of which can keep the others from being done: they run in a thread of their own, and one that does not
- * answer in time is left there, while another thread goes on after it.
+ * Running all checks so that none can stop the others. The checks run in a worker. A worker that does not answer in time is
+ * abandoned, and a new worker runs the next check.
  */
 import { LibraryNotFoundError } from "../../ffi/base/library.ts";
 import { KeptStderr } from "../../ffi/libc/stderr.ts";
@@ -14,8 +14,8 @@ export interface GroupedFinding extends Finding {
 }
 
 /**
- * Yields what each check found, in the table's order. A check may take `timeoutMs`. Threads that hang in a C library cannot be
- * ended: leave the process with Deno.exit().
+ * Yields the findings of each check, in the table's order. A check may take `timeoutMs`. A worker that hangs in a C library cannot
+ * be terminated: leave the process with Deno.exit().
  */
 export async function* examine(timeoutMs: number): AsyncGenerator<readonly GroupedFinding[]> {
   let thread: CheckThread | undefined;
@@ -23,10 +23,10 @@ export async function* examine(timeoutMs: number): AsyncGenerator<readonly Group
   for (const [index, { group, subject }] of CHECKS.entries()) {
     thread ??= new CheckThread();
     const findings = await thread.check(index, timeoutMs);
-    // One that comes back late is asked for nothing more.
+    // A worker that answers late gets no further check.
     if (findings === undefined) {
       thread = undefined;
-      // It may be listening to libasound.
+      // The worker may hold stderr to read the messages of libasound.
       stderr?.restore();
     }
     const found = findings ?? [fail(subject, `no answer within ${timeoutMs / 1000} s`)];
@@ -34,7 +34,7 @@ export async function* examine(timeoutMs: number): AsyncGenerator<readonly Group
   }
 }
 
-/** Undefined without libc, which is a finding. */
+/** The saved stderr; undefined without libc, which a check reports. */
 function keepStderr(): KeptStderr | undefined {
   try {
     return new KeptStderr();
@@ -50,7 +50,7 @@ class CheckThread {
     name: "doctor",
   });
 
-  /** What the check of that index has found; undefined if it takes too long. */
+  /** The findings of the check number `index`; undefined if it takes longer than `timeoutMs`. */
   async check(index: number, timeoutMs: number): Promise<CheckDone | undefined> {
     const { promise, resolve } = Promise.withResolvers<CheckDone | undefined>();
     const timer = setTimeout(() => resolve(undefined), timeoutMs);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Looking around on this host. By libc, as Deno reads files of /proc, /sys and /dev only for a program that may do
- * everything.
+ * Facts about this host, from files of /proc, /sys and /dev. They are read with libc: Deno reads such files only for programs
+ * with all permissions.
  */
 import { errnoName } from "../../ffi/libc/errno.ts";
 import { errno } from "../../ffi/libc/failed_call.ts";
@@ -9,7 +9,7 @@ import { ACCESS, libc, O } from "../../ffi/libc/libc.ts";
 import { cString } from "../../ffi/base/c_string.ts";
 import { SANDBOX_VARIABLE } from "../base/environment.ts";
 
-/** More than any file that the doctor reads, but for /proc/self/maps, of which it wants what it gets. */
+/** The most octets that are read. Only /proc/self/maps can be longer, and its beginning suffices. */
 const MOST_OCTETS = 1 << 20;
 
 /** The text of a file; undefined if it cannot be read. */
@@ -32,28 +32,30 @@ export function readText(path: string): string | undefined {
   return text;
 }
 
+/** Whether there is a file at `path`. */
 export function exists(path: string): boolean {
   return libc().access(cString(path), ACCESS.F_OK) === 0;
 }
 
-/** Why this process may not read and write the file, as errno's name; undefined if it may. */
+/** The name of the error if this process may not read and write the file, such as EACCES; undefined if it may. */
 export function refusal(path: string): string | undefined {
   return libc().access(cString(path), ACCESS.R_OK | ACCESS.W_OK) === 0 ? undefined : errnoName(errno());
 }
 
-/** Which Xen this process would use. */
+/** The Xen that this process would use. */
 export type Host =
   | { readonly xen: "embedded"; readonly directory: string }
   | { readonly xen: "native"; readonly isDomain0: boolean }
   | { readonly xen: "none" };
 
+/** Finds out which Xen this process would use. */
 export function thisHost(): Host {
   const directory = Deno.env.get(SANDBOX_VARIABLE);
   if (directory) return { xen: "embedded", directory };
   const isXen = readText("/sys/hypervisor/type")?.trim() === "xen" || exists("/dev/xen") ||
     exists("/proc/xen/capabilities");
   if (!isXen) return { xen: "none" };
-  // xenfs, where it is mounted, tells; elsewhere only domain 0 has a privileged device.
+  // xenfs says so where it is mounted. Elsewhere the privileged device tells: only domain 0 has one.
   const isDomain0 = readText("/proc/xen/capabilities")?.includes("control_d") ?? exists("/dev/xen/privcmd");
   return { xen: "native", isDomain0 };
 }
@@ -63,7 +65,7 @@ export function kernelRelease(): string {
   return readText("/proc/sys/kernel/osrelease")?.trim() ?? "unknown";
 }
 
-/** `1234 (pulseaudio)`. */
+/** The process as `1234 (pulseaudio)`. */
 export function processName(pid: number): string {
   return `${pid} (${readText(`/proc/${pid}/comm`)?.trim() ?? "gone"})`;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The C libraries: whether they load, from where, and of which version. */
+/** Checking that the C libraries load, with the file and version of each. */
 import { libasound } from "../../ffi/alsa/libasound.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import type { LibraryInfo } from "../../ffi/base/library.ts";
@@ -14,7 +14,7 @@ interface Library {
   (): unknown;
 }
 
-/** In an embedded Xen there is nothing that these could open. */
+/** Libraries that an embedded Xen does without. */
 const NATIVE_ONLY: readonly Library[] = [libxengnttab, libxenevtchn];
 
 export const libraryChecks: readonly Check[] = [libc, libxenstore, libxengnttab, libxenevtchn, libasound]
@@ -38,15 +38,15 @@ function examine(library: Library): Finding {
   return ok(info.soname, `${Deno.env.get(info.variable) ?? loadedFile(info.soname) ?? "loaded"}${from}`);
 }
 
-/** The file that the loader found for `soname`. */
+/** The path of the file that the loader found for `soname`. */
 function loadedFile(soname: string): string | undefined {
-  // As in libasound.so.2 -> libasound.so.2.0.0: the maps have the file's own name.
+  // The maps have the name of the file itself: libasound.so.2.0.0 for libasound.so.2.
   return readText("/proc/self/maps")?.split("\n")
     .map((line) => line.slice(line.indexOf("/")))
     .find((path) => path.slice(path.lastIndexOf("/") + 1).startsWith(soname));
 }
 
-/** The version of an installed Debian package; undefined if it is not, or this is no Debian. */
+/** The version of a Debian package; undefined if it is not installed, or on another distribution. */
 function packageVersion(name: string): string | undefined {
   let status: string;
   try {

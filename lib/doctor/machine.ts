@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** This machine: what runs xsnd, and under what. */
+/** Checking the versions of Deno and Linux, and for which Xen this machine runs. */
 import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding.ts";
 import { exists, kernelRelease, readText, thisHost } from "./host.ts";
 
-/** The first Deno whose FFI and Workers are known to do all of it. */
+/** The first Deno whose FFI and Workers are known to suffice. */
 const DENO = { major: 2, minor: 9 };
 /** The first Linux with snd_xen_front. */
 const FRONTEND_SINCE = "4.18";
@@ -16,7 +16,7 @@ export const machineChecks: readonly Check[] = [
 
 function deno(): Finding {
   const version = Deno.version.deno;
-  const [major, minor] = version.split(".").map(Number);
+  const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major === DENO.major && minor >= DENO.minor) return ok("Deno", version);
   const wanted = `${DENO.major}.${DENO.minor}`;
   return major > DENO.major
@@ -28,19 +28,19 @@ function xen(): Finding {
   const host = thisHost();
   switch (host.xen) {
     case "embedded":
-      return ok("Xen", `an embedded one, in ${host.directory}`);
+      return ok("Xen", `an embedded Xen, in ${host.directory}`);
     case "native":
       return ok("Xen", host.isDomain0 ? "this is domain 0" : "this is a guest: it can be a driver domain");
     case "none":
-      return fail("Xen", "this machine does not run under Xen, so it has no guests to serve", {
+      return fail("Xen", "this machine does not run under Xen, so there are no guests to serve", {
         mend:
           "boot under Xen (Debian: apt-get install xen-system-amd64, then reboot); or try `xsnd demo` and `xsnd sandbox`, " +
-          "which need none",
+          "which need no Xen",
       });
   }
 }
 
-/** Of interest in a guest only: whether it could have a card itself. */
+/** In a guest, says whether its kernel has the driver for a card of its own. */
 function kernel(): Finding {
   const host = thisHost();
   const release = kernelRelease();
@@ -51,7 +51,7 @@ function kernel(): Finding {
   return driver === undefined
     ? skip(
       "kernel",
-      `Linux ${release} has no snd_xen_front: this domain can serve cards, but have none itself`,
+      `Linux ${release} has no snd_xen_front: this domain can serve cards, but cannot use one itself`,
     )
     : ok("kernel", `Linux ${release} has snd_xen_front (${driver})`);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Which processes have PCMs of this host's cards open, as the kernel tells. */
+/** Finding the processes that have PCMs of this host open, in /proc/asound. */
 import { SND_PCM_STREAM } from "../../ffi/alsa/libasound.ts";
 import { sndCards, type SndDevice } from "../../ffi/alsa/snd_cards.ts";
 import { processName, readText } from "./host.ts";
 
-/** The processes that have a card's PCM open, each once. */
+/** The processes that have a PCM of any card open, each once, as `1234 (pulseaudio)`. */
 export function pcmOwners(): string[] {
   return [
     ...new Set(
@@ -13,7 +13,7 @@ export function pcmOwners(): string[] {
   ];
 }
 
-/** Who has substreams of the device open. */
+/** The processes that have substreams of the device open, as `1234 (pulseaudio)`. */
 export function owners(card: number, { device, stream, subdevices }: SndDevice): string[] {
   const letter = stream === SND_PCM_STREAM.PLAYBACK ? "p" : "c";
   return Array.from({ length: subdevices }, (_, sub) => {

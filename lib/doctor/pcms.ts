@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Whether the PCMs that guests' streams are to be played on can be used: each is tried. */
+/** Checking the PCMs that the policies of guests' streams name: each is opened for a moment. */
 import { deviceProblem } from "../probe/device_problem.ts";
 import type { StreamPolicy } from "../vsnd/model/card.ts";
 import { readBackendPolicy } from "../vsnd/nodes/policy_nodes.ts";
@@ -14,10 +14,10 @@ const SUBJECT = "PCMs of streams";
 
 export const pcmChecks: readonly Check[] = [{ subject: SUBJECT, run: () => withXen(SUBJECT, pcms) }];
 
-/** They are opened for a moment, and not while a guest plays through one. */
+/** Opens each PCM for a moment, except those that a guest uses. */
 async function pcms({ store, domid }: Xen): Promise<Finding[]> {
   const streams = namedStreams({ store, domid });
-  if (streams.length === 0) return [skip(SUBJECT, "no card here names one")];
+  if (streams.length === 0) return [skip(SUBJECT, "no card of this backend names a PCM")];
   const status = await daemonStatus().catch(() => undefined);
   const findings: Finding[] = [];
   for (const stream of streams) {
@@ -32,7 +32,7 @@ async function pcms({ store, domid }: Xen): Promise<Finding[]> {
   return findings;
 }
 
-/** The streams that are not denied; of those that have the device and what is allowed in common, one. */
+/** The streams that are not denied: one of those with the same device, direction and parameters. */
 function namedStreams({ store, domid }: Pick<Xen, "store" | "domid">): StreamPolicy[] {
   const root = backendsPath(domid);
   const found = new Map<string, StreamPolicy>();
@@ -47,7 +47,7 @@ function namedStreams({ store, domid }: Pick<Xen, "store" | "domid">): StreamPol
   return [...found.values()];
 }
 
-/** None of a card whose policy is broken: the checks of cards tell. */
+/** The streams of a card's policy; none if the policy is damaged, which cards.ts reports. */
 function policyStreams(store: Xen["store"], backend: string): readonly StreamPolicy[] {
   try {
     return readBackendPolicy(store, backend)?.pcms.flatMap(({ streams }) => streams) ?? [];
@@ -58,7 +58,7 @@ function policyStreams(store: Xen["store"], backend: string): readonly StreamPol
 
 async function tryStream(subject: string, stream: StreamPolicy): Promise<Finding> {
   const problem = await deviceProblem(stream);
-  if (problem === undefined) return ok(subject, "can be used");
+  if (problem === undefined) return ok(subject, "can be opened");
   const { kind, reason, advice } = problem;
   if (kind === "unasked") return skip(subject, "libasound cannot be loaded");
   const cure = { ...(advice !== undefined && { mend: advice }) };
@@ -68,7 +68,7 @@ async function tryStream(subject: string, stream: StreamPolicy): Promise<Finding
     return warn(subject, `busy${by}`, cure);
   }
   if (kind === "mismatch") {
-    return fail(subject, `it can do nothing of what the stream allows: ${reason}`, cure);
+    return fail(subject, `the device can do nothing that the stream allows: ${reason}`, cure);
   }
   return fail(subject, reason, cure);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** What the kernel lets the daemon have: of the daemon that runs, or else of one started here. */
+/** Checking the resource limits of the running daemon, or of a daemon that would be started here. */
 import { type Check, type Finding, ok, warn } from "./doctor_finding.ts";
 import { daemonStatus } from "./daemon_running.ts";
 import { readText } from "./host.ts";
 
 /** linux/capability.h */
 const CAP_SYS_NICE = 23;
-/** A stream takes ten or so. */
+/** A stream takes about ten file descriptors. */
 const MIN_DESCRIPTORS = 1024;
 
 export const limitChecks: readonly Check[] = [
@@ -16,7 +16,7 @@ export const limitChecks: readonly Check[] = [
   { subject: "locked memory", run: lockedMemory },
 ];
 
-/** The process that is asked about, and what to call it. */
+/** The process whose limits are checked, as its directory in /proc and in words. */
 async function subject(): Promise<{ proc: string; whose: string }> {
   const pid = await daemonStatus().then(({ pid }) => pid, () => undefined);
   return pid === undefined || readText(`/proc/${pid}/limits`) === undefined
@@ -24,7 +24,7 @@ async function subject(): Promise<{ proc: string; whose: string }> {
     : { proc: `/proc/${pid}`, whose: "the daemon" };
 }
 
-/** A soft limit by the name that proc(5) gives it; Infinity for none, undefined where it cannot be read. */
+/** The soft limit called `name` in proc(5): Infinity if unlimited, undefined if it cannot be read. */
 function softLimit(proc: string, name: string): number | undefined {
   const line = readText(`${proc}/limits`)?.split("\n").find((line) => line.startsWith(name));
   const soft = line?.slice(name.length).trim().split(/\s+/)[0];
@@ -50,25 +50,30 @@ function throttling(): Finding {
   const runtime = readText(path)?.trim();
   if (runtime === "0") {
     const command = "sysctl -w kernel.sched_rt_runtime_us=950000";
-    return warn("throttling", "the kernel gives real-time threads no time", { command });
+    return warn("throttling", "the kernel gives real-time threads no processor time", { command });
   }
   if (runtime === undefined) return ok("throttling", "the kernel has no such limit");
-  return ok("throttling", runtime === "-1" ? "none" : `real-time threads get ${runtime} µs of each second`);
+  return ok(
+    "throttling",
+    runtime === "-1"
+      ? "real-time threads are not throttled"
+      : `real-time threads get ${runtime} µs of each second`,
+  );
 }
 
 async function files(): Promise<Finding> {
   const { proc, whose } = await subject();
   const limit = softLimit(proc, "Max open files");
   if (limit === undefined || limit >= MIN_DESCRIPTORS) {
-    return ok("files", `${whose} may open ${limit ?? "as many as it likes"}`);
+    return ok("files", `${whose} may open ${limit ?? "any number of"} files`);
   }
-  return warn("files", `${whose} may open only ${limit}: a stream takes about ten`, {
-    mend: `start it with more: LimitNOFILE=${MIN_DESCRIPTORS} in a systemd unit, or`,
+  return warn("files", `${whose} may open only ${limit} files: a stream takes about ten`, {
+    mend: `start the daemon with a higher limit: LimitNOFILE=${MIN_DESCRIPTORS} in a systemd unit, or`,
     command: `ulimit -n ${MIN_DESCRIPTORS}`,
   });
 }
 
-/** Of no use to xsnd (see `lib/engine/realtime.ts`), and said so, as other sound servers want much of it. */
+/** xsnd locks no memory (`lib/engine/realtime.ts` says why). The finding says so because other sound servers need a high limit. */
 async function lockedMemory(): Promise<Finding> {
   const { proc, whose } = await subject();
   const limit = softLimit(proc, "Max locked memory");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** Sound on this host: ALSA's configuration, cards, and who has them open. The PCMs of guests' streams: pcms.ts. */
-import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
+/** Checks ALSA on this host: the configuration, the sound cards, and the processes that have them open. pcms.ts tries the PCMs of guests' streams. */
 import { libasound } from "../../ffi/alsa/libasound.ts";
+import { AlsaError } from "../../ffi/alsa/alsa_error.ts";
 import { type SndCard, sndCards } from "../../ffi/alsa/snd_cards.ts";
 import { LibraryNotFoundError } from "../../ffi/base/library.ts";
 import { AlsaMessages, readAlsaConfiguration, withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";
@@ -16,17 +16,17 @@ export const soundChecks: readonly Check[] = [
   ...pcmChecks,
 ];
 
-/** Of asound.conf and its like. One that cannot be read takes all PCMs with it. */
+/** Reads asound.conf and all other configuration files of ALSA. With one that cannot be read, no PCM can be opened. */
 function configuration(): Finding {
   const subject = "ALSA setup";
   try {
     const { read, messages } = readAlsaConfiguration();
-    if (read && messages.length === 0) return ok(subject, "its configuration can be read");
+    if (read && messages.length === 0) return ok(subject, "ALSA's configuration can be read");
     const what = read
-      ? "its configuration has faults"
-      : "its configuration cannot be read, and no PCM be opened";
+      ? "ALSA's configuration has errors"
+      : "ALSA's configuration cannot be read, so no PCM can be opened";
     return (read ? warn : fail)(subject, withAlsaMessages(what, messages), {
-      mend: "mend the file that ALSA names",
+      mend: "correct the file that ALSA names",
     });
   } catch (error) {
     if (error instanceof LibraryNotFoundError) return skip(subject, "libasound cannot be loaded");
@@ -39,8 +39,8 @@ function cards(): Finding[] {
   if (!exists("/dev/snd")) {
     return [warn(subject, "none: there is no /dev/snd", {
       mend:
-        "load the driver of this host's card; without one, dummy: cards and those of a sound server's do. A card that " +
-        "plays to itself:",
+        "load the driver of this host's card. Without a card, dummy: devices and the devices of a sound server work. To " +
+        "load a card that plays to itself:",
       command: "modprobe snd-aloop",
     })];
   }
@@ -54,7 +54,7 @@ function cards(): Finding[] {
   try {
     const found = sndCards();
     if (found.length === 0) {
-      return [warn(subject, "none has a driver", { mend: "`lspci -k` and `lsusb` name what there is" })];
+      return [warn(subject, "no card has a driver", { mend: "`lspci -k` and `lsusb` list the hardware" })];
     }
     return found.map(card);
   } catch (error) {
@@ -68,7 +68,7 @@ function card({ index, id, name, driver, devices }: SndCard): Finding {
   const node = `/dev/snd/controlC${index}`;
   const code = refusal(node);
   if (code !== undefined) {
-    return fail(subject, `${node}: ${code}`, { mend: "run as root, or in the group audio" });
+    return fail(subject, `${node}: ${code}`, { mend: "run xsnd as root, or in the group audio" });
   }
   const inUse = devices.flatMap((device) => owners(index, device));
   const use = inUse.length === 0 ? "" : `; in use by ${[...new Set(inUse)].join(", ")}`;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** XenStore: whether it answers, how fast, and what this domain may do there. */
+/** Checking that XenStore answers, how fast, and what this domain may do in it. */
 import { percentiles } from "../base/percentiles.ts";
 import { openXen } from "../xen/mod.ts";
 import { StoreError, type Xen } from "../xen/ports.ts";
@@ -13,12 +13,12 @@ export const xenstoreChecks: readonly Check[] = [
   { subject: "this domain", run: () => withXen("this domain", role) },
 ];
 
-/** Runs `body` on Xen; where that cannot be opened, {@link reach} says why, and this check has nothing to look at. */
+/** Runs `body` with Xen opened. If Xen cannot be opened, {@link reach} reports the reason, and this check is skipped. */
 export async function withXen<T extends Finding | Finding[]>(
   subject: string,
   body: (xen: Xen) => T | Promise<T>,
 ): Promise<T | Finding> {
-  if (!hasStore()) return skip(subject, "no Xen here");
+  if (!hasStore()) return skip(subject, "there is no Xen here");
   let xen: Xen;
   try {
     xen = await openXen();
@@ -34,7 +34,7 @@ function hasStore(): boolean {
 }
 
 async function reach(): Promise<Finding> {
-  if (!hasStore()) return skip("XenStore", "no Xen here");
+  if (!hasStore()) return skip("XenStore", "there is no Xen here");
   try {
     using xen = await openXen();
     const micros = Array.from({ length: ROUND_TRIPS }, () => {
@@ -48,7 +48,7 @@ async function reach(): Promise<Finding> {
   }
 }
 
-/** Only the toolstack's domain may look into /libxl. */
+/** The toolstack's domain is recognised by its access to /libxl, which no other domain may read. */
 function role({ store, domid }: Xen): Finding {
   try {
     store.list("/libxl");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a device really can do: what `probe` prints, and what `check --probe` holds a configuration against. */
+/** Asking a device for its formats, rates and channels: `probe` prints them, `check --probe` compares a configuration with them. */
 import { PcmError } from "../pcm/pcm_error.ts";
 import type { Refiner } from "../pcm/refiner.ts";
 import { formatByName, formatsToMask, HwParam, maskToFormats, XEN_EINVAL } from "../sndif/mod.ts";
@@ -7,18 +7,18 @@ import { Limits, LINUX_RATES } from "../vsnd/model/card.ts";
 import { SERVED_FORMATS } from "../vsnd/model/param_nodes.ts";
 
 export interface Capabilities {
-  /** Names as in sndif.h, of those that can be served. */
+  /** The served formats that the device has, by names of sndif.h. */
   readonly formats: readonly string[];
-  /** Hz, of those that the Linux frontend knows. */
+  /** In Hz, the rates that both the device and the Linux frontend have. */
   readonly rates: readonly number[];
   readonly channelsMin: number;
-  /** Of those that sndif can say. */
+  /** At most the number that sndif can express. */
   readonly channelsMax: number;
 }
 
 /**
- * Asks for each format, for each rate and for the channels by themselves; that a card can do each of two things does not say
- * that it can do both at once. Throws {@link PcmError} if it cannot be asked.
+ * Asks the device for each format, each rate and the channels separately. A device may still refuse a combination of two. Throws
+ * {@link PcmError} if the device cannot be asked.
  */
 export function capabilitiesOf(refiner: Refiner): Capabilities {
   const { formatsLow, channels } = refined(refiner, everything()) ?? everything();
@@ -39,7 +39,7 @@ export function capabilitiesOf(refiner: Refiner): Capabilities {
   };
 }
 
-/** What is left of `param`; undefined if nothing is. */
+/** `param` as the device narrows it; undefined if nothing is left. */
 function refined(refiner: Refiner, param: HwParam): HwParam | undefined {
   try {
     refiner.refine(param);
@@ -51,7 +51,7 @@ function refined(refiner: Refiner, param: HwParam): HwParam | undefined {
   return formatsLow !== 0 && rates.min <= rates.max && channels.min <= channels.max ? param : undefined;
 }
 
-/** A question that leaves everything open. */
+/** A parameter space without restrictions. */
 export function everything(): HwParam {
   const param = new HwParam();
   param.formatsLow = 0xffffffff;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** Whether guests could open streams on this host now, for those who are about to provision them. */
+/** Checking, before provisioning, that guests could open their streams on this host now. */
 import type { NamedStream } from "../vsnd/provision/changed_streams.ts";
 import { type DeviceProblem, deviceProblem } from "./device_problem.ts";
 
 export interface DeviceCheck {
-  /** Streams whose device can do nothing of what they allow, a line each. */
+  /** A line for each stream whose device can do nothing that the stream allows. */
   readonly impossible: readonly string[];
-  /** Devices that cannot be opened now, a line each with the streams that are to use it. */
+  /** A line for each device that cannot be opened now, with the streams that are to use it. */
   readonly unusable: readonly string[];
 }
 
-/** Opens the streams' devices for a moment, one after the other. A device that somebody has open is right for him, and no finding. */
+/** Opens the streams' devices for a moment, one after the other. A busy device is no finding: it works for the process that has it. */
 export async function checkDevices(streams: readonly NamedStream[]): Promise<DeviceCheck> {
   const impossible: string[] = [];
   const unusable = new Map<string, string[]>();

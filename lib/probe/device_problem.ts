@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Whether a stream's device can do anything of what the stream allows: to be found out before a guest does. */
+/** Finding the reason why no guest can open a stream now: a busy or missing device, or one that can do nothing that the stream allows. */
 import { Exit, XsndError } from "../base/error.ts";
 import { withAlsaMessages } from "../pcm/alsa/alsa_messages.ts";
 import { askDevice } from "../pcm/ask_device.ts";
@@ -13,17 +13,17 @@ import { narrow } from "../stream/open_admission.ts";
 
 export interface DeviceProblem {
   /**
-   * `mismatch`: the device can do nothing of what the stream allows. `busy`: somebody has it open, so nobody can ask it.
-   * `unusable`: it cannot be opened now. `unasked`: there is no libasound to ask it by.
+   * `mismatch`: the device can do nothing that the stream allows. `busy`: a process has the device open, so its capabilities
+   * cannot be asked. `unusable`: the device cannot be opened now. `unasked`: libasound is missing.
    */
   readonly kind: "mismatch" | "busy" | "unusable" | "unasked";
-  /** What is in the way, with ALSA's own diagnosis. */
+  /** The reason, with ALSA's own diagnosis. */
   readonly reason: string;
-  /** What to do about it. */
+  /** What to do. */
   readonly advice?: string;
 }
 
-/** What keeps a guest from opening the stream now. A stream that is denied has no problem: its device is not opened. */
+/** The problem with the device of a stream; undefined if there is none. The device of a denied stream is not opened and has no problem. */
 export async function deviceProblem(
   { type, device, denied, effective }: StreamPolicy,
 ): Promise<DeviceProblem | undefined> {
@@ -37,7 +37,7 @@ export async function deviceProblem(
   }
 }
 
-/** The problem that a device is which cannot be asked. */
+/** The problem with a device that cannot be asked. */
 export function problemFrom(error: PcmError): DeviceProblem {
   const { reason, advice } = reasonAndAdvice(error);
   return {
@@ -47,13 +47,13 @@ export function problemFrom(error: PcmError): DeviceProblem {
   };
 }
 
-/** Our errors say what went wrong, and after a semicolon what mends it. */
+/** Splits the message of an error: the reason before the first semicolon, the advice after it. */
 function reasonAndAdvice({ message }: Error): { readonly reason: string; readonly advice?: string } {
   const at = message.indexOf("; ");
   return at < 0 ? { reason: message } : { reason: message.slice(0, at), advice: message.slice(at + 2) };
 }
 
-/** The problem that `device` is if it can do nothing of what `effective` allows. Throws {@link PcmError} if it cannot be asked. */
+/** The problem if `device` can do nothing that `effective` allows. Throws {@link PcmError} if the device cannot be asked. */
 export function mismatchOf(
   refiner: Refiner,
   device: string,
@@ -62,10 +62,10 @@ export function mismatchOf(
   const reason = nothingInCommon(refiner, effective);
   return reason === undefined
     ? undefined
-    : { kind: "mismatch", reason, advice: adviceFor(device, "allow what it can do") };
+    : { kind: "mismatch", reason, advice: adviceFor(device, "allow what the device can do") };
 }
 
-/** What to do about a device that can do less than is allowed: `first`, or what ALSA offers. */
+/** The advice for a device that can do less than the stream allows: `first`, or ALSA's conversion. */
 export function adviceFor(device: string, first: string): string {
   return device.startsWith(DUMMY)
     ? first
@@ -83,11 +83,15 @@ function nothingInCommon(refiner: Refiner, effective: StreamParams): string | un
   }
   const { formatsLow, rates, channels } = param;
   const { formats, rates: allowed, channelsMin, channelsMax } = effective;
-  if (maskToFormats(formatsLow).length === 0) return `it has none of the formats ${formats.join(", ")}`;
-  if (!allowed.some((rate) => rate >= rates.min && rate <= rates.max)) {
-    return `it has ${range(rates.min, rates.max)} Hz, and not ${allowed.join(", ")}`;
+  if (maskToFormats(formatsLow).length === 0) {
+    return `the device has none of the formats ${formats.join(", ")}`;
   }
-  if (channels.min > channels.max) return `it cannot have ${range(channelsMin, channelsMax)} channels`;
+  if (!allowed.some((rate) => rate >= rates.min && rate <= rates.max)) {
+    return `the device has ${range(rates.min, rates.max)} Hz, and not ${allowed.join(", ")}`;
+  }
+  if (channels.min > channels.max) {
+    return `the device cannot have ${range(channelsMin, channelsMax)} channels`;
+  }
   return undefined;
 }
 

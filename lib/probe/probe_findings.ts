@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a configuration allows and the devices on this host cannot do. */
+/** `check --probe`: findings about values of a configuration that the devices on this host cannot do. */
 import { askDevice } from "../pcm/ask_device.ts";
 import { PcmError } from "../pcm/pcm_error.ts";
 import type { Config, PcmConfig, StreamConfig, StreamParams } from "../vsnd/model/card.ts";
@@ -23,7 +23,7 @@ export async function probeFindings(config: Config): Promise<Finding[]> {
   return findings;
 }
 
-/** What the file says for a stream, at any level: the defaults are for any card, and need not fit this one. */
+/** The parameters that the file sets for a stream at any level. Defaults are left out: they need not fit every device. */
 function declaredFor(
   card: Partial<StreamParams>,
   pcm: PcmConfig,
@@ -49,7 +49,7 @@ async function streamFindings(
   } catch (error) {
     if (!(error instanceof PcmError)) throw error;
     const { kind, reason, advice } = problemFrom(error);
-    // A device in use is there, and right for whoever has it: nothing is wrong with the file.
+    // A busy device works for the process that has it: nothing is wrong with the file.
     if (kind === "busy") return [];
     const why = "a guest that opens the stream now gets an error";
     return [{ path: device, what: reason, why, ...(advice !== undefined && { instead: advice }) }];
@@ -57,8 +57,8 @@ async function streamFindings(
   if (mismatch !== undefined) {
     return [{
       path: device,
-      what: `${JSON.stringify(stream.device)} can do nothing of what the stream allows: ${mismatch.reason}`,
-      why: "`xsnd provision` refuses it, as no guest could open it",
+      what: `${JSON.stringify(stream.device)} can do nothing that the stream allows: ${mismatch.reason}`,
+      why: "`xsnd provision` refuses the stream, as no guest could open it",
       instead: mismatch.advice,
     }];
   }
@@ -77,7 +77,7 @@ function lacking(
     findings.push({
       path: [...path, key],
       what: `the device cannot do ${missing.join(", ")}`,
-      why: "the guest is never offered it",
+      why: "the guest never gets it",
       instead: adviceFor(device, `write ${has}`),
     });
   };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Asking PCMs what they can do, and the card that a guest could be given for it. */
+/** `probe`: asking PCMs for their capabilities, and writing a configuration of a card that uses them. */
 import { askDevice } from "../pcm/ask_device.ts";
 import { PcmError } from "../pcm/pcm_error.ts";
 import type { HostPcm } from "../pcm/host_pcms.ts";
@@ -8,23 +8,23 @@ import { describeCard } from "../vsnd/config/describe_card.ts";
 import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
 
 export interface Probed extends HostPcm {
-  /** Undefined if it could not be asked. */
+  /** Undefined if the PCM could not be asked. */
   readonly able: Capabilities | undefined;
-  /** ALSA's name for the kind of PCM; undefined of a dummy card, and if it could not be asked. */
+  /** ALSA's name of the PCM's kind; undefined for a dummy device, and if the PCM could not be asked. */
   readonly type?: string;
-  /** Why it can do nothing for a guest. */
+  /** Why no guest can use the PCM; undefined if guests can. */
   readonly problem: string | undefined;
-  /** What libasound says of that. */
+  /** The messages of libasound about the problem. */
   readonly alsaMessages: readonly string[];
 }
 
-/** Kinds of PCM that are no sound system's own end: silence, and the rate converters that alsa-plugins advertises. */
+/** Kinds of PCM that lead to no hardware or sound server: silence, and the rate converters that alsa-plugins advertises. */
 const NO_ENDS: ReadonlySet<string | undefined> = new Set(["NULL", "RATE"]);
 
-/** More channels than sound servers have names for are an artefact of a plugin, and would cost a guest its periods. */
+/** The most channels of a proposed stream. More come from plugins, have no names in sound servers, and would shorten a guest's periods. */
 const MOST_CHANNELS = 8;
 
-/** Asks one PCM. Never throws for what it is: it may be busy, or not there. */
+/** Asks one PCM. A busy or missing PCM is no error: `problem` has the reason. */
 export async function probePcm(pcm: HostPcm): Promise<Probed> {
   try {
     const { able, type } = await askDevice(pcm.name, pcm.direction, (refiner, type) => ({
@@ -32,25 +32,25 @@ export async function probePcm(pcm: HostPcm): Promise<Probed> {
       type,
     }));
     const problem = able.formats.length === 0
-      ? "it has no format that a guest could use"
+      ? "the PCM has no format that a guest could use"
       : able.rates.length === 0
-      ? "it has no rate that the Linux frontend knows"
+      ? "the PCM has no rate that the Linux frontend knows"
       : able.channelsMin > able.channelsMax
-      ? `it has ${able.channelsMin} channels at least, and sndif no more than ${able.channelsMax}`
+      ? `the PCM has at least ${able.channelsMin} channels, and sndif at most ${able.channelsMax}`
       : undefined;
     return { ...pcm, able, type, problem, alsaMessages: [] };
   } catch (error) {
     if (!(error instanceof PcmError)) throw error;
-    // Whoever reads this has no use for the advice to probe.
+    // The reader is probing already: the advice to probe is cut off.
     const problem = error.message.replace(/; `xsnd probe`.*$/s, "");
     return { ...pcm, able: undefined, problem, alsaMessages: error.alsaMessages };
   }
 }
 
 /**
- * The value of a YAML file that gives `domain` one card with a PCM for each of the names that can be used: of the cards' own
- * devices if there are any, and of all otherwise. Of those that nobody has named, the ones that only convert or discard sound are
- * left out. Undefined if there are none.
+ * The value of a YAML file that gives `domain` one card with a PCM for each usable name: the names of hardware devices if there
+ * are any, else all. PCMs that only convert or discard sound are left out, unless a person named them. Undefined if no PCM is
+ * usable.
  */
 export function stanzaFor(domain: string, probed: readonly Probed[]): unknown {
   const usable = probed.filter(({ able, problem, advertised, type }) =>
@@ -58,7 +58,8 @@ export function stanzaFor(domain: string, probed: readonly Probed[]): unknown {
   );
   const chosen = usable.some(({ hardware }) => hardware) ? usable.filter(({ hardware }) => hardware) : usable;
   const names = [...new Set(chosen.map(({ name }) => name))].slice(0, Limits.pcmsPerCard);
-  if (names.length === 0) return undefined;
+  const [first] = names;
+  if (first === undefined) return undefined;
   const pcms = names.map((name) => ({
     streams: chosen.filter((pcm) => pcm.name === name).map(({ direction, able }) => ({
       type: direction,
@@ -67,7 +68,7 @@ export function stanzaFor(domain: string, probed: readonly Probed[]): unknown {
       effective: paramsFor(able!),
     })),
   }));
-  return { domains: { [domain]: { cards: [describeCard({ pcms }, names[0])] } } };
+  return { domains: { [domain]: { cards: [describeCard({ pcms }, first)] } } };
 }
 
 function paramsFor({ formats, rates, channelsMin, channelsMax }: Capabilities): StreamParams {

@@ -133,7 +133,7 @@ testAtOnce("doctor", {
 
   "a backend's directory that outlived its guest and its record": mendable(
     "warn",
-    /domain 1 is gone, its backend is not/,
+    /domain 1 is gone, and its backend is left over/,
     (box) => box.xenstore("rm", "/local/domain/1", "/libxl/1"),
   ),
 
@@ -157,7 +157,7 @@ testAtOnce("doctor", {
 
   "half a backend": mendable(
     "fail",
-    /half written: .* no state/,
+    /the card is incomplete: .* no state/,
     (box) => box.xenstore("rm", `${BACKEND}/state`),
   ),
 
@@ -213,7 +213,7 @@ testAtOnce("doctor", {
       assert.match(mend!, /make it/);
       Deno.mkdirSync(folder);
       const { findings } = await examine(box);
-      assert.equal(findings.find((finding) => finding.subject === subject)?.detail, "can be used");
+      assert.equal(findings.find((finding) => finding.subject === subject)?.detail, "can be opened");
       assert.deepEqual([...Deno.readDirSync(folder)], []);
     }),
 
@@ -224,8 +224,8 @@ testAtOnce("doctor", {
       makeWav(wav, { rate: 11025, channels: 2, format: "s16_le", frames: 10 });
       const { level, detail, mend } = onlyFault(await examine(box), "sound", `capture dummy:${wav}`);
       assert.equal(level, "fail");
-      assert.match(detail, /nothing of what the stream allows: it has 11025 Hz/);
-      assert.equal(mend, "allow what it can do");
+      assert.match(detail, /nothing that the stream allows: the device has 11025 Hz/);
+      assert.equal(mend, "allow what the device can do");
     }),
 
   "a broken asound.conf: the file and the line": () =>

@@ -110,7 +110,7 @@ Deno.test("check --probe finds what the devices lack, each with its place", () =
     ]);
     assert.equal(findings[0].what, "the device cannot do float_le");
     assert.match(findings[3].what, /^cannot open PCM "nothing" for playback/);
-    assert.match(findings[4].what, /can do nothing of what the stream allows: .*format/);
+    assert.match(findings[4].what, /can do nothing that the stream allows: .*format/);
     assert.match(await box.ok("check", file), /is right/);
     const both = await box.run("probe", "--yaml", "--xl");
     assert.deepEqual([both.code, both.stdout], [2, ""]);

@@ -39,9 +39,9 @@ Deno.test("provision refuses a recording whose file has another rate, or more ch
     const wav = makeWav(box.path("in.wav"), { rate: 44100, channels: 2, format: "s16_le", frames: 10 });
     const stream = { type: "capture", device: `dummy:${wav}` };
     const rates = await provisionStream(box, { ...stream, "sample-rates": [8000, 48000] });
-    assertFails(rates, 6, /it has 44100 Hz, and not 8000, 48000/);
+    assertFails(rates, 6, /the device has 44100 Hz, and not 8000, 48000/);
     const channels = await provisionStream(box, { ...stream, "channels-max": 1 });
-    assertFails(channels, 6, /it cannot have 1 channels/);
+    assertFails(channels, 6, /the device cannot have 1 channels/);
     const { code } = await provisionStream(box, { ...stream, "sample-rates": [44100, 48000] });
     assert.equal(code, 0, "what is left in common is enough");
   }));
@@ -153,7 +153,7 @@ Deno.test("provision does not ask the device of a denied stream", () =>
   inBox(async (box) => {
     const wav = makeWav(box.path("in.wav"), { rate: 44100, channels: 2, format: "s16_le", frames: 10 });
     const stream = { type: "capture", device: `dummy:${wav}`, "sample-rates": [48000] };
-    assertFails(await provisionStream(box, stream), 6, /it has 44100 Hz/);
+    assertFails(await provisionStream(box, stream), 6, /the device has 44100 Hz/);
     const { code, stderr } = await provisionStream(box, { ...stream, denied: true });
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   }));
