@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** libasound's diagnosis: taken from standard error, and told in a few words. */
+/** Tests the reader of libasound's error messages: it takes them from standard error and shortens them. */
 import assert from "node:assert/strict";
 import { libc } from "../../ffi/libc/libc.ts";
 import { KeptStderr, StderrCapture } from "../../ffi/libc/stderr.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Capture from a card to a guest's buffer, with a clock that the test moves. The card hears 1, 2, 3 ..., so what the
- * guest reads says which sample it got.
+ * Tests capture from a device to a guest's buffer, on a clock that the test sets. The device records 1, 2, 3, ..., so each
+ * sample that the guest reads tells its position.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -22,7 +22,7 @@ interface Options {
   readonly canPause?: boolean;
 }
 
-/** A guest's stream and the card behind it, driven as the engine drives them. */
+/** A guest's stream and its device. The test drives both as the engine does. */
 class Stream implements Disposable {
   readonly bufferFrames: number;
   readonly card: DummyCard;
@@ -30,7 +30,7 @@ class Stream implements Disposable {
   readonly feed = new PositionFeed();
   readonly status = new StatusRow(createStatusTable(1), 0);
   readonly memory: Uint32Array<ArrayBuffer>;
-  /** All that the guest has read. */
+  /** All samples that the guest has read. */
   readonly read: number[] = [];
   /** The guest's appl_ptr. */
   applPtr = 0;
@@ -44,12 +44,12 @@ class Stream implements Disposable {
     this.transfer = new Capture(this.card.pcm, buffer, this.feed, this.status);
   }
 
-  /** Frames that the guest knows to be there. */
+  /** Frames that the guest knows to be available. */
   get available(): number {
     return this.feed.toldFrames - this.applPtr;
   }
 
-  /** The guest reads `count` frames, in one READ or in two where its buffer ends. */
+  /** The guest reads `count` frames: in one READ, or in two around the end of its buffer. */
   take(count: number): void {
     for (let left = count; left > 0;) {
       const offset = this.applPtr % this.bufferFrames;
@@ -61,7 +61,7 @@ class Stream implements Disposable {
     }
   }
 
-  /** Time passes, and the engine is woken and publishes. */
+  /** Time passes, then the engine wakes up and publishes the position. */
   run(count: number): void {
     this.card.advance(count);
     this.card.pcm.acknowledge();
@@ -85,7 +85,7 @@ Deno.test("Capture gives the guest every sample once and in order, in READs of a
       using stream = new Stream({ bufferFrames, cardFrames });
       assert.equal(stream.transfer.start(), 0);
       for (const [run, read] of turns) {
-        // Neither buffer may overflow.
+        // Neither buffer overflows.
         stream.run(of(run, Math.min(bufferFrames - stream.available, cardFrames)));
         assert.equal(stream.feed.toldFrames, stream.transfer.position());
         stream.take(of(read, stream.available));
@@ -143,7 +143,7 @@ Deno.test("Capture counts an overrun once, when it happens, however long the gue
     assert.deepEqual([status.get("lateFrames"), status.get("xrunSeconds")], [236, 0.236], end);
     transfer.stopped();
     assert.equal(status.get("xruns"), 1, end);
-    // A second one, after a READ or a START.
+    // After the READ or the START a second overrun counts.
     transfer.start();
     for (let frames = 0; frames < 300; frames += 10) stream.run(10);
     assert.equal(status.get("xruns"), 2, end);
@@ -180,7 +180,7 @@ Deno.test("Capture counts no frame twice that the card has overwritten and the g
   stream.run(40);
   stream.card.advance(500);
   stream.run(0);
-  // Of 540 frames the guest gets the last 100, of which 36 are silence.
+  // The guest gets the last 100 of 540 frames. 36 of them are silence.
   assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [1, 440 + 36]);
   stream.take(100);
   assert.deepEqual(stream.read, [...new Array(36).fill(0), ...frames(41, 64)]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** CHANGELOG.md, as packages read it. */
+/** Tests how the packages read CHANGELOG.md. */
 import assert from "node:assert/strict";
 import { cutRelease, debianChangelog, releasesOf, secondsOf } from "../../packaging/changelog.ts";
 import { VERSION } from "../../lib/base/version.ts";
@@ -43,7 +43,7 @@ Deno.test("cutRelease() gives what is unreleased a version and a date", () => {
     ["0.1.0", 1],
   ]);
   assert.match(cut, /^## \[Unreleased\]\n\n## \[0\.3\.0\] - 2026-12-24\n\n### Added\n\n- New\.$/m);
-  // There is nothing to release: the section is empty, or is not there; and 0.2.0 is out.
+  // Nothing to release: the section is empty, or is missing, or 0.2.0 is already released.
   assert.throws(() => cutRelease(cut, "0.4.0", "2026-12-25"), /no change under/);
   assert.throws(() => cutRelease(TEXT, "0.3.0", "2026-12-25"), /no change under/);
   assert.throws(() => cutRelease(text, "0.2.0", "2026-12-25"), /0\.2\.0 already/);
@@ -67,7 +67,7 @@ Deno.test("debianChangelog() is what dpkg-parsechangelog reads", async () => {
     assert.equal(await field("Timestamp"), String(secondsOf({ version: "", date: "2026-12-01", items: [] })));
     assert.equal(await field("Maintainer"), "Some One <one@example.org>");
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error; // dpkg-dev is not everywhere
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // dpkg-dev may be missing
   } finally {
     Deno.removeSync(file);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Waiting for a stream to change: who waits is woken by changes, and by nothing else. */
+/** Tests waiting for a stream to change: only a change wakes the waiter. */
 import assert from "node:assert/strict";
 import { Changes, countChange } from "../../lib/bridge/changes.ts";
 
@@ -67,7 +67,7 @@ Deno.test("Changes.until() ends with its time, with its client, and with what is
     throw new RangeError("ambiguous");
   };
   await assert.rejects(changes.until(fail, PATIENCE_MS, never), RangeError);
-  // Nobody who has ended is asked again.
+  // A wait that has ended is not checked again.
   let looks = 0;
   const ended = new AbortController();
   const one = changes.until(() => void looks++, PATIENCE_MS, ended.signal);

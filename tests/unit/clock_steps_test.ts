@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The time of day may be set at any moment: nothing but time-stamps for people goes by it. */
+/** The time of day can step at any moment. Only timestamps for people use it. */
 import assert from "node:assert/strict";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -10,7 +10,7 @@ Deno.test("nothing in lib/ and ffi/ goes by the time of day but time-stamps", as
   assert.deepEqual(found.sort(), TIME_STAMPS);
 });
 
-/** Files that look at the time of day, to write it down. */
+/** Files that read the time of day for a timestamp. */
 const TIME_STAMPS: readonly string[] = [
   "lib/daemon/trace_source.ts",
   "lib/log/mod.ts",

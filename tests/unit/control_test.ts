@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The control socket: both ends, and clients and daemons that do not behave. */
+/** Tests both ends of the control socket, also against misbehaving clients and daemons. */
 import { configure, reset } from "@logtape/logtape";
 import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/control_client.ts";
@@ -15,7 +15,7 @@ import {
 import { type ControlHandler, ControlServer, forThisUserAlone } from "../../lib/control/control_server.ts";
 import { Exit, type ExitCode, XsndError } from "../../lib/base/error.ts";
 
-/** Runs `body` with the variables of `env` set (or unset), and puts them back. */
+/** Runs `body` with the variables of `env` set or unset, then restores them. */
 async function withEnv(
   env: Record<string, string | undefined>,
   body: () => void | Promise<void>,
@@ -31,7 +31,7 @@ async function withEnv(
   }
 }
 
-/** Runs `body` with a directory in which `XSND_CONTROL` names a socket that may come to be. */
+/** Runs `body` with `XSND_CONTROL` set to the path of a socket in a new directory. The socket does not exist yet. */
 async function withSocket(body: (path: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
@@ -42,7 +42,7 @@ async function withSocket(body: (path: string) => Promise<void>): Promise<void> 
   }
 }
 
-/** A server that does what `handler` says. */
+/** A server whose requests `handler` answers. */
 async function listen(path: string, handler: ControlHandler): Promise<ControlServer> {
   const server = await ControlServer.listen(path);
   server.serve(handler);
@@ -50,7 +50,7 @@ async function listen(path: string, handler: ControlHandler): Promise<ControlSer
 }
 const status = { command: "status" } as const;
 
-/** What a daemon says whose process is `pid`. */
+/** The status report of a daemon with process id `pid`. */
 const report = (pid: number): StatusReport => ({
   version: CONTROL_VERSION,
   pid,
@@ -61,7 +61,7 @@ const report = (pid: number): StatusReport => ({
 });
 const [FIRST, LATE, FINE] = [1, 2, 3].map(report);
 
-/** Whether `error` is an XsndError with this exit code and message. */
+/** A check that an error is an XsndError with this exit code and message. */
 function xsndError(exitCode: ExitCode, message: RegExp) {
   return (error: unknown) => {
     assert(error instanceof XsndError, String(error));
@@ -71,7 +71,7 @@ function xsndError(exitCode: ExitCode, message: RegExp) {
   };
 }
 
-/** Sends `octets` as they are; returns all that comes back until the server hangs up or `count` lines are there. */
+/** Sends `octets` unchanged. Returns the lines that come back, until the server hangs up or `count` lines have arrived. */
 async function send(path: string, octets: string | Uint8Array, count: number): Promise<string[]> {
   using connection = await Deno.connect({ transport: "unix", path });
   const bytes = typeof octets === "string" ? new TextEncoder().encode(octets) : octets;
@@ -185,10 +185,10 @@ Deno.test("a request that comes while the daemon is only starting is answered wh
     assert.deepEqual(await answer, LATE);
   }));
 
-/** Leaves a socket at `path` that nobody listens at, as a killed daemon does. */
+/** Leaves a socket at `path` without a listener, as a killed daemon does. */
 function abandonSocket(path: string): void {
   Deno.mkdirSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
-  // A listener takes its socket along, if it is where it was.
+  // A listener that closes removes its socket, unless the socket has moved.
   const listener = Deno.listen({ transport: "unix", path: `${path}.new` });
   Deno.renameSync(`${path}.new`, path);
   listener.close();
@@ -321,7 +321,7 @@ Deno.test("a server answers what is no request, and stays alive for others", () 
     assert.equal(handled, 0, "none of it is carried out");
     assert.deepEqual(logged, [], "a client fills no log");
     assert.deepEqual(await send(path, new Uint8Array(1 << 21).fill(0x78), 1), [], "cut off");
-    await send(path, '{"command":"sta', 0); // and gone in the middle of a line
+    await send(path, '{"command":"sta', 0); // the client hangs up in the middle of a line
     assert.deepEqual(await client.call(status), report(1));
   }));
 
@@ -376,10 +376,10 @@ Deno.test("what the handler throws by mistake is an answer, and no end of the da
     await assert.rejects(client.call(status), xsndError(Exit.failed, /the daemon failed: a defect/));
   }));
 
-/** A request that waits until its client is gone. */
+/** A request that waits until its client hangs up. */
 const waiting: ControlRequest = { command: "wait", stream: "domU", goal: "open", waitMs: MAX_WAIT_MS };
 
-/** Answers `status` at once; all else ends when its client is gone, and is counted then. */
+/** Answers `status` at once. Every other request ends when its client hangs up. `asked` and `given` count them. */
 function patient() {
   const counts = { asked: 0, given: 0 };
   const handler: ControlHandler = async ({ command }, gone) => {
@@ -392,7 +392,7 @@ function patient() {
   return { counts, handler };
 }
 
-/** Connects, and sends lines. */
+/** Connects, and sends each request as a line. */
 async function connect(path: string, ...requests: ControlRequest[]): Promise<Deno.UnixConn> {
   const connection = await Deno.connect({ transport: "unix", path });
   const text = requests.map((request) => `${JSON.stringify(request)}\n`).join("");
@@ -412,7 +412,7 @@ Deno.test("a client that hangs up takes its request along, and leaves its place"
       const clients = await Promise.all(Array.from({ length: 64 }, () => connect(path, waiting)));
       await until(() => counts.asked === 64 * round);
       using late = await ControlClient.connect(0);
-      // One that comes after it is refused: so it has been, and nobody reads what it asks.
+      // Clients are refused in order. Once a later client is refused, `late` is refused too and its request stays unread.
       assert.equal((await send(path, "", Infinity)).length, 1);
       await assert.rejects(
         late.call(status),
@@ -459,7 +459,7 @@ Deno.test("a request whose client has gone while the daemon was only starting is
     (await connect(path, { command: "volume", stream: "domU", muted: true, waitMs: 1000 })).close();
     using client = await ControlClient.connect(0);
     const answer = client.call(status);
-    // All that was said before has been heard by then.
+    // By then the server has read both requests and the hang-up.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const handled: string[] = [];
     server.serve(({ command }) => {
@@ -529,7 +529,7 @@ Deno.test({
       server.serve((_, gone) =>
         new Promise((resolve) => gone.addEventListener("abort", () => resolve(null)))
       );
-      // Keeps what has a place, and prints what the 64th client is told.
+      // Connects 64 clients, keeps them open, and prints the answer to the 64th.
       const members = new Deno.Command("setpriv", {
         args: ["--reuid=nobody", "--regid=nogroup", `--groups=${GROUP}`, "perl", "-e", MEMBERS, path],
         cwd: "/",
@@ -574,7 +574,7 @@ Deno.test("forThisUserAlone() binds a socket that nobody else could connect to f
   }
 });
 
-/** Answers each line with `answer`, whatever it asks. */
+/** Answers every line with `answer`. */
 async function answering(path: string, answer: string, body: () => Promise<void>): Promise<void> {
   Deno.mkdirSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
   using listener = Deno.listen({ transport: "unix", path });

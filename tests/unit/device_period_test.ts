@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** How often a card is to tell where it is, by the period that a guest asks for. */
+/** Tests how the guest's period sets the device's period, that is how often the device reports its position. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { devicePeriodFrames, pollPeriodFrames } from "../../lib/pcm/device_period.ts";
@@ -24,7 +24,7 @@ Deno.test("devicePeriodFrames() is a half to an eighth of the guest's period, of
     assert(Number.isInteger(frames) && frames >= millisecond, `${frames}`);
     if (frames === millisecond) return;
     const updates = period / frames;
-    // One of them is at the end of each period, but for what does not divide.
+    // The device's periods divide the guest's period, up to rounding.
     assert(Math.abs(updates - Math.round(updates)) <= updates / frames, `${updates}`);
     assert(Math.round(updates) >= 2 && Math.round(updates) <= 8, `${updates}`);
     if (Math.round(updates) < 8) assert(frames <= 6 * millisecond || Math.round(updates) === 2, `${frames}`);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The host chooses another device while the former one is lost: the session never closes the device that the engine uses. */
+/** Tests a change of device while the former device is lost: the session never closes the device that the engine uses. */
 import assert from "node:assert/strict";
 import type { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";
 import { DeviceSession } from "../../lib/daemon/stream/device_session.ts";
@@ -9,12 +9,12 @@ import type { PcmRequest } from "../../lib/pcm/device.ts";
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const request = {} as PcmRequest;
 
-/** A stream's queue of work, and a device that numbers what it opens. */
+/** A stream's work queue, and a device that numbers its opens. */
 class Rig {
   #work = Promise.resolve();
   #opened = 0;
   readonly closed: number[] = [];
-  /** What the engine uses. */
+  /** The number of the open that the engine uses. */
   inUse = 1;
   readonly #device = {
     comesBack: true,
@@ -57,7 +57,7 @@ Deno.test("DeviceSession ends its look for a lost device when the host chooses a
   const rig = new Rig();
   await rig.open();
   rig.card.lost();
-  rig.enqueue(() => sleep(1500)); // the engine is asked for the card; the look's turn comes after that
+  rig.enqueue(() => sleep(1500)); // stands for asking the engine to give the device back; the timer's look queues behind it
   rig.enqueue(() => rig.card.change());
   await sleep(1200);
   await rig.done();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The pages for those who change xsnd: they lead to files that there are, and keep up with the tree. */
+/** Tests the developer pages: their links lead to existing files, and they keep up with the tree. */
 import assert from "node:assert/strict";
 import { dirname, join, normalize } from "node:path";
 
@@ -19,7 +19,7 @@ const PAGES = [
   ...["docs", ".github"].flatMap(pagesBelow),
 ].sort();
 
-/** The id that a heading gets where Markdown is shown. */
+/** The id that a Markdown renderer gives a heading. */
 function anchorOf(heading: string): string {
   return heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
 }

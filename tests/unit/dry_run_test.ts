@@ -9,7 +9,7 @@ import { formatPermissions } from "../../lib/vsnd/nodes/xenstore_ls.ts";
 import { card, provisionCards, wanted } from "./vsnd_cards.ts";
 import { TestXen } from "./vsnd_store.ts";
 
-/** What the changes make of a dump of XenStore. */
+/** Applies the changes to a dump of XenStore. */
 function applied(dump: string, changes: readonly StoreChange[]): string[] {
   let lines = dump.trimEnd().split("\n");
   const isAt = (line: string, path: string) => line.startsWith(`${path} = `);

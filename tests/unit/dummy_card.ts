@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * A dummy card whose clock the test moves, with a file in memory. Its frames are 32-bit numbers, so that each can be told
- * from every other; 0 is silence.
+ * A dummy device on a clock that the test sets, with a file in memory. A frame is a 32-bit number, so no two frames look
+ * alike. 0 is silence.
  */
 import { unwrap } from "../../ffi/libc/failed_call.ts";
 import { libc } from "../../ffi/libc/libc.ts";
@@ -12,17 +12,17 @@ import { formatByName } from "../../lib/sndif/mod.ts";
 
 export const FRAME_BYTES = 4;
 
-/** A frame a millisecond, so that no frame boundary is a matter of rounding. */
+/** One frame a millisecond: no frame boundary depends on rounding. */
 const RATE = 1000;
 
 export interface DummyCardOptions {
   readonly bufferFrames: number;
   readonly periodFrames?: number;
-  /** Capture: what it hears. */
+  /** Capture only: the frames that the device records. */
   readonly heard?: Uint32Array<ArrayBuffer>;
-  /** Milliseconds on the clock when the card is made. */
+  /** The clock when the device is created, in milliseconds. */
   readonly now?: number;
-  /** That of the card which it replaces. */
+  /** The staging buffer of the device that this device replaces. */
   readonly staging?: ArrayBuffer;
 }
 
@@ -51,17 +51,17 @@ export class DummyCard implements Disposable {
     this.pcm = new DummyPcm({ kind: "dummy", params, fd: this.#fd }, () => this.#now, staging);
   }
 
-  /** Moves the clock on. The card does not know until it is asked. */
+  /** Advances the clock. The device notices at its next call. */
   advance(frames: number): void {
     this.#now += frames;
   }
 
-  /** The frames in its file. */
+  /** The frames in the device's file. */
   played(): number[] {
     return Array.from(new Uint32Array(Deno.readFileSync(`/proc/self/fd/${this.#fd}`).buffer));
   }
 
-  /** {@link played}, of a card that was released already. */
+  /** As {@link played}, for a device that is already released. Closes the file. */
   retire(): number[] {
     const played = this.played();
     libc().close(this.#fd);
@@ -74,7 +74,7 @@ export class DummyCard implements Disposable {
   }
 }
 
-/** `count` frames from `first` on. */
+/** `count` frames, numbered from `first` on. */
 export function frames(first: number, count: number): Uint32Array<ArrayBuffer> {
   return Uint32Array.from({ length: count }, (_, i) => first + i);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The dummy card, under a clock that the test moves: what it plays and hears, and when. */
+/** Tests what the dummy device plays and records, and when, on a clock that the test sets. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { clearErrno, unwrap } from "../../ffi/libc/failed_call.ts";
@@ -10,7 +10,7 @@ import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { formatByName, FORMATS, XEN_EAGAIN, XEN_EIO } from "../../lib/sndif/mod.ts";
 import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
 
-/** Puts the frames numbered `first` and up into staging, and writes them. */
+/** Puts `count` frames, numbered from `first` on, into the staging buffer and writes them. */
 function write({ pcm }: DummyCard, first: number, count: number): number {
   new Uint32Array(pcm.staging).set(frames(first, count));
   return pcm.write(count);
@@ -44,7 +44,7 @@ Deno.test("DummyPcm takes what it has room for, and none of the rest", () => {
 });
 
 Deno.test("DummyPcm never overwrites what it has still to play, whenever the clock moves", () => {
-  // The clock moves between any two looks at it, as a real one does.
+  // The clock moves between any two readings, as a real clock does.
   let looks = 0;
   const fd = unwrap(libc().memfd_create(new Uint8Array([0x78, 0]), 0), "memfd_create");
   try {
@@ -216,7 +216,7 @@ Deno.test("DummyPcm.position() counts every frame of weeks, pauses left out, at 
       assert(Number.isInteger(position) && position >= before, "it went back");
       before = position;
     }
-    // A pause begins within a frame: it may cost a part of one.
+    // A pause begins within a frame, so each pause costs up to one frame.
     const pauses = steps.filter(([, pause]) => pause).length;
     const expected = ran * rate / 1000;
     assert(before <= expected + 1 && before >= expected - pauses - 1, `${before}, not ${expected}`);
@@ -280,7 +280,7 @@ Deno.test("DummyPcm says that its file failed, and adds nothing after what is mi
       clearErrno();
       pcm.acknowledge();
     };
-    // 72 KiB go into a pipe of 64 KiB that nobody reads: the sixth write is cut short.
+    // 72 KiB go into a pipe of 64 KiB without a reader: the sixth write is cut short.
     for (let i = 0; i < 6; i++) play();
     assert.equal(pcm.fileError, XEN_EAGAIN);
     assert.equal(pcm.write(1), -XEN_EIO);
