@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The hot path, many times over; run with `--trace-gc`, it must not make V8 collect anything. */
+/** Runs the event channels' hot path many times. Run with `--trace-gc`, the script must trigger no garbage collection. */
 import { openXen } from "../../lib/xen/mod.ts";
 
 using xen = await openXen({ sandbox: Deno.args[0], domid: 0 });
@@ -13,7 +13,7 @@ function rounds(count: number): number {
   for (let round = 0; round < count; round++) {
     ours.notify(local);
     ours.notify(local);
-    // Two rows, since the second event is there only when the first has been taken.
+    // Two rounds: the second event arrives only after the first is taken.
     for (let row = 0; row < 2; row++) {
       while (theirs.pending() === port) {
         events++;
@@ -24,6 +24,6 @@ function rounds(count: number): number {
   return events;
 }
 
-rounds(20_000); // until it is compiled
+rounds(20_000); // until V8 has compiled the code
 console.log("measured");
 console.log(rounds(200_000));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * A process of its own that acts as domain `Deno.args[1]` in the embedded Xen `Deno.args[0]`: it grants two pages to
- * dom0, makes a port for it, says so on stdout, and answers each event with word 0 of the pages plus one, in word
- * 1024, until word 0 is negative.
+ * A process that acts as domain `Deno.args[1]` in the embedded Xen `Deno.args[0]`. The process grants two pages to dom0, binds
+ * a port for dom0, and prints both on stdout. For each event the process writes word 0 of the pages plus one to word 1024, and
+ * notifies dom0. A negative word 0 ends the process.
  */
 import { POLL } from "../../ffi/libc/libc.ts";
 import { PollSet } from "../../ffi/libc/poll_set.ts";

@@ -34,14 +34,14 @@ async function startPeer(sandbox: string, domid: number): Promise<Peer> {
     try {
       process.kill("SIGKILL");
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // it has ended by itself
+      if (!(error instanceof TypeError)) throw error; // the process has already ended
     }
     await process.status;
   };
   return { process, ...JSON.parse(text), [Symbol.asyncDispose]: stop };
 }
 
-/** The next port with an event; blocks this thread, as the engine does. */
+/** Returns the next port with an event. Blocks this thread, as the engine does. */
 function wait(channels: EventChannels): number {
   const set = new PollSet(1);
   set.add(channels.fd, POLL.IN);
@@ -147,7 +147,7 @@ Deno.test("another thread of the process takes and makes the handle's events", (
       worker.postMessage({ share: back.shareable, rounds });
       assert.equal(await answer, "ready");
       answer = message();
-      // Bound by this thread after the other has adopted the handle; the binding makes the first event.
+      // This thread binds the port after the other thread has adopted the handle. The binding raises the first event.
       const first = front.bindUnbound(0);
       back.bindInterdomain(1, first);
       assert.equal(wait(front), first);

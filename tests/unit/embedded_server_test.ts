@@ -5,7 +5,7 @@ import { XenstoreServer } from "../../lib/xen/embedded/server/server.ts";
 import { encodeMessage, nulTerminated, toOctets, Xs } from "../../lib/xen/embedded/server/wire.ts";
 import { WireClient } from "./xenstore_wire_client.ts";
 
-/** Runs `body` with a server in this process, and checks that it left no connection behind. */
+/** Runs `body` with a server in this process, and checks that no connection is left open. */
 async function withServer(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = Deno.makeTempDirSync();
   try {
@@ -28,7 +28,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** What the server reports on stderr while `body` runs. */
+/** The lines that the server prints on stderr while `body` runs. */
 async function reports(body: () => Promise<void>): Promise<string[]> {
   const lines: string[] = [];
   const original = console.error;
@@ -84,7 +84,7 @@ Deno.test("garbage costs a client its connection, and nobody else anything", () 
     for (let seed = 1; seed <= 50; seed++) {
       using vandal = await connect(directory, seed % 2);
       const noise = Uint8Array.from({ length: 400 }, (_, index) => (seed * 31 + index * index * 17) & 0xff);
-      // A length that is allowed, so that the noise is taken for requests.
+      // A valid length: the server parses the noise as requests.
       new DataView(noise.buffer).setUint32(12, 100, true);
       await reports(() => vandal.send(noise));
       vandal.connection.closeWrite();
@@ -118,7 +118,7 @@ Deno.test("a client that asks without reading the replies is not read from, and 
         for (let at = 0; at < octets.length;) at += await connection.write(octets.subarray(at));
       }
     })();
-    // 16 MB of replies do not fit into the socket, so the requests stop flowing at some point.
+    // 16 MB of replies do not fit into the socket, so the client's requests stall at some point.
     for (let before = -1; before !== sent;) {
       before = sent;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -139,7 +139,7 @@ Deno.test("equal events that wait to be read are one", () =>
     const sleeper = await Deno.connect({ transport: "unix", path: socketPath(directory, 0) });
     const watch = nulTerminated(["/a", "t".repeat(2000)]);
     await sleeper.write(encodeMessage({ type: Xs.WATCH, reqId: 1, txId: 0, payload: watch }));
-    // 3 MB of events, were they not merged: more than the server keeps for anybody.
+    // Unmerged, these events are 3 MB: more than the server keeps for one connection.
     for (let round = 0; round < 1500; round++) await writer.call(Xs.WRITE, ["/a/b"]);
     await sleeper.write(read("/local/domain/0/name"));
     let text = "";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** An embedded XenStore without sockets: requests go in, replies and events come out, at once. */
+/** An embedded XenStore without sockets: replies and events come out synchronously. */
 import { Client } from "../../lib/xen/embedded/server/client.ts";
 import { Xenstore } from "../../lib/xen/embedded/server/xenstore.ts";
 import { makeInitialNodes } from "../../lib/xen/embedded/server/initial_nodes.ts";
 import { fromOctets, type Message, toOctets, Xs } from "../../lib/xen/embedded/server/wire.ts";
 
-/** A client and all that it was told; `OK` and strings without their last NUL, errors by name. */
+/** A client that records its replies and events. `OK` and strings lose their last NUL; errors appear by name. */
 export class TestClient {
   readonly events: string[] = [];
   #replies: Message[] = [];
@@ -18,7 +18,7 @@ export class TestClient {
     });
   }
 
-  /** Sends a request with this payload and returns its reply's payload. */
+  /** Sends a request with this payload and returns the reply's payload. */
   raw(type: number, payload: string, txId = 0): string {
     this.client.handle({ type, reqId: 1, txId, payload: toOctets(payload) });
     const [reply, ...more] = this.#replies.splice(0);
@@ -31,7 +31,7 @@ export class TestClient {
     return fromOctets(reply!.payload);
   }
 
-  /** As {@link raw}, with NUL-terminated strings both ways. */
+  /** As {@link raw}, with NUL-terminated strings in both directions. */
   call(type: number, strings: readonly string[], txId = 0): string {
     return this.raw(type, strings.map((string) => `${string}\0`).join(""), txId).replace(/\0$/, "");
   }
@@ -48,7 +48,7 @@ export class TestClient {
   unwatch = (path: string, token: string) => this.call(Xs.UNWATCH, [path, token]);
   begin = () => Number(this.call(Xs.TRANSACTION_START, [""]));
   end = (txId: number, commit = true) => this.call(Xs.TRANSACTION_END, [commit ? "T" : "F"], txId);
-  /** The events since the last look. */
+  /** The events since the last call. */
   heard = () => this.events.splice(0);
 }
 

@@ -141,7 +141,7 @@ Deno.test("a guest has no more than 10 transactions open, and 1024 nodes in one"
   assert.equal(result, "ENOSPC");
 });
 
-/** Commands over a handful of paths, so that they meet. */
+/** Commands on few paths, so that they conflict. */
 const path = fc.constantFrom("/p", "/p/a", "/p/a/b", "/p/c");
 const command = fc.oneof(
   fc.record({ do: fc.constant("read" as const), path }),
@@ -167,7 +167,7 @@ Deno.test("a committed transaction had the replies, and has the effect, of runni
       const { dom0, connect } = newStore();
       const replica = newStore().dom0;
       const clients = [dom0, connect(0), connect(0)];
-      // Client 0 works without a transaction; 1 and 2 in one each, all of their steps, committed after their last.
+      // Client 0 uses no transaction. Clients 1 and 2 use one each for all their steps and commit it after the last step.
       const txIds = clients.map((client, index) => index === 0 ? 0 : client.begin());
       const logs: { step: Command; reply: string }[][] = [[], [], []];
       steps.forEach(([who, step], at) => {

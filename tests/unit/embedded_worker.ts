@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The other thread: blocks in poll(2) on an adopted handle, and answers each event with one on the same port. */
+/** A worker that blocks in poll(2) on an adopted handle and answers each event on the same port. */
 import { POLL } from "../../ffi/libc/libc.ts";
 import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { adoptEventChannels } from "../../lib/xen/mod.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 
-/** What engine_hot_path.ts measures. */
+/** Runs engine_hot_path.ts and returns its measurements. */
 async function measure(...args: string[]) {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -20,7 +20,7 @@ async function measure(...args: string[]) {
   return measured;
 }
 
-/** One number object a round would be 1.2 or 1.6 million octets; the compiler itself and memoryUsage() take some. */
+/** One number object a round takes 1.2 or 1.6 million octets. The compiler and memoryUsage() take some, but less. */
 function assertNothing(octets: number): void {
   assert(Number.isInteger(octets) && octets < 300_000, `${octets} octets in 100 000 rounds`);
 }
@@ -33,7 +33,7 @@ Deno.test("the engine allocates nothing for a WRITE, a wake-up of the card and a
 
 Deno.test("the engine allocates nothing when it traces that, and when there is no room to", async () => {
   const { octets, traced } = await measure("trace");
-  // Request and response of 330 000 rounds, and more, do not all fit.
+  // The ring cannot hold every record: 330 000 rounds each trace a request, a response and more.
   assert(traced > 50_000 && traced < 600_000, `${traced} records`);
   assertNothing(octets);
 });

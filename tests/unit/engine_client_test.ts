@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The daemon's handle on an engine: which failures mean that the engine's thread has ended, and which do not. */
+/** Tests the daemon's handle on an engine: which failures mean that the engine's thread has ended, and which do not. */
 import assert from "node:assert/strict";
 import { addressOf } from "../../ffi/libc/pointers.ts";
 import { EngineClient } from "../../lib/daemon/engines/engine_client.ts";
@@ -10,7 +10,7 @@ import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 
-/** A stream whose guest shares `ring` and `eventPage`. */
+/** The command that attaches a stream whose guest shares `ring` and `eventPage`. */
 function attach(
   slot: number,
   ring: Uint8Array<ArrayBuffer>,
@@ -50,7 +50,7 @@ Deno.test("a stream that fails to take an event is not taken for the engine's en
     })!;
     const [ring, eventPage] = [new Uint8Array(4096), new Uint8Array(4096)];
     initSharedRing(ring.buffer);
-    // More requests than a ring has: the engine says that it is broken.
+    // More requests than the ring holds: the engine reports a broken ring.
     new Int32Array(ring.buffer)[0] = 1000;
     engine.post(attach(slot, ring, eventPage));
     assert.equal(await told.promise, "broken");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A card each of whose calls fails in turn: whatever it says, each request has one answer, and the next OPEN plays. */
+/** Tests each call of a device failing in turn: each request still gets one answer, and the stream plays after the next OPEN. */
 import assert from "node:assert/strict";
 import { ERRNO } from "../../ffi/libc/errno.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -23,7 +23,7 @@ const FAILURES = {
   "something positive": 1,
 };
 
-/** Has the call of that name fail, from the `nth` on for `times`, while `body` runs; whether it came to that. */
+/** Makes `call` return `result` from its `nth` use on, `times` times, while `body` runs. Returns whether `call` failed at all. */
 function withFault(
   call: typeof CALLS[number],
   nth: number,
@@ -48,11 +48,11 @@ function withFault(
   return count > nth;
 }
 
-/** All that a guest does with a stream; each call throws if the request has no answer. */
+/** Does everything a guest does with a stream. Each call throws if its request gets no answer. */
 function live(rig: EngineRig): void {
   const turn = () => {
     const until = performance.now() + 2;
-    while (performance.now() < until) { /* the card moves */ }
+    while (performance.now() < until) { /* the device plays */ }
     rig.stream.servePcm(POLL.IN);
     rig.takeEvents();
   };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
- * A playing stream of the engine, 100 000 WRITEs and as many wake-ups of its card; prints the octets of heap that it took,
- * and how much was played. Run by engine_allocation_test.ts with a young generation so large that nothing is collected
- * in between. With the argument `trace` all of it is traced; with `dry` the guest writes so seldom that
- * it has one xrun after the other.
+ * Measures the heap that a playing stream allocates in 100 000 WRITEs and as many wake-ups of the device. Prints the octets of
+ * heap and the frames played. engine_allocation_test.ts runs this script with a young generation so large that nothing is
+ * collected meanwhile. The argument `trace` traces every request. The argument `dry` makes the guest write so seldom that
+ * xrun follows xrun.
  */
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -22,7 +22,7 @@ if (rig.trigger(XENSND_OP_TRIGGER_START) !== 0) throw new Error("it does not sta
 
 const isDry = Deno.args[0] === "dry";
 
-/** A WRITE of what is to be heard next: the card is dry again soon. */
+/** Writes just ahead of the position: the device soon runs dry again. */
 function writeAhead(): number {
   const offset = (rig.status.get("positionFrames") * 4 + WRITE_BYTES) % BUFFER_BYTES;
   return rig.write(offset - offset % WRITE_BYTES, WRITE_BYTES);
@@ -39,12 +39,12 @@ function play(rounds: number): void {
     }
     rig.stream.servePcm(POLL.IN);
     rig.takeEvents();
-    // The trace is taken now and then: both a ring with room and one without are met.
+    // The trace ring is emptied now and then: the engine meets a ring with room and a full ring.
     if (i % 8192 === 0) Atomics.store(words, READ, Atomics.load(words, WRITTEN));
   }
 }
 
-play(30_000); // lets the compiler settle, which on a busy machine takes longer: hence the least of three
+play(30_000); // lets the compiler settle; a busy machine takes longer, hence the least of three below
 const octets = Math.min(...[1, 2, 3].map(() => {
   const before = Deno.memoryUsage().heapUsed;
   play(ROUNDS);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What cannot be, unless the engine or the main thread is wrong, is an Error that names it, and never a wrong answer. */
+/** Tests that a defect of the engine or the main thread becomes an Error that names it, never a wrong answer. */
 import assert from "node:assert/strict";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import type { Connection } from "../../lib/engine/connection.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A stream whose card goes away, and comes back. */
+/** Tests a stream whose device disappears and comes back. */
 import assert from "node:assert/strict";
 import { unwrap } from "../../ffi/libc/failed_call.ts";
 import { libc, O, POLL } from "../../ffi/libc/libc.ts";
@@ -9,7 +9,7 @@ import { BUFFER_BYTES, dummyDevice, EngineRig, RATE } from "./engine_rig.ts";
 
 const FRAME_BYTES = 4;
 
-/** A file that takes nothing: a card that goes there fails as soon as it plays. */
+/** Opens a file that accepts nothing: a device on it fails as soon as it plays. */
 function openFull(): number {
   return unwrap(libc().open(cString("/dev/full"), O.WRONLY, 0), "open /dev/full");
 }
@@ -19,8 +19,8 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const HALF = BUFFER_BYTES / 2;
 
 /**
- * Does for the stream what the engine does, until `done`. In each turn its guest writes half a buffer from the position on, so
- * that the device gets samples however late the turn comes.
+ * Serves the stream as the engine does, until `done`. In each turn the guest writes half a buffer from the position on, so the
+ * device gets samples however late the turn comes.
  */
 async function play(rig: EngineRig, done: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** HW_PARAM_QUERY in the engine: what it is lent to answer by, and for how long. */
+/** Tests HW_PARAM_QUERY in the engine: which device's limits the engine borrows to answer, and for how long. */
 import assert from "node:assert/strict";
 import { POLL } from "../../ffi/libc/libc.ts";
 import type { RefinerDescriptor } from "../../lib/pcm/refiner.ts";
 import { EngineRig, RATE } from "./engine_rig.ts";
 
-/** A card of one rate. */
+/** A device of one rate. */
 function card(rate: number): RefinerDescriptor {
   const rates = { min: rate, max: rate };
   return { kind: "known", formatsLow: 0xffffffff, rates, channels: { min: 1, max: 2 } };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** A stream of the engine of which a test has the guest's end: see {@link SoloStream}. */
+/** A stream of the engine whose guest is the test: see {@link SoloStream}. */
 import { SoloStream } from "../../lib/engine/solo_stream.ts";
 import { encodeHwParamQuery, EventPageConsumer, EventView, HwParam, Taken } from "../../lib/sndif/mod.ts";
 import type { Hold } from "../../lib/stream/stream_state.ts";
 
 export { BUFFER_BYTES, dummyDevice, RATE } from "../../lib/engine/solo_stream.ts";
 
-/** Open for playback, and prepared. */
+/** A stream that is open for playback and prepared. */
 export class EngineRig extends SoloStream {
   readonly #consumer = new EventPageConsumer(this.events.buffer, 0, "linux-6.1");
   readonly #event = new EventView();
@@ -28,7 +28,7 @@ export class EngineRig extends SoloStream {
     this.ring.pushRequests();
   }
 
-  /** The rates in the answer to a HW_PARAM_QUERY; undefined if there is none. */
+  /** The rates in the answer to a HW_PARAM_QUERY; undefined without an answer. */
   takeRates(): { min: number; max: number } | undefined {
     if (this.ring.take(this.response) !== Taken.one) return undefined;
     if (this.response.status < 0) throw new Error(`refused: ${this.response.status}`);
@@ -37,7 +37,7 @@ export class EngineRig extends SoloStream {
     return { ...param.rates };
   }
 
-  /** Takes all events that there are; their positions, in octets. */
+  /** Takes all pending events and returns their positions in octets. */
   takePositions(): number[] {
     const positions: number[] = [];
     while (this.#consumer.take(this.#event) === Taken.one) positions.push(this.#event.position);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What guest and operator do to a stream, one after the other in every pair and in any order: the card runs if both let it. */
+/** Tests what guest and operator do to a stream, in every pair and any order: the device runs if both allow it. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -23,7 +23,7 @@ const ACTIONS: readonly Action[] = [
   ...OPERATOR_TRIGGERS.map((operator) => ({ operator })),
 ];
 
-/** A stream, and what it is to be by the table of stream_state.ts. */
+/** A stream, and the state that the table of stream_state.ts expects of it. */
 class Model implements Disposable {
   readonly #rig = new EngineRig();
   #state: StreamState = "prepared";
@@ -48,7 +48,7 @@ class Model implements Disposable {
     const pcm = this.#rig.stream.pcm!;
     const before = pcm.position();
     const until = performance.now() + 0.1; // 19 frames
-    while (performance.now() < until) { /* the card's clock is that of the machine */ }
+    while (performance.now() < until) { /* the device runs on the machine's clock */ }
     return pcm.position() > before;
   }
 

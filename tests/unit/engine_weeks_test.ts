@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A stream that plays for weeks, on a clock that the test moves. */
+/** Tests a stream that plays for weeks, on a clock that the test sets. */
 import assert from "node:assert/strict";
 import { POLL } from "../../ffi/libc/libc.ts";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
@@ -8,7 +8,7 @@ import { EngineRig, RATE } from "./engine_rig.ts";
 const FRAME_BYTES = 4;
 const BUFFER_BYTES = 1 << 22;
 const WEEKS_MS = 5 * 7 * 24 * 3600 * 1000;
-/** Between two looks at the card: not a whole number of anything, and less than the buffer. */
+/** Time between two readings of the device: shorter than the buffer, and not a whole number of frames or periods. */
 const STEP_MS = 3333.7;
 
 Deno.test("a stream that plays for weeks is told its position right to the end, and what is written then is heard", () => {
@@ -31,11 +31,11 @@ Deno.test("a stream that plays for weeks is told its position right to the end, 
     }
     assert(told > 2 ** 32 * 100);
     assert.equal(rig.status.get("positionFrames"), told / FRAME_BYTES);
-    // The guest writes at its pointer, and the card, which has run dry all the time, goes on with that.
+    // The device has run dry all the time. The guest writes at its pointer, and the device continues there.
     assert.equal(rig.write(told % BUFFER_BYTES, 4096), 0);
     assert.equal(rig.status.get("guestFrames"), (told + 4096) / FRAME_BYTES);
     assert.equal(rig.status.get("cardFrames"), (told + 4096) / FRAME_BYTES);
-    // It had run dry, and not a frame of it is late.
+    // The device ran dry once, and no frame is late.
     assert.deepEqual([rig.status.get("xruns"), rig.status.get("lateFrames")], [1, 0]);
     assert.equal(rig.trigger(XENSND_OP_TRIGGER_STOP), 0);
     rig[Symbol.dispose]();
