@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Stands in for libxengnttab and libxenevtchn where there is no Xen, so that the native half of the ports can be
- * tested for what it passes, in which order, and what it does with failures. Counts what is open; aborts on misuse that
- * the real ones would punish with a crash.
+ * Stands in for libxengnttab and libxenevtchn where there is no Xen. The tests of the ports' native half check the
+ * arguments, the order of the calls, and the handling of failures. The stand-in counts open handles and mappings, and
+ * aborts on misuse that crashes the real libraries.
  *
- * Domain 3 grants references 100 to 199; page REF holds REF in its first word. Its ports 1 to 9 can be bound.
+ * Domain 3 grants references 100 to 199; page REF holds REF in its first word. Ports 1 to 9 of domain 3 can be bound.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,13 +61,13 @@ static struct xengntdev_handle *open_handle(struct xentoollog_logger *logger) {
 }
 
 static int close_handle(struct xengntdev_handle *handle) {
-    if (fake_mapped) abort(); /* nothing could ever unmap these */
+    if (fake_mapped) abort(); /* no handle is left to unmap these pages */
     fake_handles--;
     free(handle);
     return 0;
 }
 
-/* The real library reports each failure like this. */
+/* Reports a failure as the real library does. */
 static void complain(struct xentoollog_logger *logger, ...) {
     va_list al;
     va_start(al, logger);
@@ -116,7 +116,7 @@ void *xengntshr_share_pages(xengntshr_handle *xgs, uint32_t domid, int count, ui
 void *xengntshr_share_page_notify(xengntshr_handle *xgs, uint32_t domid, uint32_t *ref, int writable, uint32_t offset,
                                   evtchn_port_t port) { abort(); }
 
-/* A handle's events: port numbers in a pipe. A port is masked from its delivery to its unmasking. */
+/* A handle's events are port numbers in a pipe. A port is masked from delivery until the caller unmasks it. */
 struct xenevtchn_handle { int pipe[2]; struct { int bound, masked, again; } port[PORTS]; };
 
 static int deliver(xenevtchn_handle *xce, evtchn_port_t port) {
@@ -176,13 +176,13 @@ int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port) {
     return 0;
 }
 
-/* The other end is this end. */
+/* The notified end is this end: the event comes back. */
 int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port) { return is_bound(xce, port) ? deliver(xce, port) : -1; }
 
 xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce) {
     struct pollfd fd = { .fd = xce->pipe[0], .events = POLLIN };
     evtchn_port_t port;
-    if (poll(&fd, 1, 0) != 1) abort(); /* the real one would block */
+    if (poll(&fd, 1, 0) != 1) abort(); /* the real library blocks here */
     return read(xce->pipe[0], &port, sizeof port) == sizeof port ? (int)port : -1;
 }
 

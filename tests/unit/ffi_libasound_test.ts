@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The ALSA binding against the real library, with a configuration of its own that needs no sound card. */
+/** Tests the ALSA binding against the real library, with an ALSA configuration that needs no sound hardware. */
 import assert from "node:assert/strict";
 import { AlsaError, check, silenceAlsa } from "../../ffi/alsa/alsa_error.ts";
 import {
@@ -16,11 +16,11 @@ import { SndPcmIo } from "../../ffi/alsa/snd_pcm_io.ts";
 import { addressOf } from "../../ffi/libc/pointers.ts";
 import { ERRNO } from "../../ffi/libc/errno.ts";
 
-/** alsa/pcm.h: formats, and states of which only this test has need. */
+/** alsa/pcm.h: the formats and states that only this test needs. */
 const SND_PCM_FORMAT = { S16_LE: 2, S32_LE: 10, FLOAT_LE: 14 };
 const STATE = { PREPARED: 2, RUNNING: 3, PAUSED: 6 };
 
-/** Plays what is queued to its end. */
+/** Plays the queued frames to the end. */
 function drain(pcm: SndPcm): void {
   const library = Deno.dlopen("libasound.so.2", {
     snd_pcm_drain: { parameters: ["pointer"], result: "i32" },
@@ -43,7 +43,7 @@ Deno.writeTextFileSync(
   pcm.broken { type hw card 99 }
   `,
 );
-// alsa-lib reads the variable with getenv(3) at each open; both settings are the whole process's
+// alsa-lib reads the variable with getenv(3) at each open. Both settings apply to the whole process.
 const inherited = Deno.env.get("ALSA_CONFIG_PATH");
 Deno.test.beforeAll(() => {
   Deno.env.set("ALSA_CONFIG_PATH", `${directory}/asound.conf`);
@@ -255,7 +255,7 @@ Deno.test("sndCards() lists the kernel's cards", () => {
     const lines = Deno.readTextFileSync("/proc/asound/cards").split("\n");
     kernel = lines.map((line) => /^ *(\d+) \[/.exec(line)?.[1]).filter((index) => index !== undefined);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error; // no sound in this kernel
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // this kernel has no sound support
   }
   assert.deepEqual(sndCards().map(({ index }) => `${index}`), kernel);
 });

@@ -13,7 +13,7 @@ import { Exit } from "../../lib/base/error.ts";
 
 const root = new URL("../../", import.meta.url);
 
-/** Runs TypeScript in a process of its own, at the root of the project; fails unless that ends well. */
+/** Runs TypeScript in a child process at the root of the project. Throws if the process fails. */
 async function script(source: string, options: { flags?: string[]; env?: Record<string, string> } = {}) {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", ...options.flags ?? [], "-"],
@@ -198,7 +198,7 @@ import { PollSet } from "./ffi/libc/poll_set.ts";
 });
 
 Deno.test("handles close their descriptors once", () => {
-  { // what a first use opens for good
+  { // the first use opens descriptors that stay open
     using _event = new EventFd();
     using _timer = new TimerFd();
   }
@@ -226,7 +226,7 @@ Deno.test("MappedPages detaches its buffer before the pages go", () => {
   pages[Symbol.dispose]();
   pages[Symbol.dispose]();
   assert.equal(unmapped, 1);
-  // a view that was kept is empty: reads give undefined, Atomics and new views throw, nothing faults
+  // a view kept from before is empty: reads give undefined, Atomics and new views throw, nothing faults
   assert.equal(words[2047], undefined);
   assert.equal(words.length, 0);
   assert.throws(() => Atomics.load(words, 0), TypeError);

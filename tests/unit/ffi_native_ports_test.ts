@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The native half of the ports over a stand-in for Xen's libraries (ffi_fake_xen.c): what they pass, in which order,
- * and what becomes of failures. That the real libraries take it so is for tests/xen.
+ * Tests the native half of the ports over a stand-in for Xen's libraries (ffi_fake_xen.c): the arguments, the order of the
+ * calls, and the handling of failures. tests/xen tests the real libraries.
  */
 import assert from "node:assert/strict";
 import { PROT } from "../../ffi/libc/libc.ts";
@@ -32,7 +32,7 @@ async function compile(): Promise<boolean> {
   return true;
 }
 
-/** A test that is given the stand-in's counters. */
+/** Declares a test that receives the stand-in's counters. */
 function test(name: string, body: (fake: Fake) => void): void {
   const ignore = !ready;
   Deno.test({
@@ -46,7 +46,7 @@ interface Fake {
   /** Open handles of any kind. */
   handles(): number;
   mapped(): number;
-  /** Of the last mapping; for shared pages: whether writable. */
+  /** The protection of the last mapping. For shared pages: whether they are writable. */
   prot(): number;
 }
 
@@ -62,7 +62,7 @@ function loadFake(): Fake {
   const variables = ["XSND_LIBXENGNTTAB", "XSND_LIBXENEVTCHN"];
   const inherited = variables.map((name) => Deno.env.get(name));
   for (const name of variables) Deno.env.set(name, library);
-  { // the bindings keep what they have loaded: other tests of this process shall not get it
+  { // the bindings load the stand-in now and keep it; the variables are restored before other tests run
     using _table = new NativeGrantTable();
     using _channels = openNativeEventChannels();
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Who has connected to a UNIX socket, told apart by descriptors that Deno does not tell. */
+/** Tests who has connected to a UNIX socket: Peers tells clients apart by descriptors that Deno does not expose. */
 import assert from "node:assert/strict";
 import { Peers } from "../../ffi/libc/peers.ts";
 
-/** Runs `body` with a listener in a directory that everybody may enter, and what tells who its clients are. */
+/** Runs `body` with a listener in a directory open to all users, and with the listener's Peers. */
 async function withListener(
   body: (listener: Deno.UnixListener, path: string, peers: Peers) => Promise<void>,
 ) {
@@ -19,7 +19,7 @@ async function withListener(
   }
 }
 
-/** Connects as nobody until stdin ends. */
+/** Connects as the user nobody, until stdin ends. */
 function connectAsNobody(path: string): Deno.ChildProcess {
   const connect = "use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(shift) or die; <STDIN>";
   const nobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"];
@@ -60,7 +60,7 @@ Deno.test({
         }
         await stranger.stdin.close();
         await stranger.status;
-        // At the stranger's descriptor, if it has been given back by now.
+        // This client gets the stranger's descriptor, if that is already closed.
         using _client = await Deno.connect({ transport: "unix", path });
         using _accepted = await listener.accept();
         assert.equal(peers.newest(), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The Store port over the real libxenstore, against the embedded Xen's server in a process of its own. */
+/** Tests the Store port over the real libxenstore, against the embedded Xen's server in a process of its own. */
 import assert from "node:assert/strict";
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
@@ -9,7 +9,7 @@ import { type Store, StoreError, type StoreWatch } from "../../lib/xen/ports.ts"
 
 const root = new URL("../../", import.meta.url);
 
-/** An XenStore server with domains 0 and 1, and its directory. */
+/** A XenStore server with domains 0 and 1, and the server's directory. */
 class Server implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "xsnd-store-" });
   readonly #child = new Deno.Command(Deno.execPath(), {
@@ -40,9 +40,9 @@ class Server implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.stdin.close().catch(() => {}); // a test may have killed it
+    await this.#child.stdin.close().catch(() => {}); // a test may have killed the server
     await this.#child.status;
-    await Deno.remove(this.directory, { recursive: true }).catch(() => {}); // it does so itself unless killed
+    await Deno.remove(this.directory, { recursive: true }).catch(() => {}); // unless killed, the server removes the directory
   }
 }
 
@@ -50,7 +50,7 @@ let server: Server;
 Deno.test.beforeAll(async () => void (server = await Server.start()));
 Deno.test.afterAll(async () => await server[Symbol.asyncDispose]());
 
-/** Waits for the watch to yield `wanted`, giving everything up to it. */
+/** Waits for the watch to yield `wanted`. Returns all paths up to and including `wanted`. */
 async function until(watch: StoreWatch, wanted: string): Promise<string[]> {
   const seen: string[] = [];
   for await (const path of watch) {
@@ -253,7 +253,7 @@ Deno.test("a watch tells of many changes of one path once", async () => {
   await until(watch, "/busy");
   for (let i = 0; i < 100; i++) store.write("/busy/node", `${i}`);
   store.write("/busy/end", "1");
-  // the end has come: what is not merged by then has been queued more than once
+  // once the marker arrives, all events are queued: unmerged events appear more than once
   using marker = store.watch("/busy/end");
   await until(marker, "/busy/end");
   const seen = await until(watch, "/busy/end");
@@ -302,14 +302,14 @@ Deno.test("disposing a Store ends its watches' iterators", async () => {
   for (const watch of watches) watch[Symbol.dispose]();
 });
 
-/** This process's eventfds (one a Store) and pipes (libxenstore's, for watches); Deno makes sockets of its own. */
+/** This process's eventfds (one a Store) and pipes (libxenstore's, for watches). Sockets are left out, since Deno opens some. */
 function descriptors(): string[] {
   return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
     try {
       const target = Deno.readLinkSync(`/proc/self/fd/${name}`);
       return /^anon_inode:\[eventfd\]|^pipe:/.test(target) ? [`${name} ${target}`] : [];
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return []; // the listing's own
+      if (error instanceof Deno.errors.NotFound) return []; // the descriptor of the listing itself
       throw error;
     }
   });
@@ -323,7 +323,7 @@ Deno.test("watches and stores leave no descriptor behind", async () => {
   };
   const before = descriptors();
   for (let i = 0; i < 10; i++) await once();
-  // a reader closes its eventfd when it wakes, on another turn of the event loop
+  // a reader closes its eventfd when the reader wakes, in a later turn of the event loop
   for (let i = 0; i < 400 && descriptors().length > before.length; i++) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -348,7 +348,7 @@ Deno.test("a Store whose watches are disposed lets the process end", async () =>
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     assert.equal(new TextDecoder().decode(stdout), "/exit\n");
   };
-  // Many at once: the library's thread must not be in the way of the end, wherever it happens to be.
+  // Many processes at once: wherever the library's thread is, the process must end.
   for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 12 }, once));
 });
 
@@ -387,7 +387,7 @@ Deno.test("openStore() says what it tried where there is no server", () => {
     return true;
   });
   const dead = `${server.directory}/dead`;
-  { // Deno removes a socket that it closes, if it is where it was
+  { // Deno removes a socket that it closes, unless the socket has moved
     using _listener = Deno.listen({ transport: "unix", path: `${dead}-soon` });
     Deno.renameSync(`${dead}-soon`, dead);
   }
@@ -395,7 +395,7 @@ Deno.test("openStore() says what it tried where there is no server", () => {
 });
 
 Deno.test("openNativeXen() takes its domain id from XenStore, and names the modules it lacks", {
-  ignore: await Deno.stat("/dev/xen/gntdev").then(() => true, () => false), // a Xen host: tests/xen
+  ignore: await Deno.stat("/dev/xen/gntdev").then(() => true, () => false), // on a Xen host tests/xen covers this
 }, () => {
   const inherited = Deno.env.get("XENSTORED_PATH");
   Deno.env.set("XENSTORED_PATH", socketPath(server.directory, 1));

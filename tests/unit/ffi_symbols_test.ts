@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Every symbol table against the installed libraries, and against the C headers that they bind. */
+/** Tests every symbol table against the installed libraries and their C headers. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ERRNO } from "../../ffi/libc/errno.ts";
@@ -17,11 +17,11 @@ interface Library {
   readonly soname: string;
   readonly symbols: Table;
   readonly headers: readonly string[];
-  /** C constants by name; the value each must have. */
+  /** C constants by name, with their expected values. */
   readonly constants: Record<string, number | bigint>;
 }
 
-/** `{ IN: 1 }` with prefix `POLL` is `{ POLLIN: 1 }`. */
+/** Adds `prefix` to each key: `{ IN: 1 }` with `POLL` becomes `{ POLLIN: 1 }`. */
 function prefixed(prefix: string, group: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(group).map(([key, value]) => [prefix + key, value]));
 }
@@ -94,12 +94,12 @@ const libraries: Library[] = [
   },
 ];
 
-/** Whose last parameter stands for C's `...`. */
+/** Functions whose last parameter stands for C's `...`. */
 const variadic = new Set(["open", "fcntl"]);
 
 for (const { soname, symbols } of libraries) {
   Deno.test(`${soname} has every symbol of its table`, () => {
-    // those that depend on the version too: the versions that the project is built for have them all
+    // optional symbols too: the library versions that the project is built for have them all
     const wanted = Object.fromEntries(
       Object.entries(symbols).map(([key, symbol]) => [key, { ...symbol, optional: false }]),
     );
@@ -107,7 +107,7 @@ for (const { soname, symbols } of libraries) {
   });
 }
 
-/** The program's sources without their comments, joined. Tests and packaging do not count. */
+/** The program's sources, joined, without comments, tests and packaging. */
 const program = ["main.ts", ...["cmd", "ffi", "lib"].flatMap(sourcesBelow)]
   .map((file) => Deno.readTextFileSync(join(root, file)).replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, "")).join(
     "\n",
@@ -122,8 +122,8 @@ function sourcesBelow(folder: string): string[] {
 }
 
 /**
- * Names that the program takes from a library: `libc().read`, `const { read } = libc()`, or, in a file of the library's own
- * folder, from a variable that holds its functions (`const lib = libasound()`).
+ * The names that the program takes from a library: as `libc().read`, as `const { read } = libc()`, or, in the library's own
+ * folder, from a variable that holds the functions (`const lib = libasound()`).
  */
 function namesTaken(library: string): Set<string> {
   const direct = program.matchAll(new RegExp(`\\b${library}\\(\\)\\s*\\??\\.(\\w+)`, "g"));
@@ -139,7 +139,7 @@ function namesTaken(library: string): Set<string> {
 for (const { soname, symbols } of libraries) {
   Deno.test(`the program uses every symbol that it declares of ${soname}`, () => {
     const taken = namesTaken(soname.replace(/\.so.*/, ""));
-    // Loading a symbol costs each engine time and memory: what only a test calls, the test declares.
+    // Loading a symbol costs each engine time and memory. A test declares the symbols that only the test calls.
     assert.deepEqual(Object.keys(symbols).filter((name) => !taken.has(name)), []);
   });
 }
@@ -176,7 +176,7 @@ async function compare({ symbols, headers, constants }: Library): Promise<void> 
       "#define _GNU_SOURCE",
       ...headers.map((name) => `#include <${name}>`),
       "#include <stdio.h>",
-      // Unions of pointers to all kinds of addresses, which are passed as any one of them.
+      // glibc declares these as unions of pointers to every kind of address. A call passes any one of them.
       "#define __SOCKADDR_ARG struct sockaddr *",
       "#define __CONST_SOCKADDR_ARG const struct sockaddr *",
     ];
@@ -197,7 +197,7 @@ async function compare({ symbols, headers, constants }: Library): Promise<void> 
       directory,
       [
         ...preamble,
-        // a pointer's class is 5 (gcc/typeclass.h); a type is signed if -1 is below 1 in it
+        // class 5 is a pointer (gcc/typeclass.h); a type in which -1 is below 1 is signed
         "#define TYPE(T) printf(__builtin_classify_type((T)0) == 5 ? \"*\\n\" : \"%c%zu\\n\", (T)-1 < (T)1 ? 'i' : 'u', 8 * sizeof(T))",
         "int main(void) {",
         ...lines,
@@ -239,7 +239,7 @@ const width: Partial<Record<string, string>> = {
   function: "*",
 };
 
-/** Whether an FFI type is a C type; a hot alias may be the low half of one, take an address as a number, or drop a result. */
+/** Whether an FFI type matches a C type. A hot alias may take the low half, take an address as a number, or drop a result. */
 function agrees(ffi: Deno.NativeResultType, c: string, hot: boolean): boolean {
   const type = width[String(ffi)] ?? String(ffi);
   if (type === c) return true;
@@ -248,7 +248,7 @@ function agrees(ffi: Deno.NativeResultType, c: string, hot: boolean): boolean {
     type === "u64" && c === "*";
 }
 
-/** Result and parameter types of every function that `source` declares, as C writes them. */
+/** Result and parameter types of every function that `source` declares, in C's notation. */
 async function prototypes(directory: string, source: string): Promise<Map<string, string[]>> {
   await Deno.writeTextFile(`${directory}/declare.c`, source);
   await gcc(
@@ -264,14 +264,14 @@ async function prototypes(directory: string, source: string): Promise<Map<string
     const match = /\*\/ extern (.*?)(\w+) \((.*)\);$/.exec(line);
     if (!match) continue;
     const [, result, name, parameters] = match;
-    // commas inside of a function type's parentheses do not separate
+    // commas inside a function type's parentheses do not separate parameters
     const list = parameters === "void" ? [] : parameters!.split(/, (?![^(]*\))/);
     found.set(name!, [result!.trim(), ...list]);
   }
   return found;
 }
 
-/** Compiles and runs a C program; its standard output. */
+/** Compiles and runs a C program. Returns its standard output. */
 async function run(directory: string, source: string): Promise<string> {
   await Deno.writeTextFile(`${directory}/print.c`, source);
   await gcc(`${directory}/print.c`, "-o", `${directory}/print`);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The fuzzers' short form: each target from a seed that stays, and from one that is another each time. */
+/** Fuzzes each target briefly, from a fixed seed and from a random seed. */
 import assert from "node:assert/strict";
 import { fuzz, type TargetName } from "../fuzz/run.ts";
 import { TARGETS } from "../fuzz/targets.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The getting-started page: its code blocks are run in the lab, or have a reason not to be. */
+/** Tests the getting-started page: the lab runs each code block, or a reason says why not. */
 import assert from "node:assert/strict";
 import { pageBlocks } from "../tools/page_blocks.ts";
 import { firstLine, NOT_IN_LAB, PAGE } from "../xen/cases/getting_started.ts";

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** How much of the engine's time a guest may claim. */
+/** Tests how much of the engine's time a guest may use. */
 import assert from "node:assert/strict";
 import { GuestBudget, IDLE_SIGNAL_COST, INTERRUPT_COST } from "../../lib/engine/guest_budget.ts";
 import { DEFAULT_LIMITS } from "../../lib/daemon/policy/guest_limits.ts";
 
-/** What a request costs of which there may be 10 000 a second. */
+/** The cost of a request at a limit of 10 000 requests a second. */
 const REQUEST_COST = 100;
 
-/** How often in `seconds`, beginning at `start`, something that costs `cost` is charged by whoever does so whenever it may. */
+/** How often a guest that charges `cost` whenever the budget allows does so in `seconds`, from `start` on. */
 function charges(cost: number, seconds: number, start = 0): number {
   const budget = new GuestBudget(10_000, 128);
   let count = 0;
@@ -39,15 +39,15 @@ Deno.test("GuestBudget forgives no debt for its size: who pays the most for a re
       const budget = new GuestBudget(requests, 128);
       const cost = 1e6 / requests;
       let served = 0;
-      // 20 s in which somebody who always has more is served whenever that may be.
+      // For 20 s the guest always has requests, and the engine serves them whenever the budget allows.
       for (let now = 0; now < 20e6; now += 2000) {
         if (budget.isUsedUp(now)) continue;
         budget.charge(now, turn * budget.requestCost);
-        // Each of its channels is signalled besides.
+        // Each of the guest's channels signals as well.
         for (let i = 0; i < 8; i++) budget.charge(now, IDLE_SIGNAL_COST);
         served += turn;
       }
-      // What is to hand, what has come in, and a turn.
+      // The capacity (1 s), the refill (20 s), and one turn.
       const most = 21e6 / cost + turn;
       assert(served <= most, `${served} requests in turns of ${turn}, at ${requests} a second`);
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** The guest's sample buffer: copies go where they were told to, never beyond, and never after it is gone. */
+/** Tests the guest's sample buffer: a copy stays inside its range, and never happens after the buffer is unmapped. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Memory } from "../../ffi/libc/memory.ts";
 import { GuestBuffer } from "../../lib/engine/samples/guest_buffer.ts";
 
-/** A page of which the guest's buffer is the first 4000 octets, as a buffer need not be whole pages. */
+/** The guest's buffer is the first 4000 octets of a page: a buffer need not fill whole pages. */
 const PAGE = 4096, BYTES = 4000, STAGING = 1024;
 
 function open() {

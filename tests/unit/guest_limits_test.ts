@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The limits of what one guest, and all guests together, may use of the daemon. */
+/** Tests the limits on the daemon's resources, for one guest and for all guests together. */
 import assert from "node:assert/strict";
 import { heldBytes } from "../../lib/daemon/link/map_buffer.ts";
 import {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Which guests the engine may serve. */
+/** Tests which guests the engine may serve. */
 import assert from "node:assert/strict";
 import { GuestTurns, REST_MS } from "../../lib/engine/guest_turns.ts";
 
 const guest = (domid: number) => ({ domid, requests: 10_000, moved: 128 });
-/** Uses up a budget, and more. */
+/** A cost greater than a whole budget. */
 const DEBT = 1_500_000;
 
 Deno.test("GuestTurns knows a guest by its domid, over all its streams and connections", () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The backend's next action in the XenBus hand-shake, for every pair of states and everything that the daemon may know of a card. */
+/** Tests the backend's next action in the XenBus handshake, for every pair of states and all that the daemon may know of a card. */
 import assert from "node:assert/strict";
 import {
   type Action,
@@ -19,7 +19,7 @@ const BOTH = [false, true];
 type State = XenbusState | undefined;
 type Situation = CardEnds & CardFacts;
 
-/** A row holds in a situation if each of its columns does; a column that is not there holds in all. */
+/** A row of the table. A row matches a situation if each of its columns matches. A missing column matches every situation. */
 interface Row {
   readonly phase?: readonly Phase[];
   readonly backend?: readonly State[];
@@ -33,17 +33,17 @@ interface Row {
 
 const but = (...states: State[]): State[] => STATES.filter((state) => !states.includes(state));
 
-/** The backend's states in which the card is this card, and not removed, or replaced by another one. */
+/** The backend's states in which the card is neither removed nor replaced by another card. */
 const THIS_CARD = but(undefined, Initialising);
 const BEGUN: readonly Phase[] = ["waiting", "refused", "connected"];
 
-/** `rows` in situations that the toolstack leaves to the two ends. */
+/** `rows`, limited to situations in which the toolstack leaves the handshake to the two ends. */
 const online = (...rows: Row[]): Row[] =>
   rows.map((row) => ({ backend: THIS_CARD, isOffline: false, ...row }));
 
-/** No two rows hold in one situation, and one holds in each: their order does not matter. */
+/** Exactly one row matches each situation, so the order of the rows does not matter. */
 const TABLE: readonly Row[] = [
-  // The toolstack comes first.
+  // The toolstack takes precedence.
   { backend: [undefined], action: "removed" },
   { backend: [Initialising], phase: BEGUN, action: "replaced" },
   { backend: [Initialising], phase: ["found"], isOffline: true, action: "close" },
@@ -51,7 +51,7 @@ const TABLE: readonly Row[] = [
   ...online(
     { phase: ["found"], backend: but(undefined), frontend: [Connected], action: "adopt" },
     { phase: ["found"], backend: but(undefined), frontend: but(Connected), action: "initWait" },
-    // A frontend that is connected goes on, starts over, or goes away.
+    // A connected frontend continues, starts over, or closes.
     { phase: ["connected"], backend: [InitWait], action: "restate" },
     ...[Connected, Initialised].flatMap((state): Row[] => [
       {
@@ -75,13 +75,13 @@ const TABLE: readonly Row[] = [
       frontend: but(Connected, Initialised),
       action: "startOver",
     },
-    // A guest that takes a fresh card for the former one is told that it is another.
+    // A guest that mistakes a fresh card for the former card is told.
     { phase: ["waiting", "refused"], frontend: [Closed], isFresh: true, action: "remind" },
-    // A frontend that broke the protocol stays refused for as long as it does not move.
+    // A frontend that broke the protocol stays refused until its state changes.
     { phase: ["refused"], frontend: [Initialised], action: "none" },
     { phase: ["refused"], frontend: but(Initialised, Closed), action: "forgive" },
     { phase: ["refused"], frontend: [Closed], isFresh: false, action: "forgive" },
-    // All others are waited for in InitWait.
+    // The backend waits for all other frontends in InitWait.
     {
       phase: ["waiting"],
       backend: but(undefined, Initialising, InitWait),
@@ -154,7 +154,7 @@ Deno.test("isReplaced() is what nextAction() goes by", () => {
   }
 });
 
-/** What an action leaves in a situation, as `VirtualCard` carries it out; undefined: it looks no more until something changes. */
+/** The situation after `VirtualCard` carries out an action; undefined if `VirtualCard` then waits for a change. */
 function carryOut(action: Action, at: Situation): Situation | undefined {
   switch (action) {
     case "initWait":
