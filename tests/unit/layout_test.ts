@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** The rules that keep the folders apart: who may import whom. */
+/** Tests which folder may import from which. */
 import assert from "node:assert/strict";
 import { basename, dirname, join, normalize } from "node:path";
 
 const root = new URL("../../", import.meta.url).pathname;
 
-/** The rooms of the house, lowest first. A file imports files of its own room and of rooms above it in this list. */
+/** The rooms (groups of files), lowest first. A file imports files of its own room and of rooms above it in this list. */
 const ROOMS = [
   "ffi/base",
   "ffi/libc",
@@ -43,10 +43,10 @@ const ROOMS = [
   "main.ts",
 ];
 
-/** Rooms that never meet, although one is below the other. */
+/** Rooms that never import each other, although one is below the other. */
 const APART: readonly (readonly [string, string])[] = [["lib/engine", "lib/daemon"]];
 
-/** Folders of which each holds another version of the same thing: the folder's name says which version a file is. */
+/** Folders that each hold a version of the same port. The folder's name tells a file's version. */
 const VERSIONS = ["native", "embedded", "alsa", "dummy"];
 
 /** `from "./x.ts"`, `import "./x.ts"` and `import("./x.ts")`. Workers are started by URL, which is no import. */
@@ -85,7 +85,7 @@ Deno.test("every file is in a room, and every import is a file", () => {
   for (const file of FILES) roomOf(file);
   const missing = [...eachImport()].filter(([, imported]) => !IMPORTS.has(imported));
   assert.deepEqual(missing, []);
-  // Otherwise the tests below would find nothing to object to.
+  // With too few files the tests below pass without checking anything.
   assert(FILES.length > 200 && [...eachImport()].length > 800);
 });
 
@@ -126,7 +126,7 @@ Deno.test("lib/trace reads a file with lib/base, lib/sndif and lib/stream alone"
   const allowed = ["lib/trace", "lib/base", "lib/sndif", "lib/stream"];
   const out = [...eachImport()].filter(([file, imported]) =>
     roomOf(file) === "lib/trace" && !allowed.includes(roomOf(imported)) &&
-    imported !== "ffi/libc/errno.ts" // a table of names, which opens no library
+    imported !== "ffi/libc/errno.ts" // a table of names; opens no library
   );
   assert.deepEqual(out, []);
 });
@@ -135,7 +135,7 @@ Deno.test("no two files have one name, unless their folders say which is which",
   const byName = Map.groupBy(FILES.filter((file) => !file.startsWith("cmd/")), (file) => basename(file));
   byName.delete("mod.ts");
   const unclear = [...byName.values()].filter((files) =>
-    // One of them may be the port that the others are versions of.
+    // One file may be the port whose versions the others are.
     files.filter((file) => !dirname(file).split("/").some((folder) => VERSIONS.includes(folder))).length > 1
   );
   assert.deepEqual(unclear, []);

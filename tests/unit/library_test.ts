@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The library that deno.json exports: each export is documented, and each example runs. */
+/** Tests the library that deno.json exports: each export is documented, and each example runs. */
 import assert from "node:assert/strict";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -20,7 +20,7 @@ interface Documentation {
   >;
 }
 
-/** Runs `deno ARGS`; what it says if it fails is the message. */
+/** Runs `deno ARGS` and returns its output. On failure the output is the error's message. */
 async function deno(...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args,
@@ -58,7 +58,7 @@ Deno.test("the examples of the exports are right, and run", async () => {
   );
   const all = [...new Set([...MODULES, ...files])];
   await deno("check", "--quiet", "--doc", ...all);
-  // Checked above: here every worker that an example starts would be checked anew.
+  // The line above checks the types. A check here repeats for every worker that an example starts.
   const said = await deno("test", "--quiet", "--doc", "--no-check", "--allow-all", ...all);
   const [, passed] = /(\d+) passed/.exec(said) ?? [];
   assert(Number(passed) >= 30, said);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Xen's own parser of xl's configuration files (libxlutil, of libxen-dev): what ours is held against. */
+/** Binds Xen's own parser of xl's configuration files (libxlutil, in libxen-dev), the reference for ours. */
 import { cString } from "../../ffi/base/c_string.ts";
 
 type Nested = readonly (string | Nested)[];
@@ -15,15 +15,15 @@ const lib = Deno.dlopen("libxlutil.so", {
 }).symbols;
 const libc =
   Deno.dlopen("libc.so.6", { fopen: { parameters: ["buffer", "buffer"], result: "pointer" } }).symbols;
-/** It says what is wrong to a FILE. */
+/** The FILE to which libxlutil reports errors. */
 const nowhere = libc.fopen(cString("/dev/null"), cString("w"));
 
-/** The list `vsnd` of a file; undefined if it has none, or if the file is refused. */
+/** The list `vsnd` of a file; undefined if the list is missing or the file is refused. */
 export function vsndByLibxlutil(text: string): Nested | undefined {
   const octets = new TextEncoder().encode(text);
   const config = lib.xlu_cfg_init(nowhere, cString("F"));
   try {
-    // of no octets at all Deno would make a null pointer
+    // Deno passes an empty array as a null pointer
     const data = octets.length === 0 ? new Uint8Array(1) : octets;
     if (lib.xlu_cfg_readdata(config, data, octets.length) !== 0) return undefined;
     const out = new BigUint64Array(1);

@@ -6,7 +6,7 @@ import { until } from "../sandbox/harness.ts";
 const encoder = new TextEncoder();
 const line = (text: string) => encoder.encode(`${text}\n`);
 
-/** An output that has room for what the test says. */
+/** An output whose free room the test sets. */
 class Reader {
   room = 0;
   failure: Error | undefined;
@@ -72,7 +72,7 @@ Deno.test("LineQueue that is disposed waits for its reader, within bounds, and t
   const reader = new Reader();
   const queue = queueFor(reader);
   queue.push(line("one"));
-  reader.wait = () => void (reader.room = 2); // a slow one
+  reader.wait = () => void (reader.room = 2); // a slow reader
   queue[Symbol.dispose]();
   queue.push(line("two"));
   assert.equal(reader.text, "one\ntwo\n");

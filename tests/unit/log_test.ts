@@ -55,7 +55,7 @@ Deno.test("RateLimit writes so many lines a minute of a stream, then how many we
   };
   pass("info", "domU/0/0/0", 1, LINES_A_MINUTE + 7);
   assert.equal(written.length, LINES_A_MINUTE);
-  // Neither another stream nor another level is held up by that.
+  // The limit of one stream and level affects no other stream or level.
   pass("info", "domV/0/0/0", 1, 1);
   pass("error", "domU/0/0/0", 1, 1);
   assert.equal(written.length, LINES_A_MINUTE + 2);
@@ -106,7 +106,7 @@ Deno.test("RateLimit leaves out no line about a recording for what else a guest 
     limit.pass({ ...recordOf("info", text, { stream: "domU/0/0/0" }), category: [...RECORDINGS] });
   recording("begins");
   assert.equal(written.at(-1), "xsnd: info: domU/0/0/0: begins");
-  // Which are bounded for themselves.
+  // Lines about recordings have a limit of their own.
   const before = written.length;
   for (let i = 0; i < 1000; i++) recording("ends");
   assert.equal(written.length, before + LINES_A_MINUTE - 1);
@@ -118,10 +118,10 @@ Deno.test("RateLimit bounds lines about no guest: those of one message, and ten 
   const limit = new RateLimit((record) => written.push(...textLines(record)), LINES_A_MINUTE);
   for (let i = 1; i <= 100_000; i++) limit.pass(recordOf("error", "a client sent rubbish"));
   assert.equal(written.length, LINES_A_MINUTE);
-  // What an operator causes once shows.
+  // A line that an operator causes once appears.
   limit.pass(recordOf("error", "the file is not taken"));
   assert.equal(written.at(-1), "xsnd: error: stream: the file is not taken");
-  // A message that is never the same twice is bounded too, and leaves nothing behind.
+  // A message that differs each time is limited too, and leaves no state behind.
   for (let i = 1; i <= 100_000; i++) limit.pass(recordOf("error", `rubbish ${i}`));
   assert.equal(written.length, WIDE * LINES_A_MINUTE);
   limit.pass({ ...recordOf("error", "another part"), category: ["xsnd", "serve"] });

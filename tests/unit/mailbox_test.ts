@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-/** The mailbox between two threads: every message once, in order, or refused whole. */
+/** Tests the mailbox between two threads: each message arrives once and in order, or is refused whole. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createMailbox, MailboxReader, MailboxWriter } from "../../lib/bridge/mailbox.ts";
 
 const BYTES = 1 << 10;
 
-/** A mailbox whose counters stand at `start`, as after that many octets. */
+/** A mailbox whose counters are at `start`, as after that many octets. */
 function mailboxAt(start: number) {
   const shared = createMailbox(BYTES);
   new Int32Array(shared).fill(start, 0, 2);
   return { shared, writer: new MailboxWriter<unknown>(shared), reader: new MailboxReader<unknown>(shared) };
 }
 
-/** Where counters are near an end of their range, or anywhere; records begin at multiples of four. */
+/** Start values of the counters: near an end of their range, or anywhere. Records begin at multiples of four. */
 const start = fc.oneof(
   fc.constant(0),
   fc.integer({ min: -256, max: 256 }).map((n) => (2 ** 31 + n * 4) | 0),
@@ -46,14 +46,14 @@ Deno.test("a mailbox gives every message back once and in order, wherever its co
   }));
 });
 
-/** A length, then UTF-8 to a multiple of four octets. */
+/** The octets of a record: a length, then UTF-8 padded to a multiple of four octets. */
 function recordOctets(message: unknown): number {
   return 4 + Math.ceil(new TextEncoder().encode(JSON.stringify(message)).length / 4) * 4;
 }
 
 Deno.test("MailboxWriter.post() fills the last octet, and refuses what does not fit without a trace", () => {
   const { writer, reader } = mailboxAt(0);
-  const text = "x".repeat(BYTES - 4 - 2); // less the length and two quotes
+  const text = "x".repeat(BYTES - 4 - 2); // minus the length and two quotes
   writer.post(text);
   assert.throws(() => writer.post(0), /no room for 8 more \(1024 unread\)/);
   assert.equal(reader.take(), text);
@@ -107,7 +107,7 @@ Deno.test("MailboxReader.messages() leaves nothing behind of a message", async (
   const messages = new MailboxReader<number>(shared).messages(stop.signal);
   const pass = async (count: number) => {
     for (let i = 0; i < count; i++) {
-      const message = messages.next(); // it waits
+      const message = messages.next(); // the reader waits
       writer.post(i);
       assert.equal((await message).value, i);
     }
@@ -115,7 +115,7 @@ Deno.test("MailboxReader.messages() leaves nothing behind of a message", async (
   // Atomics.waitAsync() alone keeps no process alive.
   const alive = setInterval(() => {}, 1000);
   await pass(1000);
-  // What is garbage, and has not been collected yet, counts too.
+  // The growth includes garbage that is not collected yet.
   const before = Deno.memoryUsage().heapUsed;
   await pass(300_000);
   const grown = Deno.memoryUsage().heapUsed - before;

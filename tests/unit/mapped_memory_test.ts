@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Memory that goes away: whoever still has a view of it gets an exception, or nothing, and no SIGSEGV. */
+/** Tests memory that is unmapped: a view of it then throws or reads nothing, without SIGSEGV. */
 import assert from "node:assert/strict";
 import { libc, MAP, PROT } from "../../ffi/libc/libc.ts";
 import { copyMemory, mappedBuffer, Memory } from "../../ffi/libc/memory.ts";
@@ -7,7 +7,7 @@ import { MappedPages } from "../../lib/xen/mapped_pages.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
-/** A page of this process's own, mapped as a guest's is; unmapped for good when it is disposed. */
+/** A page of this process, mapped as a guest's page is. Disposal unmaps the page with munmap(2). */
 function mapPage(): MappedPages {
   const page = libc().mmap(null, 4096n, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS, -1, 0n)!;
   return new MappedPages(page, 1, () => assert.equal(libc().munmap(page, 4096n), 0));
@@ -24,7 +24,7 @@ Deno.test("a mapping detaches its buffer before it goes: late accesses are empty
   page[Symbol.dispose]();
   page[Symbol.dispose]();
   assert.deepEqual([octets.length, octets[0]], [0, undefined]);
-  octets[0] = 8; // vanishes
+  octets[0] = 8; // has no effect
   assert.throws(() => view.getUint8(0), TypeError);
   assert.throws(() => view.setUint32(0, 1), TypeError);
   assert.throws(() => Atomics.load(words, 0), TypeError);
@@ -56,7 +56,7 @@ Deno.test("where bare addresses become memory: nowhere but in the few files that
   ]);
 });
 
-/** Files below `directory` that make an ArrayBuffer of an address. */
+/** Adds to `found` the files below `directory` that make an ArrayBuffer of an address. */
 async function search(directory: string, found: string[]): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
     const path = `${directory}/${name}`;

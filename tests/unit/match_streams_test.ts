@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Which configured stream a stream of a card made by xl is. */
+/** Tests which configured stream belongs to a stream of a card that xl made. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseConfig } from "../../lib/vsnd/config/yaml_file.ts";
@@ -9,10 +9,10 @@ import type { RawConfig } from "../../lib/vsnd/config/schema.ts";
 import { nameByPlace } from "../../lib/vsnd/config/shared_ids.ts";
 
 type Id = readonly [direction: "p" | "c", id?: string];
-/** Cards, of PCMs, of streams. */
+/** A list of cards. A card is a list of PCMs; a PCM is a list of streams. */
 type Cards = readonly (readonly (readonly Id[])[])[];
 
-/** A frontend's card with these streams, as it is read. */
+/** A frontend's card with these streams, as read from XenStore. */
 const frontend = (pcms: Cards[number]) => ({
   pcms: pcms.map((streams) => ({
     streams: streams.map(([type, uniqueId = ""]) => ({
@@ -104,7 +104,7 @@ Deno.test("matchStreams() takes a domain's entry by name before that by number",
   assert.deepEqual(devices(0, [[["p", "a"], ["c", "b"]]], one, other), [["name 0/0/0", "id 0/0/1"]]);
 });
 
-/** Few ids, so that they are shared. */
+/** Cards with few ids, so that streams share ids. */
 const cards: fc.Arbitrary<Cards> = fc.array(
   fc.array(
     fc.array(

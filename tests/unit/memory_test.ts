@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Raw memory by address: what is out of bounds or gone never becomes a pointer. */
+/** Tests raw memory by address: an address out of bounds or of freed memory never becomes a pointer. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { copyMemory, Memory } from "../../ffi/libc/memory.ts";

@@ -6,7 +6,7 @@ import { respond } from "../../lib/metrics/respond.ts";
 
 type Request = [method: string, url: string, host?: string, transport?: "tcp" | "unix"];
 
-/** Status and text of the answer to a request for `url`, from a backend that cannot be read. */
+/** Status and text of the answer to a request for `url`, from a backend that throws on each read. */
 async function answerTo([method, url, host, transport = "tcp"]: Request) {
   const backend = {
     get streams(): never {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Each kind of thing that a daemon's stderr may be: it takes what there is room for, and lets nobody wait. */
+/** Tests NonblockingOutput on each kind of file that a daemon's stderr may be: a write takes what fits and never blocks. */
 import assert from "node:assert/strict";
 import { unwrap } from "../../ffi/libc/failed_call.ts";
 import { AF, F, libc, O } from "../../ffi/libc/libc.ts";
@@ -12,17 +12,17 @@ const { close, fcntl, open, pipe2, read } = libc();
 const { ioctl } = Deno.dlopen("libc.so.6", {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
 }).symbols;
-/** fcntl.h. */
+/** From fcntl.h. */
 const F_GETFL = 3;
 
-/** Writes until there is no room; returns how many octets were taken. */
+/** Writes until there is no room. Returns the number of octets taken. */
 function fill(output: NonblockingOutput): number {
   let taken = 0;
   for (let now; (now = output.write(octets)) > 0;) taken += now;
   return taken;
 }
 
-/** Reads all that `fd` has, which must be non-blocking. */
+/** Reads everything from the non-blocking `fd`. Returns the number of octets. */
 function drain(fd: number): number {
   const buffer = new Uint8Array(65536);
   let got = 0;
@@ -30,7 +30,7 @@ function drain(fd: number): number {
   return got;
 }
 
-/** What is written goes into `fd`, whose reader empties it by `empty`, which returns what it got. */
+/** Checks that writing to `fd` never blocks. `empty` empties `fd` at the reader's end and returns the number of octets read. */
 async function assertLetsNobodyWait(fd: number, empty: () => number | Promise<number>): Promise<void> {
   const flags = fcntl(fd, F_GETFL, 0n);
   assert.equal(flags & O.NONBLOCK, 0);
@@ -38,7 +38,7 @@ async function assertLetsNobodyWait(fd: number, empty: () => number | Promise<nu
   const taken = fill(output);
   assert(taken > 0);
   assert.equal(output.write(octets), 0);
-  output.wait(1); // returns
+  output.wait(1); // returns although there is no room
   assert.equal(await empty(), taken);
   output.wait(-1); // returns: there is room
   assert(fill(output) > 0, "room again");
@@ -103,7 +103,7 @@ Deno.test("NonblockingOutput on a pipe of another user's, which cannot be opened
   assert.deepEqual([second, third], [0, first]);
 });
 
-/** asm-generic/ioctls.h. */
+/** From asm-generic/ioctls.h. */
 const TIOCGPTN = 0x80045430n;
 const TIOCSPTLCK = 0x40045431n;
 
