@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Tests the backend's next action in the XenBus handshake, for every pair of states and all that the daemon may know of a card. */
+/** Tests the backend's next action in the XenBus handshake, for every pair of states and all that the daemon knows of a card. */
 import assert from "node:assert/strict";
 import {
   type Action,

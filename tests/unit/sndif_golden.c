@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Prints the sndif v2 protocol as Xen's own headers lay it out: constants, one packet of each kind, the event page's slots
- * and the ring's hold-off decisions. Its output is fixtures/sndif/golden.txt; sndif_golden_test.ts compares both with
+ * Prints the sndif v2 protocol as Xen's own headers define it: constants, one packet of each kind, the event page's slots
+ * and the ring's hold-off decisions. The output is fixtures/sndif/golden.txt; sndif_golden_test.ts compares both with
  * lib/sndif. Build: cc -o sndif_golden sndif_golden.c (Debian package libxen-dev).
  */
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The current interface, which leaves the barriers to the includer. */
+/* Selects the current interface, in which the including file defines the barriers. */
 #define __XEN_TOOLS__ 1
 #define xen_mb() __sync_synchronize()
 #define xen_rmb() __sync_synchronize()
@@ -236,7 +236,7 @@ static void ring(void)
   BACK_RING_INIT(&back, sring, sizeof(page));
   printf("ring size %u\n", RING_SIZE(&back));
 
-  /* From `old`, one to three responses at once, with every rsp_event around them. */
+  /* Zero to three responses at once from each of `olds`, with every rsp_event around them. */
   static const RING_IDX olds[] = { 0, 31, 0x7fffffff, 0xfffffffe, 0xffffffff };
   for (size_t o = 0; o < sizeof(olds) / sizeof(olds[0]); o++)
     for (RING_IDX count = 0; count <= 3; count++)
