@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The nodes by which others see that a backend serves: `/local/domain/0/data/xsnd`. */
+/** `/local/domain/0/data/xsnd`: the nodes with which a daemon announces that it serves. */
 import assert from "node:assert/strict";
 import { type Box, inBox, Process, root, until } from "./harness.ts";
 
@@ -32,7 +32,7 @@ Deno.test("serve announces itself while it serves, to guests its status alone", 
     }
     await daemon.end("SIGTERM");
     assert.equal((await asGuest(box, "exists", `${NODES}/status`).result).code, 1);
-    // At once, when it came, and when it went.
+    // xenstore-watch reports at its start, when the node appears, and when the node goes.
     assert.equal((await watching.result).stdout, `${NODES}/status\n`.repeat(3));
   }));
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/** A guest's WRITE is answered at once, whatever its card, its operator and other guests are at. */
+/** The daemon answers a guest's WRITE at once, whatever the device, the operator and other guests do. */
 import assert from "node:assert/strict";
 import { bestOfThree, type Box, inBox, makeWav, type Process, sleep } from "./harness.ts";
 
-/** What a guest's driver waits for an answer at most is 3 s; this is far from it. */
+/** The guest's driver waits 3 s for an answer; this limit is far below. */
 const LIMIT_MS = 100;
 const STREAM = "domU/0/0/0";
 const OTHER = "domU/1/0/0";
 
-/** Two cards, two seconds of sound, and a daemon. */
+/** Runs `body` with a daemon that serves two cards, and a file of two seconds. */
 function inServedBox(body: (box: Box, file: string) => Promise<void>): Promise<void> {
   return inBox(async (box) => {
     const cards = [0, 1].map((n) => ({ "buffer-size": 1 << 20, pcms: [{ streams: [stream(n)] }] }));

@@ -44,7 +44,7 @@ Deno.test("a device that turns out not to fit what its guest has opened stays si
     await box.provision("domU", [{ type: "playback", device: "card" }]);
     const daemon = await box.serveWith(cards.environment);
     cards.fail("card", ["open", ERRORS.EBUSY, 0, EVER]);
-    // The card has two channels.
+    // The device has two channels.
     const wav = makeWav(box.path("wide.wav"), {
       format: "s16_le",
       channels: 8,
@@ -56,7 +56,7 @@ Deno.test("a device that turns out not to fit what its guest has opened stays si
     cards.mend("card");
     assert.equal((await playing.result).code, 0, playing.stderr);
     assert.match(daemon.stderr, /warning: .*cannot set up PCM "card" for playback: .*channels/);
-    // The next time it is asked for what the card can do.
+    // The next play learns from the device that 8 channels are too many.
     const { code, stderr } = await box.run("play", wav, "domU");
     assert.equal(code, 1, stderr);
   }));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What commands about cards say when they cannot do what is asked. */
+/** The error messages of commands about cards. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import { xsnd } from "./harness.ts";

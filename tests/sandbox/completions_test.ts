@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd completions`: in the shells themselves, with the names that there are when the key is pressed. */
+/** `xsnd completions` in real shells, with the domains and streams that exist when the user presses the key. */
 import assert from "node:assert/strict";
 
 import { Process, root, sharedBox, xsnd } from "./harness.ts";
@@ -9,7 +9,7 @@ const box = sharedBox(async (box) => {
   await box.provision("domU", [{ type: "playback", ...dummy }, { type: "capture", ...dummy }]);
 });
 
-/** What the scripts are told of what may come after the words. */
+/** The candidates that the scripts get for the last of `words`. */
 async function candidates(...words: string[]): Promise<string[]> {
   const stdout = await box().ok("completions", "candidates", "--", ...words);
   return stdout.split("\n").slice(0, -1).map((line) => line.split("\t")[0]!);
@@ -50,7 +50,7 @@ Deno.test("without Xen, or a library, there are no names and not a word", async 
   }
 });
 
-/** Runs a script of a shell that finds `xsnd` on its PATH; undefined where there is no such shell. */
+/** Runs `shell` with `xsnd` on its PATH; returns undefined if the machine lacks the shell. */
 async function inShell(shell: string, ...args: string[]): Promise<string | undefined> {
   const env = { ...box().environment, PATH: `${root}:${Deno.env.get("PATH")}`, HOME: box().directory };
   const there = await new Process("sh", ["-c", `command -v ${shell}`]).result;
@@ -99,7 +99,7 @@ Deno.test("fish completes", async () => {
 });
 
 Deno.test("zsh completes, at a terminal", async () => {
-  // The line editor's own terminal: what the key makes of the line is what it then runs.
+  // zpty gives the line editor a terminal. The shell then runs, and so prints, the completed line.
   const script = `
     zmodload zsh/zpty
     zpty shell 'zsh -f -i'

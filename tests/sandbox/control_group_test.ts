@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd serve --group`: who may talk to the daemon. */
+/** `xsnd serve --group`: which users may connect to the daemon's control socket. */
 import assert from "node:assert/strict";
 import { assertFails, type Box, inBox, Process, until } from "./harness.ts";
 
-/** A group that every Debian has, and its number. */
+/** A group of every Debian, and its id. */
 const [GROUP, GID] = ["daemon", 1];
 
-/** Whether a user without any rights, but for those of `groups`, gets to the daemon's socket at `path`. */
+/** Whether user `nobody` with the supplementary `groups` may connect to the socket at `path`. */
 async function mayConnect(path: string, groups: string): Promise<boolean> {
   const connect = "use IO::Socket::UNIX; exit !IO::Socket::UNIX->new(shift)";
   const nobody = [
@@ -21,13 +21,13 @@ async function mayConnect(path: string, groups: string): Promise<boolean> {
   return code === 0;
 }
 
-/** The last three digits of a file's mode, and its group. */
+/** A file's permissions in octal, and its group's id. */
 function accessOf(path: string): [mode: string, gid: number] {
   const { mode, gid } = Deno.statSync(path);
   return [(mode! & 0o777).toString(8), gid!];
 }
 
-/** Serves at a path in a directory that is not there before. */
+/** Starts a daemon with its control socket at `socket`; the daemon makes the directory. */
 async function serveAt(box: Box, socket: string, ...args: string[]): Promise<Process> {
   const daemon = box.spawnWith({ XSND_CONTROL: socket }, "serve", ...args);
   await until("the daemon answers", async () => {

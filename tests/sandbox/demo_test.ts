@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd demo`, the whole way in one: what its verdict says, and that it is true. */
+/** `xsnd demo`: its report, and whether the report is true. */
 import assert from "node:assert/strict";
 import {
   assertFails,
@@ -21,7 +21,7 @@ interface Percentiles {
   readonly max: number;
 }
 
-/** The part of the report that is promised. */
+/** The documented part of the report, and `periodFrames`. */
 interface Report {
   readonly frames: number;
   readonly bitExact: boolean;
@@ -87,7 +87,7 @@ function judge(report: Report, { frames, rate }: Sound): void {
     report.maxPositionErrorFrames <= report.periodFrames / 4,
     `positions are ${report.maxPositionErrorFrames} frames off, of ${report.periodFrames} a period`,
   );
-  // The driver wakes when more than a period has gone by: once a period, and never for the last.
+  // The driver wakes the player after more than a period: once a period, and never for the last.
   const periods = frames / report.periodFrames;
   assert(
     report.periods >= periods - 1 && report.periods <= periods + 2,
@@ -96,7 +96,10 @@ function judge(report: Report, { frames, rate }: Sound): void {
   assert(report.events >= report.periods, `${report.events} events`);
 }
 
-/** Both are measured at the same pace, in a sound that is mostly played and not mostly written in advance in one go. */
+/**
+ * Compares WRITEs with ping-pongs between threads. Both come at the same pace in a long sound; the WRITEs of a short sound mostly
+ * fill the buffer, all at once.
+ */
 function judgeRoundTrips({ writeRttMicros: write, pingPongMicros: ping }: Report): void {
   assert(
     write.p50 <= 4 * ping.p50,
@@ -181,7 +184,7 @@ Deno.test("demo leaves nothing behind, interrupted or not", () =>
       await using process = new Process(launcher, ["demo", "--input", input], {
         env: { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime },
       });
-      // The card's file grows while it plays.
+      // The dummy device's file grows while the demo plays.
       const playing = () => {
         const played = left().map((name) => `${runtime}/${name}/played.wav`);
         return played.some((path) => {

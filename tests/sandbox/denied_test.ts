@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `denied`: an operator takes a microphone away, and gives it back, under a guest that records. */
+/** `denied`: an operator takes the microphone from a guest that records, and gives it back. */
 import assert from "node:assert/strict";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
 import { Backend } from "../../lib/daemon/backend.ts";
@@ -13,7 +13,7 @@ const STREAM = "domU/0/0/0";
 const FRAME = 4;
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 20 * 48_000 };
 
-/** One way of an operator's to deny a stream of domU's. */
+/** A way for an operator to deny domU's stream. */
 interface Way {
   readonly name: string;
   /** Gives domU the stream, and starts the daemon. */
@@ -40,7 +40,7 @@ const BY_FILE: Way = {
   async start(box, stream) {
     const file = write(box, stream);
     await box.ok("provision", "domU", "-f", file);
-    // A card of xl's: what the file says of it, the daemon reads.
+    // Cards of xl have no such node: the daemon reads their policy from the file.
     await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/0/xsnd");
     return await box.serve("--config", file);
   },
@@ -61,7 +61,7 @@ const BY_PROVISION: Way = {
   },
 };
 
-/** The devices that the daemon's log says were begun to be recorded, and how long recordings were that have ended, in s. */
+/** From the daemon's log: the devices of recordings that began, and the lengths in s of recordings that ended. */
 const began = ({ stderr }: Process) => stderr.match(/(?<=0\/0\/0: its guest begins to record ).*/g) ?? [];
 const ended = ({ stderr }: Process) =>
   stderr.match(/(?<=its guest has ended recording, after )[\d.]+(?= s)/g) ?? [];
@@ -79,7 +79,7 @@ for (const { name, start, deny } of [BY_FILE, BY_PROVISION]) {
         ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
       );
 
-      /** The position at the end of the guest's period in which the daemon says that the change is in force. */
+      /** Denies or allows the stream; returns the end of the period in which the daemon reports the change. */
       const decide = async (denied: boolean): Promise<number> => {
         const from = daemon.stderr.length;
         await deny(box, daemon, stream(denied));
@@ -106,7 +106,7 @@ for (const { name, start, deny } of [BY_FILE, BY_PROVISION]) {
       assert(!isSilent(0, 4800));
       assert(isSilent(silentFrom, silentTo), `frames ${silentFrom} to ${silentTo} are not silent`);
       assert(!isSilent(soundFrom, soundFrom + 4800));
-      // Twice, since it was denied in between.
+      // The denial ended the first recording; a second one followed.
       await until("the log tells of both recordings", () => ended(daemon).length === 2);
       assert.deepEqual(began(daemon), [device, device]);
     }));
@@ -204,7 +204,7 @@ Deno.test("a stream that is denied while its guest is about to connect is denied
       return { pcms: [{ streams: [denied ? { ...stream, denied } : stream] }] };
     };
     await using backend = await Backend.start(xen, { readPolicy });
-    // The daemon is told just as the card has been looked at for the last time before it connects.
+    // The reload begins right after the backend's last look at the card before it connects.
     const settled = xen.store.settled.bind(xen.store);
     const reloaded = Promise.withResolvers<void>();
     xen.store.settled = () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** deprovision as a user runs it. */
+/** `xsnd deprovision`, as a user runs it. */
 import assert from "node:assert/strict";
 import { assertOk, inSandbox } from "./shell.ts";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A daemon that has no descriptor left: who asks it waits, what plays plays on, and when there are some again all is as before. */
+/** A daemon without free descriptors: clients wait, playing streams play on, and both work again once descriptors are free. */
 import assert from "node:assert/strict";
 import {
   assertSameSamples,
@@ -16,7 +16,7 @@ import {
 
 const SOUND = { format: "s16_le", channels: 2, rate: 48000, frames: 3 * 48000 };
 
-/** The metrics, asked for over the daemon's own socket. */
+/** Fetches the metrics from the daemon's metrics socket. */
 async function scrape(path: string): Promise<string> {
   using connection = await Deno.connect({ transport: "unix", path });
   await connection.write(new TextEncoder().encode("GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd doctor`: on this machine, in a healthy embedded Xen, and with each of the faults that it is to find. */
+/** `xsnd doctor`: on this machine, in a healthy embedded Xen, and with each fault that it should find. */
 import assert from "node:assert/strict";
 import type { Finding, Level } from "../../lib/doctor/doctor_finding.ts";
 import { type Box, inBox, makeWav, Process, type Result, testAtOnce, until, xsnd } from "./harness.ts";
@@ -10,10 +10,10 @@ interface Report {
   readonly findings: readonly (Finding & { readonly group: string })[];
 }
 
-/** The variables of no Xen at all, whatever the tests themselves run in. */
+/** An environment without Xen, even if the tests themselves run in a sandbox. */
 const NO_XEN = { XSND_SANDBOX: "", XENSTORED_PATH: "" };
 const LEVELS: readonly Level[] = ["ok", "warn", "fail", "skip"];
-/** Patience for a busy machine: a check that is slow must not be one that fails. */
+/** A long timeout: a slow check on a busy machine must not fail. */
 const PATIENT = ["--timeout", "30"];
 
 async function reportOf(result: Promise<Result>): Promise<Report & { code: number }> {
@@ -35,7 +35,7 @@ function examine(box: Box, env: Record<string, string> = {}): Promise<Report> {
   return reportOf(box.spawnWith(env, "doctor", "--json", ...PATIENT).result);
 }
 
-/** The one finding of `group` (and `subject`) that is not fine. */
+/** The only finding of `group` (and `subject`) whose level is not "ok". */
 function onlyFault({ findings }: Report, group: string, subject?: string): Finding {
   const found = findings.filter((finding) =>
     finding.group === group && finding.level !== "ok" && (subject ?? finding.subject) === finding.subject
@@ -44,7 +44,7 @@ function onlyFault({ findings }: Report, group: string, subject?: string): Findi
   return found[0]!;
 }
 
-/** Does as the finding says. */
+/** Runs the finding's command. */
 async function carryOut(box: Box, { command }: Finding): Promise<void> {
   assert(command !== undefined);
   const [program, ...args] = command.split(" ");
@@ -60,7 +60,7 @@ const FRONTEND = "/local/domain/1/device/vsnd/0";
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
 const RECORD = "/libxl/1/device/vsnd/0";
 
-/** Plants a fault in a box with a card; it is found, has level `level`, and its command mends it. */
+/** A test with a planted fault in a box with a card: doctor finds the fault at `level`, and the finding's command mends it. */
 function mendable(level: Level, detail: RegExp, plant: (box: Box) => Promise<unknown>): () => Promise<void> {
   return () =>
     inBox(async (box) => {
@@ -77,7 +77,7 @@ function mendable(level: Level, detail: RegExp, plant: (box: Box) => Promise<unk
     });
 }
 
-/** Directories of virtual sound cards that have nothing in them. */
+/** The empty XenStore directories of virtual sound cards. */
 async function emptyDirectories(box: Box): Promise<string[]> {
   const paths = (await box.xenstore("ls", "-f", "/")).split("\n").map((line) => line.split(" = ")[0]!);
   return paths.filter((path) =>
@@ -191,7 +191,7 @@ testAtOnce("doctor", {
       assert.deepEqual([fault.level, fault.subject], ["fail", "libasound.so.2"]);
       assert.match(fault.detail, /\/nonexistent/);
       assert.equal(fault.command, "unset XSND_LIBASOUND");
-      // An embedded Xen has no use for it; without XenStore's library nothing can be asked, and the rest is still told.
+      // An embedded Xen does not use libxengnttab. Without libxenstore doctor cannot ask XenStore, and still reports the rest.
       const { level } = onlyFault(await examine(box, { XSND_LIBXENGNTTAB: "/nonexistent" }), "libraries");
       assert.equal(level, "warn");
       const blind = await examine(box, { XSND_LIBXENSTORE: "/nonexistent" });

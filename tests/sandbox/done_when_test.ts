@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The whole of it as a user would type it: a demo, then the steps one by one in a sandbox. */
+/** The project as a user types it: a demo, then its steps one by one in a sandbox. */
 import assert from "node:assert/strict";
 import {
   assertSameSamples,
@@ -50,7 +50,7 @@ const script = `./xsnd sandbox --domain domU -- sh -ec '
 
 const melody = `${root}fixtures/melody.wav`;
 
-/** Runs `steps` with a file to play whose length, in frames, is `frames`. */
+/** Runs `steps` with the file `input`, of `frames` frames. */
 async function assertDone(directory: string, steps: string, input: string, frames: number): Promise<void> {
   const output = `${directory}/played.wav`;
   const config = Deno.readTextFileSync(`${root}fixtures/domU.yaml`)

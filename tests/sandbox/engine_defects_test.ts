@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A defect in an engine ends the stream, or the engine, that has it, and nothing else. `faulty_daemon.ts` makes the defects. */
+/** A defect ends only the stream or the engine that has the defect. `faulty_daemon.ts` makes the defects. */
 import assert from "node:assert/strict";
 import { encodeTriggerRequest, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
 import { FAULTY_RATE, serveFaulty } from "./faulty_daemon.ts";
@@ -8,7 +8,7 @@ import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
 
 const playback = (device: string) => ({ type: "playback", device } as const);
 
-/** Plays next to `body`, which has the daemon meet its defect; no sample may be lost. */
+/** Plays while `body` provokes the defect; no sample may be lost. */
 async function withWitness(box: Box, body: () => Promise<void>): Promise<void> {
   const wav = makeWav(box.path("in.wav"), { format: "s16_le", channels: 2, rate: 48000, frames: 4 * 48000 });
   const playing = box.spawn("play", wav, "witness", "--json");
@@ -20,7 +20,7 @@ async function withWitness(box: Box, body: () => Promise<void>): Promise<void> {
   assertSameSamples(samplesOf(box.path("witness.wav")), samplesOf(wav));
 }
 
-/** Opens the stream, and asks for what brings the defect up: nobody answers. */
+/** Opens the stream, and provokes the defect with a START that nobody answers. */
 function provoke(stream: RawStream): void {
   const { directory } = stream.share(open.bufferSz);
   assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]!, pcmRate: FAULTY_RATE }), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A stream on a PCM whose code may block gets an engine of its own, within its guest's limit and the host's means. */
+/** A stream whose PCM may block gets an engine of its own, within the guest's limit and the host's resources. */
 import assert from "node:assert/strict";
 import {
   descriptorLimit,
@@ -14,18 +14,18 @@ import { openXen } from "../../lib/xen/mod.ts";
 import { open, RawCard } from "./raw_frontend.ts";
 
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
-/** A PCM of a plugin's. */
+/** A stream on a plugin's PCM, which may block. */
 const mayWait = { type: "playback", device: "plug:null" } as const;
 const STREAMS = ["0/0", "0/1", "0/2", "0/3"];
 
-/** Threads of engines that a daemon has, the shared one's among them. */
+/** The number of a daemon's engine threads, with the shared engine's. */
 function engines({ pid }: Process): number {
   const names = Array.from(Deno.readDirSync(`/proc/${pid}/task`), ({ name }) => {
     try {
       return Deno.readTextFileSync(`/proc/${pid}/task/${name}/comm`);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      return ""; // it has ended
+      return ""; // the thread has ended
     }
   });
   return names.filter((name) => name.startsWith("worker")).length;
@@ -37,7 +37,7 @@ Deno.test("a card for which no engine can be started is tried again, and says so
       await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
       const daemon = await box.serve();
       const left = new Set<number>();
-      // Deno itself ends the process if it has some, and too few for a thread.
+      // Deno itself ends the process if some descriptors are free, but too few for a thread.
       for (const [domid, domain, free] of [[2, "domV", 0], [3, "domW", 7], [4, "domX", 20]] as const) {
         await box.provision(domain, [mayWait]);
         await box.untilStream(`${domain}/0/0/0`, () => true);
@@ -91,7 +91,7 @@ Deno.test("128 streams that a guest writes into its own directory start no engin
     async (box) => {
       await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
       await box.provision("domV", [mayWait]);
-      // As xl makes a card: without a policy.
+      // Cards of xl have no policy.
       await box.xenstore("rm", "/local/domain/0/backend/vsnd/2/0/xsnd");
       const served = async () => {
         await using daemon = await box.serve("--default-device", "plug:null");
@@ -122,7 +122,7 @@ Deno.test("engines start when a guest connects, as many as it may have; its stre
       for (const guest of guests) await box.untilStream(`${guest}/0/0/3`, () => true);
       assert.equal(engines(daemon), 1, "nobody is connected");
       const cards = [];
-      // The second guest is refused its second engine by the total.
+      // The total of 3 refuses the second guest its second engine.
       for (const [domid, count] of [[1, 3], [2, 4]]) {
         const card = await RawCard.connect(box.xen, domid!, STREAMS);
         cards.push(card);

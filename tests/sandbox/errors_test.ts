@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What goes wrong for the user's reasons: one line that says what, the right exit code, nothing half done. */
+/** The user's errors: one line that names the cause, the right exit code, and no half-done work. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import {
@@ -18,7 +18,7 @@ import {
 
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
 
-/** Runs `body` in a box, and sees to it that it has changed nothing in XenStore. */
+/** Runs `body` in a box, and asserts that XenStore is unchanged. */
 function unchanged(body: (box: Box) => Promise<void>): Promise<void> {
   return inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:" }, {
@@ -171,7 +171,7 @@ testAtOnce("errors", {
           /^xsnd: cannot load libxenstore\.so\.4: \/nonexistent: .*install Debian's libxenstore4, or set XSND_LIBXENSTORE/,
         );
       }
-      // Only what opens cards needs ALSA, and what it needs it says before it serves.
+      // Only commands that open devices need ALSA; serve reports a missing library before it serves.
       assertFails(
         await box.spawnWith({ XSND_LIBASOUND: "/nonexistent" }, "serve").result,
         Exit.xenOrLibraryMissing,
@@ -201,7 +201,7 @@ testAtOnce("errors", {
     }),
 });
 
-/** Runs `xsnd ARGS`, of the tree that is given, as a user who may nothing. */
+/** Runs `xsnd ARGS` of the given tree as an unprivileged user. */
 function asNobody(
   args: readonly string[],
   env: Record<string, string>,
@@ -213,11 +213,11 @@ function asNobody(
 
 interface Tree {
   readonly xsnd: string;
-  /** What has its launcher find its Deno and modules. */
+  /** The environment with which the tree's launcher finds Deno and the modules. */
   readonly more: Record<string, string>;
 }
 
-/** The project where everybody can read it: as it lies here, or in a copy below `directory`. */
+/** The project in a place that all users can read: its own, or otherwise a copy below `directory`. */
 async function treeForAll(directory: string): Promise<Tree> {
   if ((await asNobody(["--version"], {})).code === 0) return { xsnd: launcher, more: {} };
   const copy = `${directory}/tree`;
