@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** An ALSA configuration with a plugin that misbehaves: each of its callbacks fails in turn, under a real daemon. */
+/** Under a real daemon each callback of an ALSA plugin fails in turn. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, type Fault, FaultyCards } from "./faulty_cards.ts";
 import { assertSameSamples, inBox, makeWav, samplesOf } from "./harness.ts";
 
 const SOUND = { format: "s16_le", channels: 2, rate: 48000 };
-/** Guests that meet a fault each at a time. */
+/** Guests that meet faults at the same time, one each. */
 const GUESTS = ["domU", "domV", "domW"];
 
 const of = (...names: (keyof typeof ERRORS)[]) => names.map((name) => ERRORS[name]);
@@ -20,7 +20,7 @@ const FAULTS: readonly Fault[] = [
     ["pointer", result, 0, EVER],
     ["pointer", result, 4, 2],
   ]),
-  // A pointer that stands, and one that is nowhere.
+  // A pointer that stands still, and a pointer outside of the buffer.
   ["pointer", 1, 3, EVER],
   ["pointer", 1 << 30, 3, 3],
   ...[...of("ENODEV", "EIO", "EPIPE", "EAGAIN"), 0].flatMap((result): Fault[] => [

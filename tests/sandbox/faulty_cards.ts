@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** ALSA PCMs that do as they are told, each by a file: faulty_plugin.c. */
+/** ALSA PCMs whose faults a test chooses, each by a file that faulty_plugin.c reads. */
 import assert from "node:assert/strict";
 import type { Box } from "./harness.ts";
 
-/** Callback (or `open`), what it returns, which of its calls is the first to fail, and how many do. */
+/** The callback (or `open`), its result, the number of the first call that fails, and how many calls fail. */
 export type Fault = readonly [callback: string, result: number, nth: number, times: number];
 
 /** Until the PCM is closed. */
@@ -21,10 +21,10 @@ export const ERRORS = {
 } as const;
 
 export class FaultyCards {
-  /** What a process needs in its environment to find the PCMs. */
+  /** The environment in which a process finds the PCMs. */
   readonly environment: Record<string, string>;
 
-  /** @param names of the PCMs, well until {@link fail} */
+  /** @param names names of the PCMs, which work until {@link fail} */
   constructor(private readonly box: Box, names: readonly string[]) {
     const pcms = names.map((name) => `pcm.${name} { type faulty fault "${this.#path(name)}" }\n`);
     const plugin = `pcm_type.faulty { lib "${compile(box)}" }\n`;
@@ -33,7 +33,7 @@ export class FaultyCards {
     this.environment = { ALSA_CONFIG_PATH: config };
   }
 
-  /** What holds of that PCM from the next time that it is opened. */
+  /** Gives the PCM a fault from its next open on. */
   fail(name: string, fault: Fault): void {
     Deno.writeTextFileSync(this.#path(name), `${fault.join(" ")}\n`);
   }
@@ -50,7 +50,7 @@ export class FaultyCards {
 function compile(box: Box): string {
   const library = box.path("faulty.so");
   const source = new URL("faulty_plugin.c", import.meta.url).pathname;
-  // libasound is not among the symbols that all libraries of the daemon's process see.
+  // The daemon loads libasound without global symbols, so the plugin links libasound itself.
   const args = ["-std=gnu11", "-shared", "-fPIC", "-DPIC", "-o", library, source, "-lasound"];
   const { success, stderr } = new Deno.Command("gcc", { args }).outputSync();
   assert(success, new TextDecoder().decode(stderr));

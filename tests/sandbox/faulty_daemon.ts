@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * `xsnd serve` with a defect in its engines, which comes up whenever a guest starts a stream of {@link FAULTY_RATE}: on the dummy card
- * the stream throws an exception, on a PCM of ALSA's the engine does. A program for tests.
+ * A program for tests: `xsnd serve` with a defect in its engines. A stream that starts at {@link FAULTY_RATE} provokes the
+ * defect: on the dummy device the stream throws an exception, on an ALSA PCM the engine does.
  */
 import { PollSet } from "../../ffi/libc/poll_set.ts";
 import { AlsaPcm } from "../../lib/pcm/alsa/pcm.ts";
@@ -10,7 +10,7 @@ import { type Box, Process, until } from "./harness.ts";
 
 export const FAULTY_RATE = 44_100;
 
-/** Starts the daemon; it serves when this resolves. */
+/** Starts the daemon; resolves once the daemon serves. */
 export async function serveFaulty(box: Box): Promise<Process> {
   const daemon = new Process(Deno.execPath(), ["run", "--quiet", "--no-check", "-A", import.meta.filename!], {
     env: box.environment,
@@ -22,7 +22,7 @@ export async function serveFaulty(box: Box): Promise<Process> {
   return daemon;
 }
 
-/** Engines are started from this file instead. */
+/** Serves with engines that start from this file. */
 async function serve(): Promise<void> {
   const real = globalThis.Worker;
   globalThis.Worker = class extends real {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * An ALSA plugin that does as it is told: a card that plays, or records silence, in real time, and one of whose callbacks
- * fails.
+ * An ALSA plugin for tests of faults. Its PCM plays, or records silence, in real time, and one of its callbacks fails.
  *
  *     pcm.NAME { type faulty fault PATH }
  *
- * The file PATH is read when the PCM is opened, one line: CALLBACK RESULT NTH TIMES. The callback of that name (or "open")
- * returns RESULT at its NTH call (0: the first) and those after it, TIMES in all. An "open" that fails says so on stderr, as
+ * The plugin reads the file PATH when the PCM is opened. The file has one line: CALLBACK RESULT NTH TIMES. The callback of that
+ * name (or "open") returns RESULT for TIMES calls, from its NTH on (0: the first). A failed "open" prints a message to stderr, as
  * libjack does.
  */
 #include <alsa/asoundlib.h>
@@ -18,7 +17,7 @@ struct faulty {
   char fault[32];
   long result, nth, times;
   long calls;
-  /* When it was started, and how many frames it had played by then. */
+  /* The time of the last start or stop, and the frames played by then. */
   struct timespec start;
   snd_pcm_uframes_t played;
   int runs;

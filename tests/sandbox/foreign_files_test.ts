@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `play`, `demo` and a card that captures a file read a file alike that others wrote, with its faults. */
+/** `play`, `demo` and a dummy device that captures a file all treat a faulty file of another program alike. */
 import assert from "node:assert/strict";
 import { wavOf } from "../unit/wav_kit.ts";
 import {
@@ -29,8 +29,8 @@ const served = sharedBox(async (box) => {
 });
 
 /**
- * A recording of arecord -f S24_LE that was copied in part: of its samples, in the low three octets of four, the last second and
- * two octets of a frame are missing. Beside it, what it holds.
+ * Writes `foreign.wav`, a partial copy of a recording by arecord -f S24_LE: each sample is in the low three octets of four.
+ * The last second is missing, and the data ends within a frame. `whole.wav` has the samples of the whole frames.
  */
 function writeForeign(box: Box): void {
   const packed = samplesOf(
@@ -49,7 +49,7 @@ function writeForeign(box: Box): void {
   );
 }
 
-/** What is said of that, from a file. */
+/** The messages about `foreign.wav` when it is read as a file. */
 const FINDINGS = [
   "the header says 24 bits in frames of 8 octets for 2 channels, as arecord writes S24_LE; the low 24 of 32 bits are played",
   `the header says ${8 * (FRAMES + 48_000)} octets of samples, the file has ${
@@ -58,7 +58,7 @@ const FINDINGS = [
   "the samples end 5 octets into a frame of 8; the whole frames are played",
 ];
 
-/** Plays until there was no xrun, which a busy machine can cause. */
+/** Asserts that `run` plays the whole frames and reports `said`. A busy machine can cause an xrun: then plays again. */
 async function assertPlays(
   run: () => Promise<{ code: number; stdout: string; stderr: string }>,
   said: string[],

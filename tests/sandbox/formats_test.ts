@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Samples of every kind go through ALSA octet by octet. */
+/** Samples of each format pass through ALSA unchanged. */
 import assert from "node:assert/strict";
 import { FORMATS, type SampleFormat, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
 import { inBox } from "./harness.ts";
@@ -7,10 +7,10 @@ import { RawCard, type RawStream } from "./raw_frontend.ts";
 
 const CHANNELS = 2;
 const FRAMES = 1024;
-/** All but those that are no samples: IEC 958 subframes, of which alsa-lib's file plugin has one kind, and compressed ones. */
+/** All formats but compressed ones and IEC 958 subframes, of which alsa-lib's file plugin has one kind: those are no samples. */
 const SAMPLES = FORMATS.filter(({ kind }) => kind === "linear" || kind === "float" || kind === "law");
 
-/** Plays a buffer full of octets no two runs of which are alike, and returns them. */
+/** Plays a buffer of random octets, and returns them. */
 function play(stream: RawStream, { code, octets }: SampleFormat): Uint8Array {
   const bytes = FRAMES * CHANNELS * octets!;
   const { buffer, directory } = stream.share(bytes);
@@ -52,7 +52,7 @@ Deno.test("every linear, float and law format goes through ALSA octet by octet",
     await using connected = await RawCard.connect(box.xen, 1, ["0/0"]);
     for (const format of SAMPLES) {
       const played = play(connected.streams[0]!, format);
-      // The card is closed, which completes the file, after CLOSE is answered.
+      // The PCM is closed, which completes the file, after CLOSE is answered.
       const deadline = performance.now() + 5000;
       while (!holds(Deno.readFileSync(tape), played)) {
         assert(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The backend under guests that keep to the protocol and that the command line cannot be: they open and close without
- * end, prepare twice, stop and start in the middle.
+ * The backend under guests that the command line cannot imitate. They keep to the protocol; they open and close many times,
+ * prepare twice, and stop and start in mid-stream.
  */
 import assert from "node:assert/strict";
 import { EventFd } from "../../ffi/libc/event_fd.ts";
@@ -19,7 +19,7 @@ const FRAME_BYTES = 4;
 
 const inServedBox = servedCard();
 
-/** The card's first stream, driven as snd_xen_front drives it. */
+/** Connects as domU's frontend, and drives the card's first stream as snd_xen_front does. */
 async function withGuest(
   box: Box,
   behaviour: EventIdBehaviour,
@@ -32,7 +32,7 @@ async function withGuest(
   body((changes) => new GuestPcm(stream, card.sharer, card.backendDomid, { ...params, ...changes }), stream);
 }
 
-/** Whether `error` is a refusal with this status. */
+/** A check that an error is a refusal with this status. */
 function refused(status: number) {
   return (error: unknown) => {
     assert(error instanceof RequestError, String(error));
@@ -81,13 +81,13 @@ for (const behaviour of ["linux-6.1", "linux-7.2"] as const) {
             };
             write(pcm.bufferFrames);
             pcm.start();
-            // A stop comes after any number of periods, in the buffer's first round or a later one.
+            // The stop comes after 1 to 7 periods, in the buffer's first round or a later one.
             for (let period = 0; period <= round % 7; period++) {
               assert(pcm.waitForPeriod(5000), `no period in round ${round}`);
               assert(pcm.hwPtr <= pcm.applPtr, "an underrun");
               write(pcm.playbackAvail);
             }
-            // The driver's sum of frames since the last wake-up outlives a stop.
+            // The driver keeps its count of frames since the last wake-up over a stop.
             const periods = round % 7 + 1;
             assert(
               pcm.hwPtr > (periods - 1) * pcm.periodFrames && pcm.hwPtr < (periods + 2) * pcm.periodFrames,
@@ -99,7 +99,7 @@ for (const behaviour of ["linux-6.1", "linux-7.2"] as const) {
           }
           pcm.close();
         });
-        // Of each round its beginning was played, without a gap; what was queued at the stop was not.
+        // The device played the beginning of each round without a gap, and not the frames queued at the stop.
         const played = playedNumbers(output);
         const starts = played.filter((number, i) => i === 0 || number !== played[i - 1]! + 1);
         assert.deepEqual(starts, expected);

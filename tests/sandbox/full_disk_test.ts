@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** A disk that is full: for the daemon's log, for a trace, for the file of a dummy card. */
+/** A full disk under the daemon's log, under a trace, and under a dummy device's file. */
 import assert from "node:assert/strict";
 import { assertSameSamples, type Box, inBox, makeWav, Process, samplesOf, until } from "./harness.ts";
 
-/** Runs `body` with a directory on a disk of 64 KiB, which takes root to make. */
+/** Runs `body` with a directory on a disk of 64 KiB. Needs root. */
 async function withSmallDisk(box: Box, body: (directory: string) => Promise<void>): Promise<void> {
   const directory = box.path("disk");
   Deno.mkdirSync(directory);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Guests that claim all of the engine's time, by what is dear and not by what is forbidden: others are none the worse. */
+/** Guests that claim all of the engine's time with costly, but permitted requests: other guests do not suffer. */
 import assert from "node:assert/strict";
 import {
   encodeCloseRequest,
@@ -11,7 +11,7 @@ import {
 import { assertSameSamples, type Box, inBox, makeWav, samplesOf, until } from "./harness.ts";
 import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
 
-/** Streams as wide as there can be, 391 MB/s each, with buffers of 2.7 ms. */
+/** The widest possible streams: 391 MB/s each, with buffers of 2.7 ms. */
 const WIDE = { pcmRate: 192_000, pcmChannels: 255, pcmFormat: formatByName("float64_le")!.code };
 const FRAME_BYTES = 8 * 255;
 const STREAMS = 24;
@@ -31,7 +31,7 @@ async function provisionWide(box: Box, domain: string): Promise<void> {
   await box.ok("provision", domain, "-f", file);
 }
 
-/** Milliseconds that each of `count` WRITEs takes, a period of 5 ms apart, in order of length. */
+/** The sorted durations of `count` WRITEs, 5 ms apart, in ms. */
 async function writes(stream: RawStream, count: number): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
@@ -111,7 +111,7 @@ Deno.test("CLOSE without an end is served at what it costs, of all streams of a 
       await box.serve();
       await using card = await RawCard.connect(box.xen, 1, ["0/0", "0/1"]);
       await using witness = await RawCard.connect(box.xen, 2, ["0/0"]);
-      // At 5 ms each: what is to hand, and another second's.
+      // 400 CLOSEs at a price of 5 ms: the token bucket holds 1 s, and refills the other second in 1 s.
       const rounds = 200;
       const start = performance.now();
       for (let round = 0; round < rounds; round++) {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * A box with a guest's card of two playback streams and a capture stream, the first of which is kept in a file, for tests
- * that bring their own frontend.
+ * A box for tests with their own frontend. The guest's card has two playback streams and a capture stream; a file keeps what the
+ * first stream plays.
  */
 import assert from "node:assert/strict";
 import { type Box, type Process, samplesOf, sharedBox } from "./harness.ts";
 
-/** Runs a test's body with the box, the daemon, and the path of the file. */
+/** Runs a test's body with the box, the daemon, and the file's path. */
 export type InServedBox = (
   body: (box: Box, daemon: Process, output: string) => Promise<void>,
 ) => Promise<void>;
 
-/** One box for all tests of a file; the daemon must survive each without a defect. */
+/** One box for all tests of a file. The daemon must survive each test without a defect. */
 export function servedCard(): InServedBox {
   let daemon: Process;
   const served = sharedBox(async (box) => {
@@ -32,10 +32,10 @@ export function servedCard(): InServedBox {
   };
 }
 
-/** `count` stereo frames that hold the numbers from `first` on, which is never 0. */
+/** `count` stereo frames that hold the numbers from `first` on; `first` is never 0. */
 export function numbered(first: number, count: number): Uint8Array {
   return new Uint8Array(Uint32Array.from({ length: count }, (_, i) => first + i).buffer);
 }
 
-/** The numbers that the card has played. */
+/** The numbers that the device has played. */
 export const playedNumbers = (path: string) => Array.from(new Uint32Array(samplesOf(path).slice().buffer));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `serve --guest-limits`, through real guests. */
+/** `serve --guest-limits` with guests that exceed the limits. */
 import assert from "node:assert/strict";
 import { XEN_ENOMEM } from "../../lib/sndif/mod.ts";
 import { inBox, until } from "./harness.ts";
@@ -15,7 +15,7 @@ Deno.test("a guest's streams and mapped pages are limited, and the limit says it
       const daemon = await box.serve("--guest-limits", "streams=2,mapped=1");
       await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
       const [one, two] = card.streams;
-      // With the daemon's own copy, and its staging, more than half of a MiB.
+      // A buffer of 256 KiB: with the daemon's copy and staging more than half of the 1 MiB allowed.
       const half = { ...open, bufferSz: 64 * 4096 };
       for (const [stream, status] of [[one, 0], [two, -XEN_ENOMEM]] as const) {
         const { directory } = stream!.share(half.bufferSz);
@@ -56,7 +56,7 @@ Deno.test("what a daemon holds for a guest is more than the guest's pages, has a
         return stream!.open({ ...open, bufferSz: pages * 4096, grefDirectory: directory.grefs[0]! });
       };
       assert.equal(openOf(one, 256), 0);
-      // A third of what its pages alone are would do.
+      // The pages alone, 1 MiB and 512 KiB, would be within the 4 MiB.
       assert.equal(openOf(two, 128), -XEN_ENOMEM);
       const said =
         /domV\/0\/0\/0: all guests together have \d+ KiB; 1664 KiB more is above the 4096 KiB that .* total-mapped= allows/;

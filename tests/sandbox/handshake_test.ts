@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The XenBus hand-shake with frontends that are late, start over, or take one card for another, and with one that goes from
- * state to state as it likes.
+ * The XenBus hand-shake with frontends that are late, start over, mistake a new card for the former one, or change state at
+ * random.
  */
 import assert from "node:assert/strict";
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
@@ -16,7 +16,7 @@ const inServedBox = servedCard();
 Deno.test("a frontend that starts over in mid-play, with new rings, is served again", () =>
   inServedBox(async (box) => {
     for (let round = 0; round < 3; round++) {
-      // Left as a guest leaves it that crashes: connected, playing, its pages still granted.
+      // The state that a crashed guest leaves: connected, playing, pages still granted.
       const crashed = await RawCard.connect(box.xen, 1, STREAMS);
       const [playback] = crashed.streams;
       const { directory } = playback!.share(open.bufferSz);
@@ -32,7 +32,7 @@ Deno.test("a frontend that publishes its rings twice is served with what it publ
     withRaw(box, async (card) => {
       const ref = `${frontendPath(1, 0)}/0/0/ring-ref`;
       const good = card.xen.store.read(ref)!;
-      // A guest that saw InitWait twice has given back what it granted first, and now grants it anew by the same number.
+      // A guest that sees InitWait twice revokes its first grants, and grants again under the same numbers.
       card.xen.store.write(ref, good);
       await card.untilBackend(XenbusState.InitWait);
       card.xen.store.write(ref, String(Number(good) + 1000));
@@ -55,7 +55,7 @@ Deno.test("a new card that its guest takes for the former one, which it is still
     await until("it is to be found", async () => await box.xenstore("read", state) === "1\n");
     await using card = await RawCard.connect(box.xen, 1, ["0/0"]);
     assertWorks(card.streams[0]!);
-    // What closes a card that it had is meant.
+    // The guest now closes a card that it was connected to, so the close is meant.
     card.setState(XenbusState.Closed);
     await card.untilBackend(XenbusState.InitWait);
     assert.equal(card.state, XenbusState.Closed);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-/**
- * What the tests of whole processes share: an embedded Xen with the real command in it, and sound to put through.
- */
+/** Shared helpers of tests that run the real `xsnd` in an embedded Xen, with test sounds. */
 import assert from "node:assert/strict";
 import { ControlClient } from "../../lib/control/control_client.ts";
 import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
@@ -14,10 +12,10 @@ import { noteFlaky, testLocation } from "../tools/flaky.ts";
 export const root = new URL("../../", import.meta.url).pathname;
 export const launcher = `${root}xsnd`;
 
-/** The environment in which the PCMs of the fixtures can be opened, with or without a card. */
+/** An environment in which the fixtures' PCMs open, with or without sound hardware. */
 export const anyPcm = { ALSA_CONFIG_PATH: `${root}tests/sandbox/any_pcm.conf` };
 
-/** For what must happen, however busy the machine is. */
+/** How long a test waits for an event that must come, even on a busy machine. */
 export const PATIENCE_MS = 20_000;
 
 export interface Result {
@@ -28,7 +26,7 @@ export interface Result {
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Waits until `condition` gives something that is true, and returns it. */
+/** Waits until `condition` returns a truthy value; returns the value. */
 export async function until<T>(what: string, condition: () => T | Promise<T>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
@@ -39,7 +37,7 @@ export async function until<T>(what: string, condition: () => T | Promise<T>): P
   }
 }
 
-/** A program that runs, with all that it says. */
+/** A running program, and its output. */
 export class Process implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly result: Promise<Result>;
@@ -80,7 +78,7 @@ export class Process implements AsyncDisposable {
     return this.#ended;
   }
 
-  /** Sends a signal, and waits for the end that it brings. */
+  /** Sends `signal`, and waits for the process to end. */
   async end(signal: Deno.Signal): Promise<Result> {
     this.kill(signal);
     return await this.result;
@@ -91,7 +89,7 @@ export class Process implements AsyncDisposable {
     try {
       this.#child.kill(signal);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // it has ended, and its output has not
+      if (!(error instanceof TypeError)) throw error; // the process has ended, its output has not
     }
   }
 
@@ -100,26 +98,26 @@ export class Process implements AsyncDisposable {
   }
 }
 
-/** Runs `xsnd ARGS` to its end. */
+/** Runs `xsnd ARGS`, and waits for its end. */
 export function xsnd(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
   return new Process(launcher, args, { env }).result;
 }
 
-/** A stream in a status report, with the frames that it has while it is connected. */
+/** A stream in a status report, with the frame counts that only connected streams have. */
 export interface StreamStatus extends StreamReport {
   readonly positionFrames: number;
   readonly periodFrames: number;
   readonly guestFrames: number;
 }
 
-/** A stream of a card, as configurations have it. */
+/** A stream in a configuration file. */
 export interface StreamOptions {
   readonly type: "playback" | "capture";
   readonly device: string;
   readonly [key: string]: unknown;
 }
 
-/** An embedded Xen with guests in it, and a directory for files; all processes started in it end with it. */
+/** An embedded Xen with guests, and a directory for files. All processes started in a box end with the box. */
 export class Box implements AsyncDisposable {
   readonly #processes: Process[] = [];
 
@@ -154,7 +152,7 @@ export class Box implements AsyncDisposable {
     return process;
   }
 
-  /** Starts `COMMAND... xsnd ARGS`, where the command ends by becoming the program that it is given. */
+  /** Starts `COMMAND... xsnd ARGS`. The command must exec the program in its arguments. */
   spawnUnder([command, ...rest]: string[], ...args: string[]): Process {
     const process = new Process(command!, [...rest, launcher, ...args], { env: this.environment });
     this.#processes.push(process);
@@ -165,7 +163,7 @@ export class Box implements AsyncDisposable {
     return this.spawn(...args).result;
   }
 
-  /** Output of a command that must succeed without a word on stderr. */
+  /** Runs a command that must succeed with an empty stderr; returns its output. */
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...args);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, `xsnd ${args.join(" ")}`);
@@ -181,8 +179,8 @@ export class Box implements AsyncDisposable {
   }
 
   /**
-   * Gives `domain` one card with one PCM for each of `pcms`; every parameter that exists is allowed. A device need not be there for
-   * this command: a warning is no failure.
+   * Gives `domain` one card with a PCM for each of `pcms`, and a wide choice of rates, formats and channels. A missing device
+   * only causes a warning.
    */
   async provision(domain: string, ...pcms: StreamOptions[][]): Promise<void> {
     const card = {
@@ -198,7 +196,7 @@ export class Box implements AsyncDisposable {
     assert.equal(code, 0, stderr);
   }
 
-  /** Starts a daemon; it serves when this resolves. */
+  /** Starts a daemon; resolves once the daemon answers. */
   serve(...args: string[]): Promise<Process> {
     return this.serveWith({}, ...args);
   }
@@ -212,9 +210,9 @@ export class Box implements AsyncDisposable {
     return daemon;
   }
 
-  /** What the daemon says of its streams, asked without a process. */
+  /** The daemon's status report, fetched without a process. */
   async status(): Promise<StatusReport> {
-    // The path of the socket is looked up at once.
+    // `connect` reads the variable before it first waits.
     Deno.env.set("XSND_CONTROL", `${this.xen}/control.sock`);
     const connecting = ControlClient.connect(0);
     Deno.env.delete("XSND_CONTROL");
@@ -233,7 +231,7 @@ export class Box implements AsyncDisposable {
     return streams.find(({ stream }) => stream === name) as StreamStatus | undefined;
   }
 
-  /** Waits until the stream is there and its report satisfies `condition`. */
+  /** Waits until the stream exists and its report satisfies `condition`. */
   async untilStream(name: string, condition: (report: StreamStatus) => boolean): Promise<StreamStatus> {
     let report: StreamStatus | undefined;
     await until(`${name}: ${condition}`, async () => {
@@ -243,7 +241,7 @@ export class Box implements AsyncDisposable {
     return report!;
   }
 
-  /** Ends XenStore, under whatever still uses it. */
+  /** Ends XenStore, even while processes use it. */
   stopXen(): Promise<void> {
     return this.sandbox.stop();
   }
@@ -262,8 +260,8 @@ export async function inBox(body: (box: Box) => Promise<void>, ...domains: strin
 }
 
 /**
- * One box for all tests of a file, prepared before the first of them: a daemon costs as much as a short test. What a test does
- * to it must not outlast that test.
+ * One box for all tests of a file, prepared before the first test: starting a daemon costs as much as a short test. A test must
+ * undo its changes to the box.
  */
 export function sharedBox(prepare: (box: Box) => Promise<void>, ...domains: string[]): () => Box {
   let box: Box;
@@ -272,9 +270,7 @@ export function sharedBox(prepare: (box: Box) => Promise<void>, ...domains: stri
   return () => box;
 }
 
-/**
- * A test whose steps run at once, a few at a time: for what takes long because it waits, and is no matter of speed.
- */
+/** A test that runs three of its steps at a time: for steps that mostly wait, and measure no times. */
 export function testAtOnce(name: string, steps: Record<string, () => Promise<void>>): void {
   Deno.test(name, async (t) => {
     const queue = Object.entries(steps);
@@ -288,7 +284,7 @@ export function testAtOnce(name: string, steps: Record<string, () => Promise<voi
   });
 }
 
-/** Connections that somebody has to the daemon's control socket. */
+/** The number of connections to the daemon's control socket. */
 export function controlClients(box: Box): number {
   const CONNECTED = "03";
   return Deno.readTextFileSync("/proc/net/unix").split("\n").filter((line) => {
@@ -297,15 +293,15 @@ export function controlClients(box: Box): number {
   }).length;
 }
 
-/** Asks the daemon for something that it must wait for, and hangs up once it does. */
+/** Sends a request that the daemon cannot answer at once, and hangs up while the daemon waits. */
 export async function askAndHangUp(box: Box, request: ControlRequest): Promise<void> {
   using client = await Deno.connect({ transport: "unix", path: `${box.xen}/control.sock` });
   await client.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
-  // What was asked before this is answered has been heard.
+  // Once the daemon answers this request, it has read the request before.
   await box.status();
 }
 
-/** Sets below which number a process's new descriptors must be; returns what that was. */
+/** Sets a process's soft RLIMIT_NOFILE, the bound of new descriptors; returns the former limit. */
 export async function descriptorLimit(pid: number, soft: string): Promise<string> {
   const prlimit = (...args: string[]) => new Process("prlimit", [`--pid=${pid}`, ...args]).result;
   const { stdout } = await prlimit("--nofile", "--output=SOFT", "--noheadings");
@@ -314,11 +310,11 @@ export async function descriptorLimit(pid: number, soft: string): Promise<string
   return stdout.trim();
 }
 
-/** The descriptors that a process has open. */
+/** A process's open descriptors. */
 export const descriptors = (pid: number) =>
   new Set(Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => Number(name)));
 
-/** The same once they have stopped changing: a connection or a card may be closed after the answer. */
+/** A process's open descriptors once they stop changing: the daemon may close a connection or a device after its answer. */
 export async function settledDescriptors(pid: number): Promise<Set<number>> {
   while (true) {
     const before = descriptors(pid);
@@ -327,14 +323,14 @@ export async function settledDescriptors(pid: number): Promise<Set<number>> {
   }
 }
 
-/** The limit (RLIMIT_NOFILE) under which a process that has `taken` may open `left` more. */
+/** The RLIMIT_NOFILE under which a process with the open descriptors `taken` may open `left` more. */
 export function limitThatLeaves(left: number, taken: ReadonlySet<number>): number {
   let limit = 0;
   for (let free = 0; free < left || taken.has(limit); limit++) if (!taken.has(limit)) free++;
   return limit;
 }
 
-/** One line of an error message as every command gives it, and nothing else said. */
+/** Asserts that a command failed with `code`, and printed one line of error message and nothing else. */
 export function assertFails(result: Result, code: number, message: RegExp): void {
   assert.equal(result.code, code, result.stderr || result.stdout);
   assert.equal(result.stdout, "");
@@ -343,8 +339,8 @@ export function assertFails(result: Result, code: number, message: RegExp): void
 }
 
 /**
- * Runs `attempt` up to three times until it passes: for figures that a busy machine can spoil by itself. What never
- * passes fails with the last attempt's error. Each attempt that fails counts as flaky.
+ * Runs `attempt` up to three times until it passes: for figures that a busy machine can spoil. Throws the third attempt's error.
+ * Each failed attempt before counts as flaky.
  */
 export async function bestOfThree(attempt: () => Promise<void>): Promise<void> {
   const location = testLocation();
@@ -359,21 +355,21 @@ export async function bestOfThree(attempt: () => Promise<void>): Promise<void> {
 }
 
 export interface Sound {
-  /** As in sndif.h. */
+  /** The format's name in sndif.h. */
   readonly format: string;
   readonly channels: number;
   readonly rate: number;
   readonly frames: number;
 }
 
-/** Makes a WAV file of noise in which no two stretches are alike; returns its path. */
+/** Writes a WAV file of noise, in which no two stretches are alike; returns its path. */
 export function makeWav(path: string, { format, channels, rate, frames }: Sound): string {
   using writer = new WavWriter(path, { format: formatByName(format)!, channels, rate });
   writer.writeFrames(encode(noise(frames * channels), format, formatByName(format)!.octets!));
   return path;
 }
 
-/** Numbers of 32 bits: a xorshift generator's, the same each time. */
+/** 32-bit numbers from a xorshift generator with a fixed seed. */
 function noise(count: number): Int32Array {
   let state = 0x9e3779b9;
   return Int32Array.from({ length: count }, () => {
@@ -396,7 +392,7 @@ function encode(samples: Int32Array, format: string, octets: number): Uint8Array
   return new Uint8Array(view.buffer);
 }
 
-/** The octets of a WAV file's data chunk, found without the code under test. */
+/** The octets of a WAV file's data chunk, parsed without the code under test. */
 export function samplesOf(path: string): Uint8Array {
   const octets = Deno.readFileSync(path);
   const view = new DataView(octets.buffer);
@@ -413,7 +409,7 @@ export function samplesOf(path: string): Uint8Array {
   throw new Error(`${path} has no data chunk`);
 }
 
-/** Fails, in a line, unless both are the same samples. */
+/** Asserts that both are the same samples; a failure is one line and no dump. */
 export function assertSameSamples(actual: Uint8Array, expected: Uint8Array, what = "samples"): void {
   assert.equal(actual.length, expected.length, `${what}: octets`);
   const at = actual.findIndex((octet, i) => octet !== expected[i]);

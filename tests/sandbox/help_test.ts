@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd --help`: quick, and on machines that have neither Xen nor sound. */
+/** `xsnd --help` is quick, and works on machines without Xen and sound. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import { bestOfThree, launcher, root, xsnd } from "./harness.ts";
@@ -31,7 +31,7 @@ const COMMANDS = [
   "completions",
 ];
 
-/** No library that the project binds can be loaded; libc is not among those that Deno itself has. */
+/** An environment in which xsnd can load none of its libraries. Deno's own libc is not affected. */
 const NO_LIBRARIES = Object.fromEntries(
   ["LIBC", "LIBXENSTORE", "LIBXENGNTTAB", "LIBXENEVTCHN", "LIBASOUND"].map((
     name,
@@ -102,7 +102,7 @@ Deno.test("--help takes at most three times as long as Deno takes for nothing", 
       return performance.now() - start;
     };
     const help: number[] = [], bare: number[] = [];
-    // In turns, so that both see the same machine.
+    // Both run in turns, under the same load of the machine.
     for (let i = 0; i < 9; i++) {
       bare.push(await time(Deno.execPath(), ["eval", "0"], {}));
       help.push(await time(launcher, ["--help"], {}));

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /**
- * A hostile guest with a witness: while one guest attacks, another one plays, and must not lose a sample. An attack is a few lines;
- * the kit looks after it whether the daemon lives, and whether it still serves whoever keeps to the protocol.
+ * Tests of a hostile guest: while one guest attacks, a witness plays, and must not lose a sample. After each attack the kit
+ * asserts that the daemon lives, and that it still serves a guest that keeps to the protocol.
  */
 import assert from "node:assert/strict";
 import { assertSameSamples, type Box, makeWav, type Process, samplesOf, sharedBox } from "./harness.ts";
 import { assertWorks, RawCard, STREAMS } from "./raw_frontend.ts";
 
-/** Sound of the witness for as long as a group of attacks takes, more or less. */
+/** The witness's sound, about as long as a group of attacks. */
 const WITNESS = { format: "s16_le", channels: 2, rate: 48000, frames: 10 * 48000 };
 
 export interface Attacked {
@@ -18,10 +18,10 @@ export interface Attacked {
   log(): string;
 }
 
-/** What is done, by a name that says it. */
+/** Attacks by name. */
 export type Attacks = Readonly<Record<string, (attacked: Attacked) => void | Promise<void>>>;
 
-/** One box for all attacks of a file; runs some of them, next to the witness. */
+/** One box for all attacks of a file; returns a function that runs attacks while the witness plays. */
 export function attackedBox(): (attacks: Attacks) => Promise<void> {
   let daemon: Process;
   const attacked = sharedBox(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A guest that attacks the backend by all that it can write: its rings, its pages, its events and its nodes. */
+/** A guest attacks the backend through everything that a guest can write: rings, pages, events and XenStore nodes. */
 import assert from "node:assert/strict";
 import {
   encodeCloseRequest,
@@ -22,7 +22,7 @@ const REQ_PROD = 0, REQ_EVENT = 1, RSP_PROD = 2, RSP_EVENT = 3;
 const SLOT = 64;
 const FRONTEND = "/local/domain/1/device/vsnd/0";
 
-/** Opens the stream, and has it play on. */
+/** Opens and starts the stream. */
 function start(stream: RawStream, change: object = {}) {
   const shared = stream.share(open.bufferSz);
   assert.equal(stream.open({ ...open, grefDirectory: shared.directory.grefs[0]!, ...change }), 0);
@@ -31,7 +31,7 @@ function start(stream: RawStream, change: object = {}) {
   return shared;
 }
 
-/** Takes `count` answers, each to one of the requests `ids` and none twice; returns their statuses. */
+/** Takes one answer to each of the requests `ids`; returns the statuses. */
 function answers(stream: RawStream, ids: number[]): number[] {
   const left = new Set(ids);
   const statuses: number[] = [];
@@ -98,7 +98,7 @@ const rings: Attacks = {
           at.push(offset);
         }));
       }
-      // Whether before or after the backend has copied it: either is a request of its own kind.
+      // The backend copies each request before, between or after these changes. Each version is served or refused.
       for (const offset of at) stream!.ring.view.setUint32(offset + 8, 0xfffffff0, true);
       for (const offset of at) stream!.ring.view.setUint32(offset + 12, 0xffffffff, true);
       for (const status of answers(stream!, ids)) assert([0, -22].includes(status), String(status));
@@ -135,8 +135,8 @@ const rings: Attacks = {
 };
 
 /**
- * Words of a directory for a buffer of two pages that is none, from the buffer's own references, the directory's, and one to a page
- * of another domain's; and whether it can be used all the same, for it names nothing but what the guest has granted.
+ * Makes the words of a page directory for a buffer of two pages, from the buffer's grant references, the directory's own, and a
+ * reference granted to another domain. `isUsable`: whether the backend accepts the directory.
  */
 type Directory = (buffer: readonly number[], own: number, foreign: number) => number[];
 const directories: Readonly<Record<string, [words: Directory, isUsable: boolean]>> = {
@@ -251,7 +251,7 @@ const events: Attacks = {
         stream!.channels.notify(stream!.eventPort);
       }
       sent += 2000;
-      // It is served all the same.
+      // The backend still serves the stream.
       if (sent % 100_000 === 0) assert.equal(stream!.request(XENSND_OP_WRITE, 0, 4), 0);
     }
     const share = (await cpu() - before) / ((performance.now() - began) / 1000);
@@ -300,7 +300,7 @@ const nodes: Attacks = {
   },
 };
 
-/** Does the first `steps` of what connects a card and plays, and is gone without a word. */
+/** A frontend that takes the steps towards playing up to number `steps`, from 0 on, and then vanishes. */
 async function dieAfter(sandbox: string, steps: number): Promise<void> {
   const xen = await openXen({ sandbox, domid: 1 });
   const [sharer, channels] = [xen.openGrantSharer(), xen.openEventChannels()];
