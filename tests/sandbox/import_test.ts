@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** check, import and export as a user runs them, on files and on running domains. */
+/** `xsnd check`, `import` and `export` on files and on running domains, as a user runs them. */
 import assert from "node:assert/strict";
 import { anyPcm, assertFails, type Box, inBox, xsnd } from "./harness.ts";
 
@@ -182,7 +182,7 @@ Deno.test("import and export of a running domain say what is the guest's own wor
     const cards = [0, 1].map((n) => ({ pcms: [{ streams: [stream(n)] }] }));
     await box.ok("provision", "-f", write(box, "two.yaml", JSON.stringify({ domains: { domU: { cards } } })));
     await box.ok("import", "domU");
-    // As one that xl made: without what xsnd keeps of it out of the guest's reach.
+    // Cards of xl lack xsnd's own nodes, which the guest cannot write.
     await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/1/xsnd");
     for (const verb of ["import", "export"]) {
       const { code, stderr } = await box.run(verb, "domU");

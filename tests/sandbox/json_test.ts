@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What commands print as JSON has the documented shapes, at once and as it changes. */
+/** The JSON output of commands has the documented shapes, both once and with --watch. */
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { Exit } from "../../lib/base/error.ts";
@@ -21,7 +21,7 @@ function parse<T>(shape: z.ZodType<T>, text: string): T {
   return data;
 }
 
-/** What a command that watches has printed so far. */
+/** The lines that a watching command has printed so far. */
 const linesOf = ({ stdout }: Process) => stdout.split("\n").slice(0, -1);
 
 interface Line {
@@ -29,7 +29,7 @@ interface Line {
   readonly stream?: z.infer<typeof shapes.stream>;
 }
 
-/** Waits for a line beyond the first that satisfies `condition`; all are of the shapes given. */
+/** Waits for a line after the first that satisfies `condition`. The first line must have the shape `state`, others `change`. */
 async function untilLine(
   watching: Process,
   [state, change]: readonly [z.ZodType, z.ZodType],
@@ -63,7 +63,7 @@ for (const [page, text] of [["docs/json.md", jsonDocs], ["docs/control-protocol.
   });
 }
 
-/** Sends a line to the daemon, as any program may, and returns the first line of its answer. */
+/** Sends a line to the daemon's control socket, and returns the first line of the answer. */
 async function exchange(box: Box, request: unknown): Promise<Record<string, unknown>> {
   using connection = await Deno.connect({ transport: "unix", path: `${box.xen}/control.sock` });
   await connection.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
@@ -199,7 +199,7 @@ Deno.test("status --watch ends with exit 3 when the daemon does, and each --watc
     assertFails(await box.run("status", "--watch", "--timeout", "0.1"), Exit.noDaemon, /no daemon answers/);
   }));
 
-/** `xsnd COMMAND --watch | head -1`, and what became of xsnd. */
+/** Runs `xsnd COMMAND --watch | head -1`, and prints xsnd's exit code. */
 function head(box: Box, command: string): Process {
   const script = `{ { ./xsnd ${command} --watch 3>&-; echo "code $?" >&3; } | head -n 1; } 3>&1`;
   return new Process("sh", ["-c", script], { env: box.environment });

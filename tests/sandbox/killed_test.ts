@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * SIGKILL of the daemon at any moment, over and over: the next one takes the guest's card over, answers what was left unanswered,
- * plays what the guest opens, and keeps what the operator has set; XenStore is as it was. `XSND_KILL_ROUNDS` says how often,
- * `XSND_SEED` at which moments.
+ * SIGKILL ends the daemon at random moments, over and over. The next daemon takes the guest's card over, answers pending
+ * requests, plays what the guest opens, and keeps the operator's settings; XenStore is unchanged. `XSND_KILL_ROUNDS` is the
+ * number of kills, `XSND_SEED` decides their moments.
  */
 import assert from "node:assert/strict";
 import { encodeRwRequest, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
@@ -14,7 +14,7 @@ const ROUNDS = Number(Deno.env.get("XSND_KILL_ROUNDS") ?? 100);
 const SEED = Number(Deno.env.get("XSND_SEED") ?? Date.now() % 2 ** 31);
 const STREAM = "domU/0/0/0";
 
-/** Numbers from 0 to 1 that a seed decides (mulberry32). */
+/** A generator of numbers from 0 to 1 (mulberry32). */
 function random(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -24,13 +24,13 @@ function random(seed: number): () => number {
   };
 }
 
-/** All of XenStore, less what an announcement writes. */
+/** All XenStore nodes but the daemon's announcement. */
 async function tree(box: Box): Promise<string[]> {
   const lines = (await box.xenstore("ls", "-f", "-p", "/")).split("\n");
   return lines.filter((line) => !line.includes("/data/xsnd"));
 }
 
-/** Opens the stream, whatever it was before, and plays until it is told of a position. */
+/** Opens the stream in whatever state, and plays until the backend reports a position. */
 function play(stream: RawStream, directory: number): void {
   assert.equal(stream.open({ ...open, grefDirectory: directory }), 0);
   stream.takePositions();
@@ -63,7 +63,7 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
         held = 1;
       }
       await sleep(chance() * 50);
-      // One that may or may not be answered by this daemon.
+      // A request that this daemon or the next one answers.
       const asked = stream!.post((view, at, id) =>
         encodeRwRequest(view, at, id, XENSND_OP_WRITE, 4096, 1024)
       );
@@ -71,7 +71,7 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
       if (round % 7 === 3) daemon.kill("SIGHUP");
       await daemon.end("SIGKILL");
       if (round % 5 === 1) {
-        // Another one that does not get far.
+        // Another daemon, killed during or soon after its start.
         const hasty = box.spawn("serve");
         await sleep(chance() * 600);
         await hasty.end("SIGKILL");
@@ -95,7 +95,7 @@ Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what
     play(stream!, directory.grefs[0]!);
     assert.equal(stream!.close(), 0);
     assert.equal(card.state, XenbusState.Connected);
-    // It holds what one holds that has never followed another.
+    // The last daemon holds no more descriptors than a daemon after a clean end.
     const last = descriptors(daemon.pid).size;
     await daemon.end("SIGTERM");
     daemon = await box.serve();

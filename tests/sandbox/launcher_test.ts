@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** ./xsnd, the launcher: from anywhere, with whichever Deno, and with no more permissions than it says. */
+/** The launcher `./xsnd` runs from any directory, with any Deno, and with no more permissions than documented. */
 import assert from "node:assert/strict";
 
 const root = new URL("../..", import.meta.url).pathname;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** list and show as a user runs them. */
+/** `xsnd list` and `xsnd show`, as a user runs them. */
 import assert from "node:assert/strict";
 import { assertOk, frontend, inSandbox } from "./shell.ts";
 

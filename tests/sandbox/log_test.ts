@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-/** What `xsnd serve` logs, and in which shape. */
+/** The log of `xsnd serve`: its lines, and their formats. */
 import assert from "node:assert/strict";
 import { assertFails, type Box, inBox, Process, until, xsnd } from "./harness.ts";
 import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
 
 const STREAM = "domU/0/0/0";
 
-/** Becomes what it is given, with its stderr for a journal, as systemd makes a service's. */
+/** Execs its arguments with stderr marked as the journal, as systemd does for a service. */
 const WITH_JOURNAL = ["sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@"', "sh"];
 
-/** A daemon of whose one stream something was said at each level but error. */
+/** Runs a daemon, plays through its one stream, and passes the log to `body`. The stream logs at each level but error. */
 async function withDaemon(
   start: (box: Box) => Process,
   body: (daemon: Process, lines: string[]) => void,
 ): Promise<void> {
   await inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
-    // A policy that nobody can read: its card is an error.
+    // Card 1 has an invalid policy, which is logged as an error.
     await box.xenstore("write", "/local/domain/0/backend/vsnd/1/1/frontend", "/none");
     await box.xenstore("write", "/local/domain/0/backend/vsnd/1/1/state", "1");
     await box.xenstore("write", "/local/domain/0/backend/vsnd/1/1/xsnd/0/0/type", "x");
@@ -91,16 +91,16 @@ Deno.test("serve cannot be both verbose and quiet", async () => {
   assert.match(stderr, /option '-q, --quiet' cannot be used with option '-v, --verbose'/);
 });
 
-/** What `refused` OPENs of `stream` make the daemon say. */
+/** Makes the daemon log `refused` refused OPENs of `stream`. */
 function makeItTalk(stream: RawStream, refused: number): void {
   const none = { ...open, pcmRate: 1, grefDirectory: 0 };
   for (let i = 0; i < refused; i++) assert(stream.open(none) < 0);
 }
 
-/** Becomes what it is given, with its stderr going where its first argument says. */
+/** Execs its arguments with stderr redirected to the file that the first argument names. */
 const WITH_STDERR = ["sh", "-c", 'to=$1; shift; exec "$@" 2>"$to"', "sh"];
 
-/** A daemon whose stderr is a pipe at `path`, and the pipe's other end, from which nothing has been read. */
+/** Starts a daemon whose stderr is a pipe at `path`; returns the daemon and the pipe's unread end. */
 async function serveInto(box: Box, path: string, ...options: string[]) {
   await new Process("mkfifo", [path]).result;
   const opening = Deno.open(path);
