@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What may change of a card in use: a test for each rule. */
+/** The rules for changes to a card in use: a test for each. */
 import assert from "node:assert/strict";
 import { type CardConfig, defaultCard } from "../../lib/vsnd/model/card.ts";
 import { differencesOf, presentNodes } from "../../lib/vsnd/provision/compare.ts";
@@ -21,7 +21,7 @@ const denied = (card: CardConfig): CardConfig => ({
 
 interface Case {
   readonly from: CardConfig;
-  /** What somebody did to it since. */
+  /** A change to the store after provisioning, by someone else. */
   readonly meddle?: (store: Store) => void;
   readonly to: CardConfig;
   readonly address?: typeof ADDRESS;

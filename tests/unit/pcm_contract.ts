@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * What every card behind the Pcm port promises, as cases that any harness can run. Nothing here depends on how fast the
- * card is, only that it does not stand still while it runs: what has to come is waited for, and what must not come gets a
- * moment to.
+ * The contract of the Pcm port: test cases that every device must pass, for any harness to run. A running device must make
+ * progress; its speed does not matter. A case waits for what must happen, and gives what must not happen a moment to occur.
  */
 import assert from "node:assert/strict";
 import { PollSet } from "../../ffi/libc/poll_set.ts";
@@ -14,7 +13,7 @@ import { formatByName, XEN_ENOSYS } from "../../lib/sndif/mod.ts";
 
 const PATIENCE_MS = 10_000;
 const MOMENT_MS = 40;
-/** A tenth of a second in four periods. */
+/** A buffer of 100 ms: four periods. */
 const request = {
   rate: 48000,
   channels: 2,
@@ -32,7 +31,7 @@ interface ContractCase {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until `done`, doing for the card what the engine does when its descriptor is ready. */
+/** Waits until `done`. Serves the device's descriptor meanwhile, as the engine does. */
 async function serve(pcm: Pcm, done: () => boolean): Promise<void> {
   const poll = new PollSet(1);
   poll.add(pcm.pollFd, pcm.pollEvents);
@@ -44,7 +43,7 @@ async function serve(pcm: Pcm, done: () => boolean): Promise<void> {
   }
 }
 
-/** Position that never goes back. */
+/** Reads the position and asserts that it never decreases. */
 function watched(pcm: Pcm): () => number {
   let before = 0;
   return () => {
@@ -62,7 +61,7 @@ function capture(name: string, run: (pcm: Pcm) => void | Promise<void>): Contrac
   return { name: `capture: ${name}`, direction: "capture", run: async (pcm) => await run(pcm) };
 }
 
-/** To be run each on a card that was just opened. */
+/** The cases. Each needs a freshly opened device. */
 export const pcmContract: readonly ContractCase[] = [
   playback("stands at 0 with room for all of its buffer until something is written", (pcm) => {
     assert.equal(pcm.position(), 0);
@@ -210,8 +209,8 @@ export const pcmContract: readonly ContractCase[] = [
 ];
 
 /**
- * Registers the contract as tests of the card that a configuration's `device` names. `attempts`: how often a case may be
- * tried; more than once for a card in real time, which runs dry when this process is kept from feeding it.
+ * Registers the contract's cases as tests of `device`, named as in a configuration. A case may take `attempts` tries: a
+ * real-time device underruns when this process gets no CPU time to feed it.
  */
 export function testPcmContract(device: string, { cases = pcmContract, attempts = 1 } = {}): void {
   for (const { name, direction, run } of cases) {

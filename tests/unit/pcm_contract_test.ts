@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The contract of cards, kept by the one that needs no card and by ALSA's that need none either. */
+/** The contract of the Pcm port, on the devices that need no hardware: xsnd's dummy, ALSA's null and file. */
 import { silenceAlsa } from "../../ffi/alsa/alsa_error.ts";
 import { pcmContract, testPcmContract } from "./pcm_contract.ts";
 
@@ -25,7 +25,7 @@ Deno.test.afterAll(() => {
 });
 
 testPcmContract("dummy:");
-// alsa-lib's null takes and gives without end: it is never full.
+// alsa-lib's null accepts and delivers frames without limit, so its buffer is never full.
 const endless = pcmContract.filter(({ name }) =>
   !name.startsWith("playback: takes what it is given up to its buffer")
 );

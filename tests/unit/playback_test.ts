@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Playback from a guest's buffer to a card, with a clock that the test moves. Frame `n` that the guest writes holds
- * the number `n`, counted from 1, so what the card played says which sample was heard when.
+ * Playback from a guest's buffer to a device whose clock the test advances. The guest's nth frame holds the number n,
+ * counted from 1, so the device's output shows which frame was played when.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -14,19 +14,19 @@ import { XEN_EINVAL } from "../../lib/sndif/mod.ts";
 import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
 
 const ENOSYS = 38;
-/** Five weeks of 192 kHz, well beyond 2^32 frames; a multiple of every buffer here. */
+/** Five weeks at 192 kHz, times 11: far beyond 2^32 frames, and a multiple of every buffer size here. */
 const WEEKS = 5 * 7 * 24 * 3600 * 192_000 * 11;
 
 interface Options {
   readonly bufferFrames: number;
-  /** The card's own buffer, which may be smaller or larger. */
+  /** Size of the device's buffer, if other than the guest's. */
   readonly cardFrames?: number;
   readonly canPause?: boolean;
-  /** Where the stream stands after having played for long. */
+  /** Initial position, as of a stream that has played for long. */
   readonly at?: number;
 }
 
-/** A guest's stream and the card behind it, driven as the engine drives them. */
+/** A guest's stream and its device, driven as the engine drives them. */
 class Stream implements Disposable {
   readonly bufferFrames: number;
   card: DummyCard;
@@ -34,11 +34,11 @@ class Stream implements Disposable {
   readonly feed = new PositionFeed();
   readonly status = new StatusRow(createStatusTable(1), 0);
   readonly #memory: Uint32Array<ArrayBuffer>;
-  /** The guest's appl_ptr: the absolute frame that it writes next. */
+  /** The guest's appl_ptr: the absolute number of the next frame to write. */
   applPtr: number;
-  /** The guest's hw_ptr, which is behind while events are under way. */
+  /** The guest's hw_ptr. Lags behind while events are pending. */
   hwPtr: number;
-  /** The number in the next frame. */
+  /** Content of the next frame. */
   next = 1;
 
   constructor({ bufferFrames, cardFrames = bufferFrames, canPause = true, at = 0 }: Options) {
@@ -53,12 +53,12 @@ class Stream implements Disposable {
     this.transfer.guestFrames = this.applPtr = this.hwPtr = at;
   }
 
-  /** Frames for which the guest sees room; an underrun that it knows of makes it stop, not write. */
+  /** Free frames as the guest sees them. A guest that knows of an underrun stops instead of writing. */
   get room(): number {
     return this.bufferFrames - (this.applPtr - this.hwPtr);
   }
 
-  /** The guest writes `count` frames, no more than it has room for, in one WRITE or in two where its buffer ends. */
+  /** The guest writes `count` frames, at most its free room: one WRITE, or two across the end of the buffer. */
   write(count: number): void {
     for (let left = count; left > 0;) {
       const offset = this.applPtr % this.bufferFrames;
@@ -72,14 +72,14 @@ class Stream implements Disposable {
     }
   }
 
-  /** Time passes, and the engine is woken at the end of it. */
+  /** The clock advances by `count` frames, then the engine wakes. */
   run(count: number): void {
     this.card.advance(count);
     this.card.pcm.acknowledge();
     this.transfer.pump();
   }
 
-  /** The card is lost, and another one takes over; what the former one had played. */
+  /** Another device takes the place of a lost one. Returns the frames that the lost device played. */
   replaceCard(): number[] {
     const former = this.card;
     const { params: { bufferFrames }, staging } = former.pcm;
@@ -93,7 +93,7 @@ class Stream implements Disposable {
     this.feed.follow(this.transfer.reportable());
   }
 
-  /** The guest takes the events that are there. */
+  /** The guest takes all pending events. */
   takeEvents(): void {
     this.hwPtr = this.feed.toldFrames;
   }
@@ -104,7 +104,7 @@ class Stream implements Disposable {
 }
 
 const bufferFrames = fc.constantFrom(2, 3, 16, 25, 64, 400);
-/** A share of what is possible at that moment. */
+/** A fraction of the possible maximum; see `of`. */
 const share = fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true }));
 const of = (share: number, possible: number) => Math.round(share * Math.max(0, possible));
 
@@ -122,7 +122,7 @@ const turn: fc.Arbitrary<Turn> = fc.record({
 });
 const turns = fc.array(turn, { minLength: 1, maxLength: 150, size: "max" });
 
-/** Plays `turns` without ever letting the card run dry. */
+/** Plays `turns` without an underrun. */
 function keepUp(stream: Stream, turns: readonly Turn[]): void {
   for (const { write, run, publish, takeEvents } of turns) {
     stream.write(of(write, stream.room));
@@ -132,7 +132,7 @@ function keepUp(stream: Stream, turns: readonly Turn[]): void {
   }
 }
 
-/** Lets the card play what it has been given to its end. */
+/** Runs until the device has played every frame written. */
 function drain(stream: Stream): void {
   const { transfer } = stream;
   while (transfer.position() < stream.applPtr) {
@@ -148,7 +148,7 @@ for (const at of [0, WEEKS]) {
         using stream = new Stream({ bufferFrames, cardFrames, at });
         stream.write(of(prefill, bufferFrames));
         assert.equal(stream.transfer.start(), 0);
-        // A card whose buffer is smaller than the guest's must be refilled before it has played all that it holds.
+        // A device with a smaller buffer than the guest's needs a refill before its buffer is empty.
         for (const turn of turns) {
           stream.write(of(turn.write, stream.room));
           const queued = stream.transfer.deviceFrames - stream.transfer.position();
@@ -193,7 +193,7 @@ Deno.test("Playback plays a frame that comes late never at a wrong time: silence
     using stream = new Stream({ bufferFrames });
     stream.transfer.start();
     for (const [{ write, publish, takeEvents }, run] of turns) {
-      // The guest does not look at its pointer before it writes: its application is that late.
+      // The guest's application is late: it writes without reading its pointer first.
       stream.write(of(write, Math.min(stream.room, bufferFrames)));
       stream.run(run % (bufferFrames * 2));
       if (publish) stream.publish();
@@ -236,7 +236,7 @@ Deno.test("Playback counts an underrun once, while the card is dry, whatever end
     const { status, transfer } = stream;
     stream.write(100);
     transfer.start();
-    // A look every 20 frames, up to 700 frames of silence.
+    // The engine wakes every 20 frames, until 700 frames are silent.
     for (let step = 0; step < 40; step++) {
       stream.run(20);
       stream.publish();
@@ -245,7 +245,7 @@ Deno.test("Playback counts an underrun once, while the card is dry, whatever end
     stream.takeEvents();
     if (end === "STOP") transfer.restart();
     else {
-      // As snd_pcm_forward() skips what is past.
+      // As snd_pcm_forward() skips the missed frames.
       stream.applPtr = transfer.position() + 10;
       stream.write(50);
     }
@@ -309,7 +309,7 @@ Deno.test("Playback takes a WRITE that was under way while the position passed i
   stream.run(50);
   stream.publish();
   stream.takeEvents();
-  // The card runs dry, and the guest is told so, but writes before it has taken that event.
+  // The device underruns. The guest writes before it takes the event that says so.
   stream.run(60);
   stream.publish();
   stream.write(50);
@@ -338,7 +338,7 @@ Deno.test("Playback.restart() begins at a multiple of the buffer, and what was q
       assert.equal(at % bufferFrames, 0);
       assert(at >= stream.feed.toldFrames && at < stream.feed.toldFrames + bufferFrames);
       assert.deepEqual([stream.transfer.position(), stream.transfer.guestFrames], [at, at]);
-      // The guest is told, and starts from the beginning of its buffer.
+      // The guest learns the position, and starts again at the beginning of its buffer.
       stream.feed.tell(at);
       stream.hwPtr = stream.applPtr = at;
     }

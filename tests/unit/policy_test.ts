@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the host allows a stream, against a guest that asks for anything. */
+/** The host's limits on a stream, against a guest that asks for arbitrary parameters. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { judgeOpen, narrow } from "../../lib/stream/open_admission.ts";
@@ -68,7 +68,7 @@ Deno.test("judgeOpen() never takes a format that has no fixed size, even where a
   }
 });
 
-/** A configuration space as a guest sends it: all of it, or what its application has settled so far. */
+/** A configuration space as a guest sends it: everything, or narrowed by `change` as by an application's choices. */
 function space(change: (param: HwParam) => void = () => {}): HwParam {
   const param = new HwParam();
   param.formatsLow = param.formatsHigh = ALL;
@@ -181,7 +181,7 @@ Deno.test("judgeOpen() takes everything that narrow() offers", () => {
       fc.array(share, { minLength: 5, maxLength: 5 }),
       fc.nat(),
       (allowed, shares, pick) => {
-        // As an application's hw_params: one parameter after the other, each followed by a query.
+        // As hw_params in an application: one parameter at a time, each followed by a query.
         const param = space();
         const within = ({ min, max }: { min: number; max: number }) =>
           min + Math.floor(shares.pop()! * (max - min));

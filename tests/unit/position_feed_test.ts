@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The positions that a guest is told, on a real event page, judged by what snd_xen_front and the ALSA core of its guest make of
- * them.
+ * The positions that the engine reports to a guest, on a real event page. A model of the guest's driver, snd_xen_front, and of
+ * its ALSA core judges them.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -23,11 +23,11 @@ import { RecordKind } from "../../lib/trace/trace_format.ts";
 const FRAME_BYTES = 4;
 const EVENT_PORT = 7;
 
-/** `xen_snd_front_alsa_handle_cur_pos`, and `snd_pcm_update_hw_ptr` at each period. */
+/** Model of `xen_snd_front_alsa_handle_cur_pos`, with `snd_pcm_update_hw_ptr` at each period. */
 class Driver {
   wakeups = 0;
   outFrames = 0;
-  /** The core's pointer, as of the last wake-up. */
+  /** The ALSA core's hw_ptr, as of the last wake-up. */
   hwPtr = 0;
   #beCurFrame = 0;
   #ptr = 0;
@@ -48,11 +48,11 @@ class Driver {
   }
 }
 
-/** A stream whose device's pointer the test moves, and a guest that takes its events. */
+/** A stream and its guest. The test moves the device's pointer; the guest takes the events. */
 class Stream {
   readonly feed: PositionFeed;
   readonly driver: Driver;
-  /** How often the guest was notified. */
+  /** Number of notifications to the guest. */
   notified = 0;
   device = 0;
   readonly #consumer: EventPageConsumer;
@@ -90,7 +90,7 @@ class Stream {
     this.driver = new Driver(period, buffer);
   }
 
-  /** The guest takes the events that there are; returns their positions, in frames. */
+  /** The guest takes all pending events. Returns their positions, in frames. */
   take(): number[] {
     const positions: number[] = [];
     while (this.#consumer.take(this.#event) === Taken.one) {
@@ -101,7 +101,7 @@ class Stream {
     return positions;
   }
 
-  /** The device's pointer goes on by `frames`, and the engine looks until all is told; returns the steps that were published. */
+  /** Moves the device's pointer by `frames` and publishes until nothing is left to report. Returns the published steps. */
   advance(frames: number): number[] {
     this.device += frames;
     const steps: number[] = [];
@@ -123,7 +123,7 @@ class Stream {
 const sizes = fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 2, max: 16 }), fc.nat(100))
   .map(([period, periods, odd]) => ({ period, buffer: period * periods + Math.min(odd, period - 1) }));
 
-/** A device that is looked at eight times a period, more or less. */
+/** Steps of the device between two readings, in periods: on average eight readings a period. */
 const jitter = fc.array(fc.double({ min: 0, max: 0.25, noNaN: true }), {
   minLength: 1,
   maxLength: 300,
@@ -151,7 +151,7 @@ Deno.test("PositionFeed wakes the guest once a period, under any jitter of the d
     for (const share of jitter) {
       stream.advance(Math.floor(share * period));
       const { wakeups, outFrames } = stream.driver;
-      // Nothing is lost to the remainder, and nobody waits for longer than the driver's strict "more than a period".
+      // The driver's remainder loses no frame, and its strict test, "more than a period", never delays a wake-up.
       assert.equal(wakeups * period + outFrames, stream.feed.toldFrames);
       assert(outFrames <= period);
       assert(stream.device <= (wakeups + 1) * period, "the device is past the period, and the guest sleeps");
@@ -190,14 +190,14 @@ Deno.test("PositionFeed shows the guest its xrun after a stall longer than the b
         fc.pre(period >= 32);
         const stream = new Stream(period, buffer);
         for (const share of jitter) stream.advance(Math.floor(share * period));
-        // The guest had written all that there was room for.
+        // The guest's buffer is full.
         const applPtr = stream.feed.toldFrames + buffer;
         const steps = stream.advance(buffers * buffer + more % buffer + 1);
         assert(steps.length >= 2 && steps.every((step) => step > 0 && step < buffer));
         assert(stream.device - stream.feed.toldFrames <= period / 12);
         for (let i = 0; i < 8 * 3; i++) stream.advance(Math.ceil(period / 8));
         assert(stream.driver.hwPtr >= applPtr, "the guest does not know that it has run dry");
-        // The core's pointer is modulo the buffer, and is right in it.
+        // The ALSA core's pointer is right modulo the buffer.
         assert.equal((stream.feed.toldFrames - stream.driver.hwPtr) % buffer < 2 * period, true);
       },
     ),
@@ -276,7 +276,7 @@ Deno.test("PositionFeed takes a guest that wants no events as told, and publishe
 
 Deno.test("PositionFeed is exact after weeks", () => {
   const rate = 192_000;
-  // The largest buffer that there is, so that weeks take some thousand steps.
+  // The largest possible buffer, so that weeks take only some thousand steps.
   const buffer = 2 ** 32 / FRAME_BYTES, period = buffer / 4;
   const stream = new Stream(period, buffer);
   const weeks = 5 * 7 * 24 * 3600 * rate; // beyond 2^36 frames, 2^38 octets

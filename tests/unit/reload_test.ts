@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A reload holds on to what there was, whatever fails. */
+/** A reload that fails at any step keeps the previous policy. */
 import assert from "node:assert/strict";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { XsndError } from "../../lib/base/error.ts";
@@ -11,7 +11,7 @@ interface Trial {
   apply?: () => Promise<string[]>;
 }
 
-/** Reloads, and returns the policy that holds then, how often it was applied, and the log. */
+/** Reloads. Returns the resulting policy, the policies applied, and the log. */
 async function afterReload(
   { read = () => Promise.resolve("new"), apply = () => Promise.resolve([]) }: Trial,
 ) {
