@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The bill of materials and the copyright file of the Debian package: complete, well-formed, and the same at each run. */
+/** The Debian package's bill of materials and copyright file are complete, well-formed, and reproducible. */
 import assert from "node:assert/strict";
 import { VERSION } from "../../lib/base/version.ts";
 import { copyright } from "../../packaging/copyright.ts";
@@ -72,7 +72,7 @@ Deno.test("sbomText() is the same at each run, and names no Deno that it cannot 
   assert.deepEqual([deno?.version, deno?.purl], [undefined, "pkg:github/denoland/deno"]);
 });
 
-/** The paragraphs of a file of Debian's control syntax, each a map from field to its first line and continuation lines. */
+/** Parses Debian control syntax into paragraphs. Each maps a field to its first line and its continuation lines. */
 function paragraphs(text: string): Map<string, string>[] {
   return text.trimEnd().split("\n\n").map((paragraph) => {
     const fields = paragraph.split(/\n(?! )/).map((field) => /^([A-Za-z-]+):(?: (.*))?$/s.exec(field)!);

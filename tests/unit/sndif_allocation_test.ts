@@ -13,6 +13,6 @@ Deno.test("a request, its response and an event allocate nothing", async () => {
   }).output();
   assert(success, new TextDecoder().decode(stderr));
   const octets = Number(new TextDecoder().decode(stdout));
-  // One number object a round would be 12 or 16 million octets; the compiler itself and memoryUsage() take some.
+  // One heap number a round would be 12 or 16 million octets. The JIT compiler and memoryUsage() need some heap themselves.
   assert(Number.isInteger(octets) && octets < 1_000_000, `${octets} octets in a million rounds`);
 });

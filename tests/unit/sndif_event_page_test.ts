@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** lib/sndif/event_page.ts: the producer against both generations of frontend, and against a lying one. */
+/** lib/sndif/event_page.ts: the producer, against both generations of frontend and against a malicious frontend. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -18,7 +18,7 @@ import {
 
 const IN_CONS = 0, IN_PROD = 1;
 
-/** A page, at an offset, through which `index` events went before. */
+/** An event page at an offset into a buffer, as if `index` events had passed. */
 function pageAt(index: number) {
   const buffer = new ArrayBuffer(2 * XENSND_EVENT_PAGE_SIZE);
   const words = new Uint32Array(buffer, XENSND_EVENT_PAGE_SIZE, 16);
@@ -26,10 +26,10 @@ function pageAt(index: number) {
   return { buffer, words, producer: new EventPageProducer(buffer, XENSND_EVENT_PAGE_SIZE) };
 }
 
-/** A consumer on a page that was fresh when it connected, `index` events ago. */
+/** A consumer that connected to a fresh page, `index` events ago. */
 function consumerAt(buffer: ArrayBuffer, index: number, behaviour: EventIdBehaviour): EventPageConsumer {
   const consumer = new EventPageConsumer(buffer, XENSND_EVENT_PAGE_SIZE, behaviour);
-  // linux-6.1 has counted all of those; replay the last of them, which puts its expectation where it would be.
+  // linux-6.1 counts event ids from the page's creation on. Replaying the events brings its expected id up to date.
   const words = new Uint32Array(buffer, XENSND_EVENT_PAGE_SIZE, 2);
   assert(index < 2 ** 16 * 2);
   for (let at = 0; at !== index;) {
@@ -129,7 +129,7 @@ Deno.test("publishCurPos() publishes all or nothing, and takes no id for nothing
 });
 
 Deno.test("publishCurPos() never overwrites an unread event, also where the index wraps", () => {
-  // The slots of 2^32-4 .. 2^32-1 and of 0 .. 3 are the same, though less than 63 apart.
+  // Indices 2^32-4 .. 2^32-1 and 0 .. 3 share slots, although they are less than 63 apart.
   const index = fc.integer({ min: 2 ** 32 - 2 * XENSND_IN_RING_LEN, max: 2 ** 32 - 1 });
   fc.assert(
     fc.property(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** lib/sndif/formats.ts against ALSA's own answers about the same formats. */
+/** lib/sndif/formats.ts against alsa-lib's properties of the same formats. */
 import assert from "node:assert/strict";
 import {
   fillSilence,

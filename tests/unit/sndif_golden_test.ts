@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** lib/sndif against Xen's own headers, through fixtures/sndif/golden.txt and the C program that prints it. */
+/** lib/sndif against Xen's headers: compares with fixtures/sndif/golden.txt, which a C program prints from the headers. */
 import assert from "node:assert/strict";
 import * as sndif from "../../lib/sndif/mod.ts";
 import * as constants from "../../lib/sndif/constants.ts";
@@ -8,7 +8,7 @@ import * as errno from "../../lib/sndif/xen_errno.ts";
 const program = new URL("sndif_golden.c", import.meta.url);
 const golden = Deno.readTextFileSync(new URL("../../fixtures/sndif/golden.txt", import.meta.url));
 
-/** Lines that begin with `kind`, split into their other words. */
+/** The lines that begin with `kind`, each split into its other words. */
 function lines(kind: string): string[][] {
   const found = golden.split("\n").filter((line) => line.startsWith(`${kind} `));
   assert.notEqual(found.length, 0, `no ${kind} lines in golden.txt`);
@@ -21,7 +21,7 @@ function goldenPacket(name: string): Uint8Array {
   return Uint8Array.fromHex(line[1]!);
 }
 
-/** What `encode` makes of a slot full of another packet's remains. */
+/** The packet that `encode` writes over a slot of stale data. */
 function encoded(encode: (view: DataView, at: number) => void): Uint8Array {
   const page = new Uint8Array(256).fill(0xaa);
   encode(new DataView(page.buffer), 128);
@@ -90,7 +90,7 @@ Deno.test("golden.txt is what sndif_golden.c prints with the installed headers",
   }
 });
 
-/** What the compiler prints; undefined if it or the headers are not installed. Other failures are failures. */
+/** The C compiler's output; undefined if the compiler or the headers are not installed. Throws on any other failure. */
 async function compile(flags: string[]): Promise<string | undefined> {
   try {
     await Deno.stat("/usr/include/xen/io/sndif.h");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The backend's path through lib/sndif, a million times; prints the octets of heap that it took. Run by
- * sndif_allocation_test.ts with a young generation so large that nothing is collected in between.
+ * Runs the backend's hot path through lib/sndif a million times and prints the octets of heap allocated.
+ * sndif_allocation_test.ts runs this program with a young generation large enough that no collection happens meanwhile.
  */
 import {
   BackRing,
@@ -23,7 +23,7 @@ const page = new ArrayBuffer(4096), events = new ArrayBuffer(4096);
 initSharedRing(page);
 const ringWords = new Int32Array(page), eventWords = new Int32Array(events);
 const ring = new BackRing(page), producer = new EventPageProducer(events);
-const position = new Float64Array(1); // a plain variable beyond 2^31 is a new object at each change
+const position = new Float64Array(1); // a plain variable beyond 2^31 would allocate at each change
 const request = new RequestView(), param = new HwParam();
 const silence = new Uint8Array(64), format = formatByName("u16_le")!;
 
@@ -51,7 +51,7 @@ function serve(rounds: number, firstPosition: number): number {
   return sum;
 }
 
-serve(200_000, 0); // lets the compiler settle
+serve(200_000, 0); // warms up the JIT compiler
 const before = Deno.memoryUsage().heapUsed;
 serve(1_000_000, 2 ** 40);
 console.log(Deno.memoryUsage().heapUsed - before);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** lib/sndif/page_directory.ts: what a frontend builds, a backend finds; what a guest makes up, it refuses. */
+/** lib/sndif/page_directory.ts: the backend reads a frontend's directories, and refuses invalid ones. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -18,7 +18,7 @@ import {
 
 const LIMIT = 64 << 20;
 
-/** A guest's granted pages, and how often each was read. */
+/** A guest's granted pages, with a record of the reads. */
 class Grants {
   readonly reads: number[] = [];
   constructor(readonly pages: Map<number, Uint32Array>) {}
@@ -35,7 +35,7 @@ function isFault(result: PageDirectory | PageDirectoryFault): result is PageDire
   return "errno" in result;
 }
 
-/** Builds the directory of `grefs` in pages granted as `directoryGrefs`. */
+/** Builds the directory of `grefs` in the pages `directoryGrefs`. */
 function build(grefs: number[], directoryGrefs: number[]): Grants {
   const words = new Uint32Array(directoryGrefs.length * DIRECTORY_PAGE_WORDS).fill(0xffffffff);
   writePageDirectory(words, directoryGrefs, grefs);
@@ -54,7 +54,7 @@ const numbered = (count: number, from: number) => Array.from({ length: count }, 
 Deno.test("walkPageDirectory() finds what writePageDirectory() wrote, for any buffer size", () => {
   const size = fc.oneof(
     fc.integer({ min: 1, max: 3 * 4096 }),
-    // Around one, two and three full directory pages.
+    // Near one, two and three full directory pages.
     fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: -4097, max: 4097 }))
       .map(([pages, delta]) => pages * GREFS_PER_DIRECTORY_PAGE * 4096 + delta),
   );
@@ -78,7 +78,7 @@ Deno.test("directoryPages() is at least one", () => {
 });
 
 Deno.test("walkPageDirectory() ends, and within bounds, whatever the guest has in its pages", () => {
-  // A few pages that refer to each other, to nothing, and to grefs that are not granted.
+  // A few pages that refer to each other, to nothing, and to ungranted grefs.
   const gref = fc.integer({ min: 0, max: 6 });
   const page = fc.tuple(gref, fc.array(fc.nat(2 ** 32 - 1), { maxLength: 40, size: "max" }), fc.boolean());
   fc.assert(
@@ -143,7 +143,7 @@ Deno.test("walkPageDirectory() says what is wrong", () => {
     errno: XEN_EINVAL,
     reason: "directory page 1 has gref 0 at 4",
   });
-  // One page that stands for many, in one directory page, across two, and as the directory itself.
+  // A gref twice: in one directory page, across two, and as a directory page itself.
   for (const [page, gref] of [[9001, 3], [9002, 3], [9002, 1100], [9002, 9001]]) {
     const again = refused(({ pages }) => pages.get(page!)![5] = gref!);
     assert.equal(again.errno, XEN_EINVAL);
@@ -155,7 +155,7 @@ Deno.test("walkPageDirectory() takes the largest buffer allowed, and looks at no
   const pages = bufferPages(LIMIT);
   const directoryGrefs = numbered(directoryPages(pages), 100_000);
   const grants = build(numbered(pages, 1), directoryGrefs);
-  // An honest last page says 0 here, but the walk is over by then.
+  // A valid last page has 0 here. The walk ends before reading it.
   grants.pages.get(directoryGrefs.at(-1)!)![0] = directoryGrefs[0]!;
   const found = walkPageDirectory(LIMIT, directoryGrefs[0]!, grants.read, LIMIT);
   assert(!isFault(found));

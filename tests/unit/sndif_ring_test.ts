@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** lib/sndif/ring.ts: both ends against a naive model, and the backend's end against a frontend that lies. */
+/** lib/sndif/ring.ts: both ends against a simple model, and the backend's end against a malicious frontend. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -43,7 +43,7 @@ const startIndex = fc.oneof(
 
 type Step = "request" | "pushRequests" | "takeRequest" | "respond" | "pushResponses" | "takeResponse";
 const step = fc.constantFrom<Step>(
-  "request", // thrice as often as it is taken, so that the ring fills
+  "request", // three times as likely as "takeRequest", so that the ring fills
   "request",
   "request",
   "pushRequests",
@@ -57,7 +57,7 @@ Deno.test("FrontRing and BackRing carry every packet once and in order, whatever
   fc.assert(fc.property(startIndex, fc.array(step, { maxLength: 400, size: "max" }), (start, steps) => {
     const { front, back } = ringAt(start);
     const request = new RequestView(), response = new ResponseView();
-    // The model: queues of ids between the stages a packet goes through.
+    // The model: a queue of ids for each stage of a packet's way.
     const written: number[] = [], onRing: number[] = [], taken: number[] = [];
     const answered: number[] = [], onRingBack: number[] = [];
     let nextId = 0;
@@ -157,7 +157,7 @@ Deno.test("BackRing.take() reports a producer index that cannot be, and comes to
         let reqCons = start, rspProd = start;
         for (const [delta, respond, push] of lies) {
           words[REQ_PROD] = reqCons + delta;
-          words[RSP_PROD] = delta * 7; // read back by nobody
+          words[RSP_PROD] = delta * 7; // the backend never reads this
           const unconsumed = delta >>> 0;
           const room = RING_SIZE - (reqCons - rspProd);
           const expected = unconsumed === 0 ? Taken.none : unconsumed <= room ? Taken.one : Taken.broken;
@@ -205,10 +205,10 @@ Deno.test("BackRing.attach() takes again what its predecessor took and did not a
   for (let i = 0; i < 3; i++) back.take(request);
   encodeResponse(back.view, back.reserve(), 0, XENSND_OP_WRITE, 0);
   back.pushResponses();
-  encodeResponse(back.view, back.reserve(), 1, XENSND_OP_WRITE, 0); // written, and never pushed
+  encodeResponse(back.view, back.reserve(), 1, XENSND_OP_WRITE, 0); // written, never pushed
 
   const successor = BackRing.attach(buffer, 4096);
-  // Request 1 is lost under the unpushed response; what matters is that each request gets one response.
+  // The unpushed response has overwritten request 1. Each request must still get exactly one response.
   for (let i = 1; i < 4; i++) {
     assert.equal(successor.take(request), Taken.one);
     encodeResponse(successor.view, successor.reserve(), request.id, request.operation, -XEN_EIO);

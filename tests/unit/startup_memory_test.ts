@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a start needs and a daemon does not. */
+/** releaseStartup(): gives back the memory that only the daemon's start needs. */
 import assert from "node:assert/strict";
 import { releaseStartup } from "../../ffi/libc/startup_memory.ts";
 
@@ -11,7 +11,7 @@ Deno.test("releaseStartup() makes this process a good deal smaller, and it goes 
   const after = resident();
   assert(released > 10 << 20, `${released} octets of code`);
   assert(before - after > 10 << 20, `${before} octets resident before, ${after} after`);
-  // Code that was given back comes back: something that has hardly been run before, and something that has.
+  // Released code is paged in again: code that hardly ran before, and code that did.
   assert.equal(new Intl.NumberFormat("de-DE").format(1234.5), "1.234,5");
   assert.equal(JSON.parse(JSON.stringify({ a: [1, 2, 3] })).a[2], 3);
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Names of streams: what is a name, and that making one and parsing one are each other's inverse. */
+/** Stream names: the valid ones, and that parsing inverts formatting. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Exit, XsndError } from "../../lib/base/error.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A stream's states, against the diagram in stream_state.ts. */
+/** A stream's state transitions, against the diagram in stream_state.ts. */
 import assert from "node:assert/strict";
 import {
   afterOperatorTrigger,

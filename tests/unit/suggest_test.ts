@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Suggestions: typing errors are forgiven, and other words are not taken for them. */
+/** Suggestions: a typing error gets one, a different word does not. */
 import assert from "node:assert/strict";
 import { closest, didYouMean } from "../../lib/base/suggest.ts";
 

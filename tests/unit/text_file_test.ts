@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Text files as they are: in UTF-8 with and without a mark, in other encodings, and in none; and why one cannot be read. */
+/** Reading text files: UTF-8 with and without a byte order mark, other encodings, invalid text, and unreadable files. */
 import assert from "node:assert/strict";
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { fileProblem } from "../../lib/base/file_error.ts";
@@ -26,7 +26,7 @@ Deno.test("decodeText() says where the first octet stands that is not UTF-8", ()
     [octets("ab\nc", 0xe4, "d\n", 0xe4), [0xe4, 2, 2]],
     [octets(0xef, 0xbb, 0xbf, "ab", 0x80), [0x80, 1, 3]],
     [octets("\u00f6\u{1f3b5}", 0xc3, "("), [0xc3, 1, 4]],
-    [octets("a\r\nb", 0xc3), [0xc3, 2, 2]], // cut off
+    [octets("a\r\nb", 0xc3), [0xc3, 2, 2]], // truncated
     [octets("a", 0xed, 0xa0, 0x80), [0xed, 1, 2]], // half a surrogate pair
     [octets("a", 0xc0, 0xaf), [0xc0, 1, 2]], // overlong
     [octets("x".repeat(100_000), 0xe9, "y".repeat(100_000)), [0xe9, 1, 100_001]],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What people and programs get to see of a text that a stranger wrote. */
+/** Untrusted text, as printed for people and for programs. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";

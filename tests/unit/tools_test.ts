@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What runs the tests: flaky ones are told apart, and docs/security.md is held to tests that ran. */
+/** The tools around the tests: they recognise flaky tests, and check that every test named in docs/security.md ran. */
 import assert from "node:assert/strict";
 import { FlakyLog, flakySummary, testLocation } from "../tools/flaky.ts";
 import { testCases } from "../tools/junit.ts";
@@ -7,7 +7,7 @@ import { rowProblems, securityRows } from "../tools/security_rows.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
-/** Runs a test file with this text; what it came to, and the notes that it left. */
+/** Runs `text` as a test file. Returns the exit code, the JUnit report, and the notes about flaky tests. */
 async function runTests(text: string): Promise<{ code: number; xml: string; notes: string[] }> {
   const directory = await Deno.makeTempDir({ dir: `${root}tests` });
   using log = new FlakyLog();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What `top` makes of two reports. */
+/** `top`'s view of two status reports. */
 import assert from "node:assert/strict";
 import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
 import { topView } from "../../lib/observe/top_view.ts";
@@ -15,7 +15,7 @@ const shared = (stream: string, engineCpuSeconds: number) =>
 const own = (stream: string, engineCpuSeconds: number) =>
   ({ stream, engine: "own", engineCpuSeconds }) as const;
 
-/** What each stream's share is after a second. */
+/** Each stream's CPU share in percent, over one second. */
 function shares(before: Partial<StreamReport>[], after: Partial<StreamReport>[]): (number | undefined)[] {
   const { streams } = topView(report(101, after), report(100, before), new Date());
   return streams.map(({ cpuPercent }) => cpuPercent && Math.round(cpuPercent));

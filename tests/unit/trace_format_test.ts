@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Trace files: what is written is read, and what is cut short is read up to there. */
+/** Trace files: reading inverts writing, and a truncated file is readable up to its last whole record. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { errorOf } from "./trace_records.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Records for tests, made with the protocol's own encoders. */
+/** Trace records for tests, made with the sndif encoders. */
 import {
   encodeCurPosEvent,
   encodeOpenRequest,
@@ -37,7 +37,7 @@ export const response = (time: number, id: number, operation: number, status: nu
 export const position = (time: number, id: number, octets: number) =>
   packet(RecordKind.event, time, (view, at) => encodeCurPosEvent(view, at, id, octets, 0));
 
-/** As the engine writes it (`TraceWriter.xrun`). */
+/** An xrun record, as the engine's `TraceWriter.xrun` writes it. */
 export function xrun(time: number, { fromFrame, frames, seconds, cause, isOver }: XrunRecord): TraceRecord {
   const body = new Uint8Array(XRUN_BYTES);
   const view = new DataView(body.buffer);
@@ -47,14 +47,14 @@ export function xrun(time: number, { fromFrame, frames, seconds, cause, isOver }
   return { kind: RecordKind.xrun, time, body };
 }
 
-/** A record that has no body, or another one. */
+/** A record of any kind with any body. */
 export const other = (kind: number, time: number, ...body: number[]): TraceRecord => ({
   kind,
   time,
   body: Uint8Array.from(body),
 });
 
-/** What `body` throws. */
+/** The error that `body` throws. */
 export function errorOf(body: () => void): unknown {
   try {
     body();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the engine traces: exactly what passes, in its order, and a number where there was no room. */
+/** The engine's trace: every packet in order, and a count of the dropped records where the ring was full. */
 import assert from "node:assert/strict";
 import { POLL } from "../../ffi/libc/libc.ts";
 import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
@@ -24,7 +24,7 @@ function fields(records: readonly TraceRecord[]) {
 Deno.test("an engine's stream that is traced writes each request, response and event, and where its card is", () => {
   using rig = new EngineRig();
   const reader = new TraceReader();
-  rig.write(0, 4096); // before
+  rig.write(0, 4096); // before the trace
   rig.stream.trace(reader.address);
   rig.write(4096, 4096);
   rig.write(1, BUFFER_BYTES);
@@ -37,7 +37,7 @@ Deno.test("an engine's stream that is traced writes each request, response and e
   rig.trigger(XENSND_OP_TRIGGER_STOP);
   positions.push(...rig.takePositions());
   rig.stream.trace(null);
-  rig.write(0, 256); // after
+  rig.write(0, 256); // after the trace
   const traced = fields(reader.take());
   const asked = traced.filter(({ kind }) => kind === "request").map(({ op }) => op);
   assert.deepEqual(asked, ["WRITE", "WRITE", "TRIGGER", "TRIGGER"]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a trace's picture is made of. */
+/** The data series behind a trace's charts. */
 import assert from "node:assert/strict";
 import { STREAM_STATES } from "../../lib/stream/stream_state.ts";
 import { XENSND_OP_OPEN, XENSND_OP_TRIGGER_STOP, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
@@ -23,7 +23,7 @@ const HEAD: TraceHead = {
 };
 const RATE = 48000;
 
-/** The card at `frames` while its stream runs. */
+/** A position record: the device at `frames`, the guest at `guest`. */
 function sample(time: number, frames: number, guest: number, xruns = 0, state = "running"): TraceRecord {
   const body = new Uint8Array(POSITION_BYTES);
   const view = new DataView(body.buffer);
@@ -38,7 +38,7 @@ function sample(time: number, frames: number, guest: number, xruns = 0, state = 
 const curve = ({ curves }: Series, name: string) =>
   curves.find((one) => one.name === name)!.values.filter((value) => value !== null);
 
-/** Two seconds of a card that is `ppm` too fast, a position told 1 ms late every 10 ms. */
+/** Two seconds of a device that runs `ppm` too fast. Every 10 ms the guest gets a position that is 1 ms late. */
 function steady(ppm: number): TraceRecord[] {
   const records = [open(0, 0), response(90, 0, XENSND_OP_OPEN, 0)];
   for (let ms = 10; ms <= 2000; ms += 10) {
@@ -85,13 +85,13 @@ Deno.test("xruns are gaps from when the sound ended, told in words, and a dry ca
   const frame = { fromFrame: RATE, frames: 0, seconds: 0 };
   const records = [
     ...steady(0),
-    // The guest stands still from 1 s on, and writes again after 1.17 s.
+    // The guest writes nothing for 1.17 s.
     sample(2.2e6, 3 * RATE, 2 * RATE),
     xrun(2.6e6, { ...frame, seconds: 0.5, cause: "guest", isOver: false }),
     xrun(3.27e6, { ...frame, seconds: 1.17, cause: "guest", isOver: true }),
     xrun(4e6, { ...frame, seconds: 0, cause: "host", isOver: false }),
     xrun(4e6, { ...frame, seconds: 0.02, cause: "host", isOver: true }),
-    // And this has no end here.
+    // This xrun lasts to the end of the trace.
     xrun(5e6, { ...frame, seconds: 0.5, cause: "guest", isOver: false }),
     sample(6e6, 9 * RATE, 2 * RATE),
   ];

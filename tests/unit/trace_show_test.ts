@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Traces as lines and as fields: what every kind of record looks like, garbage included. */
+/** Traces as text lines and as JSON fields: every kind of record, and invalid records. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { XENSND_OP_TRIGGER, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** How much of a wide stream is moved in one turn of the engine's, and what it costs. */
+/** One turn of the engine moves at most TURN_BYTES of a stream with many channels, counted by cost. */
 import assert from "node:assert/strict";
 import { Memory } from "../../ffi/libc/memory.ts";
 import { Capture } from "../../lib/engine/samples/capture.ts";
@@ -14,11 +14,11 @@ const TURN_BYTES = 1 << 18;
 const { code, octets } = formatByName("float64_le")!;
 const CHANNELS = 255;
 const FRAME_BYTES = CHANNELS * octets!;
-/** Five turns' worth. */
+/** The data of five turns. */
 const FRAMES = Math.ceil(5 * TURN_BYTES / FRAME_BYTES);
 const RATE = 192_000;
 
-/** A stream of a card whose clock stands, with all of its buffer to be moved. */
+/** A stream whose whole buffer is ready to move. The device's clock stands still. */
 function fullStream(direction: "playback" | "capture", volume: number): Playback | Capture {
   let now = 0;
   const params = {
@@ -80,7 +80,7 @@ for (const direction of ["playback", "capture"] as const) {
       transfer.pcm.release();
       return transfer.deviceFrames;
     });
-    // A sample of 8 octets costs 16 more.
+    // The volume adds a cost of 16 octets to each sample of 8.
     assert.equal(Math.round(frames[0]! / frames[1]!), 3);
   });
 }

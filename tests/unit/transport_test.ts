@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The daemon takes four 32-bit numbers of a stream from its guest, and refuses everything else. */
+/** The daemon accepts four 32-bit numbers per stream from the guest, and refuses everything else. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readTransport, TransportError } from "../../lib/daemon/link/published.ts";
@@ -7,7 +7,7 @@ import type { StoreView } from "../../lib/xen/ports.ts";
 
 const DIRECTORY = "/local/domain/1/device/vsnd/0/0/0";
 
-/** A frontend directory with these nodes and no others; only reading is allowed. */
+/** A frontend directory that has exactly these nodes and is read-only. */
 function directoryOf(nodes: Record<string, string | undefined>): StoreView {
   const refuse = () => assert.fail("readTransport() only reads");
   return {
@@ -21,7 +21,7 @@ function directoryOf(nodes: Record<string, string | undefined>): StoreView {
   };
 }
 
-/** The names that sndif.h gives the nodes. */
+/** Valid nodes, named as in sndif.h. */
 const good = {
   "ring-ref": "8",
   "event-channel": "15",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Which silences are underruns, row by row of the table in underrun.ts. A frame lasts a millisecond. */
+/** Which silences count as underruns: the table in underrun.ts, row by row. A frame lasts 1 ms. */
 import assert from "node:assert/strict";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { StreamTrace } from "../../lib/engine/stream_trace.ts";
@@ -9,13 +9,13 @@ import { Xruns } from "../../lib/engine/samples/xruns.ts";
 import { decodeXrun } from "../../lib/trace/trace_format.ts";
 
 const RATE = 1000;
-/** The guest has written so far. */
+/** End of the guest's samples, in frames. */
 const END = 4000;
 
 type Step =
-  /** The engine looks, and the card is at that frame. */
+  /** The engine reads the device's position and finds this frame. */
   | { dry: number; isHosts?: boolean }
-  /** A WRITE on the dry card, which is heard from frame `heardAt` on, if it is heard. */
+  /** A WRITE while the device has no samples. Audible from frame `heardAt` on, or never. */
   | { write: true; heardAt?: number }
   | { stop: number; ms: number; hasPlayed?: false }
   | { start: number };
@@ -24,9 +24,9 @@ interface Case {
   readonly what: string;
   readonly steps: readonly Step[];
   readonly periodFrames?: number;
-  /** Xruns, those of the host, seconds that they lasted. */
+  /** Xruns, how many of them the host caused, and their total duration in seconds. */
   readonly counts: readonly [xruns: number, host: number, seconds: number];
-  /** Whether it has not ended yet. */
+  /** Whether the xrun still lasts at the end. */
   readonly isOn?: boolean;
 }
 

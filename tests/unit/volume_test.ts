@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Volume and mute of a stream's samples, on a card whose clock stands. */
+/** Volume and mute, applied to a stream's samples. The device's clock stands still. */
 import assert from "node:assert/strict";
 import { Volume } from "../../lib/engine/samples/volume.ts";
 import { MIN_VOLUME } from "../../lib/stream/volume_bounds.ts";
@@ -9,12 +9,12 @@ import { fillSilence, formatByName, FORMATS, type SampleFormat } from "../../lib
 
 const RATE = 8000;
 const RAMP = RATE / 100;
-/** Halves amplitudes; of the volumes there are, the nearest to 20 lg 0.5. */
+/** Halves amplitudes: the volume nearest to 20 lg 0.5 dB. */
 const HALF = -6021;
 
 const arithmetic = FORMATS.filter(isArithmetic);
 
-/** A card with staging, and the volume before it. */
+/** A device with a staging buffer, and the volume stage before it. */
 function stream(format: SampleFormat, channels = 1) {
   const frameBytes = format.octets! * channels;
   const params = {
@@ -33,7 +33,7 @@ function stream(format: SampleFormat, channels = 1) {
     volume,
     bytes: new Uint8Array(pcm.staging),
     access: isArithmetic(format) ? new SampleAccess(format) : undefined,
-    /** All channels of `frames` frames are given the value, and their volume. */
+    /** Fills `frames` frames with `value` and applies the volume. Returns the resulting samples. */
     pass(value: number, frames: number): number[] {
       const access = new SampleAccess(format);
       for (let i = 0; i < frames * channels; i++) access.store(view, i * format.octets!, value);
@@ -139,7 +139,7 @@ Deno.test("a change goes over 10 ms, in equal steps, whatever part the card take
   volume.changed();
   const heard: number[] = [];
   for (let taken = 1; heard.length < RAMP + 10; taken = taken % 7 + 1) {
-    // More is offered than is taken, as to a card that is nearly full.
+    // The device takes only part of the frames, as when nearly full.
     const offered = card.pass(1, 20);
     heard.push(...offered.slice(0, taken));
     volume.advance(taken);
