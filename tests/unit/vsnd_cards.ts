@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Arbitrary valid cards, and what it takes to provision them in a {@link TestXen}. */
+/** Generators of valid cards, and helpers to provision them in a {@link TestXen}. */
 import fc from "fast-check";
 import { type CardConfig, LINUX_RATES } from "../../lib/vsnd/model/card.ts";
 import { type PlannedCard, provision, type WantedCard } from "../../lib/vsnd/provision/plan.ts";
@@ -23,7 +23,7 @@ const text = (octets: number) =>
     !name.includes(",")
   );
 
-/** What is left of `own` within `upper`; undefined where nothing is. */
+/** `own` restricted to `upper`; undefined where they have nothing in common. */
 function narrowed(own: RawParams, upper: RawParams): RawParams {
   const within = <T>(items: T[] | undefined, of: T[] | undefined) => {
     const left = items?.filter((item) => of?.includes(item) ?? true);
@@ -37,7 +37,7 @@ function narrowed(own: RawParams, upper: RawParams): RawParams {
   return {
     "sample-rates": within(own["sample-rates"], upper["sample-rates"]),
     "sample-formats": within(own["sample-formats"], upper["sample-formats"]),
-    // a max below the inherited min would leave nothing
+    // a max below the inherited min would be an empty range
     "channels-max": effectiveMax < upperMin ? undefined : max,
     "channels-min": undefined,
     "buffer-size": atMost(own["buffer-size"], upper["buffer-size"]),
@@ -55,7 +55,7 @@ const stream = fc.record({
   params,
 });
 
-/** A card as a file may describe it. */
+/** A card as in a configuration file. */
 export const rawCard: fc.Arbitrary<RawCard> = fc.record({
   "short-name": maybe(text(31)),
   "long-name": maybe(text(79)),
@@ -84,7 +84,7 @@ export const rawCard: fc.Arbitrary<RawCard> = fc.record({
   };
 });
 
-/** The same, resolved. */
+/** A resolved card. */
 export const card: fc.Arbitrary<CardConfig> = rawCard.map((raw) => resolved(raw));
 
 export function resolved(...cards: RawCard[]): CardConfig {

@@ -10,7 +10,7 @@ import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";
 
 const fixture = (name: string) => new URL(`../../fixtures/${name}`, import.meta.url).pathname;
 
-/** The findings of a file, as `LINE:COLUMN: PATH: MESSAGE`. */
+/** The findings on a file, each as `LINE:COLUMN: PATH: MESSAGE`. */
 function findings(text: string): string[] {
   try {
     parseConfig(text, "F");
@@ -34,7 +34,7 @@ function messageOf(body: () => unknown): string {
   throw new Error("it is taken");
 }
 
-/** A file whose one stream has `stream`, and whose card begins with `card`. */
+/** A file with one card and one stream: `card` is the start of the card's text, `stream` the stream's text. */
 function file(stream: string, card = ""): string {
   return `domains: { domU: { cards: [ { ${card} pcms: [ { streams: [ { ${stream} } ] } ] } ] } }\n`;
 }
@@ -401,7 +401,7 @@ Deno.test("a file that is wrong from end to end is told the first hundred findin
   });
 });
 
-/** Where text nests without an end: brackets and indents alone, and with all that may stand between them. */
+/** Deeply nested texts: brackets and indents, alone and with other tokens in between. */
 const NESTED: readonly string[] = [
   "- ".repeat(20_000) + "x",
   "{a: ".repeat(3000) + "1" + "}".repeat(3000),
@@ -429,7 +429,7 @@ Deno.test("a file that is nested without an end is refused in a line, whatever c
 });
 
 Deno.test("what the fuzzer has found: a file that exhausts the YAML parser's stack is refused", async () => {
-  // A mutation of this fixture, nested by 2000 copies of "? " between its lines.
+  // The fuzzer's input was this fixture with 2000 copies of "? " between its lines.
   const fixture = await Deno.readTextFile(new URL("../../fixtures/two-guests.yaml", import.meta.url));
   for (const token of ["? ", "- ", "? - ", ": ", "  - ? "]) {
     for (let at = 100; at < fixture.length; at += 97) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Files of other kinds, given to commands that read configurations. */
+/** Commands that read configurations refuse files of other kinds. */
 import assert from "node:assert/strict";
 import { ConfigError } from "../../lib/vsnd/config/config_error.ts";
 import { loadConfig } from "../../lib/vsnd/config/yaml_file.ts";
@@ -7,7 +7,7 @@ import { foreignOctets, foreignText } from "../../lib/vsnd/config/file_kind.ts";
 import { formatFinding } from "../../lib/vsnd/model/finding.ts";
 import { checkFile, readXl } from "../../lib/vsnd/config/config_file.ts";
 
-/** A configuration of snd_be, in the layout that its sources have. */
+/** A configuration of snd_be, laid out as in its sources. */
 const SND_BE = `// which sound system
 soundSystem = "PULSE";
 

@@ -46,7 +46,7 @@ Deno.test("readFrontendCard() leaves out what is no value, tells so, and takes w
   guest.write(`${path}/0/0/sample-formats`, "mpeg");
   guest.write(`${path}/0/0/unique-id`, "a\nb");
   guest.write(`${path}/0/1/type`, "playback");
-  guest.write(`${path}/0/3/type`, "p"); // not contiguous: nobody looks there
+  guest.write(`${path}/0/3/type`, "p"); // not contiguous, so never read
   const { shortName, pcms, problems } = readFrontendCard(xen.store(), path);
   assert.equal(shortName, "é".repeat(15));
   assert.equal(pcms[0]!.streams.length, 2);

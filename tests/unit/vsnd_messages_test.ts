@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What is said of a configuration is in our words: none of a library's, and none of the language's. */
+/** Messages about a configuration use no words of a library and none of JavaScript. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseDocument, stringify } from "yaml";
@@ -8,7 +8,7 @@ import { parseConfig } from "../../lib/vsnd/config/yaml_file.ts";
 import { explainFinding } from "../../lib/vsnd/model/finding.ts";
 import { KEYS } from "../../lib/vsnd/config/schema.ts";
 
-/** What is said of a text, a line each, without the name of the file. */
+/** The messages about a text, one a line, without the file's name. */
 function said(text: string): string[] {
   try {
     parseConfig(text, "F");
@@ -88,7 +88,7 @@ for (const [text, first] of syntax) {
   });
 }
 
-/** What no person is to read: the language's names of nothing, and what libraries tell programs. */
+/** Words that no user may see: JavaScript's names of missing values, and the libraries' own messages. */
 const FOREIGN =
   /undefined|\[object|NaN|Infinity|YAML\.|parseAll|stringKeys|call stack|zod|expected \w+, received|Invalid/;
 

@@ -27,7 +27,7 @@ Deno.test("provision() creates, then finds the same card unchanged and touches n
       const generation = xen.database.snapshot.root;
       assert.deepEqual(actions(provisionCards(store, one, two)), ["unchanged", "unchanged"]);
       assert.equal(xen.dump("/"), before);
-      assert.equal(xen.database.snapshot.root, generation); // not even the same values written again
+      assert.equal(xen.database.snapshot.root, generation); // nothing written, not even equal values
     }),
     { numRuns: 30 },
   );

@@ -11,7 +11,7 @@ const backend = (card: number) => `/local/domain/0/backend/vsnd/1/${card}`;
 const named = (longName: string): CardConfig => ({ ...defaultCard("hw:0"), longName });
 const PATIENCE_MS = 60_000;
 
-/** Cards 0 and 1, of which the first is connected. */
+/** Cards 0 and 1; card 0 is connected. */
 function connected() {
   const xen = new TestXen(["domU"]);
   const store = xen.store();

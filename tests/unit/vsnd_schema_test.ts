@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The JSON Schema that is shipped for editors: it is the one of the code, and a validator not ours reads it. */
+/** The JSON Schema for editors equals the code's own schema, and an independent validator accepts it. */
 import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
@@ -25,7 +25,7 @@ Deno.test("the table of keys describes every key of the schema, and no other", (
   assert.deepEqual(Object.keys(KEY_TABLE).sort(), [...new Set(Object.values(KEYS).flat())].sort());
 });
 
-/** Every property of the schema, at whatever level, with its own schema. */
+/** Every property in the schema, at any level, with its subschema. */
 function* properties(schema: unknown): Generator<[key: string, schema: Record<string, unknown>]> {
   if (typeof schema !== "object" || schema === null) return;
   for (const [keyword, value] of Object.entries(schema)) {
@@ -36,7 +36,7 @@ function* properties(schema: unknown): Generator<[key: string, schema: Record<st
 
 Deno.test("each key of the schema has a description in whole sentences and an example that is valid", () => {
   const all = [...properties(JSON.parse(schemaText()))];
-  // The five parameters stand at three levels.
+  // Each of the five parameters occurs at three levels.
   assert.equal(all.length, Object.keys(KEY_TABLE).length + 2 * 5);
   for (const [key, { description, examples, ...schema }] of all) {
     assert.match(String(description), /^[A-Z].*\.$/, key);
@@ -66,7 +66,7 @@ Deno.test("the schema accepts every fixture and every YAML block of the pages", 
     const text = Deno.readTextFileSync(new URL(`fixtures/${name}`, root));
     assert.ok(validate(parse(text)), `${name}: ${JSON.stringify(validate.errors)}`);
   }
-  // Those at the margin: an indented block of the manual is an example of one key.
+  // Only blocks at the left margin are files. An indented block in the manual is an example of one key.
   const shown = [...pages(), new URL("README.md", root)].flatMap((page) =>
     [...Deno.readTextFileSync(page).matchAll(/^```yaml\b.*\n([^]*?)^```$/gm)].map(([, yaml]) => ({
       page,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * A Store in this process, over the embedded Xen's own database with its permissions, quotas and conflict detection:
- * what the tests of lib/vsnd and lib/xenbus write to, from domain 0 and from guests.
+ * An in-process Store for the tests of lib/vsnd and lib/xenbus, which write to it from domain 0 and from guests. The
+ * embedded Xen's database is behind the Store, with its permissions, quotas and conflict detection.
  */
 import { Database } from "../../lib/xen/embedded/server/database.ts";
 import { makeInitialNodes } from "../../lib/xen/embedded/server/initial_nodes.ts";
@@ -21,11 +21,11 @@ import {
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** One machine's XenStore; {@link TestXen.store} is a connection to it. */
+/** The XenStore of one machine; {@link TestXen.store} opens a connection. */
 export class TestXen {
   readonly database = new Database();
   readonly watches = new Set<TestWatch>();
-  /** Called before each commit: the place for another writer to get in between. */
+  /** Called before each commit, to let another writer interfere. */
   beforeCommit: () => void = () => {};
 
   /** @param guests names of the domains 1, 2, ... */
@@ -37,7 +37,7 @@ export class TestXen {
     return new TestStore(this, { domid });
   }
 
-  /** All nodes at and below the paths, one a line: `PATH = "VALUE" (PERMISSIONS)`. */
+  /** All nodes at and below `paths`, one a line: `PATH = "VALUE" (PERMISSIONS)`. */
   dump(...paths: string[]): string {
     const lines: string[] = [];
     const walk = (path: string, node: Node) => {

@@ -81,7 +81,7 @@ Deno.test("cardTree() has the owners and readers that libxl gives, node for node
       assert(found.length > 3, directory);
       assert.deepEqual([...new Set(found)], [permissions], directory);
     };
-    // What of it is not libxl's comes first: it is in a directory of libxl's.
+    // xsnd's own directory comes first, since libxl's directory contains it.
     all(`${backend}/xsnd`, `n${backendDomid}`);
     all(backend, `n${backendDomid},r1`);
     all("/local/domain/1/device/vsnd/3", `n1,r${backendDomid}`);
@@ -90,7 +90,7 @@ Deno.test("cardTree() has the owners and readers that libxl gives, node for node
   }
 });
 
-/** What Linux reads of a stream: cfg_read_pcm_hw of xen_snd_front_cfg.c, for card, PCM and stream in turn. */
+/** A stream's parameters as Linux reads them: cfg_read_pcm_hw() of xen_snd_front_cfg.c, for card, PCM and stream in turn. */
 function linuxParams(view: StoreView, card: string, pcm: number, stream: number): StreamParams {
   let hw: StreamParams = {
     rates: [],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** xl's syntax, against Xen's own parser; and there and back again without loss. */
+/** xl's syntax, against Xen's own parser; and conversion to xl's syntax and back without loss. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Config } from "../../lib/vsnd/model/card.ts";
@@ -17,7 +17,7 @@ import { rawCard } from "./vsnd_cards.ts";
 
 type Nested = readonly (string | Nested)[];
 
-/** The list `vsnd` of a file by our parser, in the form of {@link vsndByLibxlutil}. */
+/** A file's `vsnd` list as our parser reads it, in the form of {@link vsndByLibxlutil}. */
 function vsnd(text: string): Nested | undefined {
   const plain = (value: XlValue): string | Nested =>
     value.kind === "text" ? value.text : value.items.map(plain);
@@ -107,7 +107,7 @@ Deno.test("parseXl() takes whatever text as libxlutil does", () => {
     "vsnd = [",
     "['CARD',\n",
   );
-  // without a last line's end libxlutil drops a last character that it does not know
+  // Without a final line break, libxlutil drops an unknown last character.
   const text = fc.array(piece, { maxLength: 24 }).map((pieces) => `${pieces.join("")}\n`);
   fc.assert(fc.property(text, (any) => assert.deepEqual(vsnd(any), vsndByLibxlutil(any))), { numRuns: 3000 });
 });
@@ -127,7 +127,7 @@ function imported(text: string): Config {
   return checkXl(readXl(text, "F", DEFAULTS), "F", "limits").config;
 }
 
-/** All that `check` says of a file. */
+/** All of `check`'s findings on a file. */
 function findings(text: string): string[] {
   try {
     checkXl(readXl(text, "F", DEFAULTS), "F", "hazards");
@@ -226,7 +226,7 @@ vsnd = [
   assert.equal(cards[1]!.pcms[0]!.streams[0]!.effective.bufferSizeBytes, 1024);
 });
 
-/** A card whose one stream has `stream`. */
+/** A card with one stream, which has the text `stream`. */
 const card = (stream: string) => `vsnd=[['STREAM, ${stream}']]\n`;
 
 const wrong: [name: string, text: string, expected: RegExp][] = [
