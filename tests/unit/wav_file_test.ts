@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Whole WAV and raw files, out and in again. */
+/** Whole WAV and raw files: reading inverts writing. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { XsndError } from "../../lib/base/error.ts";
@@ -74,7 +74,7 @@ Deno.test("WavReader reads what WavWriter wrote, in every format, for any channe
   );
 });
 
-/** Puts sign extension into the unused octet of 24-bit samples: the one part that does not travel. */
+/** Sets the unused octet of 24-bit samples to the sign extension. A WAV file does not store this octet. */
 function clearPadding(format: SampleFormat, samples: Uint8Array): void {
   const [msb, padding] = format.endian === "be" ? [1, 0] : [2, 3];
   for (let at = 0; at < samples.length; at += 4) {
@@ -204,7 +204,7 @@ Deno.test("WavReader and WavWriter do with pipes", async () => {
     clearPadding(format("s24_be"), expected);
     sameOctets(readAll(reader, 333), expected);
   });
-  // An octet that makes its number even would be a frame more.
+  // An odd number of octets. A pad octet would read as one more frame.
   await through(await intoPipe({ ...s16(1), format: format("u8") }, samples.subarray(0, 99)), (reader) => {
     sameOctets(readAll(reader, 333), samples.subarray(0, 99));
   });

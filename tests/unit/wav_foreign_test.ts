@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** WAV files as others write them: what is there is read, and what is wrong is said. */
+/** WAV files by other programs: the reader delivers all samples present, and reports every fault. */
 import assert from "node:assert/strict";
 import { WavReader } from "../../lib/wav/mod.ts";
 import { type Chunk, FMT_S16, hex, readAll, TempDir, uint32, uint64, wave64Of, wavOf } from "./wav_kit.ts";
 
 const SAMPLES = "0102030405060708";
-/** "fmt " of 24 bits in three octets, as ffmpeg and sox write it: WAVE_FORMAT_EXTENSIBLE. */
+/** "fmt " chunk of 24 bits in three octets, as ffmpeg and sox write it: WAVE_FORMAT_EXTENSIBLE. */
 const FMT_S24 = "feff020080bb000000650400060018001600180003000000" + "0100000000001000800000aa00389b71";
 const LIST = "494e464f495346540e0000004c61766635392e32372e31303000";
 const ALL_ONES = 0xffffffff;
 
-/** What comes of a file: its samples, and what is said of it, without its name. */
+/** The result of reading a file: its samples, and the warnings without the file's name. */
 interface Reading {
   readonly samples: string;
   readonly frames: number | undefined;
@@ -47,7 +47,7 @@ async function readPipe(octets: Uint8Array): Promise<Reading> {
   }
 }
 
-/** What is said where in a file; a pipe has nothing said of what only its end would tell. */
+/** A file, and the warnings on it. Read through a pipe, the file gets no warning that needs the file's end. */
 interface Case {
   readonly name: string;
   readonly octets: Uint8Array;
@@ -185,7 +185,7 @@ const cases: Case[] = [
     file: [/^the header says 16 bits in frames of 3 octets for 2 channels; frames of 4 octets are played$/],
     pipe: [/frames of 4 octets are played/],
   },
-  // ffmpeg -rf64 always (libavformat 59): riffenc's ds64 with an empty table, and LIST before the samples.
+  // As ffmpeg -rf64 always writes it (libavformat 59): riffenc's ds64 with an empty table, and LIST before the samples.
   {
     name: "RF64",
     octets: wavOf(
@@ -265,7 +265,7 @@ for (const { name, octets, samples = SAMPLES, file, pipe } of cases) {
 }
 
 Deno.test("WavReader takes an octet that makes an unknown length even for what it is", async () => {
-  // Three octets a frame, mono: with one frame, four are there.
+  // One mono frame of three octets, and a pad octet.
   const fmt = "0100010080bb0000b032020003001800";
   const wav = wavOf([["fmt ", fmt], ["data", "010203", ALL_ONES]], ALL_ONES);
   assert.deepEqual(await readPipe(wav), { samples: "01020300", frames: undefined, warnings: [] });
@@ -283,9 +283,9 @@ Deno.test("WavReader finds 24 bits where their writers put them into four octets
     "the low 24 of 32 bits are played",
   ];
   assert.deepEqual(reading(fmt("0100", "0400", "1800")), { ...low, warnings: warnings(24, 4) });
-  // begin_wave() of alsa-utils 1.2.15 and 1.2.16 has the two widths of S24_LE the wrong way round.
+  // begin_wave() of alsa-utils 1.2.15 and 1.2.16 swaps the two widths of S24_LE.
   assert.deepEqual(reading(fmt("0100", "0300", "2000")), { ...low, warnings: warnings(32, 3) });
-  // WAVE_FORMAT_EXTENSIBLE has valid bits in the high end (mmreg.h, wValidBitsPerSample).
+  // In WAVE_FORMAT_EXTENSIBLE the valid bits are the high bits (mmreg.h, wValidBitsPerSample).
   const high = { samples: "563412ff" + "000080aa", frames: 2, warnings: [] };
   assert.deepEqual(reading(fmt("feff", "0400", "2000") + extension), high);
   assert.deepEqual(readFile(wavOf([["fmt ", FMT_S24], ["data", "563412000080"]])), {
@@ -320,7 +320,7 @@ Deno.test("WavReader counts frames beyond 4 GiB, and begins there if need be", (
   const wave64 = wave64Of([["fmt ", FMT_S16], ["data", SAMPLES, octets + 24]], octets + 104);
   sparse(wave64, wave64.length - 8 + octets);
   assert.deepEqual(first(), [octets / 4, "01020304"]);
-  // Samples behind a chunk of 6 GiB, which is not read.
+  // The samples follow a chunk of 6 GiB, which the reader skips.
   const rest = wave64Of([["fmt ", FMT_S16], data]).subarray(40);
   const junk = (length: number) => wave64Of([["junk", "", octets + 24]], length);
   const at = junk(0).length + octets;

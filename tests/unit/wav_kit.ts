@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** WAV files made by hand, and what comes out of readers. */
+/** Test helpers: handmade WAV files, and comparison of samples. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { AudioReader } from "../../lib/wav/mod.ts";
 
-/** A directory that goes when the test is done. */
+/** A temporary directory, removed at the end of the test. */
 export class TempDir implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "xsnd-wav-" });
   file(name: string): string {
@@ -15,7 +15,7 @@ export class TempDir implements Disposable {
   }
 }
 
-/** Everything that `reader` has, read `frames` frames at a time. */
+/** Reads `reader` to its end, `frames` frames at a time. */
 export function readAll(reader: AudioReader, frames = 1000): Uint8Array {
   const chunks: Uint8Array[] = [];
   const into = new Uint8Array(frames * reader.frameOctets);
@@ -26,10 +26,10 @@ export function readAll(reader: AudioReader, frames = 1000): Uint8Array {
   return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
 }
 
-/** A chunk of RIFF: its id, its body in hex, and the size that it says if that is not so. */
+/** A RIFF chunk: its id, its body in hex, and the size in its header if other than the body's. */
 export type Chunk = [id: string, hex: string, size?: number];
 
-/** A WAV file made by hand of chunks. */
+/** A WAV file of these chunks. */
 export function wavOf(chunks: readonly Chunk[], riffSize?: number, magic = "RIFF"): Uint8Array {
   const octets = chunks.flatMap(([id, hex, size]) => {
     const body = [...Uint8Array.fromHex(hex)];
@@ -43,7 +43,7 @@ export function wavOf(chunks: readonly Chunk[], riffSize?: number, magic = "RIFF
   ]);
 }
 
-/** A Sony Wave64 file made by hand; sizes as in {@link wavOf}, without the head of a chunk. */
+/** A Sony Wave64 file of these chunks. Sizes include the headers, as the format has it. */
 export function wave64Of(chunks: readonly Chunk[], fileSize?: number): Uint8Array {
   const octets = chunks.flatMap(([id, hex, size]) => {
     const body = [...Uint8Array.fromHex(hex)];
@@ -67,10 +67,10 @@ export const uint32 = (value: number) => [...new Uint8Array(new Uint32Array([val
 export const uint64 = (value: number) => [...new Uint8Array(new BigUint64Array([BigInt(value)]).buffer)];
 export const hex = (octets: number[]) => Uint8Array.from(octets).toHex();
 
-/** "fmt " of s16_le, stereo, 48 kHz. */
+/** Body of the "fmt " chunk of s16_le, stereo, 48 kHz. */
 export const FMT_S16 = "0100020080bb000000ee020004001000";
 
-/** Fails at the first difference; `deepEqual` would take minutes to word it for long files. */
+/** Fails at the first difference. For long files `deepEqual` would take minutes to write its message. */
 export function sameOctets(actual: Uint8Array, expected: Uint8Array, what = ""): void {
   if (Buffer.from(actual).equals(expected)) return;
   const at = actual.findIndex((octet, i) => octet !== expected[i]);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** lib/wav/samples.ts against the values that the samples stand for. */
+/** lib/wav/samples.ts: every conversion keeps the samples' values. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatByName, FORMATS, type SampleFormat } from "../../lib/sndif/mod.ts";
 import { deliverableFormats, SampleMap, wavFormat, wavOctets } from "../../lib/wav/samples.ts";
 
-/** What a linear sample of `format` stands for, as a signed fraction of full scale in steps of 2^-31. */
+/** The value of a linear sample of `format`: a signed fraction of full scale, in steps of 2^-31. */
 function linearValue(format: SampleFormat, octets: Uint8Array): number {
   const ordered = format.endian === "be" ? octets.toReversed() : octets;
   const bits = format.bits!;
@@ -16,7 +16,7 @@ function linearValue(format: SampleFormat, octets: Uint8Array): number {
   return value * 2 ** (32 - bits);
 }
 
-/** The same of a sample in a WAV file. */
+/** The value of a sample in a WAV file, in the same steps. */
 function wavValue(octets: Uint8Array): number {
   return linearValue(formatByName(["u8", "s16_le", "", "s32_le"][octets.length - 1]!) ?? packed24, octets);
 }
@@ -104,7 +104,7 @@ Deno.test("SampleMap.expand() keeps every value, in every format that can hold i
 
 Deno.test("SampleMap.expand() takes 24 bits in the low end of four octets for the same in three", () => {
   const packed = Uint8Array.fromHex("563412" + "000080" + "ffff7f" + "ffffff");
-  // The fourth octet is arecord's sign, or anything else.
+  // The fourth octet is the sign extension, as by arecord, or arbitrary.
   const wide = Uint8Array.fromHex("563412aa" + "00008000" + "ffff7fff" + "ffffffff");
   const native = formatByName("s24_le")!;
   for (const format of deliverableFormats(native)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** lib/wav against sox, which has its own idea of WAV: both read what the other wrote, to the same samples. */
+/** lib/wav against sox's independent implementation: each reads the other's files, with equal samples. */
 import assert from "node:assert/strict";
 import { formatByName } from "../../lib/sndif/mod.ts";
 import { copyFrames, RawReader, RawWriter, WavReader, WavWriter } from "../../lib/wav/mod.ts";
@@ -17,7 +17,7 @@ const ignore = await new Deno.Command("sox", { args: ["--version"] }).output().t
   },
 );
 
-/** Our name, sox's words for it in a WAV file, and in a raw file of the samples as we deliver them. */
+/** Our format's name, sox's options for a WAV file of it, our delivered format, and sox's options for a raw file of that. */
 const encodings: [name: string, wav: string[], deliverAs: string, raw: string[]][] = [
   ["u8", ["-e", "unsigned", "-b", "8"], "u8", ["-e", "unsigned", "-b", "8"]],
   ["s16_le", ["-e", "signed", "-b", "16"], "s16_le", ["-e", "signed", "-b", "16"]],

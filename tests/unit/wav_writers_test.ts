@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What real programs write, at the level of the sound that they were given. */
+/** Files by real programs: the reader delivers them at the level of the source. */
 import assert from "node:assert/strict";
 import { formatByName } from "../../lib/sndif/mod.ts";
 import { WavReader } from "../../lib/wav/mod.ts";
@@ -26,7 +26,7 @@ const isMissing = async (command: string) => {
 const ignoreSox = await isMissing("sox");
 const ignoreArecord = ignoreSox || await isMissing("arecord");
 
-/** Two sines that fill half of the scale, as sox makes them: signed 32 bits. */
+/** Two sines by sox, at half of full scale, as signed 32-bit samples. */
 async function sines(path: string): Promise<Int32Array> {
   const raw = ["-e", "signed", "-b", "32", "-L", "-t", "raw", path];
   await run("sox", [
@@ -47,7 +47,7 @@ async function sines(path: string): Promise<Int32Array> {
   return new Int32Array(Deno.readFileSync(path).buffer);
 }
 
-/** Root mean square and peak of samples, as parts of full scale. */
+/** Root mean square and peak of samples, as fractions of full scale. */
 function levels(samples: Iterable<number>): { rms: number; peak: number } {
   let [squares, peak, count] = [0, 0, 0];
   for (const sample of samples) {
@@ -62,7 +62,7 @@ function* linear(samples: Int32Array) {
   for (const sample of samples) yield sample / 2 ** 31;
 }
 
-/** What a file holds, wide: signed 32 bits, or floats. */
+/** A file's samples, widened to signed 32 bits or to floats. */
 function readWide(path: string): { wide: Int32Array | Float32Array; warnings: string[] } {
   const warnings: string[] = [];
   using reader = new WavReader(path, (warning) => warnings.push(warning));
@@ -73,7 +73,7 @@ function readWide(path: string): { wide: Int32Array | Float32Array; warnings: st
   return { wide: isFloat ? new Float32Array(buffer) : new Int32Array(buffer), warnings };
 }
 
-/** The level of what is read from `path` is that of `source`, to within the last of `bits` bits. */
+/** Asserts that the file at `path` has the level of `source`, to within the last of `bits` bits. Returns the warnings. */
 function assertLevels(path: string, source: Int32Array, bits: number): string[] {
   const { wide, warnings } = readWide(path);
   const actual = levels(wide instanceof Int32Array ? linear(wide) : wide);
@@ -88,7 +88,7 @@ function assertLevels(path: string, source: Int32Array, bits: number): string[] 
   return warnings;
 }
 
-/** ALSA's formats, as samples of raw files that arecord "hears". */
+/** ALSA's formats, each with the samples of a raw file from which arecord records. */
 const recorded: {
   format: string;
   bits: number;
@@ -142,7 +142,7 @@ for (const { format, bits, samples, warning } of recorded) {
   );
 }
 
-/** sox's words for files of sound; Wave64 is its format for more than 4 GiB. */
+/** File types and encodings, by sox's names. For files beyond 4 GiB sox has Wave64. */
 const written: [type: string, encoding: string, bits: number][] = [
   ["wav", "unsigned", 8],
   ["wav", "signed", 16],
@@ -168,7 +168,7 @@ for (const [type, encoding, bits] of written) {
     const to = ["-e", encoding, "-b", `${bits}`, "-t", type];
     await run("sox", [...from, ...to, file]);
     assert.deepEqual(assertLevels(file, source, Math.min(bits, 24)), []);
-    // libsndfile, which writes Wave64 for sox, adds its header once more to the end of a pipe.
+    // sox writes Wave64 through libsndfile, which repeats the header at the end of a pipe.
     if (type === "w64") return;
     Deno.writeFileSync(pipe, await run("sox", [...from, ...to, "-"]));
     sameOctets(new Uint8Array(readWide(pipe).wide.buffer), new Uint8Array(readWide(file).wide.buffer));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * What every implementation of the ports promises, as cases that any harness can run: the unit tests over the
- * embedded Xen, the lab over the real one, where both ends may be dom0. Nothing here depends on how fast events
- * travel: what has to come is waited for, and what must not come gets a moment to.
+ * The contract of the Xen ports: test cases that every implementation must pass, for any harness to run. The unit tests run
+ * them on the embedded Xen, the lab on the real Xen, where both ends may be dom0. The speed of events does not matter: a
+ * case waits for what must happen, and gives what must not happen a moment to occur.
  */
 import assert from "node:assert/strict";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -18,7 +18,7 @@ import {
   XEN_PAGE_SIZE,
 } from "../../lib/xen/ports.ts";
 
-/** Both ends: the backend maps what the frontend grants, and binds to the ports that it makes. */
+/** Both ends. The backend maps the frontend's grants and binds to the frontend's ports. */
 export interface XenPair {
   readonly backend: Xen;
   readonly frontend: Xen;
@@ -35,7 +35,7 @@ const MOMENT_MS = 30;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The next port with an event, waited for. */
+/** Waits for the next port with an event. */
 async function arrival(channels: EventChannels): Promise<number> {
   const deadline = performance.now() + PATIENCE_MS;
   while (performance.now() < deadline) {
@@ -51,7 +51,7 @@ async function silence(channels: EventChannels): Promise<void> {
   assert.equal(channels.pending(), -1, "an event that nobody made");
 }
 
-/** Takes what is there already: binding makes an event at the binder's end, since earlier ones may have been lost. */
+/** Takes all pending events. Binding raises an event at the binder's end, since earlier events may be lost. */
 async function settle(channels: EventChannels): Promise<void> {
   await sleep(MOMENT_MS);
   for (let port; (port = channels.pending()) !== -1;) channels.unmask(port);
@@ -77,7 +77,7 @@ function grantCase(name: string, body: (grants: Grants) => void): ContractCase {
 interface Channels {
   readonly back: EventChannels;
   readonly front: EventChannels;
-  /** The frontend's and the backend's end of a bound pair, silent. */
+  /** The frontend's and the backend's end of a bound pair, without pending events. */
   readonly frontPort: number;
   readonly backPort: number;
   readonly pair: XenPair;

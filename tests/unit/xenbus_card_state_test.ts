@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** What a pair of XenBus states means for a card: the whole table, as a reader of sndif.h and libxl would draw it. */
+/** The meaning of each pair of XenBus states for a card: the full table, derived from sndif.h and libxl. */
 import assert from "node:assert/strict";
 import { backendClaim, type CardPhase, meaningOf, XenbusState } from "../../lib/xenbus/mod.ts";
 
 type State = XenbusState | undefined;
 
-/** Both ends in the order of these columns and rows: no node, then 0 to 8. */
+/** The order of the table's rows and columns: no node, then states 0 to 8. */
 const STATES: readonly State[] = [undefined, ...Object.values(XenbusState)];
 
 const LETTERS: Readonly<Record<string, CardPhase>> = {
@@ -18,7 +18,7 @@ const LETTERS: Readonly<Record<string, CardPhase>> = {
   x: "closed",
 };
 
-/** A row a backend state, a column a frontend state. */
+/** The table: one row per backend state, one column per frontend state. */
 const PHASES = `
   RRRRRRRRRR
   Rxxxxxxxxx
@@ -43,7 +43,7 @@ Deno.test("meaningOf() gives each of the hundred pairs its phase", () => {
   );
 });
 
-/** `-` for an end without a state, else the state's digit. */
+/** Each state as its digit; `-` if there is no node. */
 const names = (states: readonly State[]) => states.map((state) => state ?? "-").join("");
 
 Deno.test("a card is in use if either end is connected, about to be, or leaving", () => {

@@ -49,7 +49,7 @@ Deno.test("resolveDomain() takes names and numbers", () => {
   assert.deepEqual(resolveDomain(view, "Domain-0"), { domid: 0, name: "Domain-0" });
   assert.deepEqual(resolveDomain(view, "0"), { domid: 0, name: "Domain-0" });
   assert.deepEqual(listDomains(view).map(({ domid }) => domid), [0, 1, 2]);
-  assert.throws(() => resolveDomain(view, "7"), XsndError); // digits are a number, as for xl
+  assert.throws(() => resolveDomain(view, "7"), XsndError); // digits are a domid, never a name, as for xl
 });
 
 Deno.test("resolveDomain() lists the domains there are when there is no such one", () => {

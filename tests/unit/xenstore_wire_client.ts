@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A XenStore client that says exactly what a test wants said, over the wire codec and nothing else. */
+/** A XenStore client that sends exactly the messages of a test. Uses only the wire codec. */
 import {
   encodeMessage,
   fromOctets,
@@ -9,7 +9,7 @@ import {
   Xs,
 } from "../../lib/xen/embedded/server/wire.ts";
 
-/** A reply as text: `OK\0` and the like; an error's name is in `error`. */
+/** A reply as text, such as `OK\0`. `error` is the name of an error. */
 export interface Reply {
   readonly type: number;
   readonly text: string;
@@ -17,7 +17,7 @@ export interface Reply {
 }
 
 export class WireClient implements Disposable {
-  /** Watch events in order of arrival: `path|token`. */
+  /** Watch events in order of arrival, each as `path|token`. */
   readonly events: string[] = [];
   #lastReqId = 0;
   readonly #waiting = new Map<number, (reply: Message) => void>();
@@ -38,7 +38,7 @@ export class WireClient implements Disposable {
     return this.raw(type, strings.map((string) => `${string}\0`).join(""), txId);
   }
 
-  /** As {@link call}, with the payload as it is. */
+  /** As {@link call}, with `payload` sent unchanged. */
   async raw(type: number, payload: string, txId = 0): Promise<Reply> {
     const reqId = ++this.#lastReqId;
     const { promise, resolve } = Promise.withResolvers<Message>();
@@ -55,18 +55,18 @@ export class WireClient implements Disposable {
     for (let at = 0; at < octets.length;) at += await this.connection.write(octets.subarray(at));
   }
 
-  /** Begins a transaction. */
+  /** Begins a transaction and returns its id. */
   async begin(): Promise<number> {
     return Number((await this.call(Xs.TRANSACTION_START, [""])).text.slice(0, -1));
   }
 
-  /** Takes the next `count` events, waiting for them. */
+  /** Waits for the next `count` events and takes them. */
   async take(count: number): Promise<string[]> {
     while (this.events.length < count) await this.#noise.promise;
     return this.events.splice(0, count);
   }
 
-  /** The events there are when the server has answered a further request, so that none is on its way. */
+  /** Takes all events, after one more request: its answer shows that no event is still under way. */
   async settled(): Promise<string[]> {
     await this.call(Xs.GET_DOMAIN_PATH, ["0"]);
     return this.events.splice(0);

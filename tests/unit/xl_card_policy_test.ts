@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Which devices and parameters a card that xl made gets. */
+/** The devices and parameters of a card that xl created. */
 import assert from "node:assert/strict";
 import { DEFAULT_PARAMS, type StreamParams, type StreamPolicy } from "../../lib/vsnd/model/card.ts";
 import type { CardSnapshot, SnapshotStream } from "../../lib/vsnd/nodes/card_snapshot.ts";
