@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task bench [--short]`: what the engine costs, in the embedded Xen on dummy cards, each figure beside a baseline of
- * the same run. One JSON object on stdout, a table on stderr; exit 1 if a claim does not hold (no xrun, no
- * allocation, no wake-up of an idle engine).
+ * `deno task bench [--short]`: measures the engine's cost, in the embedded Xen on dummy devices. Each figure has a baseline
+ * from the same run. Prints one JSON object to stdout and a table to stderr. Exits with 1 if a claim fails: no xrun, no
+ * allocation, no wake-up of an idle engine.
  */
 import { copyMemory, Memory } from "../../ffi/libc/memory.ts";
 import { type Percentiles, percentiles } from "../../lib/base/percentiles.ts";
@@ -25,7 +25,7 @@ const seconds = short ? 2 : 5;
 const together = short ? { streams: 8, seconds: 5 } : { streams: 32, seconds: 60 };
 const PERIOD_TOGETHER = 480;
 
-/** CPU seconds of copying a second of sound in pieces of `frames`: the least that any engine does. */
+/** The baseline: CPU seconds to copy one second of sound in pieces of `frames`. Every engine must do at least this. */
 function memcpySeconds(frames: number): number {
   const bytes = frames * FRAME_BYTES;
   const [from, to] = [Memory.of(new ArrayBuffer(1 << 18)), Memory.of(new ArrayBuffer(1 << 18))];
@@ -51,7 +51,7 @@ function play(box: Box, file: string, card: number, period: number): Process {
   return box.spawn("play", file, stream(card), "--json", ...sizes);
 }
 
-/** From the card's interrupt to the event that tells the guest of it, as the daemon says while the player plays. */
+/** The daemon's last figures, while the player plays, for the delay from the device's interrupt to the guest's event. */
 async function lastDelays(box: Box, player: Process): Promise<Percentiles> {
   let last = percentiles([]);
   while (!player.ended) {
@@ -62,7 +62,7 @@ async function lastDelays(box: Box, player: Process): Promise<Percentiles> {
   return last;
 }
 
-/** Round trips of HW_PARAM_QUERY, in µs, to an ALSA PCM whose handle the engine has by then. */
+/** Round trips of HW_PARAM_QUERY, in µs, to an ALSA PCM that the engine already has open. */
 async function measureQueries(box: Box): Promise<Percentiles> {
   const file = box.path("null.yaml");
   const cards = [{ pcms: [{ streams: [{ type: "playback", device: "null" }] }] }];
@@ -84,7 +84,7 @@ async function measureQueries(box: Box): Promise<Percentiles> {
   return percentiles(micros);
 }
 
-/** One stream after the other, at each period. */
+/** Measures a single stream, at each period in turn. */
 async function measurePeriods(box: Box, engine: EngineThread) {
   const file = makeWav(box.path("short.wav"), {
     rate: RATE,
@@ -114,7 +114,7 @@ async function measurePeriods(box: Box, engine: EngineThread) {
   return rows;
 }
 
-/** Many streams at once, for as long as all of them play. */
+/** Measures many streams at once, while all of them play. */
 async function measureTogether(box: Box, daemon: Process, engine: EngineThread) {
   const { streams, seconds } = together;
   await using players = new Players(box);
@@ -126,7 +126,7 @@ async function measureTogether(box: Box, daemon: Process, engine: EngineThread) 
     players.start({ domain: "domU", domid: 1, card }, PERIOD_TOGETHER);
   }
   await until("all of them play", running);
-  // The threads have been compiled by then.
+  // Time for the JIT compiler to finish.
   await sleep(2000);
   const xruns = (reports: readonly StreamReport[]) => reports.reduce((sum, { xruns }) => sum + xruns, 0);
   const [before, cpu, start] = [await running(), engine.cpuSeconds, performance.now()];
@@ -145,10 +145,10 @@ async function measureTogether(box: Box, daemon: Process, engine: EngineThread) 
   };
 }
 
-/** Wake-ups of the engine in a second, while a card is connected and nothing is open. */
+/** Wake-ups of the engine in one second, with a card connected and no stream open. */
 async function measureIdle(box: Box, engine: EngineThread): Promise<number> {
   await using _card = await RawCard.connect(box.xen, 1, ["0/0"]);
-  // V8 tidies up after what there was to do before; that ends.
+  // V8 cleans up after earlier work for a while, which wakes the thread. Retry until the cleaning ends.
   for (let tries = 5;; tries--) {
     await sleep(500);
     const before = engine.sleeps;
@@ -158,7 +158,7 @@ async function measureIdle(box: Box, engine: EngineThread): Promise<number> {
   }
 }
 
-/** Octets of heap that 100 000 WRITEs take, with as many wake-ups of the card. */
+/** Octets of heap allocated by 100 000 WRITEs and as many wake-ups by the device. */
 async function measureAllocation(): Promise<number> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -184,7 +184,7 @@ async function provisionCards(box: Box): Promise<void> {
   await box.ok("provision", "-f", file);
 }
 
-/** Lines of a table whose columns are as wide as what is in them. */
+/** Lines of a table, with each column as wide as its widest cell. */
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join("  "));
@@ -198,7 +198,7 @@ const idleWakeUps = await measureIdle(box, engine);
 const queryMicros = await measureQueries(box);
 const periods = await measurePeriods(box, engine);
 let atOnce = await measureTogether(box, daemon, engine);
-// A busy machine can spoil it by itself.
+// Other load on the machine can cause xruns, so retry.
 for (let left = 2; atOnce.xruns > 0 && left > 0; left--) atOnce = await measureTogether(box, daemon, engine);
 const allocatedOctets = await measureAllocation();
 const report = { version: 1, short, periods, atOnce, queryMicros, idleWakeUps, allocatedOctets };
@@ -245,7 +245,7 @@ say(`an idle engine wakes ${idleWakeUps} times a second; 100 000 WRITEs allocate
 
 const broken = [
   atOnce.xruns > 0 && `${atOnce.xruns} xruns`,
-  // As in engine_allocation_test.ts: a number object a round would be 1.2 million.
+  // The limit is that of engine_allocation_test.ts: one heap number a round would be 1.2 million octets.
   allocatedOctets > 300_000 && `${allocatedOctets} octets allocated`,
   idleWakeUps > 0 && `${idleWakeUps} wake-ups of an idle engine`,
 ].filter((claim) => claim !== false);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** What the kernel tells of a daemon's process. */
+/** The kernel's figures on a daemon's process. */
 import type { Process } from "../sandbox/harness.ts";
 
-/** The engine's thread of a daemon. */
+/** A daemon's engine thread. */
 export class EngineThread {
   readonly #directory: string;
 
@@ -14,19 +14,19 @@ export class EngineThread {
     this.#directory = threads.find((thread) => Deno.readTextFileSync(`${thread}/comm`).startsWith("worker"))!;
   }
 
-  /** Seconds that it has spent on a processor. */
+  /** CPU time of the thread, in seconds. */
   get cpuSeconds(): number {
     return Number(Deno.readTextFileSync(`${this.#directory}/schedstat`).split(" ")[0]) / 1e9;
   }
 
-  /** How often it has gone to sleep. */
+  /** How often the thread has gone to sleep. */
   get sleeps(): number {
     const status = Deno.readTextFileSync(`${this.#directory}/status`);
     return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)![1]);
   }
 }
 
-/** Memory of the whole process that is in RAM, in MB of 2^20. */
+/** Resident memory of the whole process, in MiB. */
 export function residentMegabytes({ pid }: Process): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1024;

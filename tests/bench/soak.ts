@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task soak [--minutes N | --short]` (60; as CI runs it, half a minute): a daemon with eight streams of two guests, in the embedded Xen on dummy cards. One guest plays all the time,
- * the other's programs come and go. Prints one JSON object, with what the daemon held of memory and descriptors every
- * half a minute, and a line for people at each of them; exit 1 if a stream that was to play did not, had an xrun, if descriptors were
- * lost, or if the second half of the time has taken more memory than a daemon that keeps nothing would.
+ * `deno task soak [--minutes N | --short]`: runs a daemon with eight streams of two guests for a long time, in the embedded
+ * Xen on dummy devices, and looks for xruns and leaks. The default is 60 minutes; `--short`, as in CI, is half a minute. One
+ * guest plays all the time; the other's programs start and stop. Samples the daemon's memory and descriptors every 30 s, or 5 s
+ * with `--short`. Prints a line for each sample, and one JSON object with all samples at the end. Exits with 1 if a stream of
+ * the first guest stops or has an xrun, if descriptors leak, or if memory grows in the second half of the time.
  */
 import { parseArgs } from "node:util";
 import type { StreamReport } from "../../lib/control/protocol.ts";
@@ -14,13 +15,13 @@ import { Players } from "./players.ts";
 const CARDS = 4;
 const PERIOD_FRAMES = 480;
 const SAMPLE_MS = 30_000;
-/** How long a program of the restless guest's plays, and how long it is away. */
+/** The second guest's programs play for STAY_MS and pause for AWAY_MS. */
 const STAY_MS = 3000;
 const AWAY_MS = 500;
 const LOOK_MS = 250;
 const GUESTS = [{ domain: "domU", domid: 1 }, { domain: "domV", domid: 2 }] as const;
 
-/** MB that a heap may be larger at the end than half-way: between two collections. */
+/** Allowed growth, in MB, from half-time to the end: the heap varies this much between two collections. */
 const BREATH_MB = 6;
 
 const { values } = parseArgs({
@@ -44,16 +45,16 @@ async function running(box: Box, domain: string): Promise<StreamReport[]> {
   return streams.filter(({ stream, state }) => stream.startsWith(`${domain}/`) && state === "running");
 }
 
-/** Players on all cards of a guest, all of them playing. */
+/** Starts a player on each card of a guest, and waits until all play. */
 async function playAll(box: Box, { domain, domid }: typeof GUESTS[number]): Promise<Players> {
   const players = new Players(box);
   for (let card = 0; card < CARDS; card++) players.start({ domain, domid, card }, PERIOD_FRAMES);
-  // Seldom enough to be no load of its own.
+  // Infrequent enough to cause no noticeable load.
   do await sleep(LOOK_MS); while ((await running(box, domain)).length < CARDS);
   return players;
 }
 
-/** Comes and goes until the end; returns how often. */
+/** Starts and stops the second guest's programs until the end. Returns how many times. */
 async function comeAndGo(box: Box): Promise<number> {
   for (let visits = 0;; visits++) {
     if (performance.now() >= endAt) return visits;
@@ -74,7 +75,7 @@ interface Sample {
 
 const xrunsOf = (streams: readonly StreamReport[]) => streams.reduce((sum, { xruns }) => sum + xruns, 0);
 
-/** Looks at the daemon until the end; there were `xrunsBefore` of the streams that are to play all the time. */
+/** Samples the daemon until the end. `xrunsBefore`: xruns of the first guest's streams so far, not to be counted. */
 async function watch(box: Box, daemon: Process, xrunsBefore: number): Promise<Sample[]> {
   const [samples, start]: [Sample[], number] = [[], performance.now()];
   while (true) {
@@ -98,7 +99,7 @@ async function watch(box: Box, daemon: Process, xrunsBefore: number): Promise<Sa
 await using box = await Box.start(...GUESTS.map(({ domain }) => domain));
 await provision(box);
 const daemon = await box.serve();
-// As many as there are after all of them have been there once: the engine keeps some for who comes next.
+// Count descriptors after each player has run once: the engine keeps some open for the next player.
 const all = await Promise.all(GUESTS.map((guest) => playAll(box, guest)));
 for (const players of all) await players[Symbol.asyncDispose]();
 const before = (await settledDescriptors(daemon.pid)).size;
