@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task fuzz [--minutes N] [--target NAME] [--seed N] [--path PATH]`: what a stranger may send, made up and mutated (`targets.ts`), in
- * turns of half a minute a target. A finding is shrunk and printed with the command that shows it again; exit 1 then. At the
- * end it says how much of the targets' code was reached.
+ * `deno task fuzz [--minutes N] [--target NAME] [--seed N] [--path PATH]`: feeds generated and mutated untrusted input to the
+ * targets of `targets.ts`, half a minute each in turn. Shrinks each finding and prints it with the command that reproduces it.
+ * Prints the coverage of the targets' code at the end. Exits with 1 after a finding.
  */
 import { Session } from "node:inspector/promises";
 import { parseArgs } from "node:util";
@@ -44,7 +44,7 @@ for (const [name, count] of runs) console.log(`${name}: ${count} inputs`);
 await coverage?.();
 Deno.exit(isFound ? 1 : 0);
 
-/** Counts which functions of lib/ are reached; prints it when it is called. Undefined where V8's inspector is not to be had. */
+/** Starts to measure the coverage of lib/. Returns a function that prints it; undefined if V8's inspector is unavailable. */
 async function startCoverage(): Promise<(() => Promise<void>) | undefined> {
   try {
     const session = new Session();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Runs a target for a while, from a seed on, and shrinks what it finds. */
+/** Fuzzes one target for a given time from a given seed, and shrinks a finding. */
 import fc from "fast-check";
 import { type Property, TARGETS } from "./targets.ts";
 
@@ -7,7 +7,7 @@ export type TargetName = keyof typeof TARGETS;
 
 export interface Finding {
   readonly text: string;
-  /** How to see it again. */
+  /** The command that reproduces the finding. */
   readonly command: string;
 }
 
@@ -16,7 +16,7 @@ export interface Outcome {
   readonly finding?: Finding;
 }
 
-/** @param path of a finding that is to be seen again: see {@link Finding.command} */
+/** @param path the path of a finding to reproduce: see {@link Finding.command} */
 export async function fuzz(name: TargetName, seed: number, seconds: number, path?: string): Promise<Outcome> {
   const details = await fc.check(TARGETS[name] as unknown as Property, {
     seed,

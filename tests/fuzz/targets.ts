@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * What is fuzzed: for each target, inputs that a stranger may send (valid ones, mutated, and made up), and what holds for all of
- * them. A target's property throws when it does not.
+ * The fuzzing targets. Each has a generator of untrusted inputs (valid, mutated and random), and a property that must hold for
+ * every input. A violated property throws.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -47,7 +47,7 @@ const word = fc.oneof(
   fc.nat(0xffffffff),
 );
 
-/** `original`, with some octets changed, cut out or put in. */
+/** `original`, with some octets replaced, removed or inserted. */
 function mutated(original: Uint8Array): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   const change = fc.record({
     at: fc.nat(original.length),
@@ -68,7 +68,7 @@ function mutated(original: Uint8Array): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   });
 }
 
-/** The same of a text, and with what its syntax is made of. */
+/** `original`, with some characters replaced, removed or inserted, `tokens` of its syntax among them. */
 function mutatedText(original: string, tokens: readonly string[]): fc.Arbitrary<string> {
   const change = fc.record({
     at: fc.nat(original.length),
@@ -85,7 +85,7 @@ function mutatedText(original: string, tokens: readonly string[]): fc.Arbitrary<
   );
 }
 
-/** Runs `body`, which may fail in one of these ways, and in no other. */
+/** Runs `body`, which may throw only errors of these kinds, with short and printable messages. */
 function mayFail(body: () => unknown, ...kinds: (new (...args: never[]) => Error)[]): unknown {
   try {
     return body();
@@ -103,9 +103,9 @@ function mayFail(body: () => unknown, ...kinds: (new (...args: never[]) => Error
   }
 }
 
-/** A stream that is served whatever there is on its ring. */
+/** A stream that serves arbitrary requests from its ring. */
 class FuzzedStream extends SoloStream {
-  /** Puts requests on the ring as they are, and has them served; each has one answer. */
+  /** Puts raw requests on the ring, serves them, and asserts that each gets one response. */
   serve(requests: readonly Uint8Array[]): void {
     const ids: number[] = [];
     for (const octets of requests) {
@@ -116,7 +116,7 @@ class FuzzedStream extends SoloStream {
     this.ring.pushRequests();
     for (let turn = 0; turn < 200 && ids.length > 0; turn++) {
       this.stream.serveRing();
-      // What the main thread is asked, it refuses.
+      // The main thread refuses every question.
       for (const event of this.told.splice(0)) {
         if (["open", "close", "query"].includes(event.op)) this.stream.answer(event.op === "close" ? 0 : -22);
         assert.notEqual(event.op, "broken");
@@ -269,7 +269,7 @@ const TRACE = (() => {
     state: "closed",
   };
   const body = new Uint8Array(64);
-  // Of each kind that there is, and of one that there is not.
+  // Records of every kind, and of an unknown kind.
   const records = [
     RecordKind.connected,
     RecordKind.request,
