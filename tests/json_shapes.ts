@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The shapes of the JSON that commands print. Tests hold the commands to them, and `deno task docs` makes docs/json.md of them.
- * Those of \`status\` are the control protocol's, strict: a field that no page describes fails the tests.
+ * Schemas of the commands' JSON output. Tests check the output against the schemas, and `deno task docs` generates
+ * docs/json.md from them. The schemas of `status` are the control protocol's, but strict: an undocumented field fails the tests.
  */
 import { z } from "zod";
 import { STATUS_FIELDS, STREAM_FIELDS } from "../lib/control/response_schema.ts";
@@ -68,7 +68,7 @@ export const stream = z.strictObject({
 
 const time = z.iso.datetime().describe("when it was seen");
 
-/** The two kinds of line of `--watch`. */
+/** The two kinds of lines that `--watch` prints. */
 function watched<N extends string, T extends z.ZodType>(noun: N, thing: T, version: z.ZodType) {
   return [
     z.strictObject({ version, time, event: z.literal("state"), [`${noun}s`]: z.array(thing) }),
