@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The manual pages, as the programs that show them read them; and the same pages in docs/manual. */
+/** The manual pages, checked with groff and mandoc, and their Markdown copies in docs/manual. */
 import assert from "node:assert/strict";
 import type { Command } from "commander";
 import { parse, stringify } from "yaml";
@@ -22,7 +22,7 @@ const files = pages.map((page) => {
 });
 Deno.test.afterAll(() => Deno.removeSync(directory, { recursive: true }));
 
-/** What `command` prints on stdout; it must have nothing to complain about. */
+/** Runs a command that must succeed silently on stderr; returns its stdout. */
 async function clean(command: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await new Process(command, args).result;
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, stdout);
@@ -34,7 +34,7 @@ async function shown(name: string): Promise<string> {
   const page = pages.find((page) => page.name === name);
   assert(page !== undefined, `there is no page ${name}`);
   const file = files[pages.indexOf(page)]!;
-  // Bold is a letter, a step back, and the letter again.
+  // Bold text is a letter, a backspace and the same letter again.
   return (await clean("mandoc", "-Tutf8", "-Owidth=200", file)).replaceAll(new RegExp(".\b", "g"), "");
 }
 
@@ -62,7 +62,7 @@ function hasTerm(text: string, term: string): boolean {
   return text.split("\n").some((line) => line.trim() === term || line.trimStart().startsWith(`${term} `));
 }
 
-/** Every command with the name of its page: those of the overall help, and those below them that have a manual. */
+/** Every command with the name of its page: the commands of the overall help, and their subcommands that have a manual. */
 async function* eachCommand(): AsyncGenerator<[page: string, command: Command]> {
   for (const [name, { load }] of Object.entries(COMMANDS)) {
     const command = await load();
@@ -131,7 +131,7 @@ Deno.test("xsnd.yaml(5) describes every key of the schema", async () => {
   for (const key of Object.keys(KEY_TABLE)) assert.match(text, new RegExp(`^ +${key}( .*)?$`, "m"), key);
 });
 
-/** A file that is right, with `fragment` in place of its own keys at `level`. */
+/** A valid file in which `fragment` overrides keys at `level`. */
 function fileWith(fragment: Record<string, unknown>, level: string): unknown {
   const put = (at: string, map: Record<string, unknown>) => at === level ? { ...map, ...fragment } : map;
   const streams = [put("streams", { type: "playback", device: "hw:0,0" })];
@@ -184,7 +184,7 @@ Deno.test("docs/manual has each page as `deno task docs` writes it, and links to
       assert(names.includes(target!), `${name}: ${target}`);
     }
   }
-  // A page of a command that is gone, or has moved to another section.
+  // No page is left over from a command that is gone, or that has moved to another section.
   const pagesThere = Array.from(Deno.readDirSync(`${root}docs/manual`), ({ name }) => name)
     .filter((name) => /\.\d\.md$/.test(name));
   assert.deepEqual(pagesThere.sort(), names.sort());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd serve --metrics`: what Prometheus gets, and the dashboard that shows it. */
+/** `xsnd serve --metrics`: the metrics that Prometheus scrapes, and the dashboard that shows them. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import {
@@ -18,7 +18,7 @@ const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
 
 type Connect = () => Promise<Deno.Conn>;
 
-/** Gets `path` as HTTP/1.0 has it, over any kind of socket. */
+/** Sends a GET of `path` by HTTP/1.0, over any kind of socket. */
 async function get(connect: Connect, path: string, method = "GET"): Promise<{ head: string; body: string }> {
   using connection = await connect();
   await connection.write(new TextEncoder().encode(`${method} ${path} HTTP/1.0\r\nHost: localhost\r\n\r\n`));
@@ -28,14 +28,14 @@ async function get(connect: Connect, path: string, method = "GET"): Promise<{ he
   return { head: text.slice(0, end), body: text.slice(end + 4) };
 }
 
-/** Where the daemon says that it serves its metrics. */
+/** The endpoint of the metrics, from the daemon's log. */
 async function endpoint(daemon: Process): Promise<Connect> {
   const said = () => /metrics: served at 127\.0\.0\.1:(\d+)$/m.exec(daemon.stderr)?.[1];
   const port = Number(await until("the port is said", said));
   return () => Deno.connect({ hostname: "127.0.0.1", port });
 }
 
-/** What `work` gives, which it must within the patience of these tests. */
+/** The result of `work`, which must end before the timeout of {@link until}. */
 async function within<T>(what: string, work: () => Promise<T>): Promise<T> {
   let isDone = false;
   const result = work().finally(() => isDone = true);
@@ -59,7 +59,7 @@ async function scrape(connect: Connect): Promise<Map<string, number>> {
 
 const of = (name: string, more = "") => `${name}{domain="domU",stream="${STREAM}",type="playback"${more}}`;
 
-/** Metrics as they are after a guest has played; several tests share the daemon that a box has. */
+/** Runs `body` with a daemon whose guest has played. */
 function whileServed(body: (box: Box, connect: Connect) => Promise<void>): Promise<void> {
   return inBox(async (box) => {
     await box.provision("domU", [
@@ -105,7 +105,7 @@ Deno.test("metrics count what a guest has done, over all its connections, and pr
     await assertPromtool(box, body);
   }));
 
-/** Buckets grow, and the last has all. */
+/** Asserts that bucket counts never decrease, and that the last bucket counts every request. */
 function assertHistograms(samples: Map<string, number>): void {
   const prefix = of("xsnd_stream_request_duration_seconds_bucket").slice(0, -1);
   const buckets = [...samples].filter(([name]) => name.startsWith(prefix));
@@ -115,7 +115,7 @@ function assertHistograms(samples: Map<string, number>): void {
   assert.equal(buckets.at(-1)![1], samples.get(of("xsnd_stream_request_duration_seconds_count")));
 }
 
-/** If Debian's prometheus is installed: it is too large to be asked for. */
+/** Checks the metrics with promtool, if Debian's prometheus is installed. The package is too large to require. */
 async function assertPromtool(box: Box, metrics: string): Promise<void> {
   const file = box.path("metrics.txt");
   Deno.writeTextFileSync(file, metrics);
@@ -159,7 +159,7 @@ Deno.test("the socket is only the daemon's user's, and other paths and methods a
     assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
   }));
 
-/** The status of the answer to what is sent as it stands; undefined if the connection ends without one. */
+/** Sends `request` verbatim and returns the answer's status; undefined if the connection ends without an answer. */
 async function statusOf(connect: Connect, request: string): Promise<number | undefined> {
   using connection = await connect();
   await connection.write(new TextEncoder().encode(request));
@@ -216,7 +216,7 @@ Deno.test("clients that are silent or slow keep no scrape waiting, nor many desc
     for (let i = 0; i < 100; i++) silent.push(await connect());
     const slow = await connect();
     await slow.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
-    // It does not end by itself: the one line after the other keeps it from being idle.
+    // Line after line keeps this connection from being idle; the daemon has to end it.
     const drip = setInterval(
       () => void slow.write(new TextEncoder().encode("x: y\r\n")).catch(() => {}),
       100,
@@ -247,7 +247,7 @@ Deno.test("a client that sends thousands of requests at once gets one answer at 
         for await (const part of connection.readable.pipeThrough(new TextDecoderStream())) text += part;
         return text.split("HTTP/1.1 200").length - 1;
       } catch {
-        return 0; // it was let go of
+        return 0; // the daemon has closed the connection
       }
     };
     const flooding = Promise.all(Array.from({ length: 8 }, flood));
@@ -265,7 +265,7 @@ Deno.test("clients that reset their connections before their turn keep no scrape
   inBox(async (box) => {
     const connect = await endpoint(await box.serve("--metrics", "127.0.0.1:0"));
     using probe = await connect();
-    // SO_LINGER of 0 s: close() sends a RST.
+    // With SO_LINGER of 0 s, close() sends a RST.
     const script = `
       use Socket;
       for (1 .. 100) {
@@ -278,7 +278,7 @@ Deno.test("clients that reset their connections before their turn keep no scrape
     const { port } = probe.remoteAddr as Deno.NetAddr;
     const { code, stderr } = await new Process("perl", ["-e", script, String(port)]).result;
     assert.equal(code, 0, stderr);
-    // Otherwise each of them is a second's pause.
+    // A daemon that stumbles over such clients pauses a second for each.
     await within("the scrape", () => scrape(connect));
   }));
 

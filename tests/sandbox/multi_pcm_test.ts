@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** PCMs of ALSA's `multi`, by the real libasound: what would not come back is not opened, and holds up nobody. */
+/** PCMs of ALSA's `multi`, in the real libasound: a PCM whose writes never return is refused, and no other stream waits. */
 import assert from "node:assert/strict";
 import { assertSameSamples, type Box, inBox, makeWav, samplesOf } from "./harness.ts";
 
-/** Two null PCMs as one of four channels, itself, behind a route, a rate converter, and with a file between. */
+/** Two null PCMs as one PCM of four channels: bare, behind a route and behind a rate converter; and a `multi` of a file PCM. */
 const CONFIGURATION = `
 pcm.null { type null }
 pcm.file { type file slave.pcm null file /dev/null format raw }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** XenStore refuses something about one card: only that card is not served. */
+/** XenStore refuses a watch for one card: the daemon still serves the other cards. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { openStore } from "../../lib/xen/store/library_store.ts";
@@ -7,7 +7,7 @@ import { inBox, until } from "./harness.ts";
 
 /** A driver domain's quota of watches (xenstored's `quota-nb-watch`). */
 const WATCHES = 128;
-/** What the daemon watches besides its cards. */
+/** The daemon's watches besides those of its cards. */
 const DAEMONS = 2;
 
 Deno.test("a card that a driver domain may not watch any more is not served, the other one is, and both are when it may", () =>
@@ -33,7 +33,7 @@ Deno.test("a card that a driver domain may not watch any more is not served, the
         () => /vsnd\/3\/0: XenStore: cannot watch .*E2BIG/.test(daemon.stderr),
       );
       watches[0]![Symbol.dispose]();
-      // Its directory changes: the daemon looks at the card again.
+      // A change of the card's directory makes the daemon look at the card again.
       await box.xenstore("write", "/local/domain/1/backend/vsnd/3/0/online", "1");
       await until("both are served", async () => (await served()).length === 2);
       assert.equal((await daemon.end("SIGTERM")).code, 0);

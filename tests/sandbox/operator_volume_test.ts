@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd volume`, `mute` and `unmute`: an operator's hand on how loud a guest is. */
+/** `xsnd volume`, `mute` and `unmute`: an operator sets how loud a guest is. */
 import assert from "node:assert/strict";
 import { openXen } from "../../lib/xen/mod.ts";
 import {
@@ -17,10 +17,10 @@ import {
 } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
-/** The nearest to half of an amplitude that there is, in steps of 0.001 dB. */
+/** The gain nearest to half the amplitude, in steps of 0.001 dB. */
 const HALF = "-6.021";
 
-/** A box whose guest has a card that writes a file; no daemon yet. */
+/** A box whose guest has a card; its device writes a file. No daemon runs yet. */
 function withCard(body: (box: Box, input: string, heard: () => Uint8Array) => Promise<void>): Promise<void> {
   return inBox(async (box) => {
     const output = box.path("played.wav");
@@ -80,7 +80,7 @@ Deno.test("muting in mid-play fades out without a click", () =>
     await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
     await box.serve();
     const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 1, rate: 48000, frames: 96_000 });
-    // Constant loudness, in which a step would show.
+    // The sound is constant, so every step shows.
     const octets = Deno.readFileSync(input);
     new Int16Array(octets.buffer, octets.length - 192_000, 96_000).fill(10_000);
     Deno.writeFileSync(input, octets);
@@ -92,7 +92,7 @@ Deno.test("muting in mid-play fades out without a click", () =>
     assert.equal(heard[9_600], 10_000);
     assert.equal(heard.at(-1), 0, "muted before the end");
     const steps = heard.subarray(1).map((sample, i) => heard[i]! - sample);
-    // 10 ms at 48 kHz: 480 steps.
+    // The ramp takes 10 ms, which is 480 frames at 48 kHz.
     assert(steps.every((step) => step >= 0 && step <= Math.ceil(10_000 / 480)), `${Math.max(...steps)}`);
   }));
 
@@ -110,7 +110,7 @@ Deno.test("the guest sees nothing of it", () =>
       assert.throws(() => guest.store.read(path + node), /EACCES/, node);
       assert.throws(() => guest.store.write(path + node, "0"), /EACCES/, node);
     }
-    // The configuration is as wanted all the same, and a card that goes takes the settings along.
+    // The settings are no difference to the configuration, and they go with the card.
     assert.match(await box.ok("provision", "domU", "-f", box.path("domU.yaml")), /unchanged/);
     await box.ok("deprovision", "domU");
     assert.doesNotMatch(await box.xenstore("ls", "-f", "/"), /operator/);
@@ -142,14 +142,14 @@ Deno.test("what was interrupted while it waited for a stream is not done when th
     assert.doesNotMatch(await box.xenstore("ls", "-f", "/"), /operator/);
   }));
 
-/** What Ctrl-C brings of a command that has asked the daemon, and waits. */
+/** The result of a command that Ctrl-C interrupts while the daemon makes the command wait. */
 async function interrupted(box: Box, ...args: string[]): Promise<Result> {
   const command = box.spawn(...args);
   await until("it asks", () => {
     assert(!command.ended, command.stderr);
     return controlClients(box) > 0;
   });
-  // It connects and writes at once; were it slower, it would not be tested, and pass.
+  // The command writes its request right after it connects. A slower command would pass without being tested.
   await sleep(200);
   return await command.end("SIGINT");
 }

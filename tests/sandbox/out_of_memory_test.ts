@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * A host that has no memory for one guest's pages: strace makes the daemon's mmap(2) of that guest's memory fail, as the kernel
- * does when there is none (RLIMIT_AS would not do: V8 ends a process that it refuses memory to).
+ * A host without memory for one guest's pages: strace makes the daemon's mmap(2) of that guest's memory fail with ENOMEM.
+ * RLIMIT_AS cannot replace strace: V8 ends its process when the limit refuses memory to V8.
  */
 import assert from "node:assert/strict";
 import { XEN_ENOMEM } from "../../lib/sndif/mod.ts";
@@ -11,7 +11,7 @@ import { open, RawCard } from "./raw_frontend.ts";
 
 const SOUND = { format: "s16_le", channels: 2, rate: 48000 };
 
-/** Until it is disposed, process `pid` can map nothing of domain `domid`'s memory. */
+/** Makes every mapping of domain `domid`'s memory fail in process `pid`, until the returned object is disposed. */
 async function withoutMemory(box: Box, pid: number, domid: number): Promise<AsyncDisposable> {
   const of = ["-P", grantsPath(box.xen, domid), "-e", "trace=mmap", "-e", "inject=mmap:error=ENOMEM"];
   const strace = new Process("strace", ["-f", "-p", String(pid), ...of]);
@@ -30,7 +30,7 @@ async function withoutMemory(box: Box, pid: number, domid: number): Promise<Asyn
 Deno.test(
   "ENOMEM: OPEN is told so, a card connects when there is memory again, and who plays meanwhile plays on (needs root)",
   {
-    // strace is no parent of the daemon.
+    // strace is not the daemon's parent, so only root may trace.
     ignore: Deno.uid() !== 0,
   },
   () =>

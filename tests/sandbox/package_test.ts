@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The Debian package: what is in it, and that it works from there, with nothing of this tree and no network. */
+/** The Debian package: its content, and that the installed files work without this tree and without a network. */
 import assert from "node:assert/strict";
 import { VERSION } from "../../lib/base/version.ts";
 import { makePackage } from "../../packaging/deb.ts";
@@ -8,7 +8,7 @@ import { Process, type Result } from "./harness.ts";
 let directory: string;
 let deb: string;
 
-/** Below this it is unpacked. */
+/** The folder of the unpacked package. */
 const unpacked = () => `${directory}/root`;
 
 Deno.test.beforeAll(async () => {
@@ -27,10 +27,10 @@ async function ok(command: string, ...args: string[]): Promise<string> {
 }
 
 const isRoot = Deno.uid() === 0;
-/** Root in a container may not. */
+/** Whether this user may unshare a network namespace; root in a container may not. */
 const mayUnshare = (await new Process("unshare", ["--net", "true"]).result).code === 0;
 
-/** Runs the package's xsnd, or a script with it on PATH, without a network (where this user may), and with an empty home. */
+/** Runs the package's xsnd, or a script with xsnd on PATH, with an empty home and, if {@link mayUnshare}, without a network. */
 function alone(...command: string[]): Promise<Result> {
   const path = `${unpacked()}/usr/bin:/usr/bin:/bin`;
   const offline = mayUnshare ? ["unshare", "--net"] : [];
@@ -78,7 +78,7 @@ Deno.test("the same sources make the same package", async () => {
 
 Deno.test("nothing in the package names this tree, or refers to TypeScript", async () => {
   const tree = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
-  // grep's 1: nothing found; 2: it could not look.
+  // grep exits with 1 if nothing matches, and with 2 if a file cannot be read.
   const named = await new Process("grep", ["-rlFI", tree, unpacked()]).result;
   assert.deepEqual([named.code, named.stdout], [1, ""]);
   const modules = await new Process("grep", [
@@ -145,7 +145,7 @@ Deno.test({
       Deno.mkdirSync(`${system}/${path}`, { recursive: true });
     }
     for (const name of ["status", "available"]) Deno.writeTextFileSync(`${system}/var/lib/dpkg/${name}`, "");
-    // Its scripts run in this system, not in a root of that one, which has no shell; it has no other package either.
+    // The new root has no shell, so the package's scripts run in this system. It has none of the dependencies either.
     const dpkg = (...args: string[]) =>
       ok(
         "dpkg",

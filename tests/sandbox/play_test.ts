@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd play`: a file into a stream, as a guest of the daemon. */
+/** `xsnd play`: plays a file into a stream, as a guest of the daemon. */
 import assert from "node:assert/strict";
 import {
   assertFails,
@@ -24,14 +24,14 @@ const served = sharedBox(async (box) => {
   await box.serve();
 });
 
-/** With a file to play; the card's file is new. */
+/** Runs `body` with an input file to play, and without an output file of the device yet. */
 async function inServedBox(body: (box: Box, input: string, output: string) => Promise<void>): Promise<void> {
   const [box, output] = [served(), served().path("played.wav")];
   await Deno.remove(output).catch(() => {});
   await body(box, makeWav(box.path("in.wav"), sound), output);
 }
 
-/** Plays until there was no xrun, which a busy machine can cause; the samples must be right then. */
+/** Plays without an xrun, and compares the samples. A busy machine can cause an xrun, so there are three tries. */
 function playExactly(box: Box, input: string, output: string, ...options: string[]): Promise<void> {
   return bestOfThree(async () => {
     assert.match(await box.ok("play", input, STREAM, ...options), /, 0 xruns;/);
@@ -50,7 +50,7 @@ Deno.test("play puts every sample through, time after time, with either behaviou
       text,
       /^played 12000 frames \(48000 Hz, s16_le, 2 channels\) in 0\.\d+ s; \d+ periods, \d xruns/,
     );
-    // The driver's end of the hand-shake is where rmmod leaves it, the backend's ready for the next one.
+    // The frontend's state is Closed, as rmmod leaves it; the backend waits in InitWait for the next driver.
     await until("InitWait", async () => await box.xenstore("read", `${BACKEND}/state`) === "2\n");
     assert.equal(await box.xenstore("read", `${FRONTEND}/state`), "6\n");
   }));
@@ -68,7 +68,7 @@ Deno.test("play asks for the buffer and the period that it was told to", () =>
     const sizes = ["--buffer-frames", "8192", "--period-frames", "2048"];
     const report = JSON.parse(await box.ok("play", input, STREAM, "--json", ...sizes));
     assert.deepEqual([report.bufferFrames, report.periodFrames], [8192, 2048]);
-    // What cannot be is made to fit: at least two periods, in whole periods, no more than the card's buffer-size.
+    // Impossible sizes are made to fit: at least two periods, whole periods, at most the card's buffer-size.
     const odd = ["--buffer-frames", "100", "--period-frames", "3000"];
     const fitted = JSON.parse(await box.ok("play", input, STREAM, "--json", ...odd));
     assert.deepEqual([fitted.bufferFrames, fitted.periodFrames], [6000, 3000]);

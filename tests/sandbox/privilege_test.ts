@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What `xsnd serve` may do on its host: no more than its launcher grants, and no more than its domain may. */
+/** The privileges of `xsnd serve`: the Deno permissions that its launcher grants, and its domain's rights in XenStore. */
 import assert from "node:assert/strict";
 import {
   assertSameSamples,
@@ -13,7 +13,7 @@ import {
   until,
 } from "./harness.ts";
 
-/** What `xsnd serve ARGS` would give Deno, with these variables and no sandbox. */
+/** The permission flags that the launcher of `xsnd serve ARGS` gives Deno, with these variables and no sandbox. */
 async function permissions(env: Record<string, string>, ...args: string[]): Promise<string[]> {
   const { stdout } = await launch(env, "/tmp", ...args);
   return stdout.split("\n").filter((flag) => /^(-A|--allow-.*|--ignore-.*)$/.test(flag));
@@ -60,7 +60,7 @@ Deno.test("serve may write and listen where its user says, and only there", asyn
     "--allow-write=/run/xsnd,/srv/a,/tmp/rel",
     "--allow-net=unix:/run/xsnd/control.sock",
   ]);
-  // A socket in / is one file, and nothing else there.
+  // For a socket in /, the daemon may write that one file and nothing else in /.
   assert.deepEqual(await of({}, "--metrics", "unix:/m.sock"), [
     "--allow-write=/run/xsnd,/m.sock",
     "--allow-net=unix:/run/xsnd/control.sock,unix:/m.sock",
@@ -165,7 +165,7 @@ Deno.test("serve in a driver domain does with that domain's rights", () =>
       });
       await box.ok("play", wav, "domU");
       assertSameSamples(samplesOf(played), samplesOf(wav));
-      // To it the guest is a number: it may not read another domain's name.
+      // The daemon knows the guest by its number only: a driver domain may not read another domain's name.
       assert.deepEqual((await box.status()).streams.map(({ stream }) => stream), ["2/0/0/0"]);
       assert.equal((await box.run("volume", "2/0/0/0", "-6")).code, 0);
       await box.ok("deprovision", "domU");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** probe, and check --probe, on ALSA's plugins and a sound server: there need be no card. */
+/** probe, and check --probe, on ALSA's plugins and a sound server, so that no sound hardware is needed. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";
 import { assertFails, type Box, inBox, makeWav } from "./harness.ts";
 import { PulseServer } from "./pulse_server.ts";
 
-/** An ALSA with two PCMs, of which one is advertised. */
+/** An ALSA configuration with two PCMs; a hint advertises one of them. */
 function alsa(box: Box): Record<string, string> {
   const path = box.path("asound.conf");
   Deno.writeTextFileSync(

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** What provision says of devices: one that can do nothing of what a stream allows is refused, one that is not there is a warning. */
+/** provision's check of devices: a device that supports nothing of what the stream allows is refused; a missing device is a warning. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";
 import { assertFails, type Box, inBox, makeWav } from "./harness.ts";
 
-/** Provisions one stream, in an ALSA of its own. */
+/** Provisions one stream, with an ALSA configuration of its own. */
 function provisionStream(box: Box, stream: Record<string, unknown>, ...options: string[]) {
   return provisionStreams(box, [stream], ...options);
 }
@@ -100,7 +100,7 @@ Deno.test("provision says nothing of a busy device, also with --strict; one that
     cards.fail("card", ["open", ERRORS.EACCES, 0, EVER]);
     const denied = await provision();
     assert.equal(denied.code, 0, denied.stderr);
-    // Both streams, each with its line; and none of the plugin's own.
+    // One line for each stream, and no line by the plugin itself.
     assert.match(
       denied.stderr,
       /^(xsnd: domU\/0\/0\/[01]: .*EACCES\); run as root, or in the group audio\n){2}$/,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** provision and diff as a user runs them: the real command in the embedded Xen, looked at with Debian's XenStore tools. */
+/** provision and diff as a user runs them: the real command in the embedded Xen, checked with Debian's XenStore tools. */
 import assert from "node:assert/strict";
 import { root } from "./harness.ts";
 import { assertOk, backend, frontend, inSandbox } from "./shell.ts";
@@ -17,7 +17,7 @@ for (const name of ["domU", "two-guests"]) {
     assertOk(result);
     const shown = result.stdout.replaceAll(/[ .]+(?=\([nrwb]\d+)/g, " ");
     const golden = Deno.readTextFileSync(`${root}fixtures/trees/${name}.txt`);
-    // xenstore-ls leaves out the directory that it was asked for
+    // xenstore-ls does not print its argument's own directory.
     const below = golden.split("\n").filter((line) => !/\/vsnd = "" /.test(line)).join("\n");
     assert.equal(shown, below);
   });

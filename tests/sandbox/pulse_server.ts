@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * A real sound server on a machine without a card: PulseAudio with a null sink, which takes samples at their own pace, and an
- * ALSA configuration whose PCM `pulse` reaches it. It keeps to a directory of its own.
+ * A real sound server on a machine without sound hardware: PulseAudio with a null sink, which consumes samples in real time. An
+ * ALSA configuration has the PCM `pulse`, which plays into the sink. All of the server's files are in a directory of its own.
  */
 import assert from "node:assert/strict";
 import { basename, dirname } from "node:path";
@@ -14,11 +14,11 @@ interface Sink {
 }
 
 export class PulseServer implements AsyncDisposable {
-  /** What a process needs in its environment to play into the sink through ALSA. */
+  /** The environment variables of a process that plays into the sink through ALSA. */
   readonly environment: Record<string, string>;
   #server: Process | undefined;
   #running = new AsyncDisposableStack();
-  /** What a recording is told of samples, which it would else convert. */
+  /** The sink's sample format as options of parec, which otherwise converts the samples. */
   #format: string[] = [];
 
   private constructor(private readonly directory: string, private readonly sink: Sink) {
@@ -30,7 +30,7 @@ export class PulseServer implements AsyncDisposable {
     };
   }
 
-  /** Starts a server whose sink is of these parameters; it plays when this resolves. */
+  /** Starts a server with such a sink; resolves when the sink runs. */
   static async start(sink: Sink): Promise<PulseServer> {
     const server = new PulseServer(Deno.makeTempDirSync({ prefix: "xsnd-pulse-" }), sink);
     try {
@@ -42,7 +42,7 @@ export class PulseServer implements AsyncDisposable {
     }
   }
 
-  /** Starts the server, after {@link stop} again; it plays when this resolves. */
+  /** Starts the server, also after {@link stop}; resolves when the sink runs. */
   async restart(): Promise<void> {
     const { directory, sink: { rate, channels, format } } = this;
     this.#running = new AsyncDisposableStack();
@@ -65,7 +65,7 @@ export class PulseServer implements AsyncDisposable {
       assert(!server.ended, server.stderr);
       return (await this.#run("pactl", ["info"]).result).code === 0;
     });
-    // A sink that nobody plays to goes to sleep, and takes seconds to wake.
+    // An idle sink suspends itself, and takes seconds to resume.
     this.#run("pacat", ["--playback", "--latency-msec=20", "/dev/zero"]);
     await until("it plays", async () => {
       const { stdout } = await this.#run("pactl", ["list", "short", "sinks"]).result;
@@ -73,7 +73,7 @@ export class PulseServer implements AsyncDisposable {
     });
   }
 
-  /** Records what the sink plays to `path`, raw, until the process is ended; it does when this resolves. */
+  /** Records the sink's sound to `path`, raw, until the returned process is ended; resolves when recording has begun. */
   async record(path: string): Promise<Process> {
     const recorder = this.#run("parec", [
       "--device=null.monitor",
@@ -89,12 +89,12 @@ export class PulseServer implements AsyncDisposable {
     return recorder;
   }
 
-  /** Makes the server hang (SIGSTOP), or go on (SIGCONT). */
+  /** Makes the server hang (SIGSTOP), or continue (SIGCONT). */
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
     this.#server!.kill(signal);
   }
 
-  /** Programs that are connected to it. */
+  /** The number of programs that are connected to the server. */
   async clients(): Promise<number> {
     const { code, stdout, stderr } = await this.#run("pactl", ["list", "short", "clients"]).result;
     assert.equal(code, 0, stderr);
@@ -105,7 +105,7 @@ export class PulseServer implements AsyncDisposable {
     return this.#running.use(new Process(command, args, { env: this.environment }));
   }
 
-  /** Ends the server under whoever plays into it. */
+  /** Ends the server, even while somebody plays into it. */
   stop(): Promise<void> {
     return this.#running.disposeAsync();
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Playing into a real sound server through ALSA's plugin: real time, no xrun, every sample in its place. */
+/** Playback into a real sound server through ALSA's plugin: in real time, without an xrun, every sample in its place. */
 import assert from "node:assert/strict";
 import { assertFails, bestOfThree, type Box, inBox, makeWav, samplesOf, sleep, until } from "./harness.ts";
 import { testPcmContract } from "../unit/pcm_contract.ts";
@@ -8,7 +8,7 @@ import { PulseServer } from "./pulse_server.ts";
 
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 72_000 };
 const FRAME_BYTES = 4;
-/** A stream begins by rewriting what the sink holds, which its monitor has shown by then: that much is not recorded. */
+/** Frames that a recording lacks: a stream begins by overwriting samples that the sink's monitor has already passed on. */
 const UNHEARD_FRAMES = 4800;
 const STREAM = "domU/0/0/0";
 
@@ -17,7 +17,7 @@ const inherited = new Map<string, string | undefined>();
 
 Deno.test.beforeAll(async () => {
   server = await PulseServer.start({ rate: sound.rate, channels: sound.channels, format: "s16le" });
-  // The contract runs in this process, in which alsa-lib asks getenv(3).
+  // The contract runs in this process, and alsa-lib reads the variables by getenv(3).
   for (const [name, value] of Object.entries(server.environment)) {
     inherited.set(name, Deno.env.get(name));
     Deno.env.set(name, value);
@@ -31,19 +31,19 @@ Deno.test.afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** A box whose card is the server's null sink. */
+/** A box whose device is the server's null sink. */
 function inServedBox(body: (box: Box) => Promise<void>): Promise<void> {
   return inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "pulse" }]);
     const daemon = await box.serveWith(server.environment);
     await body(box);
-    // A busy machine may be late once; whoever minds looks at what was played.
+    // A busy machine may cause an underrun. Tests that forbid underruns compare the samples.
     const said = daemon.stderr.replace(/^.*: underrun of .*\n/gm, "");
     assert(!daemon.ended && !/warning|error/.test(said), daemon.stderr);
   });
 }
 
-/** Frame at which `played` has the whole of `expected`, without a gap; -1 if it has not. */
+/** The frame of `played` at which the whole of `expected` begins, without a gap; -1 if there is none. */
 function find(played: Uint8Array, expected: Uint8Array): number {
   const words = (octets: Uint8Array) => new Uint32Array(octets.slice().buffer, 0, octets.length >> 2);
   const [haystack, needle] = [words(played), words(expected)];
@@ -66,7 +66,7 @@ for (
         const heard = box.path("heard.raw");
         await using recorder = await server.record(heard);
         const report = JSON.parse(await box.ok("play", input, STREAM, "--json", ...sizes));
-        await sleep(300); // what the server still has in its own buffers
+        await sleep(300); // until the server's own buffers are empty
         await recorder.end("SIGTERM");
         assert.equal(report.xruns, 0);
         const seconds = sound.frames / sound.rate;
@@ -96,7 +96,7 @@ Deno.test("a sound server that goes in mid-play is lost: silence in real time, a
       await other.stop();
       await until("it is said", () => /error: domU\/0\/0\/0: pulse is lost \(E/.test(daemon.stderr));
       const lost = await box.untilStream(STREAM, ({ cardLost }) => cardLost === true);
-      // Two seconds of silence at the sound's own pace.
+      // Two seconds of silence pass in real time.
       const start = performance.now();
       const later = await box.untilStream(
         STREAM,
@@ -144,7 +144,7 @@ Deno.test("a sound server that hangs keeps no other stream waiting, nor the daem
         ({ state, positionFrames }) => state === "running" && positionFrames > 4800,
       );
       other.signal("SIGSTOP");
-      // Which asks the server to drop what it holds, and waits for its answer.
+      // The stop asks the server to drop its buffer, and waits for the server's answer.
       const stopping = box.spawn("trigger", "stop", "domU");
       await sleep(300);
       assert(!stopping.ended, "nothing hangs");
@@ -152,7 +152,7 @@ Deno.test("a sound server that hangs keeps no other stream waiting, nor the daem
         assert.equal(JSON.parse(await box.ok("play", input, "domV", "--json")).xruns, 0);
       });
       assert.deepEqual(samplesOf(output), samplesOf(input));
-      // Its client is not held for as long as the server hangs: the hold is kept, and the device obeys when it comes back.
+      // The client does not wait for the server. The hold stays, and the device obeys when the server answers again.
       assertFails(
         await stopping.result,
         124,
@@ -223,7 +223,7 @@ Deno.test("a sound server that is not there is an error for the guest that opens
   });
 });
 
-/** A thread's name; of one that ends just now there is none. */
+/** A thread's name; empty if the thread has just ended. */
 function threadName(pid: number, thread: string): string {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/task/${thread}/comm`);
@@ -233,7 +233,7 @@ function threadName(pid: number, thread: string): string {
   }
 }
 
-/** That a tenth of a second of `samples` is in `heard`. */
+/** Asserts that the middle tenth of a second of `heard` is part of `samples`. */
 function assertHeardPart(heard: Uint8Array, samples: Uint8Array): void {
   const part = 4800 * FRAME_BYTES;
   const middle = heard.subarray(Math.floor(heard.length / 2 / FRAME_BYTES) * FRAME_BYTES).subarray(0, part);

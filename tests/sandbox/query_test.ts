@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** HW_PARAM_QUERY: answered by the card itself, which is not held for it. */
+/** HW_PARAM_QUERY: the device itself answers, and is not kept open for the answer. */
 import assert from "node:assert/strict";
 import { formatByName, formatsToMask, HwParam } from "../../lib/sndif/mod.ts";
 import { inBox, until } from "./harness.ts";
@@ -8,7 +8,7 @@ import { open, RawCard } from "./raw_frontend.ts";
 
 const STREAM = "domU/0/0/0";
 
-/** All that a guest may ask for. */
+/** A query that allows everything. */
 function anything(): HwParam {
   const param = new HwParam();
   param.formatsLow = 0xffffffff;
@@ -26,7 +26,7 @@ Deno.test("a query is answered by what the card can do of what is provisioned, w
       const param = anything();
       param.rates.max = 50_000;
       assert.equal(stream!.query(param), 0);
-      // s24_le of sndif is four octets long, which WAV has not.
+      // A sample of sndif's s24_le has four octets; WAV has no such format.
       const formats = ["s16_le", "s24_le", "s32_le", "float_le"].map((name) => formatByName(name)!.code);
       assert.equal(param.formatsLow, formatsToMask(formats));
       assert.deepEqual([param.rates, param.channels], [{ min: 8000, max: 48000 }, { min: 1, max: 8 }]);
