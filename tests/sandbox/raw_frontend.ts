@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * A frontend that is held to no protocol: it connects a card as snd_xen_front does, and from then on puts on its rings
- * whatever a test wants. It blocks its thread while it waits, so the backend must be in another process.
+ * A frontend that can break the protocol: it connects a card as snd_xen_front does; then tests put arbitrary requests on its
+ * rings. A wait blocks the thread, so the backend must run in another process.
  */
 import assert from "node:assert/strict";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -59,7 +59,7 @@ export class RawStream {
     this.#poll.add(channels.fd, POLL.IN);
   }
 
-  /** The ring's header, and the page as words. */
+  /** The ring's page, with the header, as 32-bit words. */
   get words(): Int32Array {
     return new Int32Array(this.ringPage.buffer);
   }
@@ -81,7 +81,7 @@ export class RawStream {
     return id;
   }
 
-  /** Waits for the next answer, which must be that to `id`; returns its status. */
+  /** Waits for the next answer, which must have this `id`; returns its status. */
   answerOf(id: number): number {
     this.waitFor("an answer", () => {
       const taken = this.ring.take(this.#response);
@@ -92,13 +92,13 @@ export class RawStream {
     return this.#response.status;
   }
 
-  /** Blocks until `condition` is true, waking at each event. */
+  /** Blocks until `condition` is true; evaluates the condition after each event, and at once if it returns undefined. */
   waitFor(what: string, condition: () => boolean | undefined): void {
     const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const met = condition();
       if (met) return;
-      if (met === undefined) continue; // to be looked at again at once
+      if (met === undefined) continue;
       assert(performance.now() < deadline, `${what} did not come within ${PATIENCE_MS} ms`);
       this.#poll.wait(100);
       for (let port = this.channels.pending(); port >= 0; port = this.channels.pending()) {
@@ -107,7 +107,7 @@ export class RawStream {
     }
   }
 
-  /** A buffer of `bytes` octets, shared, with its page directory. */
+  /** Shares a buffer of `bytes` octets, and its page directory. */
   share(bytes: number): { buffer: SharedPages; directory: SharedPages } {
     const pages = bufferPages(bytes);
     const buffer = this.sharer.share(0, pages, "write");
@@ -116,7 +116,7 @@ export class RawStream {
     return { buffer, directory };
   }
 
-  /** Asks what is possible within `param`, which is what the backend leaves of it; returns the status. */
+  /** Sends an HW_PARAM_QUERY; the backend's answer replaces the ranges in `param`. Returns the status. */
   query(param: HwParam): number {
     const status = this.call((view, at, id) => encodeHwParamQuery(view, at, id, param));
     if (status === 0) this.#response.readHwParam(param);
@@ -131,7 +131,7 @@ export class RawStream {
     return this.call(encodeCloseRequest);
   }
 
-  /** READ, WRITE or any other operation, with an offset and a length. */
+  /** Sends READ, WRITE or any other operation, with an offset and a length. */
   request(operation: number, offset: number, length: number): number {
     return this.call((view, at, id) => encodeRwRequest(view, at, id, operation, offset, length));
   }
@@ -140,7 +140,7 @@ export class RawStream {
     return this.call((view, at, id) => encodeTriggerRequest(view, at, id, type));
   }
 
-  /** Positions of the events that are there, in octets. */
+  /** Takes all pending events; returns their positions in octets. */
   takePositions(): number[] {
     const positions: number[] = [];
     while (this.#events.take(this.#event) === Taken.one) positions.push(this.#event.position);
@@ -148,7 +148,7 @@ export class RawStream {
   }
 }
 
-/** Card 0 of domain `domid`, connected. */
+/** Card 0 of a domain, connected. */
 export class RawCard implements AsyncDisposable {
   readonly streams: RawStream[] = [];
   readonly #path: string;
@@ -161,7 +161,7 @@ export class RawCard implements AsyncDisposable {
     this.#path = frontendPath(xen.domid, 0);
   }
 
-  /** `names`: the card's streams, `PCM/STREAM` each. */
+  /** Connects the card's streams; each of `names` is `PCM/STREAM`. */
   static async connect(sandbox: string, domid: number, names: readonly string[]): Promise<RawCard> {
     const xen = await openXen({ sandbox, domid });
     const card = new RawCard(xen, xen.openGrantSharer(), xen.openEventChannels());
@@ -194,7 +194,7 @@ export class RawCard implements AsyncDisposable {
     return readState(this.xen.store, this.#path);
   }
 
-  /** Goes as a guest's driver goes. */
+  /** Disconnects as a guest's driver does. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.setState(XenbusState.Closing);
     await this.untilBackend(XenbusState.InitWait);
@@ -205,7 +205,7 @@ export class RawCard implements AsyncDisposable {
   }
 }
 
-/** An OPEN that is allowed, but for the page directory. */
+/** A valid OPEN; the page directory is missing. */
 export const open: OpenRequest = {
   pcmRate: 48000,
   pcmFormat: formatByName("s16_le")!.code,
@@ -216,7 +216,7 @@ export const open: OpenRequest = {
 };
 /** The streams of the card that `servedCard` provisions. */
 export const STREAMS = ["0/0", "0/1", "0/2"];
-/** A frontend held to no protocol, with the card's playback and capture stream. */
+/** Connects the card and calls `body` with its first two streams, playback and capture. */
 export async function withRaw(
   box: Box,
   body: (card: RawCard, playback: RawStream, capture: RawStream) => void | Promise<void>,
@@ -225,7 +225,7 @@ export async function withRaw(
   await body(card, card.streams[0]!, card.streams[1]!);
 }
 
-/** That the stream does what a stream does. */
+/** Asserts that the stream works: it opens, plays, reports a position and closes. */
 export function assertWorks(stream: RawStream): void {
   const { buffer, directory } = stream.share(open.bufferSz);
   assert.equal(stream.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The backend under frontends that keep to no protocol: requests in the wrong order, that make no sense, pages that are not
- * there, rings that cannot be; and other guests next to them that must not notice.
+ * The backend under frontends that break the protocol: requests in the wrong order, meaningless requests, missing pages and
+ * impossible rings. Other guests must not notice.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -74,7 +74,7 @@ Deno.test("every answer is told, even if the guest's rsp_event has stayed behind
         await until("it is told", () => {
           if (playback.channels.pending() !== playback.requestPort) return false;
           playback.channels.unmask(playback.requestPort);
-          // The former answer may have been told twice.
+          // The previous answer may have been notified twice.
           return playback.ring.take(new ResponseView()) === Taken.one;
         });
         assert.equal(playback.ring.finalCheckForResponses(), false);
@@ -134,9 +134,9 @@ Deno.test("an OPEN that is not allowed, or whose pages are not there, is refused
       for (const grefDirectory of [0, 0xffffffff, playback.ringPage.grefs[0]! + 1000]) {
         assert(playback.open({ ...good, grefDirectory }) < 0, `directory at ${grefDirectory}`);
       }
-      // Too few grants for the buffer: the rest of the directory page is zeroes.
+      // There are too few grants for the buffer: the rest of the directory page is zeroes.
       assert(playback.open({ ...good, bufferSz: 3 * 4096, periodSz: 4096 }) < 0);
-      // A directory that comes round to itself, and one whose grants are not there.
+      // The first directory links to itself; the second contains grants that do not exist.
       const words = new Uint32Array(directory.buffer);
       const [next = 0, ...grefs] = words.slice(0, 3);
       words.set([directory.grefs[0]!], 0);
@@ -158,7 +158,7 @@ Deno.test("an OPEN for which the daemon has too few file descriptors is refused,
       const request = { ...open, grefDirectory: directory.grefs[0]! };
       assertWorks(playback);
       const before = await settledDescriptors(daemon.pid);
-      // The file, a pipe to it, and the engine's timer: each in turn is the one that is not there.
+      // OPEN needs descriptors for the file, the pipe to it and the engine's timer. Each in turn is the first that fails.
       for (const left of [0, 1, 2, 3]) {
         const limit = await descriptorLimit(daemon.pid, String(limitThatLeaves(left, before)));
         try {
@@ -207,7 +207,7 @@ Deno.test(
         const { buffer, directory } = playback.share(bytes);
         assert.equal(playback.open({ ...wide, grefDirectory: directory.grefs[0]! }), 0);
         assert.equal(playback.trigger(START), 0);
-        // Silence of several MiB, all of which goes to the card's file with the next samples.
+        // This silence is several MiB. The next samples make the device write all of it to its file.
         let position = 0;
         playback.waitFor("a second", () => {
           position = playback.takePositions().at(-1) ?? position;
@@ -235,7 +235,7 @@ Deno.test("a guest that takes no events plays on, and finds the newest position 
       const { directory } = playback.share(open.bufferSz);
       assert.equal(playback.open({ ...open, periodSz: 256, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(playback.trigger(START), 0);
-      // A period of 64 frames has several events; a page of 63 is full in a moment.
+      // Each period of 64 frames has several events, so the event page, with room for 63, is soon full.
       await box.untilStream("domU/0/0/0", ({ positionFrames }) => positionFrames > 30_000);
       const stale = playback.takePositions();
       assert(stale.length > 0 && stale.length <= 63 && stale.at(-1)! < 30_000 * FRAME_BYTES);
@@ -261,7 +261,7 @@ Deno.test("a ring whose producer index cannot be disconnects that stream alone",
         assert.equal(playback.trigger(START), 0);
         Atomics.store(playback.words, 0, 1000);
         playback.notify();
-        if (close) return; // the card goes while the backend lets go of the stream
+        if (close) return; // the frontend disconnects while the backend closes the stream
         await until(
           "it is said",
           () => /domU\/0\/0\/0: the frontend is broken: its request producer/.test(daemon.stderr.slice(from)),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd serve --realtime`, as the kernel sees it. */
+/** `xsnd serve --realtime`: the scheduling policy of the daemon's threads, as the kernel reports it. */
 import assert from "node:assert/strict";
 import { inBox, type Process, until } from "./harness.ts";
 
@@ -10,7 +10,7 @@ const STREAM = "domU/0/0/0";
 function realtimeThreads({ pid }: Process): number {
   const policies = Array.from(Deno.readDirSync(`/proc/${pid}/task`), ({ name }) => {
     const stat = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`);
-    // Field 41 of proc(5), counted from the state, which is field 3.
+    // The policy is field 41 of proc(5); the slice begins at the state, which is field 3.
     return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[41 - 3];
   });
   return policies.filter((policy) => policy === FIFO).length;
@@ -20,7 +20,7 @@ Deno.test("serve --realtime: the engine alone has SCHED_FIFO, and a stream plays
   inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
     const daemon = await box.serve("--realtime");
-    // A machine that does not permit it must say so.
+    // Where the machine does not permit SCHED_FIFO, the daemon must log EPERM.
     assert(realtimeThreads(daemon) === 1 || /scheduling \(EPERM\)/.test(daemon.stderr), daemon.stderr);
     assert.match(await box.ok("play", "fixtures/melody.wav", STREAM), /, 0 xruns;/);
   }));

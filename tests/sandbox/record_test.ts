@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd record`: a stream to a file, as a guest of the daemon. */
+/** `xsnd record`: records a stream into a file, as a guest of the daemon. */
 import assert from "node:assert/strict";
 import {
   assertFails,
@@ -21,7 +21,7 @@ const served = sharedBox(async (box) => {
   await box.serve();
 });
 
-/** The card hears `sound`. */
+/** Runs `body` with a device that captures `sound`. */
 async function inServedBox(sound: Sound, body: (box: Box, heard: string) => Promise<void>): Promise<void> {
   await body(served(), makeWav(served().path("heard.wav"), sound));
 }

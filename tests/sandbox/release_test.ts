@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** `deno task release`, in a copy of this tree that is a repository of its own. */
+/** `deno task release`, in a copy of this tree that is its own repository. */
 import assert from "node:assert/strict";
 import { releasesOf } from "../../packaging/changelog.ts";
 import { Process, root } from "./harness.ts";
 
 const NEXT = "99.0.0";
-/** What of the project a release is not made of. */
+/** Folders of the project that a release does not need. */
 const LEFT_OUT = [".cache", ".git", "dist", "tests"];
 
 let tree: string;
@@ -51,7 +51,7 @@ Deno.test("a release that cannot be made changes nothing, and says why", async (
   await refused(/which version/);
   await refused(/"next" is not a version; write MAJOR\.MINOR\.PATCH/, "next");
   await refused(/0\.0\.1 is not later than \d/, "0.0.1");
-  // The folder is a file: the step after the changes fails.
+  // The output folder is a file, so the step after the changes fails.
   await refused(/deb\.ts.* failed/, NEXT, "--fast", `--output=${tree}/deno.json`);
   Deno.writeTextFileSync(`${tree}/new`, "");
   await refused(/not committed; commit them first:\n\?\? new/, NEXT);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd serve --config FILE` that is sent SIGHUP. */
+/** SIGHUP makes `xsnd serve --config FILE` read its configuration again. */
 import assert from "node:assert/strict";
 import {
   assertSameSamples,
@@ -16,11 +16,11 @@ import { ServiceManagerSocket } from "./service_manager.ts";
 const STREAM = "domU/0/0/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
 
-/** A card that xl has made, and the daemon's configuration for it. */
+/** A box with a card as xl makes it, and a path for the daemon's configuration. */
 async function inXlBox(body: (box: Box, config: string) => Promise<void>): Promise<void> {
   await inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
-    // xl writes no policy.
+    // xl writes no policy into XenStore.
     await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/0/xsnd");
     await body(box, box.path("devices.yaml"));
   });
@@ -37,13 +37,13 @@ function configure(file: string, device: string | undefined): void {
   Deno.writeTextFileSync(file, JSON.stringify({ domains: { domU: { cards: [card] } } }));
 }
 
-/** What ended the daemon: nesting, and content in it. */
+/** A fuzzer's file, deeply nested YAML, that once ended the daemon. */
 function fuzzed(): string {
   const text = Deno.readTextFileSync(`${root}fixtures/two-guests.yaml`);
   return text.slice(0, 600) + "? ".repeat(2000) + text.slice(600);
 }
 
-/** Sends SIGHUP, and returns what the daemon says of it. */
+/** Sends SIGHUP, waits until the daemon logs `said`, and returns the log from SIGHUP on. */
 async function reload(daemon: Process, said: RegExp): Promise<string> {
   const from = daemon.stderr.length;
   daemon.kill("SIGHUP");
@@ -90,7 +90,7 @@ Deno.test("serve reads its configuration again at SIGHUP: what changes for a car
     );
     assert.equal((await box.stream(STREAM)).device, `dummy:${first}`, "what plays goes on");
     await playing.end("SIGINT");
-    // What an operator has imposed holds as before.
+    // The operator's hold stays.
     await box.untilStream(STREAM, ({ device, hold }) => device === `dummy:${second}` && hold === "paused");
     const input = makeWav(box.path("short.wav"), sound);
     const again = box.spawn("play", input, STREAM);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Provisioning a card anew that a daemon serves, and that a guest has connected to or has not. */
+/** Provisioning a card again while a daemon serves the card, with and without a connected guest. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import { HwParam, XENSND_OP_TRIGGER_START, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
@@ -18,7 +18,7 @@ import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
 const STREAM = "domU/0/0/0";
 
-/** Provisions domU's card with these streams; `changes` are of the card's own keys. */
+/** Provisions domU's card with these streams; `changes` override the card's other keys. */
 function provision(box: Box, streams: StreamOptions[], changes: object, ...args: string[]): Promise<Result> {
   const card = { "buffer-size": 65536, "sample-rates": [44100, 48000], ...changes, pcms: [{ streams }] };
   const file = box.path("domU.yaml");
@@ -26,7 +26,7 @@ function provision(box: Box, streams: StreamOptions[], changes: object, ...args:
   return box.run("provision", "-f", file, ...args);
 }
 
-/** The one card of a plan that was carried out. */
+/** The action and the notes of a plan's only card; the command must succeed. */
 async function planned(result: Promise<Result>) {
   const { code, stdout, stderr } = await result;
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
@@ -37,7 +37,7 @@ async function planned(result: Promise<Result>) {
 const playback = (device: string): StreamOptions => ({ type: "playback", device });
 const FROM_NEXT = "takes effect when the guest next opens the stream";
 
-/** Opens the stream and plays a page of `octet`, until it is told of a position. */
+/** Opens the stream and plays a page of `octet`, until an event brings a position. */
 function play(stream: RawStream, octet: number): void {
   const { buffer, directory } = stream.share(open.bufferSz);
   new Uint8Array(buffer.buffer).fill(octet);
@@ -47,13 +47,13 @@ function play(stream: RawStream, octet: number): void {
   stream.waitFor("a position", () => stream.takePositions().length > 0);
 }
 
-/** The first octet that a card has played, once its file is whole. */
+/** The first octet that a device has played; waits until the device's file is complete. */
 const heard = (file: string) =>
   until(`${file} is whole`, () => {
     try {
       return samplesOf(file).at(0);
     } catch {
-      return undefined; // It is being written.
+      return undefined; // the daemon still writes the file
     }
   });
 
@@ -74,12 +74,12 @@ Deno.test("another device is given to a stream under its guest, and takes effect
       () => /the policy of domU\/0, once its guest opens it/.test(daemon.stderr),
     );
     assert.equal((await box.stream(STREAM)).device, one);
-    // Opened again without a CLOSE, as snd_xen_front may.
+    // The stream is opened again without a CLOSE, as snd_xen_front may do.
     play(stream!, 2);
     await box.untilStream(STREAM, ({ device }) => device === two);
     assert.equal(stream!.close(), 0);
     assert.deepEqual([await heard(files[0]!), await heard(files[1]!)], [1, 2]);
-    // While nothing is open the next device is what is told of.
+    // While the stream is closed, status shows the next device.
     await provision(box, [playback(one!)], {});
     await box.untilStream(STREAM, ({ device }) => device === one);
     await provision(box, [playback(two!)], {});
@@ -211,7 +211,7 @@ Deno.test("--replace gives up in time if nobody closes the card: exit 124, says 
       );
       const asked = before.replace(`online = "1"`, `online = "0"`).replace(`state = "4"`, `state = "5"`);
       assert.equal(await box.xenstore("ls", "-fp", BACKEND), asked);
-      // As it says: going on to wait, until somebody closes it.
+      // As the message says: the same command waits until the backend is closed.
       const again = box.spawn("provision", "-f", file, "--replace", "--timeout=60");
       await box.xenstore("write", `${BACKEND}/state`, "6");
       assert.deepEqual((await again.result).code, 0);

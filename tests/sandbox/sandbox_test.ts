@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd sandbox` as a shell sees it: exit codes, signals, what it leaves behind. */
+/** `xsnd sandbox` as a shell sees it: exit codes, signals, leftover files. */
 import assert from "node:assert/strict";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -10,7 +10,7 @@ interface Result {
   readonly error: string;
 }
 
-/** Its own directory, so that what a sandbox leaves behind shows. */
+/** Runs `body` with an empty runtime directory, and asserts that the sandbox leaves nothing in it. */
 async function withRuntimeDirectory(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
@@ -37,7 +37,7 @@ async function run(runtime: string, ...args: string[]): Promise<Result> {
   return { code, out: text(stdout), error: text(stderr) };
 }
 
-/** The first line that the command prints, when it has. */
+/** Waits for the first line on the command's stdout. */
 async function firstLine(process: Deno.ChildProcess): Promise<string> {
   const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -59,7 +59,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 function isAlive(pid: number): boolean {
   try {
-    // A zombie that nobody has waited for yet has ended all the same.
+    // A zombie has ended too.
     return !/^State:\tZ/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
@@ -168,7 +168,7 @@ Deno.test("sandbox passes signals on, and ends with COMMAND only", () =>
   withRuntimeDirectory(async (runtime) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       const name = signal.slice(3);
-      // The command outlives the signal a little, and still has its XenStore then.
+      // The command handles the signal; its XenStore must still answer meanwhile.
       const script =
         `trap 'xenstore-read /local/domain/0/name >&2; exit 5' ${name}; echo up; while :; do sleep 0.05; done`;
       const process = spawn(runtime, ["--", "sh", "-c", script]);

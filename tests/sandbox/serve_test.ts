@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd serve`: how the daemon ends, how it begins again, and what it finds then. */
+/** `xsnd serve`: the daemon's end, its restart, and the cards that it takes over. */
 import assert from "node:assert/strict";
 import {
   assertFails,
@@ -22,7 +22,7 @@ const STREAM = "domU/0/0/0";
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
 
-/** A box with a guest's playback stream; no daemon as yet. */
+/** A box with a guest's playback stream, without a daemon. */
 async function inProvisionedBox(body: (box: Box, output: string) => Promise<void>): Promise<void> {
   await inBox(async (box) => {
     const output = box.path("played.wav");
@@ -31,7 +31,7 @@ async function inProvisionedBox(body: (box: Box, output: string) => Promise<void
   });
 }
 
-/** Plays a short file, of which every sample must arrive. */
+/** Plays a short file; every sample must arrive. */
 async function assertPlays(box: Box, output: string): Promise<void> {
   const input = makeWav(box.path("short.wav"), sound);
   await bestOfThree(async () => {
@@ -40,7 +40,7 @@ async function assertPlays(box: Box, output: string): Promise<void> {
   });
 }
 
-/** A guest that plays for long; returns when it does. */
+/** Starts a guest that plays for 20 s; returns when it plays. */
 async function startPlaying(box: Box) {
   const playing = box.spawn("play", makeWav(box.path("long.wav"), { ...sound, frames: 960_000 }), STREAM);
   await box.untilStream(STREAM, ({ state, positionFrames }) => state === "running" && positionFrames > 2400);
@@ -76,7 +76,7 @@ Deno.test("serve ends though an operator still waits for a stream, or has gone w
     const daemon = await box.serve();
     const waiting = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
     const gone = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
-    // Both have asked, and wait for the guest.
+    // Both commands have sent their request, and wait for the guest.
     await until("both ask", () => controlClients(box) >= 2);
     await gone.end("SIGKILL");
     const { code, stderr } = await daemon.end("SIGTERM");
@@ -94,7 +94,7 @@ Deno.test("serve that was killed in mid-play is replaced by another, which goes 
     const message = /no daemon answers at .* \(waited 0\.1 s\)/;
     assertFails(await box.run("status", "--timeout", "0.1"), 3, message);
     await using again = await box.serve();
-    // What was open is not any more; the guest finds that out with its next request, and opens it anew.
+    // The new daemon has no open stream. The guest learns this from its next request, and opens the stream again.
     assertFails(await playing.result, 1, /refuses a write: EIO|stands still/);
     assert.match(again.stderr, /info: domU\/0: taken over, 1 streams\n/);
     await assertPlays(box, output);
@@ -178,7 +178,7 @@ Deno.test("serve gives xl's cards the device that --default-device or --config n
   inBox(async (box) => {
     const output = box.path("played.wav");
     await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
-    // xl writes no policy.
+    // xl writes no policy into XenStore.
     await box.xenstore("rm", `${BACKEND}/xsnd`);
     {
       await using daemon = await box.serve();
@@ -258,7 +258,7 @@ Deno.test("serve whose engine fails says so, lets go of its cards, and ends: exi
   inProvisionedBox(async (box, output) => {
     const daemon = await box.serve();
     const playing = await startPlaying(box);
-    // poll(2) refuses to wait for more descriptors than a process may have.
+    // The engine's poll(2) fails: poll(2) refuses more descriptors than the process's limit.
     await descriptorLimit(daemon.pid, "1");
     const { code, stderr } = await daemon.result;
     assert.equal(code, 1, stderr);
@@ -300,7 +300,7 @@ Deno.test("serve that hangs as it ends is forced to by a second signal, as its f
     for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
       const daemon = await box.serve();
       await untilAtRest(daemon);
-      // XenStore answers nobody any more: the daemon, as it ends, waits for it.
+      // XenStore no longer answers, so the ending daemon waits for an answer.
       const xenstored = xenstoredOf(box);
       Deno.kill(xenstored, "SIGSTOP");
       try {
@@ -316,7 +316,7 @@ Deno.test("serve that hangs as it ends is forced to by a second signal, as its f
     }
   }));
 
-/** Waits until a process's main thread has had nothing to do for a while. */
+/** Waits until a process's main thread has been idle for half a second. */
 async function untilAtRest({ pid }: Process): Promise<void> {
   const wakeUps = () =>
     /^voluntary_ctxt_switches:.*$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![0];
@@ -327,13 +327,13 @@ async function untilAtRest({ pid }: Process): Promise<void> {
   });
 }
 
-/** The process that is the box's XenStore. */
+/** The process id of the box's XenStore. */
 function xenstoredOf(box: Box): number {
   const isIt = (pid: string) => {
     try {
       return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").includes(`--directory=${box.xen}`);
     } catch {
-      return false; // it has just ended
+      return false; // the process has just ended
     }
   };
   const pids = Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => /^\d+$/.test(name));

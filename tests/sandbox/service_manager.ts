@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A service manager's end of sd_notify(3), in a process that is not ours: Perl, which every Debian has. */
+/** A service manager's end of sd_notify(3), in a separate Perl process; every Debian has Perl. */
 import { Process, until } from "./harness.ts";
 
 /** Prints each datagram as a line, with its newlines as spaces. */
@@ -20,7 +20,7 @@ const RECEIVER = `
 export class ServiceManagerSocket implements AsyncDisposable {
   private constructor(readonly address: string, private readonly receiver: Process) {}
 
-  /** Listens at a path, or at an abstract address: `@NAME`. One that `hangs` reads nothing before {@link goOn}. */
+  /** Listens at a path, or at an abstract address: `@NAME`. With `hangs`, the socket reads nothing before {@link goOn}. */
   static async listen(address: string, { hangs = false } = {}): Promise<ServiceManagerSocket> {
     const receiver = new Process("perl", ["-e", RECEIVER, address, ...(hangs ? ["hangs"] : [])]);
     await until(`it listens at ${address}`, () => {
@@ -34,7 +34,7 @@ export class ServiceManagerSocket implements AsyncDisposable {
     this.receiver.kill("SIGUSR1");
   }
 
-  /** What it was told, in order, the signs of life left out. */
+  /** The messages so far, in order, without the watchdog's signs of life. */
   get messages(): string[] {
     return this.#all.filter((message) => message !== "WATCHDOG=1");
   }

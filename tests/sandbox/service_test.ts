@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd serve` as a service: what its manager hears, and what it may ask. */
+/** `xsnd serve` as a service: the messages to its service manager, and the manager's watchdog. */
 import assert from "node:assert/strict";
 import { DatagramSender } from "../../ffi/libc/datagram.ts";
 import { Box, inBox, makeWav, Process, until } from "./harness.ts";
@@ -82,7 +82,7 @@ Deno.test("serve waits for no service manager that hangs, and tells it all once 
 Deno.test("serve gives signs of life while its engine answers, and none while it hangs", () =>
   inBox(async (box) => {
     await using manager = await ServiceManagerSocket.listen(box.path("notify"));
-    // An ALSA PCM that writes what it plays into a pipe which nobody reads: when that is full, the engine waits.
+    // The ALSA PCM writes its samples into a pipe that nobody reads. When the pipe is full, the engine hangs.
     const [pipe, alsa] = [box.path("pipe"), box.path("asound.conf")];
     await new Process("mkfifo", [pipe]).result;
     Deno.writeTextFileSync(
@@ -97,7 +97,7 @@ Deno.test("serve gives signs of life while its engine answers, and none while it
     await using _playing = box.spawn("play", makeWav(box.path("long.wav"), sound), STREAM);
     await until("the engine hangs", () => /pipe/.test(ofEngine(daemon, "wchan")));
     await using other = await LivingDaemon.start(env.WATCHDOG_USEC);
-    await other.lives(2); // for an answer that was under way
+    await other.lives(2); // time for a sign of life that was already under way
     const before = manager.signsOfLife;
     await other.lives(5);
     assert.equal(manager.signsOfLife, before);
@@ -126,12 +126,12 @@ Deno.test("serve with nothing to do and no watchdog never wakes its engine up", 
     assert.equal(wakeUps(), before);
   }));
 
-/** How often a daemon's engine has waited. */
+/** How often a daemon's engine has waited: its voluntary context switches. */
 function wakeUpsOf(daemon: Process): number {
   return Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(ofEngine(daemon, "status"))![1]);
 }
 
-/** A daemon of its own that gives signs of life: where another one gives none, this one shows that there was time for some. */
+/** A control daemon that gives signs of life: they show that another daemon, which gives none, had the time for some. */
 class LivingDaemon implements AsyncDisposable {
   private constructor(
     readonly daemon: Process,
@@ -139,7 +139,7 @@ class LivingDaemon implements AsyncDisposable {
     private readonly stack: AsyncDisposableStack,
   ) {}
 
-  /** @param micros its watchdog's: it gives two signs of life in that time */
+  /** @param micros the watchdog's timeout; the daemon gives two signs of life in this time */
   static async start(micros: string): Promise<LivingDaemon> {
     await using stack = new AsyncDisposableStack();
     const box = stack.use(await Box.start());
@@ -148,7 +148,7 @@ class LivingDaemon implements AsyncDisposable {
     return new LivingDaemon(daemon, manager, stack.move());
   }
 
-  /** Waits until it has given `count` more signs of life. */
+  /** Waits until the daemon has given `count` more signs of life. */
   async lives(count: number): Promise<void> {
     const before = this.manager.signsOfLife;
     await until(`${count} signs of life`, () => this.manager.signsOfLife >= before + count);
@@ -159,7 +159,7 @@ class LivingDaemon implements AsyncDisposable {
   }
 }
 
-/** A file that the kernel has about the engine's thread. */
+/** Reads a file of the engine's thread in /proc. */
 function ofEngine({ pid }: Process, file: string): string {
   const threads = Array.from(
     Deno.readDirSync(`/proc/${pid}/task`),
