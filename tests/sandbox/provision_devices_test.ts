@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** provision's check of devices: a device that supports nothing of what the stream allows is refused; a missing device is a warning. */
+/** provision's device check: a device that supports nothing that the stream allows is refused; a missing device is a warning. */
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";
 import { assertFails, type Box, inBox, makeWav } from "./harness.ts";

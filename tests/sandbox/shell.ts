@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/** A shell script in an embedded Xen, with the real command and Debian's XenStore tools. */
+/** Runs shell scripts in an embedded Xen, with the real command and Debian's XenStore tools. */
 import assert from "node:assert/strict";
 import { anyPcm, launcher, type Result, xsnd } from "./harness.ts";
 
-/** Directories of the first card of domU, in domain 0 and its own. */
+/** The XenStore directories of domU's first card: the backend's in domain 0, the frontend's in domU. */
 export const backend = "/local/domain/0/backend/vsnd/1/0";
 export const frontend = "/local/domain/1/device/vsnd/0";
 
 /**
- * Runs a shell script in a sandbox with the guests domU and guest2; `xsnd` is the command there. ALSA has the PCMs of
- * {@link anyPcm}, unless `env` says otherwise.
+ * Runs a shell script in a sandbox with the guests domU and guest2; `xsnd` there runs the real command. ALSA's PCMs are those of
+ * {@link anyPcm}, unless `env` overrides the configuration.
  */
 export function inSandbox(script: string, env: Record<string, string> = {}): Promise<Result> {
   const prelude = `

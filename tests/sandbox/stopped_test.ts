@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A daemon that stands still: a host that is suspended, or a debugger. */
+/** A stopped daemon, as a suspended host or a debugger causes. */
 import assert from "node:assert/strict";
 import { assertSameSamples, inBox, makeWav, samplesOf, sleep } from "./harness.ts";
 

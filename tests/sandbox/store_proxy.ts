@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Stands between domain 0 of an embedded Xen and its XenStore, so that a test can take that away from the daemon, and give it
- * back, with all that it holds: what a xenstored that is restarted looks like. Guests have sockets of their own.
+ * A proxy between domain 0 of an embedded Xen and its XenStore. A test can cut the daemon off from XenStore and reconnect it,
+ * with the content unchanged, as a restart of xenstored does. Guests have their own sockets.
  */
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { sleep } from "./harness.ts";
@@ -11,9 +11,9 @@ export class StoreProxy implements Disposable {
   readonly #behind: string;
   #listener: Deno.UnixListener | undefined;
   readonly #connections = new Set<Deno.Conn>();
-  /** Octets that domain 0 has sent to the store. */
+  /** Octets that domain 0 has sent to XenStore. */
   asked = 0;
-  /** How long each packet from the store is kept back. */
+  /** The delay of each packet from XenStore. */
   delayMs = 0;
 
   constructor(xen: string) {
@@ -23,7 +23,7 @@ export class StoreProxy implements Disposable {
     this.open();
   }
 
-  /** XenStore can be connected to. */
+  /** Accepts connections to XenStore. */
   open(): void {
     const listener = this.#listener = Deno.listen({ transport: "unix", path: this.#path });
     (async () => {
@@ -31,7 +31,7 @@ export class StoreProxy implements Disposable {
     })();
   }
 
-  /** XenStore is away: whoever is connected is cut off, and nobody can connect. */
+  /** Makes XenStore unavailable: closes all connections, and accepts none. */
   close(): void {
     this.#listener?.close();
     this.#listener = undefined;
@@ -56,7 +56,7 @@ export class StoreProxy implements Disposable {
   }
 }
 
-/** Passes on what `from` says, until either end is closed; `delay` is told of each packet's octets. */
+/** Forwards data until either end is closed; `delay` gets each packet's size and returns the packet's delay in ms. */
 async function pass(from: Deno.Conn, to: Deno.Conn, delay: (octets: number) => number): Promise<void> {
   const buffer = new Uint8Array(1 << 14);
   try {

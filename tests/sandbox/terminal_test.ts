@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** What is for a terminal, colours and progress, is there and nowhere else. */
+/** Colours and progress are printed at a terminal and nowhere else. */
 import assert from "node:assert/strict";
 import { makeWav, Process, root } from "./harness.ts";
 
 const ESCAPE = "\x1b";
 
-/** Runs `xsnd demo` of a short file, with all that it says, at a terminal or with pipes. */
+/** Runs `xsnd demo` of a short file, at a terminal or with pipes; returns its stdout. */
 async function demo(terminal: boolean, env: Record<string, string>): Promise<string> {
   const directory = Deno.makeTempDirSync({ prefix: "xsnd-terminal-" });
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd top` and the table of `xsnd status`: on a terminal, where tmux is the terminal, and off one. */
+/** `xsnd top` and the table of `xsnd status`: at a terminal, which is tmux's, and without a terminal. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import { assertFails, type Box, inBox, launcher, makeWav, Process, sharedBox, until } from "./harness.ts";
@@ -15,7 +15,7 @@ const served = sharedBox(async (box) => {
   await box.serve();
 });
 
-/** With a guest that plays for longer than any of this takes, paused by the operator. */
+/** Runs `body` while a guest plays, paused by the operator; the sound outlasts every test. */
 async function whilePlaying(body: (box: Box) => Promise<void>): Promise<void> {
   const box = served();
   const input = makeWav(box.path("in.wav"), sound);
@@ -30,16 +30,16 @@ async function whilePlaying(body: (box: Box) => Promise<void>): Promise<void> {
   }
 }
 
-/** A program on a terminal of its own; it is a tmux server's, which nobody else uses. */
+/** A program in the terminal of a tmux server that runs nothing else. */
 class Terminal implements AsyncDisposable {
   readonly #socket: string;
 
   private constructor(box: Box) {
-    // Each its own: a server takes a moment to end.
+    // Each server has its own socket, because the previous server takes a moment to end.
     this.#socket = box.path(`tmux-${crypto.randomUUID()}.sock`);
   }
 
-  /** Runs a shell command; what it prints and its exit code, as `code N`, stay to be seen. */
+  /** Runs a shell command. Its output stays on the screen, followed by its exit code, as `code N`. */
   static async run(box: Box, size: { columns: number; rows: number }, command: string): Promise<Terminal> {
     const terminal = new Terminal(box);
     const variables = Object.entries(box.environment).map(([name, value]) => `${name}='${value}'`).join(" ");
@@ -58,7 +58,7 @@ class Terminal implements AsyncDisposable {
     return stdout;
   }
 
-  /** What is to be seen. */
+  /** The text on the screen. */
   screen(): Promise<string> {
     return this.tmux("capture-pane", "-p");
   }
@@ -70,7 +70,7 @@ class Terminal implements AsyncDisposable {
     });
   }
 
-  /** The terminal is as it was, with what was there before, and the command has ended with `code`. */
+  /** Asserts that the command has ended with `code`, and that the terminal's settings and earlier text are restored. */
   async assertRestored(code: number): Promise<void> {
     const screen = await this.untilScreen(/^code/m);
     assert.match(screen, new RegExp(`^before\\n(xsnd: interrupted\\n)?code ${code}\\n`));

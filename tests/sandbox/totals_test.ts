@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A stream's counters stay for as long as its card does, and status, top and metrics show the same numbers. */
+/** A stream's counters last as long as its card, and status, top and metrics show the same numbers. */
 import assert from "node:assert/strict";
 import type { StreamReport } from "../../lib/control/protocol.ts";
 import { type Box, inBox, makeWav, until } from "./harness.ts";
@@ -47,7 +47,7 @@ Deno.test("counters are there before a guest comes, while it plays and after it 
     const second = await box.untilStream(STREAM, ({ state }) => state === "detached");
     counters(second).forEach((count, i) => assert(count >= counters(during)[i]!, COUNTERS[i]));
 
-    // Nobody is connected: all instruments say what there was.
+    // No guest is connected: all commands still show the last counters.
     const told = JSON.parse(await box.ok("status", "--json")).streams[0];
     assert.deepEqual(counters(told), counters(second));
     const top = JSON.parse(await box.ok("top", "-n", "1", "--json")).streams[0];
@@ -63,7 +63,7 @@ Deno.test("counters are there before a guest comes, while it plays and after it 
 Deno.test("a configuration that is read again makes the card anew, and its counters stay", () =>
   inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
-    await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/0/xsnd"); // as xl makes it
+    await box.xenstore("rm", "/local/domain/0/backend/vsnd/1/0/xsnd"); // xl's cards have no policy
     const config = box.path("devices.yaml");
     const configure = (rates: number[]) => {
       const streams = [{ type: "playback", "unique-id": "speakers", device: "dummy:" }];

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd trace`: what goes over a stream's rings, from the daemon to a file and back. */
+/** `xsnd trace`: recording the messages on a stream's rings to a file, and replaying them. */
 import assert from "node:assert/strict";
 import { assertFails, Box, inBox, makeWav, Process, sharedBox, sleep, until, xsnd } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 30_000 };
 
-/** What `trace show --json` prints of a record, the head or the summary. */
+/** A line of `trace show --json`: a record, the head or the summary. */
 interface Line {
   readonly kind: string;
   readonly time: number;
@@ -23,7 +23,7 @@ const shared = sharedBox(async (box) => {
   makeWav(box.path("in.wav"), sound);
 });
 
-/** Starts to record; it records when this resolves. */
+/** Starts a recording; resolves when it has begun. */
 async function startRecording(box: Box, file: string, ...args: string[]): Promise<Process> {
   await Deno.remove(file).catch(() => {});
   const recording = box.spawn("trace", "record", STREAM, "-o", file, ...args);
@@ -47,7 +47,7 @@ async function show(box: Box, file: string, ...args: string[]): Promise<Line[]> 
   return lines.map((line) => JSON.parse(line));
 }
 
-/** The trace of one use of the stream, by `play`. */
+/** Records the trace of one run of `play`. */
 async function recordPlaying(box: Box, file: string, ...args: string[]): Promise<void> {
   const recording = await startRecording(box, file, "--until", "closed");
   await box.ok("play", box.path("in.wav"), STREAM, ...args);
@@ -180,7 +180,7 @@ Deno.test("trace replay sends the same again: exit 0 if all is answered as it wa
   const report = JSON.parse(await box.ok("trace", "replay", file, STREAM, "--json"));
   assert.deepEqual([report.requests, report.compared, report.differences], [requests, requests, []]);
   assert(report.seconds > 0.5, "it takes its time");
-  // What was replayed is what was recorded, but for ids and grants.
+  // The replayed requests equal the recorded requests, except for ids and grants.
   const again = box.path("again.trace");
   const recording = await startRecording(box, again, "--until", "closed");
   const text = await box.ok("trace", "replay", file, STREAM, "--speed", "4", "--behaviour", "linux-7.2");
@@ -210,7 +210,7 @@ Deno.test("trace replay of what began in the middle of a stream opens and starts
   assert(report.compared > 2, JSON.stringify(report));
 });
 
-/** What a browser that has run the page's scripts makes of it, and its picture. */
+/** The page's DOM after a browser has run its scripts; writes a screenshot to `picture`. */
 async function browse(page: string, picture: string): Promise<string> {
   const args = ["--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--window-size=1200,1400"];
   const { code, stdout, stderr } = await new Process("chromium-headless-shell", [
@@ -220,7 +220,7 @@ async function browse(page: string, picture: string): Promise<string> {
     `file://${page}`,
   ]).result;
   assert.equal(code, 0, stderr);
-  // What scripts complain of, and what the page's policy has forbidden.
+  // Neither a script's message nor a violation of the page's policy.
   assert(!/CONSOLE|Content Security Policy/.test(stderr), stderr);
   return stdout;
 }

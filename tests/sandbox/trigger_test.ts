@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd trigger` and `xsnd status`: an operator's hand on a stream that a guest plays. */
+/** `xsnd trigger` and `xsnd status`: an operator controls and watches a stream that a guest plays. */
 import assert from "node:assert/strict";
 import {
   askAndHangUp,
@@ -24,7 +24,7 @@ import { WireClient } from "../unit/xenstore_wire_client.ts";
 const STREAM = "domU/0/0/0";
 const sound: Sound = { format: "s16_le", channels: 2, rate: 48000, frames: 48_000 };
 
-/** Long enough that a pointer that moves, and events that come, show. */
+/** Long enough to notice a pointer that moves, and events. */
 const WHILE_MS = 250;
 
 interface Playing {
@@ -39,7 +39,7 @@ const served = sharedBox(async (box) => {
   await box.serve();
 });
 
-/** A guest that plays a second of sound, from START on. */
+/** Runs `body` while a guest plays, by default a second of sound. */
 async function whilePlaying(body: (playing: Playing) => Promise<void>, frames = sound.frames): Promise<void> {
   const box = served();
   const input = makeWav(box.path("in.wav"), { ...sound, frames });
@@ -48,12 +48,12 @@ async function whilePlaying(body: (playing: Playing) => Promise<void>, frames = 
   try {
     await body({ box, playing, input, output: box.path("played.wav") });
   } finally {
-    // A hold would outlast a test that failed.
+    // The hold of a failed test would stay.
     if ((await box.stream(STREAM)).hold !== "none") await box.ok("trigger", "resume", STREAM);
   }
 }
 
-/** The stream as the command tells it. */
+/** The stream's status, as the command prints it. */
 async function status(box: Box): Promise<StreamStatus> {
   const { streams } = JSON.parse(await box.ok("status", "--json"));
   return streams.find(({ stream }: StreamStatus) => stream === STREAM);
@@ -161,7 +161,7 @@ Deno.test("trigger that was interrupted while it waited does nothing when the gu
       await askAndHangUp(box, { command: "trigger", stream: STREAM, trigger: action, waitMs: 60_000 });
       const trigger = box.spawn("trigger", action, STREAM, "--timeout", "60");
       await until("it asks", () => controlClients(box) > 0);
-      // It connects and writes at once; were it slower, it would not be tested, and pass.
+      // The command writes its request right after it connects. A slower command would pass without being tested.
       await sleep(200);
       assert.equal((await trigger.end("SIGINT")).code, 130);
       await until("the daemon lets go of it", () => controlClients(box) === 0);

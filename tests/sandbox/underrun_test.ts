@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A guest that is too late: every instrument tells the same, when it happens, and of nothing else. */
+/** A guest that writes too late has an xrun: every command reports the same xruns, at once, and no false ones. */
 import assert from "node:assert/strict";
 import {
   XENSND_OP_TRIGGER_PAUSE,
@@ -42,7 +42,7 @@ async function metric(daemon: Process, name: string, labels: string): Promise<nu
   return Number(line.slice(line.lastIndexOf(" ")));
 }
 
-/** What the real command prints. */
+/** The stream's xruns that the real command prints, in JSON and in the table. */
 async function xrunsInStatus(box: Box, stream: string): Promise<[json: number, table: string]> {
   const { streams } = JSON.parse(await box.ok("status", "--json"));
   const { xruns } = streams.find((report: StreamStatus) => report.stream === stream);
@@ -134,7 +134,7 @@ Deno.test("a guest that does not read has an overrun, which counts once", () =>
     })
   ));
 
-/** Opens a buffer of 1 s, and writes half of it. */
+/** Opens the stream with a buffer of 1 s, and writes half of the buffer. */
 function openHalf(stream: RawStream): void {
   const { directory } = stream.share(BUFFER);
   const sizes = { bufferSz: BUFFER, periodSz: BUFFER / 8, grefDirectory: directory.grefs[0]! };
@@ -155,12 +155,12 @@ const isDry = ({ positionFrames, guestFrames }: StreamStatus) => positionFrames 
 Deno.test("a guest recovers by a WRITE, or by STOP and START: an xrun each; a drain and a held card are none", () =>
   whileRaw(async (stream, box) => {
     const counted = async () => (await box.stream(PLAYBACK)).xruns;
-    // Its events have to be taken: it is told of no position while its page is full.
+    // The test takes the events, because a full event page brings no position.
     const untilDry = () =>
       box.untilStream(PLAYBACK, (report) => stream.takePositions().length >= 0 && isDry(report));
     openHalf(stream);
     stream.trigger(XENSND_OP_TRIGGER_START);
-    // Ahead of the card, wherever it is.
+    // The WRITE is ahead of the device's pointer.
     const { positionFrames } = await untilDry();
     const offset = (positionFrames * 4 + BUFFER / 4) % BUFFER & ~3;
     stream.request(XENSND_OP_WRITE, offset, Math.min(BUFFER - offset, BUFFER / 2));
@@ -169,7 +169,7 @@ Deno.test("a guest recovers by a WRITE, or by STOP and START: an xrun each; a dr
     stream.trigger(XENSND_OP_TRIGGER_STOP);
     stream.request(XENSND_OP_WRITE, 0, BUFFER);
     stream.trigger(XENSND_OP_TRIGGER_START);
-    // Held by its guest, and by an operator, for longer than what was written lasts.
+    // The guest, and then an operator, hold the stream for longer than the written samples last.
     stream.trigger(XENSND_OP_TRIGGER_PAUSE);
     assert.equal(await counted(), 2);
     await sleep(1500);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** packaging/xsnd.service: as systemd reads it, and whether the daemon can live with what it leaves it. */
+/** packaging/xsnd.service: systemd's checks of the unit, and the daemon under the unit's restrictions. */
 import assert from "node:assert/strict";
 import { inBox, launcher, Process, root, until } from "./harness.ts";
 
@@ -12,7 +12,7 @@ async function analyze(verb: string, ...options: string[]) {
   const directory = Deno.makeTempDirSync({ prefix: "xsnd-unit-" });
   try {
     const file = `${directory}/xsnd.service`;
-    // Where the command is before it is installed.
+    // The command is not installed, so the unit names the launcher in this tree.
     Deno.writeTextFileSync(file, unit.replace("/usr/bin/xsnd", launcher));
     return await new Process("systemd-analyze", [verb, ...options, file]).result;
   } finally {
@@ -57,7 +57,7 @@ Deno.test("serve can do all that it is for with the capabilities that the unit l
       " ",
     );
     const limits = ["--no-new-privs", "--inh-caps=-all", `--bounding-set=-all,${kept}`];
-    // What the unit's LimitRTPRIO= does, where this machine lets its root do that.
+    // prlimit does the same as the unit's LimitRTPRIO=, if root may raise the limit on this machine.
     const realtime = ["prlimit", `--rtprio=${/^LimitRTPRIO=(.*)$/m.exec(unit)![1]}`];
     const mayRaise = (await new Process(realtime[0]!, [realtime[1]!, "true"]).result).code === 0;
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);

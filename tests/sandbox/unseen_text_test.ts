@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** Names that turn lines around, or cannot be seen, wherever a command prints them: as escapes, and in JSON whole. */
+/** Commands print bidirectional and invisible characters in names as escapes; in JSON the names keep their value. */
 import assert from "node:assert/strict";
 import { type Box, inBox, makeWav, type Result, until } from "./harness.ts";
 
-/** Bidi, zero width, a line's end, joined, tagged, private, unassigned: 29 octets. */
+/** Bidirectional, line separator, zero width, isolate, tag, private use, unassigned: 29 octets. */
 const NAME = "\u202ea\u2028b\u200bc\u2066d\u{e0041}e\ue000f\u0378";
-/** The same kinds, in the name of a domain. */
+/** The same kinds of characters in the name of a domain. */
 const DOMAIN = "dom\u202eU\u200d\u{f0000}";
 const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}]|(?!\n)\p{Cc}/u;
 const FOR_PEOPLE = String.raw`\u202ea\u2028b\u200bc\u2066d\u{e0041}e\ue000f\u0378`;
@@ -19,14 +19,14 @@ function assertSeen(what: string, text: string): void {
   );
 }
 
-/** Runs the command, of which neither stdout nor stderr may hold what cannot be seen. */
+/** Runs the command; neither stdout nor stderr may contain invisible characters. */
 async function seen(box: Box, ...args: string[]): Promise<Result> {
   const result = await box.run(...args);
   assertSeen(args.join(" "), result.stdout + result.stderr);
   return result;
 }
 
-/** The same for a command that prints JSON, one value a line or one in all; all of it. */
+/** As {@link seen}, for a command that prints JSON, as one value or one value a line; returns its stdout. */
 async function seenJson(box: Box, ...args: string[]): Promise<string> {
   const { stdout, stderr } = await seen(box, ...args);
   assert(stdout !== "", `${args.join(" ")}: ${stderr}`);
@@ -66,11 +66,11 @@ Deno.test("names with characters that cannot be seen are escapes in what every c
     await seen(box, "doctor");
     await seenJson(box, "doctor", "--json");
 
-    // There and back again: YAML and JSON have escapes for all of it, xl's syntax has none.
+    // YAML and JSON have escapes for all of these characters; xl's syntax has none.
     const imported = await seen(box, "import", "1");
     Deno.writeTextFileSync(box.path("imported.yaml"), imported.stdout);
     const same = await seen(box, "diff", "-f", box.path("imported.yaml"));
-    // Parameters come out at the card; the texts are the same.
+    // The import moves parameters up to the card, so the diff shows them; no name differs.
     assert(
       !/\/(short-name|long-name|name|unique-id)/.test(same.stdout + same.stderr),
       same.stdout + same.stderr,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** SET_VOLUME, GET_VOLUME, MUTE and UNMUTE from a guest, and what is heard of them. */
+/** SET_VOLUME, GET_VOLUME, MUTE and UNMUTE from a guest, and their effect on the sound. */
 import assert from "node:assert/strict";
 import {
   XEN_EINVAL,
@@ -17,11 +17,11 @@ import { open, type RawStream, withRaw } from "./raw_frontend.ts";
 
 const inServedBox = servedCard();
 
-/** Where the test's numbers lie: the last page of the buffer, which its samples do not reach. */
+/** The offset of the requests' numbers: the buffer's last page, which the samples do not reach. */
 const AT = 4096;
 const HALF = -6021;
 
-/** Puts 32-bit numbers into the shared buffer and makes the request of them. */
+/** Puts 32-bit numbers into the shared buffer and sends the request with them. */
 function request(stream: RawStream, shared: ArrayBuffer, operation: number, numbers: number[]): number {
   new Int32Array(shared, AT).set(numbers);
   return stream.request(operation, AT, numbers.length * 4);
@@ -91,7 +91,7 @@ Deno.test("requests about volume that make no sense are refused and change nothi
       assert.equal(request(playback, buffer, SET_VOLUME, [0, 12_001]), -XEN_EINVAL, "too loud");
       assert.equal(playback.request(GET_VOLUME, AT, 8), 0);
       assert.deepEqual(Array.from(new Int32Array(buffer, AT, 2)), [HALF, -1000]);
-      // A new OPEN begins at 0 dB.
+      // OPEN resets the volume to 0 dB.
       assert.equal(playback.open({ ...open, grefDirectory: directory.grefs[0]! }), 0);
       assert.equal(playback.request(GET_VOLUME, AT, 8), 0);
       assert.deepEqual(Array.from(new Int32Array(buffer, AT, 2)), [0, 0]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd wait`: for streams that are there, and for those that are still to come. */
+/** `xsnd wait`: for streams that exist, and for streams that do not exist yet. */
 import assert from "node:assert/strict";
 import { Exit } from "../../lib/base/error.ts";
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
@@ -43,7 +43,7 @@ Deno.test("wait follows a stream through its life, begun before there are card a
       assert.equal(card.streams[0]!.close(), 0);
       assert.equal(await said(closed), `${STREAM}: closed\n`);
     }
-    // A daemon that is started again meanwhile is as good.
+    // A wait survives a restart of the daemon.
     const anew = wait("open");
     await first.end("SIGTERM");
     await box.serve();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** XenStore goes away under the daemon, or answers slowly: streams play on, and waiting work is done when XenStore returns. */
+/** XenStore is lost or answers slowly: streams play on, and the daemon does pending work when XenStore returns. */
 import assert from "node:assert/strict";
 import { assertFails, assertSameSamples, inBox, makeWav, samplesOf, until } from "./harness.ts";
 import { StoreProxy } from "./store_proxy.ts";
@@ -21,7 +21,7 @@ Deno.test("XenStore is lost and comes back: what plays loses no sample, and what
       await until("the daemon notices", () => /XenStore is lost/.test(daemon.stderr));
       const refused = await box.run("volume", "domU", "-6", "--timeout", "1");
       assertFails(refused, 1, /XenStore, which is to keep it, is away/);
-      // It ends, and its guest lets go of the card, which the daemon can only see later.
+      // The player ends and its guest closes the card; the daemon can see the new state only later.
       assert.equal((await playing.result).code, 0, playing.stderr);
       store.open();
       await until(
@@ -55,7 +55,7 @@ Deno.test("a XenStore whose answers take their time stops no sound", async () =>
       const playing = box.spawn("play", wav, "domU");
       await box.untilStream("domU/0/0/0", ({ state }) => state === "running");
       store.delayMs = 300;
-      // The daemon has to ask XenStore about this one, some dozen times.
+      // For this guest the daemon needs about a dozen requests to XenStore.
       const another = box.spawn("play", wav, "other");
       assert.equal((await playing.result).code, 0, playing.stderr);
       store.delayMs = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A guest that writes to its own directory without end: what that costs the daemon does not grow with what the guest writes. */
+/** A guest writes to its own directory without end: the daemon's requests to XenStore do not grow with the number of writes. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { openStore } from "../../lib/xen/store/library_store.ts";
@@ -9,7 +9,7 @@ import { StoreProxy } from "./store_proxy.ts";
 const FRONTEND = "/local/domain/1/device/vsnd/0";
 const NAMES = 200;
 const ROUNDS = 15;
-/** A request of the daemon's takes at least this many octets: a header, and the path of a state. */
+/** The least octets of a request by the daemon: a header, and a path at least as long as the frontend's directory. */
 const REQUEST_OCTETS = 16 + FRONTEND.length;
 
 async function inStormyBox(body: (box: Box) => Promise<void>): Promise<void> {
@@ -50,7 +50,7 @@ for (
       });
       const requests = (proxy.asked - before) / REQUEST_OCTETS;
       const seconds = (performance.now() - from) / 1000;
-      // Fifty looks a second of three reads each, once more as much for the states that the daemon writes, and a few at first.
+      // 50 looks a second, of three reads each; as many again for the states that the daemon writes; a few requests at first.
       assert(
         requests < seconds * 300 + 50,
         `${requests} requests in ${seconds} s for ${NAMES * ROUNDS} writes`,

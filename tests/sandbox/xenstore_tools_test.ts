@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-/**
- * Debian's XenStore tools and the real libxenstore are the judges of the embedded XenStore: what they print, what
- * they return, what they wait for.
- */
+/** Debian's XenStore tools and the real libxenstore test the embedded XenStore: their output, exit codes and watches. */
 import assert from "node:assert/strict";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";
@@ -29,14 +26,14 @@ function command(domid: number, name: string, args: string[]): Deno.Command {
   });
 }
 
-/** Output of a tool that must succeed silently on stderr. */
+/** The stdout of a tool that must succeed, with an empty stderr. */
 async function ok(domid: number, name: string, ...args: string[]): Promise<string> {
   const { code, out, error } = await tool(domid, name, ...args);
   assert.deepEqual([code, error], [0, ""], `xenstore-${name} ${args.join(" ")}`);
   return out;
 }
 
-/** xenstore-watch, line by line. */
+/** A running xenstore-watch, read line by line. */
 class Watching implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #lines: AsyncIterator<string>;

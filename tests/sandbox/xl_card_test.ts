@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A card that xl made: nothing that its guest writes into its own directory later makes the card more than it was. */
+/** A card that xl made: the guest's later writes to its own directory grant the card no more rights. */
 import assert from "node:assert/strict";
 import { type Box, inBox, makeWav, type Process, until } from "./harness.ts";
 
@@ -8,7 +8,7 @@ const FRONTEND = "/local/domain/1/device/vsnd/0";
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 48_000 };
 
-/** What the guest writes: its playback stream is a microphone, with 24 more of them, and as wide as can be. */
+/** The guest's writes: its playback stream becomes a capture stream with the highest limits, and there are 24 capture streams. */
 const WIDENED: readonly string[] = [
   ...[
     `${FRONTEND}/0/0/type`,
@@ -21,7 +21,7 @@ const WIDENED: readonly string[] = [
   ...Array.from({ length: 24 }, (_, i) => [`${FRONTEND}/${i >> 3}/${i % 8}/type`, "c"]).flat(),
 ];
 
-/** A guest with a card of one playback stream, as xl makes one: without a policy. */
+/** A guest with a card of one playback stream, without a policy, as xl makes cards. */
 async function inXlBox(body: (box: Box, device: string) => Promise<void>): Promise<void> {
   await inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
@@ -90,7 +90,7 @@ Deno.test("a guest that ran before its card was first seen gets playback within 
         String(streams),
       );
       assert.match(daemon.stderr, /domU\/0\/0\/0 \(capture, .*\).* records silence: the guest ran before/);
-      // The stream that was a playback stream: what the guest made of it since means nothing to the next daemon.
+      // The guest changes another stream's type; the next daemon ignores the change.
       await box.xenstore("write", `${FRONTEND}/0/1/type`, "c");
     }
   }));

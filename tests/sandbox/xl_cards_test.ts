@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** From a published xl.cfg to sound: its streams share one unique-id, and each is served on a device of its own. */
+/** From a published xl.cfg to sound: its streams share one unique-id, and the daemon serves each stream on its own device. */
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";
 import { readXl } from "../../lib/vsnd/config/config_file.ts";
 import type { RawConfig, RawStream } from "../../lib/vsnd/config/schema.ts";
 import { assertSameSamples, type Box, inBox, makeWav, root, samplesOf, until } from "./harness.ts";
 
-/** A published layout, served by dom0 in the driver domain's place. */
+/** A published layout; dom0 replaces its driver domain. */
 function layout(box: Box, name: string): string {
   const text = Deno.readTextFileSync(`${root}fixtures/xl/${name}.cfg`).replaceAll(
     "backend=DomD",
@@ -16,7 +16,7 @@ function layout(box: Box, name: string): string {
   return box.path(`${name}.cfg`);
 }
 
-/** Makes domU's cards as xl makes them of `cfg`: with the file's own unique-ids, and without a policy. */
+/** Makes domU's cards from `cfg` as xl does: with the file's own unique-ids, and without a policy. */
 async function makeByXl(box: Box, cfg: string): Promise<void> {
   const { value } = readXl(Deno.readTextFileSync(cfg), cfg, { domain: "domU", device: "dummy:" });
   const { cards } = Object.values(value.domains)[0]!;
@@ -26,7 +26,7 @@ async function makeByXl(box: Box, cfg: string): Promise<void> {
   for (const card of cards.keys()) await box.xenstore("rm", `/local/domain/0/backend/vsnd/1/${card}/xsnd`);
 }
 
-/** Runs `xsnd import` of `cfg`; what it says on stderr, and the value of the YAML. */
+/** Runs `xsnd import`; returns its stderr, and the value of its YAML. */
 async function imported(box: Box, ...args: string[]): Promise<{ stderr: string; value: RawConfig }> {
   const { code, stdout, stderr } = await box.run("import", ...args);
   assert.equal(code, 0, stderr);
@@ -69,7 +69,7 @@ Deno.test("a published xl.cfg is imported, and serve --config gives each stream 
     await box.ok("check", config);
 
     const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 12_000 };
-    makeWav(box.path("0-0-1.wav"), sound); // what the microphone hears
+    makeWav(box.path("0-0-1.wav"), sound); // the captured sound
     await using _daemon = await box.serve("--config", config);
     const served = (await box.status()).streams.map(({ stream, type, device }) => [stream, type, device]);
     assert.deepEqual(
