@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Runs in the lab's dom0, as a frontend of domain 0's own card 0 that keeps to no protocol: what the kernel's gntdev and evtchn make of
- * attacks that the embedded Xen has its own idea of. Prints a line an attack that went as it must; see `cases/hostile.ts`.
+ * Attacks the daemon in the lab's dom0, as a frontend of domain 0's own card 0: the kernel's gntdev and evtchn may react
+ * differently from the embedded Xen. Prints a line for each attack that the daemon withstands; see `cases/hostile.ts`.
  */
 import assert from "node:assert/strict";
 import { XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";

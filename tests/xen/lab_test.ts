@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The lab itself: that what the cases with xsnd stand on is really there, and true to the sample. */
+/** The lab itself: the machine, Xen, the devices and the guests that the cases with xsnd rely on work, to the sample. */
 import assert from "node:assert/strict";
 import type { GuestKernel } from "./lab/images.ts";
 import { LabError } from "./lab/command.ts";
@@ -86,7 +86,7 @@ bench.test("snd-aloop gives back what was played, sample by sample", async (lab)
     wait
   `);
   const recorded = await lab.dom0.get("/tmp/out");
-  // What was recorded before and after is silence; four octets equal to the first frame cannot be there by chance.
+  // The recording is silent before and after the sound, so the first four frames match nowhere else.
   const start = recorded.findIndex((_, at) =>
     at % 4 === 0 && bytes.subarray(0, 16).every((o, i) => recorded[at + i] === o)
   );
@@ -148,7 +148,7 @@ for (const kernel of ["6.1", "7"] satisfies GuestKernel[]) {
   });
 
   bench.test(`a Linux ${kernel} guest's programs survive interrupts`, async (lab) => {
-    // Emulators have spoilt registers there: every program's start is a chance to see it.
+    // Emulators have corrupted registers at interrupts. Every program's start is a chance to notice.
     const guest = await bench.guest(kernel);
     const pings = await lab.dom0.start(`exec busybox ping -q -A $(guest-address ${guest.domid})`);
     const right = await guest.run(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the cases with xsnd have in common: the daemon in dom0, cards for guests, and sound that is compared. */
+/** Common parts of the cases with xsnd: the daemon in dom0, guests' cards, and the comparison of sound. */
 import assert from "node:assert/strict";
 import { LabError } from "./lab/command.ts";
 import { type Domain, quote } from "./lab/domain.ts";
@@ -7,7 +7,7 @@ import type { Guest } from "./lab/guest.ts";
 import type { Lab } from "./lab/lab.ts";
 import type { Job } from "./lab/machine.ts";
 
-/** A card to provision: what its streams may do, and per PCM its streams. */
+/** A card to provision: the limits of its streams, and each PCM's streams. */
 export interface CardSpec {
   readonly "sample-formats"?: readonly string[];
   readonly "sample-rates"?: readonly number[];
@@ -17,7 +17,7 @@ export interface CardSpec {
   readonly pcms: readonly (readonly { readonly type: "playback" | "capture"; readonly device: string }[])[];
 }
 
-/** How a raw file's samples are told to aplay and arecord. */
+/** The sample parameters of a raw file, for aplay and arecord. */
 export interface Shape {
   readonly format: "S16_LE" | "S32_LE";
   readonly rate: number;
@@ -34,14 +34,14 @@ export function shapeOptions({ format, rate, channels }: Shape): string {
   return `-t raw -f ${format} -r ${rate} -c ${channels}`;
 }
 
-/** `seconds` of noise, which no loss, repetition or shift of a sample can go unnoticed in. */
+/** `seconds` of noise: every lost, repeated or shifted sample in it is noticed. */
 export function noise(shape: Shape, seconds: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(Math.round(seconds * shape.rate) * frameOctets(shape));
   for (let at = 0; at < bytes.length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
   return bytes;
 }
 
-/** Octet offset of `part` in `whole` from `from` on, at a multiple of `step`; -1 if it is not there. */
+/** The octet offset of `part` in `whole`, searched from `from` on in steps of `step`; -1 if there is none. */
 export function find(whole: Uint8Array, part: Uint8Array, step: number, from = 0): number {
   for (let at = from; at + part.length <= whole.length; at += step) {
     let i = 0;
@@ -51,10 +51,10 @@ export function find(whole: Uint8Array, part: Uint8Array, step: number, from = 0
   return -1;
 }
 
-/** Octets that are enough to be found by. */
+/** The number of octets that identify a place in noise. */
 const PROBE = 64;
 
-/** That `recorded` holds exactly `played` somewhere, in order, none lost, none repeated. Returns where it ends. */
+/** Asserts that `recorded` contains all of `played`, without loss or repetition. Returns the offset of its end. */
 export function assertHolds(recorded: Uint8Array, played: Uint8Array, step: number, from = 0): number {
   const at = find(recorded, played.subarray(0, PROBE), step, from);
   assert.notEqual(at, -1, `the beginning was not heard in ${recorded.length} octets from ${from} on`);
@@ -68,28 +68,28 @@ export function assertHolds(recorded: Uint8Array, played: Uint8Array, step: numb
 export class Daemon {
   private constructor(private readonly lab: Lab, private readonly job: Job, readonly pid: number) {}
 
-  /** @param xsnd the command, in which another one than this tree's can be named */
+  /** @param xsnd the command; this tree's by default */
   static async start(lab: Lab, options = "", xsnd = "xsnd"): Promise<Daemon> {
     const job = await lab.dom0.start(`echo $$; exec ${xsnd} serve ${options}`);
-    // Some 10 s; a machine that others keep busy takes several times as long.
+    // The start takes some 10 s, and several times as long on a busy machine.
     await lab.dom0.run("until [ -S /run/xsnd/control.sock ] && xsnd status >/dev/null; do sleep 0.2; done", {
       timeout: 180,
     });
     return new Daemon(lab, job, Number((await job.output("stdout")).split("\n")[0]));
   }
 
-  /** What it has logged. */
+  /** The daemon's log so far. */
   log(): Promise<string> {
     return this.job.output("stderr");
   }
 
-  /** Ends it; returns its exit code. */
+  /** Ends the daemon; returns its exit code. */
   async end(signal: Deno.Signal = "SIGTERM"): Promise<number> {
     await this.lab.dom0.run(`kill -${signal.slice(3)} ${this.pid}`);
     return (await this.job.outcome).code;
   }
 
-  /** CPU seconds so far, user and system together, of all its threads. */
+  /** CPU seconds of all the daemon's threads so far, user and system together. */
   async cpuSeconds(): Promise<number> {
     const stat = await this.lab.dom0.run(`cut -d' ' -f14,15 /proc/${this.pid}/stat; getconf CLK_TCK`);
     const [user, system, ticks] = stat.split(/\s+/).map(Number);
@@ -102,11 +102,11 @@ export class Daemon {
 }
 
 /**
- * Runs `xsnd demo` in dom0: on real Xen, bit-exact, without an xrun. Its own verdict wants positions that are true to a quarter of a
- * period, too, which an emulated processor that has to read all of that program from a disk first does not always give: here it is
- * a whole one.
+ * Runs `xsnd demo` in dom0: on real Xen, bit-exact, without an xrun. The demo itself accepts position errors up to a quarter of a
+ * period. An emulated processor, which first reads the program from a disk, cannot always keep this limit: here it is a whole
+ * period.
  *
- * @param command begins the command line
+ * @param command the beginning of the command line
  */
 export async function assertDemo(lab: Lab, command: string): Promise<void> {
   const { code, stdout, stderr } = await lab.dom0.attempt(`${command} demo --json`, { timeout: 120 });
@@ -116,7 +116,7 @@ export async function assertDemo(lab: Lab, command: string): Promise<void> {
   assert(maxPositionErrorFrames < periodFrames, stdout);
 }
 
-/** Gives `guest` the card, instead of the one it has, and waits until its kernel has it. */
+/** Replaces `guest`'s cards by this card, and waits until the guest's kernel has made the card. */
 export async function give(lab: Lab, guest: Guest, spec: CardSpec): Promise<void> {
   const { pcms, ...params } = spec;
   let id = 0;
@@ -133,7 +133,7 @@ export async function give(lab: Lab, guest: Guest, spec: CardSpec): Promise<void
   await waitForCard(lab, guest);
 }
 
-/** Takes `guest`'s cards away, if it has any. */
+/** Removes all of `guest`'s cards. */
 export async function take(lab: Lab, guest: Guest): Promise<void> {
   await lab.dom0.run(
     `if [ -n "$(xenstore-list /libxl/${guest.domid}/device/vsnd 2>/dev/null)" ]; then xsnd deprovision ${guest.domid}; fi`,
@@ -152,7 +152,7 @@ export async function waitForCard(lab: Lab, guest: Guest): Promise<void> {
   await until(guest, "[ -d /proc/asound/card0 ] && ls /dev/snd/pcm* >/dev/null", "a card in the guest");
 }
 
-/** Something that goes on while a case does other things, and is awaited later: its failure waits until then too. */
+/** Work that the case awaits later; its failure is no unhandled rejection until then. */
 export function background<T>(work: Promise<T>): Promise<T> {
   work.catch(() => {});
   return work;
@@ -171,7 +171,7 @@ export async function until(domain: Domain, condition: string, what: string, sec
   }
 }
 
-/** Everything that arrives at `hw:5,1` (substream `sub`) while `body` runs and for a moment after. */
+/** Records all sound at `hw:5,1` (substream `sub`) while `body` runs, and for half a second after. */
 export async function recordLoopback(
   lab: Lab,
   shape: Shape,

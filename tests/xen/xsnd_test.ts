@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * xsnd on real Xen: the stock driver of unmodified Debian kernels in the guests, the native ports in dom0, and as cards the
- * emulated AC97 and snd-aloop. All cases share one boot, two guests (Linux 6.1 and 7) and, but where it must die, one daemon.
+ * xsnd on real Xen: the guests have the stock driver of unmodified Debian kernels, dom0 has the native ports, and the devices are
+ * an emulated AC97 and snd-aloop. All cases share one boot, two guests (Linux 6.1 and 7) and, unless a case ends it, one daemon.
  */
 import { cardCases } from "./cases/card.ts";
 import { gettingStartedCases } from "./cases/getting_started.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A real card, AC97: periods, pace, positions, what it offers, and an operator's hand on it. */
+/** A hardware device, AC97: periods, pace, positions, parameters, and an operator's pause. */
 import assert from "node:assert/strict";
 import type { Guest } from "../lab/guest.ts";
 import type { Lab } from "../lab/lab.ts";
@@ -25,7 +25,7 @@ const AC97 = {
   pcms: [[{ type: "playback", device: "hw:0,0" }]],
 } as const;
 
-/** @param restart replaces the daemon of all cases by one with other options */
+/** @param restart starts a new daemon for all cases, with other options, in place of the old one */
 export function cardCases(
   bench: Bench,
   daemon: () => Daemon,
@@ -35,7 +35,7 @@ export function cardCases(
     const guest = await bench.guest("6.1");
     await give(lab, guest, AC97);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 3), CD)), 0);
-    // More than six times the card's own buffer, most of it written before START.
+    // The guest's buffer is more than six times the device's; the guest writes most of it before START.
     await give(lab, guest, { ...AC97, "buffer-size": 1 << 20 });
     await guest.put("/tmp/five", noise(CD, 5));
     const large = "--period-size=16384 --buffer-size=196608";
@@ -43,7 +43,7 @@ export function cardCases(
       timeout: 60,
     });
     assert.deepEqual([played.code, countUnderruns(played.stderr)], [0, 0], played.stderr);
-    // Two files on one open PCM: it is asked for its parameters while the card, which has one substream, is open.
+    // aplay plays two files on one open PCM: it queries the parameters while the device, which has one substream, is open.
     await guest.put("/tmp/one", noise(CD, 1));
     const { code, stderr } = await guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/one /tmp/one`);
     assert.equal(code, 0, stderr);
@@ -51,10 +51,10 @@ export function cardCases(
 
   bench.test("periods of 1024, 512 and 256 frames play clean and at the card's pace", async (lab) => {
     const guest = await bench.guest("6.1");
-    // The second PCM is the load beside which the bare card is measured.
+    // The second PCM is the load while the bare device is measured.
     await give(lab, guest, { ...AC97, pcms: [...AC97.pcms, [{ type: "playback", device: "hw:5,0" }]] });
     await guest.put("/tmp/five", noise(CD, 5));
-    // As who wants short periods would: and V8 has compiled the engine after ten seconds of sound.
+    // Short periods need --realtime. Ten seconds of sound let V8 compile the engine.
     await restart("--realtime");
     await waitForCard(lab, guest);
     for (let i = 0; i < 2; i++) await guest.attempt(timedPlay(1024), { timeout: 60 });
@@ -63,15 +63,15 @@ export function cardCases(
       for (let n = 0; n < TRIES; n++) {
         const row = await measure(lab, guest, daemon(), period);
         tries.push(row);
-        // Shorter ones are attempted and reported.
+        // A period of 128 frames is tried once, for the report only.
         if (isClean(row) || period < 256) break;
       }
     }
-    // For the table of docs/lab.md: AC97, 4 periods a buffer, 5 s each.
+    // This file is the source of the table in docs/lab.md: AC97, 4 periods a buffer, 5 s each.
     Deno.writeTextFileSync(`${lab.directory}/periods.json`, JSON.stringify(tries, undefined, 2) + "\n");
     for (const period of [1024, 512, 256]) {
       const own = tries.filter((row) => row.period === period);
-      // One clean try shows that a period can be clean. Unclean tries count where the bare card was clean in most of them.
+      // One clean try is enough. A period without any fails only if the bare device was clean in more than half of the tries.
       const telling = own.filter((row) => row.bareUnderruns === 0).length;
       assert(own.some(isClean) || telling <= TRIES / 2, JSON.stringify(own, undefined, 1));
     }
@@ -120,7 +120,7 @@ export function cardCases(
     const { stderr: dump } = await guest.attempt("aplay -D hw:0,0 --dump-hw-params /dev/zero -d 1 -t raw", {
       timeout: 30,
     });
-    // AC97 does S16_LE, up to 48 kHz; the provisioned card has no less than 44.1 kHz and no more than what AC97 has of channels.
+    // AC97 supports S16_LE up to 48 kHz. The provisioned card allows 44.1 kHz and more; AC97 limits the channels.
     assert.match(dump, /^FORMAT: +S16_LE$/m, dump);
     assert.match(dump, /^RATE: +\[44100 48000\]$/m, dump);
     const channels = /^CHANNELS: +(?:(\d+)|\[(\d+) (\d+)\])$/m.exec(dump);
@@ -145,7 +145,7 @@ export function cardCases(
         `while kill -0 $p 2>/dev/null; do grep -h ^hw_ptr ${status}; sleep 0.3; done; wait $p`,
       { timeout: 90 },
     ));
-    // -N: who waits in write(2) is soon told EIO by the guest's kernel.
+    // With -N, aplay does not block in write(2), where the guest's kernel soon returns EIO.
     const card = await lab.dom0.run(
       `xsnd trigger pause ${guest.name} --timeout 30; cat ${status}; sleep 1.5; grep hw_ptr ${status}; ` +
         `xsnd trigger resume ${guest.name}`,
@@ -156,7 +156,7 @@ export function cardCases(
     const { code, stdout, stderr } = await playing;
     assert.equal(code, 0, stderr);
     assert.equal(countUnderruns(stderr), 0, stderr);
-    // Some five looks, in 1.5 s: the guest's pointer stood too.
+    // Some five looks in 1.5 s: the guest's pointer stands too.
     const pointers: string[] = stdout.match(/hw_ptr.*/g) ?? [];
     const stood = pointers.filter((pointer, i) => pointer === pointers[i - 1]).length;
     assert(stood >= 3, pointers.join("\n"));
@@ -183,21 +183,21 @@ export function cardCases(
   });
 }
 
-/** Tries that each period has: the machine is emulated, on processors that it shares. */
+/** Tries of each period: the machine is emulated, on shared processors. */
 const TRIES = 5;
 
 type Measured = Awaited<ReturnType<typeof measure>>;
 
-/** No underrun, and the sound's length within 5 %, but for what was still in the buffer. */
+/** Whether a try had no underrun, and the sound's length is right within 5 % and the buffer. */
 function isClean({ period, underruns, seconds }: Measured): boolean {
   return underruns === 0 && Math.abs(seconds - 5) <= 0.25 + period * 4 / 48000;
 }
 
 /**
- * Plays /tmp/five through xsnd with that period, then the baseline. The baseline is domain 0's own aplay on the bare card, for as
- * long, while the guest plays through xsnd to the loopback: the machine then has the same work, and a machine that
- * is too slow for the work shows in the baseline too. The baseline's buffer is half the guest's, because the guest's sound passes
- * two domains, each with a scheduler. An aplay that fails counts as infinitely many underruns.
+ * Plays /tmp/five through xsnd with this period, then the baseline. The baseline is domain 0's own aplay on the bare device, for
+ * the same time, while the guest plays through xsnd to the loopback. The load is then the same, so a machine that is too slow
+ * fails the baseline too. The baseline's buffer is half the guest's, because the guest's sound passes two domains, each with a
+ * scheduler. An aplay that fails counts as infinitely many underruns.
  */
 async function measure(lab: Lab, guest: Guest, daemon: Daemon, period: number) {
   const [cpu, work] = [await daemon.cpuSeconds(), await domainsWork(lab)];
@@ -230,14 +230,14 @@ async function measure(lab: Lab, guest: Guest, daemon: Daemon, period: number) {
   };
 }
 
-/** A shell script that prints the CPU seconds a second of process `pid`, utime and stime, in 3 s while AC97 plays. */
+/** A shell script that prints process `pid`'s CPU seconds a second, user and system, over 3 s while AC97 plays. */
 function cpuInTheMiddle(pid: number): string {
   const look = `awk -v t="$(cut -d' ' -f1 /proc/uptime)" '{ print ($14 + $15) / 100, t }' /proc/${pid}/stat`;
   return `until grep -q RUNNING /proc/asound/card0/pcm0p/sub0/status; do sleep 0.1; done; sleep 0.5
     a=$(${look}); sleep 3; b=$(${look}); echo $a $b | awk '{ print ($3 - $1) / ($4 - $2) }'`;
 }
 
-/** CPU seconds that all domains together have used, and processor seconds that there were. */
+/** CPU seconds used by all domains together, and CPU seconds available. */
 async function domainsWork(lab: Lab): Promise<{ cpu: number; time: number }> {
   const text = await lab.dom0.run(
     "xl list | awk 'NR > 1 { s += $NF } END { print s }'; cat /proc/uptime; nproc",
@@ -248,7 +248,7 @@ async function domainsWork(lab: Lab): Promise<{ cpu: number; time: number }> {
 
 const sizes = (period: number) => `--period-size=${period} --buffer-size=${period * 4}`;
 
-/** Plays /tmp/five and prints the seconds from the first write to the end of the drain; how long aplay takes to exit is not in it. */
+/** Plays /tmp/five; prints the seconds from the first write to the end of the drain, without aplay's exit. */
 function timedPlay(period: number): string {
   const status = "/proc/asound/card0/pcm0p/sub0/status";
   return `aplay -q -D hw:0,0 ${shapeOptions(CD)} ${sizes(period)} /tmp/five & p=$!
@@ -258,7 +258,7 @@ function timedPlay(period: number): string {
     awk "BEGIN { print $t1 - $t0 }"; exit $code`;
 }
 
-/** A shell script that lets the kernel note each time that it passes one of `probes` (kprobe_events of tracefs). */
+/** A shell script that makes the kernel record each hit of `probes`, in the syntax of tracefs's kprobe_events. */
 function tracing(...probes: string[]): string {
   const events = probes.map((probe) => `echo '${probe}' >>kprobe_events; `).join("");
   return "grep -q /sys/kernel/tracing /proc/mounts || mount -t tracefs t /sys/kernel/tracing; " +
@@ -266,10 +266,10 @@ function tracing(...probes: string[]): string {
     `${events}echo 1 >events/kprobes/enable; cd /; `;
 }
 
-/** One that prints what it noted, and ends that. */
+/** A shell script that prints the records and removes the probes. */
 const TRACED = "cd /sys/kernel/tracing; echo 0 >events/kprobes/enable; cat trace; echo >kprobe_events";
 
-/** Times, of the domain's monotonic clock in s, and values of `field` in what {@link TRACED} prints. */
+/** Parses the output of {@link TRACED}: times in s of the domain's monotonic clock, and values of `field`. */
 function parseTrace(text: string, field: string): { time: number; value: number }[] {
   return [...text.matchAll(new RegExp(` (\\d+\\.\\d+): .* ${field}=(\\d+)$`, "gm"))]
     .map(([, time, value]) => ({ time: Number(time), value: Number(value) }));
@@ -280,10 +280,10 @@ interface Sample {
   readonly frames: number;
 }
 
-/** A card's pointer, which begins anew at the end of the card's buffer, as frames since it started. */
+/** Converts a device's pointer, which wraps at the end of the device's buffer, to frames since the start. */
 function unwrap(trace: readonly { time: number; value: number }[]): Sample[] {
   const size = Math.max(...trace.map(({ value }) => value)) + 1;
-  // Buffers are whole numbers of 1024 frames here.
+  // Buffers here are multiples of 1024 frames.
   const buffer = Math.ceil(size / 1024) * 1024;
   let rounds = 0;
   return trace.map(({ time, value }, i) => {
@@ -292,13 +292,13 @@ function unwrap(trace: readonly { time: number; value: number }[]): Sample[] {
   });
 }
 
-/** The part of the positions that is judged: the emulator holds up everything now and then, which says nothing of a pointer. */
+/** The share of positions that must be close. The emulator stops the whole machine at times, which causes the outliers. */
 const USUAL = 0.9;
 
 /**
- * How far apart the two pointers are just before and just after each position that the guest is told, in frames, ascending. Each
- * domain's clock began when it booted, so the offset between the clocks is taken as the one that brings the pointers
- * closest: what is left is what no constant can explain.
+ * The distances between the two pointers just before and just after each position that the guest gets, in frames, ascending. Each
+ * domain's clock starts at its boot, so the clocks have an unknown offset. The offset with the smallest distances is taken;
+ * no other constant explains more of them.
  */
 function differences(told: readonly Sample[], card: readonly Sample[]): number[] {
   const at = (time: number): number | undefined => {
@@ -323,14 +323,14 @@ function differences(told: readonly Sample[], card: readonly Sample[]): number[]
   let best: number[] = [];
   for (let offset = guess - 1; offset <= guess + 1; offset += 0.001) {
     const errors = withOffset(offset);
-    if (errors.length < told.length) continue; // of two each
+    if (errors.length < told.length) continue; // less than half of the distances, which are two a position
     if (best.length === 0 || usual(errors)! < usual(best)!) best = errors;
   }
   assert(best.length > 0, "the samples do not overlap");
   return best;
 }
 
-/** That all of `bytes` was heard in order, in pieces with silence between them. */
+/** Asserts that all of `bytes` was heard in order, in pieces with silence between them. */
 function assertPieces(heard: Uint8Array, bytes: Uint8Array): void {
   const step = frameOctets(CD);
   const silent = (at: number) => heard.subarray(at, at + step).every((octet) => octet === 0);

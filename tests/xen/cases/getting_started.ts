@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * docs/getting-started.md, executed: the page's own code blocks run in dom0 and in its guest, in order, as they stand, with the
- * Debian package and nothing of this tree. {@link NOT_IN_LAB} says what happens in place of blocks that are marked `no-lab`.
+ * Executes docs/getting-started.md: the page's own code blocks run in dom0 and in its guest, in order, verbatim, with the Debian
+ * package and without this tree. {@link NOT_IN_LAB} lists the replacements of blocks that are marked `no-lab`.
  */
 import assert from "node:assert/strict";
 import { basename } from "node:path";
@@ -17,17 +17,17 @@ import { background, Daemon, until } from "../rig.ts";
 /** The page that this case executes. */
 export const PAGE = new URL("../../../docs/getting-started.md", import.meta.url);
 
-/** A block that the lab cannot run as it stands. */
+/** A block that the lab cannot run verbatim. */
 export interface Absence {
   readonly reason: string;
-  /** What brings the lab to the state in which the page goes on; undefined if nothing later needs the block. */
+  /** Brings the lab into the state after the block; undefined if nothing later needs the block. */
   readonly instead?: (host: Host) => Promise<void>;
 }
 
 const NO_NETWORK = "the lab's dom0 has no network; its image holds these packages";
 const NO_SERVER = "the lab's dom0 has no sound server, and no user";
 
-/** Why blocks marked `no-lab` are not run, by their first lines. */
+/** The reasons why blocks marked `no-lab` are not run, by the blocks' first lines. */
 export const NOT_IN_LAB: Readonly<Record<string, Absence>> = {
   "./setup.sh": {
     reason:
@@ -64,29 +64,29 @@ export const NOT_IN_LAB: Readonly<Record<string, Absence>> = {
   "vsnd = [": { reason: "the card of a driver domain, which the lab has not (see above)" },
 };
 
-/** The first line of a block, by which {@link NOT_IN_LAB} names it. Comments at its end do not count. */
+/** The first line of a block, without a comment at its end: the block's key in {@link NOT_IN_LAB}. */
 export function firstLine({ text }: PageBlock): string {
   return text.split("\n", 1)[0]!.replace(/ {2,}#.*/, "");
 }
 
 /**
- * What the lab has in place of the reader's disk and bridge: the guest's root is the ramdisk, its network is what the lab reaches
- * it by. xl takes the last of two assignments, so these lines end the page's own file.
+ * The lab's replacement of the reader's disk and bridge: the guest's root is the ramdisk, and its network card is the lab's link
+ * to the guest. xl takes the last of two assignments, so these lines end the page's own file.
  */
 const LAB_HARDWARE = '\ndisk = []\nvif = [ "script=/project/tests/xen/lab/dom0/vif" ]\n';
 
-/** In front of a script: the environment of an administrator's shell on a host that has the package. */
+/** Prefix of a script: the environment of an administrator's shell on a host that has the package. */
 const ADMINISTRATOR =
   "env --ignore-environment PATH=/usr/lib/xen-4.17/bin:/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8";
 
-/** The Xen host of the page, in the lab. */
+/** The page's Xen host, in the lab. */
 class Host {
   #daemon: Daemon | undefined;
   #package: string | undefined;
 
   constructor(private readonly lab: Lab) {}
 
-  /** Puts the package where `dpkg --install xsnd_*.deb` finds it, and dom0's kernel where Debian has links to it. */
+  /** Puts the package into the folder of `dpkg --install xsnd_*.deb`, and dom0's kernel at the paths of Debian's links. */
   async makePackage(): Promise<void> {
     this.#package = await makePackage({ output: this.lab.directory, fast: true });
     await this.lab.dom0.run(
@@ -95,7 +95,7 @@ class Host {
     );
   }
 
-  /** Starts the daemon as the installed unit does, with the options of /etc/default/xsnd, in place of one that runs. */
+  /** Starts the daemon as the installed unit does, with the options of /etc/default/xsnd, and ends the previous daemon. */
   async restartService(): Promise<void> {
     await this.#endService();
     const unit = await this.lab.dom0.run("cat /lib/systemd/system/xsnd.service");
@@ -133,8 +133,8 @@ class Host {
   }
 
   /**
-   * The page's guest. Its image has few programs: speaker-test comes from dom0, which is the same Debian, and the kernel looks for
-   * poweroff where busybox does not put it.
+   * The page's guest, completed. Its image lacks speaker-test, which comes from dom0, the same Debian release. The kernel expects
+   * poweroff at a path where busybox does not put it.
    */
   async #guest(): Promise<Guest> {
     const guest = await Guest.find(this.lab.dom0, "domU");
@@ -143,7 +143,7 @@ class Host {
     return guest;
   }
 
-  /** Takes all of it away, whatever state it is in. */
+  /** Removes the guest, the daemon, the package and the page's files, in any state. */
   async clear(): Promise<void> {
     await this.lab.dom0.attempt("xl destroy domU");
     await this.#endService().catch((error) => say(`getting started: ${error}`));
@@ -155,7 +155,7 @@ class Host {
   }
 }
 
-/** Runs the block, and sees that the host's device plays meanwhile if the block plays. */
+/** Runs the block. If the block plays, asserts that the host's device plays meanwhile. */
 async function runHeard(lab: Lab, host: Host, block: PageBlock): Promise<void> {
   if (!/speaker-test/.test(block.text)) return await host.run(block);
   const running = background(host.run(block));
@@ -169,8 +169,8 @@ async function runHeard(lab: Lab, host: Host, block: PageBlock): Promise<void> {
 }
 
 /**
- * @param daemon of all cases; undefined if this case runs alone
- * @param restart replaces that daemon by a new one
+ * @param daemon the daemon of all cases; undefined if this case runs alone
+ * @param restart starts a new daemon for all cases in place of the old one
  */
 export function gettingStartedCases(
   bench: Bench,

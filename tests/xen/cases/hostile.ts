@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** A frontend that keeps to no protocol, on real grants and event channels: domain 0 as its own guest. */
+/** A frontend that breaks the protocol, on real grants and event channels: domain 0 is its own guest. */
 import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";
 import { aplay, CD, countUnderruns, type Daemon, give, noise } from "../rig.ts";
 
-/** Where dom0 has the project, and what it needs besides. */
+/** The project's folder in dom0; {@link FILES} are the test's additions to it. */
 const PROJECT = "/run/xsnd";
 const FILES = ["tests/sandbox/raw_frontend.ts", "tests/xen/hostile_frontend.ts"];
 const CARD = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What is around a stream: xl's cards, several guests on one card, and a host without any guest. */
+/** Hosts: xl's cards, several guests on one device, and a host without any guest. */
 import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";
 import {
@@ -17,12 +17,12 @@ import {
   waitForCard,
 } from "../rig.ts";
 
-/** ALSA's software mixer on AC97, as an integrator would write it. */
+/** An integrator's ALSA configuration of a software mixer on AC97. */
 export const MIXER = `
 pcm.mixed { type dmix ipc_key 4711 slave { pcm "hw:0,0" rate 48000 format S16_LE channels 2 period_size 1024 buffer_size 8192 } }
 `;
 
-/** What `xl vsnd-list` says of card 0 while it is connected (XenbusStateConnected is 4). */
+/** The line of `xl vsnd-list` for card 0 while the card is connected (XenbusStateConnected is 4). */
 const LISTED = /^devid: 0, be-domid: 0, .*state: 4, /m;
 
 export function xlCases(bench: Bench, restart: (options?: string) => Promise<void>): void {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Lives that begin and end in any order: the daemon's, the guests', the driver's, the cards'. */
+/** Lifetimes: daemon, guests, driver, cards and devices start and end in any order. */
 import assert from "node:assert/strict";
 import { say } from "../lab/command.ts";
 import type { Bench } from "../lab/testing.ts";
@@ -23,7 +23,7 @@ import {
 
 const LOOPBACK = { pcms: [[{ type: "playback", device: "hw:5,0" }]] } as const;
 
-/** @param restart replaces the daemon of all cases by the one that `start` makes */
+/** @param restart starts a new daemon for all cases in place of the old one */
 export function lifeCases(
   bench: Bench,
   daemon: () => Daemon,
@@ -56,7 +56,7 @@ export function lifeCases(
     for (const kernel of ["6.1", "7"] as const) {
       const guest = await bench.guest(kernel);
       await give(lab, guest, LOOPBACK);
-      // A driver that has a device cannot be removed, whichever it is on this bus.
+      // A driver on the Xen bus cannot be removed while it has a device, so the device is unbound first.
       await guest.run(
         "dmesg -c >/dev/null; echo vsnd-0 >/sys/bus/xen/drivers/vsnd/unbind && rmmod snd_xen_front && " +
           "modprobe snd_xen_front",
@@ -77,7 +77,7 @@ export function lifeCases(
     await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
     await daemon().end("SIGKILL");
     await restart();
-    await playing; // fails, and lets go of the card
+    await playing; // aplay fails, and closes the card
     await waitForCard(lab, guest);
     const bytes = noise(CD, 2);
     const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
@@ -110,7 +110,7 @@ export function lifeCases(
     );
     const driver = "/sys/bus/platform/drivers/snd_aloop";
     await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
-    // Returns when nobody has the card open any more.
+    // The write returns when nobody has the device open any more.
     await lab.dom0.run(`echo snd_aloop.0 >${driver}/unbind`, { timeout: 30 });
     const pointer =
       "awk '/^hw_ptr/ { print $3 }' /proc/asound/card0/pcm0p/sub0/status; cut -d' ' -f1 /proc/uptime";
@@ -132,8 +132,8 @@ export function lifeCases(
     assert.notEqual(find(bytes, part, step), -1, "what is heard is not what is played");
     const { code, stderr } = await playing;
     assert.equal(code, 0, stderr);
-    // The emulated dom0 itself may stand still while its kernel takes a card out or puts one in, and a guest that was late for that
-    // has recovered by itself; a clock that leapt or stood with the card's would cost it more than one a change.
+    // The emulated dom0 may stop while its kernel removes or adds a device. The guest is then late, and recovers by itself.
+    // A stream clock that jumped or stopped with the device's would cause more than one underrun a change.
     const underruns = countUnderruns(stderr);
     if (underruns > 0) say(`underruns while the card came and went: ${underruns}`);
     assert(underruns <= 2, stderr);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The Debian package in dom0: installed by dpkg, with nothing of this tree and no network. */
+/** The Debian package in dom0, installed by dpkg: it works without this tree and without a network. */
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { VERSION } from "../../../lib/base/version.ts";
@@ -18,10 +18,10 @@ import {
   take,
 } from "../rig.ts";
 
-/** In front of a command: the environment of a machine that has the package and nothing else. */
+/** Prefix of a command: the environment of a machine that has only the package. */
 const ALONE = "unshare --net env --ignore-environment PATH=/usr/sbin:/usr/bin HOME=/root";
 
-/** @param restart replaces the daemon of all cases by the one that `start` makes */
+/** @param restart starts a new daemon for all cases in place of the old one */
 export function packageCases(
   bench: Bench,
   daemon: () => Daemon,
@@ -48,7 +48,7 @@ export function packageCases(
   });
 }
 
-/** The package's daemon, and a guest that plays through it. */
+/** Starts the package's daemon, and plays through it in a guest. */
 async function serveAGuest(bench: Bench): Promise<void> {
   const { lab } = bench;
   const daemon = await Daemon.start(lab, "", `${ALONE} xsnd`);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Sound through the stock driver: what is played arrives, what is captured is what there was. */
+/** Sound through the stock driver: playback and capture are exact. */
 import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";
 import {
@@ -25,7 +25,7 @@ const LOOPBACK = {
   pcms: [[{ type: "playback", device: "hw:5,0" }, { type: "capture", device: "hw:5,0" }]],
 } as const;
 
-/** The first 10 s, the others long enough for many rounds of every buffer. */
+/** Sample shapes, and seconds of sound in each: 3 s wrap every buffer many times. */
 const SHAPES: readonly (readonly [Shape, number])[] = [
   [CD, 10],
   [{ ...CD, format: "S32_LE" }, 3],
@@ -53,7 +53,7 @@ export function soundCases(bench: Bench): void {
     await give(lab, guest, LOOPBACK);
     const bytes = noise(CD, 10);
     await lab.dom0.put("/tmp/source", bytes);
-    // The guest listens first, and longer than there is something to hear.
+    // The guest's recording begins before the sound and ends after it.
     const recording = background(
       guest.run(`arecord -q -D hw:0,0 ${shapeOptions(CD)} -d 14 /tmp/heard`, { timeout: 60 }),
     );
@@ -72,7 +72,7 @@ export function soundCases(bench: Bench): void {
       pcms: [[{ type: "playback", device: "hw:5,0,0" }], [{ type: "capture", device: "hw:5,1,0" }]],
     });
     const bytes = noise(CD, 8);
-    // What PCM 0 plays is what PCM 1 hears: the loop closes inside of the guest.
+    // PCM 1 captures the sound that PCM 0 plays, so the guest records itself.
     const recording = background(
       guest.run(`arecord -q -D hw:0,1 ${shapeOptions(CD)} -d 11 /tmp/heard`, { timeout: 60 }),
     );
@@ -109,7 +109,7 @@ export function soundCases(bench: Bench): void {
       for (const [i, part] of parts.entries()) await guest.put(`/tmp/part${i}`, part);
       let said = "";
       const heard = await recordLoopback(lab, CD, async () => {
-        // The pipe runs dry for a second: aplay stops, prepares, and starts the stream again without opening it anew.
+        // The pipe runs dry for a second. aplay stops, prepares and starts the stream again, without opening it again.
         const { code, stderr } = await guest.attempt(
           "(cat /tmp/part0; sleep 2; cat /tmp/part1; sleep 2; cat /tmp/part2) | " +
             `aplay -D hw:0,0 ${shapeOptions(CD)} --period-size=1024 --buffer-size=4096`,
@@ -127,7 +127,7 @@ export function soundCases(bench: Bench): void {
     for (const kernel of ["6.1", "7"] as const) {
       const guest = await bench.guest(kernel);
       await give(lab, guest, LOOPBACK);
-      // aplay sets the parameters anew for each file, without closing the PCM between them.
+      // aplay sets the parameters for each file, without closing the PCM in between.
       const { code, stderr } = await guest.attempt(
         "for r in 44100 48000 96000; do head -c 96000 /dev/urandom > /tmp/$r.raw; done; " +
           `aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/44100.raw /tmp/48000.raw /tmp/96000.raw`,
@@ -139,8 +139,8 @@ export function soundCases(bench: Bench): void {
 }
 
 /**
- * That the parts were heard in order, each whole. Where the stream ran dry in the middle of a part, that part may be in
- * two pieces with silence between them, and nothing lost.
+ * Asserts that the whole of each part was heard, in order. An underrun in the middle of a part may split the part into two
+ * pieces with silence between them; no frame may be lost.
  */
 function assertParts(heard: Uint8Array, parts: readonly Uint8Array[]): void {
   const step = frameOctets(CD);
