@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
 /**
- * The cache of built things. Each is a folder named by a digest of its inputs, so that a change of a package or of a
- * script makes a new one and nothing else does; an older one of the same name is removed then.
+ * The cache of built images. Each image is a folder named by a digest of its inputs, so only a change of a package or of a
+ * script makes a new image. The new image replaces the older one of the same name.
  */
 import { digest, exists, phase, shell } from "./command.ts";
 import { Apt, type Arch, type Release } from "./packages.ts";
 
-/** Something to build: what decides its content, and how it is made. */
+/** An image to build: its inputs and its build function. */
 export interface Recipe {
   readonly name: string;
-  /** Debian packages that it is made of; `only` picks from their dependency closure. */
+  /** The image's Debian packages; `only` selects from their dependency closure. */
   readonly debian?: {
     readonly release: Release;
     readonly packages: readonly string[];
     readonly only?: RegExp;
   };
-  /** Whatever else its content follows from: versions, texts, folders of this cache. */
+  /** All other inputs that determine the content: versions, texts, folders of this cache. */
   readonly inputs: readonly string[];
-  /** Makes it in `out`, from the packages unpacked in `root`. Both are empty folders otherwise. */
+  /** Makes the image in the empty folder `out`. The packages are unpacked in `root`, which is empty without packages. */
   build(root: string, out: string): Promise<void>;
 }
 
-/** Before packages are downloaded their lists must be fresh: a mirror drops what it has replaced. */
+/** The highest age of package lists for a download: mirrors remove replaced versions. */
 const freshMs = 3600 * 1000;
 
-/** Returns the folder of what `recipe` makes, after making it if it is not in `cache` yet. */
+/** Returns the folder of the image; builds the image if it is not in `cache`. */
 export async function build(cache: string, arch: Arch, recipe: Recipe): Promise<string> {
   const { name, debian } = recipe;
   const at = async (packages: readonly string[]) =>
@@ -49,7 +49,7 @@ export async function build(cache: string, arch: Arch, recipe: Recipe): Promise<
         await unpack(await apt.download(packages, `${scratch}/debs`), `${scratch}/root`);
       }
       await recipe.build(`${scratch}/root`, `${scratch}/out`);
-      // A digest has 12 digits; what another process is building at this moment has a longer name.
+      // A digest has 12 digits. The scratch folder of another process's build has a longer name, and stays.
       await shell('rm -rf "$1"-????????????', `${cache}/images/${name}-${arch}`);
       await Deno.rename(`${scratch}/out`, directory);
     } finally {
@@ -59,7 +59,7 @@ export async function build(cache: string, arch: Arch, recipe: Recipe): Promise<
   return directory;
 }
 
-/** Unpacks packages into a root with /usr merged, without running any of their scripts; dpkg there knows of them. */
+/** Unpacks packages into a root with /usr merged, without running their scripts, and lists them in dpkg's database there. */
 async function unpack(packages: readonly string[], root: string): Promise<void> {
   await shell(
     'cd "$1"; shift; for d in bin sbin lib lib64; do mkdir -p usr/$d; ln -s usr/$d $d; done; ' +

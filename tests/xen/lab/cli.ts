@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The lab by hand: `deno task lab`. */
+/** The lab's command, `deno task lab`. */
 import { parseArgs } from "node:util";
 import { LabError } from "./command.ts";
 import { type Arch, Lab } from "./lab.ts";

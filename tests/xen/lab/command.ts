@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** Running host programs for the lab, and its messages to the person who waits for them. */
+/** Runs the lab's programs on the host, and prints messages to the waiting person. */
 
-/** A failure of the lab itself (not of what is tested in it); says what to do next. */
+/** A failure of the lab itself, not of the tested code; the message says what to do next. */
 export class LabError extends Error {
   override name = "LabError";
 }
@@ -26,7 +26,7 @@ export async function run(
   return decoder.decode(output.stdout);
 }
 
-/** Runs a pipeline or a loop that is plainer in shell; `$1`, `$2` ... are `args`. */
+/** Runs a shell script whose `$1`, `$2` ... are `args`. */
 export function shell(script: string, ...args: string[]): Promise<string> {
   return run("sh", ["-euc", script, "sh", ...args]);
 }
@@ -44,7 +44,7 @@ export async function phase<T>(name: string, work: () => Promise<T>): Promise<T>
   return result;
 }
 
-/** Whether a file or folder of that name is there. */
+/** Whether a file or folder of this name exists. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);

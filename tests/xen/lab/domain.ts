@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** Running scripts and moving files in a domain of the lab: dom0 or a guest. */
+/** Runs scripts and transfers files in a domain of the lab: dom0 or a guest. */
 import { LabError } from "./command.ts";
 import type { Job, Machine, Outcome } from "./machine.ts";
 
 export interface RunOptions {
   readonly stdin?: string | Uint8Array;
-  /** Seconds after which the script and its children are killed; 60 unless told. */
+  /** Seconds after which the script and its children are killed; 60 by default. */
   readonly timeout?: number;
 }
 
@@ -13,7 +13,7 @@ export interface RunOptions {
 export abstract class Domain {
   constructor(readonly name: string) {}
 
-  /** Runs a script, whatever its exit code is. Throws {@link LabError} if it takes too long. */
+  /** Runs a script and accepts every exit code. Throws {@link LabError} after the timeout. */
   abstract attempt(script: string, options?: RunOptions): Promise<Outcome>;
 
   /** Runs a script that must succeed, and returns what it wrote to stdout. */
@@ -66,7 +66,7 @@ export class Dom0 extends Domain {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      job.kill("SIGKILL").catch(() => {}); // if the machine has gone, `outcome` says so
+      job.kill("SIGKILL").catch(() => {}); // if the machine is off, `outcome` rejects
     }, timeout * 1000);
     try {
       const outcome = await job.outcome;

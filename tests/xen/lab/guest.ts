@@ -6,11 +6,11 @@ import type { GuestKernel } from "./images.ts";
 import { Outcome } from "./machine.ts";
 
 export interface GuestOptions {
-  /** The kernel's generation; "6.1" unless told. */
+  /** The kernel's generation; "6.1" by default. */
   readonly kernel?: GuestKernel;
-  /** Further lines of its xl.cfg, such as `vsnd = [[ ... ]]` or `memory = 512`. */
+  /** Further lines of the guest's xl.cfg, such as `vsnd = [[ ... ]]` or `memory = 512`. */
   readonly config?: string;
-  /** Seconds that it may take to come up; 120 unless told. */
+  /** The longest time until the guest runs scripts, in seconds; 120 by default. */
   readonly timeout?: number;
 }
 
@@ -29,7 +29,7 @@ export class Guest extends Domain implements AsyncDisposable {
     return new Guest(name, Number(domid), dom0);
   }
 
-  /** A guest that somebody has made by `xl` from the lab's images and network script; waits until it runs scripts. */
+  /** Finds a guest that `xl` made from the lab's images and network script; waits until it runs scripts. */
   static async find(dom0: Dom0, name: string, timeout = 300): Promise<Guest> {
     const domid = Number(await dom0.run(`xl domid ${quote(name)}`));
     const ready = `[ "$(xenstore-read /local/domain/${domid}/data/agent 2>/dev/null)" = ready ]`;
@@ -46,7 +46,7 @@ export class Guest extends Domain implements AsyncDisposable {
     const request = new Blob([`${text.length} ${input.length} ${timeout}\n`, text, new Uint8Array(input)]);
     const answer = await this.dom0.attempt(`exec guest-connect ${this.domid}`, {
       stdin: new Uint8Array(await request.arrayBuffer()),
-      timeout: timeout + 20, // the agent in the guest keeps the script's own time
+      timeout: timeout + 20, // the guest's agent enforces the script's own timeout
     });
     const newline = answer.bytes.indexOf(10);
     const [code, stdoutSize] = new TextDecoder().decode(answer.bytes.subarray(0, newline)).split(" ").map(
@@ -63,7 +63,7 @@ export class Guest extends Domain implements AsyncDisposable {
     return outcome;
   }
 
-  /** Whether Xen still has it. */
+  /** Whether Xen still has the guest. */
   async exists(): Promise<boolean> {
     return (await this.dom0.attempt(`xl domname ${this.domid}`)).code === 0;
   }
@@ -73,7 +73,7 @@ export class Guest extends Domain implements AsyncDisposable {
     await this.dom0.run(`xl destroy ${this.domid}`);
   }
 
-  /** Destroys it if it is still there. */
+  /** Destroys the guest if it still exists. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (await this.exists()) await this.destroy();
   }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-/** What the lab boots: Xen, dom0's kernel and root, and the guests' kernels with their initramfs. */
+/** The images that the lab boots: Xen, dom0's kernel and root, and the guests' kernels with their initramfs. */
 import { build, type Recipe } from "./build.ts";
 import { LabError, shell } from "./command.ts";
 import { copyModules, kernelVersion } from "./modules.ts";
 import type { Arch } from "./packages.ts";
 
-/** Generations of the guest's driver: 6.1 counts event ids from the card's connection, 7 from each open. */
+/** Generations of the guest's driver: 6.1 counts event ids from the card's connection on, 7 from each open on. */
 export type GuestKernel = "6.1" | "7";
 
-/** Paths of everything that a boot needs. */
+/** Paths of all files that a boot needs. */
 export interface Images {
-  /** The hypervisor, as QEMU takes it. */
+  /** The hypervisor, in a format that QEMU loads. */
   readonly xen: string;
   readonly kernel: string;
   readonly initrd: string;
-  /** dom0's root, a raw ext4 disk; never to be written to. */
+  /** dom0's root, a raw ext4 disk; nothing may write to it. */
   readonly disk: string;
-  /** Folders with `vmlinuz` and `initramfs.gz`. */
+  /** Folders with `vmlinuz` and `initramfs.gz` each. */
   readonly guests: Readonly<Record<GuestKernel, string>>;
 }
 
@@ -50,7 +50,7 @@ const dom0Packages = [
   ],
   ...["alsa-utils", "libasound2-plugins", "xen-utils-4.17", "xenstore-utils"],
 ];
-/** What it takes to reach dom0's disk and the host's shares. */
+/** The modules for dom0's disk and the host's shares. */
 const initrdModules = [
   ...["virtio_pci", "virtio_mmio", "virtio_blk", "crc32c_generic", "ext4"],
   ...["9pnet_virtio", "9p", "virtio_console"],
@@ -62,7 +62,7 @@ const dom0Modules = [
 
 const guestPackages = ["alsa-utils", "busybox-static", "libasound2", "xenstore-utils"];
 const guestModules = ["snd_xen_front", "xen-netfront", "xen-evtchn", "xen-gntdev", "xen-gntalloc"];
-/** Of those packages, what the initramfs holds, which Xen unpacks slowly here (patterns below the packages' root). */
+/** Patterns of the packages' files in the initramfs. The initramfs is small, because Xen unpacks it slowly here. */
 const guestFiles = [
   ...["busybox", "aplay", "arecord", "amixer", "xenstore*"].map((name) => `usr/bin/${name}`),
   ...["libasound.so.2*", "libxenstore.so.4*", "libxentoolcore.so.1*", "libc.so.6", "libm.so.6", "libdl.so.2"]
@@ -71,7 +71,7 @@ const guestFiles = [
   ...["usr/lib64/*", "usr/lib/ld-linux-*", "usr/share/alsa"],
 ];
 
-/** Builds what the cache lacks (an absolute path) and returns where everything is. */
+/** Builds the images that `cache`, an absolute path, lacks; returns the paths of all images. */
 export async function buildImages(cache: string, arch: Arch): Promise<Images> {
   const recipeText = await Deno.readTextFile(import.meta.filename!);
   const text = (name: string) => Deno.readTextFile(`${here}/${name}`);
@@ -96,7 +96,7 @@ export async function buildImages(cache: string, arch: Arch): Promise<Images> {
   };
 }
 
-/** `vmlinuz`, unpacked where that is known how, and all modules, in `lib/modules`, indexed. */
+/** A kernel: `vmlinuz`, unpacked on amd64, and all modules, indexed, in `lib/modules`. */
 function kernelRecipe(name: string, release: "bookworm" | "sid", arch: Arch): Recipe {
   return {
     name,
@@ -120,17 +120,17 @@ function kernelRecipe(name: string, release: "bookworm" | "sid", arch: Arch): Re
 }
 
 /**
- * Replaces an x86 kernel file (bzImage) by the ELF file packed in it: Xen and xl take that as well, and unpacking takes
- * them six seconds here. The header's fields are those of the kernel's Documentation/arch/x86/boot.rst.
+ * Replaces an x86 kernel file (bzImage) by the ELF file packed in it. Xen and xl load both, but need six seconds here to unpack
+ * a bzImage. The kernel's Documentation/arch/x86/boot.rst defines the header's fields.
  */
 async function unpackKernel(path: string): Promise<void> {
   const bytes = await Deno.readFile(path);
   const header = new DataView(bytes.buffer);
   const setupSectors = header.getUint8(0x1f1);
   const offset = (setupSectors + 1) * 512 + header.getUint32(0x248, true);
-  const payload = bytes.subarray(offset, offset + header.getUint32(0x24c, true) - 4); // its unpacked size comes last
+  const payload = bytes.subarray(offset, offset + header.getUint32(0x24c, true) - 4); // the last 4 octets are the unpacked size
   const tool = { 0xfd377a58: "xz", 0x28b52ffd: "zstd" }[header.getUint32(offset)];
-  if (tool === undefined) return; // whoever boots it knows how
+  if (tool === undefined) return; // Xen and xl unpack other formats
   await Deno.writeFile(`${path}.packed`, payload);
   await shell('"$1" -dc "$2.packed" >"$2"; rm "$2.packed"', tool, path);
 }
@@ -142,7 +142,7 @@ function xenRecipe(arch: Arch): Recipe {
     debian: { release: "bookworm", packages: [debianPackage], only: /^xen-hypervisor-\d/ },
     inputs: [],
     build: async (root, out) => {
-      // QEMU takes the multiboot ELF, which Debian ships compressed; arm64's is not.
+      // QEMU loads the multiboot ELF. Debian compresses amd64's, but not arm64's.
       await shell(
         'cd "$1/boot"; if [ -e $2.gz ]; then gunzip $2.gz; fi; cp $2 "$3/xen"',
         root,
@@ -223,7 +223,7 @@ interface DenoBinary {
   readonly version: string;
 }
 
-/** The Deno that runs this; for another architecture its npm package of the same version, or the newest there is. */
+/** The running Deno's binary; for another architecture the npm package's, of the same version or else the newest. */
 async function denoBinary(make: (recipe: Recipe) => Promise<string>, arch: Arch): Promise<DenoBinary> {
   const version = Deno.version.deno;
   const host = { x86_64: "amd64", aarch64: "arm64" }[Deno.build.arch as string];

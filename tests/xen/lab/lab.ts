@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * The lab: real Xen on an emulated machine, for tests that need the real thing.
+ * The lab: real Xen on an emulated machine, for tests that need real Xen.
  *
  * ```ts
  * await using lab = await Lab.boot({ cards: ["ac97"] });
@@ -21,20 +21,20 @@ import type { Card, MachineOptions } from "./qemu.ts";
 export type { Arch, Card, GuestOptions };
 
 export interface LabOptions {
-  /** The machine's architecture, emulated whatever the host is; amd64 unless told. */
+  /** The machine's architecture, emulated on every host; amd64 by default. */
   readonly arch?: Arch;
   /**
-   * Cards of the machine besides the loopback, `hw:5`, that there always is: unless told an AC97, `hw:0`, on amd64,
-   * and none on arm64, whose kernel has no driver for one.
+   * The machine's sound devices besides the loopback, `hw:5`, which every machine has. The default is an AC97, `hw:0`, on amd64,
+   * and none on arm64, whose kernel has no driver for AC97.
    */
   readonly cards?: readonly Card[];
   readonly console?: MachineOptions["console"];
 }
 
-/** The project's tree: what dom0 sees as /project. */
+/** The project's tree; dom0 mounts it at /project. */
 const project = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
 const cache = `${project}/.cache/lab`;
-/** Runs whose logs are kept. */
+/** The number of runs whose logs are kept. */
 const keptRuns = 5;
 
 /** A booted machine with Xen. Disposing it switches it off; its logs stay in {@link directory}. */
@@ -49,13 +49,13 @@ export class Lab implements AsyncDisposable {
     this.dom0 = new Dom0(machine);
   }
 
-  /** Builds what is missing, for a boot to find. */
+  /** Builds the missing images, without a boot. */
   static async build(arch: Arch): Promise<void> {
     using _turn = await takeTurn();
     await prepare(arch);
   }
 
-  /** Builds what is missing, boots, and waits until dom0 runs jobs. */
+  /** Builds the missing images, boots, and waits until dom0 runs jobs. */
   static async boot(options: LabOptions = {}): Promise<Lab> {
     const { arch = "amd64", cards = arch === "amd64" ? ["ac97"] : [], console = "log" } = options;
     const turn = await takeTurn();
@@ -92,7 +92,7 @@ export class Lab implements AsyncDisposable {
     return this.machine.ended();
   }
 
-  /** `error` with `more` of what there is to know, where to read on, and the end of the console's log. */
+  /** `error` with `more` details, the path of the console's log, and its last lines. */
   explain(error: unknown, more = ""): LabError {
     const log = `${this.directory}/console.log`;
     const tail = Deno.readTextFileSync(log).trimEnd().split("\n").slice(-8).join("\n  ");
@@ -107,8 +107,8 @@ export class Lab implements AsyncDisposable {
 }
 
 /**
- * Two emulated machines at once would spoil each other's sound, and two builds each other's images: whoever comes
- * second waits until the first one's machine is off.
+ * Waits until no other lab runs, and locks the cache. Two emulated machines at once spoil each other's sound, and two builds each
+ * other's images.
  */
 async function takeTurn(): Promise<Deno.FsFile> {
   await Deno.mkdir(cache, { recursive: true });
@@ -119,13 +119,13 @@ async function takeTurn(): Promise<Deno.FsFile> {
   return file;
 }
 
-/** Installs on the host and builds what is missing. */
+/** Installs the host's missing tools, and builds the missing images. */
 async function prepare(arch: Arch): Promise<Images> {
   await installHostTools(arch);
   return await buildImages(cache, arch);
 }
 
-/** Makes this run's folder, with what dom0 fetches from it: guests' images, xsnd and Deno's dependencies. */
+/** Makes this run's folder, with the files that dom0 reads: guests' images, xsnd and Deno's dependencies. */
 async function runDirectory(images: Images): Promise<string> {
   const runs = `${cache}/runs`;
   const directory = `${runs}/${new Date().toISOString().replaceAll(/[-:]|\..*/g, "")}-${Deno.pid}`;
@@ -144,7 +144,7 @@ async function runDirectory(images: Images): Promise<string> {
   return directory;
 }
 
-/** The project's npm dependencies, as a tar file of a DENO_DIR that works without network. */
+/** The project's npm dependencies, as a tar file of a DENO_DIR that works without a network. */
 async function denoDirectory(): Promise<string> {
   const inputs = [Deno.version.deno];
   for (const name of ["deno.json", "deno.lock"]) {

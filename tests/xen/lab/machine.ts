@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** A running emulated machine, and jobs in its dom0 (the other end of this is dom0/agent). */
+/** A running emulated machine, and jobs in its dom0, which dom0/agent runs. */
 import { exists, LabError } from "./command.ts";
 import { type MachineOptions, qemuCommand } from "./qemu.ts";
 
@@ -7,7 +7,7 @@ import { type MachineOptions, qemuCommand } from "./qemu.ts";
 export class Outcome {
   constructor(readonly code: number, readonly bytes: Uint8Array<ArrayBuffer>, readonly stderr: string) {}
 
-  /** `bytes`, what it wrote to stdout, as text. */
+  /** The script's stdout, `bytes`, as text. */
   get stdout(): string {
     return new TextDecoder().decode(this.bytes);
   }
@@ -15,11 +15,11 @@ export class Outcome {
 
 /** A script that runs in dom0. */
 export interface Job {
-  /** Resolves when it has ended; rejects if the machine ends before it. */
+  /** Resolves when the script has ended; rejects if the machine ends first. */
   readonly outcome: Promise<Outcome>;
-  /** Signals it and all its children that have not made a session of their own. */
+  /** Sends a signal to the script and its children, except children in a session of their own. */
   kill(signal: Deno.Signal): Promise<void>;
-  /** What it has written so far. */
+  /** The script's output so far. */
   output(stream: "stdout" | "stderr"): Promise<string>;
 }
 
@@ -36,11 +36,11 @@ export class Machine implements AsyncDisposable {
     );
   }
 
-  /** Switches a machine on. It is not ready for jobs yet: see {@link ready}. */
+  /** Switches a machine on. Jobs have to wait for {@link ready}. */
   static async start(options: MachineOptions): Promise<Machine> {
     await Deno.mkdir(`${options.directory}/jobs`, { recursive: true });
     const terminal = options.console === "terminal";
-    // Whatever kills this process (or its thread, a worker of the test runner) shall not leave QEMU behind.
+    // QEMU must not survive this process or its thread, a worker of the test runner.
     const log = `${options.directory}/qemu.log`;
     const qemu = new Deno.Command("sh", {
       args: [
@@ -94,7 +94,7 @@ export class Machine implements AsyncDisposable {
       const stdout = await Deno.readFile(`${directory}/stdout`);
       return new Outcome(code, stdout, await Deno.readTextFile(`${directory}/stderr`));
     });
-    outcome.catch(() => {}); // a daemon's may be of no interest to anybody
+    outcome.catch(() => {}); // nobody may await a daemon's outcome
     return {
       outcome,
       kill: (signal) => this.#send(`kill ${id} ${signal.replace(/^SIG/, "")}`),
@@ -104,9 +104,9 @@ export class Machine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      this.qemu.kill("SIGTERM"); // QEMU ends in order: it completes the files of its audio devices
+      this.qemu.kill("SIGTERM"); // QEMU then completes the files of its audio devices
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // has ended already
+      if (!(error instanceof TypeError)) throw error; // a TypeError: QEMU has already ended
     }
     await this.qemu.status;
   }
@@ -140,7 +140,7 @@ export class Machine implements AsyncDisposable {
 
   #end(why: Error): void {
     this.#connection = undefined;
-    this.#ready.promise.catch(() => {}); // nobody need be waiting
+    this.#ready.promise.catch(() => {}); // nobody may be waiting
     this.#ready.reject(why);
     for (const job of this.#jobs.values()) job.reject(why);
     this.#jobs.clear();

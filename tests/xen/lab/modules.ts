@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Choosing kernel modules: what a small root needs, with all that those depend on. */
+/** Copies kernel modules and their dependencies into a small root. */
 import { LabError, run, shell } from "./command.ts";
 
-/** The only kernel version whose modules are below `root/lib/modules`. */
+/** The version of the only kernel with modules in `root/lib/modules`. */
 export function kernelVersion(root: string): string {
   const versions = Array.from(Deno.readDirSync(`${root}/lib/modules`), ({ name }) => name);
   if (versions.length !== 1) {
@@ -13,8 +13,8 @@ export function kernelVersion(root: string): string {
 
 /**
  * Copies `modules` and their dependencies from `source/lib/modules` (indexed by depmod) to `target/lib/modules`,
- * uncompressed (busybox has no xz), and indexes them there. A name that this kernel has built in, or that its
- * architecture lacks, is left out.
+ * uncompressed (busybox has no xz), and indexes them there. Modules that are built into the kernel, or that its
+ * architecture lacks, are left out.
  */
 export async function copyModules(source: string, modules: readonly string[], target: string): Promise<void> {
   const version = kernelVersion(source);
@@ -35,6 +35,6 @@ export async function copyModules(source: string, modules: readonly string[], ta
   await run("depmod", ["-b", target, version]);
 }
 
-/** The kernel takes `-` and `_` in a module's name for the same. */
+/** A module's name with `_` for `-`: the kernel treats both as the same. */
 const canonical = (name: string) => name.replaceAll("-", "_");
 const moduleName = (path: string) => canonical(path.split("/").at(-1)!.replace(/\.ko(\.xz)?$/, ""));

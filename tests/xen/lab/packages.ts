@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Debian packages of any release and architecture, fetched by apt. The machine's own apt state is only read (for
- * its mirror), unless a tool that the lab runs on the host is missing; nothing foreign is installed or run.
+ * Fetches Debian packages of any release and architecture with apt. The lab only reads the machine's own apt state, for the
+ * mirror, unless a host tool of the lab is missing. No foreign package is installed or run.
  */
 import { digest, exists, LabError, phase, run, say } from "./command.ts";
 
@@ -14,7 +14,7 @@ export type Release = "bookworm" | "sid";
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const week = 7 * 24 * 3600 * 1000;
 
-/** Programs that the lab runs on the host, and the packages that have them. */
+/** Programs that the lab runs on the host, and their packages. */
 const hostTools = {
   "cpio": "cpio",
   "depmod": "kmod",
@@ -29,7 +29,7 @@ const emulator: Record<Arch, [program: string, debianPackage: string]> = {
   arm64: ["qemu-system-aarch64", "qemu-system-arm"],
 };
 
-/** Installs what the lab needs on this machine (with apt-get, as root); does nothing where all is there. */
+/** Installs the missing programs on this machine, with apt-get, as root; does nothing if none is missing. */
 export async function installHostTools(arch: Arch): Promise<void> {
   const path = (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin");
   const missing: string[] = [];
@@ -45,7 +45,7 @@ export async function installHostTools(arch: Arch): Promise<void> {
   });
 }
 
-/** `deb` lines of `release`, on the mirrors that this machine's own sources name. */
+/** `deb` lines of `release`, on the mirrors of this machine's own sources. */
 async function sourceLines(release: Release): Promise<string> {
   const targets = await run("apt-get", [
     "indextargets",
@@ -101,7 +101,7 @@ export class Apt {
     await Deno.writeTextFile(`${this.directory}/updated`, "");
   }
 
-  /** `names` and all that they depend on, as `name=version`, in the newest versions; downloads nothing. */
+  /** Resolves `names` and all their dependencies to the newest versions, as `name=version`; downloads nothing. */
   async resolve(names: readonly string[]): Promise<string[]> {
     const memo = `${this.directory}/closures/${await digest(names.join(" "))}`;
     let uris = await Deno.readTextFile(memo).catch(() => undefined);
@@ -116,7 +116,7 @@ export class Apt {
       ]);
       await Deno.writeTextFile(memo, uris);
     }
-    // A line is: 'URI' NAME_VERSION_ARCH.deb SIZE CHECKSUM
+    // Each line is: 'URI' NAME_VERSION_ARCH.deb SIZE CHECKSUM
     return uris.trim().split("\n").map((line) => {
       const [name, version] = line.split(" ")[1]!.split("_");
       return `${name}=${decodeURIComponent(version!)}`;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** The emulated machine: which QEMU, and with which arguments Xen, dom0 and the cards come up on it. */
+/** The emulated machine: the QEMU program, and its arguments for Xen, dom0 and the sound devices. */
 import type { Images } from "./images.ts";
 import type { Arch } from "./packages.ts";
 
-/** A sound card of the machine; what it plays goes to a file in the run's folder, `ac97.wav`. */
+/** A sound device of the machine; QEMU writes its sound to the file `ac97.wav` in the run's folder. */
 export type Card = "ac97";
 
 export interface MachineOptions {
@@ -14,11 +14,11 @@ export interface MachineOptions {
   /** The project's tree on the host: `/project` in dom0, read-only. */
   readonly project: string;
   readonly cards: readonly Card[];
-  /** Where dom0's console goes besides `console.log`: nowhere, or to a person, with a shell on it. */
+  /** The destination of dom0's console besides `console.log`: none, or the terminal, with a shell. */
   readonly console: "log" | "terminal";
 }
 
-/** The program and its arguments. All that makes an emulated machine differ from its defaults is said here. */
+/** The program and its arguments; no other place configures the emulated machine. */
 export function qemuCommand(options: MachineOptions): string[] {
   const { images, directory, console } = options;
   const backend = console === "terminal" ? "stdio,mux=on,signal=off" : "null";
@@ -34,13 +34,13 @@ export function qemuCommand(options: MachineOptions): string[] {
   ];
 }
 
-/** What xen takes on every architecture; `noreboot` so that a crash ends the run. */
+/** Xen's arguments on every architecture; with `noreboot` a crash ends the run. */
 const xenArguments = "dom0_mem=1536M noreboot=1";
 
 /**
- * QEMU 7.2 gets two things wrong that Xen does: IRET from user mode under SMAP (dom0 crashes at once), and switching
- * extended processor state between domains (programs in dom0 and in guests die of corrupted memory, once two domains run
- * code that uses AVX).
+ * The processor's features, without those that QEMU 7.2 emulates wrongly under Xen. IRET from user mode under SMAP crashes dom0
+ * at once. The switch of extended processor state between domains corrupts memory: programs in dom0 and in guests die once two
+ * domains use AVX.
  */
 const x86Cpu = "max,-smap,-smep,-xsave,-avx,-avx2,-fma,-f16c";
 
@@ -54,7 +54,7 @@ function x86({ images, directory, cards }: MachineOptions, linux: string): strin
   ];
 }
 
-/** AC97 whose output goes to a file; at the default of 44.1 kHz that would hold a resampled copy. */
+/** An AC97 whose sound goes to a file, at 48 kHz: QEMU's default of 44.1 kHz means a resampled copy. */
 function ac97(file: string): string[] {
   return [
     "-audiodev",
@@ -66,12 +66,12 @@ function ac97(file: string): string[] {
 
 function arm({ images }: MachineOptions, linux: string): string[] {
   return [
-    // With gic-version=2, or with one thread for all processors, it hangs as soon as a guest runs.
+    // With gic-version=2, or with one thread for all processors, QEMU hangs as soon as a guest runs.
     ...["qemu-system-aarch64", "-M", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a57"],
     ...["-accel", "tcg,thread=multi", "-kernel", images.xen, "-append", `console=dtuart ${xenArguments}`],
     ...["-device", `guest-loader,addr=0x49000000,kernel=${images.kernel},bootargs="${linux}"`],
     ...["-device", `guest-loader,addr=0x4f000000,initrd=${images.initrd}`],
-    ...devices("device"), // on virtio-mmio: MSI does not work there
+    ...devices("device"), // virtio-mmio, because PCI's MSI does not work here
   ];
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Deno tests that share one boot of the lab, and its guests where a case does not spoil them. */
+/** Deno tests that share one boot of the lab, and its guests until a case fails or destroys them. */
 import { flakySummary, LAB_FLAKY_BUDGET } from "../../tools/flaky.ts";
 import { LabError, say } from "./command.ts";
 import type { Guest } from "./guest.ts";
@@ -14,15 +14,15 @@ export function testedArch(): Arch {
 }
 
 export interface BenchOptions extends LabOptions {
-  /** Called when a case has failed: returns what else there is to read, such as a daemon's log, and starts it anew. */
+  /** Called when a case has failed: returns further details, such as a daemon's log, and restarts the daemon. */
   readonly onFailure?: () => Promise<string>;
 }
 
-/** One boot for all the cases of a test file (and of the files it imports, if they are handed this). */
+/** One boot for all the cases of a test file, and of imported files that get this object. */
 export class Bench {
   #lab: Lab | undefined;
   #guests = new Map<GuestKernel, Guest>();
-  /** Cases that were tried once more. */
+  /** Cases that were tried again. */
   readonly #flaky: string[] = [];
 
   constructor(private readonly options: BenchOptions = {}) {
@@ -38,22 +38,22 @@ export class Bench {
     });
   }
 
-  /** The booted machine, for what cases set up between themselves. */
+  /** The booted machine, for setup outside of {@link test}. */
   get lab(): Lab {
     if (this.#lab === undefined) throw new LabError("the lab did not boot");
     return this.#lab;
   }
 
   /**
-   * Declares a case. Emulated sound is a matter of time on a machine that others use too, so a case that fails is tried once
-   * more, with guests made anew; its first failure is printed all the same, and kept in the run's folder, `failures.log`. Such
-   * cases are listed at the end, and more than the budget of tools/flaky.ts fail the run.
-   * The error ends with the console's last lines and says where the logs are.
+   * Declares a case. Emulated sound depends on the load of a shared machine, so a case that fails is tried once more, with new
+   * guests. The first failure is printed, and kept in `failures.log` in the run's folder. The run ends with a list of such cases,
+   * and fails if they exceed the budget of tools/flaky.ts.
+   * The error ends with the console's last lines and names the logs.
    */
   test(name: string, body: (lab: Lab) => Promise<void>): void {
     Deno.test({
       name,
-      // The connection to dom0 and its pending read belong to all cases together.
+      // All cases share the connection to dom0 and its pending read.
       sanitizeOps: false,
       sanitizeResources: false,
       fn: async () => {
@@ -68,7 +68,7 @@ export class Bench {
     });
   }
 
-  /** Why `body` failed, or undefined. */
+  /** Runs `body`; returns its failure, or undefined. */
   async #attempt(
     lab: Lab,
     name: string,
@@ -84,7 +84,7 @@ export class Bench {
     }
   }
 
-  /** Ends all that a case which failed may have spoilt. Returns what there is to read about it. */
+  /** After a failed case: ends its players and its guests. Returns the details of {@link BenchOptions.onFailure}. */
   async #cleanUp(): Promise<string> {
     await this.lab.dom0.attempt("pkill -9 -x 'aplay|arecord'; true");
     const more = await this.options.onFailure?.() ?? "";
@@ -93,7 +93,7 @@ export class Bench {
     return more;
   }
 
-  /** A guest that cases share; it is made by the first one that asks, and again if another one destroyed it. */
+  /** A guest that cases share: made at the first call, and again if a case has destroyed it. */
   async guest(kernel: GuestKernel): Promise<Guest> {
     const lab = this.#lab!;
     const known = this.#guests.get(kernel);
