@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Draws the page's charts. Runs in the browser, beside uPlot and the data, and asks nobody for anything.
+// Draws the charts of a trace's page with uPlot. The script runs in the browser; it loads nothing from the network.
 const picture = JSON.parse(document.getElementById("picture").textContent);
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -63,8 +63,8 @@ const CHARTS = [
   },
 ];
 
-// Times and columns as uPlot takes them, all charts from the trace's first record to its last. A null interrupts a line; undefined, where
-// only the other curves have a value, does not.
+// Times and columns as uPlot takes them. Every chart spans the whole trace. A null interrupts a curve. An undefined, at a time where
+// only other curves have a value, does not.
 function columns({ data, curves, log }) {
   const times = [picture.from, ...data.times, picture.to];
   const named = Object.keys(curves).map((name) => data.curves.find((curve) => curve.name === name).values);
@@ -123,7 +123,7 @@ function axesOf({ unit, log, whole }, last) {
   ];
 }
 
-// Xruns, shaded in all charts in the colour of whose doing they were.
+// Shades the xruns in every chart. The colour says whether the guest or the host caused the xrun.
 function drawGaps(plot) {
   const { ctx, bbox: { left, top, width, height } } = plot;
   ctx.save();
