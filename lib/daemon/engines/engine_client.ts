@@ -188,7 +188,7 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /** Takes the device from a stream, which goes on in silence; resolves when the engine uses the device no more. */
-  giveBackCard(slot: number): Promise<void> {
+  giveBackDevice(slot: number): Promise<void> {
     return this.#ask((ticket) => ({ op: "giveBackDevice", slot, ticket }));
   }
 

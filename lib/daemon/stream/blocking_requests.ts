@@ -17,7 +17,7 @@ import type { LinkServices } from "../link/frontend_link.ts";
 import { mapBuffer } from "../link/map_buffer.ts";
 import { LimitError } from "../policy/guest_limits.ts";
 import { ChosenDevice } from "./chosen_device.ts";
-import type { Connection } from "./stream_connection.ts";
+import type { StreamConnection } from "./stream_connection.ts";
 import { DeviceSession } from "./device_session.ts";
 import { QueryLoans } from "./query_loans.ts";
 
@@ -25,7 +25,7 @@ import { QueryLoans } from "./query_loans.ts";
 interface RequestedStream {
   readonly name: string;
   readonly domid: number;
-  readonly connection: Connection | undefined;
+  readonly connection: StreamConnection | undefined;
   detach(): Promise<void>;
 }
 
@@ -101,7 +101,7 @@ export class BlockingRequests {
   /** Has the engine give the device back; false if the code of a PCM does not return, and may still use the device. */
   async #takeDevice(): Promise<boolean> {
     const { connection } = this.stream;
-    return connection === undefined || await inTime(connection.engine.giveBackCard(connection.slot));
+    return connection === undefined || await inTime(connection.engine.giveBackDevice(connection.slot));
   }
 
   /** Changes to the chosen device under a guest that has the stream open. */
@@ -138,7 +138,7 @@ export class BlockingRequests {
   }
 
   /** Takes an event of the engine about `connection`. */
-  handle(event: SlotEvent, connection: Connection): void {
+  handle(event: SlotEvent, connection: StreamConnection): void {
     switch (event.op) {
       case "broken":
         this.#log.error("the frontend is broken: {reason}; the stream is disconnected", {
@@ -199,7 +199,7 @@ export class BlockingRequests {
   }
 
   /** The engine has let go of what the guest had open. */
-  #endOpen(connection: Connection): void {
+  #endOpen(connection: StreamConnection): void {
     connection.endXrunLog();
     this.#session.leave();
     connection.unmapBuffer();
@@ -213,7 +213,7 @@ export class BlockingRequests {
   }
 
   /** Queues work that ends in an answer. If the work fails, its error is the answer. */
-  #queue(connection: Connection, work: () => Promise<void>): void {
+  #queue(connection: StreamConnection, work: () => Promise<void>): void {
     this.#enqueue(() =>
       work().catch((error) => {
         this.#log.warn("{error}", { error: error instanceof Error ? error.message : String(error) });
@@ -230,16 +230,16 @@ export class BlockingRequests {
   }
 
   /** Whether `connection` is still the stream's: work that began for one connection does not end in another. */
-  #isCurrent(connection: Connection): boolean {
+  #isCurrent(connection: StreamConnection): boolean {
     return this.stream.connection === connection;
   }
 
-  #answer(status: number, connection: Connection): void {
+  #answer(status: number, connection: StreamConnection): void {
     if (!this.#isCurrent(connection)) return;
     connection.engine.post({ op: "respond", slot: connection.slot, status });
   }
 
-  async #open(open: OpenRequest, connection: Connection): Promise<void> {
+  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {
     await this.#session.close();
     await this.#changeClosedDevice();
     if (!this.#isCurrent(connection)) return;

@@ -4,13 +4,13 @@ import type { Changes } from "../../bridge/changes.ts";
 import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "../../stream/stream_state.ts";
 import type { OperatorNodes } from "../policy/operator_nodes.ts";
-import type { Connection } from "./stream_connection.ts";
+import type { StreamConnection } from "./stream_connection.ts";
 
 /** The stream that is operated. */
 interface OperatedStream {
   readonly name: string;
   readonly isGivenUp: boolean;
-  readonly connection: Connection | undefined;
+  readonly connection: StreamConnection | undefined;
 }
 
 export class OperatorControl {

@@ -17,7 +17,7 @@ export type ConnectionTerms = Omit<
   "op" | "slot" | "domid" | "ring" | "eventPage" | "requestPort" | "eventPort" | "trace"
 >;
 
-export class Connection {
+export class StreamConnection {
   #buffer: Mapping | undefined;
   #xrunLog: XrunLog | undefined;
   /** The engine writes to the memory of these until it has let go: the references keep the memory in place. */
@@ -39,13 +39,13 @@ export class Connection {
     transport: StreamTransport,
     { engine, channels }: Seat,
     services: LinkServices,
-    handle: (event: SlotEvent, connection: Connection) => void,
-  ): Connection {
+    handle: (event: SlotEvent, connection: StreamConnection) => void,
+  ): StreamConnection {
     using stack = new DisposableStack();
     const link = stack.use(FrontendLink.open(domid, transport, services, channels));
     const slot = engine.takeSlot((event) => handle(event, connection));
     if (slot === undefined) throw new RangeError("the daemon serves as many streams as it can");
-    const connection = new Connection(domid, engine, slot, link);
+    const connection = new StreamConnection(domid, engine, slot, link);
     stack.move();
     return connection;
   }

@@ -14,7 +14,7 @@ import type { LinkServices } from "../link/frontend_link.ts";
 import type { StreamTransport } from "../link/published.ts";
 import type { OperatorNodes } from "../policy/operator_nodes.ts";
 import { BlockingRequests } from "./blocking_requests.ts";
-import { Connection } from "./stream_connection.ts";
+import { StreamConnection } from "./stream_connection.ts";
 import { OperatorControl } from "./operator_control.ts";
 import { StreamCounters } from "./stream_counters.ts";
 
@@ -33,7 +33,7 @@ export class StreamControl implements AsyncDisposable {
   /** The stream's place among those that its guest may have. */
   #admission: Disposable | undefined;
   #seat: Seat | undefined;
-  #connection: Connection | undefined;
+  #connection: StreamConnection | undefined;
   #detaching: Promise<void> | undefined;
   #trace: TraceReader | undefined;
   /** Called when the stream is given up for good. */
@@ -118,7 +118,7 @@ export class StreamControl implements AsyncDisposable {
   }
 
   /** The connection to the frontend, if there is one. */
-  get connection(): Connection | undefined {
+  get connection(): StreamConnection | undefined {
     return this.#connection;
   }
 
@@ -134,7 +134,7 @@ export class StreamControl implements AsyncDisposable {
   attach(transport: StreamTransport): void {
     if (this.#seat === undefined) throw new RangeError(`${this.name} has no engine yet, or none any more`);
     const { settings, services: { guests: { limits } } } = this;
-    const connection = this.#connection = Connection.open(
+    const connection = this.#connection = StreamConnection.open(
       this.domid,
       transport,
       this.#seat,

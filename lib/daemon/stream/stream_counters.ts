@@ -7,14 +7,14 @@ import type { StatusRow } from "../../bridge/stream_status.ts";
 import type { KeptSettings } from "../../stream/operator_settings.ts";
 import { STREAM_STATES } from "../../stream/stream_state.ts";
 import type { StreamPolicy } from "../../vsnd/model/card.ts";
-import type { Connection } from "./stream_connection.ts";
+import type { StreamConnection } from "./stream_connection.ts";
 import { newRow } from "./totals.ts";
 
 /** The stream that is counted. */
 interface CountedStream {
   readonly policy: StreamPolicy;
   readonly settings: KeptSettings;
-  readonly connection: Connection | undefined;
+  readonly connection: StreamConnection | undefined;
 }
 
 export class StreamCounters {
