@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
- * The engine: the Worker that serves all rings and devices. It blocks in poll(2) over the event channels, the devices' descriptors
- * and the eventfd by which the main thread announces commands. Nothing else in it blocks, and the path of a sample
- * allocates nothing.
+ * The engine: serves all rings and devices. It blocks in poll(2) over the event channels, the devices' descriptors and the eventfd
+ * by which the main thread announces commands. Nothing else in it blocks, and the path of a sample allocates nothing. The Worker
+ * around it is engine_worker.ts.
  */
-/// <reference lib="deno.worker" />
-import { libasound } from "../../ffi/alsa/libasound.ts";
-import { LibraryNotFoundError } from "../../ffi/base/library.ts";
-import { threadId } from "../../ffi/libc/cpu_clock.ts";
 import { ERRNO } from "../../ffi/libc/errno.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
 import { Errno, errno } from "../../ffi/libc/failed_call.ts";
@@ -19,13 +15,10 @@ import { MailboxReader, MailboxWriter } from "../bridge/mailbox.ts";
 import type { EngineCommand, EngineEvent, EngineStart, StreamCommand } from "../bridge/messages.ts";
 import { MAX_STREAMS, StatusRow } from "../bridge/stream_status.ts";
 import type { Pcm } from "../pcm/pcm.ts";
-import { adoptEventChannels } from "../xen/mod.ts";
 import type { EventChannels } from "../xen/ports.ts";
 import { EngineStream } from "./engine_stream.ts";
 import { IDLE_SIGNAL_COST } from "./guest_budget.ts";
 import { GuestTurns, REST_MS } from "./guest_turns.ts";
-import { warmUpJit } from "./jit_warm_up.ts";
-import { scheduleRealtime } from "./realtime.ts";
 
 /** Entries of the poll set: the eventfd and the event channels, then the devices. */
 const [WAKE, CHANNELS, DEVICES] = [0, 1, 2];
@@ -37,14 +30,13 @@ interface Polled {
   readonly pcm: Pcm;
 }
 
-class Engine {
+export class Engine {
   readonly #commands: MailboxReader<EngineCommand>;
   readonly #events: MailboxWriter<EngineEvent>;
   readonly #channels: EventChannels;
   readonly #statusTable: SharedArrayBuffer;
   readonly #changes: Int32Array;
-  readonly #wakeFd: number;
-  readonly #realtime: boolean;
+  readonly #wake: EventFd;
   readonly #poll = new PollSet(DEVICES + MAX_STREAMS);
   /** Streams by slot, and by the local port of each of their two channels. */
   readonly #streams: (EngineStream | undefined)[] = new Array(MAX_STREAMS).fill(undefined);
@@ -68,38 +60,51 @@ class Engine {
     this.#channels = channels;
     this.#statusTable = start.status;
     this.#changes = new Int32Array(start.changes);
-    this.#wakeFd = start.wakeFd;
-    this.#realtime = start.realtime;
+    this.#wake = new EventFd(start.wakeFd);
   }
 
+  /** Tells the main thread that the engine serves from now on. */
+  ready(facts: Omit<EngineEvent & { op: "ready" }, "op">): void {
+    this.#events.post({ op: "ready", ...facts });
+  }
+
+  /** Whether the main thread has told the engine to stop. */
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Serves until the main thread tells the engine to stop. */
   run(): void {
-    const wake = new EventFd(this.#wakeFd);
-    loadAlsa();
-    warmUpJit();
-    const realtimeErrno = this.#realtime ? scheduleRealtime() : 0;
-    this.#events.post({ op: "ready", realtimeErrno, threadId: threadId() });
-    while (!this.#stopping) {
-      const turn = this.#turns.begin();
-      if (this.#pollSetStale) this.#rebuildPollSet();
-      const patience = this.#patience();
-      if (this.#poll.wait(patience) < 0) {
-        if (errno() === ERRNO.EINTR) continue;
-        throw new Errno("poll", errno());
-      }
-      const isForDevices = this.#poll.revents(WAKE) === 0 && this.#poll.revents(CHANNELS) === 0;
-      // Devices interrupt all the time, and on some hosts reading the clock is a system call.
-      if (!isForDevices || patience !== -1) this.#wokenAt = this.#clock.now();
-      if (this.#poll.revents(WAKE) !== 0) {
-        wake.drain();
-        for (let c = this.#commands.take(); c !== undefined; c = this.#commands.take()) this.#execute(c);
-      }
-      if (this.#turns.anyRests && this.#turns.endRests(this.#wokenAt)) this.#pollSetStale = true;
-      if (this.#poll.revents(CHANNELS) !== 0) this.#serveChannels();
-      // Devices and unfinished streams take turns at being first: a guest's turn may end with the first.
-      if ((turn & 1) === 0) this.#serveDevices();
-      if (this.#unfinished.size > 0) this.#serveUnfinished();
-      if ((turn & 1) !== 0) this.#serveDevices();
+    while (!this.#stopping) this.turn();
+    this.end();
+  }
+
+  /** Waits until there is something to do, and does it: each stream that has something is served for its turn. */
+  turn(): void {
+    const turn = this.#turns.begin();
+    if (this.#pollSetStale) this.#rebuildPollSet();
+    const patience = this.#patience();
+    if (this.#poll.wait(patience) < 0) {
+      if (errno() === ERRNO.EINTR) return;
+      throw new Errno("poll", errno());
     }
+    const isForDevices = this.#poll.revents(WAKE) === 0 && this.#poll.revents(CHANNELS) === 0;
+    // Devices interrupt all the time, and on some hosts reading the clock is a system call.
+    if (!isForDevices || patience !== -1) this.#wokenAt = this.#clock.now();
+    if (this.#poll.revents(WAKE) !== 0) {
+      this.#wake.drain();
+      for (let c = this.#commands.take(); c !== undefined; c = this.#commands.take()) this.#execute(c);
+    }
+    if (this.#turns.anyRests && this.#turns.endRests(this.#wokenAt)) this.#pollSetStale = true;
+    if (this.#poll.revents(CHANNELS) !== 0) this.#serveChannels();
+    // Devices and unfinished streams take turns at being first: a guest's turn may end with the first.
+    if ((turn & 1) === 0) this.#serveDevices();
+    if (this.#unfinished.size > 0) this.#serveUnfinished();
+    if ((turn & 1) !== 0) this.#serveDevices();
+  }
+
+  /** Lets go of everything. The engine touches nothing any more afterwards. */
+  end(): void {
     for (const stream of this.#streams) if (stream !== undefined) this.#detach(stream);
     this.#channels[Symbol.dispose]();
     this.#events.post({ op: "stopped" });
@@ -108,7 +113,7 @@ class Engine {
   #rebuildPollSet(): void {
     this.#pollSetStale = false;
     this.#poll.clear();
-    this.#poll.add(this.#wakeFd, POLL.IN);
+    this.#poll.add(this.#wake.fd, POLL.IN);
     this.#poll.add(this.#channels.fd, POLL.IN);
     const polled: Polled[] = [];
     for (const stream of this.#streams) {
@@ -295,22 +300,3 @@ class Engine {
     }
   }
 }
-
-/** Loads libasound before anything plays: that takes a good part of a period. A host without ALSA has the dummy device. */
-function loadAlsa(): void {
-  try {
-    libasound();
-  } catch (error) {
-    if (!(error instanceof LibraryNotFoundError)) throw error;
-  }
-}
-
-self.onmessage = async ({ data }: MessageEvent<EngineStart>) => {
-  try {
-    new Engine(data, await adoptEventChannels(data.channels)).run();
-  } catch (error) {
-    const reason = error instanceof Errno ? error.message : stackOf(error);
-    new MailboxWriter<EngineEvent>(data.toMain).post({ op: "failed", reason });
-  }
-  self.close();
-};

@@ -27,7 +27,7 @@ async function serve(): Promise<void> {
   const real = globalThis.Worker;
   globalThis.Worker = class extends real {
     constructor(url: string | URL, options?: WorkerOptions) {
-      super(String(url).endsWith("/engine.ts") ? import.meta.url : url, options);
+      super(String(url).endsWith("/engine_worker.ts") ? import.meta.url : url, options);
     }
   };
   const { serve } = await import("../../lib/service/serve.ts");
@@ -57,5 +57,5 @@ function makeFaulty(): void {
 
 if ("DedicatedWorkerGlobalScope" in globalThis) {
   makeFaulty();
-  await import("../../lib/engine/engine.ts");
+  await import("../../lib/engine/engine_worker.ts");
 } else if (import.meta.main) await serve();

@@ -76,7 +76,7 @@ export class EngineClient implements AsyncDisposable {
       realtime,
     };
     this.#commands = new MailboxWriter(start.toEngine);
-    this.#worker = new Worker(new URL("../../engine/engine.ts", import.meta.url), {
+    this.#worker = new Worker(new URL("../../engine/engine_worker.ts", import.meta.url), {
       type: "module",
       name: "engine",
     });

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The processes of the virtual machine: the daemon, and each command that an operator runs. A process has threads, which take
+ * turns, open files, timers and connections; all of that ends with the process. Code of a process runs only inside of
+ * {@link Thread.exec}, one thread at a time, so that {@link currentThread} is right also in the promises' reactions.
+ *
+ * A process can be killed between two turns, or in the middle of one: at its nth system call from now. That call, and every
+ * later one of the process, throws {@link Killed}, and has no effect.
+ */
+import { setImmediate } from "node:timers";
+import type { Clock, Entry } from "./clock.ts";
+import type { OpenFile } from "./files.ts";
+
+/** A system call of a process that is dead. */
+export class Killed extends Error {
+  override name = "Killed";
+}
+
+/** Resolves when every promise's reactions have run that can run by now. */
+export function settled(rounds = 1): Promise<void> {
+  return new Promise((resolve) => {
+    const next = (left: number) => left === 0 ? resolve() : setImmediate(next, left - 1);
+    next(rounds);
+  });
+}
+
+let current: Thread | undefined;
+
+/** The thread whose code runs now. Throws outside of {@link Thread.exec}. */
+export function currentThread(): Thread {
+  if (current === undefined) throw new Error("code of no process makes a system call");
+  return current;
+}
+
+/** The thread whose code runs now, if any does. */
+export function runningThread(): Thread | undefined {
+  return current;
+}
+
+/** One thread: the main thread of a process, with its event loop, or an engine. */
+export class Thread {
+  /** µs that the thread has spent in the present turn, inside of slow system calls. */
+  #spent = 0;
+  #busyUntil = 0;
+  /** System calls in the present turn, and the most in any turn so far. */
+  calls = 0;
+  mostCalls = 0;
+
+  constructor(readonly process: Process, readonly name: string) {}
+
+  /** The thread's own time, µs: its slow calls count. */
+  get now(): number {
+    return this.process.clock.now + this.#spent;
+  }
+
+  get busyUntil(): number {
+    return this.#busyUntil;
+  }
+
+  /** Whether the thread is still in a slow call, or has no processor. */
+  get isBusy(): boolean {
+    return this.#busyUntil > this.process.clock.now;
+  }
+
+  /** Has the thread stand still for `micros` µs, as in a call that blocks. */
+  spend(micros: number): void {
+    this.#spent += micros;
+  }
+
+  /** Lets the thread do nothing before the time `time`, as a scheduler would that gives it no processor. */
+  stallUntil(time: number): void {
+    this.#busyUntil = Math.max(this.#busyUntil, time);
+  }
+
+  /**
+   * Runs `turn` as the thread's code, `micros` µs from now or as soon as the thread is free. Does nothing if the process is dead by
+   * then. `rounds`: of the event loop, for code that imports.
+   */
+  post(micros: number, turn: () => void, rounds = 1): Entry {
+    return this.process.clock.after(micros, () => this.#run(turn, rounds));
+  }
+
+  #run(turn: () => void, rounds: number): void | Promise<void> {
+    const { clock } = this.process;
+    if (!this.process.isAlive) return;
+    if (this.#busyUntil > clock.now) {
+      clock.at(this.#busyUntil, () => this.#run(turn, rounds));
+      return;
+    }
+    return this.exec(turn, rounds);
+  }
+
+  /** Runs `turn` as the thread's code, now, and all promises' reactions that follow from it. */
+  async exec(turn: () => void, rounds = 1): Promise<void> {
+    if (!this.#begin()) return;
+    try {
+      turn();
+      await settled(rounds);
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** Runs `turn`, from which no promise's reaction follows, as the thread's code. */
+  execNow(turn: () => void): void {
+    if (!this.#begin()) return;
+    try {
+      turn();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#end();
+    }
+  }
+
+  #begin(): boolean {
+    if (!this.process.isAlive) return false;
+    if (current !== undefined) throw new Error(`${current.name} runs, and ${this.name} is to run`);
+    current = this;
+    this.#spent = this.calls = 0;
+    return true;
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof Killed)) this.process.failed(error);
+  }
+
+  #end(): void {
+    this.#busyUntil = Math.max(this.#busyUntil, this.now);
+    this.mostCalls = Math.max(this.mostCalls, this.calls);
+    this.#spent = 0;
+    current = undefined;
+    this.process.turnEnds();
+  }
+}
+
+export interface ProcessOptions {
+  /** The domain in which the process runs. */
+  readonly domid: number;
+  readonly pid: number;
+  /** The most descriptors that the process may have open. */
+  readonly descriptors?: number;
+  /** µs until a thread that has been woken runs. */
+  readonly latency: () => number;
+  /** Called with what a thread has thrown, or no promise has taken: a defect. */
+  readonly failed: (error: unknown) => void;
+}
+
+export class Process {
+  readonly main: Thread;
+  readonly #threads = new Set<Thread>();
+  readonly files = new Map<number, OpenFile>();
+  readonly timers = new Map<number, Entry>();
+  readonly signals = new Map<string, Set<() => void>>();
+  /** What ends with the process. */
+  readonly #ends = new Set<() => void>();
+  /** System calls until the process dies in the middle of one; undefined: it lives on. */
+  #callsToLive: number | undefined;
+  #isAlive = true;
+  #isDying = false;
+  domid: number;
+  readonly pid: number;
+  /** The most descriptors; may change. */
+  descriptors: number;
+  readonly failed: (error: unknown) => void;
+  readonly latency: () => number;
+
+  constructor(readonly clock: Clock, readonly name: string, options: ProcessOptions) {
+    this.domid = options.domid;
+    this.pid = options.pid;
+    this.descriptors = options.descriptors ?? 1024;
+    this.failed = options.failed;
+    this.latency = options.latency;
+    this.main = this.thread("main");
+  }
+
+  thread(name: string): Thread {
+    const thread = new Thread(this, `${this.name}/${name}`);
+    this.#threads.add(thread);
+    return thread;
+  }
+
+  get threads(): readonly Thread[] {
+    return [...this.#threads];
+  }
+
+  endThread(thread: Thread): void {
+    this.#threads.delete(thread);
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  /**
+   * Called at the beginning of every system call: throws {@link Killed} if the process is dead, or dies here. Nothing that the
+   * process has done before is undone.
+   */
+  call(): void {
+    if (current !== undefined) current.calls++;
+    if (this.#callsToLive !== undefined && this.#callsToLive-- <= 0) this.#isDying = true;
+    if (!this.#isAlive || this.#isDying) throw new Killed(this.name);
+  }
+
+  /** Whether the process is dead, or about to be at the end of this turn. */
+  get isDead(): boolean {
+    return !this.#isAlive || this.#isDying;
+  }
+
+  /** Has the process die at its `calls`th system call from now. */
+  killAfter(calls: number): void {
+    this.#callsToLive = calls;
+  }
+
+  /** Calls `end` when the process ends, by itself or killed. Returns a function that undoes that. */
+  atEnd(end: () => void): () => void {
+    this.#ends.add(end);
+    return () => void this.#ends.delete(end);
+  }
+
+  /** At the end of each turn: a process that dies in it is gone now. */
+  turnEnds(): void {
+    if (this.#isDying && this.#isAlive) this.kill();
+  }
+
+  /** Ends the process between two turns. The kernel takes back all that it had. */
+  kill(): void {
+    if (!this.#isAlive) return;
+    this.#isAlive = false;
+    for (const entry of this.timers.values()) this.clock.cancel(entry);
+    this.timers.clear();
+    for (const end of this.#ends) end();
+    this.#ends.clear();
+    for (const file of this.files.values()) file.close();
+    this.files.clear();
+    this.#threads.clear();
+  }
+
+  /** Opens `file`: its descriptor, or -1 if the process has as many as it may. */
+  open(file: OpenFile): number {
+    if (this.files.size >= this.descriptors - 3) return -1;
+    let fd = 3;
+    while (this.files.has(fd)) fd++;
+    this.files.set(fd, file);
+    return fd;
+  }
+
+  /** Sends the process a signal. */
+  signal(name: string): void {
+    for (const handler of [...this.signals.get(name) ?? []]) this.main.post(0, handler, 20);
+  }
+}
