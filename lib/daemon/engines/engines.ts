@@ -54,9 +54,8 @@ export class Engines implements AsyncDisposable {
   readonly #failed = Promise.withResolvers<never>();
 
   private constructor(
-    private readonly xen: Xen,
+    private readonly starter: EngineStarter,
     private readonly guests: GuestUse,
-    private readonly options: EnginesOptions,
     private readonly shared: Running,
     /** Counts the changes of the states of all streams. */
     readonly changes: Changes,
@@ -67,7 +66,8 @@ export class Engines implements AsyncDisposable {
 
   static async start(xen: Xen, guests: GuestUse, options: EnginesOptions): Promise<Engines> {
     const changes = new Changes();
-    return new Engines(xen, guests, options, await startEngine(xen, options, changes), changes);
+    const starter = new EngineStarter(xen, options, changes);
+    return new Engines(starter, guests, await starter.start(), changes);
   }
 
   /** Rejects if the shared engine fails. The failure of another concerns its own streams: {@link EngineClient.ended}. */
@@ -111,7 +111,7 @@ export class Engines implements AsyncDisposable {
       if (!(error instanceof LimitError) || engines.length === 0) throw error;
       return undefined;
     }
-    const own: OwnEngine = { starting: startEngine(this.xen, this.options, this.changes), seats: 0 };
+    const own: OwnEngine = { starting: this.starter.start(), seats: 0 };
     this.#own.set(domid, [...engines, own]);
     const gone = () => {
       this.#forget(domid, own);
@@ -169,28 +169,38 @@ function requireDescriptors(count: number): void {
   for (let i = 0; i < count; i++) taken.use(new EventFd());
 }
 
-/** How many engines are starting, and have yet to open most of their descriptors. */
-let starting = 0;
+/** Starts the engines of a daemon. Makes sure that each gets its descriptors, also while several start at once. */
+class EngineStarter {
+  /** How many engines are starting, and have yet to open most of their descriptors. */
+  #starting = 0;
 
-async function startEngine(xen: Xen, { realtime }: EnginesOptions, changes: Changes): Promise<Running> {
-  requireDescriptors(DESCRIPTORS * (starting + 1));
-  const channels = xen.openEventChannels();
-  starting++;
-  try {
-    const engine = await EngineClient.start(channels.shareable, { realtime, changes: changes.shared });
-    const gone = Promise.withResolvers<void>();
-    const stop = async () => {
-      const hasStopped = engine.stop();
-      engine.gone.then(() => channels[Symbol.dispose]()).then(gone.resolve);
-      if (!await hasStopped) return false;
-      await gone.promise;
-      return true;
-    };
-    return { engine, channels, stop, gone: gone.promise };
-  } catch (error) {
-    channels[Symbol.dispose]();
-    throw error;
-  } finally {
-    starting--;
+  constructor(
+    private readonly xen: Xen,
+    private readonly options: EnginesOptions,
+    private readonly changes: Changes,
+  ) {}
+
+  async start(): Promise<Running> {
+    requireDescriptors(DESCRIPTORS * (this.#starting + 1));
+    const channels = this.xen.openEventChannels();
+    this.#starting++;
+    try {
+      const { realtime } = this.options;
+      const engine = await EngineClient.start(channels.shareable, { realtime, changes: this.changes.shared });
+      const gone = Promise.withResolvers<void>();
+      const stop = async () => {
+        const hasStopped = engine.stop();
+        engine.gone.then(() => channels[Symbol.dispose]()).then(gone.resolve);
+        if (!await hasStopped) return false;
+        await gone.promise;
+        return true;
+      };
+      return { engine, channels, stop, gone: gone.promise };
+    } catch (error) {
+      channels[Symbol.dispose]();
+      throw error;
+    } finally {
+      this.#starting--;
+    }
   }
 }
