@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The script of a world: its seed and its events, one a line. An event's line has the µs since the former event, its kind, and the
+ * seed of all that is random in it and until the next. So a script without some of its lines is a script, too, and its other events
+ * change as little as possible.
+ *
+ *     seed 42
+ *     +12500 guest.create 8f3a22c1
+ */
+import { Random } from "./machine/random.ts";
+
+export interface WorldEvent {
+  /** µs since the former event. */
+  readonly wait: number;
+  readonly kind: string;
+  /** The seed of what is random in the event, and in the time until the next. */
+  readonly seed: number;
+}
+
+export interface Script {
+  readonly seed: number;
+  readonly events: readonly WorldEvent[];
+}
+
+export function formatScript({ seed, events }: Script): string {
+  const lines = events.map(({ wait, kind, seed }) => `+${wait} ${kind} ${seed.toString(16).padStart(8, "0")}`);
+  return [`seed ${seed}`, ...lines, ""].join("\n");
+}
+
+/** Lines that are empty or begin with # mean nothing. Throws SyntaxError. */
+export function parseScript(text: string): Script {
+  let seed: number | undefined;
+  const events: WorldEvent[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "" || line.startsWith("#")) continue;
+    const [, first] = /^seed (\d+)$/.exec(line) ?? [];
+    const [, wait, kind, hex] = /^\+(\d+) ([a-zA-Z.]+) ([0-9a-f]{8})$/.exec(line) ?? [];
+    if (first !== undefined && seed === undefined) seed = Number(first);
+    else if (kind !== undefined && seed !== undefined) {
+      events.push({ wait: Number(wait), kind, seed: Number.parseInt(hex!, 16) });
+    } else throw new SyntaxError(`line ${index + 1} of a world's script is neither its seed nor an event: ${line}`);
+  }
+  if (seed === undefined) throw new SyntaxError("a world's script begins with its seed");
+  return { seed, events };
+}
+
+/** The kinds of events, each with how often it happens in relation to the others. */
+export type Weights = Readonly<Record<string, number>>;
+
+/** The first `count` events of the world of `seed`. */
+export function drawScript(seed: number, count: number, weights: Weights): Script {
+  const random = new Random(seed);
+  const kinds = Object.keys(weights);
+  const total = kinds.reduce((sum, kind) => sum + weights[kind]!, 0);
+  // Each world has some kinds that it likes more than others: rare orders become likely somewhere.
+  const likes = kinds.map((kind) => weights[kind]! * (random.oneIn(4) ? 4 : random.oneIn(4) ? 0.25 : 1));
+  const sum = likes.reduce((sum, like) => sum + like, 0) || total;
+  const pick = () => {
+    let left = random.below(1 << 20) / (1 << 20) * sum;
+    return kinds.find((_, i) => (left -= likes[i]!) < 0) ?? kinds[0]!;
+  };
+  const events = Array.from({ length: count }, () => ({ wait: waitOf(random), kind: pick(), seed: random.word() }));
+  return { seed, events };
+}
+
+/** Mostly moments, now and then long enough for every time-out of the program to pass. */
+function waitOf(random: Random): number {
+  const n = random.below(1000);
+  if (n < 400) return random.below(300);
+  if (n < 750) return random.below(20_000);
+  if (n < 970) return random.below(100_000);
+  if (n < 995) return random.below(1_000_000);
+  return random.below(15_000_000);
+}
