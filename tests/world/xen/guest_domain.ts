@@ -62,6 +62,8 @@ export interface GuestDomain {
   readonly domid: number;
   readonly isAlive: boolean;
   readonly isPaused: boolean;
+  /** A timer of the guest's: waits while the domain is paused, and never runs once the domain is gone. Returns what cancels it. */
+  after(micros: number, run: () => void): () => void;
   /** Allocates `pages` zeroed pages, and grants each of them to `backendDomid`, for reading alone if `access` is `read`. */
   share(pages: number, backendDomid: number, access?: "read" | "write"): SharedRam;
   /**

@@ -31,6 +31,8 @@ export class Hypervisor {
   readonly #mappedPages = new Map<Ram, number>();
   readonly #ownerless = new Set<Ram>();
   #pages = 0;
+  /** Called when a domain is destroyed or saved. */
+  readonly ended = new Set<() => void>();
   #lastDomid = 0;
   #created = 0;
   /** The most pages that all processes may have mapped. */
@@ -85,6 +87,7 @@ export class Hypervisor {
     this.#domains.delete(domain.domid);
     domain.destroy();
     this.#abandon(domain.ram);
+    for (const tell of this.ended) tell();
   }
 
   /** Takes a domain off its id, as a save does: ports and grants end, and the domain's own state stays, paused. */
@@ -94,6 +97,7 @@ export class Hypervisor {
     domain.pause();
     domain.ports.end();
     domain.grants.clear();
+    for (const tell of this.ended) tell();
   }
 
   /** Brings a saved domain back, under another id, paused. */

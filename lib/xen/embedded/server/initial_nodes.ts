@@ -25,7 +25,8 @@ export function makeInitialNodes(database: Database, names: readonly string[]): 
   names.forEach((name, index) => makeGuestNodes(database, index + 1, name));
 }
 
-function makeGuestNodes(database: Database, domid: number, name: string): void {
+/** Makes the nodes of guest `domid`. */
+export function makeGuestNodes(database: Pick<Database, "run">, domid: number, name: string): void {
   const home = domainPath(domid);
   const uuid = `00000000-0000-4000-8000-${domid.toString(16).padStart(12, "0")}`;
   makeNodes(database, [{ domid: 0, access: "none" }], {
@@ -72,7 +73,7 @@ function makeGuestNodes(database: Database, domid: number, name: string): void {
 }
 
 function makeNodes(
-  database: Database,
+  database: Pick<Database, "run">,
   permissions: readonly Permission[],
   nodes: Record<string, string>,
 ): void {

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/** The world's xenstored: the core of the embedded Xen's server, with connections inside of this process, and with faults. */
+import type { Domain as StoreDomain, DomainHost } from "../../../lib/xen/embedded/server/domain_table.ts";
+import { makeInitialNodes } from "../../../lib/xen/embedded/server/initial_nodes.ts";
+import { XsError } from "../../../lib/xen/embedded/server/wire.ts";
+import { Xenstore } from "../../../lib/xen/embedded/server/xenstore.ts";
+import type { Random } from "../machine/random.ts";
+import type { Domain } from "./domain.ts";
+import type { Hypervisor } from "./hypervisor.ts";
+import { type StoreClient, StoreConnection } from "./store_connection.ts";
+
+/** µs from `least` to `most`. */
+export interface Delay {
+  least: number;
+  most: number;
+}
+
+/** What becomes of the request in which xenstored dies. */
+export type LostRequest = "done" | "not done";
+
+export class Xenstored implements DomainHost {
+  readonly xenstore = new Xenstore(this);
+  readonly #connections = new Set<StoreConnection>();
+  /** The introduced domains. */
+  readonly #introduced = new Map<number, Domain>();
+  #isRunning = true;
+  #death: { requests: number; lost: LostRequest } | undefined;
+  /** µs that a request takes. */
+  readonly requestMicros: Delay = { least: 5, most: 40 };
+  /** µs until a watch's event has reached its client. */
+  readonly eventMicros: Delay = { least: 20, most: 400 };
+  /** Called when the server is there again, or a domain is introduced. */
+  readonly returns = new Set<() => void>();
+
+  /** Knows domain 0, with its nodes. */
+  constructor(readonly hypervisor: Hypervisor, private readonly random: Random) {
+    makeInitialNodes(this.xenstore.database, []);
+    this.introduce(hypervisor.domain(0)!);
+    hypervisor.ended.add(() => this.hypervisor.clock.after(this.eventTime(), () => this.#releaseEnded()));
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  get connections(): readonly StoreConnection[] {
+    return [...this.#connections];
+  }
+
+  /** Connects; undefined while the server is away or does not know the domain. */
+  connect(domid: number, client: StoreClient): StoreConnection | undefined {
+    if (!this.#isRunning || !this.xenstore.domains.has(domid)) return undefined;
+    const connection = new StoreConnection(this.xenstore, this.xenstore.domains.get(domid), client);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** The client hangs up. */
+  close(connection: StoreConnection): void {
+    if (this.#connections.delete(connection)) connection.close();
+  }
+
+  /** The time that a request takes now, µs. */
+  requestTime(): number {
+    return this.random.between(this.requestMicros.least, this.requestMicros.most);
+  }
+
+  /** The time until an event has reached its client, µs. */
+  eventTime(): number {
+    return this.random.between(this.eventMicros.least, this.eventMicros.most);
+  }
+
+  /** Whether, this time, an event or an end comes as fast as can be. */
+  isFast(): boolean {
+    return this.random.oneIn(4);
+  }
+
+  /** Whether the server dies in the request that begins now, and what becomes of the request. */
+  diesIn(): LostRequest | undefined {
+    if (this.#death === undefined || this.#death.requests-- > 0) return undefined;
+    const { lost } = this.#death;
+    this.#death = undefined;
+    return lost;
+  }
+
+  /** Has the server die in the `requests`th request of a process from now. */
+  dieAt(requests: number, lost: LostRequest): void {
+    this.#death = { requests, lost };
+  }
+
+  /** The server dies: all connections break. The nodes stay for {@link comeBack}. */
+  die(): void {
+    this.#isRunning = false;
+    this.#death = undefined;
+    for (const connection of this.#connections) this.#hangUp(connection);
+  }
+
+  /** The server is there again, with the nodes as they were, and without connections, watches and transactions. */
+  comeBack(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#releaseEnded();
+    for (const tell of [...this.returns]) tell();
+  }
+
+  /** INTRODUCE, after the toolstack has made the domain's nodes. */
+  introduce(domain: Domain): void {
+    if (!this.#isRunning) throw new XsError("EBUSY");
+    this.#releaseEnded();
+    this.#introduced.set(domain.domid, domain);
+    this.xenstore.introduce(domain.domid);
+    for (const tell of [...this.returns]) tell();
+  }
+
+  /** A domain shuts down, crashes or suspends (VIRQ_DOM_EXC): tells the watchers of `@releaseDomain`, and the domain stays. */
+  domainShutDown(): void {
+    if (this.#isRunning) this.xenstore.fireSpecial("@releaseDomain");
+  }
+
+  /** Releases each domain that is gone, or has left its id. */
+  #releaseEnded(): void {
+    if (!this.#isRunning) return;
+    for (const [domid, domain] of this.#introduced) {
+      if (this.hypervisor.domain(domid) === domain) continue;
+      this.#introduced.delete(domid);
+      this.xenstore.release(domid);
+    }
+  }
+
+  domainAppeared(_domain: StoreDomain): void {}
+
+  domainGone({ domid }: StoreDomain): void {
+    for (const connection of this.#connections) {
+      if (connection.subject.domid === domid) this.#hangUp(connection);
+    }
+  }
+
+  #hangUp(connection: StoreConnection): void {
+    this.close(connection);
+    connection.client.lost();
+  }
+}
