@@ -3,7 +3,7 @@
  * Puts the virtual machine in the place of the platform: the clocks, timers, threads, signals, files and libraries that Deno gives
  * its programs. The program's own code is the real one, and knows nothing of it.
  */
-import { currentThread, Killed, runningThread } from "./process.ts";
+import { currentThread, isOfDeath, runningThread } from "./process.ts";
 import { EngineThread } from "./threads.ts";
 
 /** The date at which worlds begin, ms. */
@@ -145,6 +145,6 @@ function installSignals(): void {
 export function reportUnhandled(failed: (error: unknown) => void): void {
   addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    if (!(event.reason instanceof Killed)) failed(event.reason);
+    if (!isOfDeath(event.reason)) failed(event.reason);
   });
 }

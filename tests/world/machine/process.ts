@@ -16,6 +16,13 @@ export class Killed extends Error {
   override name = "Killed";
 }
 
+/** Whether `error` comes of the death of its process, also as the cause of another error, or below one of a disposal. */
+export function isOfDeath(error: unknown): boolean {
+  if (error instanceof Killed) return true;
+  if (error instanceof SuppressedError) return isOfDeath(error.suppressed) || isOfDeath(error.error);
+  return error instanceof Error && error.cause !== undefined && isOfDeath(error.cause);
+}
+
 /** Resolves when every promise's reactions have run that can run by now. */
 export function settled(rounds = 1): Promise<void> {
   return new Promise((resolve) => {
@@ -124,7 +131,7 @@ export class Thread {
   }
 
   #failed(error: unknown): void {
-    if (!(error instanceof Killed)) this.process.failed(error);
+    if (!isOfDeath(error)) this.process.failed(error);
   }
 
   #end(): void {
