@@ -4,9 +4,11 @@
  * Memory is real: memcpy, mmap and munmap are the real library's.
  */
 import { ERRNO } from "../../../ffi/libc/errno.ts";
-import { CLOCK, type libcSymbols, POLL } from "../../../ffi/libc/libc.ts";
+import { AF, CLOCK, type libcSymbols, POLL, SO } from "../../../ffi/libc/libc.ts";
+import { setUmask, userOf } from "./credentials.ts";
 import { EventFile, type OpenFile, TimerFile } from "./files.ts";
 import { currentThread, type Thread } from "./process.ts";
+import { ListeningFile, SocketFile } from "./socket_file.ts";
 
 type Pointer = NonNullable<Deno.PointerValue>;
 type Libc = Deno.DynamicLibrary<typeof libcSymbols>["symbols"];
@@ -84,6 +86,37 @@ export function whenReady(files: readonly OpenFile[], wake: () => void): () => v
 /** The open file; undefined after EBADF. */
 function fileOf(fd: number): OpenFile | undefined {
   return currentThread().process.files.get(fd);
+}
+
+/** The socket; undefined, with errno set, if the descriptor is none. */
+function socketOf(fd: number): SocketFile | ListeningFile | undefined {
+  const file = fileOf(fd);
+  if (file instanceof SocketFile || file instanceof ListeningFile) return file;
+  fails(file === undefined ? ERRNO.EBADF : ERRNO.ENOTSOCK);
+}
+
+/** As getsockname(2): a `struct sockaddr_un`. */
+function storeAddress({ address = "" }: { address?: string }, into: Uint8Array, length: Uint32Array): 0 {
+  const path = address === "" ? new Uint8Array() : new TextEncoder().encode(`${address}\0`);
+  const stored = new Uint8Array(2 + path.length);
+  new DataView(stored.buffer).setUint16(0, AF.UNIX, true);
+  stored.set(path, 2);
+  into.set(stored.subarray(0, length[0]));
+  length[0] = stored.length;
+  return 0;
+}
+
+/** As getsockopt(2) for what `ffi/libc/peers.ts` asks for. */
+function storeOption(
+  { cookie, peerCredentials }: SocketFile | ListeningFile,
+  name: number,
+  value: ArrayBufferView<ArrayBuffer>,
+): number {
+  const { pid, uid, gid } = peerCredentials;
+  if (name === SO.COOKIE) new BigUint64Array(value.buffer, value.byteOffset, 1)[0] = cookie;
+  else if (name === SO.PEERCRED) new Int32Array(value.buffer, value.byteOffset, 3).set([pid, uid, gid]);
+  else return fails(ERRNO.EINVAL);
+  return 0;
 }
 
 /** Fills the revents of `count` `struct pollfd`s; returns how many are ready, and the files. */
@@ -189,12 +222,18 @@ export function virtualLibc(real: Libc, watch: MemoryWatch): Libc {
       return fails(ERRNO.EINTR);
     },
     poll_async: (fds: Int32Array, count: bigint, timeout: number) => pollAsync(fds, Number(count), timeout),
-    getsockname: () => fails(ERRNO.EBADF),
-    getsockopt: () => fails(ERRNO.EBADF),
+    getsockname: (fd: number, address: Uint8Array, length: Uint32Array) => {
+      const socket = socketOf(fd);
+      return socket === undefined ? -1 : storeAddress(socket, address, length);
+    },
+    getsockopt: (fd: number, _level: number, name: number, value: ArrayBufferView<ArrayBuffer>) => {
+      const socket = socketOf(fd);
+      return socket === undefined ? -1 : storeOption(socket, name, value);
+    },
     malloc_trim: () => 0,
-    getuid: () => 0,
-    getgid: () => 0,
-    umask: () => 0o022,
+    getuid: () => userOf(currentThread().process).uid,
+    getgid: () => userOf(currentThread().process).gid,
+    umask: (mask: number) => setUmask(currentThread().process, mask),
     getgrnam: () => null,
     gettid: () => 1,
     sched_setscheduler: () => 0,
