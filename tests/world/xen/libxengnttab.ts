@@ -23,6 +23,10 @@ class GrantFile extends OpenFile {
   /** By address. */
   readonly mappings = new Map<number, ForeignMapping>();
 
+  constructor(readonly domain: Domain) {
+    super();
+  }
+
   ready(): number {
     return 0;
   }
@@ -105,11 +109,10 @@ function closed<F extends OpenFile>(
   return 0;
 }
 
-function call(pages: number): Process {
+function call(pages: number): void {
   const thread = currentThread();
   thread.process.call();
   thread.spend(Math.ceil(MAP_MICROS + pages * PAGE_MICROS));
-  return thread.process;
 }
 
 function pointerAt(address: number) {
@@ -129,13 +132,18 @@ function words(buffer: AllowSharedBufferSource | null, count: number): Uint32Arr
 /** The library's functions. */
 export function virtualLibxengnttab(): Symbols {
   return {
-    xengnttab_open: () => opened(tables, () => new GrantFile()),
+    xengnttab_open: () => opened(tables, (process) => new GrantFile(ownDomain(process))),
     xengnttab_close: (xgt) => closed(tables, xgt, ({ mappings }) => mappings.size),
     xengnttab_map_domain_grant_refs: (xgt, count, domid, refs, prot) => {
-      const process = call(count);
+      call(count);
       const { file } = tables.get(xgt);
       const isWritable = (prot & PROT.WRITE) !== 0;
-      const mapping = currentXen().hypervisor.map(process.domid, domid, [...words(refs, count)], isWritable);
+      const mapping = currentXen().hypervisor.map(
+        file.domain.domid,
+        domid,
+        [...words(refs, count)],
+        isWritable,
+      );
       if (typeof mapping === "number") return fails(-mapping), null;
       file.mappings.set(mapping.range.address, mapping);
       return pointerAt(mapping.range.address);
