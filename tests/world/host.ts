@@ -87,7 +87,9 @@ export async function install(): Promise<void> {
   });
   installViewWatch();
   reportUnhandled((error) => {
-    if (!isOfDeath(error)) current?.listener.defect(`a promise's rejection that nobody takes: ${describe(error)}`);
+    if (!isOfDeath(error)) {
+      current?.listener.defect(`a promise's rejection that nobody takes: ${describe(error)}`);
+    }
   });
   await configure({
     sinks: {
@@ -111,5 +113,7 @@ export function recordText(record: LogRecord): string {
 
 export function describe(error: unknown): string {
   // Paths of this machine make no log that another machine could have.
-  return error instanceof Error ? (error.stack ?? error.message).replaceAll(/file:\/\/\S*\/(?=lib|ffi|tests)/g, "") : String(error);
+  return error instanceof Error
+    ? (error.stack ?? error.message).replaceAll(/file:\/\/\S*\/(?=lib|ffi|tests)/g, "")
+    : String(error);
 }

@@ -62,17 +62,25 @@ for (let n = 0; n < seeds && seconds() < minutes * 60; n++) {
 }
 const took = seconds();
 print(
-  `${sum.seeds} seeds from ${first} on: ${sum.events} events, ${sum.turns} turns, ${Math.round(sum.seconds)} virtual s in ` +
-    `${took.toFixed(1)} s: ${Math.round(sum.events / took)} events and ${(sum.seconds / took).toFixed(1)} virtual s a second`,
+  `${sum.seeds} seeds from ${first} on: ${sum.events} events, ${sum.turns} turns, ${
+    Math.round(sum.seconds)
+  } virtual s in ` +
+    `${took.toFixed(1)} s: ${Math.round(sum.events / took)} events and ${
+      (sum.seconds / took).toFixed(1)
+    } virtual s a second`,
 );
 Deno.exit(0);
 
 function report(script: Script, { events, turns, seconds, digest, violation, log }: Outcome): void {
-  if (values.log) for (const line of log) print(line);
+  if (values.log) { for (const line of log) print(line); }
   const what = violation === undefined
     ? "all invariants hold"
     : `violation: ${violation.name}: ${violation.text}\n  at event ${violation.event}`;
-  print(`seed ${script.seed}: ${events} events, ${turns} turns, ${seconds.toFixed(1)} virtual s, log ${digest}: ${what}`);
+  print(
+    `seed ${script.seed}: ${events} events, ${turns} turns, ${
+      seconds.toFixed(1)
+    } virtual s, log ${digest}: ${what}`,
+  );
 }
 
 async function printShortest(script: Script, { violation }: Outcome): Promise<void> {
@@ -82,7 +90,7 @@ async function printShortest(script: Script, { violation }: Outcome): Promise<vo
     return outcome.violation?.name === violation!.name;
   });
   const { violation: last, log } = await playScript(shortest);
-  if (!values.log) for (const line of log.slice(-60)) print(line);
+  if (!values.log) { for (const line of log.slice(-60)) print(line); }
   print(`violation: ${last?.name}: ${last?.text}`);
   print(`the shortest script that still does that, for --replay:\n\n${formatScript(shortest)}`);
 }

@@ -23,7 +23,9 @@ export interface Script {
 }
 
 export function formatScript({ seed, events }: Script): string {
-  const lines = events.map(({ wait, kind, seed }) => `+${wait} ${kind} ${seed.toString(16).padStart(8, "0")}`);
+  const lines = events.map(({ wait, kind, seed }) =>
+    `+${wait} ${kind} ${seed.toString(16).padStart(8, "0")}`
+  );
   return [`seed ${seed}`, ...lines, ""].join("\n");
 }
 
@@ -38,7 +40,9 @@ export function parseScript(text: string): Script {
     if (first !== undefined && seed === undefined) seed = Number(first);
     else if (kind !== undefined && seed !== undefined) {
       events.push({ wait: Number(wait), kind, seed: Number.parseInt(hex!, 16) });
-    } else throw new SyntaxError(`line ${index + 1} of a world's script is neither its seed nor an event: ${line}`);
+    } else {throw new SyntaxError(
+        `line ${index + 1} of a world's script is neither its seed nor an event: ${line}`,
+      );}
   }
   if (seed === undefined) throw new SyntaxError("a world's script begins with its seed");
   return { seed, events };
@@ -59,7 +63,10 @@ export function drawScript(seed: number, count: number, weights: Weights): Scrip
     let left = random.below(1 << 20) / (1 << 20) * sum;
     return kinds.find((_, i) => (left -= likes[i]!) < 0) ?? kinds[0]!;
   };
-  const events = Array.from({ length: count }, () => ({ wait: waitOf(random), kind: pick(), seed: random.word() }));
+  const events = Array.from(
+    { length: count },
+    () => ({ wait: waitOf(random), kind: pick(), seed: random.word() }),
+  );
   return { seed, events };
 }
 

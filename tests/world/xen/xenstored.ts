@@ -9,6 +9,9 @@ import type { Domain } from "./domain.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { type StoreClient, StoreConnection } from "./store_connection.ts";
 
+/** µs until the server has heard of a domain's end (VIRQ_DOM_EXC). */
+const MOST_NOTICE_MICROS = 100;
+
 /** µs from `least` to `most`. */
 export interface Delay {
   least: number;
@@ -36,7 +39,9 @@ export class Xenstored implements DomainHost {
   constructor(readonly hypervisor: Hypervisor, private readonly random: Random) {
     makeInitialNodes(this.xenstore.database, []);
     this.introduce(hypervisor.domain(0)!);
-    hypervisor.ended.add(() => this.hypervisor.clock.after(this.eventTime(), () => this.#releaseEnded()));
+    hypervisor.ended.add(() =>
+      hypervisor.clock.after(random.between(1, MOST_NOTICE_MICROS), () => this.#releaseEnded())
+    );
   }
 
   get isRunning(): boolean {
@@ -49,7 +54,9 @@ export class Xenstored implements DomainHost {
 
   /** Connects; undefined while the server is away or does not know the domain. */
   connect(domid: number, client: StoreClient): StoreConnection | undefined {
-    if (!this.#isRunning || !this.xenstore.domains.has(domid)) return undefined;
+    if (!this.#isRunning) return undefined;
+    this.#releaseEnded(); // before the toolstack makes nodes for a domain of the same id
+    if (!this.xenstore.domains.has(domid)) return undefined;
     const connection = new StoreConnection(this.xenstore, this.xenstore.domains.get(domid), client);
     this.#connections.add(connection);
     return connection;
