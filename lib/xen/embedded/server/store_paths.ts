@@ -46,5 +46,6 @@ export function childPath(path: string, name: string): string {
 
 /** Whether `path` is `ancestor` or below `ancestor`. */
 export function isWithin(path: string, ancestor: string): boolean {
-  return ancestor === "/" || path === ancestor || path.startsWith(`${ancestor}/`);
+  if (path.length <= ancestor.length) return path === ancestor;
+  return ancestor === "/" || path[ancestor.length] === "/" && path.startsWith(ancestor);
 }

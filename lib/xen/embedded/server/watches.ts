@@ -55,10 +55,10 @@ export class Watches {
   /** Fires the watches of a changed node whose watchers may read the node. */
   fire({ path, exact, permissions }: Change): void {
     for (const watch of this.#watches) {
+      if (!(exact ? path === watch.path : isWithin(path, watch.path))) continue;
       const { watcher, token, strip } = watch;
-      const matches = exact ? path === watch.path : isWithin(path, watch.path);
       const mayRead = (list: readonly Permission[]) => rightsOf(watcher.subject, list) & Right.READ;
-      if (matches && permissions.some(mayRead)) watcher.watchEvent(path.slice(strip), token);
+      if (permissions.some(mayRead)) watcher.watchEvent(path.slice(strip), token);
     }
   }
 
