@@ -6,10 +6,7 @@ const encoder = new TextEncoder();
 /** A NUL-terminated UTF-8 copy of `text`. Throws TypeError if `text` holds a NUL. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) throw new TypeError(`a C string cannot hold a NUL: ${JSON.stringify(text)}`);
-  const bytes = encoder.encode(text);
-  const out = new Uint8Array(bytes.length + 1);
-  out.set(bytes);
-  return out;
+  return encoder.encode(`${text}\0`);
 }
 
 /** A copy of the C string at `pointer`; `""` for NULL. C keeps the string. */
