@@ -117,6 +117,11 @@ class AddressSpace implements MemoryWatch {
     }
   }
 
+  /** The end of a world: checks all poisoned ranges, and frees them. */
+  clear(): void {
+    while (this.#poisoned.length > 0) this.#recycle();
+  }
+
   /** The range of `address`; undefined if there is none. */
   at(address: number): Range | undefined {
     const page = Math.floor((address - this.#start) / XEN_PAGE_SIZE);

@@ -41,6 +41,8 @@ export class Domain {
   #isPaused = false;
   /** What became due while the domain was paused. */
   #held: (() => void)[] = [];
+  /** Called when the domain runs again after a restore. */
+  readonly restores = new Set<() => void>();
   /** Called when the domain is destroyed. */
   readonly ends = new Set<() => void>();
 

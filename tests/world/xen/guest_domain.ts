@@ -64,6 +64,11 @@ export interface GuestDomain {
   readonly isPaused: boolean;
   /** A timer of the guest's: waits while the domain is paused, and never runs once the domain is gone. Returns what cancels it. */
   after(micros: number, run: () => void): () => void;
+  /**
+   * Calls `run` each time the domain runs again after a restore: with another id and the same memory, without grants and ports. Its
+   * watches are set again by then, or will be. Returns what ends that.
+   */
+  onRestored(run: () => void): () => void;
   /** Allocates `pages` zeroed pages, and grants each of them to `backendDomid`, for reading alone if `access` is `read`. */
   share(pages: number, backendDomid: number, access?: "read" | "write"): SharedRam;
   /**

@@ -48,6 +48,11 @@ export class GuestKernel implements GuestDomain {
     return this.domain.later(micros, run);
   }
 
+  onRestored(run: () => void): () => void {
+    this.domain.restores.add(run);
+    return () => void this.domain.restores.delete(run);
+  }
+
   share(pages: number, backendDomid: number, access: "read" | "write" = "write"): SharedRam {
     this.#alive();
     const { domain } = this;

@@ -170,6 +170,8 @@ test("a restored guest has its memory, another id, and neither grants nor ports"
   const ours = new Int32Array(shared.buffer);
   ours[1500] = 42;
   const port = kernel.bindUnbound(0, () => {});
+  let restores = 0;
+  kernel.onRestored(() => restores++);
   await bench.run(() => {
     using native = openNativeXen();
     using table = native.openGrantTable();
@@ -188,9 +190,12 @@ test("a restored guest has its memory, another id, and neither grants nor ports"
     assert.equal(xen.hypervisor.zombies, 1);
   });
   changes.length = 0;
+  await bench.pass(10_000);
+  assert.equal(restores, 0);
   guest.unpause();
   await bench.pass(10_000);
   assert.deepEqual(changes, ["data"], "its watches are set again");
+  assert.equal(restores, 1);
   shared.revoke();
   assert.deepEqual([guest.ram.used, xen.hypervisor.zombies], [0, 0]);
 });

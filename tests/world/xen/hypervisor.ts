@@ -100,11 +100,12 @@ export class Hypervisor {
     for (const tell of this.ended) tell();
   }
 
-  /** Brings a saved domain back, under another id, paused. */
+  /** Brings a saved domain back, under another id, paused. Its kernel hears of that once it runs. */
   restore(domain: Domain, domid: number = this.#freeDomid()): void {
     if (this.#domains.has(domid)) throw new Error(`domain ${domid} exists`);
     this.#abandon(domain.restore(domid));
     this.#domains.set(domid, domain);
+    for (const tell of [...domain.restores]) domain.later(0, tell);
   }
 
   #abandon(ram: Ram): void {
@@ -176,6 +177,7 @@ export class Hypervisor {
   end(): void {
     for (const mapping of [...this.mappings]) this.unmap(mapping, false);
     for (const domain of this.domains) this.destroy(domain);
+    addressSpace.clear();
   }
 }
 

@@ -120,11 +120,13 @@ export class KernelStore extends View implements GuestStore, StoreClient {
   #reconnect(): void {
     if (this.#watches.size === 0 || !this.domain.isAlive) return;
     if (this.#connection !== undefined && this.#connection.subject.domid === this.domain.domid) return;
-    try {
-      const connection = this.connection();
-      for (const [token, { path }] of this.#watches) connection.watch(path, token);
-    } catch (error) {
-      if (!(error instanceof GuestStoreError || error instanceof XsError)) throw error;
+    this.#connection = this.xenstored.connect(this.domain.domid, this);
+    for (const [token, { path }] of this.#watches) {
+      try {
+        this.#connection?.watch(path, token);
+      } catch (error) {
+        if (!(error instanceof XsError)) throw error; // Linux ignores that such a watch cannot be set
+      }
     }
   }
 

@@ -10,7 +10,7 @@ import type { Domain, Grant } from "./domain.ts";
 import { Handles } from "./handles.ts";
 import type { ForeignMapping } from "./hypervisor.ts";
 import { ownDomain } from "./libxenevtchn.ts";
-import { currentXen } from "./machine.ts";
+import { currentXen, type XenMachine } from "./machine.ts";
 
 type Symbols = Deno.DynamicLibrary<typeof libxengnttabSymbols>["symbols"];
 
@@ -23,7 +23,7 @@ class GrantFile extends OpenFile {
   /** By address. */
   readonly mappings = new Map<number, ForeignMapping>();
 
-  constructor(readonly domain: Domain) {
+  constructor(private readonly xen: XenMachine, readonly domain: Domain) {
     super();
   }
 
@@ -32,7 +32,7 @@ class GrantFile extends OpenFile {
   }
 
   override close(): void {
-    for (const mapping of this.mappings.values()) currentXen().hypervisor.unmap(mapping, false);
+    for (const mapping of this.mappings.values()) this.xen.hypervisor.unmap(mapping, false);
     this.mappings.clear();
   }
 }
@@ -132,7 +132,7 @@ function words(buffer: AllowSharedBufferSource | null, count: number): Uint32Arr
 /** The library's functions. */
 export function virtualLibxengnttab(): Symbols {
   return {
-    xengnttab_open: () => opened(tables, (process) => new GrantFile(ownDomain(process))),
+    xengnttab_open: () => opened(tables, (process) => new GrantFile(currentXen(), ownDomain(process))),
     xengnttab_close: (xgt) => closed(tables, xgt, ({ mappings }) => mappings.size),
     xengnttab_map_domain_grant_refs: (xgt, count, domid, refs, prot) => {
       call(count);

@@ -10,11 +10,12 @@ import { installPlatform, real } from "../machine/platform.ts";
 import { currentThread, Process } from "../machine/process.ts";
 import { Random } from "../machine/random.ts";
 import { addressSpace, installViewWatch } from "./address_space.ts";
+import { domainCounters, processCounters } from "./counters.ts";
 import type { Domain } from "./domain.ts";
 import { makeDomain } from "./domain_nodes.ts";
 import type { GuestKernel } from "./guest_kernel.ts";
-import { mappingsOf, virtualLibxengnttab } from "./libxengnttab.ts";
-import { portsOf, virtualLibxenevtchn } from "./libxenevtchn.ts";
+import { virtualLibxengnttab } from "./libxengnttab.ts";
+import { virtualLibxenevtchn } from "./libxenevtchn.ts";
 import { virtualLibxenstore } from "./libxenstore.ts";
 import { enterXen, XenMachine } from "./machine.ts";
 
@@ -104,11 +105,14 @@ export class Bench {
 
   /** Ends the process, and checks that nothing is left, and what was reported. */
   end(reports: readonly string[] = []): void {
-    const { hypervisor, xenstored } = this.xen;
-    assert.deepEqual([mappingsOf(this.process), portsOf(this.process)], [{ mappings: 0, pages: 0 }, 0]);
     this.process.kill();
-    assert.deepEqual(xenstored.connections.filter(({ client }) => client.owner === this.process), []);
-    for (const { ports, grants } of hypervisor.domains) assert.deepEqual([ports.count, grants.size], [0, 0]);
+    const none = { connections: 0, watches: 0, transactions: 0, ports: 0 };
+    assert.deepEqual(processCounters(this.xen, this.process), { ...none, mappings: 0, pages: 0 });
+    assert.equal(this.xen.hypervisor.mappedPages, 0);
+    for (const domain of this.xen.hypervisor.domains) {
+      const { grants, frames, ports } = domainCounters(this.xen, domain);
+      assert.deepEqual([grants, frames, ports], [0, 0, 0]);
+    }
     addressSpace.checkPoison();
     assert.deepEqual(this.reports, reports);
     this.xen.end();

@@ -10,9 +10,8 @@ import { openStore } from "../../../lib/xen/store/library_store.ts";
 import { reconnectingStore } from "../../../lib/xen/store/reconnecting_store.ts";
 import { isStoreError, until } from "../../unit/store_contract.ts";
 import { addressSpace } from "./address_space.ts";
+import { processCounters } from "./counters.ts";
 import { destroyDomain } from "./domain_nodes.ts";
-import { mappingsOf } from "./libxengnttab.ts";
-import { portsOf } from "./libxenevtchn.ts";
 import { Bench, test } from "./xen_bench.ts";
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -30,19 +29,23 @@ test("a call that fails says what was tried, and why", ({ kernel }) => {
   assert.throws(() => channels.unbind(33), EventChannelError);
 });
 
-test("closed handles throw, and leave nothing", ({ process, kernel }) => {
+test("closed handles throw, and leave nothing", async ({ xen, process, kernel }) => {
   const table = new NativeGrantTable();
   const shared = kernel.share(2, 0);
   const mapping = table.map(1, shared.grefs, "write");
-  assert.deepEqual(mappingsOf(process), { mappings: 1, pages: 2 });
   const sharer = new NativeGrantSharer();
   const own = sharer.share(1, 2, "write");
   const channels = openNativeEventChannels();
   channels.bindUnbound(1);
-  assert.equal(portsOf(process), 1);
-  for (const each of [table, sharer, channels, table, sharer, channels]) each[Symbol.dispose]();
+  const store = openStore();
+  using _watch = store.watch("/closed");
+  const none = { connections: 0, watches: 0, transactions: 0, mappings: 0, pages: 0, ports: 0 };
+  const some = { connections: 1, watches: 1, transactions: 0, mappings: 1, pages: 2, ports: 1 };
+  assert.deepEqual(processCounters(xen, process), some);
+  for (const each of [table, sharer, channels, store, table, sharer, channels, store]) each[Symbol.dispose]();
   assert.deepEqual([mapping.buffer.detached, own.buffer.detached], [true, true]);
-  assert.deepEqual([mappingsOf(process), portsOf(process)], [{ mappings: 0, pages: 0 }, 0]);
+  assert.deepEqual(processCounters(xen, process), none);
+  await sleep(1);
   assert.equal(process.files.size, 0);
   assert.throws(() => table.map(1, shared.grefs, "write"), /the grant table handle is closed/);
   assert.throws(() => channels.notify(10), TypeError);

@@ -2,12 +2,15 @@
 /** The world's xenstored: the core of the embedded Xen's server, with connections inside of this process, and with faults. */
 import type { Domain as StoreDomain, DomainHost } from "../../../lib/xen/embedded/server/domain_table.ts";
 import { makeInitialNodes } from "../../../lib/xen/embedded/server/initial_nodes.ts";
+import { nodeAt } from "../../../lib/xen/embedded/server/tree.ts";
 import { XsError } from "../../../lib/xen/embedded/server/wire.ts";
 import { Xenstore } from "../../../lib/xen/embedded/server/xenstore.ts";
 import type { Random } from "../machine/random.ts";
 import type { Domain } from "./domain.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { type StoreClient, StoreConnection } from "./store_connection.ts";
+
+const decoder = new TextDecoder();
 
 /** µs until the server has heard of a domain's end (VIRQ_DOM_EXC). */
 const MOST_NOTICE_MICROS = 100;
@@ -50,6 +53,17 @@ export class Xenstored implements DomainHost {
 
   get connections(): readonly StoreConnection[] {
     return [...this.#connections];
+  }
+
+  /** The value of a node, with dom0's rights and without a request; undefined if there is no such node. */
+  peek(path: string): string | undefined {
+    const node = nodeAt(this.xenstore.database.snapshot.root, path);
+    return node && decoder.decode(node.value);
+  }
+
+  /** The names of a node's children, as {@link peek}; none if there is no such node. */
+  children(path: string): string[] {
+    return [...nodeAt(this.xenstore.database.snapshot.root, path)?.children.keys() ?? []];
   }
 
   /** Connects; undefined while the server is away or does not know the domain. */
