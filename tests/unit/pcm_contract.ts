@@ -23,7 +23,7 @@ const request = {
   periodFrames: 1200,
 };
 
-interface ContractCase {
+export interface ContractCase {
   readonly name: string;
   readonly direction: Direction;
   run(pcm: Pcm): Promise<void>;
@@ -136,7 +136,7 @@ export const pcmContract: readonly ContractCase[] = [
       pcm.write(pcm.params.bufferFrames);
       assert.equal(pcm.start(), 0);
       for (let period = 0; period < 4; period++) {
-        assert.equal(poll.wait(PATIENCE_MS), 1);
+        assert.equal(await poll.waitAsync(PATIENCE_MS), 1);
         pcm.acknowledge();
         pcm.position();
       }
@@ -217,7 +217,7 @@ export function testPcmContract(device: string, { cases = pcmContract, attempts 
     Deno.test(`Pcm contract on ${device}: ${name}`, async () => {
       for (let left = attempts - 1;; left--) {
         try {
-          return await runCase(device, direction, run);
+          return await runContractCase(device, { direction, run });
         } catch (error) {
           if (left === 0) throw error;
         }
@@ -226,7 +226,11 @@ export function testPcmContract(device: string, { cases = pcmContract, attempts 
   }
 }
 
-async function runCase(device: string, direction: Direction, run: ContractCase["run"]): Promise<void> {
+/** Opens `device` for a case, and closes it afterwards. */
+export async function runContractCase(
+  device: string,
+  { direction, run }: Pick<ContractCase, "direction" | "run">,
+): Promise<void> {
   const card: PcmDevice = pcmDevice(device, direction);
   const open: OpenDevice = await card.open(request);
   const pcm = openPcm(open.descriptor);
