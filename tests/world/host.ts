@@ -13,6 +13,9 @@ import { Random } from "./machine/random.ts";
 import { installSockets, UnixSockets } from "./machine/unix_sockets.ts";
 import { installFiles, VirtualFiles } from "./machine/virtual_files.ts";
 import { libcSymbols } from "../../ffi/libc/libc.ts";
+import { HostCards, ORDINARY, PULSE } from "./sound/host_cards.ts";
+import { virtualLibasound } from "./sound/libasound.ts";
+import type { SoundReports } from "./sound/reports.ts";
 import { addressSpace, installViewWatch } from "./xen/address_space.ts";
 import { virtualLibxenevtchn } from "./xen/libxenevtchn.ts";
 import { virtualLibxengnttab } from "./xen/libxengnttab.ts";
@@ -27,6 +30,8 @@ export interface HostListener {
   log(text: string): void;
   /** A record of a process's own log. */
   record(process: Process, record: LogRecord): void;
+  /** What the devices play and record. */
+  readonly sound: Omit<SoundReports, "violated">;
   /** A defect: what a thread has thrown and nobody caught, a misuse of memory or of a library. */
   defect(what: string): void;
 }
@@ -38,12 +43,16 @@ export class Host {
   readonly files = new VirtualFiles();
   readonly sockets = new UnixSockets(this.files);
   readonly xen: XenMachine;
+  readonly sound: HostCards;
   #lastPid = 400;
   readonly processes = new Set<Process>();
 
   constructor(seed: number, readonly listener: HostListener) {
     this.random = new Random(seed);
     this.xen = new XenMachine(this.clock, seed, (what) => listener.defect(what));
+    const violated = (what: string) => listener.defect(`libasound: ${what}`);
+    this.sound = new HostCards(this.clock, { ...listener.sound, violated });
+    addCards(this.sound, this.random);
   }
 
   /** Has the platform belong to this host. */
@@ -68,6 +77,40 @@ export class Host {
   }
 }
 
+/** The host's devices: two of hardware, each with its clock, and a sound server. */
+function addCards(sound: HostCards, random: Random): void {
+  const seed = random.word();
+  sound.addNull();
+  const drift = () => random.between(-200, 200);
+  const first = sound.add({
+    name: "hw:0",
+    type: "HW",
+    playback: ORDINARY,
+    capture: ORDINARY,
+    driftPpm: drift(),
+    jitterMicros: random.below(400),
+    seed,
+  });
+  sound.addPlug("plughw:0", first);
+  sound.add({
+    name: "hw:1",
+    type: "HW",
+    playback: { ...ORDINARY, canPause: false },
+    driftPpm: drift(),
+    jitterMicros: random.below(2000),
+    granularityFrames: random.pick([1, 1, 32]),
+    seed: seed + 10 | 0,
+  });
+  sound.add({
+    name: "pulse",
+    type: "IOPLUG",
+    playback: PULSE,
+    capture: PULSE,
+    driftPpm: drift(),
+    seed: seed + 20 | 0,
+  });
+}
+
 let current: Host | undefined;
 
 /** The host that is entered. Throws if there is none. */
@@ -84,6 +127,7 @@ export async function install(): Promise<void> {
     libxenstore: virtualLibxenstore,
     libxengnttab: virtualLibxengnttab,
     libxenevtchn: virtualLibxenevtchn,
+    libasound: (symbols) => virtualLibasound(symbols, () => currentHost().sound),
   });
   installViewWatch();
   reportUnhandled((error) => {
