@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The account of a guest's stream: each request with its answer, each event, each frame that a program has written or read.
+ * Frames are counted for good: the driver, the connection, the card and the backend may begin anew meanwhile. All times are µs
+ * of the world's clock. `checks.ts` says what must hold of an account.
+ */
+import type { EventIdBehaviour } from "../../../lib/sndif/mod.ts";
+import type { Direction } from "../../../lib/pcm/pcm.ts";
+
+/**
+ * - `waits`: the guest's thread waits for the answer.
+ * - `answered`: the answer came while the thread waited.
+ * - `timedOut`: the thread waited for 3 s. The answer may have come later.
+ * - `aborted`: the driver has freed the ring under the thread.
+ */
+export type Outcome = "waits" | "answered" | "timedOut" | "aborted";
+
+/** A request that was put on a ring. */
+export interface RequestRecord {
+  /** The stream's how manieth ring, from 1. */
+  readonly ring: number;
+  /** The request's index on that ring, from 0. */
+  readonly index: number;
+  readonly id: number;
+  /** `XENSND_OP_*`. */
+  readonly operation: number;
+  /** READ and WRITE: the offset, octets. TRIGGER: the type. OPEN: the octets of the buffer. */
+  readonly argument: number;
+  /** READ and WRITE: octets. OPEN: the octets of a period. */
+  readonly length: number;
+  readonly sent: number;
+  outcome: Outcome;
+  /** When the thread went on. */
+  over?: number;
+  /** When the driver took the answer, and what it said. */
+  answered?: number;
+  status?: number;
+}
+
+/** An answer that answers no request: of another id or operation, or a second one. */
+export interface StrayAnswer {
+  readonly ring: number;
+  readonly index: number;
+  readonly id: number;
+  readonly operation: number;
+  readonly time: number;
+}
+
+/** An event that the driver has looked at. */
+export interface EventRecord {
+  readonly ring: number;
+  readonly index: number;
+  readonly id: number;
+  /** The id that this generation of the driver expects. */
+  readonly expected: number;
+  readonly isAccepted: boolean;
+  /** Octets since OPEN. */
+  readonly position: number;
+  /** How many OPENs had been answered with 0, and whether the stream was between one and its CLOSE. */
+  readonly open: number;
+  readonly isOpen: boolean;
+  readonly time: number;
+}
+
+/** WRITE: frames of a program's, numbered from {@link first}. */
+export interface WriteRecord {
+  readonly request: RequestRecord;
+  /** The ALSA core's pointer of the application, from the beginning of the segment. */
+  readonly at: number;
+  readonly first: number;
+  readonly frames: number;
+}
+
+/** READ: what a program has got. */
+export interface ReadRecord {
+  readonly request: RequestRecord;
+  readonly at: number;
+  readonly frames: number;
+}
+
+/** Successive words in what was read: `first`, `first + 1`, ... */
+export interface WordRun {
+  readonly first: number;
+  count: number;
+}
+
+export type SegmentCause = "stop" | "xrun" | "drained" | "close" | "suspend" | "disconnect";
+
+/** From a `prepare` to the STOP or CLOSE after it. The ALSA core counts its pointers from the beginning of a segment. */
+export interface SegmentRecord {
+  readonly open: number;
+  readonly began: number;
+  /** The position that the driver knew as the segment began, in frames since OPEN. */
+  readonly from: number;
+  readonly writes: WriteRecord[];
+  readonly reads: ReadRecord[];
+  /** Times of the STARTs that were answered with 0. */
+  readonly starts: number[];
+  end?: SegmentEnd;
+}
+
+export interface SegmentEnd {
+  readonly time: number;
+  readonly cause: SegmentCause;
+  /** As the STOP was sent: the core's pointers, and the position that the driver knew, in frames since OPEN. */
+  readonly hwPtr: number;
+  readonly applPtr: number;
+  readonly position: number;
+}
+
+/** From an OPEN that was answered with 0 to the CLOSE, or to the next OPEN. */
+export interface OpenRecord {
+  readonly number: number;
+  readonly request: RequestRecord;
+  readonly rate: number;
+  readonly channels: number;
+  readonly format: number;
+  readonly frameBytes: number;
+  readonly bufferFrames: number;
+  readonly periodFrames: number;
+  close?: CloseRecord;
+}
+
+/** What the guest knew as the CLOSE was sent. */
+export interface CloseRecord {
+  readonly request: RequestRecord | undefined;
+  /** The last position that was told, in frames since OPEN. */
+  readonly position: number;
+  readonly hwPtr: number;
+  readonly applPtr: number;
+}
+
+/** What went wrong in the guest's kernel. */
+export interface Incident {
+  readonly time: number;
+  readonly kind:
+    | "divide error"
+    | "broken ring"
+    | "broken event page"
+    | "full ring"
+    | "xenbus fatal"
+    | "wrong position"
+    | "no memory";
+  readonly text: string;
+}
+
+/** The number of a frame in the low three octets of its word; the stream's tag above. */
+export function wordOf(tag: number, frame: number): number {
+  return (tag << 24 | frame & 0xffffff) >>> 0;
+}
+
+export class StreamAccount {
+  readonly requests: RequestRecord[] = [];
+  readonly strays: StrayAnswer[] = [];
+  readonly events: EventRecord[] = [];
+  readonly opens: OpenRecord[] = [];
+  readonly segments: SegmentRecord[] = [];
+  readonly incidents: Incident[] = [];
+  /** Capture: the words that programs have read, in their order. */
+  readonly words: WordRun[] = [];
+  /** The number of the next frame. */
+  nextFrame = 1;
+  /** Frames of the WRITEs that were answered with 0, and of those that were not. */
+  accepted = 0;
+  refused = 0;
+  /** Frames that programs have read. */
+  read = 0;
+  /** xruns by the ALSA core's count. */
+  xruns = 0;
+  /** Rings that the driver has made for the stream. */
+  rings = 0;
+
+  constructor(
+    /** `device/vsnd/CARD PCM/STREAM` */
+    readonly name: string,
+    readonly direction: Direction,
+    readonly tag: number,
+    readonly generation: EventIdBehaviour,
+  ) {}
+
+  /** The present OPEN. */
+  get open(): OpenRecord | undefined {
+    const last = this.opens.at(-1);
+    return last?.close === undefined ? last : undefined;
+  }
+
+  /** The present segment. */
+  get segment(): SegmentRecord | undefined {
+    const last = this.segments.at(-1);
+    return last?.end === undefined ? last : undefined;
+  }
+
+  incident(time: number, kind: Incident["kind"], text: string): void {
+    this.incidents.push({ time, kind, text });
+  }
+
+  /** Counts words that a program has read. */
+  heard(words: Uint32Array): void {
+    let run = this.words.at(-1);
+    let next = run === undefined ? -1 : run.first + run.count;
+    for (const word of words) {
+      if (word === next && run !== undefined) run.count++;
+      else {
+        run = { first: word, count: 1 };
+        this.words.push(run);
+      }
+      next = word + 1;
+    }
+  }
+
+  /** Forgets what was over before the time `before`: requests, events, segments, OPENs. A long world takes memory. */
+  forget(before: number): void {
+    drop(this.requests, ({ over }) => over !== undefined && over < before);
+    drop(this.events, ({ time }) => time < before);
+    drop(this.segments, ({ end }) => end !== undefined && end.time < before);
+    drop(this.opens, ({ close }) => close?.request?.over !== undefined && close.request.over < before);
+  }
+}
+
+/** Drops the first items of a list that are over. */
+function drop<T>(list: T[], isOver: (item: T) => boolean): void {
+  let count = 0;
+  while (count < list.length - 1 && isOver(list[count]!)) count++;
+  list.splice(0, count);
+}
