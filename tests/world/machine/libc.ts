@@ -27,13 +27,16 @@ export function fails(errno: number): -1 {
   return -1;
 }
 
+/** The platform's own function: what the machine itself looks at is no view of production code (see `xen/address_space.ts`). */
+const bufferOver = Deno.UnsafePointerView.getArrayBuffer;
+
 const memoryAt = new WeakMap<Pointer, ArrayBuffer>();
 
 /** The real memory of `bytes` octets behind a pointer. One view a pointer, as hot paths use one pointer again and again. */
 export function memoryOf(pointer: Pointer, bytes: number): Uint8Array<ArrayBuffer> {
   let buffer = memoryAt.get(pointer);
   if (buffer === undefined || buffer.byteLength < bytes) {
-    buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
+    buffer = bufferOver(pointer, bytes);
     memoryAt.set(pointer, buffer);
   }
   return new Uint8Array(buffer, 0, bytes);

@@ -37,8 +37,9 @@ export class Hypervisor {
   #created = 0;
   /** The most pages that all processes may have mapped. */
   maxMappedPages = Infinity;
-  /** So many of the next mappings fail, with the errno {@link refusalErrno}. */
+  /** So many of the next mappings fail. */
   refusals = 0;
+  /** The errno of a mapping that is refused, or one too many: ENOMEM, ENOSPC. */
   refusalErrno: number = ERRNO.ENOMEM;
 
   /** @param report is told of each misuse of mapped memory: a defect */
@@ -116,7 +117,7 @@ export class Hypervisor {
   /** Maps pages of domain `domid` side by side, as domain `mapper`. Returns a negative errno if any page cannot be mapped. */
   map(mapper: number, domid: number, grefs: readonly number[], isWritable: boolean): ForeignMapping | number {
     if (this.refusals > 0) return this.refusals--, -this.refusalErrno;
-    if (this.#pages + grefs.length > this.maxMappedPages) return -ERRNO.ENOMEM;
+    if (this.#pages + grefs.length > this.maxMappedPages) return -this.refusalErrno;
     const domain = this.#domains.get(domid);
     if (domain === undefined || grefs.length === 0) return -ERRNO.EINVAL;
     const grants: Grant[] = [];
