@@ -46,6 +46,8 @@ export class Host {
   readonly sound: HostCards;
   #lastPid = 400;
   readonly processes = new Set<Process>();
+  /** Turns of all threads so far. */
+  turns = 0;
 
   constructor(seed: number, readonly listener: HostListener) {
     this.random = new Random(seed);
@@ -69,6 +71,7 @@ export class Host {
       domid: 0,
       pid: ++this.#lastPid,
       latency: () => this.random.below(this.random.oneIn(20) ? SLOW_MICROS : QUICK_MICROS),
+      turned: () => void this.turns++,
       failed: (error) => this.listener.defect(`${name}: ${describe(error)}`),
     });
     this.processes.add(process);
@@ -147,7 +150,7 @@ export async function install(): Promise<void> {
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["world"] },
     ],
   });
-  Deno.env.set("XSND_CONTROL", "/world/run/control");
+  Deno.env.set("XSND_CONTROL", "/world/run/xsnd/control.sock");
 }
 
 /** A log record's lines, as `xsnd serve` writes them. */

@@ -13,13 +13,15 @@ export interface Entry {
 export class Clock {
   /** µs since the world began. */
   now = 0;
+  /** µs by which the thread that runs is ahead of {@link now}: the time of its slow calls. What the thread causes comes no sooner. */
+  ahead = 0;
   #order = 0;
   /** A binary heap: each entry is due no later than the two at twice its place. */
   readonly #heap: Entry[] = [];
 
   /** Queues `run` for `micros` µs from now, or as soon as possible if that is negative. */
   after(micros: number, run: () => void | Promise<void>): Entry {
-    return this.at(this.now + micros, run);
+    return this.at(this.now + this.ahead + micros, run);
   }
 
   /** Queues `run` for the time `time`, or for now if that has passed. */

@@ -65,7 +65,7 @@ export class TimerFile extends OpenFile {
     this.clock.cancel(this.#next);
     this.#expirations = 0;
     this.#next = undefined;
-    if (first > 0) this.#expireAt(this.clock.now + first, interval);
+    if (first > 0) this.#expireAt(this.clock.now + this.clock.ahead + first, interval);
   }
 
   #expireAt(time: number, interval: number): void {

@@ -72,6 +72,7 @@ export class Thread {
   /** Has the thread stand still for `micros` µs, as in a call that blocks. */
   spend(micros: number): void {
     this.#spent += micros;
+    if (current === this) this.process.clock.ahead = this.#spent;
   }
 
   /** Lets the thread do nothing before the time `time`, as a scheduler would that gives it no processor. */
@@ -137,7 +138,7 @@ export class Thread {
   #end(): void {
     this.#busyUntil = Math.max(this.#busyUntil, this.now);
     this.mostCalls = Math.max(this.mostCalls, this.calls);
-    this.#spent = 0;
+    this.#spent = this.process.clock.ahead = 0;
     current = undefined;
     this.process.turnEnds();
   }
@@ -151,6 +152,8 @@ export interface ProcessOptions {
   readonly descriptors?: number;
   /** µs until a thread that has been woken runs. */
   readonly latency: () => number;
+  /** Called after each turn of a thread. */
+  readonly turned?: () => void;
   /** Called with what a thread has thrown, or no promise has taken: a defect. */
   readonly failed: (error: unknown) => void;
 }
@@ -173,6 +176,7 @@ export class Process {
   descriptors: number;
   readonly failed: (error: unknown) => void;
   readonly latency: () => number;
+  readonly #turned: () => void;
 
   constructor(readonly clock: Clock, readonly name: string, options: ProcessOptions) {
     this.domid = options.domid;
@@ -180,6 +184,7 @@ export class Process {
     this.descriptors = options.descriptors ?? 1024;
     this.failed = options.failed;
     this.latency = options.latency;
+    this.#turned = options.turned ?? (() => {});
     this.main = this.thread("main");
   }
 
@@ -229,6 +234,7 @@ export class Process {
 
   /** At the end of each turn: a process that dies in it is gone now. */
   turnEnds(): void {
+    this.#turned();
     if (this.#isDying && this.#isAlive) this.kill();
   }
 

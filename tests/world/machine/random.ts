@@ -3,13 +3,19 @@
 
 /** 32-bit integer arithmetic alone (Bob Jenkins' small generator, "jsf32"): no rounding, no dependence on the machine. */
 export class Random {
-  #a = 0xf1ea5eed;
-  #b: number;
-  #c: number;
-  #d: number;
+  #a = 0;
+  #b = 0;
+  #c = 0;
+  #d = 0;
 
   /** @param seed a 32-bit number */
   constructor(seed: number) {
+    this.restart(seed);
+  }
+
+  /** Begins anew, with another seed. */
+  restart(seed: number): void {
+    this.#a = 0xf1ea5eed;
     this.#b = this.#c = this.#d = seed | 0;
     for (let i = 0; i < 20; i++) this.word();
   }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The daemons of a world, one after the other: `xsnd serve` by its real code, each in a process of its own. An administrator starts,
+ * stops and kills them, edits the configuration, and sends signals.
+ */
+import { serve, type ServeOptions } from "../../lib/service/serve.ts";
+import type { Host } from "./host.ts";
+import { isOfDeath, type Process } from "./machine/process.ts";
+
+/** The configuration's file, which a daemon may be started with. */
+export const CONFIG_FILE = "/world/etc/xsnd.yaml";
+
+/** How a daemon's process ended. */
+export type Ending = "in order" | "failed" | "killed";
+
+export interface DaemonRun {
+  readonly process: Process;
+  readonly options: ServeOptions;
+  readonly began: number;
+  ending: Ending | undefined;
+  /** Whether it has been told to end. */
+  isStopping: boolean;
+}
+
+/** µs from the end of `serve` to that of its process. */
+const EXIT_MICROS = 300;
+
+export class Daemons {
+  readonly runs: DaemonRun[] = [];
+
+  constructor(private readonly host: Host, private readonly log: (text: string) => void) {}
+
+  /** The daemon that runs, if one does; the latest, if two do. */
+  get current(): DaemonRun | undefined {
+    return this.runs.findLast(({ ending }) => ending === undefined);
+  }
+
+  get running(): readonly DaemonRun[] {
+    return this.runs.filter(({ ending }) => ending === undefined);
+  }
+
+  start(options: ServeOptions): DaemonRun {
+    const { clock } = this.host;
+    const process = this.host.process(`xsnd-${this.runs.length + 1}`);
+    const run: DaemonRun = { process, options, began: clock.now, ending: undefined, isStopping: false };
+    this.runs.push(run);
+    this.log(`${process.name}: xsnd serve ${JSON.stringify(options)}`);
+    process.atEnd(() => {
+      run.ending ??= "killed";
+      this.log(`${process.name}: ${run.ending}`);
+    });
+    const ends = (ending: Ending) => {
+      if (process.isDead) return;
+      run.ending = ending;
+      clock.after(EXIT_MICROS, () => process.kill());
+    };
+    process.main.post(process.latency(), () => {
+      serve(options).then(() => ends("in order"), (error) => {
+        if (process.isDead || isOfDeath(error)) return;
+        this.log(`${process.name}: error: ${error instanceof Error ? error.message : error}`);
+        ends("failed");
+      });
+    }, 30);
+    return run;
+  }
+
+  /** SIGTERM. */
+  stop(run: DaemonRun): void {
+    run.isStopping = true;
+    if ((run.process.signals.get("SIGTERM")?.size ?? 0) > 0) run.process.signal("SIGTERM");
+    else run.process.kill();
+  }
+
+  /** SIGHUP. */
+  hangUp(run: DaemonRun): void {
+    if ((run.process.signals.get("SIGHUP")?.size ?? 0) > 0) run.process.signal("SIGHUP");
+    else run.process.kill();
+  }
+}

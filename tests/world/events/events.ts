@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/** What can happen in a world: every kind of event, with how often it happens in relation to the others. */
+import type { Random } from "../machine/random.ts";
+import type { World } from "../world.ts";
+import { DAEMON_EVENTS } from "./daemon_events.ts";
+import { GUEST_EVENTS } from "./guest_events.ts";
+import { HARDWARE_EVENTS } from "./hardware_events.ts";
+import { OPERATOR_EVENTS } from "./operator_events.ts";
+import { TOOLSTACK_EVENTS } from "./toolstack_events.ts";
+
+export interface WorldEventKind {
+  readonly weight: number;
+  /** Does it, by the chance of `random`; does nothing if the world has nobody to whom that could happen. */
+  run(world: World, random: Random): void;
+}
+
+export type EventTable = Readonly<Record<string, WorldEventKind>>;
+
+export const EVENTS: EventTable = {
+  ...DAEMON_EVENTS,
+  ...GUEST_EVENTS,
+  ...HARDWARE_EVENTS,
+  ...OPERATOR_EVENTS,
+  ...TOOLSTACK_EVENTS,
+};

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/** What toolstacks do to domains and cards. */
+import type { Random } from "../machine/random.ts";
+import type { AnyProgram } from "../toolstack/steps.ts";
+import { anyXlCard } from "../toolstack/xl_card.ts";
+import type { World } from "../world.ts";
+import type { EventTable } from "./events.ts";
+
+/** Guests at a time. */
+const MOST_GUESTS = 4;
+const NAMES = ["domU", "web", "car-hmi", "work", "untrusted"];
+const DEVICES = ["hw:0", "hw:1", "plughw:0", "pulse"];
+
+function aDomain(world: World, random: Random): number | undefined {
+  const domids = world.population.present.map(({ domain }) => domain.domid);
+  return domids.length === 0 ? undefined : random.pick(domids);
+}
+
+/** Now and then the toolstack's program is killed at some step. */
+function perhapsKilled(program: AnyProgram, random: Random): void {
+  if (random.oneIn(8)) program.killAfter(random.below(40));
+}
+
+export const TOOLSTACK_EVENTS: EventTable = {
+  "xl.create": {
+    weight: 12,
+    run(world, random) {
+      if (world.population.all.length >= MOST_GUESTS) return;
+      const cards = Array.from({ length: random.pick([0, 1, 1, 1, 2]) }, () => anyXlCard(random));
+      perhapsKilled(world.xl.create(random.pick(NAMES), cards, random), random);
+    },
+  },
+  "xl.destroy": {
+    weight: 2,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid !== undefined) perhapsKilled(world.xl.destroy(domid, random), random);
+    },
+  },
+  "xl.shutdown": {
+    weight: 3,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid !== undefined) {
+        perhapsKilled(world.xl.shutdown(domid, random.oneIn(3) ? "poweroff" : "reboot", random), random);
+      }
+    },
+  },
+  "xl.attach": {
+    weight: 6,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid !== undefined) perhapsKilled(world.xl.attach(domid, anyXlCard(random), random), random);
+    },
+  },
+  "xl.detach": {
+    weight: 4,
+    run(world, random) {
+      const cards = world.account.cards;
+      if (cards.length === 0) return;
+      const { address } = random.pick(cards);
+      perhapsKilled(world.xl.detach(address.domid, address.card, random), random);
+    },
+  },
+  "xl.rename": {
+    weight: 2,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid !== undefined) perhapsKilled(world.xl.rename(domid, random.pick(NAMES), random), random);
+    },
+  },
+  "xl.pause": {
+    weight: 3,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid === undefined) return;
+      world.xl.pause(domid, random);
+      world.host.clock.after(random.below(4_000_000), () => {
+        if (world.host.xen.hypervisor.domain(domid) !== undefined) world.xl.unpause(domid, random);
+      });
+    },
+  },
+  "xl.save": {
+    weight: 2,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid === undefined) return;
+      const program = random.oneIn(3) ? world.xl.checkpoint(domid, random) : world.xl.save(domid, random);
+      program.whenEnded((outcome) => {
+        if (outcome.kind === "done") world.saved.push(outcome.value);
+      });
+      perhapsKilled(program, random);
+    },
+  },
+  "xl.restore": {
+    weight: 3,
+    run(world, random) {
+      const saved = world.saved.shift();
+      if (saved !== undefined) perhapsKilled(world.xl.restore(saved, random), random);
+    },
+  },
+  "xl.migrate": {
+    weight: 1,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid !== undefined) perhapsKilled(world.xl.migrate(domid, random), random);
+    },
+  },
+  "xsnd.provision": {
+    weight: 10,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid === undefined) return;
+      const command = world.provisioner.provision({
+        domain: String(domid),
+        device: random.pick(DEVICES),
+        isReplacing: random.oneIn(4),
+        ...(random.oneIn(3) &&
+          { wait: random.pick(["initwait", "connected"] as const), timeout: random.between(1, 10) }),
+      });
+      if (random.oneIn(8)) command.process.killAfter(random.below(60));
+    },
+  },
+  "xsnd.deprovision": {
+    weight: 3,
+    run(world, random) {
+      const domid = aDomain(world, random);
+      if (domid === undefined) return;
+      const command = world.provisioner.deprovision({
+        domain: String(domid),
+        timeout: random.between(1, 10),
+        force: random.oneIn(4),
+      });
+      if (random.oneIn(8)) command.process.killAfter(random.below(60));
+    },
+  },
+};

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/** The invariants of a world: what must hold after every event, and what must hold once everybody has gone home. */
+import type { World } from "../world.ts";
+
+/** An invariant that was broken. */
+export interface Violation {
+  /** The invariant. */
+  readonly name: string;
+  readonly text: string;
+  /** How many events had happened before. */
+  readonly event: number;
+}
+
+export interface Invariant {
+  readonly name: string;
+  /** What must hold, in one sentence: docs/ARCHITECTURE.md has the same. */
+  readonly sentence: string;
+  /** What is wrong; undefined: nothing. */
+  check(world: World, when: "event" | "end"): string | undefined;
+}
+
+export const CHECKS: readonly Invariant[] = [];

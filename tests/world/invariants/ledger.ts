@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/**
+ * What the host's devices play and record, by the streams of the guests whose frames they are. Guests play frames that carry their
+ * stream's tag and a number, see `guest/account.ts`.
+ */
+import type { HostPcm } from "../sound/host_pcm.ts";
+import type { PlayedRun, ReadRun, SoundReports } from "../sound/reports.ts";
+import type { StreamAccount } from "../guest/account.ts";
+import type { Guest } from "../population.ts";
+import { IntervalSet } from "./interval_set.ts";
+
+/** Frames that have numbers have so many octets. */
+const COUNTABLE = 4;
+
+/** What was heard of one stream. */
+export class Heard {
+  /** The numbers of the frames that were heard. */
+  readonly frames = new IntervalSet();
+  /** When the last frame was heard, and by which device. */
+  lastAt = 0;
+  lastBy: HostPcm | undefined;
+}
+
+export class Ledger implements Omit<SoundReports, "violated"> {
+  readonly #heard = new Map<StreamAccount, Heard>();
+  /** Called with each run of frames of one stream that a device plays: from `first` on. */
+  onHeard: (
+    guest: Guest,
+    account: StreamAccount,
+    pcm: HostPcm,
+    frames: number,
+    from: number,
+    until: number,
+  ) => void = () => {};
+
+  constructor(
+    private readonly accountOf: (tag: number) => { guest: Guest; account: StreamAccount } | undefined,
+    private readonly violated: (name: string, text: string) => void,
+  ) {}
+
+  /** What was heard of a stream so far. */
+  of(account: StreamAccount): Heard {
+    let heard = this.#heard.get(account);
+    if (heard === undefined) this.#heard.set(account, heard = new Heard());
+    return heard;
+  }
+
+  played(pcm: HostPcm, run: PlayedRun): void {
+    const { configuration } = pcm;
+    if (configuration === undefined || run.source < 0) return;
+    const frameBytes = run.octets.length / run.frames;
+    if (frameBytes !== COUNTABLE) return;
+    const view = new DataView(run.octets.buffer, run.octets.byteOffset, run.octets.byteLength);
+    for (let at = 0; at < run.frames;) {
+      const word = view.getUint32(at * COUNTABLE, true);
+      let count = 1;
+      while (
+        at + count < run.frames &&
+        view.getUint32((at + count) * COUNTABLE, true) === (word === 0 ? 0 : word + count)
+      ) count++;
+      if (word >>> 24 !== 0) this.#heardRun(pcm, word, count, run, at);
+      at += count;
+    }
+  }
+
+  #heardRun(pcm: HostPcm, word: number, count: number, run: PlayedRun, at: number): void {
+    const owner = this.accountOf(word >>> 24);
+    if (owner === undefined) return;
+    const share = (frame: number) => run.from + (run.until - run.from) * frame / run.frames;
+    const heard = this.of(owner.account);
+    const first = word & 0xffffff;
+    const twice = heard.frames.add(first, first + count);
+    heard.lastAt = share(at + count);
+    heard.lastBy = pcm;
+    this.onHeard(owner.guest, owner.account, pcm, count, share(at), share(at + count));
+    if (twice > 0) {
+      this.violated(
+        "playedOnce",
+        `${twice} frames of ${owner.guest.name} ${owner.account.name} from ${first} on are played again, by ${pcm.label}`,
+      );
+    }
+  }
+
+  read(_pcm: HostPcm, _run: ReadRun): void {}
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+/**
+ * A world: a host with Xen, sound devices and the real daemon; guests, a toolstack, operators and an administrator around it. A
+ * script says what happens, an event after the other, and all else follows from its seeds.
+ */
+import "./machine/preload.ts";
+import { addressSpace } from "./xen/address_space.ts";
+import type { LogRecord } from "@logtape/logtape";
+import { Daemons } from "./daemon.ts";
+import { EVENTS } from "./events/events.ts";
+import { describe, Host, install, recordText } from "./host.ts";
+import { CHECKS, type Violation } from "./invariants/invariants.ts";
+import { Ledger } from "./invariants/ledger.ts";
+import type { Process } from "./machine/process.ts";
+import { mix, Random } from "./machine/random.ts";
+import { Operators } from "./operator/commands.ts";
+import { Population } from "./population.ts";
+import type { Script, Weights } from "./script.ts";
+import { Account } from "./toolstack/account.ts";
+import { Provisioner } from "./toolstack/provisioner.ts";
+import { xenServices } from "./toolstack/xen_services.ts";
+import { type SavedDomain, Xl } from "./toolstack/xl.ts";
+import { WorldLog } from "./world_log.ts";
+
+/** µs that the world has, at its end, to come to rest. */
+const REST_MICROS = 120_000_000;
+
+export class World {
+  readonly log: WorldLog;
+  readonly host: Host;
+  readonly population: Population;
+  readonly account = new Account();
+  readonly services;
+  readonly xl: Xl;
+  readonly provisioner: Provisioner;
+  readonly daemons: Daemons;
+  readonly operators: Operators;
+  readonly ledger: Ledger;
+  /** Domains in files. */
+  readonly saved: SavedDomain[] = [];
+  /** The first defect that the machine has noticed, or an invariant. */
+  violation: Omit<Violation, "event"> | undefined;
+  /** What the world does not hold against the daemon, from now until then, µs: see the invariants. */
+  readonly excuses = new Map<string, number>();
+
+  constructor(readonly seed: number) {
+    this.log = new WorldLog(() => this.host?.clock.now ?? 0);
+    const log = (text: string) => this.log.write(text);
+    this.ledger = new Ledger(
+      (tag) => this.population.accountOf(tag),
+      (name, text) => this.violated(name, text),
+    );
+    this.host = new Host(mix(seed, 7), {
+      log,
+      record: (process, record) => this.#record(process, record),
+      sound: this.ledger,
+      defect: (what) => this.violated("noDefect", what),
+    });
+    this.population = new Population({
+      xen: this.host.xen,
+      log,
+      shutsDown: (domain, reason) => this.services.controls.shutsDown(domain, reason),
+    });
+    this.services = xenServices(this.host.xen, this.population, log);
+    this.xl = new Xl(this.services, this.account);
+    const startProcess = (name: string) => this.host.process(name);
+    this.provisioner = new Provisioner({ newProcess: startProcess, log }, this.account);
+    this.daemons = new Daemons(this.host, log);
+    this.operators = new Operators({ clock: this.host.clock, startProcess, log });
+  }
+
+  get now(): number {
+    return this.host.clock.now;
+  }
+
+  violated(name: string, text: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = { name, text };
+    this.log.write(`violation: ${name}: ${text}`);
+  }
+
+  #record(process: Process, record: LogRecord): void {
+    this.log.write(`${process.name}: ${recordText(record)}`);
+    if (/\bdefect of the engine/.test(recordText(record))) this.violated("noDefect", recordText(record));
+  }
+
+  /** Carries out an event of `kind`, and lets `wait` µs pass before. */
+  async step(wait: number, kind: string, seed: number): Promise<void> {
+    await this.host.clock.runUntil(this.now + wait);
+    const random = new Random(seed);
+    this.host.random.restart(random.word());
+    const event = EVENTS[kind];
+    if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
+    this.log.write(`event: ${kind} ${seed.toString(16).padStart(8, "0")}`);
+    event.run(this, random);
+    // What the event starts at once belongs to it.
+    await this.host.clock.runUntil(this.now);
+    this.check("event");
+  }
+
+  check(when: "event" | "end"): void {
+    if (this.violation !== undefined) return;
+    for (const { name, check } of CHECKS) {
+      const problem = check(this, when);
+      if (problem !== undefined) return this.violated(name, problem);
+    }
+  }
+
+  /** Everybody goes home, and what is left must be what there was at the beginning. */
+  async end(): Promise<void> {
+    const { host } = this;
+    for (const guest of this.population.all) for (const program of guest.running) program.kill();
+    this.operators.killAll();
+    await host.clock.runUntil(this.now + REST_MICROS);
+    this.check("end");
+  }
+
+  /** Gives the machine's memory back. */
+  close(): void {
+    for (const process of [...this.host.processes]) process.kill();
+    this.host.xen.end();
+    addressSpace.checkPoison();
+  }
+}
+
+/** What became of a world. */
+export interface Outcome {
+  readonly events: number;
+  /** Turns of all threads. */
+  readonly turns: number;
+  /** Virtual seconds. */
+  readonly seconds: number;
+  readonly digest: string;
+  readonly log: readonly string[];
+  readonly violation: Violation | undefined;
+}
+
+/** How often each kind of event happens. */
+export const WEIGHTS: Weights = Object.fromEntries(
+  Object.entries(EVENTS).map(([kind, { weight }]) => [kind, weight]),
+);
+
+let installed: Promise<void> | undefined;
+
+/** Plays a script from its beginning. */
+export async function playScript(script: Script): Promise<Outcome> {
+  installed ??= prepare();
+  await installed;
+  return await play(script);
+}
+
+/** The platform, and all that the program's modules do once: a world of its own, which nobody looks at. */
+async function prepare(): Promise<void> {
+  await install();
+  await play({
+    seed: 1,
+    events: [{ wait: 1000, kind: "daemon.start", seed: 1 }, { wait: 1000, kind: "xl.create", seed: 1 }],
+  });
+}
+
+async function play({ seed, events }: Script): Promise<Outcome> {
+  const world = new World(seed);
+  world.host.enter();
+  let done = 0;
+  try {
+    for (const { wait, kind, seed } of events) {
+      await world.step(wait, kind, seed);
+      if (world.violation !== undefined) break;
+      done++;
+    }
+    if (world.violation === undefined) await world.end();
+  } catch (error) {
+    world.violated("worldItself", describe(error));
+  }
+  const { now, log, violation } = world;
+  world.close();
+  return {
+    events: done,
+    turns: world.host.turns,
+    seconds: now / 1e6,
+    digest: log.digest,
+    log: log.lines,
+    violation: violation && { ...violation, event: done },
+  };
+}
