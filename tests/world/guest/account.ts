@@ -169,6 +169,13 @@ export class StreamAccount {
   xruns = 0;
   /** Rings that the driver has made for the stream. */
   rings = 0;
+  /** Items that {@link forget} has dropped from each list. */
+  readonly forgotten = { requests: 0, events: 0, segments: 0 };
+  /**
+   * The present ring, and how many responses the backend has put there. The driver looks at none while its PCM is closed;
+   * undefined before the first ring.
+   */
+  answersOnRing: (() => { readonly ring: number; readonly count: number }) | undefined;
 
   constructor(
     /** `device/vsnd/CARD PCM/STREAM` */
@@ -210,16 +217,18 @@ export class StreamAccount {
 
   /** Forgets what was over before the time `before`: requests, events, segments, OPENs. A long world takes memory. */
   forget(before: number): void {
-    drop(this.requests, ({ over }) => over !== undefined && over < before);
-    drop(this.events, ({ time }) => time < before);
-    drop(this.segments, ({ end }) => end !== undefined && end.time < before);
+    const { forgotten } = this;
+    forgotten.requests += drop(this.requests, ({ over }) => over !== undefined && over < before);
+    forgotten.events += drop(this.events, ({ time }) => time < before);
+    forgotten.segments += drop(this.segments, ({ end }) => end !== undefined && end.time < before);
     drop(this.opens, ({ close }) => close?.request?.over !== undefined && close.request.over < before);
   }
 }
 
-/** Drops the first items of a list that are over. */
-function drop<T>(list: T[], isOver: (item: T) => boolean): void {
+/** Drops the first items of a list that are over. Returns how many. */
+function drop<T>(list: T[], isOver: (item: T) => boolean): number {
   let count = 0;
   while (count < list.length - 1 && isOver(list[count]!)) count++;
   list.splice(0, count);
+  return count;
 }

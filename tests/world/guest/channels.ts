@@ -122,6 +122,7 @@ export class ChannelPair {
     this.#eventLock = new Mutex(tasks);
     this.requestPort = domain.bindUnbound(backendDomid, () => this.#requestInterrupt());
     this.eventPort = domain.bindUnbound(backendDomid, () => this.#eventInterrupt());
+    account.answersOnRing = () => ({ ring: this.#ringNumber, count: this.#answers });
     tasks.spawn(`irq/${account.name}`, false, () => this.#handleEvents());
   }
 
@@ -131,6 +132,11 @@ export class ChannelPair {
 
   get eventRingRef(): number {
     return this.#eventPage.grefs[0]!;
+  }
+
+  /** How many responses the backend has put on the ring. */
+  get #answers(): number {
+    return this.#isFreed ? 0 : Atomics.load(this.#ring, RSP_PROD) >>> 0;
   }
 
   get isFreed(): boolean {
