@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { type EventIdBehaviour, formatByName } from "../../../lib/sndif/mod.ts";
 import { addressSpace } from "../xen/address_space.ts";
+import type { GuestStore } from "../xen/guest_domain.ts";
 import { Bench } from "../xen/xen_bench.ts";
 import type { StreamAccount } from "./account.ts";
 import type { PcmConfig } from "./hw_params.ts";
@@ -26,16 +27,16 @@ export const CONFIG: PcmConfig = {
 
 export class GuestRig {
   readonly bench: Bench;
-  readonly backend: ScriptedBackend;
+  backend: ScriptedBackend;
   readonly kernel: LinuxKernel;
   readonly log: string[] = [];
+  readonly #store: GuestStore;
 
   constructor(generation: EventIdBehaviour, seed = 1) {
     this.bench = new Bench(seed);
-    const { xen, guest, clock } = this.bench;
-    const dom0 = xen.kernel(xen.hypervisor.domain(0)!);
-    const places = { "0/0": "p", "0/1": "c" } as const;
-    this.backend = new ScriptedBackend(xen, guest, dom0.store, places, { "sample-formats": "s16_le,s32_le" });
+    const { xen, clock } = this.bench;
+    this.#store = xen.kernel(xen.hypervisor.domain(0)!).store;
+    this.backend = this.provision();
     let tag = 0;
     this.kernel = new LinuxKernel(clock, this.bench.kernel, {
       generation,
@@ -43,6 +44,16 @@ export class GuestRig {
       log: (text) => this.log.push(`${clock.now} ${text}`),
     });
     this.kernel.start();
+  }
+
+  /** Provisions the guest's card, and makes a backend for it. */
+  provision(): ScriptedBackend {
+    const { xen, guest } = this.bench;
+    const places = { "0/0": "p", "0/1": "c" } as const;
+    this.backend = new ScriptedBackend(xen, guest, this.#store, places, {
+      "sample-formats": "s16_le,s32_le",
+    });
+    return this.backend;
   }
 
   pass(micros: number): Promise<void> {

@@ -348,6 +348,8 @@ export class XenStream implements PcmOps {
    * room that the program has not filled. Returns the answer's status, -EBADFD on a stream that is not open, -EAGAIN without room.
    */
   *control(operation: number, values: Uint8Array): Blocking<number> {
+    // The room as of now: the program may have filled all that the core knew of.
+    if (this.substream.isOpened) yield* this.substream.hwSync();
     yield* this.#copyLock.lock();
     const status = yield* this.#control(operation, values);
     this.#copyLock.unlock();
