@@ -26,7 +26,7 @@ for (const device of ["hw:0", "hw:1", "plughw:0", "dmix:0", "pulse", "null"]) {
     Deno.test(`Pcm contract on the virtual ${device}: ${one.name}`, async () => {
       const made = machine();
       await made.run(() => runContractCase(device, one));
-      assert.deepEqual(made.violations, []);
+      assert.deepEqual(made.recorder.violations, []);
       assert.deepEqual(made.host.open, [], "a handle stays open");
       assert.equal(made.process.files.size, 0, "a descriptor stays open");
     });

@@ -127,7 +127,7 @@ export class HardwarePcm extends HostPcm {
     if (this.#ring === undefined) return;
     const { played } = this.end.reports;
     this.#ring.play(from, moved, (position, source, frames, octets) => {
-      const [begin, end] = [this.#clock.timeOf(position), this.#clock.timeOf(position + frames)];
+      const [begin, end] = [this.#clock.beginOf(position), this.#clock.endOf(position + frames)];
       played?.call(this.end.reports, this, { position, source, frames, octets, from: begin, until: end });
     });
     if (this.#alwaysSilences) this.#ring.clear(from, moved - from);
@@ -241,7 +241,7 @@ export class HardwarePcm extends HostPcm {
       if (number === 0) into.fill(0, start, start + this.frameBytes);
       else putFrame(into, start, this.frameBytes, number + i);
     }
-    const [from, until] = [this.#clock.timeOf(first), this.#clock.timeOf(first + count)];
+    const [from, until] = [this.#clock.beginOf(first), this.#clock.endOf(first + count)];
     this.end.reports.read?.(this, { position, number, frames: count, from, until });
     return count;
   }
@@ -289,7 +289,7 @@ export class HardwarePcm extends HostPcm {
     const { periodFrames } = this.set;
     const next = (Math.floor(Math.max(this.#moved, this.#clock.framesAt(now)) / periodFrames) + 1) *
       periodFrames;
-    const time = Math.max(this.#clock.timeOf(next), this.#blindUntil);
+    const time = Math.max(this.#clock.endOf(next), this.#blindUntil);
     if (time < Infinity) this.#interrupt = clock.at(time + this.end.jitter(), () => this.#period());
   }
 

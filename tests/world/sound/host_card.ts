@@ -201,7 +201,9 @@ export class HostEnd {
   /** The server behind the plugin dies: an xrun for its PCMs, or their end, as the plugin's version has it. */
   die(state: "XRUN" | "DISCONNECTED"): void {
     this.isServerDead = true;
-    this.#eachSetUp((pcm) => pcm.halt(this.#now, "server", STATE[state]));
+    for (const pcm of [...this.pcms]) {
+      if (pcm instanceof ServerPcm && pcm.closedAt === undefined) pcm.cut(this.#now, STATE[state]);
+    }
   }
 
   restart(): void {

@@ -50,6 +50,13 @@ export function sampleOf(alsaFormat: number): { octets: number; silence: readonl
   return { octets: format.octets, silence: format.silence };
 }
 
+/** Where pointers wrap on a 64-bit machine: the buffer, doubled while that fits (snd_pcm_hw_params). */
+function boundaryOf(bufferFrames: number): bigint {
+  let boundary = BigInt(bufferFrames);
+  while (boundary * 2n <= 2n ** 63n - 1n - BigInt(bufferFrames)) boundary *= 2n;
+  return boundary;
+}
+
 /** How a PCM is opened. */
 export interface HostPcmOptions {
   readonly id: number;
@@ -79,6 +86,12 @@ export abstract class HostPcm {
   /** Undefined before hw_params. */
   configuration: Configuration | undefined;
   frameBytes = 0;
+  /** Where ALSA's pointers wrap; 0 before hw_params. */
+  boundary = 0n;
+  /** The driver silences all that it has played: silence_size is the boundary. */
+  silencesItself = false;
+  /** Whether an xrun stops the PCM: stop_threshold is below the boundary. */
+  hasStopThreshold = false;
   sw: SwParameters = {
     startThreshold: 1,
     stopThreshold: 0,
@@ -123,19 +136,12 @@ export abstract class HostPcm {
     return this.configuration;
   }
 
-  /** Where ALSA's pointers wrap on a 64-bit machine: the buffer, doubled while that fits (snd_pcm_hw_params). */
-  get boundary(): bigint {
-    let boundary = BigInt(this.configuration?.bufferFrames ?? 0);
-    if (boundary === 0n) return 0n;
-    while (boundary * 2n <= 2n ** 63n - 1n - BigInt(this.set.bufferFrames)) boundary *= 2n;
-    return boundary;
-  }
-
   /** snd_pcm_hw_params, but for the prepare that follows. */
   configure(configuration: Configuration): void {
     this.configuration = configuration;
     this.frameBytes = sampleOf(configuration.format).octets * configuration.channels;
-    this.sw = {
+    this.boundary = boundaryOf(configuration.bufferFrames);
+    this.#apply({
       startThreshold: 1,
       stopThreshold: configuration.bufferFrames,
       silenceSize: 0,
@@ -143,23 +149,20 @@ export abstract class HostPcm {
       periodEvent: false,
       hasTimestamps: false,
       isMonotonic: false,
-    };
+    });
     this.state = STATE.SETUP;
   }
 
   /** snd_pcm_sw_params. */
   setSoftware(parameters: SwParameters): number {
-    this.sw = { ...parameters };
+    this.#apply({ ...parameters });
     return 0;
   }
 
-  /** Whether a silence_size of the boundary has the driver silence all that it has played. */
-  get silencesItself(): boolean {
-    return this.sw.silenceSize >= Number(this.boundary);
-  }
-
-  get hasStopThreshold(): boolean {
-    return this.sw.stopThreshold < Number(this.boundary);
+  #apply(parameters: SwParameters): void {
+    this.sw = parameters;
+    this.silencesItself = parameters.silenceSize >= Number(this.boundary);
+    this.hasStopThreshold = parameters.stopThreshold < Number(this.boundary);
   }
 
   /** What the state is an error for, unless it is one of `states`; 0 if it is (pcm.c: bad_pcm_state). */

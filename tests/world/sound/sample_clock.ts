@@ -79,15 +79,28 @@ export class SampleClock {
   }
 
   /** The first whole µs by which `frames` frames have passed; Infinity if the clock stands before that. */
-  timeOf(frames: number): number {
-    let stretch = this.#now;
-    for (let i = this.#past.length - 1; i >= 0 && frames <= stretch.frames + ROUNDING; i--) {
-      const before = this.#past[i]!;
-      if (before.speed > 0 || frames < before.frames + ROUNDING) stretch = before;
+  endOf(frames: number): number {
+    return this.#timeOf(frames, -ROUNDING);
+  }
+
+  /** The time at which the frame after `frames` frames begins: later than {@link endOf} where the clock stood in between. */
+  beginOf(frames: number): number {
+    return this.#timeOf(frames, ROUNDING);
+  }
+
+  /** The time of `frames` in the last stretch of time that goes on from before `frames + tolerance`. */
+  #timeOf(frames: number, tolerance: number): number {
+    for (let i = this.#past.length; i >= 0; i--) {
+      const stretch = i === this.#past.length ? this.#now : this.#past[i]!;
+      if (stretch.frames >= frames + tolerance) continue;
+      if (stretch.speed > 0) {
+        return Math.ceil(stretch.since + (frames - stretch.frames) / stretch.speed - ROUNDING);
+      }
+      // The clock stands before these frames.
+      if (stretch === this.#now && stretch.frames < frames - ROUNDING) return Infinity;
     }
-    const missing = frames - stretch.frames;
-    if (missing <= ROUNDING) return Math.ceil(stretch.since);
-    return Math.ceil(stretch.since + missing / stretch.speed - ROUNDING);
+    // What is older than the clock remembers.
+    return Math.ceil(this.#past[0]?.since ?? this.#now.since);
   }
 }
 

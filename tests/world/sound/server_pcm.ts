@@ -27,6 +27,8 @@ export class ServerPcm extends HostPcm {
   /** The server waits until the buffer is full enough. */
   #isWaiting = false;
   #heardBefore = 0;
+  /** The server that this handle was connected to has died. */
+  #isCut = false;
   /** The plugin's pipe, which is ready whatever the PCM does. */
   readonly #file = new PcmFile(() => POLL.IN, () => {});
 
@@ -64,7 +66,7 @@ export class ServerPcm extends HostPcm {
   #play(end: number): void {
     const { played } = this.end.reports;
     this.#ring!.play(this.#moved, end, (position, source, frames, octets) => {
-      const [from, until] = [this.#clock.timeOf(position), this.#clock.timeOf(position + frames)];
+      const [from, until] = [this.#clock.beginOf(position), this.#clock.endOf(position + frames)];
       played?.call(this.end.reports, this, { position, source, frames, octets, from, until });
     });
   }
@@ -72,6 +74,12 @@ export class ServerPcm extends HostPcm {
   #wait(now: number): void {
     this.#isWaiting = true;
     this.#clock.standAt(now, this.#moved);
+  }
+
+  /** The server dies. A new server does not know this handle. */
+  cut(now: number, state: number): void {
+    this.#isCut = true;
+    if (this.configuration !== undefined) this.halt(now, "server", state);
   }
 
   /** The server wants the buffer filled before it goes on, as after an underrun. */
@@ -87,6 +95,7 @@ export class ServerPcm extends HostPcm {
   availUpdate(now: number): number {
     if (this.state === STATE.RUNNING) this.settle(now);
     if (this.state === STATE.XRUN) return -ERRNO.EPIPE;
+    if (this.state === STATE.DISCONNECTED) return -ERRNO.ENODEV;
     return this.isPlayback ? this.#moved + this.set.bufferFrames - this.appl : this.#moved - this.appl;
   }
 
@@ -119,7 +128,7 @@ export class ServerPcm extends HostPcm {
     const given = Math.min(frames, available);
     const number = this.#heardBefore + this.appl + 1;
     for (let i = 0; i < given; i++) putFrame(into, i * this.frameBytes, this.frameBytes, number + i);
-    const [from, until] = [this.#clock.timeOf(this.appl), this.#clock.timeOf(this.appl + given)];
+    const [from, until] = [this.#clock.beginOf(this.appl), this.#clock.endOf(this.appl + given)];
     this.end.reports.read?.(this, { position: this.appl, number, frames: given, from, until });
     this.appl += given;
     return given;
@@ -133,6 +142,7 @@ export class ServerPcm extends HostPcm {
   start(now: number): number {
     if (this.configuration === undefined) return -ERRNO.EIO;
     if (this.state !== STATE.PREPARED) return -ERRNO.EBADFD;
+    if (this.#isCut) return -ERRNO.EIO;
     this.#run(now);
     return 0;
   }
@@ -152,8 +162,8 @@ export class ServerPcm extends HostPcm {
 
   prepare(now: number): number {
     if (this.configuration === undefined) return -ERRNO.EIO;
-    if (this.end.isServerDead) return -ERRNO.EIO;
     if (this.state === STATE.DISCONNECTED) return -ERRNO.ENODEV;
+    if (this.#isCut) return -ERRNO.EIO;
     this.appl = this.#moved = 0;
     this.#isWaiting = false;
     this.#clock.reset(now);

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** A machine with sound cards and one process, for tests of the virtual cards. Importing this file installs the virtual platform. */
+import { AlsaDevice } from "../../../lib/pcm/alsa/device.ts";
+import { openPcm } from "../../../lib/pcm/descriptor.ts";
+import type { OpenDevice, PcmRequest } from "../../../lib/pcm/device.ts";
+import type { Direction, Pcm } from "../../../lib/pcm/pcm.ts";
+import { formatByName } from "../../../lib/sndif/mod.ts";
 import { libcSymbols } from "../../../ffi/libc/libc.ts";
 import { Clock } from "../machine/clock.ts";
 import { virtualLibc } from "../machine/libc.ts";
 import { installPlatform, real } from "../machine/platform.ts";
 import { Process } from "../machine/process.ts";
+import type { HostPcm } from "./host_pcm.ts";
 import { HostCards } from "./host_cards.ts";
 import { virtualLibasound } from "./libasound.ts";
-import type { SoundReports } from "./reports.ts";
+import { Recorder } from "./recorder.ts";
 
 let current: SoundMachine | undefined;
 
@@ -16,18 +22,33 @@ installPlatform({
   "libasound": (symbols) => virtualLibasound(symbols, () => current!.host),
 });
 
+/** 48 kHz stereo of 16 bits: a buffer of 100 ms, four periods. */
+export const REQUEST: PcmRequest = {
+  rate: 48000,
+  channels: 2,
+  format: formatByName("s16_le")!.code,
+  frameBytes: 4,
+  bufferFrames: 4800,
+  periodFrames: 1200,
+};
+
+/** A device that the process has open. */
+export interface OpenSound {
+  readonly device: AlsaDevice;
+  readonly pcm: Pcm;
+  /** The host's end of it. */
+  readonly handle: HostPcm;
+  readonly open: OpenDevice;
+}
+
 export class SoundMachine {
   readonly clock = new Clock();
-  readonly host: HostCards;
+  readonly recorder = new Recorder();
+  readonly host = new HostCards(this.clock, this.recorder);
   readonly process: Process;
-  readonly violations: string[] = [];
   readonly failures: unknown[] = [];
 
-  constructor(reports: Partial<SoundReports> = {}) {
-    this.host = new HostCards(this.clock, {
-      ...reports,
-      violated: (what) => void this.violations.push(what),
-    });
+  constructor() {
     this.host.addNull();
     this.process = this.start("daemon");
     current = this;
@@ -62,6 +83,16 @@ export class SoundMachine {
     }
     if ("error" in outcome) throw outcome.error;
     return outcome.value;
+  }
+
+  /** Opens a device as the daemon and its engine do. */
+  open(name: string, direction: Direction = "playback", request = REQUEST): Promise<OpenSound> {
+    return this.run(async () => {
+      const device = new AlsaDevice(name, direction);
+      const open = await device.open(request);
+      const handle = this.host.open.at(-1)!;
+      return { device, open, handle, pcm: openPcm(open.descriptor) };
+    });
   }
 
   /** Lets `micros` µs pass. */
