@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The toolstack's own account: which domains and cards there are, and who made each card with what. A command that runs as a process
+ * of ours commits at a moment that nobody outside sees. So while the command runs, and after it was killed, each of its cards may be
+ * in one of several states. {@link Account.settle} finds out which.
+ */
+import type { CardAddress } from "../../../lib/xenbus/mod.ts";
+import { ABSENT, type CardTarget, targetProblems } from "./card_target.ts";
+import type { Nodes } from "./nodes.ts";
+
+/** How far a domain is: its nodes are whole while it is `whole`, and some of them otherwise. */
+export type DomainPhase = "making" | "whole" | "going";
+
+export interface AccountedDomain {
+  readonly domid: number;
+  readonly uuid: string;
+  name: string;
+  phase: DomainPhase;
+}
+
+interface Entry {
+  readonly address: CardAddress;
+  /** The states that the card may be in, apart from those of commands that run. */
+  known: Set<CardTarget>;
+  /** For each command that runs, the states in which it may leave the card. */
+  readonly running: Map<Command, readonly CardTarget[]>;
+  mayBeOffline: boolean;
+  /** Counts the commits, and the commands that may write. */
+  version: number;
+}
+
+export interface AccountedCard {
+  readonly address: CardAddress;
+  /** One state if the card is settled. */
+  readonly states: readonly CardTarget[];
+  /** Whether a command has asked the backend to close the card, or may have. */
+  readonly mayBeOffline: boolean;
+  /** Whether the card was made in a domain that was going by then, so that nobody removes the card's last nodes. */
+  readonly isOrphan: boolean;
+}
+
+export class Account {
+  readonly #cards = new Map<string, Entry>();
+  readonly #domains = new Map<number, AccountedDomain>();
+  /** The uuids of domains that are gone. */
+  readonly #formerUuids = new Set<string>();
+  /** All domains that there were. */
+  readonly #formerDomids = new Set<number>();
+  /** Cards that one transaction has written, or has not: of a command that was killed. */
+  #groups: {
+    readonly versions: ReadonlyMap<Entry, number>;
+    readonly targets: ReadonlyMap<Entry, CardTarget>;
+  }[] = [];
+
+  get domains(): readonly AccountedDomain[] {
+    return [...this.#domains.values()];
+  }
+
+  domain(domid: number): AccountedDomain | undefined {
+    return this.#domains.get(domid);
+  }
+
+  get formerUuids(): ReadonlySet<string> {
+    return this.#formerUuids;
+  }
+
+  /** The numbers of domains that there were and that are gone. */
+  get formerDomids(): readonly number[] {
+    return [...this.#formerDomids].filter((domid) => !this.#domains.has(domid));
+  }
+
+  domainMade(domid: number, name: string, uuid: string): AccountedDomain {
+    const domain: AccountedDomain = { domid, name, uuid, phase: "making" };
+    this.#domains.set(domid, domain);
+    this.#formerUuids.delete(uuid);
+    return domain;
+  }
+
+  /**
+   * All nodes of the domain are removed, and the domain is destroyed.
+   * @param leftVm whether the toolstack could not know of the nodes in /vm: another one was about to make them
+   */
+  domainGone(domid: number, leftVm: boolean): void {
+    const domain = this.#domains.get(domid);
+    if (domain === undefined) return;
+    this.#domains.delete(domid);
+    this.#formerDomids.add(domid);
+    const isInUse = this.domains.some(({ uuid }) => uuid === domain.uuid);
+    if (!leftVm && !isInUse) this.#formerUuids.add(domain.uuid);
+  }
+
+  /** A toolstack has committed `target` for a card, which is in that state now. */
+  committed(address: CardAddress, target: CardTarget): void {
+    const entry = this.#entry(address);
+    entry.version++;
+    entry.known = new Set([target]);
+    entry.mayBeOffline = false;
+  }
+
+  /** A toolstack has asked the card's backend to close. */
+  askedToClose(address: CardAddress): void {
+    this.#entry(address).mayBeOffline = true;
+  }
+
+  /** Begins to account for a command that runs as a process. */
+  command(): Command {
+    return new Command(this);
+  }
+
+  /** The card, if any state of it is known or possible. */
+  card(domid: number, card: number): AccountedCard | undefined {
+    const entry = this.#cards.get(`${domid}/${card}`);
+    return entry && this.#describe(entry);
+  }
+
+  /** All cards that exist, or may exist. */
+  get cards(): readonly AccountedCard[] {
+    return [...this.#cards.values()].map((entry) => this.#describe(entry))
+      .filter(({ states }) => states.some((state) => state.maker !== "nobody"));
+  }
+
+  #describe(entry: Entry): AccountedCard {
+    const { address, known, running, mayBeOffline } = entry;
+    const states = [...new Set([...known, ...[...running.values()].flat()])];
+    const isOrphan = this.#domains.get(address.domid)?.phase !== "whole";
+    return { address, states, mayBeOffline, isOrphan };
+  }
+
+  #entry(address: CardAddress): Entry {
+    const key = `${address.domid}/${address.card}`;
+    let entry = this.#cards.get(key);
+    if (entry === undefined) {
+      entry = { address, known: new Set([ABSENT]), running: new Map(), mayBeOffline: false, version: 0 };
+      this.#cards.set(key, entry);
+    }
+    return entry;
+  }
+
+  /** For {@link Command}: the command may commit any of `targets` from now on. */
+  mayWrite(command: Command, address: CardAddress, targets: readonly CardTarget[]): Entry {
+    const entry = this.#entry(address);
+    entry.running.set(command, targets);
+    entry.version++;
+    return entry;
+  }
+
+  /** For {@link Command}: the cards that the command has written in one transaction, or has not. */
+  addGroup(targets: ReadonlyMap<Entry, CardTarget>): void {
+    const versions = new Map([...targets.keys()].map((entry) => [entry, entry.version]));
+    if (targets.size > 1) this.#groups.push({ versions, targets });
+  }
+
+  /**
+   * Compares all cards with `nodes`, and forgets the states that they are not in. Returns what fits no state at all, and what one
+   * transaction has done by half.
+   */
+  settle(nodes: Nodes): string[] {
+    const problems: string[] = [];
+    for (const entry of this.#cards.values()) {
+      const { address, states, mayBeOffline, isOrphan } = this.#describe(entry);
+      const judged = states.map((state) => ({
+        state,
+        problems: targetProblems(nodes, address, state, { mayBeOffline, isOrphan }),
+      }));
+      const fitting = judged.filter(({ problems }) => problems.length === 0).map(({ state }) => state);
+      if (fitting.length === 0) problems.push(...judged.at(-1)!.problems);
+      if (entry.running.size > 0 || fitting.length === 0) continue;
+      entry.known = new Set(fitting);
+      if (fitting.every((state) => state === ABSENT)) entry.mayBeOffline = false;
+    }
+    for (const { versions, targets } of this.#groups) {
+      // Other commands have written since, if a version has changed.
+      if ([...versions].some(([entry, version]) => entry.version !== version)) continue;
+      const isOnly = ([entry, target]: [Entry, CardTarget]) =>
+        entry.known.has(target) && entry.known.size === 1;
+      const isNot = ([entry, target]: [Entry, CardTarget]) => !entry.known.has(target);
+      const half = [...targets].find(isOnly);
+      if (half !== undefined && [...targets].some(isNot)) {
+        const { domid, card } = half[0].address;
+        problems.push(`card ${domid}/${card} is written, and another card of its transaction is not`);
+      }
+    }
+    this.#groups = this.#groups.filter(({ targets }) => [...targets.keys()].some(isBusy));
+    for (const [key, entry] of this.#cards) if (isForgettable(entry)) this.#cards.delete(key);
+    return problems;
+  }
+}
+
+const isBusy = ({ running }: Entry) => running.size > 0;
+
+const isForgettable = (entry: Entry) => !isBusy(entry) && entry.known.size === 1 && entry.known.has(ABSENT);
+
+/** A command that runs as a process, such as `xsnd provision`. */
+export class Command {
+  /** For each card the states in which the command may leave the card; the last one is that of its success. */
+  readonly #targets = new Map<Entry, readonly CardTarget[]>();
+  readonly #versions = new Map<Entry, number>();
+
+  constructor(private readonly account: Account) {}
+
+  /** The command may commit any of `targets` from now on, and ends with the last one. Former targets of the card are given up. */
+  mayWrite(address: CardAddress, ...targets: readonly CardTarget[]): void {
+    const entry = this.account.mayWrite(this, address, targets);
+    this.#targets.set(entry, targets);
+    this.#versions.set(entry, entry.version);
+  }
+
+  /** The command may ask the card's backend to close from now on. */
+  mayClose(address: CardAddress): void {
+    this.account.askedToClose(address);
+  }
+
+  /** The command has committed. A card that another command has written meanwhile is in the state of either. */
+  done(): void {
+    for (const [entry, targets] of this.#targets) {
+      const target = targets.at(-1)!;
+      const isAlone = entry.version === this.#versions.get(entry) && entry.running.size === 1;
+      if (isAlone) {
+        entry.known = new Set([target]);
+        entry.mayBeOffline = false;
+      } else entry.known.add(target);
+    }
+    this.#end();
+  }
+
+  /** The command has ended without a commit. */
+  refused(): void {
+    this.#end();
+  }
+
+  /** The command was killed, or has failed, before or after its commit. `isOne`: all cards are in one transaction. */
+  unknown(isOne: boolean): void {
+    for (const [entry, targets] of this.#targets) for (const target of targets) entry.known.add(target);
+    if (isOne) {
+      this.account.addGroup(new Map([...this.#targets].map(([entry, targets]) => [entry, targets.at(-1)!])));
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    for (const entry of this.#targets.keys()) entry.running.delete(this);
+    this.#targets.clear();
+  }
+}
