@@ -119,6 +119,10 @@ Deno.test("a process without free descriptors cannot open hardware, nor set it u
   const error = await refused(made);
   assert.match(error.message, /cannot set up .* snd_pcm_sw_params hw:0: Too many open files/);
   assert.equal(made.machine.process.files.size, 0);
+  const plugin = server();
+  plugin.machine.process.descriptors = 4;
+  assert.match((await refused(plugin, "pulse")).message, /Input\/output error \(EIO\)/);
+  assert.equal(plugin.machine.process.files.size, 0);
 });
 
 Deno.test("a step of the set-up that fails closes the device again", async () => {

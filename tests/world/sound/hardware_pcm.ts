@@ -40,8 +40,6 @@ export class HardwarePcm extends HostPcm {
   #interrupt: Entry | undefined;
   #timer: PeriodTimer | undefined;
   readonly #file: PcmFile;
-  #timerFd = -1;
-  readonly #fd: number;
   /** The number that the microphone had reached at the start. */
   #heardBefore = 0;
 
@@ -49,19 +47,8 @@ export class HardwarePcm extends HostPcm {
     super(options);
     this.#granularity = options.granularity;
     this.#alwaysSilences = options.alwaysSilences;
-    this.#file = new PcmFile(() => this.#ready(), () => this.#closedByOthers());
-    this.#fd = this.process.open(this.#file);
-  }
-
-  /** False if the process has no descriptor left for the PCM. */
-  get hasDescriptor(): boolean {
-    return this.#fd >= 0;
-  }
-
-  #closedByOthers(): void {
-    if (this.closedAt === undefined && this.process.isAlive) {
-      this.end.reports.violated(`${this.label}: the program has closed a descriptor of libasound's`);
-    }
+    this.#file = new PcmFile(() => this.#ready(), () => this.closedByOthers());
+    this.hasDescriptors = this.openFile(this.#file);
   }
 
   override get pollFiles() {
@@ -91,25 +78,19 @@ export class HardwarePcm extends HostPcm {
 
   override setSoftware(parameters: SwParameters): number {
     if (parameters.periodEvent && this.#timer === undefined) {
-      const timer = new PeriodTimer(() => this.#closedByOthers());
-      const fd = this.process.open(timer);
-      if (fd < 0) return -ERRNO.EMFILE;
-      [this.#timer, this.#timerFd] = [timer, fd];
-    } else if (!parameters.periodEvent) this.#closeTimer();
+      const timer = new PeriodTimer(() => this.closedByOthers());
+      if (!this.openFile(timer)) return -ERRNO.EMFILE;
+      this.#timer = timer;
+    } else if (!parameters.periodEvent && this.#timer !== undefined) {
+      this.closeFile(this.#timer);
+      this.#timer = undefined;
+    }
     return super.setSoftware(parameters);
   }
 
-  #closeTimer(): void {
-    if (this.#timer === undefined) return;
-    if (this.process.files.get(this.#timerFd) === this.#timer) this.process.files.delete(this.#timerFd);
-    this.#timer = undefined;
-  }
-
-  /** Closes the descriptors. */
-  closeFiles(): void {
-    this.#closeTimer();
-    if (this.process.files.get(this.#fd) === this.#file) this.process.files.delete(this.#fd);
-    this.#ring = undefined;
+  override closeFiles(): void {
+    super.closeFiles();
+    this.#timer = this.#ring = undefined;
   }
 
   /** Frames free, or heard and not yet read, by the kernel's pointer. */

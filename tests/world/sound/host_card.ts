@@ -109,7 +109,11 @@ export class HostEnd {
       openedAt: this.#now,
     };
     const pcm = this.#make(options);
-    if (pcm instanceof HardwarePcm && !pcm.hasDescriptor) return -ERRNO.EMFILE;
+    if (!pcm.hasDescriptors) {
+      pcm.closeFiles();
+      // The plugin does not say why it has no pipe.
+      return pcm instanceof ServerPcm ? -ERRNO.EIO : -ERRNO.EMFILE;
+    }
     this.pcms.add(pcm);
     return pcm;
   }
@@ -131,7 +135,7 @@ export class HostEnd {
     const now = this.#now;
     if (pcm.configuration !== undefined) pcm.halt(now, "close", STATE.SETUP);
     pcm.closedAt = now;
-    if (pcm instanceof HardwarePcm) pcm.closeFiles();
+    pcm.closeFiles();
     this.reports.closed?.(pcm, now);
   }
 
@@ -179,7 +183,7 @@ export class HostEnd {
   /** The driver stops the PCM with an xrun. */
   xrun(): void {
     this.#eachSetUp((pcm) => {
-      if (pcm.state === STATE.RUNNING) pcm.halt(this.#now, "xrun", STATE.XRUN);
+      if (pcm.state === STATE.RUNNING && !(pcm instanceof NullPcm)) pcm.halt(this.#now, "xrun", STATE.XRUN);
     });
   }
 
@@ -187,7 +191,8 @@ export class HostEnd {
   suspend(): void {
     const suspended: readonly number[] = [STATE.PREPARED, STATE.RUNNING, STATE.PAUSED, STATE.XRUN];
     this.#eachSetUp((pcm) => {
-      if (suspended.includes(pcm.state)) pcm.halt(this.#now, "suspend", STATE.SUSPENDED);
+      const isSuspended = pcm instanceof HardwarePcm && suspended.includes(pcm.state);
+      if (isSuspended) pcm.halt(this.#now, "suspend", STATE.SUSPENDED);
     });
   }
 

@@ -103,6 +103,9 @@ export abstract class HostPcm {
   };
   /** The application's position since prepare, frames. */
   appl = 0;
+  readonly #descriptors = new Map<OpenFile, number>();
+  /** Whether the process had descriptors enough to open the PCM. */
+  hasDescriptors = true;
   /** The thread that is in a slow call on this PCM until the time `busyUntil`; undefined: a thread of the pool. */
   busyThread: Thread | undefined;
   busyUntil = 0;
@@ -163,6 +166,37 @@ export abstract class HostPcm {
     this.sw = parameters;
     this.silencesItself = parameters.silenceSize >= Number(this.boundary);
     this.hasStopThreshold = parameters.stopThreshold < Number(this.boundary);
+  }
+
+  /** Opens a descriptor of libasound's; false if the process has none left. */
+  protected openFile(file: OpenFile): boolean {
+    const fd = this.process.open(file);
+    if (fd < 0) return false;
+    this.#descriptors.set(file, fd);
+    return true;
+  }
+
+  protected closeFile(file: OpenFile): void {
+    const fd = this.fdOf(file);
+    if (this.process.files.get(fd) === file) this.process.files.delete(fd);
+    this.#descriptors.delete(file);
+  }
+
+  /** The descriptor of an open file of libasound's. */
+  fdOf(file: OpenFile): number {
+    return this.#descriptors.get(file) ?? -1;
+  }
+
+  /** Closes all descriptors, and lets the memory go. */
+  closeFiles(): void {
+    for (const file of [...this.#descriptors.keys()]) this.closeFile(file);
+  }
+
+  /** Somebody has closed a descriptor: only libasound may. */
+  protected closedByOthers(): void {
+    if (this.closedAt === undefined && this.process.isAlive) {
+      this.end.reports.violated(`${this.label}: the program has closed a descriptor of libasound's`);
+    }
   }
 
   /** What the state is an error for, unless it is one of `states`; 0 if it is (pcm.c: bad_pcm_state). */

@@ -215,10 +215,9 @@ export function virtualLibasound(symbols: Deno.ForeignLibraryInterface, hostOf: 
     snd_pcm_poll_descriptors: (pcm: Pointer, out: Int32Array, space: number) => {
       const handle = entered(pcm, "poll_descriptors");
       if (handle === undefined) return -ERRNO.EBADFD;
-      const files = [...handle.process.files];
       const listed = handle.pollFiles.slice(0, space);
       listed.forEach(({ file, events }, i) => {
-        out[i * 2] = files.find(([, open]) => open === file)?.[0] ?? -1;
+        out[i * 2] = handle.fdOf(file);
         out[i * 2 + 1] = events;
       });
       return listed.length;

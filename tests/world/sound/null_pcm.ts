@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: MIT
 /** ALSA's null PCM (pcm_null.c): takes every frame at once, gives silence without end, and has no clock. */
 import { ERRNO } from "../../../ffi/libc/errno.ts";
-import { HostPcm, STATE } from "./host_pcm.ts";
+import { POLL } from "../../../ffi/libc/libc.ts";
+import { HostPcm, type HostPcmOptions, STATE } from "./host_pcm.ts";
+import { PcmFile } from "./period_timer.ts";
 import type { StopCause } from "./reports.ts";
 
 export class NullPcm extends HostPcm {
-  override readonly pollFiles = [];
+  /** /dev/null, or /dev/full. */
+  readonly #file = new PcmFile(() => POLL.IN | POLL.OUT, () => this.closedByOthers());
+
+  constructor(options: HostPcmOptions) {
+    super(options);
+    this.hasDescriptors = this.openFile(this.#file);
+  }
+
+  override get pollFiles() {
+    return [{ file: this.#file, events: this.isPlayback ? POLL.OUT : POLL.IN }];
+  }
 
   availUpdate(): number {
     if (this.configuration === undefined) return -ERRNO.EIO;

@@ -29,16 +29,22 @@ export class ServerPcm extends HostPcm {
   #heardBefore = 0;
   /** The server that this handle was connected to has died. */
   #isCut = false;
-  /** The plugin's pipe, which is ready whatever the PCM does. */
-  readonly #file = new PcmFile(() => POLL.IN, () => {});
+  /** The plugin's descriptors, which are ready whatever the PCM does. */
+  readonly #files = Array.from({ length: 2 }, () => new PcmFile(() => POLL.IN, () => this.closedByOthers()));
 
   constructor(options: ServerOptions) {
     super(options);
     this.#chunk = options.chunk;
+    this.hasDescriptors = this.#files.every((file) => this.openFile(file));
   }
 
   override get pollFiles() {
-    return [{ file: this.#file, events: POLL.IN }];
+    return this.#files.map((file) => ({ file, events: POLL.IN }));
+  }
+
+  override closeFiles(): void {
+    super.closeFiles();
+    this.#ring = undefined;
   }
 
   override configure(configuration: Configuration): void {
