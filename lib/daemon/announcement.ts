@@ -23,7 +23,10 @@ export function announcementPath(domid: number): string {
 export class Announcement implements Disposable {
   readonly #log = getLogger(["xsnd", "announcement"]);
   readonly #path: string;
-  /** Whether this daemon made `data`. A guest's `data` is the toolstack's: a guest could not make it again. */
+  /**
+   * Whether this daemon removes `data` with the announcement: it made `data`, or found it empty in domain 0, as a daemon that was
+   * killed leaves it. A guest's `data` is the toolstack's: a guest could not make it again.
+   */
   #isDataOurs = false;
 
   /** Removes the announcement of a former daemon. */
@@ -31,7 +34,8 @@ export class Announcement implements Disposable {
     this.#path = announcementPath(domid);
     this.#attempt("remove", (view) => {
       view.remove(this.#path);
-      this.#isDataOurs = view.read(dirname(this.#path)) === undefined;
+      const others = view.list(dirname(this.#path));
+      this.#isDataOurs = others === undefined || this.domid === 0 && others.length === 0;
     });
   }
 

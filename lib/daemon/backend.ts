@@ -40,8 +40,8 @@ interface Served {
   isOutdated: boolean;
 }
 
-/** How long the writer of a policy, who writes node by node, has until the backend reads the whole. */
-const POLICY_LOOK_MS = 20;
+/** How long the writer of a card or of its policy, who writes node by node, has until the backend reads the whole. */
+const LOOK_MS = 20;
 
 export class Backend implements AsyncDisposable {
   readonly #log = getLogger(["xsnd", "backend"]);
@@ -49,6 +49,8 @@ export class Backend implements AsyncDisposable {
   readonly #root: string;
   readonly #totals = new Totals();
   readonly #watches = new Set<StoreWatch>();
+  /** Cards that are not served and whose directories have changed, each with the timer of the look. */
+  readonly #looks = new Map<string, ReturnType<typeof setTimeout>>();
   #isEnding = false;
   /** Rejects when the backend cannot go on. */
   readonly #failed = Promise.withResolvers<never>();
@@ -159,7 +161,8 @@ export class Backend implements AsyncDisposable {
     const key = `${domid}/${id}`;
     const served = this.#cards.get(key);
     if (served === undefined) {
-      // The watch has overflowed and names no card, or the card is unknown.
+      if (id !== undefined) return this.#takeSoon(key);
+      // The watch has overflowed and names no card.
       if (domid === undefined) this.#cards.forEach((served, key) => this.#lookSoon(key, served));
       return this.#rescan();
     }
@@ -167,10 +170,27 @@ export class Backend implements AsyncDisposable {
     this.#spawn(served.card.name, this.#evaluate(key, served));
   }
 
+  /** Looks at a card that is not served. One look a card, however many nodes change: other cards cost nothing. */
+  #takeSoon(key: string): void {
+    if (this.#looks.has(key)) return;
+    const look = () => {
+      this.#looks.delete(key);
+      const address = parseBackendPath(`${this.#root}/${key}`);
+      if (address === undefined || this.#cards.has(key)) return;
+      try {
+        this.#take(key, address);
+      } catch (error) {
+        // When XenStore returns, all cards are looked at.
+        if (!isStoreLost(error)) throw error;
+      }
+    };
+    this.#looks.set(key, setTimeout(look, LOOK_MS));
+  }
+
   #lookSoon(key: string, served: Served): void {
     served.lookTimer ??= setTimeout(
       () => this.#spawn(served.card.name, this.#lookAtPolicy(key, served)),
-      POLICY_LOOK_MS,
+      LOOK_MS,
     );
   }
 
@@ -346,6 +366,7 @@ export class Backend implements AsyncDisposable {
     this.#isEnding = true;
     for (const watch of this.#watches) watch[Symbol.dispose]();
     for (const { lookTimer } of this.#cards.values()) clearTimeout(lookTimer);
+    for (const timer of this.#looks.values()) clearTimeout(timer);
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
     // What an engine that hangs may still touch stays mapped until the process ends.
     if (!await this.engines.stop()) return;
