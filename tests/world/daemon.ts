@@ -17,6 +17,8 @@ export interface DaemonRun {
   readonly process: Process;
   readonly options: ServeOptions;
   readonly began: number;
+  /** When the daemon announced that it serves. */
+  servesSince: number | undefined;
   ending: Ending | undefined;
   /** Whether it has been told to end. */
   isStopping: boolean;
@@ -28,7 +30,25 @@ const EXIT_MICROS = 300;
 export class Daemons {
   readonly runs: DaemonRun[] = [];
 
-  constructor(private readonly host: Host, private readonly log: (text: string) => void) {}
+  constructor(
+    private readonly host: Host,
+    private readonly log: (text: string) => void,
+    /** Called when a daemon has ended. */
+    private readonly ended: (run: DaemonRun) => void,
+  ) {}
+
+  /** The nodes that announce the daemon have changed. */
+  announcementChanged(status: string | undefined): void {
+    const run = this.current;
+    if (status === "running" && run !== undefined) run.servesSince ??= this.host.clock.now;
+  }
+
+  /** The daemon that serves, and has done so for `micros` µs. */
+  serving(micros = 0): DaemonRun | undefined {
+    const run = this.current;
+    if (run?.servesSince === undefined || run.isStopping || this.running.length > 1) return undefined;
+    return run.servesSince + micros <= this.host.clock.now ? run : undefined;
+  }
 
   /** The daemon that runs, if one does; the latest, if two do. */
   get current(): DaemonRun | undefined {
@@ -42,12 +62,20 @@ export class Daemons {
   start(options: ServeOptions): DaemonRun {
     const { clock } = this.host;
     const process = this.host.process(`xsnd-${this.runs.length + 1}`);
-    const run: DaemonRun = { process, options, began: clock.now, ending: undefined, isStopping: false };
+    const run: DaemonRun = {
+      process,
+      options,
+      began: clock.now,
+      servesSince: undefined,
+      ending: undefined,
+      isStopping: false,
+    };
     this.runs.push(run);
     this.log(`${process.name}: xsnd serve ${JSON.stringify(options)}`);
     process.atEnd(() => {
       run.ending ??= "killed";
       this.log(`${process.name}: ${run.ending}`);
+      this.ended(run);
     });
     const ends = (ending: Ending) => {
       if (process.isDead) return;

@@ -2,6 +2,8 @@
 /** The guests of a world: each domain's kernel, of either generation of the driver, and the programs that run in it. */
 import type { EventIdBehaviour } from "../../lib/sndif/mod.ts";
 import type { StreamAccount } from "./guest/account.ts";
+import type { AccountCheck } from "./guest/checks.ts";
+import { HostileGuest } from "./guest/hostile.ts";
 import { LinuxKernel } from "./guest/linux_kernel.ts";
 import { chooseProgram, type Program } from "./guest/programs.ts";
 import type { Random } from "./machine/random.ts";
@@ -20,13 +22,21 @@ const SHUTDOWN_MICROS = 20_000;
 /** A domain with a kernel. */
 export class Guest {
   readonly programs = new Set<Program>();
+  /** The accounts of the streams, each with what is checked of it. */
+  readonly checks = new Map<StreamAccount, AccountCheck>();
 
   constructor(
     readonly name: string,
     readonly domain: Domain,
     readonly xen: GuestKernel,
     readonly kernel: LinuxKernel,
+    /** What the guest does beside its kernel, if it is no honest one. */
+    readonly hostile: HostileGuest | undefined,
   ) {}
+
+  get isHonest(): boolean {
+    return this.hostile === undefined;
+  }
 
   /** Programs that run. */
   get running(): Program[] {
@@ -56,8 +66,13 @@ export class Population implements GuestBuilder {
     return [...this.#guests.values()];
   }
 
-  /** Guests that could run something now. */
+  /** Honest guests that could run something now. */
   get present(): readonly Guest[] {
+    return this.running.filter(({ isHonest }) => isHonest);
+  }
+
+  /** Guests in domains that the hypervisor has. */
+  get running(): readonly Guest[] {
     const { hypervisor } = this.services.xen;
     return this.all.filter(({ domain }) => hypervisor.domain(domain.domid) === domain);
   }
@@ -80,11 +95,22 @@ export class Population implements GuestBuilder {
       },
       log: (text) => log(`${name}(${domain.domid}): ${text}`),
     });
-    const guest: Guest = new Guest(name, domain, guestXen, kernel);
+    const isHostile = guestXen.random.oneIn(5);
+    const hostile = isHostile ? this.#hostile(guestXen, name) : undefined;
+    const guest: Guest = new Guest(name, domain, guestXen, kernel, hostile);
     this.#guests.set(domain, guest);
     domain.later(BOOT_MICROS, () => {
-      kernel.start();
+      if (hostile === undefined) kernel.start();
+      else hostile.start();
       this.#obey(guest);
+    });
+  }
+
+  #hostile(xen: GuestKernel, name: string): HostileGuest {
+    const { log } = this.services;
+    return new HostileGuest(xen, `device/vsnd/${xen.random.oneIn(4) ? 1 : 0}`, {
+      foreignGrefs: () => this.all.flatMap(({ domain }) => [...domain.grants.keys()].slice(0, 8)),
+      log: (text) => log(`${name}(${xen.domid}): ${text}`),
     });
   }
 

@@ -6,10 +6,16 @@
 import "./machine/preload.ts";
 import { addressSpace } from "./xen/address_space.ts";
 import type { LogRecord } from "@logtape/logtape";
-import { Daemons } from "./daemon.ts";
+import type { ServeOptions } from "../../lib/service/serve.ts";
+import { announcementPath } from "../../lib/daemon/announcement.ts";
+import { type DaemonRun, Daemons } from "./daemon.ts";
+import { chooseOptions, startDaemon, writeConfiguration } from "./events/daemon_events.ts";
 import { EVENTS } from "./events/events.ts";
+import { createGuest } from "./events/toolstack_events.ts";
+import { Excuses } from "./excuses.ts";
 import { describe, Host, install, recordText } from "./host.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
+import { Connections } from "./invariants/connections.ts";
 import { Ledger } from "./invariants/ledger.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
@@ -22,6 +28,8 @@ import { xenServices } from "./toolstack/xen_services.ts";
 import { type SavedDomain, Xl } from "./toolstack/xl.ts";
 import { WorldLog } from "./world_log.ts";
 
+/** µs that a daemon may take from its announcement until it has answered what came before. */
+const SETTLING_MICROS = 1_000_000;
 /** µs that the world has, at its end, to come to rest. */
 const REST_MICROS = 120_000_000;
 
@@ -36,12 +44,14 @@ export class World {
   readonly daemons: Daemons;
   readonly operators: Operators;
   readonly ledger: Ledger;
+  /** The options of `xsnd serve` that the administrator has chosen. */
+  serveOptions: ServeOptions = {};
   /** Domains in files. */
   readonly saved: SavedDomain[] = [];
   /** The first defect that the machine has noticed, or an invariant. */
   violation: Omit<Violation, "event"> | undefined;
-  /** What the world does not hold against the daemon, from now until then, µs: see the invariants. */
-  readonly excuses = new Map<string, number>();
+  readonly excuses = new Excuses(() => this.now);
+  readonly connections = new Connections(() => this.now, SETTLING_MICROS);
 
   constructor(readonly seed: number) {
     this.log = new WorldLog(() => this.host?.clock.now ?? 0);
@@ -65,8 +75,34 @@ export class World {
     this.xl = new Xl(this.services, this.account);
     const startProcess = (name: string) => this.host.process(name);
     this.provisioner = new Provisioner({ newProcess: startProcess, log }, this.account);
-    this.daemons = new Daemons(this.host, log);
+    this.daemons = new Daemons(this.host, log, (run) => this.#daemonEnded(run));
     this.operators = new Operators({ clock: this.host.clock, startProcess, log });
+  }
+
+  /** What every world begins with: mostly a daemon, and a guest or two. */
+  begin(): void {
+    this.host.enter();
+    const random = new Random(mix(this.seed, 3));
+    this.serveOptions = chooseOptions(random);
+    this.excuses.begin("no daemon");
+    this.#followAnnouncement();
+    if (random.oneIn(2)) writeConfiguration(this, random);
+    if (!random.oneIn(8)) startDaemon(this, random);
+    for (let guests = random.below(3); guests > 0; guests--) createGuest(this, random, true);
+  }
+
+  #followAnnouncement(): void {
+    const path = `${announcementPath(0)}/status`;
+    const { store } = this.services;
+    store.watch(path, () => {
+      this.daemons.announcementChanged(store.read(path));
+      if (this.daemons.current?.servesSince !== undefined) this.excuses.end("no daemon", SETTLING_MICROS);
+    });
+  }
+
+  #daemonEnded(run: DaemonRun): void {
+    this.connections.allDisconnected();
+    if (this.daemons.current === undefined || run.servesSince !== undefined) this.excuses.begin("no daemon");
   }
 
   get now(): number {
@@ -80,8 +116,11 @@ export class World {
   }
 
   #record(process: Process, record: LogRecord): void {
-    this.log.write(`${process.name}: ${recordText(record)}`);
-    if (/\bdefect of the engine/.test(recordText(record))) this.violated("noDefect", recordText(record));
+    const text = recordText(record);
+    this.log.write(`${process.name}: ${text}`);
+    if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);
+    const { card } = record.properties;
+    if (typeof card === "string") this.connections.logged(card, record.message.join(""));
   }
 
   /** Carries out an event of `kind`, and lets `wait` µs pass before. */
@@ -108,11 +147,19 @@ export class World {
 
   /** Everybody goes home, and what is left must be what there was at the beginning. */
   async end(): Promise<void> {
-    const { host } = this;
+    const { host, population } = this;
+    const random = new Random(mix(this.seed, 5));
     for (const guest of this.population.all) for (const program of guest.running) program.kill();
     this.operators.killAll();
     await host.clock.runUntil(this.now + REST_MICROS);
     this.check("end");
+    for (const { domain } of population.running) this.xl.destroy(domain.domid, random);
+    this.saved.length = 0;
+    await host.clock.runUntil(this.now + REST_MICROS);
+    if (this.violation === undefined) this.check("end");
+    for (const run of this.daemons.running) this.daemons.stop(run);
+    await host.clock.runUntil(this.now + REST_MICROS);
+    if (this.violation === undefined) this.check("end");
   }
 
   /** Gives the machine's memory back. */
@@ -160,7 +207,7 @@ async function prepare(): Promise<void> {
 
 async function play({ seed, events }: Script): Promise<Outcome> {
   const world = new World(seed);
-  world.host.enter();
+  world.begin();
   let done = 0;
   try {
     for (const { wait, kind, seed } of events) {

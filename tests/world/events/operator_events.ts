@@ -21,7 +21,7 @@ const MOST_COMMANDS = 20;
 
 export const OPERATOR_EVENTS: EventTable = {
   "operator.command": {
-    weight: 40,
+    weight: 25,
     run(world, random) {
       if (world.operators.running.length < MOST_COMMANDS) {
         world.operators.operate("any", targetsOf(world), random);

@@ -2,17 +2,19 @@
 /** What toolstacks do to domains and cards. */
 import type { Random } from "../machine/random.ts";
 import type { AnyProgram } from "../toolstack/steps.ts";
+import { GUEST_NAMES } from "../toolstack/configurations.ts";
 import { anyXlCard } from "../toolstack/xl_card.ts";
+import { CONFIG_FILE } from "../daemon.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
 /** Guests at a time. */
 const MOST_GUESTS = 4;
-const NAMES = ["domU", "web", "car-hmi", "work", "untrusted"];
-const DEVICES = ["hw:0", "hw:1", "plughw:0", "pulse"];
+const NAMES = [...GUEST_NAMES, "web"];
+const DEVICES = ["hw:0", "hw:0", "hw:1", "plughw:0", "pulse"];
 
 function aDomain(world: World, random: Random): number | undefined {
-  const domids = world.population.present.map(({ domain }) => domain.domid);
+  const domids = world.population.running.map(({ domain }) => domain.domid);
   return domids.length === 0 ? undefined : random.pick(domids);
 }
 
@@ -21,13 +23,24 @@ function perhapsKilled(program: AnyProgram, random: Random): void {
   if (random.oneIn(8)) program.killAfter(random.below(40));
 }
 
+/** Makes a guest, with some cards. */
+export function createGuest(world: World, random: Random, isSafe = false): void {
+  const cards = Array.from({ length: random.pick([0, 1, 1, 1, 2]) }, () => anyXlCard(random));
+  const taken = new Set(world.account.domains.map(({ name }) => name));
+  const free = NAMES.filter((name) => !taken.has(name));
+  const program = world.xl.create(
+    random.pick(free.length > 0 && !random.oneIn(6) ? free : NAMES),
+    cards,
+    random,
+  );
+  if (!isSafe) perhapsKilled(program, random);
+}
+
 export const TOOLSTACK_EVENTS: EventTable = {
   "xl.create": {
     weight: 12,
     run(world, random) {
-      if (world.population.all.length >= MOST_GUESTS) return;
-      const cards = Array.from({ length: random.pick([0, 1, 1, 1, 2]) }, () => anyXlCard(random));
-      perhapsKilled(world.xl.create(random.pick(NAMES), cards, random), random);
+      if (world.population.all.length < MOST_GUESTS) createGuest(world, random);
     },
   },
   "xl.destroy": {
@@ -112,8 +125,9 @@ export const TOOLSTACK_EVENTS: EventTable = {
       const domid = aDomain(world, random);
       if (domid === undefined) return;
       const command = world.provisioner.provision({
-        domain: String(domid),
-        device: random.pick(DEVICES),
+        ...(random.oneIn(3)
+          ? { file: CONFIG_FILE }
+          : { domain: String(domid), device: random.pick(DEVICES) }),
         isReplacing: random.oneIn(4),
         ...(random.oneIn(3) &&
           { wait: random.pick(["initwait", "connected"] as const), timeout: random.between(1, 10) }),

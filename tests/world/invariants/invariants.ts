@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** The invariants of a world: what must hold after every event, and what must hold once everybody has gone home. */
 import type { World } from "../world.ts";
+import { requestsAnswered } from "./guest_accounts.ts";
+import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
+import { turnsBounded } from "./turns.ts";
 
 /** An invariant that was broken. */
 export interface Violation {
@@ -19,4 +22,10 @@ export interface Invariant {
   check(world: World, when: "event" | "end"): string | undefined;
 }
 
-export const CHECKS: readonly Invariant[] = [];
+export const CHECKS: readonly Invariant[] = [
+  requestsAnswered,
+  turnsBounded,
+  nothingStale,
+  statesKnown,
+  backAtTheBeginning,
+];

@@ -43,6 +43,8 @@ export class Domain {
   #held: (() => void)[] = [];
   /** Called when the domain runs again after a restore. */
   readonly restores = new Set<() => void>();
+  /** The times in which the domain stood still; `to` is Infinity while one lasts. */
+  readonly pauses: { readonly from: number; to: number }[] = [];
   /** Called when the domain is destroyed. */
   readonly ends = new Set<() => void>();
 
@@ -70,12 +72,15 @@ export class Domain {
   }
 
   pause(): void {
+    if (this.#isPaused) return;
     this.#isPaused = true;
+    this.pauses.push({ from: this.clock.now, to: Infinity });
   }
 
   unpause(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.pauses.at(-1)!.to = this.clock.now;
     const held = this.#held;
     this.#held = [];
     for (const run of held) this.later(0, run);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/** What honest guests have seen: their requests' answers, and the positions. */
+import { XENSND_OP_CLOSE, XENSND_OP_HW_PARAM_QUERY, XENSND_OP_OPEN } from "../../../lib/sndif/mod.ts";
+import type { RequestRecord, StreamAccount } from "../guest/account.ts";
+import { AccountCheck } from "../guest/checks.ts";
+import type { Guest } from "../population.ts";
+import type { World } from "../world.ts";
+import type { Invariant } from "./invariants.ts";
+
+/** µs that an answer may take which the main thread works on: less than the driver waits. */
+const SLOW_BOUND = 2_800_000;
+/** µs that any other answer may take: slow devices and other guests hold the engine up. */
+const QUICK_BOUND = 1_500_000;
+
+const SLOW = new Set<number>([XENSND_OP_OPEN, XENSND_OP_CLOSE, XENSND_OP_HW_PARAM_QUERY]);
+
+const bound = ({ operation }: RequestRecord) => SLOW.has(operation) ? SLOW_BOUND : QUICK_BOUND;
+
+function complaint(world: World, guest: Guest): string | undefined {
+  const general = [...world.excuses.spans, ...guest.domain.pauses];
+  for (const account of guest.kernel.accounts) {
+    const excuses = [...general, ...world.connections.apart(namesOf(world, guest, cardOf(account)))];
+    let check = guest.checks.get(account);
+    if (check === undefined) guest.checks.set(account, check = new AccountCheck(account, { bound }));
+    const [finding] = check.check(world.now, excuses);
+    if (finding !== undefined) return `${guest.name}(${guest.domain.domid}) ${finding.text}`;
+  }
+}
+
+/** The number of the card of a stream's account, whose name begins with `device/vsnd/CARD`. */
+export function cardOf({ name }: StreamAccount): string {
+  return name.split(" ")[0]!.split("/").at(-1)!;
+}
+
+/** The names that daemons may have for a guest's card. */
+export function namesOf(world: World, guest: Guest, card: string): string[] {
+  const { domid } = guest.domain;
+  const names = new Set([
+    world.account.domain(domid)?.name ?? guest.name,
+    guest.name,
+    `${guest.name}--incoming`,
+    String(domid),
+  ]);
+  return [...names].map((name) => `${name}/${card}`);
+}
+
+export const requestsAnswered: Invariant = {
+  name: "requestsAnswered",
+  sentence:
+    "Every request of a guest's driver gets exactly one answer, in order, within its bound; positions never go back, " +
+    "never step a buffer, and are accepted by the driver's generation.",
+  check(world) {
+    for (const guest of world.population.all) {
+      if (!guest.isHonest) continue;
+      const found = complaint(world, guest);
+      if (found !== undefined) return found;
+    }
+  },
+};

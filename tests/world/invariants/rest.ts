@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/** What must hold once the world has come to rest: XenStore, and what the daemon still has. */
+import { announcementProblems, staleCards, stateProblems } from "../toolstack/oracle.ts";
+import { type Nodes, snapshotOf } from "../toolstack/nodes.ts";
+import type { World } from "../world.ts";
+import { parseBackendPath } from "../../../lib/xenbus/mod.ts";
+import { processCounters } from "../xen/counters.ts";
+import type { Invariant } from "./invariants.ts";
+
+const nodesOf = (world: World): Nodes => snapshotOf(world.services.store);
+
+export const nothingStale: Invariant = {
+  name: "nothingStale",
+  sentence:
+    "XenStore holds nothing of a card, a domain or a daemon that has gone, and all that the toolstack has made.",
+  check(world, when) {
+    if (when === "event") return;
+    const nodes = nodesOf(world);
+    // What xl leaves of a domain is xl's own business.
+    const problems = [...world.account.settle(nodes), ...staleCards(nodes, world.account)];
+    const { current } = world.daemons;
+    if (current?.servesSince !== undefined) problems.push(...announcementProblems(nodes, "serving"));
+    else if (current === undefined && world.daemons.runs.at(-1)?.ending === "in order") {
+      problems.push(...announcementProblems(nodes, "ended"));
+    }
+    return problems[0];
+  },
+};
+
+export const statesKnown: Invariant = {
+  name: "statesKnown",
+  sentence:
+    "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
+  check(world, when) {
+    if (when === "event") return;
+    const isServing = world.daemons.serving(20_000_000) !== undefined;
+    const [problem] = stateProblems(nodesOf(world), world.account.cards, (card) => {
+      const domain = world.host.xen.hypervisor.domain(card.address.domid);
+      const guest = domain && world.population.of(domain);
+      const isUp = guest !== undefined && guest.isHonest && !guest.domain.isPaused;
+      return { isHonest: isUp, isServed: isServing && isUp && false };
+    });
+    return problem;
+  },
+};
+
+export const backAtTheBeginning: Invariant = {
+  name: "backAtTheBeginning",
+  sentence:
+    "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches and descriptors " +
+    "that it began with.",
+  check(world, when) {
+    if (when === "event" || world.population.running.length > 0) return;
+    const { xen, sound } = world.host;
+    for (const { process, servesSince } of world.daemons.running) {
+      if (servesSince === undefined) continue;
+      const { mappings, pages, ports, watches, transactions } = processCounters(xen, process);
+      const engines = process.threads.length - 1;
+      const devices = sound.open.filter((pcm) => pcm.process === process).length;
+      const has = { mappings, pages, ports, devices, transactions, engines: engines - 1 };
+      for (const [what, count] of Object.entries(has)) {
+        if (count !== 0) return `${process.name} has ${count} ${what} left, and no guest`;
+      }
+      // A card that a killed toolstack has left behind is followed as any other.
+      const cards = [...nodesOf(world).keys()].filter((path) => parseBackendPath(path) !== undefined).length;
+      if (watches > 2 + cards) {
+        return `${process.name} has ${watches} watches for ${cards} cards, and no guest`;
+      }
+    }
+    if (xen.hypervisor.zombies > 0) {
+      return `${xen.hypervisor.zombies} domains cannot go, as somebody has their pages mapped`;
+    }
+  },
+};
