@@ -14,11 +14,18 @@ import { type ErrorCode, systemError } from "./system_error.ts";
 /** The root directory of the virtual machine's files. */
 export const WORLD = "/world";
 
+/** Where every process may make files. */
+export const TEMPORARY = `${WORLD}/tmp`;
+
 /** Every file's `st_blksize`. */
 const BLOCK = 4096;
 
 export class VirtualFiles {
   readonly tree = new FileTree(WORLD);
+
+  constructor() {
+    this.makeDirectory(TEMPORARY, 0o1777);
+  }
 
   /** Makes the directory `path` and its parents, where they are missing. */
   makeDirectory(path: string, mode = 0o755): void {

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Which hold, volume and mute may be in force, by what operators have asked and how that ended. Each of the three is a register, which
+ * commands write at some moment between the sending of their request and its end. A value is allowed if it may be the last one that
+ * was written, by what was seen before, too. So a command that was refused, timed out or cancelled must never be seen to happen, and
+ * one that was answered must be in force from its answer until another one may have undone it.
+ */
+import { isMeantBy } from "../../../lib/stream/stream_name.ts";
+import { afterOperatorTrigger, type Hold } from "../../../lib/stream/stream_state.ts";
+import { Exit } from "../../../lib/base/error.ts";
+import type { Clock } from "../machine/clock.ts";
+import type { Asked } from "./record.ts";
+
+/** What operators set. */
+export interface Settings {
+  readonly hold: Hold;
+  /** dB. */
+  readonly volume: number;
+  readonly muted: boolean;
+}
+
+type Field = keyof Settings;
+type Value = Settings[Field];
+
+/** The settings of a stream that nobody has touched. */
+export const UNTOUCHED: Settings = { hold: "none", volume: 0, muted: false };
+
+const FIELDS = ["hold", "volume", "muted"] as const satisfies readonly Field[];
+
+/** A refusal of a trigger that is in force all the same: the daemon knows it, and the device has yet to obey. */
+const HOLDS_ALREADY = /^\w+ holds for .* has not obeyed yet/;
+
+/** A value that a request writes. */
+interface Write {
+  readonly value: Value;
+  /** The write happens at some time from `from` to `by`, if it happens. */
+  readonly from: number;
+  readonly by: number;
+  /** Whether it has happened. */
+  readonly isSure: boolean;
+}
+
+/** How one stream's field began. */
+interface Register {
+  /** The value at the beginning; undefined: any. */
+  readonly initial: Value | undefined;
+  /** Writes that ended before have no effect: the settings went with the former card. */
+  readonly since: number;
+}
+
+/** What was seen of a field at some time from `from` to `to`. */
+interface Sight {
+  readonly stream: string;
+  readonly field: Field;
+  readonly value: Value;
+  readonly from: number;
+  readonly to: number;
+  /** What was seen before. */
+  readonly before: Write | undefined;
+}
+
+export interface Patience {
+  /** How long after a client has gone the daemon may still carry out what that client has asked, µs. */
+  readonly grace: number;
+  /** How long after it has carried out a request the daemon may take to answer, µs. */
+  readonly answer: number;
+}
+
+export class InForce {
+  readonly #registers = new Map<string, Register>();
+  /** What was seen last of each field. */
+  readonly #seen = new Map<string, Write>();
+  /** What is right only if a request that still waits has been carried out. */
+  readonly #provisional: Sight[] = [];
+
+  /** The requests that have, or may have, an effect. */
+  #effective: Asked[] = [];
+  /** How many requests are in {@link #effective}, or have none. */
+  #taken = 0;
+
+  /** @param asked all requests so far, in the order of their sending */
+  constructor(
+    private readonly clock: Clock,
+    private readonly asked: () => readonly Asked[],
+    private readonly patience: Patience,
+  ) {}
+
+  /** `stream` is a new card's since `at`: it has `settings`, or nobody knows which. */
+  reset(stream: string, at: number, settings: Settings | "unknown" = UNTOUCHED): void {
+    for (const field of FIELDS) {
+      const initial = settings === "unknown" ? undefined : settings[field];
+      this.#registers.set(`${field} ${stream}`, { initial, since: at });
+      this.#seen.delete(`${field} ${stream}`);
+    }
+    const others = this.#provisional.filter((seen) => seen.stream !== stream);
+    this.#provisional.splice(0, Infinity, ...others);
+  }
+
+  /** The stream `former` is called `name` from now on. What is known of its settings goes with it. */
+  rename(former: string, name: string): void {
+    const { now } = this.clock;
+    const known = FIELDS.map((field) => [field, this.allowed(former, field, now)] as const);
+    this.reset(name, now, "unknown");
+    for (const [field, allowed] of known) {
+      const [value] = allowed?.size === 1 ? allowed : [];
+      this.#registers.set(`${field} ${name}`, { initial: value, since: now });
+    }
+    this.reset(former, now, "unknown");
+  }
+
+  /**
+   * What is wrong with the settings of `stream`, which were seen at some time from `from` to `to`; undefined if nothing is. A stream
+   * that was never {@link reset} is untouched at the beginning.
+   */
+  complaint(stream: string, seen: Settings, from: number, to = from): string | undefined {
+    for (const field of FIELDS) {
+      const before = this.#seen.get(`${field} ${stream}`);
+      const sight = { stream, field, value: seen[field], from, to, before };
+      if (!this.#isRight(sight, true)) return this.#describe(sight);
+      if (!this.#isRight(sight, false)) this.#provisional.push(sight);
+      this.#note(sight);
+    }
+  }
+
+  /** Whoever sees a value knows what it is: a command that has ended before, and wrote another one, is of no effect any more. */
+  #note({ stream, field, value, from, to, before }: Sight): void {
+    if (before !== undefined && before.from > from) return;
+    this.#seen.set(`${field} ${stream}`, { value, from, by: to, isSure: true });
+  }
+
+  /**
+   * What was wrong with settings that were seen: they were right only if a request had been carried out that still waited, and the
+   * answer has not come since. undefined if nothing was. To be called now and then.
+   */
+  belatedComplaint(): string | undefined {
+    while (this.#provisional.length > 0) {
+      const [sight] = this.#provisional;
+      if (sight!.to + this.patience.answer >= this.clock.now) return;
+      this.#provisional.shift();
+      if (!this.#isRight(sight!, true)) return this.#describe(sight!);
+    }
+  }
+
+  /** `pending`: with the requests that still wait. */
+  #isRight(sight: Sight, pending: boolean): boolean {
+    return this.#allowed(sight, pending)?.has(sight.value) ?? true;
+  }
+
+  #describe(sight: Sight): string {
+    const { stream, field, value, to } = sight;
+    const allowed = [...this.#allowed(sight, true) ?? []].join(" or ");
+    return `${stream}: ${field} is ${value} at ${to}, and can be ${allowed} alone`;
+  }
+
+  /** The values that the field may have at the time `at`, by what is known now; undefined: any. */
+  allowed(stream: string, field: Field, at: number): ReadonlySet<Value> | undefined {
+    const before = this.#seen.get(`${field} ${stream}`);
+    return this.#allowed({ stream, field, from: at, to: at, before }, true);
+  }
+
+  #allowed(
+    { stream, field, from, to, before }: Omit<Sight, "value">,
+    pending: boolean,
+  ): ReadonlySet<Value> | undefined {
+    const { initial, since } = this.#registers.get(`${field} ${stream}`) ??
+      { initial: UNTOUCHED[field], since: 0 };
+    const writes = this.#writesOf(stream, field).filter(({ by }) => by > since);
+    if (before !== undefined) writes.push(before);
+    const isOverwritten = (by: number) =>
+      writes.some((write) => write.isSure && write.from > by && write.by < from);
+    const last = writes
+      .filter((write) => write.from <= to && !isOverwritten(write.by) && (pending || write.by < Infinity))
+      .map(({ value }) => value);
+    if (isOverwritten(since)) return new Set(last);
+    return initial === undefined ? undefined : new Set([initial, ...last]);
+  }
+
+  /** What requests write, or may write, to the field. */
+  #writesOf(stream: string, field: Field): Write[] {
+    this.#take();
+    return this.#effective.flatMap((asked) => {
+      const value = writtenValue(asked.request, field);
+      const effect = effectOf(asked, this.patience.grace);
+      if (value === undefined || effect === undefined || !isMeant(asked, stream)) return [];
+      // The answer follows soon, to a client that reads.
+      const answered = Math.min(asked.endedAt, this.clock.now) - this.patience.answer;
+      return [{ value, from: asked.isRead ? Math.max(asked.sentAt, answered) : asked.sentAt, ...effect }];
+    });
+  }
+
+  /** Goes through the new requests, and drops those that have turned out to have no effect. */
+  #take(): void {
+    const all = this.asked();
+    if (all.length === this.#taken) return;
+    this.#effective = [...this.#effective, ...all.slice(this.#taken)].filter((asked) =>
+      FIELDS.some((field) => writtenValue(asked.request, field) !== undefined) &&
+      effectOf(asked, 0) !== undefined
+    );
+    this.#taken = all.length;
+  }
+}
+
+/** The value that the request gives to the field; undefined if none. */
+function writtenValue(request: Asked["request"], field: Field): Value | undefined {
+  if (typeof request === "string") return undefined;
+  if (request.command === "trigger") {
+    return field === "hold" ? afterOperatorTrigger(request.trigger) : undefined;
+  }
+  if (request.command !== "volume" || field === "hold") return undefined;
+  if (field === "muted") return request.muted;
+  // The daemon keeps thousandths of a dB, and no -0.
+  return request.volume === undefined ? undefined : (Math.round(request.volume * 1000) + 0) / 1000;
+}
+
+/** Whether the request is about `stream`. Without an answer, the daemon may have understood a shortened name so. */
+function isMeant({ request, outcome }: Asked, stream: string): boolean {
+  if (outcome?.kind === "done" && outcome.report !== undefined) return outcome.report.stream === stream;
+  return typeof request !== "string" && "stream" in request && isMeantBy(stream, request.stream);
+}
+
+/** Whether, and by when, a request has had its effect; undefined if it has none. */
+function effectOf({ outcome, endedAt }: Asked, grace: number): { by: number; isSure: boolean } | undefined {
+  switch (outcome?.kind) {
+    case undefined:
+      return { by: Infinity, isSure: false };
+    case "done":
+      return { by: endedAt, isSure: true };
+    case "refused":
+      if (outcome.exitCode !== Exit.timedOut || !HOLDS_ALREADY.test(outcome.error)) return undefined;
+      return { by: endedAt, isSure: true };
+    case "cancelled":
+    case "broken":
+      return { by: endedAt + grace, isSure: false };
+    case "unsent":
+      return undefined;
+  }
+}
