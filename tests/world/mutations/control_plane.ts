@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+/** Defects of the control plane (lib/daemon). */
+import type { Mutation } from "./mutation.ts";
+
+export const CONTROL_PLANE: readonly Mutation[] = [
+  {
+    name: "reload-leaves-the-middle-armed",
+    sentence: "a policy that changes and goes back leaves the one in the middle in force for the next OPEN",
+    file: "lib/daemon/backend.ts",
+    find: `if (wasConnected || !served.isOutdated) card.setPolicy(`,
+    replace: `if (wasConnected && served.isOutdated) card.setPolicy(`,
+    finds: "denied",
+  },
+  {
+    name: "denied-while-connecting",
+    sentence: "a stream that is denied while its guest connects is served by the former policy",
+    file: "lib/daemon/backend.ts",
+    find: `if (hasConnected && served.isOutdated) card.setPolicy(served.decided ?? denied(card.policy));`,
+    replace: ``,
+    finds: "denied",
+  },
+  {
+    name: "denied-from-the-next-open",
+    sentence: "a stream that is denied goes on until its guest opens it again",
+    file: "lib/daemon/stream/blocking_requests.ts",
+    find: `const isAtOnce = Boolean(this.#chosen.policy.denied) !== Boolean(choice.denied);`,
+    replace: `const isAtOnce: boolean = false;`,
+    finds: "denied",
+  },
+  {
+    name: "name-read-once",
+    sentence: "the policy of a domain is found by the name that the first domain of its number had",
+    file: "lib/daemon/policy/choose_policy.ts",
+    find: `  return (address, backendPath) => {
+    const own = readBackendPolicy(store, backendPath);
+    if (own !== undefined) return own;
+    const frontendPath = store.read(\`\${backendPath}/frontend\`);
+    if (frontendPath === undefined) return undefined; // The toolstack has removed the card meanwhile.
+    const card = snapshotCard(store, backendPath, frontendPath);
+    const name = domainName(store, address.domid);`,
+    replace: `  const names: string[] = [];
+  return (address, backendPath) => {
+    const own = readBackendPolicy(store, backendPath);
+    if (own !== undefined) return own;
+    const frontendPath = store.read(\`\${backendPath}/frontend\`);
+    if (frontendPath === undefined) return undefined;
+    const card = snapshotCard(store, backendPath, frontendPath);
+    const name = names[address.domid] ??= domainName(store, address.domid);`,
+    finds: "pinned",
+  },
+  {
+    name: "totals-vanish-with-the-policy",
+    sentence: "a card that is made anew by another policy begins to count at 0",
+    file: "lib/daemon/backend.ts",
+    find: `if (card.isClosed) this.#totals.forget(card.paths.backend);`,
+    replace: `this.#totals.forget(card.paths.backend);`,
+    finds: "totals",
+  },
+  {
+    name: "row-counted-twice",
+    sentence: "the counters of a connection that has ended count as its own and as the past's",
+    file: "lib/daemon/stream/stream_counters.ts",
+    find: `    this.#leaving.delete(row);`,
+    replace: ``,
+    finds: "totals",
+  },
+  {
+    name: "row-not-cleared",
+    sentence: "a new connection has the numbers of the one that had its slot before",
+    file: "lib/daemon/engines/engine_client.ts",
+    find: `      this.status(slot).clear();`,
+    replace: ``,
+    finds: "totals",
+  },
+  {
+    name: "old-card-beside-the-new",
+    sentence: "a card that is made anew is served before the old one has been shut down",
+    file: "lib/daemon/backend.ts",
+    find: `    await card.shutDown({ leave: false });
+    if (this.#cards.get(key) !== served) return;`,
+    replace: `    void card.shutDown({ leave: false });
+    if (this.#cards.get(key) !== served) return;`,
+    finds: "xenstore",
+  },
+  {
+    name: "watch-left-behind",
+    sentence: "the watch of a card that has gone is not removed",
+    file: "lib/daemon/backend.ts",
+    find: `    served.watch[Symbol.dispose]();`,
+    replace: ``,
+    finds: "resources",
+  },
+  {
+    name: "pages-of-the-dead-kept",
+    sentence: "the pages of a domain that has died stay mapped until its card is removed",
+    file: "lib/daemon/backend.ts",
+    find: `    this.#watch("@releaseDomain", () => this.#domainsChanged());`,
+    replace: ``,
+    finds: "resources",
+  },
+  {
+    name: "announcement-left",
+    sentence: "XenStore says that a daemon serves which has ended",
+    file: "lib/daemon/daemon.ts",
+    find: `    this.announcement[Symbol.dispose]();`,
+    replace: ``,
+    finds: "xenstore",
+  },
+  {
+    name: "adopt-starts-over",
+    sentence: "a daemon that starts has connected guests start over, with their PCMs open",
+    file: "lib/daemon/handshake.ts",
+    find: `return frontend === XenbusState.Connected ? "adopt" : "initWait";`,
+    replace: `return "initWait";`,
+    finds: "answers",
+  },
+  {
+    name: "rings-of-before",
+    sentence: "a guest that publishes its rings anew while it is connected is served by the former ones",
+    file: "lib/daemon/virtual_card.ts",
+    find: `      this.#hasPublishedAnew = true;`,
+    replace: ``,
+    finds: "answers",
+  },
+  {
+    name: "no-wait-for-quiet",
+    sentence: "rings are taken while their guest may still be publishing others",
+    file: "lib/daemon/virtual_card.ts",
+    find: `Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS)`,
+    replace: `this.#initWaitUntil`,
+    finds: "answers",
+  },
+  {
+    name: "init-wait-too-short",
+    sentence: "a fresh card leaves InitWait before xl has seen that state",
+    file: "lib/daemon/virtual_card.ts",
+    find: `const INIT_WAIT_MS = 300;`,
+    replace: `const INIT_WAIT_MS = 0;`,
+    finds: "xenstore",
+  },
+  {
+    name: "own-hand-shake-a-new-start",
+    sentence:
+      "changes that led to a connection are taken for a new start of the guest once they are heard of",
+    file: "lib/daemon/virtual_card.ts",
+    find: `    await this.services.store.settled();`,
+    replace: ``,
+    finds: "xenstore",
+  },
+  {
+    name: "end-restarts-guests",
+    sentence: "a daemon that ends leaves connected cards in another state, and their guests start over",
+    file: "lib/daemon/virtual_card.ts",
+    find: `const isUntouched = !leave || this.connected;`,
+    replace: `const isUntouched = !leave;`,
+    finds: "answers",
+  },
+  {
+    name: "detached-not-closed",
+    sentence: "a card that the toolstack detaches does not become Closed",
+    file: "lib/daemon/virtual_card.ts",
+    find: `        this.#writeState(XenbusState.Closed);`,
+    replace: ``,
+    finds: "xenstore",
+  },
+  {
+    name: "looks-at-each-write",
+    sentence: "a guest that writes its nodes without end has the daemon ask XenStore each time",
+    file: "lib/daemon/virtual_card.ts",
+    find: `Math.max(0, this.#lookedAt + LOOK_MS - this.#writtenAt)`,
+    replace: `0`,
+    finds: "isolation",
+  },
+  {
+    name: "slot-free-too-soon",
+    sentence: "a slot is given to another stream before the engine has let go of it",
+    file: "lib/daemon/engines/engine_client.ts",
+    find: `    this.#detached.set(slot, () => {`,
+    replace: `    this.#handlers.delete(slot);
+    this.#detached.set(slot, () => {`,
+    finds: "ownership",
+  },
+  {
+    name: "eventfd-left-open",
+    sentence: "the eventfd of an engine that has ended is not closed",
+    file: "lib/daemon/engines/engine_client.ts",
+    find: `    this.#wake[Symbol.dispose]();`,
+    replace: ``,
+    finds: "resources",
+  },
+  {
+    name: "own-engine-left",
+    sentence: "a guest's own engine runs on when its last stream has gone",
+    file: "lib/daemon/engines/engines.ts",
+    find: `      await running.stop();`,
+    replace: ``,
+    finds: "resources",
+  },
+  {
+    name: "port-left-bound",
+    sentence: "the event channels of a stream that has gone stay bound",
+    file: "lib/daemon/link/frontend_link.ts",
+    find: `      stack.adopt(channels.bindInterdomain(domid, port), (p) => channels.unbind(p));`,
+    replace: `      channels.bindInterdomain(domid, port);`,
+    finds: "resources",
+  },
+  {
+    name: "share-never-given-back",
+    sentence: "what a guest has used of its limit is not given back",
+    file: "lib/daemon/policy/guest_limits.ts",
+    find: `        this.#add(domid, -amount);`,
+    replace: ``,
+    finds: "answers",
+  },
+  {
+    name: "engines-without-limit",
+    sentence: "a guest gets an engine for each of its streams, however many",
+    file: "lib/daemon/engines/engines.ts",
+    find: `share = this.guests.engine(domid);`,
+    replace: `share = this.guests.engine(-1 - engines.length);`,
+    finds: "resources",
+  },
+  {
+    name: "older-loan-closes-the-handle",
+    sentence: "the end of an older loan closes the handle by which the engine answers queries now",
+    file: "lib/daemon/stream/query_loans.ts",
+    find: `return loan === this.#last;`,
+    replace: `return loan <= this.#last;`,
+    finds: "ownership",
+  },
+  {
+    name: "loss-closes-another-device",
+    sentence: "the loss of a device closes the device that the engine has been given since",
+    file: "lib/daemon/stream/device_session.ts",
+    find: `if (this.#open === lost) await this.close();`,
+    replace: `await this.close();`,
+    finds: "ownership",
+  },
+  {
+    name: "device-closed-too-soon",
+    sentence: "a device is closed before the engine has given it back",
+    file: "lib/daemon/stream/blocking_requests.ts",
+    find: `    if (await this.#takeDevice()) {`,
+    replace: `    if (this.#session.isOpen) {`,
+    finds: "ownership",
+  },
+  {
+    name: "lost-device-looked-for-once",
+    sentence: "a device that is lost for more than a second is never used again",
+    file: "lib/daemon/stream/device_session.ts",
+    find: `    } catch (error) {
+      this.lookFor();`,
+    replace: `    } catch (error) {`,
+    finds: "samples",
+  },
+  {
+    name: "buffer-left-mapped",
+    sentence: "the buffer of a stream that its guest has closed stays mapped",
+    file: "lib/daemon/stream/blocking_requests.ts",
+    find: `    this.#session.leave();
+    connection.unmapBuffer();
+  }`,
+    replace: `    this.#session.leave();
+  }`,
+    finds: "resources",
+  },
+  {
+    name: "device-left-at-implicit-close",
+    sentence: "an OPEN without a CLOSE before it leaves the former device open",
+    file: "lib/daemon/stream/blocking_requests.ts",
+    find: `  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {
+    await this.#session.close();`,
+    replace: `  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {`,
+    finds: "resources",
+  },
+  {
+    name: "answer-of-another-connection",
+    sentence: "work that began for one connection of a stream answers a request of the slot's next owner",
+    file: "lib/daemon/stream/blocking_requests.ts",
+    find: `  #answer(status: number, connection: StreamConnection): void {
+    if (!this.#isCurrent(connection)) return;`,
+    replace: `  #answer(status: number, connection: StreamConnection): void {`,
+    finds: "answers",
+  },
+  {
+    name: "hold-not-sent",
+    sentence: "a stream that the operator holds runs once its guest has connected again",
+    file: "lib/daemon/stream/stream_control.ts",
+    find: `hold: settings.hold,`,
+    replace: `hold: "none",`,
+    finds: "operators",
+  },
+  {
+    name: "unmap-before-let-go",
+    sentence: "the guest's pages are unmapped while the engine still has them",
+    file: "lib/daemon/stream/stream_control.ts",
+    find: `    const freed = engine.detach(slot, letGo).then(() => this.#requests.done);`,
+    replace: `    letGo();
+    const freed = engine.detach(slot, () => {}).then(() => this.#requests.done);`,
+    finds: "ownership",
+  },
+  {
+    name: "second-detach-does-not-wait",
+    sentence: "a card that is shut down while a stream is being detached does not wait for that",
+    file: "lib/daemon/stream/stream_control.ts",
+    find: `    this.#detaching ??= this.#letGo().finally(() => this.#detaching = undefined);
+    return this.#detaching;`,
+    replace: `    return this.#letGo();`,
+    finds: "ownership",
+  },
+  {
+    name: "timer-left",
+    sentence: "the log's look at a stream's xruns goes on when the stream is closed",
+    file: "lib/daemon/stream/xrun_log.ts",
+    find: `    clearInterval(this.#timer);`,
+    replace: ``,
+    finds: "resources",
+  },
+  {
+    name: "volume-not-kept",
+    sentence: "the operator's volume and mute are gone when the daemon is started again",
+    file: "lib/daemon/stream/operator_control.ts",
+    find: `    this.nodes.write(settings);`,
+    replace: ``,
+    finds: "operators",
+  },
+  {
+    name: "trigger-without-an-engine",
+    sentence: "a trigger of a stream that is served no more fails as a defect of the daemon",
+    file: "lib/daemon/control_commands.ts",
+    find: `!stream.isGivenUp && isStarted(stream.counters.snapshot())`,
+    replace: `isStarted(stream.counters.snapshot())`,
+    finds: "operators",
+  },
+  {
+    name: "trace-never-ends",
+    sentence: "a stream that was traced once counts as traced for ever",
+    file: "lib/daemon/trace_source.ts",
+    find: `    await inTime(stream.endTrace(reader));`,
+    replace: ``,
+    finds: "operators",
+  },
+];
