@@ -120,7 +120,9 @@ Deno.test("a run of the world is told by its report, its exit code and its time"
     assert.deepEqual(await outcomeOf('console.log("all holds")'), { finder: undefined, events: 900 });
     // A run that has told its violation is waited for no longer.
     assert.deepEqual(
-      await outcomeOf(`console.log("violation: samples: 3 are missing\\nat event 17");${forEver}`),
+      await outcomeOf(
+        `console.log("seed 1: 20 events: violation: samples: 3 are missing\\n  at event 17");${forEver}`,
+      ),
       { finder: "samples", events: 17 },
     );
     assert.deepEqual(await outcomeOf('throw new Error("at event 5: a defect")'), {

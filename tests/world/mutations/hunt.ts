@@ -47,7 +47,7 @@ export class Report {
 
   /** Takes the next line. */
   add(line: string): void {
-    this.#finder ??= /^violation: ([^:]+):/.exec(line)?.[1];
+    this.#finder ??= /\bviolation: ([^:]+):/.exec(line)?.[1];
     const event = /\bat event (\d+)\b/.exec(line)?.[1];
     if (event !== undefined) this.#event ??= Number(event);
   }

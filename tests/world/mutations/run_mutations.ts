@@ -42,7 +42,14 @@ async function inCopies<T, R>(
 
 function world(copy: ProjectCopy, budget: Budget): Promise<Finding> {
   const run = (seed: number) => {
-    const args = ["tests/world/run.ts", "--seed", String(seed), "--events", String(budget.events)];
+    const args = [
+      "tests/world/run.ts",
+      "--seed",
+      String(seed),
+      "--events",
+      String(budget.events),
+      "--no-shrink",
+    ];
     return runWorld(copy.deno(["run", "-A", "--quiet", "--no-check", ...args]), budget);
   };
   return hunt(run, budget);
