@@ -71,7 +71,12 @@ export class BlockingStore {
 
   /** The node's value; undefined if the kernel cannot read the node. */
   *read(path: string): Blocking<string | undefined> {
-    return yield* this.attempt((view) => readable(view, path));
+    return yield* this.attempt((view) => ifAllowed(() => view.read(path)));
+  }
+
+  /** `xenbus_directory`: the names of the node's children; none if the kernel cannot list the node. */
+  *list(path: string): Blocking<string[]> {
+    return (yield* this.attempt((view) => ifAllowed(() => view.list(path)))) ?? [];
   }
 
   /** `xenbus_exists`. */
@@ -104,9 +109,10 @@ export class BlockingStore {
   }
 }
 
-function readable(view: GuestStoreView, path: string): string | undefined {
+/** What `read` returns; undefined if XenStore refuses. */
+function ifAllowed<T>(read: () => T): T | undefined {
   try {
-    return view.read(path);
+    return read();
   } catch (error) {
     if (error instanceof GuestStoreError && error.code !== "EPIPE") return undefined;
     throw error;
@@ -116,7 +122,7 @@ function readable(view: GuestStoreView, path: string): string | undefined {
 /** A guest's view as the view that `lib/vsnd/nodes` reads. */
 export function storeView(view: GuestStoreView): StoreView {
   return {
-    read: (path) => readable(view, path),
+    read: (path) => ifAllowed(() => view.read(path)),
     write: (path, value) => view.write(path, value),
     mkdir: (path) => view.mkdir(path),
     remove: (path) => view.remove(path),

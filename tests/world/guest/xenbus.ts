@@ -137,7 +137,7 @@ export class Xenbus {
     const nodename = NODENAME.exec(path)?.[0];
     if (path === "device/vsnd" || nodename === undefined) {
       // The watch itself, or all cards at once.
-      const names = yield* this.store.attempt((view) => view.list("device/vsnd") ?? []);
+      const names = yield* this.store.list("device/vsnd");
       for (const known of this.devices.keys()) {
         if (!(yield* this.store.exists(known))) yield* this.#cleanUp(known);
       }
