@@ -82,6 +82,7 @@ export class World {
   /** What every world begins with: mostly a daemon, and a guest or two. */
   begin(): void {
     this.host.enter();
+    this.connections.follow(this.host.xen.hypervisor);
     const random = new Random(mix(this.seed, 3));
     this.serveOptions = chooseOptions(random);
     this.excuses.begin("no daemon");
@@ -101,7 +102,6 @@ export class World {
   }
 
   #daemonEnded(run: DaemonRun): void {
-    this.connections.allDisconnected();
     if (this.daemons.current === undefined || run.servesSince !== undefined) this.excuses.begin("no daemon");
   }
 
@@ -119,8 +119,6 @@ export class World {
     const text = recordText(record);
     this.log.write(`${process.name}: ${text}`);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);
-    const { card } = record.properties;
-    if (typeof card === "string") this.connections.logged(card, record.message.join(""));
   }
 
   /** Carries out an event of `kind`, and lets `wait` µs pass before. */

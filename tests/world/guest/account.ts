@@ -167,8 +167,9 @@ export class StreamAccount {
   read = 0;
   /** xruns by the ALSA core's count. */
   xruns = 0;
-  /** Rings that the driver has made for the stream. */
+  /** Rings that the driver has made for the stream, and the grant of the latest. */
   rings = 0;
+  ringRef = -1;
   /** Items that {@link forget} has dropped from each list. */
   readonly forgotten = { requests: 0, events: 0, segments: 0 };
   /**

@@ -113,6 +113,7 @@ export class ChannelPair {
     this.#domid = domain.domid;
     this.#ringPage = domain.share(1, backendDomid);
     this.#eventPage = domain.share(1, backendDomid);
+    account.ringRef = this.ringRef;
     initSharedRing(this.#ringPage.buffer);
     this.#view = new DataView(this.#ringPage.buffer);
     this.#ring = new Int32Array(this.#ringPage.buffer);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * Which cards are connected, by what the daemons log: "connected", "taken over", "disconnected". A guest of a card that is not
- * connected cannot expect answers. That cards which are to be served get connected is another invariant's business.
+ * Which streams are connected: those whose ring a daemon has mapped. A guest of a stream that is not connected cannot expect
+ * answers. That the streams of a card that is served get connected is another invariant's business.
  */
 import type { Span } from "../guest/checks.ts";
+import type { Domain } from "../xen/domain.ts";
+import type { ForeignMapping, Hypervisor } from "../xen/hypervisor.ts";
 
 interface MutableSpan {
   readonly from: number;
@@ -11,45 +13,44 @@ interface MutableSpan {
 }
 
 export class Connections {
-  /** For each card, by its name, the times without a connection. */
-  readonly #apart = new Map<string, MutableSpan[]>();
+  /** For each domain and grant of one page, the times without a mapping. */
+  readonly #apart = new WeakMap<Domain, Map<number, MutableSpan[]>>();
 
-  /** @param settlingMicros how long after its connection a card is not counted as connected yet */
+  /** @param settlingMicros how long after its connection a stream is not counted as connected yet */
   constructor(private readonly now: () => number, private readonly settlingMicros: number) {}
 
-  /** A daemon has logged `message` about `card`. */
-  logged(card: string, message: string): void {
-    if (/^(connected|taken over)/.test(message)) this.#connected(card);
-    else if (message.startsWith("disconnected")) this.#disconnected(card);
+  follow(hypervisor: Hypervisor): void {
+    hypervisor.onMapped = (mapping) => this.#mapped(mapping);
+    hypervisor.onUnmapping = (mapping) => this.#unmapped(mapping);
   }
 
-  #connected(card: string): void {
-    const last = this.#of(card).at(-1);
+  #mapped({ domain, grants, isWritable }: ForeignMapping): void {
+    if (grants.length !== 1 || !isWritable) return;
+    const last = this.#of(domain, grants[0]!.gref).at(-1);
     if (last?.to === Infinity) last.to = this.now() + this.settlingMicros;
   }
 
-  #disconnected(card: string): void {
-    const spans = this.#of(card);
+  #unmapped({ domain, grants, isWritable }: ForeignMapping): void {
+    if (grants.length !== 1 || !isWritable) return;
+    const spans = this.#of(domain, grants[0]!.gref);
     if (spans.at(-1)?.to !== Infinity) spans.push({ from: this.now(), to: Infinity });
   }
 
-  /** The daemon has ended. */
-  allDisconnected(): void {
-    for (const card of this.#apart.keys()) this.#disconnected(card);
-  }
-
-  #of(card: string): MutableSpan[] {
-    let spans = this.#apart.get(card);
-    if (spans === undefined) this.#apart.set(card, spans = [{ from: 0, to: Infinity }]);
+  #of(domain: Domain, gref: number): MutableSpan[] {
+    let grants = this.#apart.get(domain);
+    if (grants === undefined) this.#apart.set(domain, grants = new Map());
+    let spans = grants.get(gref);
+    if (spans === undefined) grants.set(gref, spans = [{ from: 0, to: Infinity }]);
     return spans;
   }
 
-  /** The times in which none of `names`, names of the same card, was connected. */
-  apart(names: readonly string[]): readonly Span[] {
-    const [first, ...others] = names.map((name) => this.#of(name));
-    // A card has one name at a time: a time apart under one name counts unless another name was connected then.
-    return (first ?? []).filter((span) =>
-      others.every((spans) => spans.some(({ from, to }) => from <= span.from && to >= span.to))
-    );
+  /** The times in which nobody had the page mapped that `domain` has granted as `gref`. */
+  apart(domain: Domain, gref: number): readonly Span[] {
+    return this.#of(domain, gref);
+  }
+
+  /** Whether the page is mapped, and was for a while. */
+  isConnected(domain: Domain, gref: number): boolean {
+    return this.#of(domain, gref).at(-1)!.to <= this.now();
   }
 }

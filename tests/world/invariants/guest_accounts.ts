@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What honest guests have seen: their requests' answers, and the positions. */
 import { XENSND_OP_CLOSE, XENSND_OP_HW_PARAM_QUERY, XENSND_OP_OPEN } from "../../../lib/sndif/mod.ts";
-import type { RequestRecord, StreamAccount } from "../guest/account.ts";
+import type { RequestRecord } from "../guest/account.ts";
 import { AccountCheck } from "../guest/checks.ts";
 import type { Guest } from "../population.ts";
 import type { World } from "../world.ts";
@@ -19,29 +19,12 @@ const bound = ({ operation }: RequestRecord) => SLOW.has(operation) ? SLOW_BOUND
 function complaint(world: World, guest: Guest): string | undefined {
   const general = [...world.excuses.spans, ...guest.domain.pauses];
   for (const account of guest.kernel.accounts) {
-    const excuses = [...general, ...world.connections.apart(namesOf(world, guest, cardOf(account)))];
+    const excuses = [...general, ...world.connections.apart(guest.domain, account.ringRef)];
     let check = guest.checks.get(account);
     if (check === undefined) guest.checks.set(account, check = new AccountCheck(account, { bound }));
     const [finding] = check.check(world.now, excuses);
     if (finding !== undefined) return `${guest.name}(${guest.domain.domid}) ${finding.text}`;
   }
-}
-
-/** The number of the card of a stream's account, whose name begins with `device/vsnd/CARD`. */
-export function cardOf({ name }: StreamAccount): string {
-  return name.split(" ")[0]!.split("/").at(-1)!;
-}
-
-/** The names that daemons may have for a guest's card. */
-export function namesOf(world: World, guest: Guest, card: string): string[] {
-  const { domid } = guest.domain;
-  const names = new Set([
-    world.account.domain(domid)?.name ?? guest.name,
-    guest.name,
-    `${guest.name}--incoming`,
-    String(domid),
-  ]);
-  return [...names].map((name) => `${name}/${card}`);
 }
 
 export const requestsAnswered: Invariant = {
@@ -50,8 +33,7 @@ export const requestsAnswered: Invariant = {
     "Every request of a guest's driver gets exactly one answer, in order, within its bound; positions never go back, " +
     "never step a buffer, and are accepted by the driver's generation.",
   check(world) {
-    for (const guest of world.population.all) {
-      if (!guest.isHonest) continue;
+    for (const guest of world.population.present) {
       const found = complaint(world, guest);
       if (found !== undefined) return found;
     }

@@ -136,6 +136,8 @@ export class Thread {
   }
 
   #end(): void {
+    // What this thread has written to shared memory after a slow call is there too soon: nobody may look before its time.
+    if (this.#spent > 0 && this !== this.process.main) this.process.main.stallUntil(this.now);
     this.#busyUntil = Math.max(this.#busyUntil, this.now);
     this.mostCalls = Math.max(this.mostCalls, this.calls);
     this.#spent = this.process.clock.ahead = 0;

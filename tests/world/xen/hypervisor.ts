@@ -35,6 +35,9 @@ export class Hypervisor {
   readonly ended = new Set<() => void>();
   #lastDomid = 0;
   #created = 0;
+  /** Called after each mapping, and before each unmapping. */
+  onMapped: (mapping: ForeignMapping) => void = () => {};
+  onUnmapping: (mapping: ForeignMapping) => void = () => {};
   /** The most pages that all processes may have mapped. */
   maxMappedPages = Infinity;
   /** So many of the next mappings fail. */
@@ -137,6 +140,7 @@ export class Hypervisor {
     const mapping = { domain, grants, range, isWritable };
     this.mappings.add(mapping);
     this.#pages += grants.length;
+    this.onMapped(mapping);
     return mapping;
   }
 
@@ -146,6 +150,7 @@ export class Hypervisor {
    */
   unmap(mapping: ForeignMapping, isOrderly = true): void {
     if (!this.mappings.delete(mapping)) return;
+    this.onUnmapping(mapping);
     const { range, grants, isWritable } = mapping;
     this.#pages -= grants.length;
     const attached = range.views.filter(({ detached }) => !detached);
