@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Real Xen, for the domain that this process runs in: XenStore, grants and event channels. */
-import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../ports.ts";
+import { Exit, XsndError } from "../../base/error.ts";
+import {
+  type EventChannels,
+  type GrantSharer,
+  type GrantTable,
+  type Store,
+  StoreError,
+  type Xen,
+} from "../ports.ts";
 import { openNativeEventChannels } from "./event_channels.ts";
 import { NativeGrantSharer, NativeGrantTable } from "./grants.ts";
 import { openStore } from "../store/library_store.ts";
@@ -50,6 +58,8 @@ export function openNativeXen(connect = (open: () => Store) => open()): Xen {
     return new NativeXen(store);
   } catch (error) {
     store[Symbol.dispose]();
-    throw error;
+    if (!(error instanceof StoreError)) throw error;
+    // xenstored has gone since the connection was made.
+    throw new XsndError(`cannot open Xen: ${error.message}`, Exit.xenOrLibraryMissing, { cause: error });
   }
 }
