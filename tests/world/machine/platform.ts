@@ -141,10 +141,12 @@ function installSignals(): void {
   });
 }
 
-/** Reports what no promise has taken to `failed`, unless it comes of a process's death. */
+/** Reports what no promise has taken to `failed`, unless it comes of a process's death, or of a process that is dead. */
 export function reportUnhandled(failed: (error: unknown) => void): void {
   addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    if (!isOfDeath(event.reason)) failed(event.reason);
+    // Production code turns Killed into errors of its own.
+    const isDead = runningThread()?.process.isDead === true;
+    if (!isDead && !isOfDeath(event.reason)) failed(event.reason);
   });
 }
