@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** What must hold once the world has come to rest: XenStore, and what the daemon still has. */
-import { announcementProblems, staleCards, stateProblems } from "../toolstack/oracle.ts";
-import { type Nodes, snapshotOf } from "../toolstack/nodes.ts";
+import { announcementProblems, backendDirectories, staleCards, stateProblems } from "../toolstack/oracle.ts";
+import { Nodes } from "../toolstack/nodes.ts";
 import type { World } from "../world.ts";
-import { parseBackendPath } from "../../../lib/xenbus/mod.ts";
 import { processCounters } from "../xen/counters.ts";
 import type { Invariant } from "./invariants.ts";
 
-const nodesOf = (world: World): Nodes => snapshotOf(world.services.store);
+const nodesOf = (world: World) => new Nodes(world.host.xen.xenstored.xenstore.database.snapshot.root);
 
 export const nothingStale: Invariant = {
   name: "nothingStale",
@@ -62,7 +61,7 @@ export const backAtTheBeginning: Invariant = {
         if (count !== 0) return `${process.name} has ${count} ${what} left, and no guest`;
       }
       // A card that a killed toolstack has left behind is followed as any other.
-      const cards = [...nodesOf(world).keys()].filter((path) => parseBackendPath(path) !== undefined).length;
+      const cards = backendDirectories(nodesOf(world)).length;
       if (watches > 2 + cards) {
         return `${process.name} has ${watches} watches for ${cards} cards, and no guest`;
       }

@@ -5,7 +5,7 @@
  */
 import { type CardAddress, cardPaths } from "../../../lib/xenbus/mod.ts";
 import type { CardConfig, StreamConfig } from "../../../lib/vsnd/model/card.ts";
-import { below, type Nodes, permissionText } from "./nodes.ts";
+import { type Nodes, permissionText } from "./nodes.ts";
 import type { XlCard } from "./xl_card.ts";
 
 export interface AbsentCard {
@@ -68,7 +68,7 @@ function backendProblems(
 ): string[] {
   const { frontend, backend } = cardPaths(address);
   if (!nodes.has(backend)) return [`${backend} is missing`];
-  const value = (name: string) => nodes.get(`${backend}/${name}`)?.value;
+  const value = (name: string) => nodes.value(`${backend}/${name}`);
   const problems: string[] = [];
   const [online, state] = [value("online"), value("state")];
   if (online !== "1" && !(mayBeOffline && online === "0")) problems.push(`${backend}/online is ${online}`);
@@ -94,7 +94,7 @@ function policyProblems(
   target: XlMadeCard | XsndMadeCard,
   permissions: string,
 ): string[] {
-  const hidden = [...below(nodes, backend)].flatMap(([name, node]) =>
+  const hidden = [...nodes.below(backend)].flatMap(([name, node]) =>
     /^(pinned|operator)(\/|$)/.test(name) && permissionText(node.permissions) !== permissions
       ? [`${backend}/${name} has the permissions ${permissionText(node.permissions)}`]
       : []
@@ -142,7 +142,7 @@ function differences(
   isMeant: (name: string) => boolean = () => true,
 ): string[] {
   const problems: string[] = [];
-  const present = below(nodes, directory);
+  const present = nodes.below(directory);
   for (const [name, { value, permissions: found }] of present) {
     if (!isMeant(name)) continue;
     if (!wanted.has(name)) problems.push(`${directory}/${name} is not wanted`);

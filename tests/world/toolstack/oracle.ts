@@ -8,43 +8,49 @@ import {
   cardPaths,
   type CardStates,
   meaningOf,
-  parseBackendPath,
   parseState,
   stateName,
   XenbusState,
 } from "../../../lib/xenbus/mod.ts";
 import type { Account, AccountedCard } from "./account.ts";
-import { childrenOf, type Nodes } from "./nodes.ts";
+import type { Nodes } from "./nodes.ts";
 
 const isNumber = (name: string) => /^\d+$/.test(name);
+
+/** The backend directories of all cards, whoever made them. */
+export function backendDirectories(nodes: Nodes): string[] {
+  return nodes.children("/local/domain").flatMap((backend) => {
+    const root = `/local/domain/${backend}/backend/vsnd`;
+    return nodes.children(root).flatMap((guest) =>
+      nodes.children(`${root}/${guest}`).map((card) => `${root}/${guest}/${card}`)
+    );
+  });
+}
 
 /** No directory of a card is left that the toolstack has removed, or never made: at the backend's, the guest's or libxl's place. */
 export function staleCards(nodes: Nodes, account: Account): string[] {
   const problems: string[] = [];
-  const exists = (domid: number, card: number) => {
-    const accounted = account.card(domid, card);
-    return accounted?.states.some(({ maker }) => maker !== "nobody") ?? false;
+  const look = (directory: string, domid: number) => {
+    for (const card of nodes.children(directory)) {
+      const accounted = account.card(domid, Number(card));
+      const exists = accounted?.states.some(({ maker }) => maker !== "nobody") ?? false;
+      if (!exists) problems.push(`${directory}/${card} is left of a removed card`);
+    }
   };
-  for (const path of nodes.keys()) {
-    const address = parseBackendPath(path) ?? frontendAddress(path);
-    if (address !== undefined && !exists(address.domid, address.card)) {
-      problems.push(`${path} is left of a removed card`);
+  for (const domain of nodes.children("/local/domain").filter(isNumber)) {
+    look(`/local/domain/${domain}/device/vsnd`, Number(domain));
+    const backends = `/local/domain/${domain}/backend/vsnd`;
+    for (const guest of nodes.children(backends)) {
+      look(`${backends}/${guest}`, Number(guest));
+      if (nodes.children(`${backends}/${guest}`).length === 0) {
+        problems.push(`${backends}/${guest} is left empty`);
+      }
     }
   }
-  for (const domid of account.formerDomids) {
-    const directory = `/local/domain/0/backend/vsnd/${domid}`;
-    if (nodes.has(directory) && childrenOf(nodes, directory).length === 0) {
-      problems.push(`${directory} is left empty`);
-    }
+  for (const domain of nodes.children("/libxl").filter(isNumber)) {
+    look(`/libxl/${domain}/device/vsnd`, Number(domain));
   }
   return problems;
-}
-
-/** The card whose frontend directory, or whose record of libxl's, is `path`. */
-function frontendAddress(path: string): { domid: number; card: number } | undefined {
-  const [, domid, card] = /^\/local\/domain\/(\d+)\/device\/vsnd\/(\d+)$/.exec(path) ??
-    /^\/libxl\/(\d+)\/device\/vsnd\/(\d+)$/.exec(path) ?? [];
-  return domid === undefined ? undefined : { domid: Number(domid), card: Number(card) };
 }
 
 /** A removed domain has left nothing, and a domain that runs has its name. */
@@ -54,18 +60,18 @@ export function domainProblems(nodes: Nodes, account: Account): string[] {
     account.cards.filter(({ isOrphan }) => isOrphan).map(({ address }) => address.domid),
   );
   for (const directory of ["/local/domain", "/libxl"]) {
-    for (const name of childrenOf(nodes, directory).filter(isNumber)) {
+    for (const name of nodes.children(directory).filter(isNumber)) {
       const domid = Number(name);
       if (domid === 0 || account.domain(domid) !== undefined || orphans.has(domid)) continue;
       problems.push(`${directory}/${domid} is left of a removed domain`);
     }
   }
-  for (const uuid of childrenOf(nodes, "/vm")) {
+  for (const uuid of nodes.children("/vm")) {
     if (account.formerUuids.has(uuid)) problems.push(`/vm/${uuid} is left of a removed domain`);
   }
   for (const { domid, name, phase } of account.domains) {
     if (phase !== "whole") continue;
-    const found = nodes.get(`/local/domain/${domid}/name`)?.value;
+    const found = nodes.value(`/local/domain/${domid}/name`);
     if (found !== name) problems.push(`domain ${domid} is called ${found}, not ${name}`);
   }
   return problems;
@@ -78,7 +84,7 @@ export function domainProblems(nodes: Nodes, account: Account): string[] {
 export function announcementProblems(nodes: Nodes, daemon: "serving" | "ended"): string[] {
   const path = announcementPath(0);
   if (daemon === "serving") {
-    const status = nodes.get(`${path}/status`)?.value;
+    const status = nodes.value(`${path}/status`);
     return status === "running" ? [] : [`${path}/status is ${status} while the daemon serves`];
   }
   const data = path.slice(0, path.lastIndexOf("/"));
@@ -116,7 +122,7 @@ const RESTING: ReadonlySet<string> = new Set([
 export function statesOf(nodes: Nodes, { address }: AccountedCard): CardStates {
   const { frontend, backend } = cardPaths(address);
   const state = (path: string) => {
-    const value = nodes.get(`${path}/state`)?.value;
+    const value = nodes.value(`${path}/state`);
     return value === undefined ? undefined : parseState(value);
   };
   return { frontend: state(frontend), backend: state(backend) };

@@ -1,38 +1,23 @@
 // SPDX-License-Identifier: MIT
 /** For tests of the toolstack: a machine with Xen, xl, guests that obey, and a backend that follows XenBus. */
-import { libcSymbols } from "../../../ffi/libc/libc.ts";
-import { Clock } from "../machine/clock.ts";
-import { virtualLibc } from "../machine/libc.ts";
-import { installPlatform, real, reportUnhandled } from "../machine/platform.ts";
-import { Process } from "../machine/process.ts";
+import { Host, install, recordText } from "../host.ts";
+import type { Clock } from "../machine/clock.ts";
 import { mix, Random } from "../machine/random.ts";
-import { addressSpace, installViewWatch } from "../xen/address_space.ts";
 import type { Domain } from "../xen/domain.ts";
+import { makeDomain } from "../xen/domain_nodes.ts";
 import type { GuestKernel } from "../xen/guest_kernel.ts";
-import { virtualLibxengnttab } from "../xen/libxengnttab.ts";
-import { virtualLibxenevtchn } from "../xen/libxenevtchn.ts";
-import { virtualLibxenstore } from "../xen/libxenstore.ts";
-import { enterXen, XenMachine } from "../xen/machine.ts";
 import { Account } from "./account.ts";
-import { type Nodes, snapshotOf } from "./nodes.ts";
+import { Nodes } from "./nodes.ts";
 import { domainProblems, staleCards } from "./oracle.ts";
+import { Provisioner, type RunningCommand } from "./provisioner.ts";
+import type { ProcessExit } from "./run_process.ts";
 import type { AnyProgram, Program } from "./steps.ts";
 import { type XenControls, XenDom0Store, xenServices } from "./xen_services.ts";
 import { Xl } from "./xl.ts";
 
-const libc = virtualLibc(real.dlopen("libc.so.6", libcSymbols).symbols, addressSpace);
-installPlatform({
-  "libc.so": () => libc,
-  libxenstore: virtualLibxenstore,
-  libxengnttab: virtualLibxengnttab,
-  libxenevtchn: virtualLibxenevtchn,
-});
-installViewWatch();
+await install();
 
 export const SECOND = 1_000_000;
-
-const reports: unknown[] = [];
-reportUnhandled((error) => reports.push(error));
 
 /** How the backend treats its cards. */
 export type BackendMood = "follows" | "hangs";
@@ -41,30 +26,45 @@ export type BackendMood = "follows" | "hangs";
 export type GuestMood = "obeys" | "hangs";
 
 export class Bench {
-  readonly clock = new Clock();
   readonly log: string[] = [];
-  readonly xen: XenMachine;
+  readonly defects: string[] = [];
+  readonly host: Host;
   readonly account = new Account();
   readonly services;
   readonly xl: Xl;
+  readonly provisioner: Provisioner;
   readonly controls: XenControls;
   backend: BackendMood = "follows";
   guests: GuestMood = "obeys";
-  readonly #kernels = new Map<Domain, GuestKernel>();
-  #processes = 0;
 
-  constructor(readonly seed = 1) {
-    this.xen = new XenMachine(this.clock, seed, (what) => reports.push(what));
-    enterXen(this.xen);
+  /** @param hasBackend whether the bench's own backend serves, in place of a daemon */
+  constructor(readonly seed: number, hasBackend: boolean) {
+    this.host = new Host(seed, {
+      log: (text) => this.#log(text),
+      record: (process, record) => this.#log(`${process.name}: ${recordText(record)}`),
+      sound: {},
+      defect: (what) => this.defects.push(what),
+    });
+    this.host.enter();
     const builder = {
       build: (domain: Domain) => this.#boot(domain),
       loaded: () => {},
       resumed: () => {},
     };
-    this.services = xenServices(this.xen, builder, (line) => this.log.push(`${this.clock.now} ${line}`));
+    this.services = xenServices(this.host.xen, builder, (line) => this.#log(line));
     this.controls = this.services.controls;
     this.xl = new Xl(this.services, this.account);
-    this.#serve();
+    const newProcess = (name: string) => this.host.process(name);
+    this.provisioner = new Provisioner({ newProcess, log: (line) => this.#log(line) }, this.account);
+    if (hasBackend) this.#serve();
+  }
+
+  get clock(): Clock {
+    return this.host.clock;
+  }
+
+  #log(text: string): void {
+    this.log.push(`${this.clock.now} ${text}`);
   }
 
   /** Chance of a use of its own. */
@@ -72,20 +72,9 @@ export class Bench {
     return new Random(mix(this.seed, 100 + use));
   }
 
-  newProcess(name: string): Process {
-    const random = this.random(1000 + ++this.#processes);
-    return new Process(this.clock, name, {
-      domid: 0,
-      pid: 1000 + this.#processes,
-      latency: () => random.between(1, 200),
-      failed: (error) => reports.push(error),
-    });
-  }
-
   /** A kernel that obeys the wishes in control/shutdown. */
   #boot(domain: Domain): void {
-    const kernel = this.xen.kernel(domain);
-    this.#kernels.set(domain, kernel);
+    const kernel = this.host.xen.kernel(domain);
     domain.later(10_000, () => {
       kernel.store.watch("control/shutdown", () => this.#wish(kernel, domain));
     });
@@ -100,7 +89,7 @@ export class Bench {
 
   /** A backend that takes each card up and closes it when asked, as the daemon would with a driver that never comes. */
   #serve(): void {
-    const store = new XenDom0Store(this.clock, this.xen.xenstored);
+    const store = new XenDom0Store(this.clock, this.host.xen.xenstored);
     const root = "/local/domain/0/backend/vsnd";
     const look = () => {
       if (this.backend === "hangs") return;
@@ -125,7 +114,7 @@ export class Bench {
   }
 
   get nodes(): Nodes {
-    return snapshotOf(this.services.store);
+    return new Nodes(this.host.xen.xenstored.xenstore.database.snapshot.root);
   }
 
   /** All that the toolstack's account finds wrong now. */
@@ -136,6 +125,14 @@ export class Bench {
 
   async pass(micros: number): Promise<void> {
     await this.clock.runUntil(this.clock.now + micros);
+  }
+
+  /** A domain without cards that runs, as if xl had made it long ago. */
+  domain(name: string): number {
+    const { domid } = makeDomain(this.host.xen, { name });
+    const uuid = this.nodes.value(`/local/domain/${domid}/vm`)!.slice("/vm/".length);
+    this.account.domainMade(domid, name, uuid).phase = "whole";
+    return domid;
   }
 
   /** Lets time go on until `isOver`, at most `seconds` s. */
@@ -158,26 +155,40 @@ export class Bench {
     return outcome.value;
   }
 
+  /** Runs a command to its end, and returns its exit. */
+  async exitOf(command: RunningCommand): Promise<ProcessExit> {
+    await this.until(() => command.exit !== undefined);
+    return command.exit!;
+  }
+
   /** Lets time go on until `programs` have ended. */
   over(...programs: readonly AnyProgram[]): Promise<void> {
     return this.until(() => programs.every(({ isRunning }) => !isRunning), 200);
   }
 
-  /** The world's end: throws if anything was reported. */
+  /** The world's end: throws if there was a defect. */
   end(): void {
-    this.xen.end();
-    const [first] = reports.splice(0);
-    if (first !== undefined) throw first;
+    for (const process of this.host.processes) process.kill();
+    this.host.xen.end();
+    if (this.defects.length > 0) throw new Error(`${this.defects.join("\n")}\n${this.log.join("\n")}`);
   }
 }
 
-/** Declares a test on a bench of its own. */
-export function test(name: string, body: (bench: Bench) => Promise<void>): void {
-  Deno.test(name, async () => void await onBench(body));
+export interface BenchOptions {
+  readonly seed?: number;
+  readonly hasBackend?: boolean;
 }
 
-export async function onBench(body: (bench: Bench) => Promise<void>, seed = 1): Promise<Bench> {
-  const bench = new Bench(seed);
+/** Declares a test on a bench of its own. */
+export function test(name: string, body: (bench: Bench) => Promise<void>, options: BenchOptions = {}): void {
+  Deno.test(name, async () => void await onBench(body, options));
+}
+
+export async function onBench(
+  body: (bench: Bench) => Promise<void>,
+  { seed = 1, hasBackend = true }: BenchOptions = {},
+): Promise<Bench> {
+  const bench = new Bench(seed, hasBackend);
   await body(bench);
   bench.end();
   return bench;

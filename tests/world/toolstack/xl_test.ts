@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { cardPaths } from "../../../lib/xenbus/mod.ts";
 import { ABSENT } from "./card_target.ts";
-import { permissionText } from "./nodes.ts";
 import type { AnyProgram } from "./steps.ts";
 import { type Bench, onBench, SECOND, test } from "./toolstack_bench.ts";
 import { XL_CARDS, type XlCard } from "./xl_card.ts";
@@ -24,14 +23,9 @@ const RECORDED: XlCard = {
 
 const address = (domid: number, card: number) => ({ domid, card, backendDomid: 0 });
 
-function dump(bench: Bench, ...roots: string[]): string[] {
-  return [...bench.nodes].filter(([path]) => roots.some((root) => `${path}/`.startsWith(`${root}/`)))
-    .map(([path, { value, permissions }]) =>
-      `${path} = ${JSON.stringify(value)} (${permissionText(permissions)})`
-    );
-}
+const dump = (bench: Bench, ...roots: string[]) => roots.flatMap((root) => bench.nodes.lines(root));
 
-const values = (bench: Bench, path: string) => bench.nodes.get(path)?.value;
+const values = (bench: Bench, path: string) => bench.nodes.value(path);
 
 test("xl vsnd-attach writes the nodes that are recorded of libxl, and waits for InitWait", async (bench) => {
   const domid = await bench.finish(bench.xl.create("domU", [], bench.random()));
@@ -69,7 +63,7 @@ test("xl create whose backend does not answer destroys the domain after ten seco
   await bench.over(program);
   assert.equal(program.outcome?.kind, "failed");
   assert(bench.clock.now > 20 * SECOND && bench.clock.now < 25 * SECOND, `${bench.clock.now}`);
-  assert.deepEqual([bench.account.domains, bench.xen.hypervisor.domain(1)], [[], undefined]);
+  assert.deepEqual([bench.account.domains, bench.host.xen.hypervisor.domain(1)], [[], undefined]);
   assert.deepEqual(bench.problems(), []);
   assert.deepEqual(dump(bench, "/local/domain/1", "/libxl/1", "/vm/x", "/local/domain/0/backend"), []);
 });
@@ -142,11 +136,11 @@ test("xl reboot makes another domain of the same name with the cards that the fo
 test("xl save and xl restore: the domain's nodes go, and come back under another number", async (bench) => {
   const random = bench.random(1);
   const first = await bench.finish(bench.xl.create("domU", [RECORDED], bench.random()));
-  const domain = bench.xen.hypervisor.domain(first);
+  const domain = bench.host.xen.hypervisor.domain(first);
   const saved = await bench.finish(bench.xl.save(first, random));
   assert.deepEqual([bench.account.domains, bench.problems()], [[], []]);
   const second = await bench.finish(bench.xl.restore(saved, random));
-  assert.deepEqual([second, bench.xen.hypervisor.domain(second)], [2, domain]);
+  assert.deepEqual([second, bench.host.xen.hypervisor.domain(second)], [2, domain]);
   assert.deepEqual(bench.account.cards.map(({ address: { domid, card } }) => [domid, card]), [[2, 0]]);
   assert.deepEqual([bench.problems(), domain?.isPaused], [[], false]);
   const copy = await bench.finish(bench.xl.checkpoint(second, random));
@@ -208,7 +202,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   destroy: { begin: (bench) => bench.xl.destroy(1, bench.random(2)) },
   "the monitor of a guest that reboots": {
     begin: (bench) => {
-      bench.controls.shutsDown(bench.xen.hypervisor.domain(1)!, "reboot");
+      bench.controls.shutsDown(bench.host.xen.hypervisor.domain(1)!, "reboot");
       return [...bench.xl.monitors.keys()][0]!;
     },
     isDone: ({ account }) => account.domain(2)?.phase === "whole",
@@ -240,7 +234,7 @@ async function stepsOf(verb: Verb): Promise<number> {
 /** Destroys all domains, as an administrator does until nothing is left. */
 async function destroyAll(bench: Bench): Promise<void> {
   for (const monitor of bench.xl.monitors.keys()) monitor.kill();
-  for (const { domid } of bench.xen.hypervisor.domains) {
+  for (const { domid } of bench.host.xen.hypervisor.domains) {
     if (domid === 0) continue;
     const program = bench.xl.destroy(domid, bench.random(50 + domid));
     await bench.over(program);
@@ -298,7 +292,7 @@ Deno.test("xl's verbs are the same for the same seed, and others for another", a
       await bench.over(await begin(bench, VERBS.migrate!));
       await bench.finish(bench.xl.shutdown(2, "reboot", bench.random(3)));
       await bench.pass(10 * SECOND);
-    }, seed);
+    }, { seed });
     return bench.log.join("\n");
   };
   const log = await logOf(7);
