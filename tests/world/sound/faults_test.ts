@@ -6,7 +6,6 @@ import { ERRNO } from "../../../ffi/libc/errno.ts";
 import { libc, POLL } from "../../../ffi/libc/libc.ts";
 import { PollSet } from "../../../ffi/libc/poll_set.ts";
 import { AlsaDevice } from "../../../lib/pcm/alsa/device.ts";
-import { PcmError } from "../../../lib/pcm/pcm_error.ts";
 import { refinerOf } from "../../../lib/pcm/refiner.ts";
 import { formatByName, formatsToMask, HwParam } from "../../../lib/sndif/mod.ts";
 import type { SoundCall } from "./faults.ts";
@@ -28,44 +27,11 @@ function hardware(): Made {
   return { machine, card };
 }
 
-function server(): Made {
-  const machine = new SoundMachine();
-  return {
-    machine,
-    card: machine.host.add({ name: "pulse", type: "IOPLUG", playback: PULSE, capture: PULSE, seed: 1 }),
-  };
-}
-
-/** Opens a device in vain: the PcmError. */
-async function refused({ machine }: Made, name = "hw:0"): Promise<PcmError> {
-  const before = machine.host.open.length;
-  const error = await machine.open(name).then(() => undefined, (error) => error);
-  assert(error instanceof PcmError, `${error}`);
-  assert.equal(machine.host.open.length, before, "the device stays open");
-  return error;
-}
-
-async function started({ machine }: Made, name = "hw:0"): Promise<OpenSound> {
-  const sound = await machine.open(name);
-  await machine.run(() => {
-    sound.pcm.write(4800);
-    assert.equal(sound.pcm.start(), 0);
-  });
-  return sound;
-}
-
-function close({ machine }: Made, { pcm, open }: OpenSound): Promise<void> {
-  return machine.run(() => {
-    pcm.release();
-    return open.close();
-  });
-}
-
 Deno.test("an open that fails, fails once, and gives the guest ENODEV", async () => {
   for (const errno of ["ENOENT", "EACCES", "ENOMEM", "EIO"] as const) {
     const made = hardware();
     made.card.playback!.faults.fail("open", ERRNO[errno]);
-    const error = await refused(made);
+    const error = await made.machine.refused();
     assert.match(error.message, new RegExp(`\\(${errno}\\)`));
     assert.equal(error.errno, ERRNO.ENODEV);
     await made.machine.open("hw:0");
@@ -74,24 +40,24 @@ Deno.test("an open that fails, fails once, and gives the guest ENODEV", async ()
 
 Deno.test("a device that never was has ALSA's error numbers", async () => {
   const made = hardware();
-  assert.match((await refused(made, "hw:7")).message, /No such file or directory \(ENOENT\)/);
-  assert.match((await refused(made, "hw:Nix")).message, /No such device \(ENODEV\)/);
-  assert.match((await refused(made, "some")).message, /\(ENOENT\)/);
+  assert.match((await made.machine.refused("hw:7")).message, /No such file or directory \(ENOENT\)/);
+  assert.match((await made.machine.refused("hw:Nix")).message, /No such device \(ENODEV\)/);
+  assert.match((await made.machine.refused("some")).message, /\(ENOENT\)/);
   made.machine.host.add({ name: "hw:1", type: "HW", capture: ORDINARY, seed: 1 });
-  assert.match((await refused(made, "hw:1")).message, /\(ENOENT\)/, "it has no playback");
+  assert.match((await made.machine.refused("hw:1")).message, /\(ENOENT\)/, "it has no playback");
 });
 
 Deno.test("a device that another program has is busy until the program is done", async () => {
   const made = hardware();
   assert.equal(made.card.playback!.occupy(), true);
   assert.equal(made.card.playback!.occupy(), false);
-  const error = await refused(made);
+  const error = await made.machine.refused();
   assert.equal(error.errno, ERRNO.EBUSY);
   assert.match(error.message, /Device or resource busy \(EBUSY\)/);
   made.card.playback!.vacate();
   const sound = await made.machine.open("hw:0");
   assert.equal(made.card.playback!.occupy(), false, "two programs have it");
-  await close(made, sound);
+  await made.machine.close(sound);
   assert.equal(made.card.playback!.occupy(), true);
 });
 
@@ -100,12 +66,12 @@ Deno.test("hardware has one substream a direction; plughw has the same one; dmix
   made.machine.host.addPlug("plughw:0", made.card);
   made.machine.host.add({ name: "dmix:0", type: "DMIX", playback: ORDINARY, seed: 1 });
   const first = await made.machine.open("hw:0");
-  assert.equal((await refused(made)).errno, ERRNO.EBUSY);
-  assert.equal((await refused(made, "plughw:0")).errno, ERRNO.EBUSY);
+  assert.equal((await made.machine.refused()).errno, ERRNO.EBUSY);
+  assert.equal((await made.machine.refused("plughw:0")).errno, ERRNO.EBUSY);
   await made.machine.open("hw:0", "capture");
-  await close(made, first);
+  await made.machine.close(first);
   await made.machine.open("plughw:0");
-  assert.equal((await refused(made)).errno, ERRNO.EBUSY);
+  assert.equal((await made.machine.refused()).errno, ERRNO.EBUSY);
   await made.machine.open("dmix:0");
   await made.machine.open("dmix:0");
   assert.deepEqual(made.machine.recorder.violations, []);
@@ -114,14 +80,15 @@ Deno.test("hardware has one substream a direction; plughw has the same one; dmix
 Deno.test("a process without free descriptors cannot open hardware, nor set it up", async () => {
   const made = hardware();
   made.machine.process.descriptors = 3;
-  assert.match((await refused(made)).message, /Too many open files \(EMFILE\)/);
+  assert.match((await made.machine.refused()).message, /Too many open files \(EMFILE\)/);
   made.machine.process.descriptors = 4;
-  const error = await refused(made);
+  const error = await made.machine.refused();
   assert.match(error.message, /cannot set up .* snd_pcm_sw_params hw:0: Too many open files/);
   assert.equal(made.machine.process.files.size, 0);
-  const plugin = server();
+  const plugin = { machine: new SoundMachine() };
+  plugin.machine.host.add({ name: "pulse", type: "IOPLUG", playback: PULSE, seed: 1 });
   plugin.machine.process.descriptors = 4;
-  assert.match((await refused(plugin, "pulse")).message, /Input\/output error \(EIO\)/);
+  assert.match((await plugin.machine.refused("pulse")).message, /Input\/output error \(EIO\)/);
   assert.equal(plugin.machine.process.files.size, 0);
 });
 
@@ -129,7 +96,7 @@ Deno.test("a step of the set-up that fails closes the device again", async () =>
   for (const call of ["refine", "hw_params", "sw_params", "prepare"] as const) {
     const made = hardware();
     made.card.playback!.faults.fail(call, ERRNO.ENOMEM);
-    const error = await refused(made);
+    const error = await made.machine.refused();
     assert.match(
       error.message,
       new RegExp(`cannot set up .*snd_pcm_${call === "refine" ? "hw_params_any" : call}.*ENOMEM`),
@@ -167,7 +134,7 @@ Deno.test("a device that is unplugged while it is being opened is not there", as
   const made = hardware();
   made.card.playback!.openMicros = [50_000, 50_000];
   made.machine.clock.after(20_000, () => made.card.unplug());
-  assert.match((await refused(made)).message, /No such device \(ENODEV\)/);
+  assert.match((await made.machine.refused()).message, /No such device \(ENODEV\)/);
 });
 
 Deno.test("a process that dies in the middle of an open leaves nothing behind, and hears nothing of it", async () => {
@@ -191,7 +158,7 @@ Deno.test("a process that dies in the middle of an open leaves nothing behind, a
 Deno.test("a process that dies while it plays falls silent at once", async () => {
   const made = hardware();
   const { machine } = made;
-  await started(made);
+  await made.machine.started();
   await machine.pass(20_000);
   const { now } = machine.clock;
   machine.process.kill();
@@ -204,7 +171,7 @@ Deno.test("a process that dies while it plays falls silent at once", async () =>
 Deno.test("a card that is unplugged wakes its engine with an error, and all calls say ENODEV", async () => {
   const made = hardware();
   const { machine } = made;
-  const sound = await started(made);
+  const sound = await made.machine.started();
   await machine.run(async () => {
     const poll = new PollSet(1);
     poll.add(sound.pcm.pollFd, POLL.IN);
@@ -226,12 +193,12 @@ Deno.test("a card that is unplugged wakes its engine with an error, and all call
       },
     );
   });
-  assert.match((await refused(made)).message, /\(ENOENT\)/);
+  assert.match((await made.machine.refused()).message, /\(ENOENT\)/);
   made.card.plugIn();
-  const again = await started(made);
+  const again = await made.machine.started();
   assert.equal(machine.host.open.length, 2, "the old handle is still open");
-  await close(made, sound);
-  await close(made, again);
+  await made.machine.close(sound);
+  await made.machine.close(again);
   assert.deepEqual([machine.host.open.length, machine.process.files.size], [0, 0]);
   assert.deepEqual(machine.recorder.violations, []);
 });
@@ -239,7 +206,7 @@ Deno.test("a card that is unplugged wakes its engine with an error, and all call
 Deno.test("an xrun and a suspend have their errors, until prepare()", async () => {
   for (const [fault, errno] of [["xrun", ERRNO.EPIPE], ["suspend", ERRNO.ESTRPIPE]] as const) {
     const made = hardware();
-    const sound = await started(made);
+    const sound = await made.machine.started();
     await made.machine.pass(10_000);
     made.card.playback![fault]();
     await made.machine.pass(10_000);
@@ -288,7 +255,7 @@ Deno.test("EAGAIN is no error", async () => {
 
 Deno.test("a slow call costs the thread that makes it its time", async () => {
   const made = hardware();
-  const sound = await started(made);
+  const sound = await made.machine.started();
   made.card.playback!.faults.slow("avail", 30_000);
   await made.machine.run(() => {
     const before = performance.now();
@@ -303,7 +270,7 @@ Deno.test("a slow call costs the thread that makes it its time", async () => {
 Deno.test("a call while another thread's call is under way is reported", async () => {
   const made = hardware();
   const { machine } = made;
-  const sound = await started(made);
+  const sound = await made.machine.started();
   made.card.playback!.faults.slow("avail", 30_000);
   const engine = machine.process.thread("engine");
   engine.execNow(() => void sound.pcm.position());
@@ -396,92 +363,6 @@ Deno.test("a query has the formats, rates and channels that go together", async 
     ]);
     assert.throws(() => ask([CODE.s32], [8000, 48000]), { name: "PcmError", errno: ERRNO.EINVAL });
   });
-});
-
-Deno.test("a server takes chunks at its pace, and never what was not written", async () => {
-  const made = server();
-  const sound = await started(made, "pulse");
-  await made.machine.pass(25_000);
-  assert.equal(await made.machine.run(() => sound.pcm.position()), 960);
-  assert.deepEqual(made.machine.recorder.runs, [[0, 0, 960]]);
-});
-
-Deno.test("a server that has run dry waits until its buffer is nearly full; AlsaPcm's silence fills it", async () => {
-  const made = server();
-  const { machine } = made;
-  const sound = await started(made, "pulse");
-  const serve = async (ms: number) => {
-    const positions: number[] = [];
-    for (let i = 0; i < ms; i += 4) {
-      await machine.pass(4_000);
-      positions.push(await machine.run(() => sound.pcm.position()));
-    }
-    return positions;
-  };
-  await machine.pass(150_000);
-  assert.equal(sound.handle.appl, 4800);
-  const positions = await serve(400);
-  assert.equal(positions[0], 4800);
-  assert(positions.at(-1)! > 4800 + 4800, `${positions}`);
-  assert.deepEqual(machine.recorder.runs.map(([, source]) => source), [0], "the server invents nothing");
-});
-
-Deno.test("a server that waits for samples gets silence once the pointer has stood for a buffer", async () => {
-  const { machine, card } = server();
-  const sound = await started({ machine, card }, "pulse");
-  await machine.pass(25_000);
-  card.playback!.waitForSamples();
-  const positions: number[] = [];
-  for (let ms = 0; ms < 160; ms += 4) {
-    await machine.pass(4_000);
-    positions.push(await machine.run(() => sound.pcm.position()));
-  }
-  assert.deepEqual(positions.slice(0, 25), Array(25).fill(960));
-  assert(positions.at(-1)! > 960, `${positions}`);
-});
-
-Deno.test("a server that stands still, hangs or dies", async () => {
-  const made = server();
-  const { machine, card } = made;
-  const sound = await started(made, "pulse");
-  card.playback!.stall(50_000, "resume");
-  await machine.pass(49_000);
-  assert.equal(await machine.run(() => sound.pcm.position()), 0);
-  await machine.pass(11_000);
-  assert.equal(await machine.run(() => sound.pcm.position()), 480);
-
-  card.playback!.faults.slow("any", 5_000_000);
-  const before = machine.clock.now;
-  await machine.run(() => {
-    assert(sound.pcm.position() >= 480);
-    assert.equal(performance.now() * 1000 - before >= 5_000_000, true);
-  });
-  await machine.pass(6_000_000);
-
-  card.playback!.die("XRUN");
-  await machine.run(() => {
-    assert.deepEqual([sound.pcm.position(), sound.pcm.write(1)], [-ERRNO.EPIPE, -ERRNO.EPIPE]);
-    assert.equal(sound.pcm.prepare(), -ERRNO.EIO);
-  });
-  assert.match(
-    (await refused(made, "pulse")).message,
-    /Connection refused \(ECONNREFUSED\); start its sound server/,
-  );
-  card.playback!.restart();
-  assert.equal(
-    await machine.run(() => sound.pcm.prepare()),
-    -ERRNO.EIO,
-    "the old handle knows no new server",
-  );
-  const again = await started(made, "pulse");
-  card.playback!.die("DISCONNECTED");
-  await machine.run(() =>
-    assert.deepEqual([again.pcm.position(), again.pcm.write(1)], [-ERRNO.ENODEV, -ERRNO.ENODEV])
-  );
-  await close(made, again);
-  await close(made, sound);
-  assert.deepEqual([machine.host.open.length, machine.process.files.size], [0, 0]);
-  assert.deepEqual(machine.recorder.violations, []);
 });
 
 Deno.test("warmUp() asks the null PCM, and leaves nothing open", async () => {

@@ -107,9 +107,17 @@ export class HardwarePcm extends HostPcm {
     this.#moved = moved;
     if (this.#ring === undefined) return;
     const { played } = this.end.reports;
-    this.#ring.play(from, moved, (position, source, frames, octets) => {
+    this.#ring.play(from, moved, (position, source, frames, octets, isRepeat) => {
       const [begin, end] = [this.#clock.beginOf(position), this.#clock.endOf(position + frames)];
-      played?.call(this.end.reports, this, { position, source, frames, octets, from: begin, until: end });
+      played?.call(this.end.reports, this, {
+        position,
+        source,
+        isRepeat,
+        frames,
+        octets,
+        from: begin,
+        until: end,
+      });
     });
     if (this.#alwaysSilences) this.#ring.clear(from, moved - from);
   }

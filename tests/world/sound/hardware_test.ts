@@ -171,6 +171,7 @@ Deno.test("frames that are written behind the pointer are heard a buffer late: t
   await made.pass(100_000);
   made.host.settle();
   assert.deepEqual(made.recorder.runs, [[0, 0, 480], [480, -1, 4800], [5280, 480, 960], [6240, -1, 960]]);
+  assert(made.recorder.playedRuns.every(({ isRepeat }) => !isRepeat), "nothing is heard twice");
 });
 
 Deno.test("without silence_size the card plays its old buffer again", async () => {
@@ -181,6 +182,7 @@ Deno.test("without silence_size the card plays its old buffer again", async () =
   await made.pass(150_000);
   made.host.settle();
   assert.deepEqual(made.recorder.runs, [[0, 0, 4800], [4800, 0, 2400]]);
+  assert.deepEqual(made.recorder.playedRuns.map(({ isRepeat }) => isRepeat), [false, true]);
 });
 
 Deno.test("a write takes fewer frames than it is given, as ordered", async () => {
@@ -243,6 +245,8 @@ Deno.test("a jump over whole buffers is lost on the kernel, which sees the place
     480,
     2400,
   ]]);
+  const repeats = made.recorder.playedRuns.map(({ isRepeat }) => isRepeat);
+  assert.deepEqual(repeats, [false, false, true, false, true]);
 });
 
 Deno.test("a pause keeps every frame", async () => {

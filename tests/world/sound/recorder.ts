@@ -40,11 +40,12 @@ export class Recorder implements SoundReports {
   }
 
   played(pcm: HostPcm, { octets, ...run }: PlayedRun): void {
-    const { position, source, frames, from, until } = run;
+    const { position, source, isRepeat, frames, from, until } = run;
     const piece = new Uint8Array(octets);
-    this.#line(pcm, "played", position, source, frames, from, until, checksum(piece));
+    this.#line(pcm, "played", position, source, Number(isRepeat), frames, from, until, checksum(piece));
     const last = this.playedRuns.at(-1);
-    const goesOn = last !== undefined && last.position + last.frames === position &&
+    const goesOn = last !== undefined && last.isRepeat === isRepeat &&
+      last.position + last.frames === position &&
       (source < 0 ? last.source === source : last.source >= 0 && last.source + last.frames === source);
     if (!goesOn) this.playedRuns.push({ ...run, pieces: [piece] });
     else {

@@ -11,6 +11,11 @@ export interface PlayedRun {
    * to `position`, unless the frame was written too late, or is played again. -1: nobody has written these frames.
    */
   readonly source: number;
+  /**
+   * The card plays what it has played before: the application and the driver had no chance to replace it, or did not. So after an
+   * underrun without silence, or when a stall that jumps lasts longer than the buffer.
+   */
+  readonly isRepeat: boolean;
   readonly frames: number;
   /** The frames themselves, also silent ones. Valid during the call. */
   readonly octets: Uint8Array;

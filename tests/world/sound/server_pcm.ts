@@ -71,9 +71,9 @@ export class ServerPcm extends HostPcm {
 
   #play(end: number): void {
     const { played } = this.end.reports;
-    this.#ring!.play(this.#moved, end, (position, source, frames, octets) => {
+    this.#ring!.play(this.#moved, end, (position, source, frames, octets, isRepeat) => {
       const [from, until] = [this.#clock.beginOf(position), this.#clock.endOf(position + frames)];
-      played?.call(this.end.reports, this, { position, source, frames, octets, from, until });
+      played?.call(this.end.reports, this, { position, source, isRepeat, frames, octets, from, until });
     });
   }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** A machine with sound cards and one process, for tests of the virtual cards. Importing this file installs the virtual platform. */
+import assert from "node:assert/strict";
 import { AlsaDevice } from "../../../lib/pcm/alsa/device.ts";
+import type { AlsaDescriptor } from "../../../lib/pcm/alsa/pcm.ts";
+import { PcmError } from "../../../lib/pcm/pcm_error.ts";
 import { openPcm } from "../../../lib/pcm/descriptor.ts";
 import type { OpenDevice, PcmRequest } from "../../../lib/pcm/device.ts";
 import type { Direction, Pcm } from "../../../lib/pcm/pcm.ts";
@@ -90,8 +93,36 @@ export class SoundMachine {
     return this.run(async () => {
       const device = new AlsaDevice(name, direction);
       const open = await device.open(request);
-      const handle = this.host.open.at(-1)!;
+      const address = BigInt((open.descriptor as AlsaDescriptor).pcm);
+      const handle = this.host.at(Deno.UnsafePointer.create(address));
       return { device, open, handle, pcm: openPcm(open.descriptor) };
+    });
+  }
+
+  /** Opens a device for playback, fills its buffer, and starts it. */
+  async started(name = "hw:0"): Promise<OpenSound> {
+    const sound = await this.open(name);
+    await this.run(() => {
+      sound.pcm.write(sound.pcm.params.bufferFrames);
+      assert.equal(sound.pcm.start(), 0);
+    });
+    return sound;
+  }
+
+  /** Opens a device for playback in vain. */
+  async refused(name = "hw:0"): Promise<PcmError> {
+    const before = this.host.open.length;
+    const error = await this.open(name).then(() => undefined, (error) => error);
+    assert(error instanceof PcmError, `${error}`);
+    assert.equal(this.host.open.length, before, "the device stays open");
+    return error;
+  }
+
+  /** As the daemon does when its engine has let go. */
+  close({ pcm, open }: OpenSound): Promise<void> {
+    return this.run(() => {
+      pcm.release();
+      return open.close();
     });
   }
 

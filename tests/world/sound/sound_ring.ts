@@ -5,8 +5,14 @@
  * from a new one.
  */
 
-/** Frames one after the other, of one origin. */
-export type RunListener = (position: number, source: number, frames: number, octets: Uint8Array) => void;
+/** Frames one after the other, of one origin. `isRepeat`: they have been played before, and nobody has touched them since. */
+export type RunListener = (
+  position: number,
+  source: number,
+  frames: number,
+  octets: Uint8Array,
+  isRepeat: boolean,
+) => void;
 
 /** The source of frames that nobody has written. */
 export const NOBODY = -1;
@@ -15,6 +21,8 @@ export class SoundRing {
   readonly #octets: Uint8Array<ArrayBuffer>;
   /** Of each place: the application's position of the frame; {@link NOBODY}. */
   readonly #sources: Float64Array;
+  /** Of each place: 1 if the frame has been played. */
+  readonly #isPlayed: Uint8Array<ArrayBuffer>;
   readonly #silence: Uint8Array<ArrayBuffer>;
 
   /** @param silence a frame of silence */
@@ -23,6 +31,7 @@ export class SoundRing {
     this.#silence = new Uint8Array(frames * silence.length);
     for (let at = 0; at < this.#silence.length; at += silence.length) this.#silence.set(silence, at);
     this.#sources = new Float64Array(frames);
+    this.#isPlayed = new Uint8Array(frames);
     this.clear(0, frames);
   }
 
@@ -38,6 +47,7 @@ export class SoundRing {
       const part = Math.min(frames - done, this.frames - place);
       this.#octets.set(octets.subarray(done * bytes, (done + part) * bytes), place * bytes);
       for (let i = 0; i < part; i++) this.#sources[place + i] = position + done + i;
+      this.#isPlayed.fill(0, place, place + part);
       done += part;
     }
   }
@@ -51,6 +61,7 @@ export class SoundRing {
       const part = Math.min(count - done, this.frames - place);
       this.#octets.set(this.#silence.subarray(0, part * bytes), place * bytes);
       this.#sources.fill(NOBODY, place, place + part);
+      this.#isPlayed.fill(0, place, place + part);
       done += part;
     }
   }
@@ -59,14 +70,20 @@ export class SoundRing {
   play(position: number, end: number, listen: RunListener): void {
     const bytes = this.#frameBytes;
     const sources = this.#sources;
+    const isPlayed = this.#isPlayed;
     while (position < end) {
       const place = position % this.frames;
       const most = Math.min(end - position, this.frames - place);
       const source = sources[place]!;
+      const played = isPlayed[place]!;
+      const step = source === NOBODY ? 0 : 1;
       let count = 1;
-      if (source === NOBODY) { while (count < most && sources[place + count] === NOBODY) count++; }
-      else while (count < most && sources[place + count] === source + count) count++;
-      listen(position, source, count, this.#octets.subarray(place * bytes, (place + count) * bytes));
+      while (
+        count < most && sources[place + count] === source + step * count && isPlayed[place + count] === played
+      ) count++;
+      isPlayed.fill(1, place, place + count);
+      const octets = this.#octets.subarray(place * bytes, (place + count) * bytes);
+      listen(position, source, count, octets, played === 1 && source !== NOBODY);
       position += count;
     }
   }
