@@ -194,7 +194,14 @@ Deno.test("a card that is unplugged wakes its engine with an error, and all call
     );
   });
   assert.match((await made.machine.refused()).message, /\(ENOENT\)/);
+  assert.equal(made.card.playback!.occupy(), false, "nobody can open a card that is gone");
   made.card.plugIn();
+  assert.equal(
+    made.card.playback!.occupy(),
+    true,
+    "the old handle uses no substream of the card that came back",
+  );
+  made.card.playback!.vacate();
   const again = await made.machine.started();
   assert.equal(machine.host.open.length, 2, "the old handle is still open");
   await made.machine.close(sound);

@@ -95,12 +95,16 @@ export class HostEnd {
     return this.services.clock.now;
   }
 
+  /** How many substreams are in use. A handle on a card that was unplugged uses none of the card that came back. */
+  get #users(): number {
+    return [...this.pcms].filter(({ state }) => state !== STATE.DISCONNECTED).length;
+  }
+
   /** Opens a handle for `process`; a negative errno. */
   open(opening: Opening, process: Process): HostPcm | number {
     if (!this.card.isPlugged) return -ERRNO.ENOENT;
     if (this.isServerDead) return -ERRNO.ECONNREFUSED;
-    const users = [...this.pcms].filter(({ state }) => state !== STATE.DISCONNECTED).length;
-    if (this.isOccupied || users >= this.substreams) return -ERRNO.EBUSY;
+    if (this.isOccupied || this.#users >= this.substreams) return -ERRNO.EBUSY;
     const options: HostPcmOptions = {
       ...opening,
       id: this.services.nextId(),
@@ -158,7 +162,7 @@ export class HostEnd {
 
   /** Another program takes the device; false if somebody has it. */
   occupy(): boolean {
-    if (this.isOccupied || this.pcms.size >= this.substreams) return false;
+    if (!this.card.isPlugged || this.isOccupied || this.#users >= this.substreams) return false;
     return this.isOccupied = true;
   }
 
