@@ -29,6 +29,10 @@
  * open uses freed memory (Linux 6.1: alsa_hw_free after device_del), and its kernel crashes. A guest that is slow to notice a new card
  * sees InitWait twice and publishes its rings twice, mostly under the same numbers. So the backend connects only after the frontend
  * has written nothing for a while.
+ *
+ * snd_xen_front registers its card at index 0, so a guest's second card fails, goes to Closing as soon as it is connected, and starts
+ * over at the next InitWait, for ever. The backend parks such a card in Closing, which the driver ignores, and offers it again after
+ * a while that doubles each time.
  */
 import { XenbusState } from "../xenbus/mod.ts";
 
@@ -54,6 +58,8 @@ export interface CardFacts {
   readonly hasPublishedAnew: boolean;
   /** For how long the rings must not be taken yet, ms; 0 or less: they may be taken. */
   readonly dwellMs: number;
+  /** For how long the card is not offered again to a frontend that leaves as soon as it is connected, ms; 0 or less: offered. */
+  readonly offerMs: number;
 }
 
 export type Action =
@@ -71,13 +77,13 @@ export type Action =
   | "initWait"
   /** Write Connected again, and look again: XenStore was lost while the card was connected. */
   | "restate"
-  /** Disconnect, write InitWait, and look again. */
+  /** Disconnect, write InitWait, or Closing if the card is to be offered later, and look again. */
   | "startOver"
   /** Write Initialising for the frontend, whose guest takes the card for one that was detached. */
   | "remind"
   /** Take the refused frontend for a new one, and look again. */
   | "forgive"
-  /** Look again after the dwell. */
+  /** Look again after the dwell, or when the card is offered again. */
   | "wait"
   /** Take the rings that the frontend has published, and write Connected. */
   | "connect";
@@ -88,7 +94,7 @@ export function isReplaced(backend: XenbusState | undefined, phase: Phase): bool
 }
 
 export function nextAction({ backend, frontend, isOffline }: CardEnds, facts: CardFacts): Action {
-  const { phase, isFresh, hasPublishedAnew, dwellMs } = facts;
+  const { phase, isFresh, hasPublishedAnew, dwellMs, offerMs } = facts;
   if (backend === undefined) return "removed";
   if (isReplaced(backend, phase)) return "replaced";
   if (isOffline) return "close";
@@ -105,7 +111,7 @@ export function nextAction({ backend, frontend, isOffline }: CardEnds, facts: Ca
       return frontend === XenbusState.Initialised ? "none" : "forgive";
     case "waiting":
       if (frontend === XenbusState.Closed && isFresh) return "remind";
-      if (backend !== XenbusState.InitWait) return "initWait";
+      if (backend !== XenbusState.InitWait) return offerMs > 0 ? "wait" : "initWait";
       if (frontend !== XenbusState.Initialised) return "none";
       return dwellMs > 0 ? "wait" : "connect";
   }

@@ -8,6 +8,7 @@ import type { CardPolicy } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { EventChannelError, GrantError, isStoreLost, StoreError } from "../xen/ports.ts";
 import { type Action, type CardEnds, isReplaced, nextAction, type Phase } from "./handshake.ts";
+import { OfferPause } from "./offer_pause.ts";
 import { isTransportNode, TransportError } from "./link/published.ts";
 import { type CardServices, CardStreams } from "./stream/card_streams.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
@@ -37,6 +38,7 @@ export class VirtualCard {
   /** When the frontend last wrote something, and whether it has published rings since it was connected. */
   #writtenAt = 0;
   #hasPublishedAnew = false;
+  readonly #pause = new OfferPause();
   #isClosed = false;
   #isShutDown = false;
   /** Set while the card waits until it looks again. */
@@ -170,14 +172,17 @@ export class VirtualCard {
   async #step(): Promise<void> {
     if (this.#isShutDown) return;
     const ends = this.#readEnds();
-    const dwellMs = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - performance.now();
+    const now = performance.now();
+    const dwellMs = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - now;
+    const offerMs = this.#pause.remaining(now);
     const action = nextAction(ends, {
       phase: this.#phase,
       isFresh: this.#isFresh,
       hasPublishedAnew: this.#hasPublishedAnew,
       dwellMs,
+      offerMs,
     });
-    await this.#carryOut(action, ends, dwellMs);
+    await this.#carryOut(action, ends, ends.backend === XenbusState.InitWait ? dwellMs : offerMs);
   }
 
   #readEnds(): CardEnds {
@@ -191,7 +196,7 @@ export class VirtualCard {
     return this.services.store.read(`${this.paths.backend}/online`) === "0";
   }
 
-  async #carryOut(action: Action, ends: CardEnds, dwellMs: number): Promise<void> {
+  async #carryOut(action: Action, ends: CardEnds, waitMs: number): Promise<void> {
     switch (action) {
       case "none":
         return;
@@ -217,7 +222,8 @@ export class VirtualCard {
         return;
       case "startOver":
         await this.#disconnect("the frontend is gone or starts over");
-        this.#enterInitWait(XenbusState.Connected);
+        if (this.#isToPause()) this.#writeState(XenbusState.Closing);
+        else this.#enterInitWait(XenbusState.Connected);
         this.#again = true;
         return;
       case "remind":
@@ -227,10 +233,22 @@ export class VirtualCard {
         this.#again = true;
         return;
       case "wait":
-        return this.#evaluateIn(dwellMs);
+        return this.#evaluateIn(waitMs);
       case "connect":
         return await this.#connect();
     }
+  }
+
+  /** The frontend has left. Whether the card is offered later: the frontend has left soon, again and again. */
+  #isToPause(): boolean {
+    const pauseMs = this.#pause.left(performance.now());
+    if (pauseMs === 0) return false;
+    this.#log.warn(
+      "its frontend leaves as soon as it is connected, {times} times in a row; it is offered again in {seconds} s " +
+        "(snd_xen_front can have one card in a guest)",
+      { times: this.#pause.shortConnections, seconds: pauseMs / 1000 },
+    );
+    return true;
   }
 
   #writeState(state: XenbusState): void {
@@ -306,6 +324,7 @@ export class VirtualCard {
   #attach(): void {
     this.#streams.attach();
     this.#phase = "connected";
+    this.#pause.connected(performance.now());
     this.#hasPublishedAnew = this.#isFresh = false;
   }
 

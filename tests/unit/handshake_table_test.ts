@@ -28,6 +28,7 @@ interface Row {
   readonly isFresh?: boolean;
   readonly hasPublishedAnew?: boolean;
   readonly hasDwelt?: boolean;
+  readonly isOffered?: boolean;
   readonly action: Action;
 }
 
@@ -82,19 +83,15 @@ const TABLE: readonly Row[] = [
     { phase: ["refused"], frontend: but(Initialised, Closed), action: "forgive" },
     { phase: ["refused"], frontend: [Closed], isFresh: false, action: "forgive" },
     // The backend waits for all other frontends in InitWait.
-    {
-      phase: ["waiting"],
-      backend: but(undefined, Initialising, InitWait),
-      frontend: but(Closed),
-      action: "initWait",
-    },
-    {
-      phase: ["waiting"],
-      backend: but(undefined, Initialising, InitWait),
-      frontend: [Closed],
-      isFresh: false,
-      action: "initWait",
-    },
+    // A card whose frontend leaves again and again is offered after a pause.
+    ...BOTH.flatMap((isOffered): Row[] => {
+      const action = isOffered ? "initWait" : "wait";
+      const backend = but(undefined, Initialising, InitWait);
+      return [
+        { phase: ["waiting"], backend, frontend: but(Closed), isOffered, action },
+        { phase: ["waiting"], backend, frontend: [Closed], isFresh: false, isOffered, action },
+      ];
+    }),
     { phase: ["waiting"], backend: [InitWait], frontend: but(Closed, Initialised), action: "none" },
     { phase: ["waiting"], backend: [InitWait], frontend: [Closed], isFresh: false, action: "none" },
     { phase: ["waiting"], backend: [InitWait], frontend: [Initialised], hasDwelt: false, action: "wait" },
@@ -110,7 +107,9 @@ function* situations(): Generator<Situation> {
           for (const isFresh of BOTH) {
             for (const hasPublishedAnew of BOTH) {
               for (const dwellMs of [-1000, 0, 0.1, 300]) {
-                yield { phase, backend, frontend, isOffline, isFresh, hasPublishedAnew, dwellMs };
+                for (const offerMs of [-1000, 0, 1000]) {
+                  yield { phase, backend, frontend, isOffline, isFresh, hasPublishedAnew, dwellMs, offerMs };
+                }
               }
             }
           }
@@ -120,12 +119,12 @@ function* situations(): Generator<Situation> {
   }
 }
 
-function holds(row: Row, { phase, backend, frontend, dwellMs, ...facts }: Situation): boolean {
+function holds(row: Row, { phase, backend, frontend, dwellMs, offerMs, ...facts }: Situation): boolean {
   const { isOffline, isFresh, hasPublishedAnew } = facts;
   return (row.phase?.includes(phase) ?? true) && (row.backend?.includes(backend) ?? true) &&
     (row.frontend?.includes(frontend) ?? true) && (row.isOffline ?? isOffline) === isOffline &&
     (row.isFresh ?? isFresh) === isFresh && (row.hasPublishedAnew ?? hasPublishedAnew) === hasPublishedAnew &&
-    (row.hasDwelt ?? dwellMs <= 0) === dwellMs <= 0;
+    (row.hasDwelt ?? dwellMs <= 0) === dwellMs <= 0 && (row.isOffered ?? offerMs <= 0) === offerMs <= 0;
 }
 
 function describe({ backend, frontend, ...facts }: Situation): string {

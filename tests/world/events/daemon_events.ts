@@ -10,7 +10,7 @@ import type { EventTable } from "./events.ts";
 /** How the daemon is started: mostly with default devices. */
 export function chooseOptions(random: Random): ServeOptions {
   return {
-    ...(!random.oneIn(6) && { defaultDevice: random.pick(["hw:0", "hw:1", "plughw:0", "pulse"]) }),
+    ...(!random.oneIn(10) && { defaultDevice: random.pick(["hw:0", "hw:1", "plughw:0", "pulse"]) }),
     ...(!random.oneIn(3) && { defaultCaptureDevice: random.pick(["hw:0", "hw:0", "pulse"]) }),
   };
 }
@@ -18,6 +18,8 @@ export function chooseOptions(random: Random): ServeOptions {
 /** Starts a daemon, if none runs. */
 export function startDaemon(world: World, random: Random): void {
   if (world.daemons.current !== undefined) return;
+  // A daemon that did not start for its configuration starts no better a second time.
+  if (world.daemons.runs.at(-1)?.ending === "failed") writeConfiguration(world, random);
   // An administrator who changes the command line is rare.
   if (random.oneIn(12)) world.serveOptions = chooseOptions(random);
   const hasFile = world.host.files.read(CONFIG_FILE) !== undefined;
@@ -45,21 +47,21 @@ export function writeConfiguration(world: World, random: Random): void {
 export const DAEMON_EVENTS: EventTable = {
   "daemon.start": { weight: 6, run: startDaemon },
   "daemon.kill": {
-    weight: 1,
+    weight: 0.4,
     run(world, random) {
       world.daemons.current?.process.kill();
       startSoon(world, random);
     },
   },
   "daemon.killInside": {
-    weight: 1,
+    weight: 0.5,
     run(world, random) {
       world.daemons.current?.process.killAfter(random.below(random.oneIn(2) ? 10 : 400));
       startSoon(world, random);
     },
   },
   "daemon.stop": {
-    weight: 1,
+    weight: 0.4,
     run(world, random) {
       const run = world.daemons.current;
       if (run === undefined) return;
@@ -68,7 +70,7 @@ export const DAEMON_EVENTS: EventTable = {
     },
   },
   "daemon.reload": {
-    weight: 8,
+    weight: 3,
     run(world, random) {
       if (!random.oneIn(4)) writeConfiguration(world, random);
       const run = world.daemons.current;
@@ -81,5 +83,5 @@ export const DAEMON_EVENTS: EventTable = {
       }
     },
   },
-  "daemon.configure": { weight: 3, run: writeConfiguration },
+  "daemon.configure": { weight: 1, run: writeConfiguration },
 };

@@ -13,7 +13,7 @@ export const GUEST_EVENTS: EventTable = {
     },
   },
   "guest.step": {
-    weight: 60,
+    weight: 80,
     run(world, random) {
       const programs = world.population.present.flatMap(({ running }) => running);
       if (programs.length > 0) random.pick(programs).step(random);

@@ -17,11 +17,11 @@ export function targetsOf(world: World): Target[] {
 }
 
 /** Commands that may run at a time. */
-const MOST_COMMANDS = 20;
+const MOST_COMMANDS = 8;
 
 export const OPERATOR_EVENTS: EventTable = {
   "operator.command": {
-    weight: 25,
+    weight: 14,
     run(world, random) {
       if (world.operators.running.length < MOST_COMMANDS) {
         world.operators.operate("any", targetsOf(world), random);
@@ -29,7 +29,7 @@ export const OPERATOR_EVENTS: EventTable = {
     },
   },
   "operator.crowd": {
-    weight: 1,
+    weight: 0.2,
     run: (world, random) => world.operators.crowd(random.between(2, 70), targetsOf(world), random),
   },
 };

@@ -8,6 +8,8 @@ import { CONFIG_FILE } from "../daemon.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
+/** Cards that a guest gets by attaching. */
+const MOST_CARDS = 3;
 /** Guests at a time. */
 const MOST_GUESTS = 4;
 const NAMES = [...GUEST_NAMES, "web"];
@@ -18,6 +20,10 @@ function aDomain(world: World, random: Random): number | undefined {
   return domids.length === 0 ? undefined : random.pick(domids);
 }
 
+function cardsOf(world: World, domid: number): number {
+  return world.account.cards.filter(({ address }) => address.domid === domid).length;
+}
+
 /** Now and then the toolstack's program is killed at some step. */
 function perhapsKilled(program: AnyProgram, random: Random): void {
   if (random.oneIn(8)) program.killAfter(random.below(40));
@@ -25,7 +31,7 @@ function perhapsKilled(program: AnyProgram, random: Random): void {
 
 /** Makes a guest, with some cards. */
 export function createGuest(world: World, random: Random, isSafe = false): void {
-  const cards = Array.from({ length: random.pick([0, 1, 1, 1, 2]) }, () => anyXlCard(random));
+  const cards = Array.from({ length: random.pick([0, 1, 1, 1, 1, 2]) }, () => anyXlCard(random));
   const taken = new Set(world.account.domains.map(({ name }) => name));
   const free = NAMES.filter((name) => !taken.has(name));
   const program = world.xl.create(
@@ -38,20 +44,20 @@ export function createGuest(world: World, random: Random, isSafe = false): void 
 
 export const TOOLSTACK_EVENTS: EventTable = {
   "xl.create": {
-    weight: 12,
+    weight: 8,
     run(world, random) {
       if (world.population.all.length < MOST_GUESTS) createGuest(world, random);
     },
   },
   "xl.destroy": {
-    weight: 2,
+    weight: 0.4,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid !== undefined) perhapsKilled(world.xl.destroy(domid, random), random);
     },
   },
   "xl.shutdown": {
-    weight: 3,
+    weight: 0.8,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid !== undefined) {
@@ -60,14 +66,16 @@ export const TOOLSTACK_EVENTS: EventTable = {
     },
   },
   "xl.attach": {
-    weight: 6,
+    weight: 2,
     run(world, random) {
       const domid = aDomain(world, random);
-      if (domid !== undefined) perhapsKilled(world.xl.attach(domid, anyXlCard(random), random), random);
+      if (domid !== undefined && cardsOf(world, domid) < MOST_CARDS) {
+        perhapsKilled(world.xl.attach(domid, anyXlCard(random), random), random);
+      }
     },
   },
   "xl.detach": {
-    weight: 4,
+    weight: 0.8,
     run(world, random) {
       const cards = world.account.cards;
       if (cards.length === 0) return;
@@ -76,14 +84,14 @@ export const TOOLSTACK_EVENTS: EventTable = {
     },
   },
   "xl.rename": {
-    weight: 2,
+    weight: 0.6,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid !== undefined) perhapsKilled(world.xl.rename(domid, random.pick(NAMES), random), random);
     },
   },
   "xl.pause": {
-    weight: 3,
+    weight: 1.5,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid === undefined) return;
@@ -94,7 +102,7 @@ export const TOOLSTACK_EVENTS: EventTable = {
     },
   },
   "xl.save": {
-    weight: 2,
+    weight: 0.5,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid === undefined) return;
@@ -113,14 +121,14 @@ export const TOOLSTACK_EVENTS: EventTable = {
     },
   },
   "xl.migrate": {
-    weight: 1,
+    weight: 0.3,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid !== undefined) perhapsKilled(world.xl.migrate(domid, random), random);
     },
   },
   "xsnd.provision": {
-    weight: 10,
+    weight: 2.5,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid === undefined) return;
@@ -136,7 +144,7 @@ export const TOOLSTACK_EVENTS: EventTable = {
     },
   },
   "xsnd.deprovision": {
-    weight: 3,
+    weight: 0.6,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid === undefined) return;

@@ -47,7 +47,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
 
   played(pcm: HostPcm, run: PlayedRun): void {
     const { configuration } = pcm;
-    if (configuration === undefined || run.source < 0) return;
+    if (configuration === undefined || run.source < 0 || run.isRepeat) return;
     const frameBytes = run.octets.length / run.frames;
     if (frameBytes !== COUNTABLE) return;
     const view = new DataView(run.octets.buffer, run.octets.byteOffset, run.octets.byteLength);
