@@ -32,7 +32,7 @@
  *
  * snd_xen_front registers its card at index 0, so a guest's second card fails, goes to Closing as soon as it is connected, and starts
  * over at the next InitWait, for ever. The backend parks such a card in Closing, which the driver ignores, and offers it again after
- * a while that doubles each time.
+ * a while that doubles each time, or as soon as the driver is loaded anew.
  */
 import { XenbusState } from "../xenbus/mod.ts";
 
@@ -111,7 +111,10 @@ export function nextAction({ backend, frontend, isOffline }: CardEnds, facts: Ca
       return frontend === XenbusState.Initialised ? "none" : "forgive";
     case "waiting":
       if (frontend === XenbusState.Closed && isFresh) return "remind";
-      if (backend !== XenbusState.InitWait) return offerMs > 0 ? "wait" : "initWait";
+      if (backend !== XenbusState.InitWait) {
+        // Initialising: the driver was loaded anew.
+        return offerMs > 0 && frontend !== XenbusState.Initialising ? "wait" : "initWait";
+      }
       if (frontend !== XenbusState.Initialised) return "none";
       return dwellMs > 0 ? "wait" : "connect";
   }

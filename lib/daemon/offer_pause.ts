@@ -9,7 +9,7 @@ const SHORT_MS = 2000;
 const SHORT_CONNECTIONS = 3;
 /** The first pause, and the longest. */
 const FIRST_MS = 1000;
-const LAST_MS = 60_000;
+const LAST_MS = 30_000;
 
 export class OfferPause {
   #connectedAt = 0;

@@ -222,7 +222,7 @@ export class VirtualCard {
         return;
       case "startOver":
         await this.#disconnect("the frontend is gone or starts over");
-        if (this.#isToPause()) this.#writeState(XenbusState.Closing);
+        if (this.#isToPause(ends.frontend)) this.#writeState(XenbusState.Closing);
         else this.#enterInitWait(XenbusState.Connected);
         this.#again = true;
         return;
@@ -240,7 +240,9 @@ export class VirtualCard {
   }
 
   /** The frontend has left. Whether the card is offered later: the frontend has left soon, again and again. */
-  #isToPause(): boolean {
+  #isToPause(frontend: XenbusState | undefined): boolean {
+    // A frontend that publishes its rings anew does not leave.
+    if (frontend !== XenbusState.Closing && frontend !== XenbusState.Closed) return false;
     const pauseMs = this.#pause.left(performance.now());
     if (pauseMs === 0) return false;
     this.#log.warn(

@@ -83,12 +83,18 @@ const TABLE: readonly Row[] = [
     { phase: ["refused"], frontend: but(Initialised, Closed), action: "forgive" },
     { phase: ["refused"], frontend: [Closed], isFresh: false, action: "forgive" },
     // The backend waits for all other frontends in InitWait.
-    // A card whose frontend leaves again and again is offered after a pause.
+    // A card whose frontend leaves again and again is offered after a pause, or to a driver that was loaded anew.
+    {
+      phase: ["waiting"],
+      backend: but(undefined, Initialising, InitWait),
+      frontend: [Initialising],
+      action: "initWait",
+    },
     ...BOTH.flatMap((isOffered): Row[] => {
       const action = isOffered ? "initWait" : "wait";
       const backend = but(undefined, Initialising, InitWait);
       return [
-        { phase: ["waiting"], backend, frontend: but(Closed), isOffered, action },
+        { phase: ["waiting"], backend, frontend: but(Initialising, Closed), isOffered, action },
         { phase: ["waiting"], backend, frontend: [Closed], isFresh: false, isOffered, action },
       ];
     }),

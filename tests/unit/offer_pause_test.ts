@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { OfferPause } from "../../lib/daemon/offer_pause.ts";
 
-Deno.test("three short connections in a row make a pause, which doubles up to a minute; a long one ends that", () => {
+Deno.test("three short connections in a row make a pause, which doubles up to half a minute; a long one ends that", () => {
   const pause = new OfferPause();
   let now = 10_000;
   const connection = (ms: number) => {
@@ -18,10 +18,10 @@ Deno.test("three short connections in a row make a pause, which doubles up to a 
   assert.deepEqual(Array.from({ length: 6 }, () => connection(0)), [
     8000,
     16_000,
-    32_000,
-    60_000,
-    60_000,
-    60_000,
+    30_000,
+    30_000,
+    30_000,
+    30_000,
   ]);
   assert.equal(pause.shortConnections, 11);
   assert.deepEqual([connection(2000), connection(0), connection(0), connection(0)], [0, 0, 0, 1000]);
