@@ -33,6 +33,11 @@ interface Case {
 const CASES: readonly Case[] = [
   { what: "the guest WRITEs", steps: [{ dry: 4001 }, { write: true, heardAt: 4003 }], counts: [1, 0, 0.003] },
   {
+    what: "the guest STOPs before the silence is played that plugins have queued ahead of its late samples",
+    steps: [{ write: true }, { stop: 3990, ms: 0 }],
+    counts: [1, 0, 0],
+  },
+  {
     what: "the guest WRITEs what has been passed over, and then what has not",
     steps: [{ dry: 4300 }, { write: true }, { dry: 4400 }, { write: true, heardAt: 4500 }],
     counts: [1, 0, 0.5],

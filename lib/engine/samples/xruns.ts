@@ -30,8 +30,9 @@ export class Xruns {
     this.trace?.xrun(fromFrame, frames, frames / this.rate, isHosts, false);
   }
 
-  /** Ends the xrun, which has lasted for `frames`. */
+  /** Ends the xrun, which has lasted for `frames`. Silence that a device has queued and not played is none: no frames. */
   end(frames: number): void {
+    frames = Math.max(0, frames);
     const seconds = frames / this.rate;
     this.status.add("xrunSeconds", seconds);
     this.#setOn(false);
