@@ -13,6 +13,7 @@ import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts"
 import { XEN_EINVAL } from "../../lib/sndif/mod.ts";
 import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
 
+const EPIPE = 32;
 const ENOSYS = 38;
 /** Five weeks at 192 kHz, times 11: far beyond 2^32 frames, and a multiple of every buffer size here. */
 const WEEKS = 5 * 7 * 24 * 3600 * 192_000 * 11;
@@ -268,6 +269,20 @@ Deno.test("Playback counts the host's xrun though the guest's STOP comes first",
   const { status } = stream;
   assert.deepEqual([status.get("xruns"), status.get("hostXruns"), status.get("lateFrames")], [1, 1, 30]);
   assert.equal(status.get("xrunSeconds"), 0.03);
+});
+
+Deno.test("Playback.restart() leaves the error behind that the device had before the guest's STOP", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  const { pcm } = stream.card;
+  const { position } = pcm;
+  stream.transfer.start();
+  // A device that has stopped dry says so until it is prepared.
+  pcm.position = () => -EPIPE;
+  stream.transfer.position();
+  assert.equal(stream.transfer.error, -EPIPE);
+  pcm.position = position;
+  stream.transfer.restart();
+  assert.equal(stream.transfer.error, 0);
 });
 
 Deno.test("Playback counts what a stall of any length has cost as the host's", () => {

@@ -143,6 +143,7 @@ export abstract class Transfer {
   /** Prepares the device, whose samples have been dropped, so that it goes on at the absolute frame `at`. */
   rebase(at: number): void {
     this.pcm.prepare();
+    this.error = 0;
     this.base = this.#position = this.deviceFrames = at;
   }
 
@@ -196,7 +197,6 @@ export abstract class Transfer {
 
   /** Prepares and starts a device that did not start as it was, with all samples that it has not played. 0 or -errno. */
   startAnew(): number {
-    this.error = 0;
     this.rebase(this.reportable());
     return this.start();
   }
@@ -210,7 +210,6 @@ export abstract class Transfer {
       this.xruns.begin(this.deviceFrames, true, 0);
       this.xruns.end(0);
     }
-    this.error = 0;
     this.rebase(Math.max(this.#position, this.deviceFrames));
     return this.start();
   }
@@ -233,7 +232,6 @@ export abstract class Transfer {
     this.position();
     this.#pcm.release();
     this.#pcm = pcm;
-    this.error = 0;
     this.rebase(this.reportable());
     this.#prepared = true;
     return runs ? this.start() : 0;
