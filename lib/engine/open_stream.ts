@@ -206,8 +206,9 @@ export class OpenStream {
     this.#isLost = false;
     queries.end();
     status.setDeviceLost(false);
-    const error = this.#replaceDevice(pcm);
-    if (error < 0) this.#recover(error);
+    let error = this.#replaceDevice(pcm);
+    if (error < 0 && !isLoss(error)) error = this.transfer.startAnew();
+    if (error < 0) this.#lose(error);
   }
 
   #replaceDevice(pcm: Pcm): number {

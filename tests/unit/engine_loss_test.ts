@@ -2,9 +2,11 @@
 /** Tests a stream whose device disappears and comes back. */
 import assert from "node:assert/strict";
 import { unwrap } from "../../ffi/libc/failed_call.ts";
+import { ERRNO } from "../../ffi/libc/errno.ts";
 import { libc, O, POLL } from "../../ffi/libc/libc.ts";
 import { cString } from "../../ffi/base/c_string.ts";
 import { XENSND_OP_TRIGGER_START, XENSND_OP_TRIGGER_STOP } from "../../lib/sndif/mod.ts";
+import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import { BUFFER_BYTES, dummyDevice, EngineRig, RATE } from "./engine_rig.ts";
 
 const FRAME_BYTES = 4;
@@ -118,4 +120,24 @@ Deno.test("a card that is to be given back, and has no stand-in, is let go of be
   rig.stream.fail(new Error("test"));
   assert.equal(rig.stream.pcm, undefined);
   assert(rig.told.some(({ op }) => op === "defect"));
+});
+
+Deno.test("a device that is there again and does not start as it is gets its samples once more", () => {
+  using rig = new EngineRig();
+  assert.equal(rig.write(0, BUFFER_BYTES), 0);
+  assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
+  rig.stream.servePcm(POLL.ERR);
+  const { start } = DummyPcm.prototype;
+  let failures = 0;
+  DummyPcm.prototype.start = function () {
+    return failures++ === 0 ? -ERRNO.EPIPE : start.call(this);
+  };
+  try {
+    rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(-1) });
+  } finally {
+    DummyPcm.prototype.start = start;
+  }
+  assert.equal(rig.status.get("cardLost"), 0);
+  rig.stream.servePcm(POLL.IN);
+  assert(rig.status.get("cardFrames") > rig.status.get("positionFrames"), "the device has the samples");
 });
