@@ -186,6 +186,24 @@ Deno.test("Capture counts no frame twice that the card has overwritten and the g
   assert.deepEqual(stream.read, [...new Array(36).fill(0), ...frames(41, 64)]);
 });
 
+Deno.test("Capture puts silence where a device that stops by itself had samples, not what was recorded there before", () => {
+  using stream = new Stream({ bufferFrames: 64 });
+  stream.transfer.start();
+  stream.run(64);
+  stream.take(64);
+  const { pcm } = stream.card;
+  const { read } = pcm;
+  pcm.read = () => 0;
+  stream.run(20);
+  pcm.read = read;
+  assert.equal(stream.transfer.recover(), 0);
+  stream.run(0);
+  stream.take(20);
+  assert.deepEqual(stream.read, [...frames(1, 64), ...new Array(20).fill(0)]);
+  const { status } = stream;
+  assert.deepEqual([status.get("xruns"), status.get("hostXruns"), status.get("xrunSeconds")], [1, 1, 0.02]);
+});
+
 Deno.test("Capture.restart() begins at a multiple of the buffer, with what is heard from then on", () => {
   const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
   fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {

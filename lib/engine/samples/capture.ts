@@ -59,7 +59,7 @@ export class Capture extends Transfer {
 
   pump(): void {
     this.pointer();
-    const missed = this.#passOver();
+    const missed = this.#passOver(this.base + this.pcm.next());
     const heardFrom = this.deviceFrames;
     // Frames that come while this turn takes some wait: ALSA's null plugin never runs out. The next turn takes what is left.
     const now = this.pcm.avail();
@@ -79,16 +79,17 @@ export class Capture extends Transfer {
       this.deviceFrames += got;
       left -= got;
     }
-    const lost = Math.max(0, this.deviceFrames - this.bufferFrames - this.guestFrames);
-    if (missed + lost > 0) this.#lose(missed, lost, heardFrom);
+    this.#lose(missed, heardFrom);
   }
 
   /**
-   * The device has overwritten `missed` frames before `heardFrom`, and the guest has left no room for the oldest `lost` of the
-   * frames that are kept. An overrun of the guest's goes on until its next READ.
+   * The device has overwritten `missed` frames before `heardFrom`, and the guest has left no room for the oldest of the frames that
+   * are kept. An overrun of the guest's goes on until its next READ.
    */
-  #lose(missed: number, lost: number, heardFrom: number): void {
+  #lose(missed: number, heardFrom: number): void {
     const from = this.guestFrames;
+    const lost = Math.max(0, this.deviceFrames - this.bufferFrames - from);
+    if (missed + lost === 0) return;
     this.guestFrames += lost;
     const silent = Math.max(0, heardFrom - Math.max(heardFrom - missed, this.guestFrames));
     this.xruns.late(lost + silent);
@@ -110,13 +111,19 @@ export class Capture extends Transfer {
     this.#endXrun();
   }
 
-  protected hasPlayedAll(): boolean {
-    return false;
+  /** What the device has heard, and nobody has taken from it, becomes silence, so that the guest's clock goes on. */
+  protected override hasStopped(): void {
+    const missed = this.#passOver(this.lastPosition);
+    if (missed > 0) this.#lose(missed, this.deviceFrames);
+    else if (!this.xruns.isOn) {
+      this.xruns.begin(this.deviceFrames, true, 0);
+      this.xruns.end(0);
+    }
   }
 
-  /** Puts silence in the place of overwritten frames, so that the frames after them keep theirs. Returns how many frames. */
-  #passOver(): number {
-    const missed = this.base + this.pcm.next() - this.deviceFrames;
+  /** Puts silence in the place of frames that are gone, so that those from frame `next` on keep theirs. Returns how many are gone. */
+  #passOver(next: number): number {
+    const missed = next - this.deviceFrames;
     if (missed <= 0) return 0;
     const format = this.#format;
     for (let left = Math.min(missed, this.bufferFrames); left > 0;) {

@@ -112,8 +112,10 @@ export class Playback extends Transfer {
     return at;
   }
 
-  protected hasPlayedAll(): boolean {
-    return this.deviceFrames >= this.guestFrames;
+  protected override hasStopped(): void {
+    if (this.deviceFrames >= this.guestFrames || this.xruns.isOn) return;
+    this.xruns.begin(this.deviceFrames, true, 0);
+    this.xruns.end(0);
   }
 
   #move(): void {

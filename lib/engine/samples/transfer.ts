@@ -206,10 +206,7 @@ export abstract class Transfer {
    * and the guest's clock goes on. 0 or -errno. This mends -EPIPE and -ESTRPIPE.
    */
   recover(): number {
-    if (!this.hasPlayedAll() && !this.xruns.isOn) {
-      this.xruns.begin(this.deviceFrames, true, 0);
-      this.xruns.end(0);
-    }
+    this.hasStopped();
     this.rebase(Math.max(this.#position, this.deviceFrames));
     return this.start();
   }
@@ -237,8 +234,8 @@ export abstract class Transfer {
     return runs ? this.start() : 0;
   }
 
-  /** Whether the device has run dry for want of the guest's samples, which is no fault of the device or of this host. */
-  protected abstract hasPlayedAll(): boolean;
+  /** The device has stopped by itself. Counts an xrun, unless there is one, or nothing is missing but the guest's samples. */
+  protected abstract hasStopped(): void;
 
   /** Writes this transfer's counters to the stream's status row. */
   report(): void {
