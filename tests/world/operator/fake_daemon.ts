@@ -186,7 +186,7 @@ export class FakeDaemon {
     const further = { hostXruns: 0, xrunSeconds: 0, lateFrames: 0, protocolErrors: 0, starts: 0, losses: 0 };
     return {
       stream,
-      domid: 1,
+      domid: domidOf(stream),
       type: "playback",
       device: "hw:0,0",
       denied: false,
@@ -198,6 +198,11 @@ export class FakeDaemon {
       ...further,
     };
   }
+}
+
+/** Each stream's domain has a number that its name implies. */
+export function domidOf(stream: string): number {
+  return stream.startsWith("domV/") ? 2 : 1;
 }
 
 /** A machine with a daemon and operators. */
@@ -222,7 +227,7 @@ export class OperatorRig {
   }
 
   get targets() {
-    return this.streams.map((name) => ({ name, domid: 1 }));
+    return this.streams.map((name) => ({ name, domid: domidOf(name) }));
   }
 
   /** Lets `ms` pass. */

@@ -5,6 +5,7 @@
  * was written, by what was seen before, too. So a command that was refused, timed out or cancelled must never be seen to happen, and
  * one that was answered must be in force from its answer until another one may have undone it.
  */
+import type { StreamReport } from "../../../lib/control/protocol.ts";
 import { isMeantBy } from "../../../lib/stream/stream_name.ts";
 import { afterOperatorTrigger, type Hold } from "../../../lib/stream/stream_state.ts";
 import { Exit } from "../../../lib/base/error.ts";
@@ -66,6 +67,11 @@ export interface Patience {
   readonly answer: number;
 }
 
+/** `DOMID/CARD/PCM/STREAM`: a stream whatever its domain is called. */
+export function streamKey({ domid, stream }: Pick<StreamReport, "domid" | "stream">): string {
+  return [domid, ...stream.split("/").slice(-3)].join("/");
+}
+
 export class InForce {
   readonly #registers = new Map<string, Register>();
   /** What was seen last of each field. */
@@ -78,11 +84,15 @@ export class InForce {
   /** How many requests are in {@link #effective}, or have none. */
   #taken = 0;
 
-  /** @param asked all requests so far, in the order of their sending */
+  /**
+   * @param asked all requests so far, in the order of their sending
+   * @param namesOf the names that the stream of a {@link streamKey} has, or has had
+   */
   constructor(
     private readonly clock: Clock,
     private readonly asked: () => readonly Asked[],
     private readonly patience: Patience,
+    private readonly namesOf: (stream: string) => Iterable<string>,
   ) {}
 
   /** `stream` is a new card's since `at`: it has `settings`, or nobody knows which. */
@@ -94,18 +104,6 @@ export class InForce {
     }
     const others = this.#provisional.filter((seen) => seen.stream !== stream);
     this.#provisional.splice(0, Infinity, ...others);
-  }
-
-  /** The stream `former` is called `name` from now on. What is known of its settings goes with it. */
-  rename(former: string, name: string): void {
-    const { now } = this.clock;
-    const known = FIELDS.map((field) => [field, this.allowed(former, field, now)] as const);
-    this.reset(name, now, "unknown");
-    for (const [field, allowed] of known) {
-      const [value] = allowed?.size === 1 ? allowed : [];
-      this.#registers.set(`${field} ${name}`, { initial: value, since: now });
-    }
-    this.reset(former, now, "unknown");
   }
 
   /**
@@ -181,11 +179,19 @@ export class InForce {
     return this.#effective.flatMap((asked) => {
       const value = writtenValue(asked.request, field);
       const effect = effectOf(asked, this.patience.grace);
-      if (value === undefined || effect === undefined || !isMeant(asked, stream)) return [];
+      if (value === undefined || effect === undefined || !this.#isMeant(asked, stream)) return [];
       // The answer follows soon, to a client that reads.
       const answered = Math.min(asked.endedAt, this.clock.now) - this.patience.answer;
       return [{ value, from: asked.isRead ? Math.max(asked.sentAt, answered) : asked.sentAt, ...effect }];
     });
+  }
+
+  /** Whether the request is about `stream`. Without an answer, the daemon may have understood any of its names so. */
+  #isMeant({ request, outcome }: Asked, stream: string): boolean {
+    if (outcome?.kind === "done" && outcome.report !== undefined) return streamKey(outcome.report) === stream;
+    if (typeof request === "string" || !("stream" in request)) return false;
+    for (const name of this.namesOf(stream)) if (isMeantBy(name, request.stream)) return true;
+    return false;
   }
 
   /** Goes through the new requests, and drops those that have turned out to have no effect. */
@@ -210,12 +216,6 @@ function writtenValue(request: Asked["request"], field: Field): Value | undefine
   if (field === "muted") return request.muted;
   // The daemon keeps thousandths of a dB, and no -0.
   return request.volume === undefined ? undefined : (Math.round(request.volume * 1000) + 0) / 1000;
-}
-
-/** Whether the request is about `stream`. Without an answer, the daemon may have understood a shortened name so. */
-function isMeant({ request, outcome }: Asked, stream: string): boolean {
-  if (outcome?.kind === "done" && outcome.report !== undefined) return outcome.report.stream === stream;
-  return typeof request !== "string" && "stream" in request && isMeantBy(stream, request.stream);
 }
 
 /** Whether, and by when, a request has had its effect; undefined if it has none. */

@@ -6,22 +6,35 @@ import type { ControlRequest } from "../../../lib/control/protocol.ts";
 import { Clock } from "../machine/clock.ts";
 import { reportUnhandled } from "../machine/platform.ts";
 import { Random } from "../machine/random.ts";
-import { type Misbehaviour, OperatorRig } from "./fake_daemon.ts";
-import { InForce, type Settings, UNTOUCHED } from "./in_force.ts";
+import { domidOf, type Misbehaviour, OperatorRig } from "./fake_daemon.ts";
+import { InForce, type Settings, streamKey, UNTOUCHED } from "./in_force.ts";
 import { commandPlan } from "./plan.ts";
 import { Asked, type Outcome } from "./record.ts";
 
 const unhandled: unknown[] = [];
 reportUnhandled((error) => unhandled.push(error));
 
-const STREAM = "domU/0/0/0";
+/** The key of the stream, and its name. */
+const [STREAM, NAME] = ["1/0/0/0", "domU/0/0/0"];
 const PATIENCE = { grace: 10, answer: 100 };
+
+/** The name of a stream whose domain was not renamed. */
+function nameOf(stream: string): string {
+  return stream.replace(/^1/, "domU").replace(/^2/, "domV");
+}
 
 /** A history: requests with the times of their sending and their end. */
 class History {
   readonly asked: Asked[] = [];
   readonly clock = new Clock();
-  readonly inForce = new InForce(this.clock, () => this.asked, PATIENCE);
+  /** Names by key, where they are not the usual ones. */
+  readonly names = new Map<string, string[]>();
+  readonly inForce = new InForce(
+    this.clock,
+    () => this.asked,
+    PATIENCE,
+    (stream) => this.names.get(stream) ?? [nameOf(stream)],
+  );
 
   add(sentAt: number, request: ControlRequest, endedAt?: number, outcome: Outcome = { kind: "done" }): this {
     this.clock.now = endedAt ?? sentAt;
@@ -39,7 +52,7 @@ class History {
   }
 }
 
-const volume = (dB: number, stream = STREAM): ControlRequest => ({
+const volume = (dB: number, stream = NAME): ControlRequest => ({
   command: "volume",
   stream,
   volume: dB,
@@ -47,7 +60,7 @@ const volume = (dB: number, stream = STREAM): ControlRequest => ({
 });
 const trigger = (trigger: "pause" | "stop" | "resume"): ControlRequest => ({
   command: "trigger",
-  stream: STREAM,
+  stream: NAME,
   trigger,
   waitMs: 0,
 });
@@ -58,7 +71,7 @@ Deno.test("a setting is in force from its answer on, and may be from its request
   assert.deepEqual(history.allowed("volume", 150), [0, 1]);
   assert.deepEqual(history.allowed("volume", 200), [0, 1]);
   assert.deepEqual(history.allowed("volume", 201), [1]);
-  assert.deepEqual(history.allowed("volume", 300, "domV/0/0/0"), [0], "another stream has its own");
+  assert.deepEqual(history.allowed("volume", 300, "2/0/0/0"), [0], "another stream has its own");
   history.add(300, volume(2), 400).add(350, volume(3), 450);
   assert.deepEqual(history.allowed("volume", 420), [2, 3]);
   assert.deepEqual(history.allowed("volume", 500), [2, 3], "nobody knows which of two was first");
@@ -110,9 +123,9 @@ Deno.test("what was seen not to have happened by then never happens", () => {
 
 Deno.test("a shortened name may mean any stream that begins so, until the answer says which", () => {
   const history = new History().add(100, volume(1, "domU/0"));
-  assert.deepEqual(history.allowed("volume", 150, "domU/0/0/0"), [0, 1]);
-  assert.deepEqual(history.allowed("volume", 150, "domU/0/1/0"), [0, 1]);
-  assert.deepEqual(history.allowed("volume", 150, "domU/00/0/0"), [0]);
+  assert.deepEqual(history.allowed("volume", 150, "1/0/0/0"), [0, 1]);
+  assert.deepEqual(history.allowed("volume", 150, "1/0/1/0"), [0, 1]);
+  assert.deepEqual(history.allowed("volume", 150, "1/00/0/0"), [0]);
 });
 
 Deno.test("the daemon keeps thousandths of a dB", () => {
@@ -122,7 +135,7 @@ Deno.test("the daemon keeps thousandths of a dB", () => {
   assert.equal(history.inForce.complaint(STREAM, { ...UNTOUCHED, volume: 12 }, 500), undefined);
   assert.equal(
     history.inForce.complaint(STREAM, UNTOUCHED, 500),
-    "domU/0/0/0: volume is 0 at 500, and can be 12 alone",
+    "1/0/0/0: volume is 0 at 500, and can be 12 alone",
   );
 });
 
@@ -136,18 +149,14 @@ Deno.test("a new card has new settings", () => {
   assert.deepEqual(history.allowed("volume", 1000), [3]);
 });
 
-Deno.test("a stream that is renamed keeps its settings", () => {
-  const history = new History().add(100, volume(1), 200).add(250, trigger("pause"));
-  history.clock.now = 300;
-  history.inForce.rename(STREAM, "domX/0/0/0");
-  assert.deepEqual(history.allowed("volume", 400, "domX/0/0/0"), [1]);
-  assert.deepEqual(history.allowed("muted", 400, "domX/0/0/0"), [false]);
-  assert.equal(
-    history.allowed("hold", 400, "domX/0/0/0"),
-    undefined,
-    "the trigger may be carried out or not",
-  );
-  assert.equal(history.allowed("volume", 400), undefined);
+Deno.test("a stream keeps its settings when its domain is renamed, and may be meant by either name", () => {
+  const history = new History();
+  history.names.set(STREAM, ["domU/0/0/0", "domX/0/0/0"]);
+  history.add(100, volume(1, "domU"), 200, { kind: "broken" }).add(300, volume(2, "domX"), 400, {
+    kind: "broken",
+  });
+  assert.deepEqual(history.allowed("volume", 405), [0, 1, 2]);
+  assert.deepEqual(history.allowed("volume", 405, "2/0/0/0"), [0]);
 });
 
 /** A rig with an oracle, which looks at all that is there to be seen. */
@@ -161,7 +170,12 @@ class JudgedRig extends OperatorRig {
     this.random = new Random(seed);
     this.daemon.misbehaviour = misbehaviour;
     const patience = { grace: 5000, answer: 20_000 };
-    this.#inForce = new InForce(this.machine.clock, () => this.operators.asked, patience);
+    this.#inForce = new InForce(
+      this.machine.clock,
+      () => this.operators.asked,
+      patience,
+      (stream) => [nameOf(stream)],
+    );
   }
 
   /** Lets up to `ms` pass, and judges what is to be seen then. */
@@ -169,11 +183,13 @@ class JudgedRig extends OperatorRig {
     await this.pass(this.random.below(ms * 1000) / 1000);
     const { daemon, machine, observations, complaints } = this;
     const found = [...daemon.settings].map(([stream, settings]) =>
-      this.#inForce.complaint(stream, settings, machine.clock.now)
+      this.#inForce.complaint(streamKey({ domid: domidOf(stream), stream }), settings, machine.clock.now)
     );
     found.push(this.#inForce.belatedComplaint());
     for (const { report, from, to } of observations.splice(0)) {
-      found.push(...report.streams.map((stream) => this.#inForce.complaint(stream.stream, stream, from, to)));
+      found.push(
+        ...report.streams.map((stream) => this.#inForce.complaint(streamKey(stream), stream, from, to)),
+      );
     }
     complaints.push(...found.filter((complaint) => complaint !== undefined));
   }

@@ -86,6 +86,9 @@ export interface Target {
 /** Times that operators say: at once, shorter and longer than a guest takes to connect, and any other. */
 const WAITS_MS = [0, 0, 1, 20, 200, 1000, 5000, 10_000];
 
+/** Holds are ended more often than made: a command for a stream that is held does not wait. */
+const TRIGGERS: readonly OperatorTrigger[] = [...OPERATOR_TRIGGERS, "resume", "start"];
+
 /** Volumes: bounds, none, usual ones, and one with more digits than are kept. */
 const VOLUMES = [-120, 12, 0, -6, -3.5, -0.0004, 11.9996];
 
@@ -132,7 +135,7 @@ export function commandPlan(verb: Verb, targets: readonly Target[], random: Rand
     verb,
     stream: targets.length === 0 ? random.pick(WRONG_NAMES) : spelling(random.pick(targets), random),
     waitMs,
-    trigger: random.pick(OPERATOR_TRIGGERS),
+    trigger: random.pick(TRIGGERS),
     ...(!random.oneIn(6) && {
       volume: random.oneIn(2) ? random.pick(VOLUMES) : random.between(-120_000, 12_000) / 1000,
     }),
@@ -142,6 +145,18 @@ export function commandPlan(verb: Verb, targets: readonly Target[], random: Rand
     ...(random.oneIn(2) && { seconds: random.between(1, 3000) / 1000 }),
     untilClosed: random.oneIn(3),
     cut: cutOf(waitMs, random),
+  };
+}
+
+/** A hold that waits for its guest to start the stream, and is given up before it may. */
+export function impatientPlan(targets: readonly Target[], random: Random): CommandPlan {
+  const plan = commandPlan("trigger", targets, random);
+  return {
+    ...plan,
+    stream: targets.length === 0 ? plan.stream : random.pick(targets).name,
+    trigger: random.pick(["pause", "stop"]),
+    waitMs: random.between(2000, 30_000),
+    cut: { kind: random.pick(CUTS), afterMs: random.between(1, 2000), calls: random.between(2, 5) },
   };
 }
 
@@ -160,6 +175,7 @@ export function oddPlan(odd: OddClient, targets: readonly Target[], random: Rand
 /** Any plan. Commands that change something are the most frequent. */
 export function anyPlan(targets: readonly Target[], random: Random): Plan {
   if (random.oneIn(6)) return oddPlan(random.pick(ODD_CLIENTS), targets, random);
+  if (random.oneIn(8)) return impatientPlan(targets, random);
   const changing = ["trigger", "volume", "mute", "unmute"] as const;
   return commandPlan(random.oneIn(3) ? random.pick(VERBS) : random.pick(changing), targets, random);
 }

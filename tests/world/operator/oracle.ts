@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Judges the operators' settings of a whole world: those that XenStore keeps, at every look, and those that the daemon reports. Only
+ * the settings of a card that stays the same card are known; those of a card that may have been made again are taken as they are.
+ */
+import { cardPaths } from "../../../lib/xenbus/mod.ts";
+import { HOLDS } from "../../../lib/stream/stream_state.ts";
+import type { Clock } from "../machine/clock.ts";
+import { InForce, type Patience, type Settings, streamKey, UNTOUCHED } from "./in_force.ts";
+import type { Asked, Observation } from "./record.ts";
+
+/** XenStore, without a request. */
+export interface Peek {
+  peek(path: string): string | undefined;
+  children(path: string): readonly string[];
+}
+
+/** A card that is there. */
+export interface KnownCard {
+  readonly domid: number;
+  readonly card: number;
+  /** Another object, or another number of objects, means that the card may be another one than at the last look. */
+  readonly identity: readonly unknown[];
+}
+
+export interface OracleWorld {
+  readonly clock: Clock;
+  asked(): readonly Asked[];
+  readonly store: Peek;
+  /** Cards that exist, or may exist. */
+  cards(): readonly KnownCard[];
+}
+
+interface Card extends KnownCard {
+  /** The names that the card's domain has had. */
+  readonly names: Set<string>;
+  /** Since when the card is this one, µs. */
+  readonly since: number;
+}
+
+export class SettingsOracle {
+  readonly #inForce: InForce;
+  /** By `DOMID/CARD`. */
+  #cards = new Map<string, Card>();
+  readonly #sights: Observation[] = [];
+
+  constructor(private readonly world: OracleWorld, patience: Patience) {
+    const namesOf = (stream: string) => this.#namesOf(stream);
+    this.#inForce = new InForce(world.clock, () => world.asked(), patience, namesOf);
+  }
+
+  /** To be told what each command is told of all streams. */
+  readonly sees = (observation: Observation): void => void this.#sights.push(observation);
+
+  /** Looks at the world as it is now: the first problem. To be called after each event, as settings are right or wrong by then. */
+  look(): string | undefined {
+    this.#followCards();
+    const { now } = this.world.clock;
+    for (const observation of this.#sights.splice(0)) {
+      const problem = this.#judge(observation);
+      if (problem !== undefined) return `the daemon reports: ${problem}`;
+    }
+    for (const card of this.#cards.values()) {
+      for (const [place, settings] of this.#kept(card)) {
+        const stream = `${card.domid}/${card.card}/${place}`;
+        const problem = this.#inForce.complaint(stream, settings, now);
+        if (problem !== undefined) return `XenStore keeps: ${problem}`;
+      }
+    }
+    return this.#inForce.belatedComplaint();
+  }
+
+  #judge({ report, from, to }: Observation): string | undefined {
+    for (const stream of report.streams) {
+      const key = streamKey(stream);
+      const card = this.#cards.get(cardOf(key));
+      // The report may be of a former card.
+      if (card === undefined || card.since >= from) continue;
+      const problem = this.#inForce.complaint(key, stream, from, to);
+      if (problem !== undefined) return problem;
+    }
+  }
+
+  #followCards(): void {
+    const { clock, store } = this.world;
+    const former = this.#cards;
+    this.#cards = new Map();
+    for (const { domid, card, identity } of this.world.cards()) {
+      const key = `${domid}/${card}`;
+      const before = former.get(key);
+      const isSame = before !== undefined && before.identity.length === identity.length &&
+        before.identity.every((one, i) => one === identity[i]);
+      const names = before?.names ?? new Set([String(domid)]);
+      names.add(store.peek(`/local/domain/${domid}/name`) ?? String(domid));
+      const known = isSame ? before : { domid, card, identity, names, since: clock.now };
+      this.#cards.set(key, known);
+      if (!isSame) {
+        for (const place of placesOf(store, known)) {
+          this.#inForce.reset(`${key}/${place}`, clock.now, "unknown");
+        }
+      }
+    }
+  }
+
+  *#namesOf(stream: string): Generator<string> {
+    const card = this.#cards.get(cardOf(stream));
+    const rest = stream.slice(stream.indexOf("/"));
+    for (const name of card?.names ?? []) yield name + rest;
+  }
+
+  /** The settings that XenStore keeps of the card's streams. */
+  *#kept(card: Card): Generator<readonly [place: string, settings: Settings]> {
+    const { store } = this.world;
+    for (const place of placesOf(store, card)) {
+      const path = `${backendOf(card)}/operator/${place}`;
+      const hold = store.peek(`${path}/hold`);
+      yield [place, {
+        hold: HOLDS.find((name) => name === hold) ?? UNTOUCHED.hold,
+        volume: Number(store.peek(`${path}/volume`) ?? 0) / 1000,
+        muted: store.peek(`${path}/muted`) === "1",
+      }];
+    }
+  }
+}
+
+/** `DOMID/CARD` of a stream's key. */
+function cardOf(stream: string): string {
+  return stream.split("/").slice(0, 2).join("/");
+}
+
+function backendOf({ domid, card }: KnownCard): string {
+  return cardPaths({ domid, card, backendDomid: 0 }).backend;
+}
+
+/** The streams of a card as `PCM/STREAM`, by its frontend's nodes; none while the backend is not there. */
+function placesOf(store: Peek, { domid, card }: KnownCard): string[] {
+  const { frontend, backend } = cardPaths({ domid, card, backendDomid: 0 });
+  if (store.peek(backend) === undefined) return [];
+  const numbers = (path: string) => store.children(path).filter((name) => /^\d+$/.test(name));
+  return numbers(frontend).flatMap((pcm) =>
+    numbers(`${frontend}/${pcm}`).map((stream) => `${pcm}/${stream}`)
+  );
+}
