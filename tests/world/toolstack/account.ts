@@ -14,8 +14,15 @@ export type DomainPhase = "making" | "whole" | "going";
 export interface AccountedDomain {
   readonly domid: number;
   readonly uuid: string;
-  name: string;
+  readonly name: string;
+  /** All names that the domain has had, {@link name} too. */
+  readonly names: readonly string[];
   phase: DomainPhase;
+}
+
+interface MutableDomain extends AccountedDomain {
+  name: string;
+  readonly names: string[];
 }
 
 interface Entry {
@@ -41,7 +48,7 @@ export interface AccountedCard {
 
 export class Account {
   readonly #cards = new Map<string, Entry>();
-  readonly #domains = new Map<number, AccountedDomain>();
+  readonly #domains = new Map<number, MutableDomain>();
   /** The uuids of domains that are gone. */
   readonly #formerUuids = new Set<string>();
   /** All domains that there were. */
@@ -51,6 +58,9 @@ export class Account {
     readonly versions: ReadonlyMap<Entry, number>;
     readonly targets: ReadonlyMap<Entry, CardTarget>;
   }[] = [];
+
+  /** @param changed is called when a domain, or what is known of a card, changes */
+  constructor(private readonly changed: () => void = () => {}) {}
 
   get domains(): readonly AccountedDomain[] {
     return [...this.#domains.values()];
@@ -70,10 +80,19 @@ export class Account {
   }
 
   domainMade(domid: number, name: string, uuid: string): AccountedDomain {
-    const domain: AccountedDomain = { domid, name, uuid, phase: "making" };
+    const domain: MutableDomain = { domid, name, names: [name], uuid, phase: "making" };
     this.#domains.set(domid, domain);
     this.#formerUuids.delete(uuid);
+    this.changed();
     return domain;
+  }
+
+  domainRenamed(domid: number, name: string): void {
+    const domain = this.#domains.get(domid);
+    if (domain === undefined) return;
+    domain.name = name;
+    domain.names.push(name);
+    this.changed();
   }
 
   /**
@@ -87,6 +106,7 @@ export class Account {
     this.#formerDomids.add(domid);
     const isInUse = this.domains.some(({ uuid }) => uuid === domain.uuid);
     if (!leftVm && !isInUse) this.#formerUuids.add(domain.uuid);
+    this.changed();
   }
 
   /** A toolstack has committed `target` for a card, which is in that state now. */
@@ -95,6 +115,7 @@ export class Account {
     entry.version++;
     entry.known = new Set([target]);
     entry.mayBeOffline = false;
+    this.changed();
   }
 
   /** A toolstack has asked the card's backend to close. */
@@ -141,7 +162,13 @@ export class Account {
     const entry = this.#entry(address);
     entry.running.set(command, targets);
     entry.version++;
+    this.changed();
     return entry;
+  }
+
+  /** For {@link Command}: the command has ended. */
+  ended(): void {
+    this.changed();
   }
 
   /** For {@link Command}: the cards that the command has written in one transaction, or has not. */
@@ -182,6 +209,7 @@ export class Account {
     }
     this.#groups = this.#groups.filter(({ targets }) => [...targets.keys()].some(isBusy));
     for (const [key, entry] of this.#cards) if (isForgettable(entry)) this.#cards.delete(key);
+    this.changed();
     return problems;
   }
 }
@@ -240,5 +268,6 @@ export class Command {
   #end(): void {
     for (const entry of this.#targets.keys()) entry.running.delete(this);
     this.#targets.clear();
+    this.account.ended();
   }
 }

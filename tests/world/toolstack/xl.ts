@@ -352,8 +352,7 @@ export class Xl {
       if (vm !== undefined && view.read(vm) !== undefined) yield* libxl.write(view, `${vm}/name`, name);
     };
     yield* libxl.transaction(body, () => {
-      const domain = this.account.domain(domid);
-      if (domain !== undefined) domain.name = name;
+      this.account.domainRenamed(domid, name);
       const config = this.configs.get(domid);
       if (config !== undefined) this.configs.set(domid, { ...config, name });
     });
