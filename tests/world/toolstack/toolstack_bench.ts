@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** For tests of the toolstack: a machine with Xen, xl, guests that obey, and a backend that follows XenBus. */
+import "../machine/preload.ts";
+import { announcementPath } from "../../../lib/daemon/announcement.ts";
+import { Daemons } from "../daemon.ts";
 import { Host, install, recordText } from "../host.ts";
 import type { Clock } from "../machine/clock.ts";
 import { mix, Random } from "../machine/random.ts";
@@ -7,8 +10,10 @@ import type { Domain } from "../xen/domain.ts";
 import { makeDomain } from "../xen/domain_nodes.ts";
 import type { GuestKernel } from "../xen/guest_kernel.ts";
 import { Account } from "./account.ts";
+import { Administrator } from "./administrator.ts";
 import { Nodes } from "./nodes.ts";
-import { domainProblems, staleCards } from "./oracle.ts";
+import { PolicyHistory } from "./policy_history.ts";
+import { announcementProblems, domainProblems, staleCards } from "./oracle.ts";
 import { Provisioner, type RunningCommand } from "./provisioner.ts";
 import type { ProcessExit } from "./run_process.ts";
 import type { AnyProgram, Program } from "./steps.ts";
@@ -29,10 +34,13 @@ export class Bench {
   readonly log: string[] = [];
   readonly defects: string[] = [];
   readonly host: Host;
-  readonly account = new Account();
+  readonly account = new Account(() => this.history?.changed());
   readonly services;
   readonly xl: Xl;
   readonly provisioner: Provisioner;
+  readonly daemons: Daemons;
+  readonly administrator: Administrator;
+  readonly history: PolicyHistory;
   readonly controls: XenControls;
   backend: BackendMood = "follows";
   guests: GuestMood = "obeys";
@@ -41,7 +49,10 @@ export class Bench {
   constructor(readonly seed: number, hasBackend: boolean) {
     this.host = new Host(seed, {
       log: (text) => this.#log(text),
-      record: (process, record) => this.#log(`${process.name}: ${recordText(record)}`),
+      record: (process, record) => {
+        this.#log(`${process.name}: ${recordText(record)}`);
+        this.administrator.logged(process, record);
+      },
       sound: {},
       defect: (what) => this.defects.push(what),
     });
@@ -56,7 +67,23 @@ export class Bench {
     this.xl = new Xl(this.services, this.account);
     const newProcess = (name: string) => this.host.process(name);
     this.provisioner = new Provisioner({ newProcess, log: (line) => this.#log(line) }, this.account);
+    const log = (line: string) => this.#log(line);
+    this.daemons = new Daemons(this.host, log, (run) => this.administrator.ended(run, this.random(3000)));
+    this.administrator = new Administrator({
+      clock: this.clock,
+      files: this.host.files,
+      daemons: this.daemons,
+      log,
+      changed: () => this.history.changed(),
+    });
+    this.history = new PolicyHistory({
+      now: () => this.clock.now,
+      account: this.account,
+      policies: () => this.administrator.policies,
+      nodes: () => this.nodes,
+    });
     if (hasBackend) this.#serve();
+    else this.#followDaemons();
   }
 
   get clock(): Clock {
@@ -65,6 +92,15 @@ export class Bench {
 
   #log(text: string): void {
     this.log.push(`${this.clock.now} ${text}`);
+  }
+
+  #followDaemons(): void {
+    const path = `${announcementPath(0)}/status`;
+    const { store } = this.services;
+    store.watch(path, () => {
+      this.daemons.announcementChanged(store.read(path));
+      this.history.changed();
+    });
   }
 
   /** Chance of a use of its own. */
@@ -120,7 +156,18 @@ export class Bench {
   /** All that the toolstack's account finds wrong now. */
   problems(): string[] {
     const { nodes, account } = this;
-    return [...account.settle(nodes), ...staleCards(nodes, account), ...domainProblems(nodes, account)];
+    const { current, runs } = this.daemons;
+    const announced = current?.servesSince !== undefined && !current.isStopping
+      ? announcementProblems(nodes, "serving")
+      : current === undefined && runs.at(-1)?.ending === "in order"
+      ? announcementProblems(nodes, "ended")
+      : [];
+    return [
+      ...account.settle(nodes),
+      ...staleCards(nodes, account),
+      ...domainProblems(nodes, account),
+      ...announced,
+    ];
   }
 
   async pass(micros: number): Promise<void> {
