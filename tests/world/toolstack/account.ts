@@ -259,7 +259,9 @@ export class Command {
   /** The command was killed, or has failed, before or after its commit. `isOne`: all cards are in one transaction. */
   unknown(isOne: boolean): void {
     for (const [entry, targets] of this.#targets) for (const target of targets) entry.known.add(target);
-    if (isOne) {
+    // A card that somebody else has written meanwhile says nothing about this command.
+    const isAlone = [...this.#versions].every(([entry, version]) => entry.version === version);
+    if (isOne && isAlone) {
       this.account.addGroup(new Map([...this.#targets].map(([entry, targets]) => [entry, targets.at(-1)!])));
     }
     this.#end();
