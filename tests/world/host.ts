@@ -52,8 +52,7 @@ export class Host {
   constructor(seed: number, readonly listener: HostListener) {
     this.random = new Random(seed);
     this.xen = new XenMachine(this.clock, seed, (what) => listener.defect(what));
-    const violated = (what: string) => listener.defect(`libasound: ${what}`);
-    this.sound = new HostCards(this.clock, { ...listener.sound, violated });
+    this.sound = new HostCards(this.clock, reportsTo(listener));
     addCards(this.sound, this.random);
   }
 
@@ -78,6 +77,21 @@ export class Host {
     process.atEnd(() => this.processes.delete(process));
     return process;
   }
+}
+
+/** What the devices tell, for `listener`. (A spread of an object leaves out the methods of its class.) */
+function reportsTo(listener: HostListener): SoundReports {
+  const { sound } = listener;
+  return {
+    opened: (...report) => sound.opened?.(...report),
+    closed: (...report) => sound.closed?.(...report),
+    written: (...report) => sound.written?.(...report),
+    played: (...report) => sound.played?.(...report),
+    read: (...report) => sound.read?.(...report),
+    started: (...report) => sound.started?.(...report),
+    stopped: (...report) => sound.stopped?.(...report),
+    violated: (what) => listener.defect(`libasound: ${what}`),
+  };
 }
 
 /** The host's devices: two of hardware, each with its clock, and a sound server. */
