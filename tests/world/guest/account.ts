@@ -118,6 +118,8 @@ export interface OpenRecord {
   readonly frameBytes: number;
   readonly bufferFrames: number;
   readonly periodFrames: number;
+  /** The event page's producer index as OPEN was answered: events before are of an earlier OPEN. */
+  readonly firstEvent: number;
   close?: CloseRecord;
 }
 
@@ -135,6 +137,7 @@ export interface Incident {
   readonly time: number;
   readonly kind:
     | "divide error"
+    | "use after free"
     | "broken ring"
     | "broken event page"
     | "full ring"
@@ -142,7 +145,17 @@ export interface Incident {
     | "wrong position"
     | "no memory";
   readonly text: string;
+  /** Whether nobody but the backend can be to blame. */
+  readonly isBackends: boolean;
 }
+
+/** What a backend does to a kernel that trusts it. */
+const BACKENDS = new Set<Incident["kind"]>([
+  "divide error",
+  "broken ring",
+  "broken event page",
+  "wrong position",
+]);
 
 /** The number of a frame in the low three octets of its word; the stream's tag above. */
 export function wordOf(tag: number, frame: number): number {
@@ -170,6 +183,8 @@ export class StreamAccount {
   /** Rings that the driver has made for the stream, and the grant of the latest. */
   rings = 0;
   ringRef = -1;
+  /** Requests on the present ring whose answer came too late, or never. */
+  timeouts = 0;
   /** Items that {@link forget} has dropped from each list. */
   readonly forgotten = { requests: 0, events: 0, segments: 0 };
   /**
@@ -198,8 +213,13 @@ export class StreamAccount {
     return last?.end === undefined ? last : undefined;
   }
 
-  incident(time: number, kind: Incident["kind"], text: string): void {
-    this.incidents.push({ time, kind, text });
+  /**
+   * By default blames the backend for what a driver gets wrong that trusts it. After a timeout the driver is to blame itself: it may
+   * have closed its PCM while the backend knew nothing of that.
+   */
+  incident(time: number, kind: Incident["kind"], text: string, isBackends?: boolean): void {
+    const isBlamed = isBackends ?? (BACKENDS.has(kind) && this.timeouts === 0);
+    this.incidents.push({ time, kind, text, isBackends: isBlamed });
   }
 
   /** Counts words that a program has read. */

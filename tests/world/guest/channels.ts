@@ -110,6 +110,7 @@ export class ChannelPair {
     private readonly generation: EventIdBehaviour,
   ) {
     this.#ringNumber = ++account.rings;
+    account.timeouts = 0;
     this.#domid = domain.domid;
     this.#ringPage = domain.share(1, backendDomid);
     this.#eventPage = domain.share(1, backendDomid);
@@ -135,9 +136,19 @@ export class ChannelPair {
     return this.#eventPage.grefs[0]!;
   }
 
+  /** Whether a restore has taken the ring's grants and ports away. */
+  get isLost(): boolean {
+    return this.domain.domid !== this.#domid;
+  }
+
   /** How many responses the backend has put on the ring. */
   get #answers(): number {
     return this.#isFreed ? 0 : Atomics.load(this.#ring, RSP_PROD) >>> 0;
+  }
+
+  /** The event page's producer index. */
+  get nextEvent(): number {
+    return this.#isFreed ? 0 : Atomics.load(this.#page, IN_PROD) >>> 0;
   }
 
   get isFreed(): boolean {
@@ -195,6 +206,7 @@ export class ChannelPair {
       record.outcome = this.#isFreed && record.answered === undefined ? "aborted" : "answered";
     } else {
       record.outcome = "timedOut";
+      this.account.timeouts++;
       this.#status = -ERRNO.ETIMEDOUT;
     }
     record.over = this.tasks.clock.now;
@@ -238,7 +250,10 @@ export class ChannelPair {
 
   /** `evtchnl_interrupt_req`. */
   #requestInterrupt(): void {
-    if (this.#isFreed || !this.#isRequestConnected) return;
+    if (this.#isFreed) return;
+    // One upcall has the interrupts of both channels, and a position that was told before an answer is not overtaken by that.
+    if (this.#page[IN_CONS] !== Atomics.load(this.#page, IN_PROD)) this.#eventInterrupt();
+    if (!this.#isRequestConnected) return;
     for (;;) {
       const rspProd = Atomics.load(this.#ring, RSP_PROD);
       if ((rspProd - this.#rspCons) >>> 0 > (this.#reqProdPvt - this.#rspCons) >>> 0) {
@@ -344,7 +359,7 @@ export class ChannelPair {
     this.#eventLock.unlock();
     this.#interrupt.wakeAll();
     // A restore has closed the ports already, and their numbers are others' by now.
-    if (this.domain.domid === this.#domid) {
+    if (!this.isLost) {
       for (const port of [this.requestPort, this.eventPort]) this.domain.closePort(port);
     }
     this.#ringPage.revoke();

@@ -4,14 +4,7 @@
  * ended. The world calls it after each of its events.
  */
 import { XENSND_OP_HW_PARAM_QUERY } from "../../../lib/sndif/mod.ts";
-import type {
-  EventRecord,
-  Incident,
-  OpenRecord,
-  RequestRecord,
-  SegmentRecord,
-  StreamAccount,
-} from "./account.ts";
+import type { EventRecord, OpenRecord, RequestRecord, SegmentRecord, StreamAccount } from "./account.ts";
 
 export interface Finding {
   readonly time: number;
@@ -38,14 +31,6 @@ export function unexcused(from: number, to: number, excuses: readonly Span[]): n
   }
   return left;
 }
-
-/** What went wrong in a guest's kernel that a backend can be to blame for. */
-const BACKENDS_FAULT = new Set<Incident["kind"]>([
-  "divide error",
-  "broken ring",
-  "broken event page",
-  "wrong position",
-]);
 
 export interface CheckOptions {
   /** µs that a request may take, besides excused times. */
@@ -141,8 +126,9 @@ export class AccountCheck {
   *#judgePosition(event: EventRecord): Generator<Finding> {
     const { time, position } = event;
     const open = this.account.opens.find(({ number }) => number === event.open);
-    if (!event.isOpen || open === undefined) {
-      yield this.#found(time, `position ${position} is of no open stream`);
+    if (!event.isOpen || open === undefined || (event.index - open.firstEvent | 0) < 0) {
+      const text = `position ${position}, event ${event.index}, is of no stream that is open`;
+      if (this.account.timeouts === 0) yield this.#found(time, text);
       return;
     }
     const { number, frameBytes, bufferFrames } = open;
@@ -158,8 +144,10 @@ export class AccountCheck {
   *#checkIncidents(): Generator<Finding> {
     const { incidents } = this.account;
     for (; this.#incidents < incidents.length; this.#incidents++) {
-      const { kind, text, time } = incidents[this.#incidents]!;
-      if (BACKENDS_FAULT.has(kind)) yield this.#found(time, `${kind}: ${text}`);
+      const { kind, text, time, isBackends } = incidents[this.#incidents]!;
+      if (isBackends) {
+        yield this.#found(time, `${kind}: ${text}`);
+      }
     }
   }
 

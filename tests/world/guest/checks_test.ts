@@ -50,6 +50,7 @@ function opened(): StreamAccount {
     frameBytes: 4,
     bufferFrames: 100,
     periodFrames: 25,
+    firstEvent: 0,
   });
   return made;
 }
@@ -114,7 +115,8 @@ Deno.test("positions: back, a whole buffer, half a frame, none open, dropped", (
     ["position 40 comes after 80", [event(0, 80), event(1, 40)]],
     ["position 400 steps a buffer of 100 frames, from 0", [event(0, 400)]],
     ["position 41 is no whole frame", [event(0, 41)]],
-    ["position 40 is of no open stream", [event(0, 40, { isOpen: false })]],
+    ["position 40, event 0, is of no stream that is open", [event(0, 40, { isOpen: false })]],
+    ["position 40, event -1, is of no stream that is open", [event(-1, 40)]],
     ["linux-6.1 drops position 40: event 0 has id 7, not 0", [event(0, 40, { id: 7 }), event(1, 44)]],
   ];
   for (const [text, events] of wrong) {

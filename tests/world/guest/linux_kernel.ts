@@ -53,7 +53,8 @@ export class LinuxKernel implements DriverKernel {
   }
 
   #complain(nodename: string, text: string): void {
-    this.incidents.push({ time: this.clock.now, kind: "xenbus fatal", text: `${nodename}: ${text}` });
+    const incident = { kind: "xenbus fatal", text: `${nodename}: ${text}`, isBackends: false } as const;
+    this.incidents.push({ time: this.clock.now, ...incident });
     this.log(`${nodename}: ${text}`);
   }
 

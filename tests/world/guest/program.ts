@@ -11,7 +11,7 @@ import type { Substream } from "./alsa_core.ts";
 import { type PcmConfig, restrict } from "./hw_params.ts";
 import type { LinuxKernel } from "./linux_kernel.ts";
 import { COUNTABLE, type XenStream } from "./stream_ops.ts";
-import { type Blocking, type Task, WaitQueue } from "./tasks.ts";
+import { type Blocking, Oops, type Task, WaitQueue } from "./tasks.ts";
 
 /** µs that a program waits for its card. */
 const CARD_PATIENCE = 5_000_000;
@@ -84,34 +84,42 @@ export abstract class Program {
   *#run(): Blocking<void> {
     let ending = "done";
     try {
-      if (yield* this.#open()) yield* this.main();
-      else ending = "no card";
+      yield* this.#open();
+      yield* this.main();
     } catch (error) {
-      if (!(error instanceof Dies || error instanceof GivesUp)) throw error;
+      if (!(error instanceof Dies || error instanceof GivesUp)) throw this.#ended(error);
       ending = error instanceof Dies ? "killed" : error.message;
     }
-    yield* this.#stream?.substream.release() ?? nothing();
-    this.ending = ending;
-    this.kernel.log(`${this.name}: ${ending}`);
+    try {
+      yield* this.#stream?.substream.release() ?? nothing();
+    } catch (error) {
+      throw this.#ended(error);
+    }
+    this.#ended(ending);
+  }
+
+  #ended<T>(ending: T): T {
+    this.ending = ending instanceof Oops ? "oops" : String(ending);
+    this.kernel.log(`${this.name}: ${this.ending}`);
+    return ending;
   }
 
   /** What the program does with its PCM, which is open. */
   protected abstract main(): Blocking<void>;
 
-  /** Opens the PCM, as soon as there is one. Returns false without a card, or if somebody else has the PCM. */
-  *#open(): Blocking<boolean> {
+  /** Opens the PCM, as soon as there is one. Gives up without a card, or if somebody else has the PCM. */
+  *#open(): Blocking<void> {
     const { kernel, at } = this;
     const deadline = kernel.clock.now + CARD_PATIENCE;
     for (;;) {
       const stream = kernel.stream(at.nodename, at.place);
       if (stream !== undefined) {
-        const error = yield* this.call(stream.substream.open());
-        if (error < 0) return false;
+        yield* this.must("open", stream.substream.open());
         this.#stream = stream;
-        return true;
+        return;
       }
       const left = deadline - kernel.clock.now;
-      if (left <= 0) return false;
+      if (left <= 0) throw new GivesUp("open", -ERRNO.ENOENT);
       yield* kernel.tasks.sleep(kernel.cardsChanged, left, true);
       this.#returns();
     }

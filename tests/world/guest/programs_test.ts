@@ -112,26 +112,33 @@ for (const generation of GENERATIONS) {
   });
 
   Deno.test(`${generation}: xl save and restore: rings and ports are gone, the driver starts over`, async () => {
-    const rig = new GuestRig(generation);
-    await rig.connect();
-    const player = new Player(rig.kernel, "aplay", PLAYBACK, long).start();
-    await rig.pass(200_000);
-    let isSuspended = false;
-    rig.kernel.suspend(() => isSuspended = true);
-    await rig.until("a suspend", () => isSuspended);
-    rig.backend.end();
-    saveDomain(rig.bench.xen, rig.bench.guest);
-    restoreDomain(rig.bench.xen, rig.bench.guest, "domU", 5);
-    rig.provision();
-    rig.bench.guest.unpause();
-    rig.kernel.resume(true);
-    rig.backend.setState(2);
-    await rig.until("the player's end", () => player.isOver);
-    await rig.until("a connected card", () => rig.backend.frontendState === "4");
-    const second = new Player(rig.kernel, "aplay", PLAYBACK, { ...long, frames: 5000 }).start();
-    await rig.until("the second player's end", () => second.isOver);
-    assert.equal(second.ending, "done");
-    await rig.end();
+    for (const isPlaying of [false, true]) {
+      const rig = new GuestRig(generation);
+      await rig.connect();
+      const player = isPlaying ? new Player(rig.kernel, "aplay", PLAYBACK, long).start() : undefined;
+      await rig.pass(200_000);
+      let isSuspended = false;
+      rig.kernel.suspend(() => isSuspended = true);
+      await rig.until("a suspend", () => isSuspended);
+      rig.backend.end();
+      saveDomain(rig.bench.xen, rig.bench.guest);
+      restoreDomain(rig.bench.xen, rig.bench.guest, "domU", 5);
+      rig.provision();
+      rig.bench.guest.unpause();
+      rig.kernel.resume(true);
+      rig.backend.setState(2);
+      if (player === undefined) {
+        await rig.until("a connected card", () => rig.backend.frontendState === "4");
+        const second = new Player(rig.kernel, "aplay", PLAYBACK, { ...long, frames: 5000 }).start();
+        await rig.until("the second player's end", () => second.isOver);
+        assert.equal(second.ending, "done");
+      } else {
+        await rig.until("the player's end", () => player.isOver);
+        assert.equal(player.ending, "oops");
+        assert.equal(rig.account(PLAYBACK).incidents[0]!.isBackends, false);
+      }
+      await rig.end();
+    }
   });
 
   Deno.test(`${generation}: a guest waits for an XenStore that is away`, async () => {

@@ -4,8 +4,8 @@
  * card that it registers with ALSA, and the end of that card.
  *
  * The driver's weaknesses stand here as they are. It registers its card at index 0 alone, so that a kernel has one such card at a
- * time. It starts over whenever it sees InitWait, and waits in xenwatch, for as long as that takes, until the last program has
- * closed the former card (`snd_card_free`).
+ * time. It starts over whenever it sees InitWait. If a program has a PCM open then, the end of the card frees memory that the
+ * program's close(2) uses: the kernel oopses, and xenwatch waits for ever for the program to close (`snd_card_free`).
  */
 import { ERRNO } from "../../../ffi/libc/errno.ts";
 import {
@@ -17,7 +17,7 @@ import {
 } from "../../../lib/sndif/mod.ts";
 import { placeInCard } from "../../../lib/stream/stream_name.ts";
 import { type FrontendCard, readFrontendCard } from "../../../lib/vsnd/nodes/frontend_dir.ts";
-import { XenbusState } from "../../../lib/xenbus/mod.ts";
+import { stateName, XenbusState } from "../../../lib/xenbus/mod.ts";
 import type { Direction } from "../../../lib/pcm/pcm.ts";
 import type { GuestDomain } from "../xen/guest_domain.ts";
 import type { StreamAccount } from "./account.ts";
@@ -67,11 +67,17 @@ export class SoundCard {
     if (--this.#files === 0) this.#closed.wakeAll();
   }
 
-  /** `snd_card_free`: returns as soon as no program has the card open any more. */
-  *free(): Blocking<void> {
+  /**
+   * `snd_card_free`: returns as soon as no program has the card open any more.
+   * @param cause of the card's end, for whoever looks into an oops
+   * @param isBackends whether the backend has chosen that
+   */
+  *free(cause: string, isBackends: boolean): Blocking<void> {
     this.isShutdown = true;
     this.kernel.unregister(this);
     for (const { substream } of this.streams) yield* substream.disconnect();
+    // device_del: the streams' memory belongs to the card's device.
+    for (const stream of this.streams) stream.freeMemory(cause, isBackends);
     while (this.#files > 0) yield* this.kernel.tasks.sleep(this.#closed, Infinity, false);
   }
 }
@@ -98,9 +104,9 @@ export class XenSndFront implements XenbusDriver {
     const { device } = this;
     switch (state) {
       case XenbusState.Initialising:
-        return yield* this.#disconnect();
+        return yield* this.#disconnect(state);
       case XenbusState.InitWait: {
-        yield* this.#disconnect();
+        yield* this.#disconnect(state);
         const error = yield* this.#initWait();
         if (error < 0) return yield* device.fatal(error, "initializing frontend");
         return yield* device.switchState(XenbusState.Initialised);
@@ -113,21 +119,22 @@ export class XenSndFront implements XenbusDriver {
       }
       case XenbusState.Unknown:
       case XenbusState.Closed:
-        if (device.state !== XenbusState.Closed) yield* this.#disconnect();
+        if (device.state !== XenbusState.Closed) yield* this.#disconnect(state);
     }
   }
 
   /** `sndback_disconnect`. */
-  *#disconnect(): Blocking<void> {
-    yield* this.#end();
+  *#disconnect(state: XenbusState): Blocking<void> {
+    // A backend writes InitWait of its own accord; the toolstack removes, replaces and detaches cards.
+    yield* this.#end(`its backend is ${stateName(state)}`, state === XenbusState.InitWait);
     yield* this.device.switchState(XenbusState.Initialising);
   }
 
   /** `xen_snd_drv_fini`. */
-  *#end(): Blocking<void> {
+  *#end(cause: string, isBackends: boolean): Blocking<void> {
     const card = this.#card;
     this.#card = undefined;
-    if (card !== undefined) yield* card.free();
+    if (card !== undefined) yield* card.free(cause, isBackends);
     const streams = this.#streams;
     this.#streams = [];
     for (const { pair } of streams) yield* pair.free();
@@ -210,7 +217,7 @@ export class XenSndFront implements XenbusDriver {
       if ((yield* kernel.store.state(otherend)) === XenbusState.InitWait) break;
       yield* kernel.tasks.sleep(undefined, REMOVE_POLL, false);
     }
-    yield* this.#end();
+    yield* this.#end("the driver is removed", false);
     // xenbus_frontend_closed
     yield* device.switchState(XenbusState.Closed);
   }

@@ -34,7 +34,7 @@ import { type SegmentCause, type StreamAccount, wordOf } from "./account.ts";
 import { type CardOfSubstream, type PcmOps, Substream, type Trigger } from "./alsa_core.ts";
 import type { ChannelPair } from "./channels.ts";
 import { frameBytesOf, type PcmConfig, refine, spaceOf } from "./hw_params.ts";
-import { type Blocking, Mutex, type Tasks } from "./tasks.ts";
+import { type Blocking, Mutex, Oops, type Tasks } from "./tasks.ts";
 
 /** Octets of a frame that has a number: one 32-bit word. */
 export const COUNTABLE = 4;
@@ -60,6 +60,8 @@ export class XenStream implements PcmOps {
   #hwPtr = 0;
   #outFrames = 0;
   #config: PcmConfig | undefined;
+  /** Why the card is gone (`device_del`), and the stream's memory with it. */
+  #freed: { readonly cause: string; readonly isBackends: boolean } | undefined;
   /** A copy and its request go together: {@link control} passes values through the same buffer. */
   readonly #copyLock: Mutex;
 
@@ -112,6 +114,20 @@ export class XenStream implements PcmOps {
     this.pair.connectRequests(true);
     if (this.generation === "linux-6.1") yield* this.pair.connectEvents(true);
     return 0;
+  }
+
+  /** The end of the card: what the driver has allocated for the stream goes, whether a program has the PCM open or not. */
+  freeMemory(cause: string, isBackends: boolean): void {
+    this.#freed = { cause, isBackends: isBackends && !this.pair.isLost };
+  }
+
+  /** The driver looks at the stream's memory. */
+  #look(): void {
+    if (this.#freed === undefined) return;
+    const { cause, isBackends } = this.#freed;
+    const text = `the card has gone while a program has its PCM open: ${cause}`;
+    this.account.incident(this.tasks.clock.now, "use after free", text, isBackends);
+    throw new Oops(text);
   }
 
   /** `alsa_close`. */
@@ -174,6 +190,7 @@ export class XenStream implements PcmOps {
 
   /** `alsa_hw_free`: CLOSE, even of a stream that was never opened. */
   *hwFree(): Blocking<number> {
+    this.#look();
     if (this.generation !== "linux-6.1") yield* this.pair.connectEvents(false);
     const { account, substream } = this;
     const { open } = account;
@@ -246,6 +263,7 @@ export class XenStream implements PcmOps {
       frameBytes,
       bufferFrames,
       periodFrames,
+      firstEvent: this.pair.nextEvent,
     });
     return status;
   }
@@ -375,13 +393,14 @@ export class XenStream implements PcmOps {
 
   /** `xen_snd_front_alsa_handle_cur_pos`. */
   *#handleCurPos(bytes: number): Blocking<void> {
+    this.#look();
     const { bufferFrames, periodFrames, frameBytes } = this.substream;
     if (bufferFrames === 0 || periodFrames === 0) {
       if (this.generation !== "linux-6.1") return;
-      // The thread dies with the channel's lock held: whoever takes it next waits for ever.
       const text = `a position of ${bytes} octets, and the PCM has no parameters`;
       this.account.incident(this.tasks.clock.now, "divide error", text);
-      yield* this.tasks.sleep(undefined, Infinity, false);
+      // The channel's lock stays held: whoever takes it next waits for ever.
+      throw new Oops(text);
     }
     const frame = Math.floor(bytes / frameBytes);
     const delta = frame - this.#beCurFrame;

@@ -9,8 +9,16 @@ import type { GuestDomain } from "../xen/guest_domain.ts";
 /** The body of a thread, or of a call that may sleep. */
 export type Blocking<T> = Generator<undefined, T, undefined>;
 
+/** A thread of the guest's has made its kernel oops, and dies as it is: with the locks that it holds. */
+export class Oops extends Error {
+  override name = "Oops";
+}
+
 /** Why a thread has woken up. */
 export type Woken = "woken" | "timeout" | "interrupted";
+
+/** The most µs until a thread of the kernel's that is woken runs. */
+const KERNEL_LATENCY = 4;
 
 /** Threads that wait for the same thing (`wait_queue_head_t`), the first one first. */
 export class WaitQueue {
@@ -106,7 +114,7 @@ export class Tasks {
   #later: Task[] = [];
   #isFrozen = false;
   #current: Task | undefined;
-  /** The most µs until a thread that is woken runs. A guest with much to do has more. */
+  /** The most µs until a program that is woken runs. A guest with much to do has more. */
   mostLatency = 40;
 
   constructor(readonly clock: Clock, readonly domain: GuestDomain) {}
@@ -129,9 +137,13 @@ export class Tasks {
     return task;
   }
 
-  /** Has `task` run as soon as there is a processor for it. */
+  /** Has `task` run as soon as there is a processor for it. The kernel's threads are real-time ones, and come first. */
   run(task: Task): void {
-    this.domain.after(this.domain.random.between(1, this.mostLatency), () => this.#resume(task));
+    const { random } = this.domain;
+    const latency = task.isUser
+      ? random.between(KERNEL_LATENCY + 1, this.mostLatency)
+      : random.between(1, KERNEL_LATENCY);
+    this.domain.after(latency, () => this.#resume(task));
   }
 
   #resume(task: Task): void {
@@ -140,6 +152,9 @@ export class Tasks {
     this.#current = task;
     try {
       if (task.body.next().done === true) this.#ended(task);
+    } catch (error) {
+      if (!(error instanceof Oops)) throw error;
+      this.#ended(task);
     } finally {
       this.#current = undefined;
     }
