@@ -90,6 +90,23 @@ for (const generation of GENERATIONS) {
     await rig.end();
   });
 
+  Deno.test(`${generation}: no backend is to blame for a card that was replaced while the guest did not look`, async () => {
+    const rig = new GuestRig(generation);
+    await rig.connect();
+    const player = new Player(rig.kernel, "aplay", PLAYBACK, { ...plan, frames: 1e6 }).start();
+    await rig.pass(200_000);
+    rig.bench.guest.pause();
+    await rig.pass(10_000);
+    rig.backend.end();
+    rig.provision();
+    rig.backend.setState(2);
+    rig.bench.guest.unpause();
+    await rig.until("the player's end", () => player.isOver);
+    const blamed = rig.account(PLAYBACK).incidents.map(({ kind, isBackends }) => [kind, isBackends]);
+    assert.deepEqual(blamed, [["use after free", false]]);
+    await rig.end();
+  });
+
   Deno.test(`${generation}: a refused OPEN and a refused WRITE reach the program`, async () => {
     const rig = new GuestRig(generation);
     await rig.connect();

@@ -276,6 +276,8 @@ export class ScriptedBackend {
         view.mkdir(path);
         view.setPermissions(path, [{ domid: owner, access: "none" }, { domid: reader, access: "read" }]);
       };
+      view.remove(this.frontend);
+      view.remove(this.#path);
       access(this.frontend, guest.domid, 0);
       access(this.#path, 0, guest.domid);
       view.write(`${this.#path}/frontend`, this.frontend);

@@ -19,7 +19,7 @@ import { placeInCard } from "../../../lib/stream/stream_name.ts";
 import { type FrontendCard, readFrontendCard } from "../../../lib/vsnd/nodes/frontend_dir.ts";
 import { stateName, XenbusState } from "../../../lib/xenbus/mod.ts";
 import type { Direction } from "../../../lib/pcm/pcm.ts";
-import type { GuestDomain } from "../xen/guest_domain.ts";
+import { type GuestDomain, GuestStoreError } from "../xen/guest_domain.ts";
 import type { StreamAccount } from "./account.ts";
 import { ChannelPair } from "./channels.ts";
 import { type BlockingStore, storeView } from "./blocking_store.ts";
@@ -125,9 +125,24 @@ export class XenSndFront implements XenbusDriver {
 
   /** `sndback_disconnect`. */
   *#disconnect(state: XenbusState): Blocking<void> {
-    // A backend writes InitWait of its own accord; the toolstack removes, replaces and detaches cards.
-    yield* this.#end(`its backend is ${stateName(state)}`, state === XenbusState.InitWait);
+    // A backend writes InitWait of its own accord, unless the card is another one by now: the toolstack removes and replaces cards.
+    const isBackends = this.#card !== undefined && state === XenbusState.InitWait && this.#isSameCard();
+    yield* this.#end(`its backend is ${stateName(state)}`, isBackends);
     yield* this.device.switchState(XenbusState.Initialising);
+  }
+
+  /** Whether the card's nodes are those that the driver has published in. The driver does not look; the account does. */
+  #isSameCard(): boolean {
+    const { kernel: { domain }, device: { nodename } } = this;
+    const path = (place: string) => `${nodename}/${place}/${XENSND_FIELD_RING_REF}`;
+    try {
+      return this.#streams.every(({ place, pair }) =>
+        domain.store.read(path(place)) === String(pair.ringRef)
+      );
+    } catch (error) {
+      if (!(error instanceof GuestStoreError)) throw error;
+      return false; // XenStore is away, or the card is
+    }
   }
 
   /** `xen_snd_drv_fini`. */
