@@ -82,7 +82,7 @@ for (const generation of GENERATIONS) {
     await rig.pass(200_000);
     rig.backend.restart();
     await rig.until("the player's end", () => player.isOver);
-    assert.equal(player.ending, "oops");
+    assert.deepEqual([player.ending, rig.kernel.hasOopsed], ["oops", true]);
     await rig.pass(10_000_000);
     const blamed = rig.account(PLAYBACK).incidents.map(({ kind, isBackends }) => [kind, isBackends]);
     assert.deepEqual(blamed, [["use after free", true]]);

@@ -22,6 +22,8 @@ export interface KernelOptions {
   readonly severalCards?: boolean;
   /** Told of what the kernel would write to its log. */
   readonly log?: (text: string) => void;
+  /** Called at an oops. The guest limps on, and its cards mostly do not; many a guest is set to crash then. */
+  readonly onOops?: (text: string) => void;
 }
 
 export class LinuxKernel implements DriverKernel {
@@ -33,12 +35,14 @@ export class LinuxKernel implements DriverKernel {
   /** Woken when a card comes (udev), or goes. */
   readonly cardsChanged = new WaitQueue();
   readonly #accounts = new Map<string, StreamAccount>();
+  hasOopsed = false;
   /** What went wrong in the kernel, apart from that of the streams. */
   readonly incidents: Incident[] = [];
 
   constructor(readonly clock: Clock, readonly domain: GuestDomain, private readonly options: KernelOptions) {
     this.generation = options.generation;
     this.tasks = new Tasks(clock, domain);
+    this.tasks.onOops = (text) => this.#oopsed(text);
     this.store = new BlockingStore(this.tasks, domain);
     this.xenbus = new Xenbus(
       this.store,
@@ -56,6 +60,12 @@ export class LinuxKernel implements DriverKernel {
     const incident = { kind: "xenbus fatal", text: `${nodename}: ${text}`, isBackends: false } as const;
     this.incidents.push({ time: this.clock.now, ...incident });
     this.log(`${nodename}: ${text}`);
+  }
+
+  #oopsed(text: string): void {
+    this.hasOopsed = true;
+    this.log(`oops: ${text}`);
+    this.options.onOops?.(text);
   }
 
   log(text: string): void {

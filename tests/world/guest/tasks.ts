@@ -114,6 +114,8 @@ export class Tasks {
   #later: Task[] = [];
   #isFrozen = false;
   #current: Task | undefined;
+  /** Called after a thread has made the kernel oops. */
+  onOops: (text: string) => void = () => {};
   /** The most µs until a program that is woken runs. A guest with much to do has more. */
   mostLatency = 40;
 
@@ -155,6 +157,7 @@ export class Tasks {
     } catch (error) {
       if (!(error instanceof Oops)) throw error;
       this.#ended(task);
+      this.onOops(error.message);
     } finally {
       this.#current = undefined;
     }
