@@ -52,6 +52,23 @@ function set(interval: Interval, min: number, max: number): void {
   interval.max = max;
 }
 
+/** The configuration nearest to `wanted` that lies in `space`, as `snd_pcm_hw_params_set_*_near` find it. */
+export function nearest({ rates, channels, buffer, period }: HwParam, wanted: PcmConfig): PcmConfig {
+  const periodFrames = clamp(wanted.periodFrames, period);
+  return {
+    format: wanted.format,
+    rate: clamp(wanted.rate, rates),
+    channels: clamp(wanted.channels, channels),
+    periodFrames,
+    // At least two periods, if the buffer can have them.
+    bufferFrames: clamp(Math.max(2 * periodFrames, clamp(wanted.bufferFrames, buffer)), buffer),
+  };
+}
+
+function clamp(value: number, { min, max }: Interval): number {
+  return Math.min(Math.max(value, min), max);
+}
+
 /** Restricts `space` to one configuration. Returns whether that lies within. */
 export function restrict(space: HwParam, config: PcmConfig): boolean {
   space.formatsLow = (space.formatsLow & 1 << config.format) >>> 0;

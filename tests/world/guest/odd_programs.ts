@@ -26,8 +26,8 @@ export class Reopener extends Program {
   }
 
   protected *main(): Blocking<void> {
-    for (const config of this.configs) {
-      yield* this.configure(config);
+    for (const wanted of this.configs) {
+      const config = yield* this.configure(wanted);
       yield* this.must("prepare", this.pcm.prepare());
       if (this.pcm.isPlayback) yield* this.call(this.pcm.write(config.periodFrames, false));
       if (config.periodFrames % 2 === 0) {

@@ -46,11 +46,10 @@ export class Player extends Program {
 
   protected *main(): Blocking<void> {
     const { config, frames, chunkFrames, startFrames } = this.plan;
-    yield* this.configure(config);
-    const { bufferFrames, periodFrames } = config;
+    const { bufferFrames, periodFrames } = yield* this.configure(config);
     this.pcm.swParams({
       availMin: periodFrames,
-      startThreshold: startFrames,
+      startThreshold: Math.min(startFrames, bufferFrames),
       stopThreshold: bufferFrames,
     });
     yield* this.must("prepare", this.pcm.prepare());
@@ -82,8 +81,7 @@ export class Recorder extends Program {
 
   protected *main(): Blocking<void> {
     const { config, frames, chunkFrames } = this.plan;
-    yield* this.configure(config);
-    const { bufferFrames, periodFrames } = config;
+    const { bufferFrames, periodFrames } = yield* this.configure(config);
     this.pcm.swParams({ availMin: periodFrames, startThreshold: 1, stopThreshold: bufferFrames });
     yield* this.must("prepare", this.pcm.prepare());
     while (this.taken < frames && !this.#isStopping) {

@@ -8,7 +8,7 @@ import { formatByName, knownFormat } from "../../../lib/sndif/mod.ts";
 import type { StreamParams } from "../../../lib/vsnd/model/card.ts";
 import type { Random } from "../machine/random.ts";
 import type { Substream } from "./alsa_core.ts";
-import { type PcmConfig, restrict } from "./hw_params.ts";
+import { nearest, type PcmConfig, restrict } from "./hw_params.ts";
 import type { LinuxKernel } from "./linux_kernel.ts";
 import { COUNTABLE, type XenStream } from "./stream_ops.ts";
 import { type Blocking, Oops, type Task, WaitQueue } from "./tasks.ts";
@@ -151,12 +151,14 @@ export abstract class Program {
     this.#returns();
   }
 
-  /** `snd_pcm_hw_params`, after a look at all that there is, as alsa-lib's programs do. */
-  protected *configure(config: PcmConfig): Blocking<void> {
+  /** `snd_pcm_hw_params`, after a look at all that there is, as alsa-lib's programs do. Returns what the PCM got. */
+  protected *configure(wanted: PcmConfig): Blocking<PcmConfig> {
     const space = this.stream.space();
     yield* this.must("hw_params_any", this.pcm.refine(space));
+    const config = nearest(space, wanted);
     if (!restrict(space, config)) throw new GivesUp("set hw_params", -ERRNO.EINVAL);
     yield* this.must("hw_params", this.pcm.hwParams(space, config));
+    return config;
   }
 
   /** After a read or write that has returned `error`: prepares the PCM again, or gives up. */

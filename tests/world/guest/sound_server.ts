@@ -55,9 +55,12 @@ export function chooseServerPlan(random: Random, config: PcmConfig): ServerPlan 
 
 export class SoundServer extends Program {
   #actions: [ServerAction, amount: number][] = [];
+  /** What the PCM got. */
+  #config: PcmConfig;
 
   constructor(kernel: LinuxKernel, name: string, at: StreamPlace, private readonly plan: ServerPlan) {
     super(kernel, name, at);
+    this.#config = plan.config;
   }
 
   override step(random: Random): void {
@@ -85,8 +88,9 @@ export class SoundServer extends Program {
   }
 
   *#configure(): Blocking<void> {
-    const { config, stopsAtXrun } = this.plan;
-    yield* this.configure(config);
+    const { stopsAtXrun } = this.plan;
+    const config = yield* this.configure(this.plan.config);
+    this.#config = config;
     this.pcm.swParams({
       availMin: config.periodFrames,
       startThreshold: Infinity,
@@ -97,7 +101,8 @@ export class SoundServer extends Program {
 
   /** One turn: fills the buffer, starts if that is to be done, and sleeps until a part of the latency is left. */
   *#serve(): Blocking<void> {
-    const { pcm, plan: { latencyFrames, config } } = this;
+    const { pcm } = this;
+    const latencyFrames = Math.min(this.plan.latencyFrames, this.#config.bufferFrames);
     const error = yield* this.call(pcm.hwSync());
     if (error < 0) return yield* this.recover("hwsync", error);
     const queued = pcm.bufferFrames - pcm.avail;
@@ -112,13 +117,13 @@ export class SoundServer extends Program {
       const started = yield* this.call(pcm.start());
       if (started < 0) return yield* this.recover("start", started);
     }
-    yield* this.nap(Math.ceil(latencyFrames / 2 / config.rate * 1e6));
+    yield* this.nap(Math.ceil(latencyFrames / 2 / this.#config.rate * 1e6));
   }
 
   /** Returns true at the end. */
   *#do(action: ServerAction, amount: number): Blocking<boolean> {
-    const { pcm, plan: { config, canPause } } = this;
-    const share = Math.floor(config.bufferFrames * amount / 100);
+    const { pcm, plan: { canPause } } = this;
+    const share = Math.floor(this.#config.bufferFrames * amount / 100);
     switch (action) {
       case "rewind":
         yield* this.call(pcm.rewind(share));
