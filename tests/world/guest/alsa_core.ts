@@ -12,22 +12,9 @@ import type { Direction } from "../../../lib/pcm/pcm.ts";
 import type { EventIdBehaviour, HwParam } from "../../../lib/sndif/mod.ts";
 import type { Incident, SegmentCause } from "./account.ts";
 import { frameBytesOf, type PcmConfig } from "./hw_params.ts";
+import { HwPointer } from "./hw_pointer.ts";
+import type { CardOfSubstream, PcmOps, PcmState } from "./pcm_ops.ts";
 import { type Blocking, Mutex, type Tasks, WaitQueue } from "./tasks.ts";
-
-/** µs of a jiffy: CONFIG_HZ is 250. */
-const JIFFY = 4000;
-
-/** `SNDRV_PCM_STATE_*`. */
-export type PcmState =
-  | "open"
-  | "setup"
-  | "prepared"
-  | "running"
-  | "xrun"
-  | "draining"
-  | "paused"
-  | "suspended"
-  | "disconnected";
 
 /** What a read or write returns in a state; -EBADFD in all others. */
 const ACCESSIBLE: Partial<Record<PcmState, number>> = {
@@ -38,39 +25,11 @@ const ACCESSIBLE: Partial<Record<PcmState, number>> = {
   suspended: -ERRNO.ESTRPIPE,
 };
 
-/** `SNDRV_PCM_TRIGGER_*`. The stock driver has no pause; another guest's driver may. */
-export type Trigger = "start" | "stop" | "suspend" | "pause" | "resume";
-
-/** `struct snd_pcm_ops`, as sound/xen/xen_snd_front_alsa.c fills it. */
-export interface PcmOps {
-  open(): Blocking<number>;
-  close(): Blocking<void>;
-  /** Narrows `space` to what can be had. */
-  refine(space: HwParam): Blocking<number>;
-  hwParams(config: PcmConfig): Blocking<number>;
-  hwFree(): Blocking<number>;
-  prepare(): Blocking<number>;
-  trigger(trigger: Trigger, cause: SegmentCause): Blocking<number>;
-  /** Frames within the buffer. */
-  pointer(): number;
-  /** Moves `frames` frames at `offset` of the buffer, which is frame `at` by the core's count. */
-  copy(offset: number, frames: number, at: number): Blocking<number>;
-  /** A segment ends of which the driver tells the backend nothing: what was written was never started. */
-  abandoned(cause: SegmentCause): void;
-}
-
 /** `struct snd_pcm_sw_params`. */
 export interface SwParams {
   readonly availMin: number;
   readonly startThreshold: number;
   readonly stopThreshold: number;
-}
-
-/** What a substream needs of its card. */
-export interface CardOfSubstream {
-  readonly isShutdown: boolean;
-  fileOpened(): void;
-  fileClosed(): void;
 }
 
 export class Substream {
@@ -80,13 +39,10 @@ export class Substream {
   bufferFrames = 0;
   periodFrames = 0;
   frameBytes = 0;
-  hwPtr = 0;
+  readonly #hwPointer = new HwPointer();
   applPtr = 0;
   xruns = 0;
   #sw: SwParams = { availMin: 1, startThreshold: 1, stopThreshold: Infinity };
-  #hwBase = 0;
-  #hwPtrInterrupt = 0;
-  #hwPtrJiffies = 0;
   #twake = 0;
   readonly #lock: Mutex;
   /** `runtime->sleep`, for poll(2), and `tsleep`, for blocking reads and writes. */
@@ -102,6 +58,11 @@ export class Substream {
     private readonly incident: (kind: Incident["kind"], text: string) => void,
   ) {
     this.#lock = new Mutex(tasks);
+  }
+
+  /** The device's pointer, as the core last read it. */
+  get hwPtr(): number {
+    return this.#hwPointer.frame;
   }
 
   get isPlayback(): boolean {
@@ -126,7 +87,11 @@ export class Substream {
     this.card.fileOpened();
     this.state = "open";
     this.config = undefined;
-    this.bufferFrames = this.periodFrames = this.frameBytes = 0;
+    this.bufferFrames =
+      this.periodFrames =
+      this.frameBytes =
+      this.applPtr =
+        0;
     return yield* this.ops.open();
   }
 
@@ -186,11 +151,8 @@ export class Substream {
     const error = yield* this.ops.prepare();
     if (error < 0) return error;
     // snd_pcm_do_reset, snd_pcm_post_prepare
-    this.hwPtr =
-      this.applPtr =
-      this.#hwBase =
-      this.#hwPtrInterrupt =
-        0;
+    this.#hwPointer.reset(this.config!);
+    this.applPtr = 0;
     this.state = "prepared";
     return 0;
   }
@@ -210,7 +172,7 @@ export class Substream {
       yield* this.ops.trigger("stop", "stop");
       return error;
     }
-    this.#hwPtrJiffies = this.#jiffies;
+    this.#hwPointer.started(this.tasks.clock.now);
     this.state = "running";
     return 0;
   }
@@ -257,7 +219,7 @@ export class Substream {
     if (isOn && (yield* this.#updateHwPtr(false)) < 0) return -ERRNO.EPIPE;
     const error = yield* this.ops.trigger(isOn ? "pause" : "resume", "stop");
     if (error < 0) return error;
-    this.#hwPtrJiffies = this.#jiffies;
+    this.#hwPointer.started(this.tasks.clock.now);
     this.state = isOn ? "paused" : "running";
     this.#wakeAll();
     return 0;
@@ -311,7 +273,7 @@ export class Substream {
     else if (this.state === "prepared" && this.avail < this.bufferFrames) {
       // The core does not look whether the START has failed.
       yield* this.ops.trigger("start", "drained");
-      this.#hwPtrJiffies = this.#jiffies;
+      this.#hwPointer.started(this.tasks.clock.now);
       this.state = "draining";
     } else if (this.state === "prepared") {
       this.ops.abandoned("drained");
@@ -467,43 +429,17 @@ export class Substream {
     this.#lock.unlock();
   }
 
-  get #jiffies(): number {
-    return Math.floor(this.tasks.clock.now / JIFFY);
-  }
-
   /** `snd_pcm_update_hw_ptr0`. */
   *#updateHwPtr(isInterrupt: boolean): Blocking<number> {
-    const { bufferFrames, periodFrames } = this;
-    const old = this.hwPtr;
+    const hwPointer = this.#hwPointer;
+    const old = hwPointer.frame;
     const pos = this.ops.pointer();
-    const jiffies = this.#jiffies;
-    let base = this.#hwBase;
-    let next = base + pos;
-    // A late interrupt that brings less than a period counts as a round of the buffer ("double acknowledged interrupts").
-    const bufferJiffies = Math.floor(bufferFrames * (1e6 / JIFFY) / (this.config?.rate ?? 1));
-    const isRoundLate = isInterrupt && this.#hwPtrInterrupt + periodFrames > next &&
-      jiffies - this.#hwPtrJiffies > Math.floor(bufferJiffies / 2) + 1;
-    if (isRoundLate || next < old) {
-      base += bufferFrames;
-      next = base + pos;
-    }
-    const delta = next - old;
-    if (delta >= bufferFrames + periodFrames) {
-      this.incident(
-        "wrong position",
-        `the pointer steps from ${old} to ${next} in a buffer of ${bufferFrames}`,
-      );
+    if (!hwPointer.update(pos, isInterrupt, this.tasks.clock.now)) {
+      const text = `the pointer goes from ${old} to ${pos} in a buffer of ${this.bufferFrames}`;
+      this.incident("wrong position", text);
       return 0;
     }
-    if (delta === 0) return 0;
-    if (isInterrupt) {
-      const step = next - this.#hwPtrInterrupt;
-      this.#hwPtrInterrupt += step - step % periodFrames;
-    }
-    this.#hwBase = base;
-    this.hwPtr = next;
-    this.#hwPtrJiffies = jiffies;
-    return yield* this.#updateState();
+    return hwPointer.frame === old ? 0 : yield* this.#updateState();
   }
 
   /** `snd_pcm_update_state`: -EPIPE after an xrun, or at the end of a drain. */

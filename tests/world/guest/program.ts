@@ -10,7 +10,8 @@ import type { Random } from "../machine/random.ts";
 import type { Substream } from "./alsa_core.ts";
 import { nearest, type PcmConfig, restrict } from "./hw_params.ts";
 import type { LinuxKernel } from "./linux_kernel.ts";
-import { COUNTABLE, type XenStream } from "./stream_ops.ts";
+import { COUNTABLE } from "./shared_buffer.ts";
+import type { XenStream } from "./stream_ops.ts";
 import { type Blocking, Oops, type Task, WaitQueue } from "./tasks.ts";
 
 /** µs that a program waits for its card. */

@@ -7,8 +7,6 @@
 import { ERRNO } from "../../../ffi/libc/errno.ts";
 import type { Direction } from "../../../lib/pcm/pcm.ts";
 import {
-  bufferPages,
-  directoryPages,
   encodeCloseRequest,
   encodeHwParamQuery,
   encodeOpenRequest,
@@ -16,7 +14,6 @@ import {
   encodeTriggerRequest,
   type EventIdBehaviour,
   type HwParam,
-  writePageDirectory,
   XENSND_OP_CLOSE,
   XENSND_OP_HW_PARAM_QUERY,
   XENSND_OP_OPEN,
@@ -29,15 +26,14 @@ import {
   XENSND_OP_WRITE,
 } from "../../../lib/sndif/mod.ts";
 import type { StreamParams } from "../../../lib/vsnd/model/card.ts";
-import type { GuestDomain, SharedRam } from "../xen/guest_domain.ts";
-import { type SegmentCause, type StreamAccount, wordOf } from "./account.ts";
-import { type CardOfSubstream, type PcmOps, Substream, type Trigger } from "./alsa_core.ts";
+import type { GuestDomain } from "../xen/guest_domain.ts";
+import type { SegmentCause, StreamAccount } from "./account.ts";
+import { Substream } from "./alsa_core.ts";
 import type { ChannelPair } from "./channels.ts";
 import { frameBytesOf, type PcmConfig, refine, spaceOf } from "./hw_params.ts";
+import type { CardOfSubstream, PcmOps, Trigger } from "./pcm_ops.ts";
+import { COUNTABLE, SharedBuffer } from "./shared_buffer.ts";
 import { type Blocking, Mutex, Oops, type Tasks } from "./tasks.ts";
-
-/** Octets of a frame that has a number: one 32-bit word. */
-export const COUNTABLE = 4;
 
 const TRIGGERS: Readonly<Record<Trigger, number>> = {
   start: XENSND_OP_TRIGGER_START,
@@ -49,10 +45,7 @@ const TRIGGERS: Readonly<Record<Trigger, number>> = {
 
 export class XenStream implements PcmOps {
   readonly substream: Substream;
-  #shared: SharedRam | undefined;
-  #directory: SharedRam | undefined;
-  #octets = new Uint8Array();
-  #words = new Uint32Array();
+  #buffer: SharedBuffer | undefined;
   /** Whether OPEN was answered with 0 (`is_open`). */
   #isOpen = false;
   /** The driver's pointer: `be_cur_frame`, `hw_ptr` within the buffer, `out_frames`. */
@@ -102,11 +95,6 @@ export class XenStream implements PcmOps {
     return this.#beCurFrame;
   }
 
-  /** The shared buffer, for programs that break rules; empty without one. */
-  get sharedOctets(): Uint8Array {
-    return this.#octets;
-  }
-
   /** `alsa_open`. The newer driver listens to events after OPEN alone. */
   *open(): Blocking<number> {
     this.pair.onPosition = (position) => this.#handleCurPos(position);
@@ -141,15 +129,12 @@ export class XenStream implements PcmOps {
     this.#isOpen = false;
     this.#beCurFrame = this.#hwPtr = this.#outFrames = 0;
     yield* this.pair.clear();
-    this.#octets = new Uint8Array();
-    this.#words = new Uint32Array();
   }
 
   /** `stream_free`. */
   *#free(): Blocking<void> {
-    this.#shared?.revoke();
-    this.#directory?.revoke();
-    this.#shared = this.#directory = undefined;
+    this.#buffer?.free();
+    this.#buffer = undefined;
     yield* this.#clear();
   }
 
@@ -171,19 +156,15 @@ export class XenStream implements PcmOps {
   /** `alsa_hw_params`. A stream that is open stays so for the backend: the next OPEN is its implicit close. */
   *hwParams(config: PcmConfig): Blocking<number> {
     yield* this.#free();
-    const bytes = config.bufferFrames * frameBytesOf(config);
-    const pages = bufferPages(bytes);
+    const frameBytes = frameBytesOf(config);
+    const bytes = config.bufferFrames * frameBytes;
     try {
-      this.#shared = this.domain.share(pages, this.backendDomid);
-      this.#directory = this.domain.share(directoryPages(pages), this.backendDomid);
+      this.#buffer = new SharedBuffer(this.domain, this.backendDomid, bytes, frameBytes);
     } catch (error) {
       this.account.incident(this.tasks.clock.now, "no memory", String(error));
       yield* this.#free();
       return -ERRNO.ENOMEM;
     }
-    writePageDirectory(new Uint32Array(this.#directory.buffer), this.#directory.grefs, this.#shared.grefs);
-    this.#octets = new Uint8Array(this.#shared.buffer, 0, bytes);
-    this.#words = new Uint32Array(this.#shared.buffer, 0, bytes >> 2);
     this.#config = config;
     return 0;
   }
@@ -237,7 +218,7 @@ export class XenStream implements PcmOps {
       pcmFormat: format,
       pcmChannels: channels,
       bufferSz: bufferFrames * frameBytes,
-      grefDirectory: this.#directory!.grefs[0]!,
+      grefDirectory: this.#buffer!.directoryRef,
       periodSz: periodFrames * frameBytes,
     };
     // The backend takes an OPEN without a CLOSE before it for both.
@@ -315,7 +296,7 @@ export class XenStream implements PcmOps {
     const frameBytes = frameBytesOf(this.#config!);
     const first = account.nextFrame;
     account.nextFrame = first + frames;
-    this.#fill(offset, frames, first, frameBytes);
+    this.#buffer!.fill(offset, frames, first, account.tag);
     const [bytes, length] = [offset * frameBytes, frames * frameBytes];
     const status = yield* this.pair.call(
       XENSND_OP_WRITE,
@@ -328,18 +309,6 @@ export class XenStream implements PcmOps {
     if (status === 0) account.accepted += frames;
     else account.refused += frames;
     return status;
-  }
-
-  /** Fills the buffer with numbered frames, from number `first` on. */
-  #fill(offset: number, frames: number, first: number, frameBytes: number): void {
-    if (frameBytes === COUNTABLE) {
-      const words = this.#words;
-      const { tag } = this.account;
-      for (let i = 0; i < frames; i++) words[offset + i] = wordOf(tag, first + i);
-      return;
-    }
-    // No numbers, and no silence either.
-    this.#octets.fill(first & 0x7f | 1, offset * frameBytes, (offset + frames) * frameBytes);
   }
 
   *#read(offset: number, frames: number, at: number): Blocking<number> {
@@ -357,7 +326,7 @@ export class XenStream implements PcmOps {
     const request = this.pair.last;
     if (request !== undefined) segment?.reads.push({ request, at, frames });
     account.read += frames;
-    if (frameBytes === COUNTABLE) account.heard(this.#words.subarray(offset, offset + frames));
+    if (frameBytes === COUNTABLE) account.heard(this.#buffer!.words.subarray(offset, offset + frames));
     return status;
   }
 
@@ -376,12 +345,12 @@ export class XenStream implements PcmOps {
 
   *#control(operation: number, values: Uint8Array): Blocking<number> {
     const { avail, applPtr, bufferFrames, frameBytes, isPlayback } = this.substream;
-    if (!this.#isOpen || this.#octets.length === 0) return -ERRNO.EBADFD;
+    if (!this.#isOpen || this.#buffer === undefined) return -ERRNO.EBADFD;
     const place = isPlayback ? applPtr % bufferFrames : 0;
     const room = isPlayback ? Math.min(avail, bufferFrames - place) : bufferFrames;
     if (room * frameBytes < values.length) return -ERRNO.EAGAIN;
     const offset = place * frameBytes;
-    this.#octets.set(values, offset);
+    this.#buffer.octets.set(values, offset);
     this.pair.isForeign = true;
     return yield* this.pair.call(
       operation,
