@@ -59,6 +59,7 @@ export class World {
     this.ledger = new Ledger(
       (tag) => this.population.accountOf(tag),
       (name, text) => this.violated(name, text),
+      log,
     );
     this.host = new Host(mix(seed, 7), {
       log,

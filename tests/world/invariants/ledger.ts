@@ -12,6 +12,19 @@ import { IntervalSet } from "./interval_set.ts";
 /** Frames that have numbers have so many octets. */
 const COUNTABLE = 4;
 
+/** The shortest run that begins anywhere. */
+const LEAST_RUN = 8;
+
+/**
+ * Whether the guest has left frames out, with snd_pcm_forward: a device plays what its buffer holds there, which is what the guest
+ * wrote a round before.
+ */
+function hasJumpedOn({ segments }: StreamAccount): boolean {
+  return segments.some(({ writes }) =>
+    writes.some(({ at }, i) => i > 0 && at > writes[i - 1]!.at + writes[i - 1]!.frames)
+  );
+}
+
 /** What was heard of one stream. */
 export class Heard {
   /** The numbers of the frames that were heard. */
@@ -19,6 +32,10 @@ export class Heard {
   /** When the last frame was heard, and by which device. */
   lastAt = 0;
   lastBy: HostPcm | undefined;
+  /** The number that comes after the last frame. */
+  next = 1;
+  /** The latest runs, for whoever looks for the reason of a violation. */
+  readonly recent: string[] = [];
 }
 
 export class Ledger implements Omit<SoundReports, "violated"> {
@@ -36,6 +53,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
   constructor(
     private readonly accountOf: (tag: number) => { guest: Guest; account: StreamAccount } | undefined,
     private readonly violated: (name: string, text: string) => void,
+    private readonly note: (text: string) => void,
   ) {}
 
   /** What was heard of a stream so far. */
@@ -69,11 +87,27 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     const share = (frame: number) => run.from + (run.until - run.from) * frame / run.frames;
     const heard = this.of(owner.account);
     const first = word & 0xffffff;
+    // While the volume changes, single frames look as if they were anybody's.
+    if (count < LEAST_RUN && first !== heard.next) return;
+    heard.next = first + count;
     const twice = heard.frames.add(first, first + count);
+    heard.recent.push(
+      `frames ${first} to ${first + count}, from ${share(at)} to ${
+        share(at + count)
+      } µs, by ${pcm.label}, position ${run.position + at}, source ${run.source + at}`,
+    );
+    if (heard.recent.length > 40) heard.recent.shift();
     heard.lastAt = share(at + count);
     heard.lastBy = pcm;
     this.onHeard(owner.guest, owner.account, pcm, count, share(at), share(at + count));
-    if (twice > 0) {
+    if (twice > 0 && !hasJumpedOn(owner.account)) {
+      const { writes = [] } = owner.account.segment ?? {};
+      const written = writes.slice(-12).map(({ request, at, first, frames }) =>
+        `  WRITE at ${at} of frames ${first} to ${
+          first + frames
+        }, sent ${request.sent}, status ${request.status}`
+      );
+      for (const line of [...heard.recent, ...written]) this.note(line);
       this.violated(
         "playedOnce",
         `${twice} frames of ${owner.guest.name} ${owner.account.name} from ${first} on are played again, by ${pcm.label}`,
