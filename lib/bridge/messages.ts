@@ -59,6 +59,8 @@ export type EngineCommand =
     readonly pcm: PcmDescriptor;
     /** Whether `pcm` is silence in the place of a device that somebody else uses. */
     readonly isStandIn: boolean;
+    /** Whether `pcm` is silence since the stream is denied. */
+    readonly isDenied: boolean;
   }
   /** The status of a CLOSE, or of another request that failed. */
   | { readonly op: "respond"; readonly slot: number; readonly status: number }
@@ -76,7 +78,13 @@ export type EngineCommand =
   /** The stream stops using its device, and goes on in silence until `replaced`. */
   | { readonly op: "giveBackDevice"; readonly slot: number; readonly ticket: number }
   /** The device that was lost, or that somebody else used, is open. */
-  | { readonly op: "replaced"; readonly slot: number; readonly pcm: PcmDescriptor }
+  | {
+    readonly op: "replaced";
+    readonly slot: number;
+    readonly pcm: PcmDescriptor;
+    /** As in `opened`. */
+    readonly isDenied: boolean;
+  }
   | { readonly op: "hold"; readonly slot: number; readonly hold: Hold; readonly ticket: number }
   /** From now on the stream's trace records go to the `TraceReader` at the address `ring`, and to no other; null: to none. */
   | { readonly op: "trace"; readonly slot: number; readonly ring: Address | null; readonly ticket: number }

@@ -12,7 +12,21 @@ import { type Hold, HOLDS, STREAM_STATES, type StreamState } from "../stream/str
 /** Streams connected at once, of all guests together: rows of the table, entries of an engine's poll set. */
 export const MAX_STREAMS = 256;
 
-/** Columns that count up from a stream's connection on. */
+/**
+ * Columns that count up from a stream's connection on.
+ *
+ * Two sums say what became of each frame, over all OPENs, whenever the engine has served the stream. `waiting` are the frames
+ * between `guestFrames` and `positionFrames` while the stream is open. `passed` is
+ * `heardFrames` + `standInFrames` + `deniedFrames`.
+ *
+ *     playback: transferredFrames = passed + lateFrames + discardedFrames + waiting
+ *               movedFrames       = passed + silenceFrames
+ *     capture:  movedFrames       = transferredFrames + lateFrames + discardedFrames + waiting
+ *               movedFrames       = passed + silenceFrames + frames in the device, from `cardFrames` to `positionFrames`
+ *
+ * (A capture device may have given frames that came after its pointer was read: there the greater of `cardFrames` and
+ * `positionFrames` counts.) A frame counts when the device's pointer is read beyond the frame, as what the frame was then.
+ */
 export const COUNTERS = [
   /** 1: the sum over connections is their number. */
   "connections",
@@ -24,13 +38,27 @@ export const COUNTERS = [
   "hostXruns",
   /** The length of all xruns that have ended: silence in the place of sound, or sound that was not read. */
   "xrunSeconds",
-  /** Frames of the guest's that were not heard in their place, or not at all. */
+  /** Frames that are not heard: the guest has written them after the device had passed them, or not read them in time. */
   "lateFrames",
   "protocolErrors",
   /** HW_PARAM_QUERY requests that the engine has answered itself. */
   "queries",
   /** Frames by which the device's pointer has moved on, over all OPENs. */
   "movedFrames",
+  /** Frames that the guest's WRITEs have added, or that its READs have taken: each once. */
+  "transferredFrames",
+  /** Frames of sound that the host's device has played or recorded. */
+  "heardFrames",
+  /** Frames of sound that a stand-in has taken, or frames of its silence: the device is busy, lost, or being changed. */
+  "standInFrames",
+  /** The same, of a stream that is denied. */
+  "deniedFrames",
+  /** Frames of silence in the place of sound: the device had no samples of the guest's, or has overwritten what it had recorded. */
+  "silenceFrames",
+  /** Of `silenceFrames`, those that this host has caused, as in `hostXruns`. */
+  "hostSilenceFrames",
+  /** Frames that waited to be played or read as the guest stopped or closed the stream, or was gone. */
+  "discardedFrames",
   /** How often the device was started, or went on, for the guest. */
   "starts",
   /** How often the device was lost. While `cardLost` is 1 a stand-in plays in its place. */

@@ -195,8 +195,22 @@ export interface StreamReport {
   readonly cardFrames?: number;
   /** Connections of the guest's frontend. */
   readonly connections: number;
-  /** Frames by which the device's pointer has moved on. */
+  /** Frames by which the device's pointer has moved on while it ran. */
   readonly movedFrames: number;
+  /** Frames that the guest has written or read. */
+  readonly transferredFrames: number;
+  /** Frames of sound that the device has played or recorded. */
+  readonly heardFrames: number;
+  /** Frames of sound that a stand-in took, or of silence that it gave: the device was busy, lost, or being changed. */
+  readonly standInFrames: number;
+  /** The same, while the stream was denied. */
+  readonly deniedFrames: number;
+  /** Frames of silence in the place of sound: the guest's samples were not there, or the device has overwritten its own. */
+  readonly silenceFrames: number;
+  /** Of this silence, the frames that the host caused. */
+  readonly hostSilenceFrames: number;
+  /** Frames that waited to be played or read when the guest stopped or closed the stream, or went. */
+  readonly discardedFrames: number;
   /** Requests that were served. */
   readonly requests: number;
   /** Of the requests, the HW_PARAM_QUERY that the engine has answered. */
@@ -211,7 +225,7 @@ export interface StreamReport {
   readonly hostXruns: number;
   /** Sound that finished xruns have cost, in seconds. */
   readonly xrunSeconds: number;
-  /** Frames that were not heard in their place, or not at all. */
+  /** Frames that were not heard: written after the device had passed them, or not read in time. */
   readonly lateFrames: number;
   /** Requests that were refused, and breaches of the ring's rules. */
   readonly protocolErrors: number;
@@ -255,6 +269,12 @@ const MOVING = [
   "guestFrames",
   "cardFrames",
   "movedFrames",
+  "transferredFrames",
+  "heardFrames",
+  "standInFrames",
+  "deniedFrames",
+  "silenceFrames",
+  "hostSilenceFrames",
   "requests",
   "queries",
   "events",

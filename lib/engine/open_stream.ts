@@ -18,7 +18,7 @@ import { Capture } from "./samples/capture.ts";
 import { GuestBuffer } from "./samples/guest_buffer.ts";
 import { Playback } from "./samples/playback.ts";
 import { PositionFeed } from "./samples/position_feed.ts";
-import type { Transfer } from "./samples/transfer.ts";
+import type { PassedFrames, Transfer } from "./samples/transfer.ts";
 
 /** What poll(2) finds on a device that has gone. */
 const POLL_FAILED = POLL.ERR | POLL.HUP | POLL.NVAL;
@@ -38,14 +38,15 @@ export class OpenStream {
 
   /** Takes the device that the main thread has opened, and the buffer that it has mapped. Throws with nothing left behind. */
   static open(command: EngineCommand & { op: "opened" }, connection: Connection): OpenStream {
-    const { open: { bufferSz, periodSz }, mappedBytes } = command;
+    const { open: { bufferSz, periodSz }, mappedBytes, isStandIn, isDenied } = command;
     const pcm = openPcm(command.pcm);
     let buffer: GuestBuffer | undefined;
     try {
       if (bufferSz > mappedBytes) throw new RangeError(`a buffer of ${bufferSz} octets in a smaller mapping`);
       buffer = new GuestBuffer(Memory.mapped(BigInt(command.buffer), bufferSz), pcm.staging);
-      const stream = new OpenStream(pcm, buffer, periodSz / pcm.params.frameBytes, connection);
-      if (command.isStandIn) stream.#standIn();
+      const passed = isStandIn ? "standInFrames" : soundOrSilence(isDenied);
+      const stream = new OpenStream(pcm, buffer, periodSz / pcm.params.frameBytes, passed, connection);
+      if (isStandIn) stream.#standIn();
       return stream;
     } catch (error) {
       buffer?.detach();
@@ -54,7 +55,13 @@ export class OpenStream {
     }
   }
 
-  private constructor(pcm: Pcm, buffer: GuestBuffer, periodFrames: number, connection: Connection) {
+  private constructor(
+    pcm: Pcm,
+    buffer: GuestBuffer,
+    periodFrames: number,
+    passed: PassedFrames,
+    connection: Connection,
+  ) {
     const { direction, events, services, status, trace } = connection;
     this.#connection = connection;
     this.#buffer = buffer;
@@ -65,8 +72,7 @@ export class OpenStream {
       periodFrames > 0 ? { periodFrames, bufferFrames, frameBytes, connection } : undefined,
     );
     const Direction = direction === "playback" ? Playback : Capture;
-    this.transfer = new Direction(pcm, buffer, this.#feed, status, { periodFrames, trace });
-    status.set("positionFrames", 0);
+    this.transfer = new Direction(pcm, buffer, this.#feed, status, { periodFrames, trace, passed });
     status.set("rate", rate);
     status.set("channels", channels);
     status.set("format", format);
@@ -140,7 +146,7 @@ export class OpenStream {
     if (!isLoss(error)) {
       this.transfer.error = 0;
       // A device that stands is prepared anew before it runs.
-      if (this.#deviceState !== "running" || this.transfer.recover() === 0) return;
+      if (this.#deviceState !== "running" || this.transfer.recover(error) === 0) return;
     }
     this.#lose(error);
   }
@@ -170,7 +176,8 @@ export class OpenStream {
     if (this.#isDead) return false;
     const { params, staging } = this.transfer.pcm;
     try {
-      this.#replaceDevice(new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging));
+      const standIn = new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging);
+      this.#replaceDevice(standIn, "standInFrames");
     } catch (failure) {
       this.#deviceState = "stopped";
       this.#isDead = true;
@@ -206,15 +213,17 @@ export class OpenStream {
     this.#isLost = false;
     queries.end();
     status.setDeviceLost(false);
-    let error = this.#replaceDevice(pcm);
+    let error = this.#replaceDevice(pcm, soundOrSilence(command.isDenied));
     if (error < 0 && !isLoss(error)) error = this.transfer.startAnew();
     if (error < 0) this.#lose(error);
+    this.transfer.report();
   }
 
-  #replaceDevice(pcm: Pcm): number {
-    const status = this.transfer.replaceDevice(pcm, this.#deviceState === "running");
+  #replaceDevice(pcm: Pcm, passed: PassedFrames): number {
+    const status = this.transfer.replaceDevice(pcm, this.#deviceState === "running", passed);
     this.#deviceChanged(pcm);
     this.#connection.services.pollSetChanged();
+    this.transfer.report();
     return status;
   }
 
@@ -240,16 +249,22 @@ export class OpenStream {
     const { services, status } = this.#connection;
     services.pollSetChanged();
     try {
-      if (this.#deviceState === "running") this.#reportNow();
-      this.transfer.stopped();
-      this.transfer.pcm.drop();
-      this.transfer.report();
+      try {
+        if (this.#deviceState === "running") this.#reportNow();
+      } finally {
+        this.transfer.close();
+      }
     } finally {
       this.#buffer.detach();
       status.setDeviceLost(false);
       this.transfer.pcm.release();
     }
   }
+}
+
+/** What passes the device that the main thread has opened: silence alone, if the stream is denied. */
+function soundOrSilence(isDenied: boolean): PassedFrames {
+  return isDenied ? "deniedFrames" : "heardFrames";
 }
 
 /** Whether the error is the device's end, and not a mere stop (xrun, suspend). */

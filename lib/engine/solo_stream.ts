@@ -111,6 +111,7 @@ export class SoloStream implements Disposable {
       open,
       pcm: dummyDevice(fd),
       isStandIn: false,
+      isDenied: false,
     });
     if (this.#answer() !== 0) throw new Error("the stream does not open");
   }

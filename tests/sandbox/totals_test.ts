@@ -2,6 +2,7 @@
 /** A stream's counters last as long as its card, and status, top and metrics show the same numbers. */
 import assert from "node:assert/strict";
 import type { StreamReport } from "../../lib/control/protocol.ts";
+import { frameSums } from "../frame_sums.ts";
 import { type Box, inBox, makeWav, until } from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
@@ -18,10 +19,24 @@ const COUNTERS = [
   "lateFrames",
   "protocolErrors",
   "movedFrames",
+  "transferredFrames",
+  "heardFrames",
+  "standInFrames",
+  "deniedFrames",
+  "silenceFrames",
+  "hostSilenceFrames",
+  "discardedFrames",
   "losses",
 ] as const;
 
 const counters = (report: StreamReport) => COUNTERS.map((name) => report[name]);
+
+/** Of a stream that is not connected. */
+function assertSums(report: StreamReport): void {
+  for (const { name, left, right } of frameSums(report.type, (name) => Number(report[name] ?? 0), false)) {
+    assert.equal(left, right, name);
+  }
+}
 
 async function playOnce(box: Box): Promise<StreamReport> {
   await box.ok("play", makeWav(box.path("in.wav"), sound), STREAM);
@@ -35,6 +50,8 @@ Deno.test("counters are there before a guest comes, while it plays and after it 
     assert.deepEqual(counters(await box.stream(STREAM)), COUNTERS.map(() => 0));
     const first = await playOnce(box);
     assert(first.requests > 4 && first.movedFrames >= sound.frames);
+    assert.deepEqual([first.transferredFrames, first.heardFrames], [sound.frames, sound.frames]);
+    assertSums(first);
     const { connections, xruns, rate, requestMicros } = first;
     assert.deepEqual([connections, xruns, rate, requestMicros], [1, 0, undefined, undefined]);
 
@@ -46,6 +63,8 @@ Deno.test("counters are there before a guest comes, while it plays and after it 
     await playing.end("SIGINT");
     const second = await box.untilStream(STREAM, ({ state }) => state === "detached");
     counters(second).forEach((count, i) => assert(count >= counters(during)[i]!, COUNTERS[i]));
+    assert(second.discardedFrames > 0, "what was queued when the player was interrupted");
+    assertSums(second);
 
     // No guest is connected: all commands still show the last counters.
     const told = JSON.parse(await box.ok("status", "--json")).streams[0];

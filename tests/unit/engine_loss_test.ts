@@ -66,7 +66,7 @@ Deno.test("the card that is there again is heard, from the position on", async (
   assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
   await play(rig, () => lossesTold(rig) > 0);
   const position = rig.status.get("positionFrames");
-  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(memory) });
+  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(memory), isDenied: false });
   assert.equal(rig.status.get("cardLost"), 0);
   await play(rig, () => rig.status.get("positionFrames") > position + RATE / 20);
   assert(Deno.readFileSync(`/proc/self/fd/${memory}`).includes(1), "nothing was heard");
@@ -99,7 +99,7 @@ Deno.test("a card that is there again after its guest has closed the stream is l
   const rig = new EngineRig();
   rig.stream.servePcm(POLL.HUP);
   rig.stream.detach();
-  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(-1) });
+  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(-1), isDenied: false });
   assert.equal(rig.stream.pcm, undefined);
 });
 
@@ -133,11 +133,34 @@ Deno.test("a device that is there again and does not start as it is gets its sam
     return failures++ === 0 ? -ERRNO.EPIPE : start.call(this);
   };
   try {
-    rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(-1) });
+    rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(-1), isDenied: false });
   } finally {
     DummyPcm.prototype.start = start;
   }
   assert.equal(rig.status.get("cardLost"), 0);
-  rig.stream.servePcm(POLL.IN);
+  // A buffer lasts for 21 ms.
+  assert(
+    rig.status.get("heardFrames") < BUFFER_BYTES / FRAME_BYTES / 2,
+    "nothing counts as played that was not",
+  );
   assert(rig.status.get("cardFrames") > rig.status.get("positionFrames"), "the device has the samples");
+});
+
+Deno.test("what a stand-in plays, and what a denied stream plays, counts apart from what is heard", async () => {
+  using rig = new EngineRig();
+  const counted = () =>
+    (["heardFrames", "standInFrames", "deniedFrames"] as const).map((name) => rig.status.get(name));
+  assert.equal(rig.write(0, BUFFER_BYTES), 0);
+  assert.equal(rig.trigger(XENSND_OP_TRIGGER_START), 0);
+  await play(rig, () => counted()[0]! > RATE / 100);
+  const heard = rig.status.get("positionFrames");
+  rig.stream.execute({ op: "giveBackDevice", slot: 0, ticket: 1 });
+  const [before] = counted();
+  assert(before! >= heard);
+  await play(rig, () => counted()[1]! > RATE / 100);
+  rig.stream.execute({ op: "replaced", slot: 0, pcm: dummyDevice(-1), isDenied: true });
+  const [, standIn] = counted();
+  await play(rig, () => counted()[2]! > RATE / 100);
+  assert.deepEqual(counted().slice(0, 2), [before, standIn]);
+  assert.equal(rig.status.get("losses"), 0);
 });

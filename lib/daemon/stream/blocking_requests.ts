@@ -208,7 +208,8 @@ export class BlockingRequests {
   /** Gives the engine the device that was lost or busy; false if nobody wants the device any more. */
   #replace(pcm: PcmDescriptor): boolean {
     const { connection } = this.stream;
-    connection?.engine.post({ op: "replaced", slot: connection.slot, pcm });
+    const isDenied = this.#chosen.policy.denied === true;
+    connection?.engine.post({ op: "replaced", slot: connection.slot, pcm, isDenied });
     return connection !== undefined;
   }
 

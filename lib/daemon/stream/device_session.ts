@@ -59,7 +59,9 @@ export class DeviceSession {
   }
 
   /** Opens the device, or a stand-in if it is busy. {@link use} follows, unless the guest has gone meanwhile. Throws {@link PcmError}. */
-  async open(request: PcmRequest): Promise<{ pcm: PcmDescriptor; isStandIn: boolean }> {
+  async open(
+    request: PcmRequest,
+  ): Promise<{ pcm: PcmDescriptor; isStandIn: boolean; isDenied: boolean }> {
     const { device, policy } = this.chosen;
     let isStandIn = false;
     try {
@@ -73,7 +75,7 @@ export class DeviceSession {
       this.#open = await silence(policy.type).open(request);
       isStandIn = true;
     }
-    return { pcm: this.#open.descriptor, isStandIn };
+    return { pcm: this.#open.descriptor, isStandIn, isDenied: policy.denied === true };
   }
 
   /** The guest's OPEN has succeeded. */

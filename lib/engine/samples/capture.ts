@@ -49,6 +49,7 @@ export class Capture extends Transfer {
       done += count;
     }
     this.moves(frames);
+    this.status.add("transferredFrames", frames);
     return 0;
   }
 
@@ -79,6 +80,7 @@ export class Capture extends Transfer {
       this.deviceFrames += got;
       left -= got;
     }
+    this.pass(this.deviceFrames - heardFrom);
     this.#lose(missed, heardFrom);
   }
 
@@ -92,7 +94,7 @@ export class Capture extends Transfer {
     if (missed + lost === 0) return;
     this.guestFrames += lost;
     const silent = Math.max(0, heardFrom - Math.max(heardFrom - missed, this.guestFrames));
-    this.xruns.late(lost + silent);
+    this.xruns.late(lost);
     if (!this.xruns.isOn) this.xruns.begin(lost > 0 ? from : heardFrom - missed, missed > 0, lost + silent);
     this.#lost += lost + silent;
     if (lost === 0) this.#endXrun();
@@ -111,6 +113,33 @@ export class Capture extends Transfer {
     this.#endXrun();
   }
 
+  /** The end of what the device has heard: what was taken from it, or what it still has. */
+  get #heardTo(): number {
+    return Math.max(this.lastPosition, this.deviceFrames);
+  }
+
+  protected override settle(): void {
+    const to = this.#heardTo;
+    if (to <= this.settled) return;
+    this.status.add("movedFrames", to - this.settled);
+    this.settled = to;
+  }
+
+  protected override discard(): void {
+    const to = this.#heardTo;
+    this.pass(to - this.deviceFrames);
+    this.deviceFrames = to;
+    this.status.add("discardedFrames", to - this.guestFrames);
+  }
+
+  /** What the device has heard, and nobody has taken from it, is lost. */
+  override rebase(at: number): void {
+    const left = this.#heardTo - this.deviceFrames;
+    this.pass(left);
+    this.xruns.late(left);
+    super.rebase(at);
+  }
+
   /** What the device has heard, and nobody has taken from it, becomes silence, so that the guest's clock goes on. */
   protected override hasStopped(): void {
     const missed = this.#passOver(this.lastPosition);
@@ -125,6 +154,7 @@ export class Capture extends Transfer {
   #passOver(next: number): number {
     const missed = next - this.deviceFrames;
     if (missed <= 0) return 0;
+    this.silence(missed, true);
     const format = this.#format;
     for (let left = Math.min(missed, this.bufferFrames); left > 0;) {
       const at = (this.deviceFrames + missed - left) % this.bufferFrames;

@@ -3,6 +3,7 @@
 import type { Pcm } from "../../pcm/pcm.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
 import type { PositionFeed } from "./position_feed.ts";
+import { QueuedSilence } from "./queued_silence.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import { Transfer, type TransferOptions } from "./transfer.ts";
 import { Underrun } from "./underrun.ts";
@@ -16,8 +17,8 @@ export class Playback extends Transfer {
    * pointer, has had no time to fill the buffer again.
    */
   #stallEnd = -1;
-  /** From this frame to {@link guestFrames} the guest has written without a gap. */
-  #writtenFrom = 0;
+  /** Silence among what {@link deviceFrames} counts. */
+  readonly #queuedSilence = new QueuedSilence();
   /** The guest's first frame since its last STOP. */
   #beginning = 0;
 
@@ -46,10 +47,12 @@ export class Playback extends Transfer {
       : this.#jumpTo(offsetFrames);
     const end = Math.min(from + frames, this.feed.toldFrames + this.bufferFrames);
     if (end <= this.guestFrames) return 0;
+    // A guest jumps over silence that it was told of. Of a jump ahead of the device the device plays what the buffer holds.
+    const begin = Math.max(this.guestFrames, Math.min(from, this.settled));
+    this.status.add("transferredFrames", end - begin);
     // Frames that the device has passed already are not heard any more.
-    this.xruns.late(Math.min(end, this.deviceFrames) - Math.max(from, this.guestFrames));
+    this.xruns.late(Math.min(end, this.settled) - begin);
     if (this.#underrun.isDry) this.#underrun.late(this.guestFrames, this.#isHostLate);
-    if (from > this.guestFrames) this.#writtenFrom = from;
     this.guestFrames = end;
     return 0;
   }
@@ -69,17 +72,48 @@ export class Playback extends Transfer {
   }
 
   pump(): void {
-    const before = this.lastPosition;
-    const after = this.pointer();
-    if (after - before > this.bufferFrames >> 2) {
-      this.#stallEnd = Math.max(before + 2 * this.bufferFrames, after + this.bufferFrames);
-    }
+    this.pointer();
     this.#lookForUnderrun();
     this.#move();
     this.#waiting = this.deviceFrames < this.guestFrames;
   }
 
+  /**
+   * Each frame that the pointer passes counts once: as sound that the device has been handed, or as silence. A frame of the guest's
+   * in the place of silence is late. The guest has written the frame by then, or writes the frame later ({@link serve}).
+   */
+  protected override settle(): void {
+    const from = this.settled;
+    const to = this.lastPosition;
+    if (to <= from) return;
+    this.settled = to;
+    const { bufferFrames, deviceFrames, guestFrames } = this;
+    if (to - from > bufferFrames >> 2) this.#stallEnd = Math.max(from + 2 * bufferFrames, to + bufferFrames);
+    let heard = Math.max(0, Math.min(to, deviceFrames) - from);
+    let late = Math.max(0, Math.min(to, guestFrames) - Math.max(from, deviceFrames));
+    if (!this.#queuedSilence.isEmpty) {
+      heard -= this.#queuedSilence.within(from, to);
+      late += this.#queuedSilence.within(from, Math.min(to, guestFrames));
+      this.#queuedSilence.forget(to);
+    }
+    this.status.add("movedFrames", to - from);
+    this.pass(heard);
+    if (heard === to - from) return;
+    this.silence(to - from - heard, this.#isHostLate);
+    this.xruns.late(late);
+  }
+
+  protected override discard(): void {
+    this.status.add("discardedFrames", Math.max(0, this.guestFrames - this.lastPosition));
+  }
+
+  override rebase(at: number): void {
+    super.rebase(at);
+    this.#queuedSilence.clear();
+  }
+
   #lookForUnderrun(): void {
+    this.settle();
     if (this.deviceFrames < this.guestFrames) this.#catchUp();
     if (this.deviceFrames < this.guestFrames) {
       if (this.#underrun.isDry) this.#underrun.over(this.deviceFrames);
@@ -112,10 +146,13 @@ export class Playback extends Transfer {
     return at;
   }
 
-  protected override hasStopped(): void {
-    if (this.deviceFrames >= this.guestFrames || this.xruns.isOn) return;
-    this.xruns.begin(this.deviceFrames, true, 0);
-    this.xruns.end(0);
+  protected override hasStopped(isSuspended: boolean): void {
+    const { deviceFrames, guestFrames, lastPosition, xruns } = this;
+    const lost = isSuspended ? Math.max(0, Math.min(deviceFrames, guestFrames) - lastPosition) : 0;
+    xruns.late(lost);
+    if ((lost === 0 && deviceFrames >= guestFrames) || xruns.isOn) return;
+    xruns.begin(lost > 0 ? lastPosition : deviceFrames, true, 0);
+    xruns.end(lost);
   }
 
   #move(): void {
@@ -152,11 +189,14 @@ export class Playback extends Transfer {
    */
   #catchUp(): void {
     // So little is left that the device may have played all of it since its last interrupt.
-    if (this.deviceFrames - this.lastPosition <= this.pcm.params.periodFrames) this.position();
+    if (this.deviceFrames - this.lastPosition <= this.pcm.params.periodFrames) {
+      this.position();
+      this.settle();
+    }
     const next = this.base + this.pcm.next();
     if (next <= this.deviceFrames) return;
     this.#underrun.late(this.deviceFrames, this.#isHostLate);
-    this.xruns.late(Math.min(next, this.guestFrames) - Math.max(this.deviceFrames, this.#writtenFrom));
+    this.#queuedSilence.add(Math.max(this.deviceFrames, this.lastPosition), next);
     this.deviceFrames = next;
   }
 }

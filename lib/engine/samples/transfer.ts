@@ -6,6 +6,7 @@
  * `n * frameBytes % bufferBytes === offset`. `base` is the absolute frame at which the device's own pointer was 0; preparing
  * the device anew moves it.
  */
+import { ERRNO } from "../../../ffi/libc/errno.ts";
 import type { Pcm } from "../../pcm/pcm.ts";
 import { XEN_EINVAL } from "../../sndif/mod.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
@@ -15,7 +16,12 @@ import type { StreamTrace } from "../stream_trace.ts";
 import { Volume } from "./volume.ts";
 import { Xruns } from "./xruns.ts";
 
+/** The counter of the frames that pass a device: the host's own, a stand-in, or the silence that a denied stream has. */
+export type PassedFrames = "heardFrames" | "standInFrames" | "deniedFrames";
+
 export interface TransferOptions {
+  /** The counter of the frames that pass the first device; by default `heardFrames`. */
+  readonly passed?: PassedFrames;
   /** The guest's period; 0 for a guest that wants no events. */
   readonly periodFrames?: number;
   readonly trace?: StreamTrace;
@@ -47,15 +53,19 @@ export abstract class Transfer {
   error = 0;
   protected readonly xruns: Xruns;
   #pcm: Pcm;
+  /** The end of the frames that {@link settle} has counted. */
+  protected settled = 0;
+  #passed: PassedFrames;
 
   constructor(
     pcm: Pcm,
     readonly buffer: GuestBuffer,
     protected readonly feed: PositionFeed,
     protected readonly status: StatusRow,
-    { trace }: TransferOptions = {},
+    { trace, passed = "heardFrames" }: TransferOptions = {},
   ) {
     this.#pcm = pcm;
+    this.#passed = passed;
     this.xruns = new Xruns(status, pcm.params.rate, trace);
     this.frameBytes = pcm.params.frameBytes;
     this.bufferFrames = buffer.bytes / this.frameBytes;
@@ -84,8 +94,16 @@ export abstract class Transfer {
 
   #moveTo(pointer: number): number {
     if (pointer >= 0) this.#position = Math.max(this.#position, this.base + pointer);
-    else this.error = pointer;
+    else {
+      this.error = pointer;
+      if (pointer === -ERRNO.EPIPE) this.#ranDry();
+    }
     return this.#position;
+  }
+
+  /** The device has stopped because it has played what it had (or had no room for more), so that its pointer cannot be read. */
+  #ranDry(): void {
+    this.#position = Math.max(this.#position, this.deviceFrames);
   }
 
   /** Answers a WRITE or READ of `length` octets at `offset` with 0 or -XEN_E*. Both numbers are the guest's, unchecked. */
@@ -129,6 +147,26 @@ export abstract class Transfer {
     return this.#position;
   }
 
+  /** Counts `frames` of sound that have passed the device. */
+  protected pass(frames: number): void {
+    this.status.add(this.#passed, frames);
+  }
+
+  /** Counts `frames` of silence in the place of sound; `isHosts`: this host is the cause. */
+  protected silence(frames: number, isHosts: boolean): void {
+    this.status.add("silenceFrames", frames);
+    if (isHosts) this.status.add("hostSilenceFrames", frames);
+  }
+
+  /**
+   * Counts the frames that the device has passed since the last call: see `COUNTERS`. To be called before another number changes
+   * that the count depends on.
+   */
+  protected abstract settle(): void;
+
+  /** Counts the frames that wait as discarded. The device is prepared anew or released next. */
+  protected abstract discard(): void;
+
   protected abstract serve(offsetFrames: number, frames: number): number;
 
   /** Moves as many samples as both ends have room for by {@link pointer}, up to {@link turnFrames}. */
@@ -142,9 +180,14 @@ export abstract class Transfer {
 
   /** Prepares the device, whose samples have been dropped, so that it goes on at the absolute frame `at`. */
   rebase(at: number): void {
+    this.settle();
     this.pcm.prepare();
     this.error = 0;
-    this.base = this.#position = this.deviceFrames = at;
+    this.base =
+      this.#position =
+      this.deviceFrames =
+      this.settled =
+        at;
   }
 
   /**
@@ -153,12 +196,24 @@ export abstract class Transfer {
    * (snd_xen_front's `xen_snd_front_alsa_handle_cur_pos` takes the position modulo the buffer).
    */
   restart(): number {
-    this.stopped();
-    this.pcm.drop();
+    this.#end();
     const at = Math.ceil(this.feed.toldFrames / this.bufferFrames) * this.bufferFrames;
     this.rebase(at);
     this.guestFrames = at;
     return at;
+  }
+
+  /** The guest has closed the stream, or is gone: device and buffer are released next. */
+  close(): void {
+    this.#end();
+    this.report();
+  }
+
+  #end(): void {
+    this.stopped();
+    this.pcm.drop();
+    this.settle();
+    this.discard();
   }
 
   /**
@@ -202,21 +257,23 @@ export abstract class Transfer {
   }
 
   /**
-   * Starts a device anew that stopped by itself, as some plugins do when they run dry. The samples that it had count as played,
-   * and the guest's clock goes on. 0 or -errno. This mends -EPIPE and -ESTRPIPE.
+   * Starts a device anew that stopped by itself, and the guest's clock goes on. `error` -EPIPE: the device ran dry, as some plugins'
+   * do, and has played what it had. -ESTRPIPE: the device was suspended, and has lost what it had. 0 or -errno.
    */
-  recover(): number {
-    this.hasStopped();
+  recover(error: number): number {
+    this.settle();
+    this.hasStopped(error === -ERRNO.ESTRPIPE);
+    if (error === -ERRNO.EPIPE) this.#ranDry();
     this.rebase(Math.max(this.#position, this.deviceFrames));
     return this.start();
   }
 
   /**
-   * Goes on with the device `pcm` in the place of the former one, which is released. The new device has the same rate, format
-   * and staging. It takes over at the position, and gets the samples that the former one has not played. Returns 0, or
+   * Goes on with the device `pcm` in the place of the former one, which is released. `passed` counts the frames that pass the new
+   * device. The new device has the same rate, format and staging. It takes over at the position, and gets the samples that the former one has not played. Returns 0, or
    * -errno if the device is to run and does not.
    */
-  replaceDevice(pcm: Pcm, runs: boolean): number {
+  replaceDevice(pcm: Pcm, runs: boolean, passed: PassedFrames = "heardFrames"): number {
     const { params: { rate, channels, format }, staging } = pcm;
     const former = this.#pcm.params;
     if (
@@ -229,17 +286,22 @@ export abstract class Transfer {
     this.position();
     this.#pcm.release();
     this.#pcm = pcm;
+    // The frames up to here are those of the former device.
     this.rebase(this.reportable());
+    this.#passed = passed;
     this.#prepared = true;
     return runs ? this.start() : 0;
   }
 
-  /** The device has stopped by itself. Counts an xrun, unless there is one, or nothing is missing but the guest's samples. */
-  protected abstract hasStopped(): void;
+  /**
+   * The device has stopped by itself; `isSuspended`: with what it had. Counts an xrun, unless there is one, or nothing is missing
+   * but the guest's samples.
+   */
+  protected abstract hasStopped(isSuspended: boolean): void;
 
   /** Writes this transfer's counters to the stream's status row. */
   report(): void {
-    this.status.add("movedFrames", this.#position - this.status.get("positionFrames"));
+    this.settle();
     this.status.set("positionFrames", this.#position);
     this.status.set("guestFrames", this.guestFrames);
     this.status.set("cardFrames", this.deviceFrames);

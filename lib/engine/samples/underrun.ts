@@ -74,8 +74,6 @@ export class Underrun {
     this.#stoppedMs = -1;
     if (this.xruns.isOn) {
       this.xruns.end(position - this.#from);
-      // Late frames that were written are counted already.
-      this.xruns.late(position - Math.max(this.#from, end));
     } else if (position >= end && hasPlayed) {
       this.#stoppedMs = nowMs;
       this.#stoppedFrom = end;
@@ -94,6 +92,5 @@ export class Underrun {
     const frames = this.#frames + Math.round(stoodMs * this.xruns.rate / 1000);
     this.xruns.begin(this.#stoppedFrom, this.#isHosts, frames);
     this.xruns.end(frames);
-    this.xruns.late(frames);
   }
 }

@@ -188,7 +188,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     name: "late-frames-uncounted",
     sentence: "samples that come after the device has passed their place stand in no counter",
     file: "lib/engine/samples/playback.ts",
-    find: `    this.xruns.late(Math.min(end, this.deviceFrames) - Math.max(from, this.guestFrames));`,
+    find: `    this.xruns.late(Math.min(end, this.settled) - begin);`,
     replace: ``,
     finds: "samples",
   },
@@ -213,8 +213,8 @@ export const DATA_PLANE: readonly Mutation[] = [
     name: "periods-reset-at-open",
     sentence: "a counter goes back to 0 at each OPEN",
     file: "lib/engine/open_stream.ts",
-    find: `    status.set("positionFrames", 0);`,
-    replace: `    status.set("positionFrames", 0);
+    find: `    status.set("rate", rate);`,
+    replace: `    status.set("rate", rate);
     status.set("periods", 0);`,
     finds: "totals",
   },

@@ -184,6 +184,15 @@ export class FakeDaemon {
       xruns: 0,
     };
     const further = { hostXruns: 0, xrunSeconds: 0, lateFrames: 0, protocolErrors: 0, starts: 0, losses: 0 };
+    const frames = {
+      transferredFrames: 0,
+      heardFrames: 0,
+      standInFrames: 0,
+      deniedFrames: 0,
+      silenceFrames: 0,
+      hostSilenceFrames: 0,
+      discardedFrames: 0,
+    };
     return {
       stream,
       domid: domidOf(stream),
@@ -196,6 +205,7 @@ export class FakeDaemon {
       ...this.settings.get(stream)!,
       ...counters,
       ...further,
+      ...frames,
     };
   }
 }
