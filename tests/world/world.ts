@@ -17,9 +17,11 @@ import { describe, Host, install, recordText } from "./host.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { Connections } from "./invariants/connections.ts";
 import { Ledger } from "./invariants/ledger.ts";
+import { settingsOracle } from "./invariants/settings.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
 import { Operators } from "./operator/commands.ts";
+import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
 import type { Script, Weights } from "./script.ts";
 import { Account } from "./toolstack/account.ts";
@@ -43,6 +45,8 @@ export class World {
   readonly provisioner: Provisioner;
   readonly daemons: Daemons;
   readonly operators: Operators;
+  /** What operators' settings may be. */
+  readonly settings: SettingsOracle;
   readonly ledger: Ledger;
   /** The options of `xsnd serve` that the administrator has chosen. */
   serveOptions: ServeOptions = {};
@@ -77,7 +81,8 @@ export class World {
     const startProcess = (name: string) => this.host.process(name);
     this.provisioner = new Provisioner({ newProcess: startProcess, log }, this.account);
     this.daemons = new Daemons(this.host, log, (run) => this.#daemonEnded(run));
-    this.operators = new Operators({ clock: this.host.clock, startProcess, log });
+    this.settings = settingsOracle(this);
+    this.operators = new Operators({ clock: this.host.clock, startProcess, log }, this.settings.sees);
   }
 
   /** What every world begins with: mostly a daemon, and a guest or two. */

@@ -3,6 +3,7 @@
 import type { World } from "../world.ts";
 import { requestsAnswered } from "./guest_accounts.ts";
 import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
+import { settingsInForce } from "./settings.ts";
 import { turnsBounded } from "./turns.ts";
 
 /** An invariant that was broken. */
@@ -27,5 +28,6 @@ export const CHECKS: readonly Invariant[] = [
   turnsBounded,
   nothingStale,
   statesKnown,
+  settingsInForce,
   backAtTheBeginning,
 ];

@@ -36,6 +36,8 @@ interface Card extends KnownCard {
   readonly names: Set<string>;
   /** Since when the card is this one, µs. */
   readonly since: number;
+  /** Its streams, as `PCM/STREAM`. */
+  readonly places: Set<string>;
 }
 
 export class SettingsOracle {
@@ -92,13 +94,20 @@ export class SettingsOracle {
         before.identity.every((one, i) => one === identity[i]);
       const names = before?.names ?? new Set([String(domid)]);
       names.add(store.peek(`/local/domain/${domid}/name`) ?? String(domid));
-      const known = isSame ? before : { domid, card, identity, names, since: clock.now };
-      this.#cards.set(key, known);
-      if (!isSame) {
-        for (const place of placesOf(store, known)) {
-          this.#inForce.reset(`${key}/${place}`, clock.now, "unknown");
-        }
-      }
+      const now = isSame
+        ? before
+        : { domid, card, identity, names, since: clock.now, places: new Set<string>() };
+      for (const place of placesOf(store, now)) now.places.add(place);
+      this.#cards.set(key, now);
+      if (!isSame) this.#forget(now);
+    }
+    for (const [key, card] of former) if (this.#cards.get(key) !== card) this.#forget(card);
+  }
+
+  /** Nobody knows the settings of the card's streams from now on. */
+  #forget({ domid, card, places }: Card): void {
+    for (const place of places) {
+      this.#inForce.reset(`${domid}/${card}/${place}`, this.world.clock.now, "unknown");
     }
   }
 

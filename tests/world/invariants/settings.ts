@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/** Holds, mutes and volumes: see `operator/oracle.ts`. */
+import { SettingsOracle } from "../operator/oracle.ts";
+import type { World } from "../world.ts";
+import type { Invariant } from "./invariants.ts";
+
+/** How long the daemon may take to learn that a client has gone, and to answer what it has carried out, µs. */
+const PATIENCE = { grace: 2_000_000, answer: 10_000_000 };
+
+/** The oracle of a world that has a host, and has operators before the first look. */
+export function settingsOracle(world: World): SettingsOracle {
+  return new SettingsOracle({
+    clock: world.host.clock,
+    store: world.host.xen.xenstored,
+    asked: () => world.operators.asked,
+    cards: () =>
+      world.account.cards.map(({ address: { domid, card }, states }) => ({ domid, card, identity: states })),
+  }, PATIENCE);
+}
+
+export const settingsInForce: Invariant = {
+  name: "settingsInForce",
+  sentence:
+    "A hold, mute or volume is in force from its answer until another one undoes it, over reconnections, restarts and " +
+    "reloads; what was refused, timed out or cancelled never happens.",
+  check: (world) => world.settings.look(),
+};
