@@ -10,6 +10,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `if (wasConnected || !served.isOutdated) card.setPolicy(`,
     replace: `if (wasConnected && served.isOutdated) card.setPolicy(`,
     finds: "denied",
+    test: "tests/sandbox/denied_test.ts",
   },
   {
     name: "denied-while-connecting",
@@ -18,6 +19,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `if (hasConnected && served.isOutdated) card.setPolicy(served.decided ?? denied(card.policy));`,
     replace: ``,
     finds: "denied",
+    test: "tests/sandbox/denied_test.ts",
   },
   {
     name: "denied-from-the-next-open",
@@ -26,6 +28,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `const isAtOnce = Boolean(this.#chosen.policy.denied) !== Boolean(choice.denied);`,
     replace: `const isAtOnce: boolean = false;`,
     finds: "denied",
+    test: "tests/sandbox/denied_test.ts",
   },
   {
     name: "name-read-once",
@@ -55,6 +58,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `if (card.isClosed) this.#totals.forget(card.paths.backend);`,
     replace: `this.#totals.forget(card.paths.backend);`,
     finds: "totals",
+    test: "tests/sandbox/totals_test.ts",
   },
   {
     name: "row-counted-twice",
@@ -63,6 +67,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    this.#leaving.delete(row);`,
     replace: ``,
     finds: "totals",
+    test: "tests/sandbox/totals_test.ts",
   },
   {
     name: "row-not-cleared",
@@ -105,6 +110,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    this.announcement[Symbol.dispose]();`,
     replace: ``,
     finds: "xenstore",
+    test: "tests/sandbox/announcement_test.ts",
   },
   {
     name: "adopt-starts-over",
@@ -113,6 +119,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `return frontend === XenbusState.Connected ? "adopt" : "initWait";`,
     replace: `return "initWait";`,
     finds: "answers",
+    test: "tests/unit/handshake_table_test.ts",
   },
   {
     name: "rings-of-before",
@@ -121,6 +128,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `      this.#hasPublishedAnew = true;`,
     replace: ``,
     finds: "answers",
+    test: "tests/sandbox/handshake_test.ts",
   },
   {
     name: "no-wait-for-quiet",
@@ -129,14 +137,6 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS)`,
     replace: `this.#initWaitUntil`,
     finds: "answers",
-  },
-  {
-    name: "init-wait-too-short",
-    sentence: "a fresh card leaves InitWait before xl has seen that state",
-    file: "lib/daemon/virtual_card.ts",
-    find: `const INIT_WAIT_MS = 300;`,
-    replace: `const INIT_WAIT_MS = 0;`,
-    finds: "xenstore",
   },
   {
     name: "own-hand-shake-a-new-start",
@@ -162,6 +162,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `        this.#writeState(XenbusState.Closed);`,
     replace: ``,
     finds: "xenstore",
+    test: "tests/sandbox/running_card_test.ts",
   },
   {
     name: "looks-at-each-write",
@@ -179,6 +180,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     replace: `    this.#handlers.delete(slot);
     this.#detached.set(slot, () => {`,
     finds: "ownership",
+    test: "tests/sandbox/frontend_test.ts",
   },
   {
     name: "eventfd-left-open",
@@ -187,6 +189,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    this.#wake[Symbol.dispose]();`,
     replace: ``,
     finds: "resources",
+    test: "tests/sandbox/engines_test.ts",
   },
   {
     name: "own-engine-left",
@@ -195,6 +198,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `      await running.stop();`,
     replace: ``,
     finds: "resources",
+    test: "tests/sandbox/engines_test.ts",
   },
   {
     name: "port-left-bound",
@@ -203,6 +207,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `      stack.adopt(channels.bindInterdomain(domid, port), (p) => channels.unbind(p));`,
     replace: `      channels.bindInterdomain(domid, port);`,
     finds: "resources",
+    test: "tests/sandbox/leaks_test.ts",
   },
   {
     name: "share-never-given-back",
@@ -211,6 +216,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `        this.#add(domid, -amount);`,
     replace: ``,
     finds: "answers",
+    test: "tests/unit/guest_limits_test.ts",
   },
   {
     name: "engines-without-limit",
@@ -219,6 +225,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `share = this.guests.engine(domid);`,
     replace: `share = this.guests.engine(-1 - engines.length);`,
     finds: "resources",
+    test: "tests/sandbox/engines_test.ts",
   },
   {
     name: "older-loan-closes-the-handle",
@@ -235,6 +242,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `if (this.#open === lost) await this.close();`,
     replace: `await this.close();`,
     finds: "ownership",
+    test: "tests/unit/device_session_test.ts",
   },
   {
     name: "device-closed-too-soon",
@@ -263,6 +271,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     replace: `    this.#session.leave();
   }`,
     finds: "resources",
+    test: "tests/sandbox/guest_limits_test.ts",
   },
   {
     name: "device-left-at-implicit-close",
@@ -289,6 +298,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `hold: settings.hold,`,
     replace: `hold: "none",`,
     finds: "operators",
+    test: "tests/sandbox/trigger_test.ts",
   },
   {
     name: "unmap-before-let-go",
@@ -298,6 +308,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     replace: `    letGo();
     const freed = engine.detach(slot, () => {}).then(() => this.#requests.done);`,
     finds: "ownership",
+    test: "tests/sandbox/handshake_test.ts",
   },
   {
     name: "second-detach-does-not-wait",
@@ -323,6 +334,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    this.nodes.write(settings);`,
     replace: ``,
     finds: "operators",
+    test: "tests/sandbox/operator_volume_test.ts",
   },
   {
     name: "trigger-without-an-engine",
@@ -331,6 +343,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `!stream.isGivenUp && isStarted(stream.counters.snapshot())`,
     replace: `isStarted(stream.counters.snapshot())`,
     finds: "operators",
+    test: "tests/sandbox/trigger_test.ts",
   },
   {
     name: "trace-never-ends",
@@ -339,5 +352,6 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    await inTime(stream.endTrace(reader));`,
     replace: ``,
     finds: "operators",
+    test: "tests/sandbox/trace_test.ts",
   },
 ];

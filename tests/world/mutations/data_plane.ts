@@ -12,6 +12,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     services.channels.notify(requestPort);`,
     replace: `    if (this.#ring.pushResponses()) services.channels.notify(requestPort);`,
     finds: "answers",
+    test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
     name: "answer-of-the-dead-untold",
@@ -20,6 +21,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.#channels.notify(stream.requestPort);`,
     replace: ``,
     finds: "answers",
+    test: "tests/sandbox/killed_test.ts",
   },
   {
     name: "answer-with-the-next-id",
@@ -28,6 +30,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `this.#respond(this.#deferredId, operation, status);`,
     replace: `this.#respond(this.#deferredId + 1, operation, status);`,
     finds: "answers",
+    test: "tests/sandbox/frontend_test.ts",
   },
   {
     name: "no-final-check",
@@ -36,6 +39,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `if (taken !== Taken.none || !this.#ring.finalCheckForRequests()) return taken;`,
     replace: `return taken;`,
     finds: "answers",
+    test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
     name: "rest-of-the-ring-forgotten",
@@ -44,6 +48,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `if (more || stream.isMasked) this.#unfinished.add(stream);`,
     replace: `if (stream.isMasked) this.#unfinished.add(stream);`,
     finds: "answers",
+    test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
     name: "unmask-before-the-turn",
@@ -64,6 +69,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `if (!budget.isUsedUp(now)) ended = this.#resting.delete(budget);`,
     replace: `if (!budget.isUsedUp(now)) ended = true;`,
     finds: "answers",
+    test: "tests/unit/guest_turns_test.ts",
   },
   {
     name: "one-budget-for-all",
@@ -72,6 +78,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `this.#turns.budgetOf(command)`,
     replace: `this.#turns.budgetOf({ ...command, domid: 0 })`,
     finds: "isolation",
+    test: "tests/sandbox/greedy_test.ts",
   },
   {
     name: "sound-for-free",
@@ -80,6 +87,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `const cost = this.#cost + this.budget.costOf(moved);`,
     replace: `const cost = this.#cost;`,
     finds: "isolation",
+    test: "tests/sandbox/greedy_test.ts",
   },
   {
     name: "large-debt-forgiven",
@@ -88,6 +96,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `return owed < 0 || owed > MOST_OWED ? 0 : owed;`,
     replace: `return owed < 0 || owed > BUDGET_MICROS + TURN_MICROS ? 0 : owed;`,
     finds: "isolation",
+    test: "tests/unit/guest_budget_test.ts",
   },
   {
     name: "turn-without-end",
@@ -96,6 +105,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `const TURN_BYTES = 1 << 18;`,
     replace: `const TURN_BYTES = 1 << 30;`,
     finds: "turns",
+    test: "tests/unit/transfer_turn_test.ts",
   },
   {
     name: "port-remembered",
@@ -113,6 +123,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     this.#connection.services.pollSetChanged();`,
     replace: `    this.#deviceChanged(pcm);`,
     finds: "positions",
+    test: "tests/sandbox/busy_card_test.ts",
   },
   {
     name: "taken-for-a-stand-in",
@@ -132,6 +143,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     this.#services.post({ op: "close", slot: this.slot });`,
     replace: `    this.#services.post({ op: "close", slot: this.slot });`,
     finds: "ownership",
+    test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
     name: "former-frames-after-stop",
@@ -141,6 +153,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     this.guestFrames = at;`,
     replace: `    this.rebase(at);`,
     finds: "samples",
+    test: "tests/unit/playback_test.ts",
   },
   {
     name: "position-not-rounded-at-stop",
@@ -149,6 +162,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `Math.ceil(this.feed.toldFrames / this.bufferFrames) * this.bufferFrames`,
     replace: `this.feed.toldFrames`,
     finds: "positions",
+    test: "tests/unit/playback_test.ts",
   },
   {
     name: "catches-up-in-one-step",
@@ -157,6 +171,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    if (step >= bufferFrames) return this.#toldFrames + Math.max(1, bufferFrames >> 1);`,
     replace: ``,
     finds: "positions",
+    test: "tests/unit/position_feed_test.ts",
   },
   {
     name: "event-not-notified",
@@ -165,6 +180,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    services.channels.notify(eventPort);`,
     replace: ``,
     finds: "positions",
+    test: "tests/unit/position_feed_test.ts",
   },
   {
     name: "dry-device-unseen",
@@ -175,6 +191,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     }`,
     replace: `    }`,
     finds: "totals",
+    test: "tests/unit/playback_test.ts",
   },
   {
     name: "overrun-counted-again",
@@ -183,6 +200,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `if (!this.xruns.isOn) this.xruns.begin(lost > 0 ? from`,
     replace: `this.xruns.begin(lost > 0 ? from`,
     finds: "totals",
+    test: "tests/unit/capture_test.ts",
   },
   {
     name: "late-frames-uncounted",
@@ -191,6 +209,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.xruns.late(Math.min(end, this.settled) - begin);`,
     replace: ``,
     finds: "samples",
+    test: "tests/unit/playback_test.ts",
   },
   {
     name: "stall-blamed-on-the-guest",
@@ -199,6 +218,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `return this.#waiting || this.lastPosition <= this.#stallEnd;`,
     replace: `return this.#waiting;`,
     finds: "samples",
+    test: "tests/unit/playback_test.ts",
   },
   {
     name: "overwritten-frames-shift",
@@ -208,6 +228,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     return missed;`,
     replace: `    return missed;`,
     finds: "samples",
+    test: "tests/unit/capture_test.ts",
   },
   {
     name: "periods-reset-at-open",
@@ -226,5 +247,6 @@ export const DATA_PLANE: readonly Mutation[] = [
     // Last`,
     replace: `    // Last`,
     finds: "operators",
+    test: "tests/sandbox/operator_volume_test.ts",
   },
 ];

@@ -10,6 +10,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `  const snapshot = readSnapshot(store, backendPath);`,
     replace: `  const snapshot = readSnapshot(store, backendPath) && undefined;`,
     finds: "pinned",
+    test: "tests/sandbox/xl_card_test.ts",
   },
   {
     name: "late-directory-trusted",
@@ -18,6 +19,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `const isLate = wasRefused || readState(store, backendPath) !== XenbusState.Initialising;`,
     replace: `const isLate = wasRefused;`,
     finds: "pinned",
+    test: "tests/sandbox/xl_card_test.ts",
   },
   {
     name: "rate-not-judged",
@@ -27,6 +29,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       "  if (!allowed.rates.includes(open.pcmRate)) return `rate ${open.pcmRate} is not one of ${allowed.rates}`;",
     replace: ``,
     finds: "pinned",
+    test: "tests/unit/policy_test.ts",
   },
   {
     name: "page-named-again",
@@ -36,6 +39,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       "      if (seen.has(gref)) return fault(XEN_EINVAL, `${where} has gref ${gref} a second time, at ${i - 1}`);",
     replace: ``,
     finds: "resources",
+    test: "tests/unit/sndif_page_directory_test.ts",
   },
   {
     name: "unanswered-skipped",
@@ -44,6 +48,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `return new BackRing(buffer, byteOffset, Atomics.load(words, RSP_PROD));`,
     replace: `return new BackRing(buffer, byteOffset, Atomics.load(words, REQ_PROD));`,
     finds: "answers",
+    test: "tests/unit/sndif_ring_test.ts",
   },
   {
     name: "one-event-id",
@@ -52,6 +57,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `const twice = (this.#base & 0xffff) !== 0;`,
     replace: `const twice = false;`,
     finds: "positions",
+    test: "tests/unit/sndif_event_page_test.ts",
   },
   {
     name: "cancelled-and-carried-out",
@@ -60,6 +66,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `    gone.addEventListener("abort", giveUp);`,
     replace: ``,
     finds: "operators",
+    test: "tests/sandbox/trigger_test.ts",
   },
   {
     name: "change-missed-in-the-pause",
@@ -76,6 +83,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       if (this.#looks.size === 0) break;
       const seen = Atomics.load(this.#count, 0);`,
     finds: "operators",
+    test: "tests/sandbox/wait_test.ts",
   },
   {
     name: "client-keeps-its-place",
@@ -84,6 +92,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `      this.#clients.delete(connection);`,
     replace: ``,
     finds: "operators",
+    test: "tests/unit/control_test.ts",
   },
   {
     name: "reload-without-effect",
@@ -92,6 +101,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `readPolicy: (...card) => readPolicy(...card),`,
     replace: `readPolicy,`,
     finds: "denied",
+    test: "tests/sandbox/reload_test.ts",
   },
   {
     name: "no-watches-after-reconnect",
@@ -100,6 +110,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `      for (const watch of this.#watches) watch.resume(store);`,
     replace: ``,
     finds: "xenstore",
+    test: "tests/sandbox/xenstore_lost_test.ts",
   },
   {
     name: "lost-connection-left-open",
@@ -119,6 +130,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     replace: `storeCall("commit a transaction to", () => this.#handle.transactionEnd(t, false));
       if (attempt >= 0) return result;`,
     finds: "xenstore",
+    test: "tests/unit/ffi_store_test.ts",
   },
   {
     name: "short-write-counted-whole",
@@ -149,5 +161,6 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     this.#startedAt = undefined;`,
     replace: `    this.#startedAt = undefined;`,
     finds: "positions",
+    test: "tests/unit/dummy_pcm_test.ts",
   },
 ];
