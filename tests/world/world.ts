@@ -6,6 +6,7 @@
 import "./machine/preload.ts";
 import { addressSpace } from "./xen/address_space.ts";
 import type { LogRecord } from "@logtape/logtape";
+import { AlsaDevice } from "../../lib/pcm/alsa/device.ts";
 import type { ServeOptions } from "../../lib/service/serve.ts";
 import { announcementPath } from "../../lib/daemon/announcement.ts";
 import { type DaemonRun, Daemons } from "./daemon.ts";
@@ -203,10 +204,24 @@ export async function playScript(script: Script): Promise<Outcome> {
 /** The platform, and all that the program's modules do once: a world of its own, which nobody looks at. */
 async function prepare(): Promise<void> {
   await install();
+  await warmUp();
   await play({
     seed: 1,
     events: [{ wait: 1000, kind: "daemon.start", seed: 1 }, { wait: 1000, kind: "xl.create", seed: 1 }],
   });
+}
+
+/** ALSA's first use: a module keeps that it has been, and the daemons of all worlds have one module. */
+async function warmUp(): Promise<void> {
+  const { host } = new World(0);
+  host.enter();
+  const process = host.process("first");
+  let isWarm = false;
+  process.main.post(0, () => void new AlsaDevice("null", "playback").warmUp().then(() => isWarm = true));
+  await host.clock.runUntil(REST_MICROS);
+  if (!isWarm) throw new Error("ALSA cannot be warmed up");
+  process.kill();
+  host.xen.end();
 }
 
 async function play({ seed, events }: Script): Promise<Outcome> {
