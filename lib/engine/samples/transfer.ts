@@ -269,9 +269,9 @@ export abstract class Transfer {
   }
 
   /**
-   * Goes on with the device `pcm` in the place of the former one, which is released. `passed` counts the frames that pass the new
-   * device. The new device has the same rate, format and staging. It takes over at the position, and gets the samples that the former one has not played. Returns 0, or
-   * -errno if the device is to run and does not.
+   * Goes on with the device `pcm` in the place of the former one, which is released. The new device has the same rate, format
+   * and staging. It takes over at the position, and gets the samples that the former one has not played; `passed` counts what
+   * passes it. Returns 0, or -errno if the device is to run and does not.
    */
   replaceDevice(pcm: Pcm, runs: boolean, passed: PassedFrames = "heardFrames"): number {
     const { params: { rate, channels, format }, staging } = pcm;
