@@ -88,6 +88,17 @@ function xruns({ labels, totals }: Reading): Value[] {
   ];
 }
 
+/** What stood in the place of sound. The frames that the device's pointer has advanced are these and those that were heard. */
+function silence({ labels, totals }: Reading): Value[] {
+  const host = totals.get("hostSilenceFrames");
+  return [
+    { labels: { ...labels, cause: "guest" }, value: totals.get("silenceFrames") - host },
+    { labels: { ...labels, cause: "host" }, value: host },
+    { labels: { ...labels, cause: "stand_in" }, value: totals.get("standInFrames") },
+    { labels: { ...labels, cause: "denied" }, value: totals.get("deniedFrames") },
+  ];
+}
+
 function latencySeconds({ report }: Reading): number {
   const rate = report.rate ?? 0;
   return rate > 0 && report.state !== "closed" ? waitingFrames(report) / rate : 0;
@@ -115,13 +126,38 @@ const METRICS: readonly Metric[] = [
   each(
     "counter",
     "xsnd_stream_frames_total",
-    "Frames that the device's pointer has advanced; a guest's STOP advances it to a multiple of the buffer.",
+    "Frames that the device's pointer has advanced.",
     ({ totals }) => totals.get("movedFrames"),
   ),
   each(
     "counter",
+    "xsnd_stream_transferred_frames_total",
+    "Frames that the guest has written or read.",
+    ({ totals }) => totals.get("transferredFrames"),
+  ),
+  each(
+    "counter",
+    "xsnd_stream_heard_frames_total",
+    "Frames of sound that the device has played or recorded.",
+    ({ totals }) => totals.get("heardFrames"),
+  ),
+  {
+    name: "xsnd_stream_silence_frames_total",
+    type: "counter",
+    help: "Frames of silence in the place of sound, by cause: the guest or the host was late, a stand-in " +
+      `replaced the device, or the stream was denied. ${SINCE}`,
+    read: ({ streams }) => streams.flatMap(silence),
+  },
+  each(
+    "counter",
+    "xsnd_stream_discarded_frames_total",
+    "Frames that waited to be played or read when the guest stopped or closed the stream.",
+    ({ totals }) => totals.get("discardedFrames"),
+  ),
+  each(
+    "counter",
     "xsnd_stream_late_frames_total",
-    "Frames that were played or recorded late, or not at all.",
+    "Frames that were written after the device had passed them, or not read in time.",
     ({ totals }) => totals.get("lateFrames"),
   ),
   each(
