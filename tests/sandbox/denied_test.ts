@@ -93,7 +93,8 @@ for (const { name, start, deny } of [BY_FILE, BY_PROVISION]) {
       };
       const silentFrom = await decide(true);
       await box.untilStream(STREAM, ({ positionFrames }) => positionFrames > silentFrom + 4800);
-      const { positionFrames: silentTo } = await box.stream(STREAM);
+      const { positionFrames: silentTo, deniedFrames } = await box.stream(STREAM);
+      assert(deniedFrames > 4800 && deniedFrames <= silentTo, `${deniedFrames} frames were denied`);
       const soundFrom = await decide(false);
       await box.untilStream(STREAM, ({ positionFrames }) => positionFrames > soundFrom + 4800);
 
