@@ -6,8 +6,8 @@ import { mutated } from "./mutations.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
-/** What is not in the copy. */
-const LEFT_OUT = [".git", "lib"];
+/** The folders that are copied: what is changed meanwhile in the original does not matter. Others are links. */
+const COPIED = ["ffi", "lib", "tests"];
 
 /** What the copy shares of Deno's cache: packages, and not what Deno makes of the copy's own files. */
 const SHARED_CACHE = ["npm", "remote", "registries"];
@@ -19,12 +19,12 @@ export class ProjectCopy implements Disposable {
   constructor() {
     for (const { name, isDirectory, isSymlink } of Deno.readDirSync(ROOT)) {
       const [from, to] = [join(ROOT, name), join(this.path, name)];
-      if (LEFT_OUT.includes(name)) continue;
+      if (name === ".git") continue;
+      if (COPIED.includes(name)) copyFolder(from, to);
+      else if (isDirectory || isSymlink) Deno.symlinkSync(from, to);
       // A program that looks for its files beside itself must find those of the copy.
-      if (isDirectory || isSymlink) Deno.symlinkSync(from, to);
       else Deno.copyFileSync(from, to);
     }
-    copyFolder(join(ROOT, "lib"), join(this.path, "lib"));
     Deno.mkdirSync(this.#cache);
     const cache = Deno.env.get("DENO_DIR");
     for (const name of cache === undefined ? [] : SHARED_CACHE) {

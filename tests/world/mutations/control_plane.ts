@@ -9,7 +9,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `if (wasConnected || !served.isOutdated) card.setPolicy(`,
     replace: `if (wasConnected && served.isOutdated) card.setPolicy(`,
-    finds: "denied",
+    finds: "deniedSilent",
     test: "tests/sandbox/denied_test.ts",
   },
   {
@@ -18,7 +18,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `if (hasConnected && served.isOutdated) card.setPolicy(served.decided ?? denied(card.policy));`,
     replace: ``,
-    finds: "denied",
+    finds: "deniedSilent",
     test: "tests/sandbox/denied_test.ts",
   },
   {
@@ -27,7 +27,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/blocking_requests.ts",
     find: `const isAtOnce = Boolean(this.#chosen.policy.denied) !== Boolean(choice.denied);`,
     replace: `const isAtOnce: boolean = false;`,
-    finds: "denied",
+    finds: "deniedSilent",
     test: "tests/sandbox/denied_test.ts",
   },
   {
@@ -49,7 +49,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     if (frontendPath === undefined) return undefined;
     const card = snapshotCard(store, backendPath, frontendPath);
     const name = names[address.domid] ??= domainName(store, address.domid);`,
-    finds: "pinned",
+    finds: "withinThePin",
   },
   {
     name: "totals-vanish-with-the-policy",
@@ -57,7 +57,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `if (card.isClosed) this.#totals.forget(card.paths.backend);`,
     replace: `this.#totals.forget(card.paths.backend);`,
-    finds: "totals",
+    finds: "totalsNeverFall",
     test: "tests/sandbox/totals_test.ts",
   },
   {
@@ -66,7 +66,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/stream_counters.ts",
     find: `    this.#leaving.delete(row);`,
     replace: ``,
-    finds: "totals",
+    finds: "totalsNeverFall",
     test: "tests/sandbox/totals_test.ts",
   },
   {
@@ -75,7 +75,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/engines/engine_client.ts",
     find: `      this.status(slot).clear();`,
     replace: ``,
-    finds: "totals",
+    finds: "totalsNeverFall",
   },
   {
     name: "old-card-beside-the-new",
@@ -85,7 +85,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     if (this.#cards.get(key) !== served) return;`,
     replace: `    void card.shutDown({ leave: false });
     if (this.#cards.get(key) !== served) return;`,
-    finds: "xenstore",
+    finds: "statesKnown",
   },
   {
     name: "watch-left-behind",
@@ -93,7 +93,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `    served.watch[Symbol.dispose]();`,
     replace: ``,
-    finds: "resources",
+    finds: "backAtTheBeginning",
   },
   {
     name: "pages-of-the-dead-kept",
@@ -101,7 +101,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `    this.#watch("@releaseDomain", () => this.#domainsChanged());`,
     replace: ``,
-    finds: "resources",
+    finds: "backAtTheBeginning",
   },
   {
     name: "announcement-left",
@@ -109,7 +109,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/daemon.ts",
     find: `    this.announcement[Symbol.dispose]();`,
     replace: ``,
-    finds: "xenstore",
+    finds: "nothingStale",
     test: "tests/sandbox/announcement_test.ts",
   },
   {
@@ -118,7 +118,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/handshake.ts",
     find: `return frontend === XenbusState.Connected ? "adopt" : "initWait";`,
     replace: `return "initWait";`,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/unit/handshake_table_test.ts",
   },
   {
@@ -127,7 +127,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `      this.#hasPublishedAnew = true;`,
     replace: ``,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/sandbox/handshake_test.ts",
   },
   {
@@ -136,7 +136,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS)`,
     replace: `this.#initWaitUntil`,
-    finds: "answers",
+    finds: "requestsAnswered",
   },
   {
     name: "own-hand-shake-a-new-start",
@@ -145,7 +145,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `    await this.services.store.settled();`,
     replace: ``,
-    finds: "xenstore",
+    finds: "statesKnown",
   },
   {
     name: "end-restarts-guests",
@@ -153,7 +153,8 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `const isUntouched = !leave || this.connected;`,
     replace: `const isUntouched = !leave;`,
-    finds: "answers",
+    finds: "requestsAnswered",
+    test: "tests/sandbox/serve_test.ts",
   },
   {
     name: "detached-not-closed",
@@ -161,7 +162,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `        this.#writeState(XenbusState.Closed);`,
     replace: ``,
-    finds: "xenstore",
+    finds: "statesKnown",
     test: "tests/sandbox/running_card_test.ts",
   },
   {
@@ -170,7 +171,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `Math.max(0, this.#lookedAt + LOOK_MS - this.#writtenAt)`,
     replace: `0`,
-    finds: "isolation",
+    finds: "othersUnharmed",
   },
   {
     name: "slot-free-too-soon",
@@ -179,7 +180,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    this.#detached.set(slot, () => {`,
     replace: `    this.#handlers.delete(slot);
     this.#detached.set(slot, () => {`,
-    finds: "ownership",
+    finds: "noDefect",
     test: "tests/sandbox/frontend_test.ts",
   },
   {
@@ -188,7 +189,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/engines/engine_client.ts",
     find: `    this.#wake[Symbol.dispose]();`,
     replace: ``,
-    finds: "resources",
+    finds: "backAtTheBeginning",
     test: "tests/sandbox/engines_test.ts",
   },
   {
@@ -197,7 +198,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/engines/engines.ts",
     find: `      await running.stop();`,
     replace: ``,
-    finds: "resources",
+    finds: "backAtTheBeginning",
     test: "tests/sandbox/engines_test.ts",
   },
   {
@@ -206,7 +207,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/link/frontend_link.ts",
     find: `      stack.adopt(channels.bindInterdomain(domid, port), (p) => channels.unbind(p));`,
     replace: `      channels.bindInterdomain(domid, port);`,
-    finds: "resources",
+    finds: "backAtTheBeginning",
     test: "tests/sandbox/leaks_test.ts",
   },
   {
@@ -215,7 +216,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/policy/guest_limits.ts",
     find: `        this.#add(domid, -amount);`,
     replace: ``,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/unit/guest_limits_test.ts",
   },
   {
@@ -224,7 +225,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/engines/engines.ts",
     find: `share = this.guests.engine(domid);`,
     replace: `share = this.guests.engine(-1 - engines.length);`,
-    finds: "resources",
+    finds: "backAtTheBeginning",
     test: "tests/sandbox/engines_test.ts",
   },
   {
@@ -233,7 +234,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/query_loans.ts",
     find: `return loan === this.#last;`,
     replace: `return loan <= this.#last;`,
-    finds: "ownership",
+    finds: "noDefect",
   },
   {
     name: "loss-closes-another-device",
@@ -241,7 +242,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/device_session.ts",
     find: `if (this.#open === lost) await this.close();`,
     replace: `await this.close();`,
-    finds: "ownership",
+    finds: "noDefect",
     test: "tests/unit/device_session_test.ts",
   },
   {
@@ -250,7 +251,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/blocking_requests.ts",
     find: `    if (await this.#takeDevice()) {`,
     replace: `    if (this.#session.isOpen) {`,
-    finds: "ownership",
+    finds: "noDefect",
   },
   {
     name: "lost-device-looked-for-once",
@@ -259,7 +260,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    } catch (error) {
       this.lookFor();`,
     replace: `    } catch (error) {`,
-    finds: "samples",
+    finds: "samplesAccounted",
   },
   {
     name: "buffer-left-mapped",
@@ -270,7 +271,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
   }`,
     replace: `    this.#session.leave();
   }`,
-    finds: "resources",
+    finds: "backAtTheBeginning",
     test: "tests/sandbox/guest_limits_test.ts",
   },
   {
@@ -280,7 +281,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {
     await this.#session.close();`,
     replace: `  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {`,
-    finds: "resources",
+    finds: "backAtTheBeginning",
   },
   {
     name: "answer-of-another-connection",
@@ -289,7 +290,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `  #answer(status: number, connection: StreamConnection): void {
     if (!this.#isCurrent(connection)) return;`,
     replace: `  #answer(status: number, connection: StreamConnection): void {`,
-    finds: "answers",
+    finds: "requestsAnswered",
   },
   {
     name: "hold-not-sent",
@@ -297,7 +298,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/stream_control.ts",
     find: `hold: settings.hold,`,
     replace: `hold: "none",`,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/sandbox/trigger_test.ts",
   },
   {
@@ -307,7 +308,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    const freed = engine.detach(slot, letGo).then(() => this.#requests.done);`,
     replace: `    letGo();
     const freed = engine.detach(slot, () => {}).then(() => this.#requests.done);`,
-    finds: "ownership",
+    finds: "noDefect",
     test: "tests/sandbox/handshake_test.ts",
   },
   {
@@ -317,7 +318,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    this.#detaching ??= this.#letGo().finally(() => this.#detaching = undefined);
     return this.#detaching;`,
     replace: `    return this.#letGo();`,
-    finds: "ownership",
+    finds: "noDefect",
   },
   {
     name: "timer-left",
@@ -325,7 +326,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/xrun_log.ts",
     find: `    clearInterval(this.#timer);`,
     replace: ``,
-    finds: "resources",
+    finds: "backAtTheBeginning",
   },
   {
     name: "volume-not-kept",
@@ -333,7 +334,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/operator_control.ts",
     find: `    this.nodes.write(settings);`,
     replace: ``,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/sandbox/operator_volume_test.ts",
   },
   {
@@ -342,7 +343,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/control_commands.ts",
     find: `!stream.isGivenUp && isStarted(stream.counters.snapshot())`,
     replace: `isStarted(stream.counters.snapshot())`,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/sandbox/trigger_test.ts",
   },
   {
@@ -351,7 +352,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/trace_source.ts",
     find: `    await inTime(stream.endTrace(reader));`,
     replace: ``,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/sandbox/trace_test.ts",
   },
 ];

@@ -11,7 +11,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.#ring.pushResponses();
     services.channels.notify(requestPort);`,
     replace: `    if (this.#ring.pushResponses()) services.channels.notify(requestPort);`,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
@@ -20,7 +20,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine.ts",
     find: `    this.#channels.notify(stream.requestPort);`,
     replace: ``,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/sandbox/killed_test.ts",
   },
   {
@@ -29,7 +29,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/request_queue.ts",
     find: `this.#respond(this.#deferredId, operation, status);`,
     replace: `this.#respond(this.#deferredId + 1, operation, status);`,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/sandbox/frontend_test.ts",
   },
   {
@@ -38,7 +38,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/request_queue.ts",
     find: `if (taken !== Taken.none || !this.#ring.finalCheckForRequests()) return taken;`,
     replace: `return taken;`,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
@@ -47,7 +47,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine.ts",
     find: `if (more || stream.isMasked) this.#unfinished.add(stream);`,
     replace: `if (stream.isMasked) this.#unfinished.add(stream);`,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
@@ -60,7 +60,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     replace: `      this.#channels.unmask(port);
       if (stream !== undefined) {
         const before = stream.taken;`,
-    finds: "isolation",
+    finds: "othersUnharmed",
   },
   {
     name: "rest-without-end",
@@ -68,7 +68,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/guest_turns.ts",
     find: `if (!budget.isUsedUp(now)) ended = this.#resting.delete(budget);`,
     replace: `if (!budget.isUsedUp(now)) ended = true;`,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/unit/guest_turns_test.ts",
   },
   {
@@ -77,7 +77,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine.ts",
     find: `this.#turns.budgetOf(command)`,
     replace: `this.#turns.budgetOf({ ...command, domid: 0 })`,
-    finds: "isolation",
+    finds: "othersUnharmed",
     test: "tests/sandbox/greedy_test.ts",
   },
   {
@@ -86,7 +86,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine_stream.ts",
     find: `const cost = this.#cost + this.budget.costOf(moved);`,
     replace: `const cost = this.#cost;`,
-    finds: "isolation",
+    finds: "othersUnharmed",
     test: "tests/sandbox/greedy_test.ts",
   },
   {
@@ -95,7 +95,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/guest_budget.ts",
     find: `return owed < 0 || owed > MOST_OWED ? 0 : owed;`,
     replace: `return owed < 0 || owed > BUDGET_MICROS + TURN_MICROS ? 0 : owed;`,
-    finds: "isolation",
+    finds: "othersUnharmed",
     test: "tests/unit/guest_budget_test.ts",
   },
   {
@@ -104,7 +104,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/transfer.ts",
     find: `const TURN_BYTES = 1 << 18;`,
     replace: `const TURN_BYTES = 1 << 30;`,
-    finds: "turns",
+    finds: "turnsBounded",
     test: "tests/unit/transfer_turn_test.ts",
   },
   {
@@ -113,7 +113,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine.ts",
     find: `    this.#byPort.delete(stream.eventPort);`,
     replace: ``,
-    finds: "answers",
+    finds: "requestsAnswered",
   },
   {
     name: "new-device-not-polled",
@@ -122,7 +122,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.#deviceChanged(pcm);
     this.#connection.services.pollSetChanged();`,
     replace: `    this.#deviceChanged(pcm);`,
-    finds: "positions",
+    finds: "requestsAnswered",
     test: "tests/sandbox/busy_card_test.ts",
   },
   {
@@ -133,7 +133,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.#isLost = false;
     queries.end();`,
     replace: `    queries.end();`,
-    finds: "ownership",
+    finds: "noDefect",
   },
   {
     name: "device-kept-after-close",
@@ -142,7 +142,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.#life.release();
     this.#services.post({ op: "close", slot: this.slot });`,
     replace: `    this.#services.post({ op: "close", slot: this.slot });`,
-    finds: "ownership",
+    finds: "noDefect",
     test: "tests/sandbox/raw_frontend_test.ts",
   },
   {
@@ -152,7 +152,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.rebase(at);
     this.guestFrames = at;`,
     replace: `    this.rebase(at);`,
-    finds: "samples",
+    finds: "samplesAccounted",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -161,7 +161,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/transfer.ts",
     find: `Math.ceil(this.feed.toldFrames / this.bufferFrames) * this.bufferFrames`,
     replace: `this.feed.toldFrames`,
-    finds: "positions",
+    finds: "requestsAnswered",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -170,7 +170,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/position_feed.ts",
     find: `    if (step >= bufferFrames) return this.#toldFrames + Math.max(1, bufferFrames >> 1);`,
     replace: ``,
-    finds: "positions",
+    finds: "requestsAnswered",
     test: "tests/unit/position_feed_test.ts",
   },
   {
@@ -179,7 +179,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/position_feed.ts",
     find: `    services.channels.notify(eventPort);`,
     replace: ``,
-    finds: "positions",
+    finds: "requestsAnswered",
     test: "tests/unit/position_feed_test.ts",
   },
   {
@@ -190,7 +190,7 @@ export const DATA_PLANE: readonly Mutation[] = [
       this.#underrun.dry(this.guestFrames, this.lastPosition, this.#isHostLate);
     }`,
     replace: `    }`,
-    finds: "totals",
+    finds: "totalsNeverFall",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -199,7 +199,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/capture.ts",
     find: `if (!this.xruns.isOn) this.xruns.begin(lost > 0 ? from`,
     replace: `this.xruns.begin(lost > 0 ? from`,
-    finds: "totals",
+    finds: "totalsNeverFall",
     test: "tests/unit/capture_test.ts",
   },
   {
@@ -208,7 +208,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/playback.ts",
     find: `    this.xruns.late(Math.min(end, this.settled) - begin);`,
     replace: ``,
-    finds: "samples",
+    finds: "samplesAccounted",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -217,7 +217,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/playback.ts",
     find: `return this.#waiting || this.lastPosition <= this.#stallEnd;`,
     replace: `return this.#waiting;`,
-    finds: "samples",
+    finds: "samplesAccounted",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -227,7 +227,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.deviceFrames += missed;
     return missed;`,
     replace: `    return missed;`,
-    finds: "samples",
+    finds: "samplesAccounted",
     test: "tests/unit/capture_test.ts",
   },
   {
@@ -237,7 +237,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    status.set("rate", rate);`,
     replace: `    status.set("rate", rate);
     status.set("periods", 0);`,
-    finds: "totals",
+    finds: "totalsNeverFall",
   },
   {
     name: "mute-lost-at-open",
@@ -246,7 +246,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.setOperators(this.settings);
     // Last`,
     replace: `    // Last`,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/sandbox/operator_volume_test.ts",
   },
 ];

@@ -2,34 +2,34 @@
 /** What a planted defect is: one small change of text in one file of the program. */
 
 /**
- * What the world must hold, by name. A planted defect names the invariant that is expected to find it; another one may be first.
+ * The world's invariants, by name. A planted defect names the one that is expected to find it; another one may be first.
  *
- * - `denied`: nothing of a denied stream reaches or leaves a device from the moment the decision is logged.
- * - `pinned`: no stream has more than its card was pinned with.
- * - `answers`: every request that deserves an answer gets exactly one, in order, within its bound of time.
- * - `samples`: each sample is played once, or stands in a counter with a cause and a place; silence likewise.
- * - `positions`: positions never go back, never step a buffer, end where the device ended, and each kernel accepts each event.
- * - `operators`: settings are in force from their answer until undone; what was cancelled or timed out never happens.
- * - `totals`: totals never fall while their card exists; every dry device is counted once.
- * - `resources`: mappings, channels, descriptors, watches, engines and timers are within the limits, and are given back.
- * - `ownership`: nothing is unmapped, closed or given to another stream while an engine has it.
- * - `isolation`: a hostile guest costs the others no sample, and no more than a stated delay.
- * - `xenstore`: XenStore holds nothing stale, and every pair of states is one that libxl and the driver know.
- * - `turns`: no turn of either plane takes more than its bound of virtual work.
+ * - `requestsAnswered`: every request gets exactly one answer, in order and in time; positions are right.
+ * - `samplesAccounted`: each sample is played once, or stands in a counter with a cause and a place; silence likewise.
+ * - `totalsNeverFall`: totals never fall while their card exists; every dry device is counted once.
+ * - `deniedSilent`: nothing of a denied stream reaches or leaves a device from the moment the decision is logged.
+ * - `withinThePin`: no stream has more than its card was pinned with.
+ * - `settingsInForce`: settings hold from their answer until undone; what was cancelled or timed out never happens.
+ * - `backAtTheBeginning`: mappings, channels, descriptors, watches, engines and timers are given back.
+ * - `noDefect`: no process fails, and none uses what was unmapped, closed or given to somebody else.
+ * - `othersUnharmed`: a hostile guest costs the others no sample, and no more than a stated delay.
+ * - `nothingStale`: XenStore holds nothing of what has gone, and all that the toolstack has made.
+ * - `statesKnown`: every pair of states is one that libxl and the driver know, and a card's ends come together.
+ * - `turnsBounded`: no turn of either plane takes more than its bound of virtual work.
  */
 export const INVARIANTS = [
-  "denied",
-  "pinned",
-  "answers",
-  "samples",
-  "positions",
-  "operators",
-  "totals",
-  "resources",
-  "ownership",
-  "isolation",
-  "xenstore",
-  "turns",
+  "requestsAnswered",
+  "samplesAccounted",
+  "totalsNeverFall",
+  "deniedSilent",
+  "withinThePin",
+  "settingsInForce",
+  "backAtTheBeginning",
+  "noDefect",
+  "othersUnharmed",
+  "nothingStale",
+  "statesKnown",
+  "turnsBounded",
 ] as const;
 
 /** One of {@link INVARIANTS}. */

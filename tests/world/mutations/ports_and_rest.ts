@@ -9,7 +9,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/vsnd/nodes/card_snapshot.ts",
     find: `  const snapshot = readSnapshot(store, backendPath);`,
     replace: `  const snapshot = readSnapshot(store, backendPath) && undefined;`,
-    finds: "pinned",
+    finds: "withinThePin",
     test: "tests/sandbox/xl_card_test.ts",
   },
   {
@@ -18,7 +18,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/vsnd/nodes/card_snapshot.ts",
     find: `const isLate = wasRefused || readState(store, backendPath) !== XenbusState.Initialising;`,
     replace: `const isLate = wasRefused;`,
-    finds: "pinned",
+    finds: "withinThePin",
     test: "tests/sandbox/xl_card_test.ts",
   },
   {
@@ -28,7 +28,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find:
       "  if (!allowed.rates.includes(open.pcmRate)) return `rate ${open.pcmRate} is not one of ${allowed.rates}`;",
     replace: ``,
-    finds: "pinned",
+    finds: "withinThePin",
     test: "tests/unit/policy_test.ts",
   },
   {
@@ -38,7 +38,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find:
       "      if (seen.has(gref)) return fault(XEN_EINVAL, `${where} has gref ${gref} a second time, at ${i - 1}`);",
     replace: ``,
-    finds: "resources",
+    finds: "backAtTheBeginning",
     test: "tests/unit/sndif_page_directory_test.ts",
   },
   {
@@ -47,7 +47,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/sndif/ring.ts",
     find: `return new BackRing(buffer, byteOffset, Atomics.load(words, RSP_PROD));`,
     replace: `return new BackRing(buffer, byteOffset, Atomics.load(words, REQ_PROD));`,
-    finds: "answers",
+    finds: "requestsAnswered",
     test: "tests/unit/sndif_ring_test.ts",
   },
   {
@@ -56,7 +56,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/sndif/event_page.ts",
     find: `const twice = (this.#base & 0xffff) !== 0;`,
     replace: `const twice = false;`,
-    finds: "positions",
+    finds: "requestsAnswered",
     test: "tests/unit/sndif_event_page_test.ts",
   },
   {
@@ -65,7 +65,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/bridge/changes.ts",
     find: `    gone.addEventListener("abort", giveUp);`,
     replace: ``,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/sandbox/trigger_test.ts",
   },
   {
@@ -82,7 +82,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       await new Promise((resolve) => setTimeout(resolve, PACE_MS));
       if (this.#looks.size === 0) break;
       const seen = Atomics.load(this.#count, 0);`,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/sandbox/wait_test.ts",
   },
   {
@@ -91,7 +91,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/control/control_server.ts",
     find: `      this.#clients.delete(connection);`,
     replace: ``,
-    finds: "operators",
+    finds: "settingsInForce",
     test: "tests/unit/control_test.ts",
   },
   {
@@ -100,7 +100,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/service/serve.ts",
     find: `readPolicy: (...card) => readPolicy(...card),`,
     replace: `readPolicy,`,
-    finds: "denied",
+    finds: "deniedSilent",
     test: "tests/sandbox/reload_test.ts",
   },
   {
@@ -109,7 +109,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/xen/store/reconnecting_store.ts",
     find: `      for (const watch of this.#watches) watch.resume(store);`,
     replace: ``,
-    finds: "xenstore",
+    finds: "statesKnown",
     test: "tests/sandbox/xenstore_lost_test.ts",
   },
   {
@@ -119,7 +119,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `    store[Symbol.dispose]();
     this.#tryAgain(FIRST_RETRY_MS);`,
     replace: `    this.#tryAgain(FIRST_RETRY_MS);`,
-    finds: "resources",
+    finds: "backAtTheBeginning",
   },
   {
     name: "lost-race-taken-for-a-commit",
@@ -129,7 +129,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       `if (storeCall("commit a transaction to", () => this.#handle.transactionEnd(t, false))) return result;`,
     replace: `storeCall("commit a transaction to", () => this.#handle.transactionEnd(t, false));
       if (attempt >= 0) return result;`,
-    finds: "xenstore",
+    finds: "nothingStale",
     test: "tests/unit/ffi_store_test.ts",
   },
   {
@@ -140,7 +140,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     if (taken > 0) this.#applFrames += taken;`,
     replace: `    const taken = this.#io.writei(this.#staging, frames);
     if (taken > 0) this.#applFrames += frames;`,
-    finds: "positions",
+    finds: "requestsAnswered",
   },
   {
     name: "handle-left-at-a-failed-open",
@@ -151,7 +151,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       const what = \`cannot set up`,
     replace: `      if (!(error instanceof AlsaError)) throw error;
       const what = \`cannot set up`,
-    finds: "resources",
+    finds: "backAtTheBeginning",
   },
   {
     name: "silence-forgets-where-it-stood",
@@ -160,7 +160,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find: `    this.#standsAt = this.position();
     this.#startedAt = undefined;`,
     replace: `    this.#startedAt = undefined;`,
-    finds: "positions",
+    finds: "requestsAnswered",
     test: "tests/unit/dummy_pcm_test.ts",
   },
 ];
