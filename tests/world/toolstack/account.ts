@@ -226,6 +226,19 @@ export class Command {
 
   constructor(private readonly account: Account) {}
 
+  /**
+   * The command begins its transaction once more, and may choose other cards.
+   * @param mayHaveWritten whether the command may have written the cards that it chose before
+   */
+  again(mayHaveWritten: boolean): void {
+    for (const [entry, targets] of this.#targets) {
+      if (mayHaveWritten) { for (const target of targets) entry.known.add(target); }
+      entry.running.delete(this);
+    }
+    this.#targets.clear();
+    this.#versions.clear();
+  }
+
   /** The command may commit any of `targets` from now on, and ends with the last one. Former targets of the card are given up. */
   mayWrite(address: CardAddress, ...targets: readonly CardTarget[]): void {
     const entry = this.account.mayWrite(this, address, targets);

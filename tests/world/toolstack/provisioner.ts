@@ -6,7 +6,7 @@
 import { Exit, throwAll, XsndError } from "../../../lib/base/error.ts";
 import { withStore } from "../../../cmd/shared/store.ts";
 import { checkDevices } from "../../../lib/probe/check_devices.ts";
-import type { Config } from "../../../lib/vsnd/model/card.ts";
+import type { CardConfig, Config } from "../../../lib/vsnd/model/card.ts";
 import { awaitCards, type CardGoal } from "../../../lib/vsnd/provision/await_cards.ts";
 import { cardsOfFile, defaultCardFor } from "../../../lib/vsnd/provision/cards_to_provision.ts";
 import { changedStreams } from "../../../lib/vsnd/provision/changed_streams.ts";
@@ -25,7 +25,7 @@ import { type Store, StoreError } from "../../../lib/xen/ports.ts";
 import "../../../lib/xen/native/xen.ts"; // A module that is loaded later would load in real time.
 import type { Process } from "../machine/process.ts";
 import type { Account, Command } from "./account.ts";
-import { ABSENT } from "./card_target.ts";
+import { ABSENT, type CardTarget } from "./card_target.ts";
 import { exitText, type ProcessExit, runMain } from "./run_process.ts";
 
 export interface ProvisionerServices {
@@ -133,11 +133,14 @@ export class Provisioner {
   async #provision(request: ProvisionRequest, command: Command): Promise<void> {
     const choose = this.#choice(request);
     const { isReplacing = false, isStrict = false, wait, timeout = TIMEOUT, examines = false } = request;
+    const targets = new Map<CardConfig, CardTarget>();
     // What the command may commit becomes known in its transaction, where it looks up the domains.
     const noted: Choice = (view) => {
       const wanted = choose(view);
+      command.again(isReplacing);
       for (const { address, card } of wanted) {
-        const target = { maker: "xsnd", card } as const;
+        const target = targets.get(card) ?? { maker: "xsnd", card };
+        targets.set(card, target);
         if (isReplacing) command.mayClose(address);
         command.mayWrite(address, ...(isReplacing ? [ABSENT, target] : [target]));
       }
