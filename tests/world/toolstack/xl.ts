@@ -181,9 +181,7 @@ export class Xl {
   *#make(libxl: Libxl, config: DomainConfig, options: Making): Steps<number> {
     const { hypervisor, store } = this.services;
     yield* libxl.work(10_000, 40_000);
-    if (this.#domidOf(config.name) !== undefined) {
-      throw new ProgramError(`domain with name "${config.name}" already exists`);
-    }
+    this.#requireFree(config.name);
     const domid = this.#createDomain(options.domid);
     try {
       yield* this.#makeNodes(libxl, domid, config);
@@ -218,17 +216,22 @@ export class Xl {
     return this.services.hypervisor.createDomain(wanted);
   }
 
-  #domidOf(name: string): number | undefined {
-    const { store } = this.services;
-    const domids = (store.list("/local/domain") ?? []).map(Number);
-    return domids.find((domid) => store.read(`/local/domain/${domid}/name`) === name);
+  /** Throws if another domain than `domid` has the name. */
+  #requireFree(name: string, domid?: number, view: StoreView = this.services.store): void {
+    const domids = (view.list("/local/domain") ?? []).map(Number);
+    const holder = domids.find((domid) => view.read(`/local/domain/${domid}/name`) === name);
+    if (holder !== undefined && holder !== domid) {
+      throw new ProgramError(`domain with name "${name}" already exists`);
+    }
   }
 
   /** The transaction of `libxl__domain_make`. */
   *#makeNodes(libxl: Libxl, domid: number, config: DomainConfig): Steps<void> {
     const paths = domainPaths(domid, config.uuid);
+    const requireFree = (view: StoreView) => this.#requireFree(config.name, domid, view);
     const body = function* (view: StoreView): Steps<void> {
       for (const path of [paths.home, paths.vm, paths.libxl]) yield* libxl.remove(view, path);
+      requireFree(view);
       for (const node of domainNodes(domid, config.uuid, config.name)) yield* libxl.writeNode(view, node);
     };
     yield* libxl.transaction(body, () => {
@@ -338,12 +341,9 @@ export class Xl {
     yield* libxl.work(10_000, 40_000);
     this.#requireDomain(domid);
     const home = `/local/domain/${domid}`;
-    const taken = () => this.#domidOf(name);
+    const requireFree = (view: StoreView) => this.#requireFree(name, domid, view);
     const body = function* (view: StoreView): Steps<void> {
-      const holder = taken();
-      if (holder !== undefined && holder !== domid) {
-        throw new ProgramError(`a domain "${name}" already exists`);
-      }
+      requireFree(view);
       if ((yield* libxl.read(view, `${home}/name`)) === undefined) {
         throw new ProgramError(`domain ${domid} has no name`);
       }
