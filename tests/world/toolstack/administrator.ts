@@ -35,10 +35,10 @@ const LIMITS = [
 /** Options of `xsnd serve`: mostly with default devices, now and then with tight limits. */
 export function anyOptions(random: Random): ServeOptions {
   return {
-    ...(!random.oneIn(5) && { defaultDevice: random.pick(DEVICES) }),
+    ...(!random.oneIn(6) && { defaultDevice: random.pick(DEVICES) }),
     ...(!random.oneIn(3) && { defaultCaptureDevice: random.pick(CAPTURE_DEVICES) }),
     ...(random.oneIn(10) && { guestLimits: parseGuestLimits(random.pick(LIMITS)) }),
-    ...(random.oneIn(2) && { config: CONFIG_FILE }),
+    ...(!random.oneIn(3) && { config: CONFIG_FILE }),
   };
 }
 
@@ -184,6 +184,12 @@ export class Administrator {
       if (run.ending === undefined) run.process.kill();
     });
     return run;
+  }
+
+  /** Stops the daemon for a while. */
+  pause(random: Random): void {
+    if (this.stop() === undefined || random.oneIn(4)) return;
+    this.services.clock.after(random.below(8_000_000), () => void this.start(random));
   }
 
   /** SIGKILL: between two turns, or in the middle of one. */

@@ -72,6 +72,14 @@ export class PolicyHistory {
     return found;
   }
 
+  /** Since when there is the card that is at the stream's place at `time`. */
+  madeAt({ domid, card }: StreamPlace, time: number): number {
+    const spans = this.#spans.get(`${domid}/${card}`) ?? [];
+    let first = spans.findLastIndex(({ from }) => from <= time);
+    while (first > 0 && spans[first - 1]!.to === spans[first]!.from) first--;
+    return spans[first]?.from ?? time;
+  }
+
   /** All policies that the stream may have had at some time from `from` to `to`. Empty: nobody may have been served. */
   during({ domid, card, pcm, stream }: StreamPlace, from: number, to: number): readonly StreamPolicy[] {
     const spans = this.#spans.get(`${domid}/${card}`) ?? [];
