@@ -7,14 +7,13 @@ import "./machine/preload.ts";
 import { addressSpace } from "./xen/address_space.ts";
 import type { LogRecord } from "@logtape/logtape";
 import { AlsaDevice } from "../../lib/pcm/alsa/device.ts";
-import type { ServeOptions } from "../../lib/service/serve.ts";
 import { announcementPath } from "../../lib/daemon/announcement.ts";
 import { type DaemonRun, Daemons } from "./daemon.ts";
-import { chooseOptions, startDaemon, writeConfiguration } from "./events/daemon_events.ts";
 import { EVENTS } from "./events/events.ts";
 import { createGuest } from "./events/toolstack_events.ts";
 import { Excuses } from "./excuses.ts";
 import { describe, Host, install, recordText } from "./host.ts";
+import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { Connections } from "./invariants/connections.ts";
 import { Ledger } from "./invariants/ledger.ts";
@@ -26,6 +25,9 @@ import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
 import type { Script, Weights } from "./script.ts";
 import { Account } from "./toolstack/account.ts";
+import { Administrator, anyOptions } from "./toolstack/administrator.ts";
+import { Nodes } from "./toolstack/nodes.ts";
+import { PolicyHistory } from "./toolstack/policy_history.ts";
 import { Provisioner } from "./toolstack/provisioner.ts";
 import { xenServices } from "./toolstack/xen_services.ts";
 import { type SavedDomain, Xl } from "./toolstack/xl.ts";
@@ -40,17 +42,18 @@ export class World {
   readonly log: WorldLog;
   readonly host: Host;
   readonly population: Population;
-  readonly account = new Account();
+  readonly account = new Account(() => this.history?.changed());
+  /** What each stream was allowed at each time. */
+  readonly history: PolicyHistory;
   readonly services;
   readonly xl: Xl;
   readonly provisioner: Provisioner;
   readonly daemons: Daemons;
+  readonly administrator: Administrator;
   readonly operators: Operators;
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;
-  /** The options of `xsnd serve` that the administrator has chosen. */
-  serveOptions: ServeOptions = {};
   /** Domains in files. */
   readonly saved: SavedDomain[] = [];
   /** The first defect that the machine has noticed, or an invariant. */
@@ -82,6 +85,23 @@ export class World {
     const startProcess = (name: string) => this.host.process(name);
     this.provisioner = new Provisioner({ newProcess: startProcess, log }, this.account);
     this.daemons = new Daemons(this.host, log, (run) => this.#daemonEnded(run));
+    this.administrator = new Administrator({
+      clock: this.host.clock,
+      files: this.host.files,
+      daemons: this.daemons,
+      log,
+      changed: () => this.history.changed(),
+    });
+    this.history = new PolicyHistory({
+      now: () => this.now,
+      account: this.account,
+      policies: () => this.administrator.policies,
+      nodes: () => new Nodes(this.host.xen.xenstored.xenstore.database.snapshot.root),
+    });
+    this.ledger.onHeard = (guest, account, pcm, frames, from, until) => {
+      const problem = heardProblem(this, guest, account, pcm, frames, from, until);
+      if (problem !== undefined) this.violated("heardWhereAllowed", problem);
+    };
     this.settings = settingsOracle(this);
     this.operators = new Operators({ clock: this.host.clock, startProcess, log }, this.settings.sees);
   }
@@ -91,11 +111,12 @@ export class World {
     this.host.enter();
     this.connections.follow(this.host.xen.hypervisor);
     const random = new Random(mix(this.seed, 3));
-    this.serveOptions = chooseOptions(random);
+    this.administrator.options = anyOptions(random);
+    this.administrator.isSupervised = !random.oneIn(4);
     this.excuses.begin("no daemon");
     this.#followAnnouncement();
-    if (random.oneIn(2)) writeConfiguration(this, random);
-    if (!random.oneIn(8)) startDaemon(this, random);
+    if (random.oneIn(2) || this.administrator.options.config !== undefined) this.administrator.write(random);
+    if (!random.oneIn(8)) this.administrator.start(random);
     for (let guests = random.below(3); guests > 0; guests--) createGuest(this, random, true);
   }
 
@@ -104,11 +125,13 @@ export class World {
     const { store } = this.services;
     store.watch(path, () => {
       this.daemons.announcementChanged(store.read(path));
+      this.history.changed();
       if (this.daemons.current?.servesSince !== undefined) this.excuses.end("no daemon", SETTLING_MICROS);
     });
   }
 
   #daemonEnded(run: DaemonRun): void {
+    this.administrator.ended(run, new Random(mix(this.seed, 11, this.daemons.runs.length)));
     if (this.daemons.current === undefined || run.servesSince !== undefined) this.excuses.begin("no daemon");
   }
 
@@ -123,6 +146,7 @@ export class World {
   }
 
   #record(process: Process, record: LogRecord): void {
+    this.administrator.logged(process, record);
     const text = recordText(record);
     this.log.write(`${process.name}: ${text}`);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);

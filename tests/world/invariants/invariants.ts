@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The invariants of a world: what must hold after every event, and what must hold once everybody has gone home. */
 import type { World } from "../world.ts";
+import { withinBounds } from "./allowed.ts";
 import { requestsAnswered } from "./guest_accounts.ts";
 import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
 import { settingsInForce } from "./settings.ts";
@@ -25,6 +26,7 @@ export interface Invariant {
 
 export const CHECKS: readonly Invariant[] = [
   requestsAnswered,
+  withinBounds,
   turnsBounded,
   nothingStale,
   statesKnown,

@@ -156,6 +156,8 @@ export class Administrator {
     if (daemons.running.some(({ isStopping }) => !isStopping)) return undefined;
     // An administrator who changes the command line is rare.
     if (random.oneIn(12)) this.options = anyOptions(random);
+    // A daemon that did not start for its configuration starts no better a second time.
+    if (daemons.runs.at(-1)?.ending === "failed" && this.#isRefused()) this.write(random);
     return this.#start();
   }
 
@@ -222,11 +224,14 @@ export class Administrator {
     this.services.changed?.();
     if (!this.isSupervised || run.isStopping || run.ending === "in order") return;
     this.services.clock.after(RESTART_MICROS, () => {
-      const { text } = this;
-      const isRefused = this.options.config !== undefined &&
-        (text === undefined || configOf(text) === undefined);
-      if (!isRefused) this.start(random);
+      if (!this.#isRefused()) this.start(random);
     });
+  }
+
+  /** Whether a daemon would refuse to start, by the file. */
+  #isRefused(): boolean {
+    const { text } = this;
+    return this.options.config !== undefined && (text === undefined || configOf(text) === undefined);
   }
 
   /** To be called with each record that a daemon logs. */
