@@ -32,6 +32,8 @@ interface Entry {
   /** For each command that runs, the states in which it may leave the card. */
   readonly running: Map<Command, readonly CardTarget[]>;
   mayBeOffline: boolean;
+  /** Whether the card's domain has gone without the card: a domain that takes the number does not take the card. */
+  isLeft: boolean;
   /** Counts the commits, and the commands that may write. */
   version: number;
 }
@@ -106,6 +108,7 @@ export class Account {
     this.#formerDomids.add(domid);
     const isInUse = this.domains.some(({ uuid }) => uuid === domain.uuid);
     if (!leftVm && !isInUse) this.#formerUuids.add(domain.uuid);
+    for (const entry of this.#cards.values()) if (entry.address.domid === domid) entry.isLeft = true;
     this.changed();
   }
 
@@ -114,7 +117,7 @@ export class Account {
     const entry = this.#entry(address);
     entry.version++;
     entry.known = new Set([target]);
-    entry.mayBeOffline = false;
+    entry.mayBeOffline = entry.isLeft = false;
     this.changed();
   }
 
@@ -141,9 +144,9 @@ export class Account {
   }
 
   #describe(entry: Entry): AccountedCard {
-    const { address, known, running, mayBeOffline } = entry;
+    const { address, known, running, mayBeOffline, isLeft } = entry;
     const states = [...new Set([...known, ...[...running.values()].flat()])];
-    const isOrphan = this.#domains.get(address.domid)?.phase !== "whole";
+    const isOrphan = isLeft || this.#domains.get(address.domid)?.phase !== "whole";
     return { address, states, mayBeOffline, isOrphan };
   }
 
@@ -151,7 +154,14 @@ export class Account {
     const key = `${address.domid}/${address.card}`;
     let entry = this.#cards.get(key);
     if (entry === undefined) {
-      entry = { address, known: new Set([ABSENT]), running: new Map(), mayBeOffline: false, version: 0 };
+      entry = {
+        address,
+        known: new Set([ABSENT]),
+        running: new Map(),
+        mayBeOffline: false,
+        isLeft: false,
+        version: 0,
+      };
       this.#cards.set(key, entry);
     }
     return entry;
@@ -193,7 +203,7 @@ export class Account {
       if (fitting.length === 0) problems.push(...judged.at(-1)!.problems);
       if (entry.running.size > 0 || fitting.length === 0) continue;
       entry.known = new Set(fitting);
-      if (fitting.every((state) => state === ABSENT)) entry.mayBeOffline = false;
+      if (fitting.every((state) => state === ABSENT)) entry.mayBeOffline = entry.isLeft = false;
     }
     for (const { versions, targets } of this.#groups) {
       // Other commands have written since, if a version has changed.
@@ -258,7 +268,7 @@ export class Command {
       const isAlone = entry.version === this.#versions.get(entry) && entry.running.size === 1;
       if (isAlone) {
         entry.known = new Set([target]);
-        entry.mayBeOffline = false;
+        entry.mayBeOffline = entry.isLeft = false;
       } else entry.known.add(target);
     }
     this.#end();

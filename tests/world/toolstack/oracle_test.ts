@@ -171,6 +171,25 @@ Deno.test("found: what removed cards and domains leave, one by one", () => {
   }
 });
 
+Deno.test("a card that its domain has left behind is no card of the next domain of that number", () => {
+  const scene = new Scene();
+  scene.account.committed(xsndAddress, ABSENT);
+  for (const path of [...Object.values(xsnd), "/local/domain/1", `/vm/${UUID}`, "/libxl/1"]) {
+    scene.store.remove(path);
+  }
+  scene.account.domainGone(1, false);
+  assert.deepEqual(scene.problems(), []);
+  scene.store.write("/local/domain/1/name", "domV");
+  scene.account.domainMade(1, "domV", UUID).phase = "whole";
+  assert.deepEqual(scene.problems(), []);
+  assert(scene.account.card(1, 0)?.isOrphan);
+  writeXlCard(scene.store, 1, 0);
+  scene.account.committed(xlAddress, { maker: "xl", card: XL_CARDS[0]! });
+  assert.deepEqual([scene.problems(), scene.account.card(1, 0)?.isOrphan], [[], false]);
+  scene.store.remove(xl.libxl);
+  assert(scene.problems().some((text) => text.includes("is missing")));
+});
+
 Deno.test("a killed command leaves either state, and no mixture of them", () => {
   const other: CardTarget = { maker: "xl", card: XL_CARDS[1]! };
   const begin = () => {
