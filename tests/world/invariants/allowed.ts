@@ -27,8 +27,8 @@ export function placeOf(guest: Guest, { name }: StreamAccount): StreamPlace {
   return { domid: guest.domain.domid, card: card!, pcm: pcm!, stream: stream! };
 }
 
-/** The OPENs that were looked at, and the domain's number at that time, for each stream. */
-const seen = new WeakMap<StreamAccount, { opens: number; domid: number }>();
+/** The OPENs that were looked at, and the domain's number, with the time since which that is its number, for each stream. */
+const seen = new WeakMap<StreamAccount, { opens: number; domid: number; since: number }>();
 
 export const withinBounds: Invariant = {
   name: "withinBounds",
@@ -46,11 +46,12 @@ export const withinBounds: Invariant = {
 
 function newOpensProblem(world: World, guest: Guest, account: StreamAccount): string | undefined {
   const { domid } = guest.domain;
-  const before = seen.get(account) ?? { opens: 0, domid };
-  seen.set(account, { opens: account.opens.length, domid });
-  // After a restore nobody can tell which domain an OPEN was made in.
-  if (before.domid !== domid) return undefined;
+  const before = seen.get(account) ?? { opens: 0, domid, since: 0 };
+  const since = before.domid === domid ? before.since : world.now;
+  seen.set(account, { opens: account.opens.length, domid, since });
   for (const open of account.opens.slice(before.opens)) {
+    // After a restore nobody can tell which domain an OPEN was made in.
+    if (open.request.sent < since) continue;
     const from = connectingSince(world, guest, account, open.request.sent);
     const policies = world.history.during(placeOf(guest, account), from - LOOK_MICROS, endOf(open));
     const problem = openProblem(
@@ -90,7 +91,8 @@ export function heardProblem(
   if (frames < LEAST_FRAMES) return undefined;
   const place = placeOf(guest, account);
   const open = account.opens.findLast(({ request }) => request.sent <= from);
-  if (open === undefined || seen.get(account)?.domid !== place.domid) return undefined;
+  const known = seen.get(account);
+  if (open === undefined || known?.domid !== place.domid || open.request.sent < known.since) return undefined;
   const { history } = world;
   let devices = history.during(place, open.request.sent - LOOK_MICROS, until);
   // A device that may wait needs an engine of the stream's own, which a stream gets as it connects: it keeps its device until then.
