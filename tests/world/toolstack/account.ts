@@ -34,12 +34,14 @@ interface Entry {
   mayBeOffline: boolean;
   /** Whether the card's domain has gone without the card: a domain that takes the number does not take the card. */
   isLeft: boolean;
-  /** Counts the commits, and the commands that may write. */
+  /** Another number after each commit, and for each command that may write. */
   version: number;
 }
 
 export interface AccountedCard {
   readonly address: CardAddress;
+  /** Another number whenever the card may have been made anew. */
+  readonly version: number;
   /** One state if the card is settled. */
   readonly states: readonly CardTarget[];
   /** Whether a command has asked the backend to close the card, or may have. */
@@ -50,6 +52,7 @@ export interface AccountedCard {
 
 export class Account {
   readonly #cards = new Map<string, Entry>();
+  #lastVersion = 0;
   readonly #domains = new Map<number, MutableDomain>();
   /** The uuids of domains that are gone. */
   readonly #formerUuids = new Set<string>();
@@ -115,7 +118,7 @@ export class Account {
   /** A toolstack has committed `target` for a card, which is in that state now. */
   committed(address: CardAddress, target: CardTarget): void {
     const entry = this.#entry(address);
-    entry.version++;
+    entry.version = ++this.#lastVersion;
     entry.known = new Set([target]);
     entry.mayBeOffline = entry.isLeft = false;
     this.changed();
@@ -144,10 +147,10 @@ export class Account {
   }
 
   #describe(entry: Entry): AccountedCard {
-    const { address, known, running, mayBeOffline, isLeft } = entry;
+    const { address, known, running, mayBeOffline, isLeft, version } = entry;
     const states = [...new Set([...known, ...[...running.values()].flat()])];
     const isOrphan = isLeft || this.#domains.get(address.domid)?.phase !== "whole";
-    return { address, states, mayBeOffline, isOrphan };
+    return { address, version, states, mayBeOffline, isOrphan };
   }
 
   #entry(address: CardAddress): Entry {
@@ -160,7 +163,7 @@ export class Account {
         running: new Map(),
         mayBeOffline: false,
         isLeft: false,
-        version: 0,
+        version: ++this.#lastVersion,
       };
       this.#cards.set(key, entry);
     }
@@ -171,7 +174,7 @@ export class Account {
   mayWrite(command: Command, address: CardAddress, targets: readonly CardTarget[]): Entry {
     const entry = this.#entry(address);
     entry.running.set(command, targets);
-    entry.version++;
+    entry.version = ++this.#lastVersion;
     this.changed();
     return entry;
   }
@@ -188,12 +191,16 @@ export class Account {
   }
 
   /**
-   * Compares all cards with `nodes`, and forgets the states that they are not in. Returns what fits no state at all, and what one
+   * Compares cards with `nodes`, and forgets the states that they are not in. Returns what fits no state at all, and what one
    * transaction has done by half.
+   * @param which `open`: only the cards of which nobody knows the state, and which no command is about to write
    */
-  settle(nodes: Nodes): string[] {
+  settle(nodes: Nodes, which: "all" | "open" = "all"): string[] {
     const problems: string[] = [];
+    let isChanged = false;
     for (const entry of this.#cards.values()) {
+      if (which === "open" && (isBusy(entry) || entry.known.size === 1)) continue;
+      isChanged = true;
       const { address, states, mayBeOffline, isOrphan } = this.#describe(entry);
       const judged = states.map((state) => ({
         state,
@@ -219,7 +226,7 @@ export class Account {
     }
     this.#groups = this.#groups.filter(({ targets }) => [...targets.keys()].some(isBusy));
     for (const [key, entry] of this.#cards) if (isForgettable(entry)) this.#cards.delete(key);
-    this.changed();
+    if (isChanged) this.changed();
     return problems;
   }
 }
