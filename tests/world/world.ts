@@ -42,7 +42,7 @@ export class World {
   readonly log: WorldLog;
   readonly host: Host;
   readonly population: Population;
-  readonly account = new Account(() => this.history?.changed());
+  readonly account = new Account(() => this.history?.changed(), () => this.now);
   /** What each stream was allowed at each time. */
   readonly history: PolicyHistory;
   readonly services;

@@ -15,14 +15,25 @@ export interface AccountedDomain {
   readonly domid: number;
   readonly uuid: string;
   readonly name: string;
-  /** All names that the domain has had, {@link name} too. */
-  readonly names: readonly string[];
+  /** All names that the domain has had, {@link name} last. */
+  readonly names: readonly DomainName[];
   phase: DomainPhase;
+}
+
+export interface DomainName {
+  readonly name: string;
+  /** Since when, µs. */
+  readonly since: number;
 }
 
 interface MutableDomain extends AccountedDomain {
   name: string;
-  readonly names: string[];
+  readonly names: DomainName[];
+}
+
+/** The names that the domain has had at some time from `since` on. */
+export function namesSince({ names }: AccountedDomain, since: number): string[] {
+  return names.filter((_, i) => (names[i + 1]?.since ?? Infinity) >= since).map(({ name }) => name);
 }
 
 interface Entry {
@@ -64,8 +75,14 @@ export class Account {
     readonly targets: ReadonlyMap<Entry, CardTarget>;
   }[] = [];
 
-  /** @param changed is called when a domain, or what is known of a card, changes */
-  constructor(private readonly changed: () => void = () => {}) {}
+  /**
+   * @param changed is called when a domain, or what is known of a card, changes
+   * @param now the time, µs
+   */
+  constructor(
+    private readonly changed: () => void = () => {},
+    private readonly now: () => number = () => 0,
+  ) {}
 
   get domains(): readonly AccountedDomain[] {
     return [...this.#domains.values()];
@@ -85,7 +102,8 @@ export class Account {
   }
 
   domainMade(domid: number, name: string, uuid: string): AccountedDomain {
-    const domain: MutableDomain = { domid, name, names: [name], uuid, phase: "making" };
+    const names = [{ name, since: this.now() }];
+    const domain: MutableDomain = { domid, name, names, uuid, phase: "making" };
     this.#domains.set(domid, domain);
     this.#formerUuids.delete(uuid);
     this.changed();
@@ -96,7 +114,7 @@ export class Account {
     const domain = this.#domains.get(domid);
     if (domain === undefined) return;
     domain.name = name;
-    domain.names.push(name);
+    domain.names.push({ name, since: this.now() });
     this.changed();
   }
 

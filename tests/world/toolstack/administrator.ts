@@ -67,8 +67,10 @@ export class Administrator {
     this.#lookForServing();
     return this.services.daemons.running.flatMap((run) => {
       const { config, defaultDevice, defaultCaptureDevice } = run.options;
-      const configs = config === undefined ? [undefined] : this.#inForce.get(run)?.candidates ?? [];
-      return configs.map((config) => ({ config, defaultDevice, defaultCaptureDevice }));
+      const inForce = this.#inForce.get(run);
+      const decidedSince = inForce?.decidedSince ?? run.began;
+      const configs = config === undefined ? [undefined] : inForce?.candidates ?? [];
+      return configs.map((config) => ({ config, defaultDevice, defaultCaptureDevice, decidedSince }));
     });
   }
 

@@ -11,6 +11,7 @@ import type { Clock, Entry } from "../machine/clock.ts";
 
 /** A reload that has been asked for: the texts that the daemon may find. */
 interface Reload {
+  readonly since: number;
   readonly texts: Set<string | undefined>;
 }
 
@@ -33,6 +34,8 @@ export function configOf(text: string): Config | undefined {
 }
 
 export class ConfigurationInForce {
+  /** The daemon has decided about each card at this time or later, µs. */
+  decidedSince: number;
   /** The texts that may be in force; none of them is refused. */
   #inForce = new Set<string>();
   /** The reloads that the daemon may not have done yet, the oldest first. The first one is the daemon's start. */
@@ -48,7 +51,8 @@ export class ConfigurationInForce {
    * @param changed is called when the candidates change
    */
   constructor(private readonly clock: Clock, text: string | undefined, private readonly changed: () => void) {
-    this.#reloads.push({ texts: new Set([text]) });
+    this.#reloads.push({ since: clock.now, texts: new Set([text]) });
+    this.decidedSince = clock.now;
   }
 
   /** The candidates. Empty while the daemon starts and the file is one that it refuses. */
@@ -74,7 +78,7 @@ export class ConfigurationInForce {
 
   /** The daemon gets SIGHUP. */
   hangUp(text: string | undefined): void {
-    this.#reloads.push({ texts: new Set([text]) });
+    this.#reloads.push({ since: this.clock.now, texts: new Set([text]) });
     this.changed();
   }
 
@@ -84,8 +88,10 @@ export class ConfigurationInForce {
    */
   reloaded(wasTaken: boolean, isLate = false): void {
     const former = isLate ? this.#inForce : [];
+    const { decidedSince } = this;
     this.#ended(wasTaken);
     if (!isLate) return;
+    this.decidedSince = decidedSince;
     this.#afterReturn = this.#inForce;
     this.#inForce = new Set([...former, ...this.#inForce]);
   }
@@ -113,9 +119,10 @@ export class ConfigurationInForce {
   }
 
   #settle(wasTaken: boolean): void {
-    const [{ texts }] = this.#reloads as [Reload];
+    const [{ since, texts }] = this.#reloads as [Reload];
     this.#reloads = [];
     if (wasTaken) {
+      this.decidedSince = since;
       this.#inForce = valid(texts);
       this.#afterReturn = undefined;
     }

@@ -67,6 +67,8 @@ export interface DaemonPolicy {
   readonly config: Config | undefined;
   readonly defaultDevice: string | undefined;
   readonly defaultCaptureDevice: string | undefined;
+  /** The daemon has decided about all cards, by the names of that moment, at this time or later, µs. */
+  readonly decidedSince?: number;
 }
 
 /** Where a card is, and what its guest is called. */

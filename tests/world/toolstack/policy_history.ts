@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What each stream was allowed at each time, by all that toolstacks, administrators and their files have said until then. */
 import type { CardPolicy, StreamPolicy } from "../../../lib/vsnd/model/card.ts";
-import type { Account } from "./account.ts";
+import { type Account, namesSince } from "./account.ts";
 import type { Nodes } from "./nodes.ts";
 import { type DaemonPolicy, isLate, policyOf } from "./pinned.ts";
 
@@ -58,14 +58,15 @@ export class PolicyHistory {
     const found = new Map<string, { policies: CardPolicy[]; text: string }>();
     for (const { address, states } of account.cards) {
       const { domid, card } = address;
-      const names = account.domain(domid)?.names ?? [String(domid)];
+      const domain = account.domain(domid);
       const late = isLate(nodes, address);
       const policies = states.flatMap((state) => {
         if (state.maker === "nobody") return [];
         if (state.maker === "xsnd") return [state.card];
-        return daemons.flatMap((daemon) =>
-          names.flatMap((name) => policyOf(state, { domid, name, card }, daemon, late) ?? [])
-        );
+        return daemons.flatMap((daemon) => {
+          const names = domain === undefined ? [String(domid)] : namesSince(domain, daemon.decidedSince ?? 0);
+          return names.flatMap((name) => policyOf(state, { domid, name, card }, daemon, late) ?? []);
+        });
       });
       found.set(`${domid}/${card}`, { policies, text: JSON.stringify(policies) });
     }

@@ -34,7 +34,7 @@ export class Bench {
   readonly log: string[] = [];
   readonly defects: string[] = [];
   readonly host: Host;
-  readonly account = new Account(() => this.history?.changed());
+  readonly account = new Account(() => this.history?.changed(), () => this.clock.now);
   readonly services;
   readonly xl: Xl;
   readonly provisioner: Provisioner;
