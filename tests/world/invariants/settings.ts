@@ -14,7 +14,11 @@ export function settingsOracle(world: World): SettingsOracle {
     store: world.host.xen.xenstored,
     asked: () => world.operators.asked,
     cards: () =>
-      world.account.cards.map(({ address: { domid, card }, states }) => ({ domid, card, identity: states })),
+      world.account.cards.map(({ address: { domid, card }, version }) => ({
+        domid,
+        card,
+        identity: [version],
+      })),
   }, PATIENCE);
 }
 

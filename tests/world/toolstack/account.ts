@@ -197,6 +197,11 @@ export class Account {
     return entry;
   }
 
+  /** For {@link Command}: the card may have been made anew. */
+  renew(entry: Entry): void {
+    entry.version = ++this.#lastVersion;
+  }
+
   /** For {@link Command}: the command has ended. */
   ended(): void {
     this.changed();
@@ -291,6 +296,7 @@ export class Command {
     for (const [entry, targets] of this.#targets) {
       const target = targets.at(-1)!;
       const isAlone = entry.version === this.#versions.get(entry) && entry.running.size === 1;
+      this.account.renew(entry);
       if (isAlone) {
         entry.known = new Set([target]);
         entry.mayBeOffline = entry.isLeft = false;
@@ -306,9 +312,12 @@ export class Command {
 
   /** The command was killed, or has failed, before or after its commit. `isOne`: all cards are in one transaction. */
   unknown(isOne: boolean): void {
-    for (const [entry, targets] of this.#targets) for (const target of targets) entry.known.add(target);
     // A card that somebody else has written meanwhile says nothing about this command.
     const isAlone = [...this.#versions].every(([entry, version]) => entry.version === version);
+    for (const [entry, targets] of this.#targets) {
+      this.account.renew(entry);
+      for (const target of targets) entry.known.add(target);
+    }
     if (isOne && isAlone) {
       this.account.addGroup(new Map([...this.#targets].map(([entry, targets]) => [entry, targets.at(-1)!])));
     }

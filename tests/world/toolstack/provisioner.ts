@@ -152,6 +152,8 @@ export class Provisioner {
         await this.#examine(store, served, isStrict);
       }
       const cards = await this.#write(store, noted, isReplacing, timeout * 1000);
+      // Whatever is waited for now, the cards are written.
+      command.done();
       if (wait === undefined) return;
       const awaited = cards.map((card) => ({ ...card, paths: cardPaths(card.address) }));
       await awaitCards(store, awaited, wait, timeout * 1000);
