@@ -13,7 +13,7 @@ import type { World } from "../world.ts";
 import type { Invariant } from "./invariants.ts";
 
 /** µs that a denied stream may be heard from the moment of the decision on: what the device has in its buffer. */
-const DENIAL_MICROS = 1_500_000;
+const DENIAL_MICROS = 300_000;
 
 /** µs after which a daemon goes by what a toolstack has written: it looks 20 ms after the watch's event. */
 const LOOK_MICROS = 1_000_000;

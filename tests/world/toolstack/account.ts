@@ -47,12 +47,16 @@ interface Entry {
   isLeft: boolean;
   /** Another number after each commit, and for each command that may write. */
   version: number;
+  /** When the card was last made, or may have been, µs. */
+  since: number;
 }
 
 export interface AccountedCard {
   readonly address: CardAddress;
   /** Another number whenever the card may have been made anew. */
   readonly version: number;
+  /** The card was made at this time or later, µs. */
+  readonly since: number;
   /** One state if the card is settled. */
   readonly states: readonly CardTarget[];
   /** Whether a command has asked the backend to close the card, or may have. */
@@ -137,6 +141,7 @@ export class Account {
   committed(address: CardAddress, target: CardTarget): void {
     const entry = this.#entry(address);
     entry.version = ++this.#lastVersion;
+    entry.since = this.now();
     entry.known = new Set([target]);
     entry.mayBeOffline = entry.isLeft = false;
     this.changed();
@@ -165,10 +170,10 @@ export class Account {
   }
 
   #describe(entry: Entry): AccountedCard {
-    const { address, known, running, mayBeOffline, isLeft, version } = entry;
+    const { address, known, running, mayBeOffline, isLeft, version, since } = entry;
     const states = [...new Set([...known, ...[...running.values()].flat()])];
     const isOrphan = isLeft || this.#domains.get(address.domid)?.phase !== "whole";
-    return { address, version, states, mayBeOffline, isOrphan };
+    return { address, version, since, states, mayBeOffline, isOrphan };
   }
 
   #entry(address: CardAddress): Entry {
@@ -182,6 +187,7 @@ export class Account {
         mayBeOffline: false,
         isLeft: false,
         version: ++this.#lastVersion,
+        since: this.now(),
       };
       this.#cards.set(key, entry);
     }

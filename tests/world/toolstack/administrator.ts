@@ -12,7 +12,7 @@ import type { Process } from "../machine/process.ts";
 import type { Random } from "../machine/random.ts";
 import type { VirtualFiles } from "../machine/virtual_files.ts";
 import { configOf, ConfigurationInForce } from "./configuration_in_force.ts";
-import { anyConfiguration } from "./configurations.ts";
+import { anyConfiguration, type Configuration, withDenialTurned } from "./configurations.ts";
 import type { DaemonPolicy } from "./pinned.ts";
 
 /** The unit's RestartSec= and TimeoutStopSec=, µs. */
@@ -79,13 +79,12 @@ export class Administrator {
     return this.services.files.read(CONFIG_FILE);
   }
 
-  /** Writes a configuration, or one that the file had before. Now and then the file is not whole for a while. */
+  /**
+   * Writes a configuration: one of the list, one that the file had before, or the present one with its denials turned. Now and then
+   * the file is not whole for a while.
+   */
   write(random: Random): void {
-    const isBack = this.#history.length > 1 && random.oneIn(3);
-    const former = isBack ? random.pick(this.#history.slice(0, -1)) : undefined;
-    const { name, text } = former === undefined
-      ? anyConfiguration(random)
-      : { name: "a former one", text: former };
+    const { name, text } = this.#another(random);
     this.services.log(`the administrator writes the configuration: ${name}`);
     const { clock } = this.services;
     if (random.oneIn(6)) {
@@ -96,6 +95,18 @@ export class Administrator {
       clock.after(2 * micros, () => this.#put(text));
     } else this.#put(text);
     this.#history.push(text);
+  }
+
+  #another(random: Random): Pick<Configuration, "name" | "text"> {
+    const former = this.#history.slice(0, -1);
+    const present = this.#history.at(-1);
+    const kind = random.below(6);
+    if (kind === 0 && former.length > 0) return { name: "a former one", text: random.pick(former) };
+    if (kind < 3 && former.length > 0) return { name: "the one before", text: former.at(-1)! };
+    if (kind === 3 && present !== undefined && configOf(present) !== undefined) {
+      return { name: "denials turned", text: withDenialTurned(present) };
+    }
+    return anyConfiguration(random);
   }
 
   /** Removes the file. */
@@ -141,14 +152,15 @@ export class Administrator {
     if (run.options.config !== undefined) this.#inForce.get(run)?.hangUp(this.text);
   }
 
-  /** Edits the file and has the daemon read it; now and then goes back before the daemon can have done so. */
+  /** Edits the file and has the daemon read it; often once more, soon or a little later. */
   reload(random: Random): void {
     this.write(random);
     this.hangUp(random);
-    if (!random.oneIn(4)) return;
-    this.services.clock.after(random.below(60_000), () => {
+    if (random.oneIn(2)) return;
+    const micros = random.below(random.oneIn(2) ? 60_000 : 4_000_000);
+    this.services.clock.after(micros, () => {
       this.write(random);
-      if (!random.oneIn(3)) this.hangUp(random);
+      if (!random.oneIn(4)) this.hangUp(random);
     });
   }
 

@@ -17,15 +17,20 @@ export interface Configuration {
 
 /** The file with the same cards for both guests. */
 function bothGuests(...cards: readonly string[]): string {
-  const guests = GUEST_NAMES.map((name) => `  ${name}:\n    cards:\n${cards.join("")}`);
-  return `domains:\n${guests.join("")}`;
+  return file(...GUEST_NAMES.map((name) => guest(name, ...cards)));
 }
+
+const file = (...guests: readonly string[]) => `domains:\n${guests.join("")}`;
+
+const guest = (name: string, ...cards: readonly string[]) => `  ${name}:\n    cards:\n${cards.join("")}`;
 
 /** A card of one PCM with `streams`. */
 function card(params: string, ...streams: readonly string[]): string {
   const lines = streams.map((stream) => `              - { ${stream} }\n`);
   return `      - short-name: Card\n${params}        pcms:\n          - streams:\n${lines.join("")}`;
 }
+
+const DENIED = ", denied: true";
 
 /** The streams of the cards that people give their guests, each with `rest`. */
 function named(device: string, rest = ""): string[] {
@@ -47,7 +52,7 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   valid("plughw:0", bothGuests(card("", ...named("plughw:0")))),
   valid("pulse", bothGuests(card("", ...named("pulse")))),
   valid("dummy:", bothGuests(card("", ...named("dummy:")))),
-  valid("all denied", bothGuests(card("", ...named("hw:0", ", denied: true")))),
+  valid("all denied", bothGuests(card("", ...named("hw:0", DENIED)))),
   valid(
     "capture denied",
     bothGuests(card(
@@ -90,11 +95,16 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     ),
   ),
   valid(
-    "domV alone",
-    `domains:\n  domV:\n    cards:\n${card("", ...named("hw:1"))}`,
+    "each its own device",
+    file(guest("domU", card("", ...named("hw:0"))), guest("domV", card("", ...named("hw:1")))),
   ),
+  valid(
+    "domU denied",
+    file(guest("domU", card("", ...named("hw:1", DENIED))), guest("domV", card("", ...named("hw:1")))),
+  ),
+  valid("domV alone", file(guest("domV", card("", ...named("hw:1"))))),
   // The first guest by its number, as long as that is 1.
-  valid("domain 1", `domains:\n  "1":\n    cards:\n${card("", ...named("pulse"))}`),
+  valid("domain 1", file(guest('"1"', card("", ...named("pulse"))))),
   invalid("an unknown key", bothGuests(card("        colour: blue\n", ...named("hw:0")))),
   invalid("half a file", bothGuests(card("", ...named("hw:0"))).slice(0, 200)),
   invalid("no YAML", "domains: [}\n"),
@@ -102,6 +112,13 @@ export const CONFIGURATIONS: readonly Configuration[] = [
 ];
 
 export const VALID_CONFIGURATIONS: readonly Configuration[] = CONFIGURATIONS.filter(({ isValid }) => isValid);
+
+/** The text with every stream denied, or with none if some are. */
+export function withDenialTurned(text: string): string {
+  return text.includes(DENIED)
+    ? text.replaceAll(DENIED, "")
+    : text.replaceAll(/("|dummy:)( \})/g, `$1${DENIED}$2`);
+}
 
 /** Mostly a valid one. */
 export function anyConfiguration(random: Random): Configuration {

@@ -7,7 +7,7 @@ import { parseConfig } from "../../../lib/vsnd/config/yaml_file.ts";
 import type { CardPolicy } from "../../../lib/vsnd/model/card.ts";
 import { cardPaths } from "../../../lib/xenbus/mod.ts";
 import { TestXen } from "../../unit/vsnd_store.ts";
-import { CONFIGURATIONS, VALID_CONFIGURATIONS } from "./configurations.ts";
+import { CONFIGURATIONS, VALID_CONFIGURATIONS, withDenialTurned } from "./configurations.ts";
 import { Nodes } from "./nodes.ts";
 import { type DaemonPolicy, isLate, pinnedStreams, policyOf, recordProblems } from "./pinned.ts";
 import { deviceCalls, XL_CARDS, type XlCard } from "./xl_card.ts";
@@ -52,6 +52,19 @@ Deno.test("configurations are valid, or not, as they say", () => {
   for (const { name, text, isValid } of CONFIGURATIONS) {
     if (isValid) parseConfig(text, "xsnd.yaml");
     else assert.throws(() => parseConfig(text, "xsnd.yaml"), XsndError, name);
+  }
+});
+
+Deno.test("denials are turned, and turned back", () => {
+  for (const { name, text } of VALID_CONFIGURATIONS) {
+    const streams = (text: string) =>
+      [...parseConfig(text, "xsnd.yaml").values()].flatMap(({ cards }) => cards).flatMap(({ pcms }) => pcms)
+        .flatMap(({ streams }) => streams);
+    const turned = withDenialTurned(text);
+    const wanted = !streams(text).some(({ denied }) => denied);
+    assert(streams(turned).every(({ denied = false }) => denied === wanted), name);
+    assert.deepEqual(streams(turned).map(({ device }) => device), streams(text).map(({ device }) => device));
+    if (wanted) assert.equal(withDenialTurned(turned), text);
   }
 });
 

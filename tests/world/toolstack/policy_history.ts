@@ -56,7 +56,7 @@ export class PolicyHistory {
     const daemons = this.sources.policies();
     const nodes = this.sources.nodes();
     const found = new Map<string, { policies: CardPolicy[]; text: string }>();
-    for (const { address, states } of account.cards) {
+    for (const { address, states, since } of account.cards) {
       const { domid, card } = address;
       const domain = account.domain(domid);
       const late = isLate(nodes, address);
@@ -64,7 +64,9 @@ export class PolicyHistory {
         if (state.maker === "nobody") return [];
         if (state.maker === "xsnd") return [state.card];
         return daemons.flatMap((daemon) => {
-          const names = domain === undefined ? [String(domid)] : namesSince(domain, daemon.decidedSince ?? 0);
+          const names = domain === undefined
+            ? [String(domid)]
+            : namesSince(domain, Math.max(since, daemon.decidedSince ?? 0));
           return names.flatMap((name) => policyOf(state, { domid, name, card }, daemon, late) ?? []);
         });
       });
