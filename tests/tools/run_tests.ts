@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task test [FILE...]` runs the tests, or the test files named, in two stages: tests/unit, then tests/sandbox. As many files
+ * `deno task test [FILE...]` runs the tests, or the test files named, in three stages: tests/unit, tests/world, tests/sandbox. As many files
  * run at once as there are processors, each in a process of its own. (`deno test --parallel` runs the files in one
  * process, where they share its environment.) `--unit` runs the first stage alone.
  *
@@ -16,7 +16,7 @@ import { type TestCase, testCases } from "./junit.ts";
 import { rowProblems, securityRows } from "./security_rows.ts";
 
 /** The stages, in order: the folder of each one's files. */
-const STAGES = ["tests/unit", "tests/sandbox"];
+const STAGES = ["tests/unit", "tests/world", "tests/sandbox"];
 
 /** Files that use all processors, or that measure time. */
 const ALONE = [
@@ -28,6 +28,7 @@ const ALONE = [
   "tests/sandbox/stopped_test.ts",
   "tests/unit/engine_allocation_test.ts",
   "tests/unit/sndif_allocation_test.ts",
+  "tests/world/world_test.ts",
 ];
 
 /** The most time for one file. A file that hangs fails, and the others go on. */
