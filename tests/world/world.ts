@@ -17,6 +17,7 @@ import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { Connections } from "./invariants/connections.ts";
 import { Ledger } from "./invariants/ledger.ts";
+import { CounterWitness } from "./invariants/counters.ts";
 import { settingsOracle } from "./invariants/settings.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
@@ -51,6 +52,7 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
+  readonly counters = new CounterWitness();
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;
@@ -103,7 +105,10 @@ export class World {
       if (problem !== undefined) this.violated("heardWhereAllowed", problem);
     };
     this.settings = settingsOracle(this);
-    this.operators = new Operators({ clock: this.host.clock, startProcess, log }, this.settings.sees);
+    this.operators = new Operators({ clock: this.host.clock, startProcess, log }, (observation) => {
+      this.settings.sees(observation);
+      this.counters.sees(observation);
+    });
   }
 
   /** What every world begins with: mostly a daemon, and a guest or two. */

@@ -2,6 +2,7 @@
 /** The invariants of a world: what must hold after every event, and what must hold once everybody has gone home. */
 import type { World } from "../world.ts";
 import { withinBounds } from "./allowed.ts";
+import { framesAccounted } from "./counters.ts";
 import { requestsAnswered } from "./guest_accounts.ts";
 import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
 import { settingsInForce } from "./settings.ts";
@@ -31,5 +32,6 @@ export const CHECKS: readonly Invariant[] = [
   nothingStale,
   statesKnown,
   settingsInForce,
+  framesAccounted,
   backAtTheBeginning,
 ];
