@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ProjectCopy } from "../world/mutations/apply.ts";
 import { hunt, type Outcome, Report, runWorld } from "../world/mutations/hunt.ts";
+import { CHECKS } from "../world/invariants/invariants.ts";
 import { INVARIANTS } from "../world/mutations/mutation.ts";
 import { mutated, MUTATIONS } from "../world/mutations/mutations.ts";
 import { pageOf } from "../world/mutations/page.ts";
@@ -41,6 +42,7 @@ Deno.test("planted defects are spread over the program, and each invariant has o
   }
   const found = new Set(MUTATIONS.map(({ finds }) => finds));
   assert.deepEqual(INVARIANTS.filter((name) => !found.has(name)), []);
+  assert.deepEqual(CHECKS.filter(({ name }) => !(INVARIANTS as readonly string[]).includes(name)), []);
 });
 
 Deno.test("mutated() refuses a text in which the place is missing, or stands twice", () => {
@@ -104,6 +106,14 @@ Deno.test("hunt() adds up the events of all seeds, and ends with the first that 
   assert.deepEqual(await hunt(run, budget), { finder: "answers", seed: 3, events: 2070 });
   assert.deepEqual(seeds, [1, 2, 3]);
   assert.deepEqual(await hunt(run, { ...budget, seeds: 2 }), { finder: undefined, seed: 2, events: 2000 });
+});
+
+Deno.test("hunt() takes for a hang what hangs twice", async () => {
+  const hang: Outcome = { finder: "hang", events: 10 };
+  const outcomes: Outcome[] = [hang, { finder: undefined, events: 10 }, hang, hang];
+  const run = () => Promise.resolve(outcomes.shift()!);
+  const budget = { seeds: 3, events: 10, timeoutMs: 1 };
+  assert.deepEqual(await hunt(run, budget), { finder: "hang", seed: 2, events: 20 });
 });
 
 Deno.test("a run of the world is told by its report, its exit code and its time", async () => {

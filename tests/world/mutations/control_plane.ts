@@ -9,7 +9,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `if (wasConnected || !served.isOutdated) card.setPolicy(`,
     replace: `if (wasConnected && served.isOutdated) card.setPolicy(`,
-    finds: "deniedSilent",
+    finds: "heardWhereAllowed",
     test: "tests/sandbox/denied_test.ts",
   },
   {
@@ -18,7 +18,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `if (hasConnected && served.isOutdated) card.setPolicy(served.decided ?? denied(card.policy));`,
     replace: ``,
-    finds: "deniedSilent",
+    finds: "heardWhereAllowed",
     test: "tests/sandbox/denied_test.ts",
   },
   {
@@ -27,7 +27,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/blocking_requests.ts",
     find: `const isAtOnce = Boolean(this.#chosen.policy.denied) !== Boolean(choice.denied);`,
     replace: `const isAtOnce: boolean = false;`,
-    finds: "deniedSilent",
+    finds: "heardWhereAllowed",
     test: "tests/sandbox/denied_test.ts",
   },
   {
@@ -49,7 +49,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     if (frontendPath === undefined) return undefined;
     const card = snapshotCard(store, backendPath, frontendPath);
     const name = names[address.domid] ??= domainName(store, address.domid);`,
-    finds: "withinThePin",
+    finds: "withinBounds",
   },
   {
     name: "totals-vanish-with-the-policy",
@@ -57,7 +57,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/backend.ts",
     find: `if (card.isClosed) this.#totals.forget(card.paths.backend);`,
     replace: `this.#totals.forget(card.paths.backend);`,
-    finds: "totalsNeverFall",
+    finds: "framesAccounted",
     test: "tests/sandbox/totals_test.ts",
   },
   {
@@ -66,7 +66,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/stream/stream_counters.ts",
     find: `    this.#leaving.delete(row);`,
     replace: ``,
-    finds: "totalsNeverFall",
+    finds: "framesAccounted",
     test: "tests/sandbox/totals_test.ts",
   },
   {
@@ -75,7 +75,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/engines/engine_client.ts",
     find: `      this.status(slot).clear();`,
     replace: ``,
-    finds: "totalsNeverFall",
+    finds: "framesAccounted",
   },
   {
     name: "old-card-beside-the-new",
@@ -127,7 +127,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `      this.#hasPublishedAnew = true;`,
     replace: ``,
-    finds: "requestsAnswered",
+    finds: "playedOnce",
     test: "tests/sandbox/handshake_test.ts",
   },
   {
@@ -171,7 +171,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `Math.max(0, this.#lookedAt + LOOK_MS - this.#writtenAt)`,
     replace: `0`,
-    finds: "othersUnharmed",
+    finds: "requestsAnswered",
   },
   {
     name: "slot-free-too-soon",
@@ -260,7 +260,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    } catch (error) {
       this.lookFor();`,
     replace: `    } catch (error) {`,
-    finds: "samplesAccounted",
+    finds: "framesAccounted",
   },
   {
     name: "buffer-left-mapped",

@@ -60,7 +60,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     replace: `      this.#channels.unmask(port);
       if (stream !== undefined) {
         const before = stream.taken;`,
-    finds: "othersUnharmed",
+    finds: "requestsAnswered",
   },
   {
     name: "rest-without-end",
@@ -77,7 +77,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine.ts",
     find: `this.#turns.budgetOf(command)`,
     replace: `this.#turns.budgetOf({ ...command, domid: 0 })`,
-    finds: "othersUnharmed",
+    finds: "requestsAnswered",
     test: "tests/sandbox/greedy_test.ts",
   },
   {
@@ -86,7 +86,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine_stream.ts",
     find: `const cost = this.#cost + this.budget.costOf(moved);`,
     replace: `const cost = this.#cost;`,
-    finds: "othersUnharmed",
+    finds: "requestsAnswered",
     test: "tests/sandbox/greedy_test.ts",
   },
   {
@@ -95,7 +95,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/guest_budget.ts",
     find: `return owed < 0 || owed > MOST_OWED ? 0 : owed;`,
     replace: `return owed < 0 || owed > BUDGET_MICROS + TURN_MICROS ? 0 : owed;`,
-    finds: "othersUnharmed",
+    finds: "requestsAnswered",
     test: "tests/unit/guest_budget_test.ts",
   },
   {
@@ -152,7 +152,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.rebase(at);
     this.guestFrames = at;`,
     replace: `    this.rebase(at);`,
-    finds: "samplesAccounted",
+    finds: "playedOnce",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -190,7 +190,7 @@ export const DATA_PLANE: readonly Mutation[] = [
       this.#underrun.dry(this.guestFrames, this.lastPosition, this.#isHostLate);
     }`,
     replace: `    }`,
-    finds: "totalsNeverFall",
+    finds: "framesAccounted",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -199,7 +199,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/capture.ts",
     find: `if (!this.xruns.isOn) this.xruns.begin(lost > 0 ? from`,
     replace: `this.xruns.begin(lost > 0 ? from`,
-    finds: "totalsNeverFall",
+    finds: "framesAccounted",
     test: "tests/unit/capture_test.ts",
   },
   {
@@ -208,7 +208,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/playback.ts",
     find: `    this.xruns.late(Math.min(end, this.settled) - begin);`,
     replace: ``,
-    finds: "samplesAccounted",
+    finds: "framesAccounted",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -217,7 +217,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/playback.ts",
     find: `return this.#waiting || this.lastPosition <= this.#stallEnd;`,
     replace: `return this.#waiting;`,
-    finds: "samplesAccounted",
+    finds: "framesAccounted",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -227,7 +227,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.deviceFrames += missed;
     return missed;`,
     replace: `    return missed;`,
-    finds: "samplesAccounted",
+    finds: "framesAccounted",
     test: "tests/unit/capture_test.ts",
   },
   {
@@ -237,7 +237,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    status.set("rate", rate);`,
     replace: `    status.set("rate", rate);
     status.set("periods", 0);`,
-    finds: "totalsNeverFall",
+    finds: "framesAccounted",
   },
   {
     name: "mute-lost-at-open",

@@ -29,11 +29,15 @@ export interface Finding {
   readonly events: number;
 }
 
-/** Runs `run` with the seeds 1, 2, 3, ... until one finds something, or the budget has been used. */
+/**
+ * Runs `run` with the seeds 1, 2, 3, ... until one finds something, or the budget has been used. A run that hangs is tried once
+ * more: the machine itself may have stood still.
+ */
 export async function hunt(run: (seed: number) => Promise<Outcome>, { seeds }: Budget): Promise<Finding> {
   let events = 0;
   for (let seed = 1; seed <= seeds; seed++) {
-    const outcome = await run(seed);
+    let outcome = await run(seed);
+    if (outcome.finder === "hang") outcome = await run(seed);
     events += outcome.events;
     if (outcome.finder !== undefined) return { finder: outcome.finder, seed, events };
   }

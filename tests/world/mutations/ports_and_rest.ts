@@ -9,7 +9,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/vsnd/nodes/card_snapshot.ts",
     find: `  const snapshot = readSnapshot(store, backendPath);`,
     replace: `  const snapshot = readSnapshot(store, backendPath) && undefined;`,
-    finds: "withinThePin",
+    finds: "withinBounds",
     test: "tests/sandbox/xl_card_test.ts",
   },
   {
@@ -18,7 +18,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/vsnd/nodes/card_snapshot.ts",
     find: `const isLate = wasRefused || readState(store, backendPath) !== XenbusState.Initialising;`,
     replace: `const isLate = wasRefused;`,
-    finds: "withinThePin",
+    finds: "withinBounds",
     test: "tests/sandbox/xl_card_test.ts",
   },
   {
@@ -28,7 +28,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find:
       "  if (!allowed.rates.includes(open.pcmRate)) return `rate ${open.pcmRate} is not one of ${allowed.rates}`;",
     replace: ``,
-    finds: "withinThePin",
+    finds: "withinBounds",
     test: "tests/unit/policy_test.ts",
   },
   {
@@ -100,7 +100,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/service/serve.ts",
     find: `readPolicy: (...card) => readPolicy(...card),`,
     replace: `readPolicy,`,
-    finds: "deniedSilent",
+    finds: "heardWhereAllowed",
     test: "tests/sandbox/reload_test.ts",
   },
   {
