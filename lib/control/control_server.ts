@@ -27,6 +27,7 @@ const RESERVED = 8;
 const FIRST_REQUEST_MS = 10_000;
 /** Pause after a failed accept(2), most likely for want of file descriptors. */
 const ACCEPT_RETRY_MS = 200;
+const ENDING = "the daemon is ending; start it again with `xsnd serve`";
 
 export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
@@ -35,6 +36,7 @@ export class ControlServer implements Disposable {
   readonly #clients = new Map<Deno.UnixConn, boolean>();
   #handler: ControlHandler | undefined;
   readonly #started = Promise.withResolvers<ControlHandler>();
+  #isEnding = false;
   #isClosed = false;
 
   private constructor(
@@ -85,7 +87,8 @@ export class ControlServer implements Disposable {
         const uid = this.#peers.newest();
         const isReserved = uid === 0 || uid === libc().getuid();
         const refusal = this.#refusal(isReserved);
-        if (refusal === undefined) void this.#serve(connection, isReserved);
+        if (this.#isEnding) void letGo(connection, ENDING, Exit.noDaemon);
+        else if (refusal === undefined) void this.#serve(connection, isReserved);
         else void letGo(connection, `${refusal}; try again when one of them is done`);
         // Otherwise pending connections would keep the event loop from closing others, and from serving guests.
         await turn();
@@ -143,11 +146,17 @@ export class ControlServer implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
-    this.#isClosed = true;
-    this.#listener.close();
+  /** Hangs up on all clients, and refuses others. No other daemon can start until the server is disposed of. */
+  end(): void {
+    this.#isEnding = true;
     // Not close(), which fails for one whose client has gone.
     for (const connection of this.#clients.keys()) connection[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+    this.#isClosed = true;
+    this.#listener.close();
     try {
       Deno.removeSync(this.path);
     } catch (error) {
@@ -163,9 +172,13 @@ async function send(connection: Deno.UnixConn, response: ControlResponse): Promi
 }
 
 /** Tells a client without a request why, and hangs up. */
-async function letGo(connection: Deno.UnixConn, error: string): Promise<void> {
+async function letGo(
+  connection: Deno.UnixConn,
+  error: string,
+  exitCode: ExitCode = Exit.failed,
+): Promise<void> {
   try {
-    await send(connection, refusal(error, Exit.failed));
+    await send(connection, refusal(error, exitCode));
   } catch {
     // The client has gone.
   } finally {

@@ -47,7 +47,9 @@ export class Daemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.control[Symbol.dispose]();
+    // The socket last: a second daemon must find neither cards nor event channels in use.
+    using control = this.control;
+    control.end();
     this.announcement[Symbol.dispose]();
     await this.backend[Symbol.asyncDispose]();
     this.#ending.abort();

@@ -248,6 +248,28 @@ Deno.test("a server that is gone has taken its socket and its connections along"
     await assert.rejects(client.call(status), xsndError(Exit.noDaemon, /hung up without an answer/));
   }));
 
+Deno.test("a server that ends hangs up, refuses clients, and leaves its place to no other before it is gone", () =>
+  withSocket(async (path) => {
+    const server = await listen(path, () => Promise.resolve(FINE));
+    using early = await ControlClient.connect(0);
+    await early.call(status);
+    server.end();
+    await assert.rejects(early.call(status), xsndError(Exit.noDaemon, /hung up without an answer/));
+    using late = await ControlClient.connect(0);
+    await assert.rejects(
+      late.call(status),
+      xsndError(Exit.noDaemon, /^the daemon is ending; start it again/),
+    );
+    await assert.rejects(
+      listen(path, () => Promise.resolve(LATE)),
+      xsndError(Exit.failed, /a daemon is already running: it answers at .*control\.sock/),
+    );
+    server[Symbol.dispose]();
+    using _next = await listen(path, () => Promise.resolve(LATE));
+    using client = await ControlClient.connect(0);
+    assert.deepEqual(await client.call(status), LATE);
+  }));
+
 Deno.test("a server can end though a client has gone while its request was under way", () =>
   withSocket(async (path) => {
     const asked = Promise.withResolvers<void>();
