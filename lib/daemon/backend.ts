@@ -32,8 +32,6 @@ interface Served {
   readonly watch: StoreWatch;
   /** Resolves when the card has been taken over from the state in which it was found. */
   readonly started: Promise<void>;
-  /** Set while a look at the card's policy is due. */
-  lookTimer?: ReturnType<typeof setTimeout>;
   /** The host's last decision; undefined: not to serve the card. */
   decided: CardPolicy | undefined;
   /** Whether the card was made by a policy that no longer holds: the card is made anew as soon as it is not connected. */
@@ -49,7 +47,7 @@ export class Backend implements AsyncDisposable {
   readonly #root: string;
   readonly #totals = new Totals();
   readonly #watches = new Set<StoreWatch>();
-  /** Cards that are not served and whose directories have changed, each with the timer of the look. */
+  /** Cards whose directories or policies have changed, served or not, each with the timer of the look. */
   readonly #looks = new Map<string, ReturnType<typeof setTimeout>>();
   #isEnding = false;
   /** Rejects when the backend cannot go on. */
@@ -161,37 +159,37 @@ export class Backend implements AsyncDisposable {
     const key = `${domid}/${id}`;
     const served = this.#cards.get(key);
     if (served === undefined) {
-      if (id !== undefined) return this.#takeSoon(key);
+      if (id !== undefined) return this.#lookSoon(key);
       // The watch has overflowed and names no card.
-      if (domid === undefined) this.#cards.forEach((served, key) => this.#lookSoon(key, served));
+      if (domid === undefined) { for (const key of this.#cards.keys()) this.#lookSoon(key); }
       return this.#rescan();
     }
-    if (node === undefined || node === POLICY_DIRECTORY) this.#lookSoon(key, served);
+    if (node === undefined || node === POLICY_DIRECTORY) this.#lookSoon(key);
     this.#spawn(served.card.name, this.#evaluate(key, served));
   }
 
-  /** Looks at a card that is not served. One look a card, however many nodes change: other cards cost nothing. */
-  #takeSoon(key: string): void {
+  /** Has the backend look at a card. One look a card, however many nodes change: other cards cost nothing. */
+  #lookSoon(key: string): void {
     if (this.#looks.has(key)) return;
     const look = () => {
       this.#looks.delete(key);
-      const address = parseBackendPath(`${this.#root}/${key}`);
-      if (address === undefined || this.#cards.has(key)) return;
-      try {
-        this.#take(key, address);
-      } catch (error) {
-        // When XenStore returns, all cards are looked at.
-        if (!isStoreLost(error)) throw error;
-      }
+      this.#look(key);
     };
     this.#looks.set(key, setTimeout(look, LOOK_MS));
   }
 
-  #lookSoon(key: string, served: Served): void {
-    served.lookTimer ??= setTimeout(
-      () => this.#spawn(served.card.name, this.#lookAtPolicy(key, served)),
-      LOOK_MS,
-    );
+  /** Looks at the policy of a card that is served, and serves another card once its directory is whole. */
+  #look(key: string): void {
+    const served = this.#cards.get(key);
+    if (served !== undefined) return this.#spawn(served.card.name, this.#lookAtPolicy(key, served));
+    const address = parseBackendPath(`${this.#root}/${key}`);
+    if (address === undefined) return;
+    try {
+      this.#take(key, address);
+    } catch (error) {
+      // When XenStore returns, all cards are looked at.
+      if (!isStoreLost(error)) throw error;
+    }
   }
 
   async #evaluate(key: string, served: Served): Promise<void> {
@@ -206,7 +204,6 @@ export class Backend implements AsyncDisposable {
   }
 
   async #lookAtPolicy(key: string, served: Served): Promise<void> {
-    served.lookTimer = undefined;
     const changes = await this.#decideAgain(key, served);
     if (changes !== undefined) this.#log.info("the policy of {changes}", { changes });
   }
@@ -237,7 +234,6 @@ export class Backend implements AsyncDisposable {
   async #drop(key: string, served: Served): Promise<void> {
     this.#cards.delete(key);
     this.#watches.delete(served.watch);
-    clearTimeout(served.lookTimer);
     served.watch[Symbol.dispose]();
     await served.card.shutDown({ leave: false });
   }
@@ -251,7 +247,6 @@ export class Backend implements AsyncDisposable {
     if (card.isClosed) this.#totals.forget(card.paths.backend);
     served.isOutdated = false;
     this.#watches.delete(watch);
-    clearTimeout(served.lookTimer);
     watch[Symbol.dispose]();
     await card.shutDown({ leave: false });
     if (this.#cards.get(key) !== served) return;
@@ -365,7 +360,6 @@ export class Backend implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true;
     for (const watch of this.#watches) watch[Symbol.dispose]();
-    for (const { lookTimer } of this.#cards.values()) clearTimeout(lookTimer);
     for (const timer of this.#looks.values()) clearTimeout(timer);
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
     // What an engine that hangs may still touch stays mapped until the process ends.
