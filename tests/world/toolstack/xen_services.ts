@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** The toolstack's services over the world's Xen: dom0's connections to xenstored, and the domain controls. */
 import { XsError } from "../../../lib/xen/embedded/server/wire.ts";
-import { type Permission, StoreError, type StoreView } from "../../../lib/xen/ports.ts";
+import { StoreError } from "../../../lib/xen/ports.ts";
 import type { Clock } from "../machine/clock.ts";
+import { ConnectionView, type Refusal } from "../xen/connection_view.ts";
 import type { Domain } from "../xen/domain.ts";
 import type { XenMachine } from "../xen/machine.ts";
 import type { StoreClient, StoreConnection } from "../xen/store_connection.ts";
@@ -28,68 +29,15 @@ export interface GuestBuilder {
   resumed(domain: Domain): void;
 }
 
-const decoder = new TextDecoder();
-const encoder = new TextEncoder();
+const refusal: Refusal = (code, verb, path) => new StoreError(verb, path, code);
 
-/** Calls on one connection, inside of transaction `t`, or outside of any if that is 0. */
-abstract class View implements StoreView {
-  constructor(private readonly t: number) {}
-
-  /** Throws {@link StoreError} if the connection is lost. */
-  abstract connection(): StoreConnection;
-
-  read(path: string): string | undefined {
-    return this.#call("read", path, (connection) => decoder.decode(connection.read(this.t, path)));
-  }
-
-  write(path: string, value: string): void {
-    this.#call("write", path, (connection) => connection.write(this.t, path, encoder.encode(value)), false);
-  }
-
-  mkdir(path: string): void {
-    this.#call("mkdir", path, (connection) => connection.mkdir(this.t, path), false);
-  }
-
-  remove(path: string): void {
-    this.#call("remove", path, (connection) => connection.remove(this.t, path));
-  }
-
-  list(path: string): string[] | undefined {
-    return this.#call("list", path, (connection) => connection.list(this.t, path));
-  }
-
-  getPermissions(path: string): Permission[] | undefined {
-    return this.#call("ask about", path, (connection) => [...connection.getPermissions(this.t, path)]);
-  }
-
-  setPermissions(path: string, permissions: readonly Permission[]): void {
-    this.#call("permit", path, (connection) => connection.setPermissions(this.t, path, permissions), false);
-  }
-
-  #call<T>(
-    verb: string,
-    path: string,
-    body: (connection: StoreConnection) => T,
-    mayBeAbsent = true,
-  ): T | undefined {
-    const connection = this.connection();
-    try {
-      return body(connection);
-    } catch (error) {
-      if (!(error instanceof XsError)) throw error;
-      if (mayBeAbsent && error.code === "ENOENT") return undefined;
-      throw new StoreError(verb, path, error.code);
-    }
-  }
-}
-
-class Transaction extends View implements Dom0Transaction {
+class Transaction extends ConnectionView implements Dom0Transaction {
   constructor(
     private readonly store: XenDom0Store,
     private readonly begun: StoreConnection,
     private readonly number: number,
   ) {
-    super(number);
+    super(number, refusal);
   }
 
   connection(): StoreConnection {
@@ -114,14 +62,14 @@ class Transaction extends View implements Dom0Transaction {
 }
 
 /** The connection of a program in dom0, which connects again at the next call when xenstored was away. */
-export class XenDom0Store extends View implements Dom0Store, StoreClient {
+export class XenDom0Store extends ConnectionView implements Dom0Store, StoreClient {
   readonly owner = this;
   #connection: StoreConnection | undefined;
   readonly #watches = new Map<string, () => void>();
   #lastToken = 0;
 
   constructor(private readonly clock: Clock, private readonly xenstored: Xenstored) {
-    super(0);
+    super(0, refusal);
   }
 
   connection(): StoreConnection {

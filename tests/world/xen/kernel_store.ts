@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** XenStore as a guest's kernel sees it (drivers/xen/xenbus): one connection, and watches whose call-backs run one by one. */
 import { XsError } from "../../../lib/xen/embedded/server/wire.ts";
-import type { Permission } from "../../../lib/xen/ports.ts";
+import { ConnectionView, type Refusal } from "./connection_view.ts";
 import type { Domain } from "./domain.ts";
 import { type GuestStore, GuestStoreError, type GuestStoreView } from "./guest_domain.ts";
 import type { StoreClient, StoreConnection } from "./store_connection.ts";
@@ -11,73 +11,16 @@ import type { Xenstored } from "./xenstored.ts";
 const LEAST_STEP_MICROS = 2;
 const MOST_STEP_MICROS = 40;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 interface KernelWatch {
   readonly path: string;
   readonly onChange: (path: string) => void;
 }
 
-/** Operations inside of transaction `t`, or outside of any if that is 0. */
-abstract class View implements GuestStoreView {
-  constructor(private readonly t: number) {}
+const refusal: Refusal = (code, verb, path) => new GuestStoreError(code, verb, path);
 
-  /** Throws {@link GuestStoreError} EPIPE. */
-  abstract connection(): StoreConnection;
-
-  read(path: string): string | undefined {
-    return this.#call("read", path, (connection) => decoder.decode(connection.read(this.t, path)));
-  }
-
-  write(path: string, value: string): void {
-    this.#call("write", path, (connection) => connection.write(this.t, path, encoder.encode(value)), false);
-  }
-
-  mkdir(path: string): void {
-    this.#call("mkdir", path, (connection) => connection.mkdir(this.t, path), false);
-  }
-
-  remove(path: string): void {
-    this.#call("remove", path, (connection) => connection.remove(this.t, path));
-  }
-
-  list(path: string): string[] | undefined {
-    return this.#call("list", path, (connection) => connection.list(this.t, path));
-  }
-
-  getPermissions(path: string): Permission[] | undefined {
-    return this.#call(
-      "get permissions of",
-      path,
-      (connection) => [...connection.getPermissions(this.t, path)],
-    );
-  }
-
-  setPermissions(path: string, permissions: readonly Permission[]): void {
-    const set = (connection: StoreConnection) => connection.setPermissions(this.t, path, permissions);
-    this.#call("set permissions of", path, set, false);
-  }
-
-  #call<T>(
-    verb: string,
-    path: string,
-    body: (connection: StoreConnection) => T,
-    mayBeAbsent = true,
-  ): T | undefined {
-    try {
-      return body(this.connection());
-    } catch (error) {
-      if (!(error instanceof XsError)) throw error;
-      if (mayBeAbsent && error.code === "ENOENT") return undefined;
-      throw new GuestStoreError(error.code, verb, path);
-    }
-  }
-}
-
-class TransactionView extends View {
+class TransactionView extends ConnectionView {
   constructor(private readonly store: KernelStore, t: number) {
-    super(t);
+    super(t, refusal);
   }
 
   connection(): StoreConnection {
@@ -85,7 +28,7 @@ class TransactionView extends View {
   }
 }
 
-export class KernelStore extends View implements GuestStore, StoreClient {
+export class KernelStore extends ConnectionView implements GuestStore, StoreClient {
   readonly owner: object;
   #connection: StoreConnection | undefined;
   readonly #watches = new Map<string, KernelWatch>();
@@ -95,7 +38,7 @@ export class KernelStore extends View implements GuestStore, StoreClient {
   #isRunning = false;
 
   constructor(readonly domain: Domain, private readonly xenstored: Xenstored) {
-    super(0);
+    super(0, refusal);
     this.owner = domain;
     const again = () => this.#reconnect();
     xenstored.returns.add(again);
