@@ -5,7 +5,9 @@
  */
 import { serve, type ServeOptions } from "../../lib/service/serve.ts";
 import type { Host } from "./host.ts";
+import { processCounters } from "./xen/counters.ts";
 import { isOfDeath, type Process } from "./machine/process.ts";
+import { SocketFile } from "./machine/socket_file.ts";
 
 /** The configuration's file, which a daemon may be started with. */
 export const CONFIG_FILE = "/world/etc/xsnd.yaml";
@@ -19,13 +21,17 @@ export interface DaemonRun {
   readonly began: number;
   /** When the daemon announced that it serves. */
   servesSince: number | undefined;
+  /** Its descriptors as it announced that, without operators' connections; undefined if it had cards to serve. */
+  idleDescriptors: number | undefined;
   ending: Ending | undefined;
   /** Whether it has been told to end. */
   isStopping: boolean;
 }
 
-/** µs from the end of `serve` to that of its process. */
-const EXIT_MICROS = 300;
+/** Threads of a daemon without cards: the main thread, and the engine that all share. */
+const THREADS = 2;
+/** µs from the end of `serve` to that of its process: calls of the pool's threads that are under way come back first. */
+const EXIT_MICROS = 10_000;
 
 export class Daemons {
   readonly runs: DaemonRun[] = [];
@@ -40,7 +46,13 @@ export class Daemons {
   /** The nodes that announce the daemon have changed. */
   announcementChanged(status: string | undefined): void {
     const run = this.current;
-    if (status === "running" && run !== undefined) run.servesSince ??= this.host.clock.now;
+    if (status !== "running" || run === undefined || run.servesSince !== undefined) return;
+    run.servesSince = this.host.clock.now;
+    const { mappings } = processCounters(this.host.xen, run.process);
+    if (mappings === 0 && run.process.threads.length === THREADS) {
+      const files = [...run.process.files.values()];
+      run.idleDescriptors = files.filter((file) => !(file instanceof SocketFile)).length;
+    }
   }
 
   /** The daemon that serves, and has done so for `micros` µs. */
@@ -67,6 +79,7 @@ export class Daemons {
       options,
       began: clock.now,
       servesSince: undefined,
+      idleDescriptors: undefined,
       ending: undefined,
       isStopping: false,
     };
@@ -80,7 +93,13 @@ export class Daemons {
     const ends = (ending: Ending) => {
       if (process.isDead) return;
       run.ending = ending;
-      clock.after(EXIT_MICROS, () => process.kill());
+      clock.after(EXIT_MICROS, () => {
+        // The process ends when nothing keeps it, and has closed what it opened.
+        if (ending === "in order" && process.files.size > 0) {
+          process.failed(`${process.files.size} descriptors are open after the end`);
+        }
+        process.kill();
+      });
     };
     process.main.post(process.latency(), () => {
       serve(options).then(() => ends("in order"), (error) => {

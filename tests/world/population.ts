@@ -22,6 +22,8 @@ const SHUTDOWN_MICROS = 20_000;
 /** A domain with a kernel. */
 export class Guest {
   readonly programs = new Set<Program>();
+  /** Whether the guest was saved and restored: the stock driver does not get over that with its PCM open. */
+  wasSaved = false;
   /** The accounts of the streams, each with what is checked of it. */
   readonly checks = new Map<StreamAccount, AccountCheck>();
 
@@ -115,7 +117,10 @@ export class Population implements GuestBuilder {
   }
 
   loaded(domain: Domain): void {
-    this.#guests.get(domain)?.kernel.resume(true);
+    const guest = this.#guests.get(domain);
+    if (guest === undefined) return;
+    guest.wasSaved = true;
+    guest.kernel.resume(true);
   }
 
   resumed(domain: Domain): void {

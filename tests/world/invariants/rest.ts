@@ -6,6 +6,9 @@ import type { World } from "../world.ts";
 import { processCounters } from "../xen/counters.ts";
 import type { Invariant } from "./invariants.ts";
 
+/** µs in which both ends of a card that nobody moves come together. */
+const REST_MICROS = 30_000_000;
+
 const nodesOf = (world: World) => new Nodes(world.host.xen.xenstored.xenstore.database.snapshot.root);
 
 export const nothingStale: Invariant = {
@@ -32,12 +35,20 @@ export const statesKnown: Invariant = {
     "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
   check(world, when) {
     if (when === "event") return;
-    const isServing = world.daemons.serving(20_000_000) !== undefined;
-    const [problem] = stateProblems(nodesOf(world), world.account.cards, (card) => {
-      const domain = world.host.xen.hypervisor.domain(card.address.domid);
+    const run = world.daemons.serving(REST_MICROS);
+    // Tight limits refuse cards, as they are meant to.
+    const isServing = run !== undefined && run.options.guestLimits === undefined;
+    const { cards } = world.account;
+    const [problem] = stateProblems(nodesOf(world), cards, ({ address: { domid, card } }) => {
+      const domain = world.host.xen.hypervisor.domain(domid);
       const guest = domain && world.population.of(domain);
-      const isUp = guest !== undefined && guest.isHonest && !guest.domain.isPaused;
-      return { isHonest: isUp, isServed: isServing && isUp && false };
+      const isHonest = guest !== undefined && guest.isHonest && !guest.domain.isPaused;
+      // A stock guest registers one card, and after an oops or a restore its driver may be of no use.
+      const isWell = isHonest && !guest.kernel.hasOopsed && !guest.wasSaved &&
+        cards.filter(({ address }) => address.domid === domid).length === 1;
+      const isServed = isServing && isWell &&
+        world.history.isServedSince(domid, card, world.now - REST_MICROS);
+      return { isHonest, isServed };
     });
     return problem;
   },
@@ -51,7 +62,7 @@ export const backAtTheBeginning: Invariant = {
   check(world, when) {
     if (when === "event" || world.population.running.length > 0) return;
     const { xen, sound } = world.host;
-    for (const { process, servesSince } of world.daemons.running) {
+    for (const { process, servesSince, idleDescriptors } of world.daemons.running) {
       if (servesSince === undefined) continue;
       const { mappings, pages, ports, watches, transactions } = processCounters(xen, process);
       const engines = process.threads.length - 1;
@@ -64,6 +75,10 @@ export const backAtTheBeginning: Invariant = {
       const cards = backendDirectories(nodesOf(world)).length;
       if (watches > 2 + cards) {
         return `${process.name} has ${watches} watches for ${cards} cards, and no guest`;
+      }
+      const descriptors = process.files.size;
+      if (idleDescriptors !== undefined && descriptors !== idleDescriptors) {
+        return `${process.name} has ${descriptors} descriptors, and no guest; it began with ${idleDescriptors}`;
       }
     }
     if (xen.hypervisor.zombies > 0) {

@@ -18,7 +18,9 @@ interface Span {
   to: number;
   /** Each of these may be the policy. */
   readonly policies: readonly CardPolicy[];
-  /** The policies as text, to tell whether they change. */
+  /** Whether a daemon must serve the card, whichever policy it is. */
+  readonly isServed: boolean;
+  /** All that as text, to tell whether it changes. */
   readonly text: string;
 }
 
@@ -44,33 +46,35 @@ export class PolicyHistory {
       const last = spans.at(-1);
       if (last !== undefined && last.to === Infinity && last.text !== present.get(key)?.text) last.to = now;
     }
-    for (const [key, { policies, text }] of present) {
+    for (const [key, decision] of present) {
       let spans = this.#spans.get(key);
       if (spans === undefined) this.#spans.set(key, spans = []);
-      if (spans.at(-1)?.to !== Infinity) spans.push({ from: now, to: Infinity, policies, text });
+      if (spans.at(-1)?.to !== Infinity) spans.push({ from: now, to: Infinity, ...decision });
     }
   }
 
-  #present(): Map<string, { readonly policies: readonly CardPolicy[]; readonly text: string }> {
+  #present(): Map<string, Omit<Span, "from" | "to">> {
     const { account } = this.sources;
     const daemons = this.sources.policies();
     const nodes = this.sources.nodes();
-    const found = new Map<string, { policies: CardPolicy[]; text: string }>();
+    const found = new Map<string, Omit<Span, "from" | "to">>();
     for (const { address, states, since } of account.cards) {
       const { domid, card } = address;
       const domain = account.domain(domid);
       const late = isLate(nodes, address);
-      const policies = states.flatMap((state) => {
-        if (state.maker === "nobody") return [];
+      const decisions = states.flatMap((state): (CardPolicy | undefined)[] => {
+        if (state.maker === "nobody") return [undefined];
         if (state.maker === "xsnd") return [state.card];
         return daemons.flatMap((daemon) => {
           const names = domain === undefined
             ? [String(domid)]
             : namesSince(domain, Math.max(since, daemon.decidedSince ?? 0));
-          return names.flatMap((name) => policyOf(state, { domid, name, card }, daemon, late) ?? []);
+          return names.map((name) => policyOf(state, { domid, name, card }, daemon, late));
         });
       });
-      found.set(`${domid}/${card}`, { policies, text: JSON.stringify(policies) });
+      const policies = decisions.filter((policy) => policy !== undefined);
+      const isServed = daemons.length > 0 && decisions.length > 0 && policies.length === decisions.length;
+      found.set(`${domid}/${card}`, { policies, isServed, text: JSON.stringify([isServed, policies]) });
     }
     return found;
   }
@@ -81,6 +85,13 @@ export class PolicyHistory {
     let first = spans.findLastIndex(({ from }) => from <= time);
     while (first > 0 && spans[first - 1]!.to === spans[first]!.from) first--;
     return spans[first]?.from ?? time;
+  }
+
+  /** Whether a daemon had to serve the card all the time from `from` to this day. */
+  isServedSince(domid: number, card: number, from: number): boolean {
+    const spans = (this.#spans.get(`${domid}/${card}`) ?? []).filter(({ to }) => to >= from);
+    return spans.length > 0 && spans[0]!.from <= from && spans.at(-1)!.to === Infinity &&
+      spans.every(({ isServed }, i) => isServed && (i === 0 || spans[i - 1]!.to === spans[i]!.from));
   }
 
   /** All policies that the stream may have had at some time from `from` to `to`. Empty: nobody may have been served. */
