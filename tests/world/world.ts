@@ -52,7 +52,7 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
-  readonly counters = new CounterWitness();
+  readonly counters = new CounterWitness((domid, card) => this.account.card(domid, card));
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;

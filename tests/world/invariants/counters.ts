@@ -4,6 +4,7 @@ import { COUNTERS } from "../../../lib/bridge/stream_status.ts";
 import type { StreamReport } from "../../../lib/control/protocol.ts";
 import { frameSums } from "../../frame_sums.ts";
 import type { Observation } from "../operator/record.ts";
+import type { AccountedCard } from "../toolstack/account.ts";
 import type { Invariant } from "./invariants.ts";
 
 type Counts = Readonly<Record<string, unknown>>;
@@ -13,8 +14,14 @@ const SETTLED = new Set(["closed", "prepared", "running", "paused"]);
 
 export class CounterWitness {
   #complaint: string | undefined;
-  /** The last report of each stream, by the daemon's process and the stream. */
-  readonly #last = new Map<string, { readonly counts: Counts; readonly at: number }>();
+  /** The last report of each stream, by the daemon's process and the stream; of cards of which it is known which card it was. */
+  readonly #last = new Map<
+    string,
+    { readonly counts: Counts; readonly at: number; readonly version: number }
+  >();
+
+  /** @param cardOf what the toolstack knows of a card */
+  constructor(private readonly cardOf: (domid: number, card: number) => AccountedCard | undefined) {}
 
   /** What is wrong, and was not said before. */
   take(): string | undefined {
@@ -23,28 +30,29 @@ export class CounterWitness {
     return complaint;
   }
 
-  readonly sees = ({ report: { pid, streams }, to }: Observation): void => {
+  readonly sees = ({ report: { pid, streams }, from, to }: Observation): void => {
     for (const stream of streams) {
-      this.#complaint ??= sumProblem(stream) ??
-        this.#fallProblem(`${pid} ${stream.domid} ${stream.stream}`, stream, to);
+      this.#complaint ??= sumProblem(stream) ?? this.#fallProblem(pid, stream, from, to);
     }
   };
 
-  #fallProblem(key: string, stream: StreamReport, at: number): string | undefined {
+  #fallProblem(pid: number, stream: StreamReport, from: number, at: number): string | undefined {
+    const [cardId] = stream.stream.split("/").slice(-3);
+    const card = this.cardOf(stream.domid, Number(cardId));
+    // The report may be of the card before, or of the one after, or of one that goes.
+    if (card === undefined || card.states.length !== 1 || card.versionSince >= from) return undefined;
+    if (card.mayBeOffline || card.isOrphan) return undefined;
+    const { version } = card;
     const counts = stream as unknown as Counts;
+    const key = `${pid} ${stream.domid} ${stream.stream}`;
     const last = this.#last.get(key);
-    // Reports overtake each other on their way.
-    if (last !== undefined && last.at > at) return undefined;
-    this.#last.set(key, { counts, at });
-    if (last === undefined || isAnotherCard(last.counts, counts)) return undefined;
+    // Reports overtake each other on their way: which of the two is the older one is not known.
+    if (last !== undefined && last.at > from) return undefined;
+    this.#last.set(key, { counts, at, version });
+    if (last?.version !== version) return undefined;
     const fallen = COUNTERS.find((name) => Number(counts[name]) < Number(last.counts[name]));
     return fallen && `${stream.stream}: ${fallen} falls from ${last.counts[fallen]} to ${counts[fallen]}`;
   }
-}
-
-/** Whether the stream is one of another card, or of another direction, that has the same name. */
-function isAnotherCard(before: Counts, after: Counts): boolean {
-  return before.type !== after.type || Number(after.connections) < Number(before.connections);
 }
 
 function sumProblem(stream: StreamReport): string | undefined {

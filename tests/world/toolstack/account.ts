@@ -47,6 +47,8 @@ interface Entry {
   isLeft: boolean;
   /** Another number after each commit, and for each command that may write. */
   version: number;
+  /** Since when the number is {@link version}, µs. */
+  versionSince: number;
   /** When the card was last made, or may have been, µs. */
   since: number;
 }
@@ -55,6 +57,8 @@ export interface AccountedCard {
   readonly address: CardAddress;
   /** Another number whenever the card may have been made anew. */
   readonly version: number;
+  /** Since when the number is {@link version}, µs. */
+  readonly versionSince: number;
   /** The card was made at this time or later, µs. */
   readonly since: number;
   /** One state if the card is settled. */
@@ -140,7 +144,7 @@ export class Account {
   /** A toolstack has committed `target` for a card, which is in that state now. */
   committed(address: CardAddress, target: CardTarget): void {
     const entry = this.#entry(address);
-    entry.version = ++this.#lastVersion;
+    this.renew(entry);
     entry.since = this.now();
     entry.known = new Set([target]);
     entry.mayBeOffline = entry.isLeft = false;
@@ -170,10 +174,10 @@ export class Account {
   }
 
   #describe(entry: Entry): AccountedCard {
-    const { address, known, running, mayBeOffline, isLeft, version, since } = entry;
+    const { address, known, running, mayBeOffline, isLeft, version, versionSince, since } = entry;
     const states = [...new Set([...known, ...[...running.values()].flat()])];
     const isOrphan = isLeft || this.#domains.get(address.domid)?.phase !== "whole";
-    return { address, version, since, states, mayBeOffline, isOrphan };
+    return { address, version, versionSince, since, states, mayBeOffline, isOrphan };
   }
 
   #entry(address: CardAddress): Entry {
@@ -187,6 +191,7 @@ export class Account {
         mayBeOffline: false,
         isLeft: false,
         version: ++this.#lastVersion,
+        versionSince: this.now(),
         since: this.now(),
       };
       this.#cards.set(key, entry);
@@ -198,7 +203,7 @@ export class Account {
   mayWrite(command: Command, address: CardAddress, targets: readonly CardTarget[]): Entry {
     const entry = this.#entry(address);
     entry.running.set(command, targets);
-    entry.version = ++this.#lastVersion;
+    this.renew(entry);
     this.changed();
     return entry;
   }
@@ -206,6 +211,7 @@ export class Account {
   /** For {@link Command}: the card may have been made anew. */
   renew(entry: Entry): void {
     entry.version = ++this.#lastVersion;
+    entry.versionSince = this.now();
   }
 
   /** For {@link Command}: the command has ended. */
