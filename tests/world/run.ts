@@ -3,7 +3,7 @@
  * `deno task world`: worlds from seeds, until one breaks an invariant.
  *
  *     --seed N        the first seed; by default drawn from the commit, so that each commit tries others
- *     --seeds N       how many seeds (default 1 if --seed is given, else until --minutes have passed)
+ *     --seeds N       how many seeds (default 1; with --minutes as many as there is time for)
  *     --events K      events a seed (default 1500)
  *     --minutes N     goes on with further seeds for so long
  *     --log           prints the log of each world

@@ -5,7 +5,7 @@
  * change as little as possible.
  *
  *     seed 42
- *     +12500 guest.create 8f3a22c1
+ *     +12500 xl.create 8f3a22c1
  */
 import { Random } from "./machine/random.ts";
 

@@ -183,7 +183,7 @@ export class World {
   async end(): Promise<void> {
     const { host, population } = this;
     const random = new Random(mix(this.seed, 5));
-    for (const guest of this.population.all) for (const program of guest.running) program.kill();
+    for (const guest of population.all) for (const program of guest.running) program.kill();
     this.operators.killAll();
     await host.clock.runUntil(this.now + REST_MICROS);
     this.check("end");
@@ -264,11 +264,12 @@ async function play({ seed, events }: Script): Promise<Outcome> {
       done++;
     }
     if (world.violation === undefined) await world.end();
+    // What is written to memory that is unmapped shows here, before the verdict.
+    world.close();
   } catch (error) {
     world.violated("worldItself", describe(error));
   }
   const { now, log, violation } = world;
-  world.close();
   return {
     events: done,
     turns: world.host.turns,
