@@ -144,7 +144,7 @@ export class World {
     return this.host.clock.now;
   }
 
-  violated(name: string, text: string): void {
+  violated(name: Violation["name"], text: string): void {
     if (this.violation !== undefined) return;
     this.violation = { name, text };
     this.log.write(`violation: ${name}: ${text}`);

@@ -32,7 +32,6 @@ const seen = new WeakMap<StreamAccount, { opens: number; domid: number; since: n
 
 export const withinBounds: Invariant = {
   name: "withinBounds",
-  sentence: "No stream is open with a rate, format, channels or a buffer that its card was not made with.",
   check(world) {
     for (const guest of world.population.all) {
       if (!guest.isHonest) continue;

@@ -67,8 +67,5 @@ function sumProblem(stream: StreamReport): string | undefined {
 
 export const framesAccounted: Invariant = {
   name: "framesAccounted",
-  sentence:
-    "Each frame that a guest has written or read is heard, or stands in a counter with its cause, and silence likewise; " +
-    "no total falls while its card exists.",
   check: (world) => world.counters.take(),
 };

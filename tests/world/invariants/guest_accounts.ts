@@ -29,9 +29,6 @@ function complaint(world: World, guest: Guest): string | undefined {
 
 export const requestsAnswered: Invariant = {
   name: "requestsAnswered",
-  sentence:
-    "Every request of a guest's driver gets exactly one answer, in order, within its bound; positions never go back, " +
-    "never step a buffer, and are accepted by the driver's generation.",
   check(world) {
     for (const guest of world.population.present) {
       const found = complaint(world, guest);

@@ -6,25 +6,25 @@ import { framesAccounted } from "./counters.ts";
 import { requestsAnswered } from "./guest_accounts.ts";
 import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
 import { settingsInForce } from "./settings.ts";
+import type { InvariantName } from "./statements.ts";
 import { turnsBounded } from "./turns.ts";
 
 /** An invariant that was broken. */
 export interface Violation {
-  /** The invariant. */
-  readonly name: string;
+  /** `worldItself`: the world cannot go on. */
+  readonly name: InvariantName | "worldItself";
   readonly text: string;
   /** How many events had happened before. */
   readonly event: number;
 }
 
 export interface Invariant {
-  readonly name: string;
-  /** What must hold, in one sentence: docs/ARCHITECTURE.md has the same. */
-  readonly sentence: string;
+  readonly name: InvariantName;
   /** What is wrong; undefined: nothing. */
   check(world: World, when: "event" | "end"): string | undefined;
 }
 
+/** The invariants that a look at the world finds broken; the others are noticed as things happen. */
 export const CHECKS: readonly Invariant[] = [
   requestsAnswered,
   withinBounds,

@@ -8,6 +8,7 @@ import type { PlayedRun, ReadRun, SoundReports } from "../sound/reports.ts";
 import type { StreamAccount } from "../guest/account.ts";
 import type { Guest } from "../population.ts";
 import { IntervalSet } from "./interval_set.ts";
+import type { InvariantName } from "./statements.ts";
 
 /** Frames that have numbers have so many octets. */
 const COUNTABLE = 4;
@@ -52,7 +53,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
 
   constructor(
     private readonly accountOf: (tag: number) => { guest: Guest; account: StreamAccount } | undefined,
-    private readonly violated: (name: string, text: string) => void,
+    private readonly violated: (name: InvariantName, text: string) => void,
     private readonly note: (text: string) => void,
   ) {}
 

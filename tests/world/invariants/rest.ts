@@ -13,8 +13,6 @@ const nodesOf = (world: World) => new Nodes(world.host.xen.xenstored.xenstore.da
 
 export const nothingStale: Invariant = {
   name: "nothingStale",
-  sentence:
-    "XenStore holds nothing of a card, a domain or a daemon that has gone, and all that the toolstack has made.",
   check(world, when) {
     const nodes = nodesOf(world);
     if (when === "event") return world.account.settle(nodes, "open")[0];
@@ -31,8 +29,6 @@ export const nothingStale: Invariant = {
 
 export const statesKnown: Invariant = {
   name: "statesKnown",
-  sentence:
-    "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
   check(world, when) {
     if (when === "event") return;
     const run = world.daemons.serving(REST_MICROS);
@@ -56,9 +52,6 @@ export const statesKnown: Invariant = {
 
 export const backAtTheBeginning: Invariant = {
   name: "backAtTheBeginning",
-  sentence:
-    "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches and descriptors " +
-    "that it began with.",
   check(world, when) {
     if (when === "event" || world.population.running.length > 0) return;
     const { xen, sound } = world.host;

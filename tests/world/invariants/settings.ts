@@ -24,8 +24,5 @@ export function settingsOracle(world: World): SettingsOracle {
 
 export const settingsInForce: Invariant = {
   name: "settingsInForce",
-  sentence:
-    "A hold, mute or volume is in force from its answer until another one undoes it, over reconnections, restarts and " +
-    "reloads; what was refused, timed out or cancelled never happens.",
   check: (world) => world.settings.look(),
 };

@@ -7,7 +7,6 @@ const MOST_CALLS = { engine: 4000, main: 20_000 } as const;
 
 export const turnsBounded: Invariant = {
   name: "turnsBounded",
-  sentence: "No turn of an engine, and none of the main thread, makes more system calls than its bound.",
   check(world) {
     for (const { process } of world.daemons.running) {
       for (const { name, mostCalls } of process.threads) {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/** What must hold in a world, each in one sentence: docs/ARCHITECTURE.md has the same table. */
+export const STATEMENTS = {
+  requestsAnswered:
+    "Every request of a guest's driver gets exactly one answer, in order, within its bound; positions never go back, never step a buffer, and are accepted by the driver's generation.",
+  framesAccounted:
+    "Each frame that a guest has written or read is heard, or stands in a counter with its cause, and silence likewise; no total falls while its card exists.",
+  playedOnce: "No device plays a frame of a guest's twice.",
+  heardWhereAllowed:
+    "A stream is heard on the devices that its card allowed it since its OPEN, and a denied stream on none.",
+  withinBounds:
+    "No stream is open with a rate, format, channels or a buffer that its card was not made with.",
+  settingsInForce:
+    "A hold, mute or volume is in force from its answer until another one undoes it, over reconnections, restarts and reloads; what was refused, timed out or cancelled never happens.",
+  backAtTheBeginning:
+    "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches and descriptors that it began with.",
+  nothingStale:
+    "XenStore holds nothing of a card, a domain or a daemon that has gone, and all that the toolstack has made.",
+  statesKnown:
+    "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
+  turnsBounded: "No turn of an engine, and none of the main thread, makes more system calls than its bound.",
+  noDefect:
+    "No exception is left to nobody, nothing touches unmapped memory, and no device is used after its close.",
+} as const;
+
+export type InvariantName = keyof typeof STATEMENTS;
