@@ -338,6 +338,37 @@ Deno.test("Playback takes a WRITE that was under way while the position passed i
   assert.deepEqual(stream.card.played(), expected);
 });
 
+Deno.test("Playback takes a jump back for one though the position passed the place while the WRITE was under way", () => {
+  fc.assert(
+    fc.property(bufferFrames, share, share, share, share, (bufferFrames, ahead, passed, back, rewritten) => {
+      using stream = new Stream({ bufferFrames, cardFrames: Math.ceil(bufferFrames / 4) });
+      stream.transfer.start();
+      const turn = (frames: number) => {
+        stream.run(Math.min(frames, stream.transfer.deviceFrames - stream.transfer.position()));
+        stream.publish();
+      };
+      stream.write(bufferFrames);
+      for (let left = of(ahead, bufferFrames / 2); left > 0; left--) turn(1);
+      stream.takeEvents();
+      const written = stream.applPtr;
+      // The guest jumps back by no more than what it takes for queued, and the position goes on.
+      stream.applPtr = written - of(back, written - stream.hwPtr);
+      for (let left = of(passed, bufferFrames / 2 - 1); left > 0; left--) turn(1);
+      // It writes more than what is late.
+      const late = Math.max(0, stream.feed.toldFrames - stream.applPtr);
+      const begin = stream.applPtr;
+      stream.write(Math.max(of(rewritten, stream.room), Math.min(stream.room, late + 1)));
+      assert.equal(stream.transfer.guestFrames, Math.max(written, stream.applPtr));
+      // Each place has what was written there first, or what was written there last.
+      drain(stream);
+      stream.card.played().forEach((frame, at) => {
+        const expected = at < begin ? [at + 1] : [at + 1, at + 1 + written - begin];
+        if (at < written) assert(expected.includes(frame), `frame ${frame} at ${at}`);
+      });
+    }),
+  );
+});
+
 Deno.test("Playback.restart() begins at a multiple of the buffer, and what was queued is not heard", () => {
   const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
   fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {

@@ -39,13 +39,16 @@ export class Playback extends Transfer {
    *
    * Which round of the buffer `offset` means: a driver writes on from where it left off. The position may have passed that
    * frame while the request was under way, and says nothing. A driver that jumps, back over queued samples or on past a
-   * silence, jumps from the position.
+   * silence, jumps from the position. No driver writes a frame that is a buffer or more ahead of the position that it was told:
+   * such a WRITE jumps back, to a place that the position has passed while the request was under way.
    */
   protected serve(offsetFrames: number, frames: number): number {
-    const from = this.guestFrames % this.bufferFrames === offsetFrames
+    const limit = this.feed.toldFrames + this.bufferFrames;
+    let from = this.guestFrames % this.bufferFrames === offsetFrames
       ? this.guestFrames
       : this.#jumpTo(offsetFrames);
-    const end = Math.min(from + frames, this.feed.toldFrames + this.bufferFrames);
+    if (from + frames > limit) from -= this.bufferFrames;
+    const end = from + frames;
     if (end <= this.guestFrames) return 0;
     // A guest jumps over silence that it was told of. Of a jump ahead of the device the device plays what the buffer holds.
     const begin = Math.max(this.guestFrames, Math.min(from, this.settled));
