@@ -22,7 +22,7 @@ const LEAST_RUN = 8;
  */
 function hasJumpedOn({ segments }: StreamAccount): boolean {
   return segments.some(({ writes }) =>
-    writes.some(({ at }, i) => i > 0 && at > writes[i - 1]!.at + writes[i - 1]!.frames)
+    writes.some(({ at }, i) => at > (i === 0 ? 0 : writes[i - 1]!.at + writes[i - 1]!.frames))
   );
 }
 
