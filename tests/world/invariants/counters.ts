@@ -12,6 +12,9 @@ type Counts = Readonly<Record<string, unknown>>;
 /** Between its opening and its closing the engine still sets up the row. */
 const SETTLED = new Set(["closed", "prepared", "running", "paused"]);
 
+/** µs in which the daemon has learned that the toolstack has put another card in the place of one. */
+const LOOK_MICROS = 2_000_000;
+
 export class CounterWitness {
   #complaint: string | undefined;
   /** The last report of each stream, by the daemon's process and the stream; of cards of which it is known which card it was. */
@@ -40,7 +43,8 @@ export class CounterWitness {
     const [cardId] = stream.stream.split("/").slice(-3);
     const card = this.cardOf(stream.domid, Number(cardId));
     // The report may be of the card before, or of the one after, or of one that goes.
-    if (card === undefined || card.states.length !== 1 || card.versionSince >= from) return undefined;
+    if (card === undefined || card.states.length !== 1) return undefined;
+    if (card.versionSince + LOOK_MICROS >= from) return undefined;
     if (card.mayBeOffline || card.isOrphan) return undefined;
     const { version } = card;
     const counts = stream as unknown as Counts;

@@ -14,10 +14,11 @@ export function settingsOracle(world: World): SettingsOracle {
     store: world.host.xen.xenstored,
     asked: () => world.operators.asked,
     cards: () =>
-      world.account.cards.map(({ address: { domid, card }, version }) => ({
+      world.account.cards.map(({ address: { domid, card }, version, states }) => ({
         domid,
         card,
-        identity: [version],
+        // While a command is about to write the card, each look may find another one.
+        identity: [states.length === 1 ? version : {}],
       })),
   }, PATIENCE);
 }

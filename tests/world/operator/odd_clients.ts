@@ -89,8 +89,8 @@ class RawClient implements Disposable {
     } catch (error) {
       if (!(error instanceof XsndError)) throw error;
       if (asked !== undefined) this.recorder.failed(asked, error);
-      // Without a place, or too late: then the daemon says so unasked.
-      const isLetGo = error.exitCode === Exit.failed && /clients already|no request came/.test(error.message);
+      // Without a place, too late, or at the end: then the daemon says so unasked.
+      const isLetGo = /clients already|no request came|daemon is ending/.test(error.message);
       if (isLetGo) return;
       if (asked === undefined) this.#defect(`the daemon says ${line}, and nobody has asked`, "");
       else if (typeof request === "string" && error.exitCode !== Exit.usage) {

@@ -46,7 +46,7 @@ export class SettingsOracle {
   #cards = new Map<string, Card>();
   readonly #sights: Observation[] = [];
 
-  constructor(private readonly world: OracleWorld, patience: Patience) {
+  constructor(private readonly world: OracleWorld, private readonly patience: Patience) {
     const namesOf = (stream: string) => this.#namesOf(stream);
     this.#inForce = new InForce(world.clock, () => world.asked(), patience, namesOf);
   }
@@ -76,8 +76,8 @@ export class SettingsOracle {
     for (const stream of report.streams) {
       const key = streamKey(stream);
       const card = this.#cards.get(cardOf(key));
-      // The report may be of a former card.
-      if (card === undefined || card.since >= from) continue;
+      // The report may be of a former card: the daemon takes a while to learn of another one.
+      if (card === undefined || card.since + this.patience.grace >= from) continue;
       const problem = this.#inForce.complaint(key, stream, from, to);
       if (problem !== undefined) return problem;
     }
