@@ -28,21 +28,24 @@ export function choosePlan(random: Random, config: PcmConfig): TransferPlan {
   };
 }
 
-/** Writes whenever there is room, prepares the PCM again after an xrun, and drains at the end. */
-export class Player extends Program {
-  /** Frames that writes have taken. */
-  written = 0;
-  #isStopping = false;
+/** A program that transfers what it plans to, unless somebody types Control-C. */
+abstract class TransferProgram extends Program {
+  protected isStopping = false;
 
-  constructor(kernel: LinuxKernel, name: string, at: StreamPlace, private readonly plan: TransferPlan) {
+  constructor(kernel: LinuxKernel, name: string, at: StreamPlace, protected readonly plan: TransferPlan) {
     super(kernel, name, at);
   }
 
   override step(random: Random): void {
     super.step(random);
-    // Control-C: aplay drains no more.
-    if (random.oneIn(8)) this.#isStopping = true;
+    if (random.oneIn(8)) this.isStopping = true;
   }
+}
+
+/** Writes whenever there is room, prepares the PCM again after an xrun, and drains at the end; not after Control-C. */
+export class Player extends TransferProgram {
+  /** Frames that writes have taken. */
+  written = 0;
 
   protected *main(): Blocking<void> {
     const { config, frames, chunkFrames, startFrames } = this.plan;
@@ -53,38 +56,28 @@ export class Player extends Program {
       stopThreshold: bufferFrames,
     });
     yield* this.must("prepare", this.pcm.prepare());
-    while (this.written < frames && !this.#isStopping) {
+    while (this.written < frames && !this.isStopping) {
       const size = Math.min(chunkFrames, frames - this.written);
       const taken = yield* this.call(this.pcm.write(size, true));
       if (taken < 0) yield* this.recover("write", taken);
       else this.written += taken;
     }
-    if (this.#isStopping) yield* this.call(this.pcm.drop());
+    if (this.isStopping) yield* this.call(this.pcm.drop());
     else yield* this.call(this.pcm.drain());
     yield* this.call(this.pcm.hwFree());
   }
 }
 
 /** Reads as samples come, and prepares the PCM again after an xrun. */
-export class Recorder extends Program {
+export class Recorder extends TransferProgram {
   taken = 0;
-  #isStopping = false;
-
-  constructor(kernel: LinuxKernel, name: string, at: StreamPlace, private readonly plan: TransferPlan) {
-    super(kernel, name, at);
-  }
-
-  override step(random: Random): void {
-    super.step(random);
-    if (random.oneIn(8)) this.#isStopping = true;
-  }
 
   protected *main(): Blocking<void> {
     const { config, frames, chunkFrames } = this.plan;
     const { bufferFrames, periodFrames } = yield* this.configure(config);
     this.pcm.swParams({ availMin: periodFrames, startThreshold: 1, stopThreshold: bufferFrames });
     yield* this.must("prepare", this.pcm.prepare());
-    while (this.taken < frames && !this.#isStopping) {
+    while (this.taken < frames && !this.isStopping) {
       const got = yield* this.call(this.pcm.read(Math.min(chunkFrames, frames - this.taken), true));
       if (got < 0) yield* this.recover("read", got);
       else this.taken += got;

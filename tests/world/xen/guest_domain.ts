@@ -5,7 +5,7 @@
  * out of a call. No call-back comes while the domain is paused, and none once the domain is destroyed.
  */
 import type { XsErrorCode } from "../../../lib/xen/embedded/server/wire.ts";
-import type { Permission } from "../../../lib/xen/ports.ts";
+import type { StoreView } from "../../../lib/xen/ports.ts";
 import type { Random } from "../machine/random.ts";
 
 /** Pages of a guest that the guest has granted. */
@@ -29,19 +29,8 @@ export class GuestStoreError extends Error {
   }
 }
 
-/** XenStore operations of a guest. A path without a slash in front is relative to `/local/domain/<domid>`. */
-export interface GuestStoreView {
-  /** The node's value; undefined if there is no such node. Throws {@link GuestStoreError}. */
-  read(path: string): string | undefined;
-  write(path: string, value: string): void;
-  mkdir(path: string): void;
-  /** No error if there is no such node. */
-  remove(path: string): void;
-  /** The names of the node's children; undefined if there is no such node. */
-  list(path: string): string[] | undefined;
-  getPermissions(path: string): Permission[] | undefined;
-  setPermissions(path: string, permissions: readonly Permission[]): void;
-}
+/** XenStore operations of a guest. A path without a slash in front is relative to `/local/domain/<domid>`. Throws {@link GuestStoreError}. */
+export type GuestStoreView = StoreView;
 
 /**
  * XenStore as the guest sees it, with the guest's rights. A kernel's connection is a ring, which outlives a lost xenstored: a call
