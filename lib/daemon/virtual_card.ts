@@ -39,6 +39,8 @@ export class VirtualCard {
   #writtenAt = 0;
   #hasPublishedAnew = false;
   readonly #pause = new OfferPause();
+  /** The card's state as of the last look. */
+  #seen: XenbusState | undefined;
   #isClosed = false;
   #isShutDown = false;
   /** Set while the card waits until it looks again. */
@@ -172,6 +174,7 @@ export class VirtualCard {
   async #step(): Promise<void> {
     if (this.#isShutDown) return;
     const ends = this.#readEnds();
+    this.#seen = ends.backend;
     const now = performance.now();
     const dwellMs = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - now;
     const offerMs = this.#pause.remaining(now);
@@ -253,8 +256,11 @@ export class VirtualCard {
     return true;
   }
 
+  /** Writes the card's state, unless the toolstack has put another card in its place since the card was looked at. */
   #writeState(state: XenbusState): void {
-    switchState(this.services.store, this.paths.backend, state);
+    const isOurs = (present: XenbusState) =>
+      present !== XenbusState.Initialising || this.#seen === XenbusState.Initialising;
+    switchState(this.services.store, this.paths.backend, state, isOurs);
   }
 
   /** Goes on with the rings of a frontend that was connected to a former daemon. Returns false if that cannot be done. */

@@ -62,12 +62,18 @@ export function readStates(view: StoreView, { frontend, backend }: CardPaths): C
 
 /**
  * Writes one's own state if the state node exists: a directory that the toolstack has just removed must not come back (Linux's
- * `__xenbus_switch_state` does the same). Returns whether the node exists. Writes nothing if the node holds `state` already.
+ * `__xenbus_switch_state` does the same). Returns whether that is so. Writes nothing if the node holds `state` already.
+ * @param isOurs whether a device in the present state is the one to be switched, and none that the toolstack has put in its place
  */
-export function switchState(store: Store, device: string, state: XenbusState): boolean {
+export function switchState(
+  store: Store,
+  device: string,
+  state: XenbusState,
+  isOurs: (present: XenbusState) => boolean = () => true,
+): boolean {
   return store.transaction((view) => {
     const present = view.read(`${device}/state`);
-    if (present === undefined) return false;
+    if (present === undefined || !isOurs(parseState(present))) return false;
     if (present !== String(state)) view.write(`${device}/state`, String(state));
     return true;
   });

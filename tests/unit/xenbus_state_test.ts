@@ -57,6 +57,19 @@ Deno.test("switchState() writes a state that is there and never brings one back"
   assert.equal(store.read(device), undefined);
 });
 
+Deno.test("switchState() leaves a device alone that was put in the place of one's own", () => {
+  const xen = new TestXen(["domU"]);
+  const store = xen.store();
+  const isOurs = (present: XenbusState) => present !== XenbusState.Initialising;
+  store.write(`${device}/state`, "4");
+  xen.beforeCommit = () => {
+    xen.beforeCommit = () => {};
+    store.write(`${device}/state`, "1");
+  };
+  assert.equal(switchState(store, device, XenbusState.InitWait, isOurs), false);
+  assert.equal(store.read(`${device}/state`), "1");
+});
+
 Deno.test("waitForState() returns at once, on a change, and when the device goes", async () => {
   const xen = new TestXen(["domU"]);
   const store = xen.store();
