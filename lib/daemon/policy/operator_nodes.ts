@@ -7,6 +7,7 @@
  *     <backend>/operator/0/0/muted    0 or 1
  *     <backend>/operator/0/0/hold     none, paused or stopped
  */
+import { readState, XenbusState } from "../../xenbus/mod.ts";
 import type { Permission, Store } from "../../xen/ports.ts";
 import { isVolume, type KeptSettings } from "../../stream/operator_settings.ts";
 import { HOLDS } from "../../stream/stream_state.ts";
@@ -38,11 +39,11 @@ export class OperatorNodes {
     };
   }
 
-  /** Throws StoreError. */
-  write({ volume, muted, hold }: KeptSettings): void {
-    this.store.transaction((view) => {
+  /** Writes nothing, and returns false, if the toolstack has removed the card, or put another one in its place. Throws StoreError. */
+  write({ volume, muted, hold }: KeptSettings): boolean {
+    return this.store.transaction((view) => {
       const [owner] = view.getPermissions(this.backendPath) ?? [];
-      if (owner === undefined) return; // The card is gone, and its settings with it.
+      if (owner === undefined || readState(view, this.backendPath) === XenbusState.Initialising) return false;
       const permissions: Permission[] = [{ domid: owner.domid, access: "none" }];
       const put = (path: string, value: string) => {
         view.write(path, value);
@@ -53,6 +54,7 @@ export class OperatorNodes {
       put(`${this.#path}/${VOLUME}`, String(volume));
       put(`${this.#path}/${MUTED}`, muted ? "1" : "0");
       put(`${this.#path}/${HOLD}`, hold);
+      return true;
     });
   }
 }

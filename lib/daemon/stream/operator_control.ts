@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What an operator sets on a stream: volume, mute and hold. XenStore keeps each setting, and a connected stream obeys at once. */
+import { XsndError } from "../../base/error.ts";
 import type { Changes } from "../../bridge/changes.ts";
 import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "../../stream/stream_state.ts";
@@ -29,28 +30,37 @@ export class OperatorControl {
   }
 
   /**
-   * Sets the hold that `trigger` leads to, for good; resolves when the device, if one is open, has obeyed. Throws StoreError, or
-   * TypeError for a stream that is given up, with nothing changed.
+   * Sets the hold that `trigger` leads to, for good; resolves when the device, if one is open, has obeyed. Throws StoreError,
+   * TypeError for a stream that is given up, or XsndError for a card that is there no more, with nothing changed.
    */
   async trigger(trigger: OperatorTrigger): Promise<void> {
     const { stream } = this;
     if (stream.isGivenUp) throw new TypeError(`${stream.name} is not served any more`);
     const hold = afterOperatorTrigger(trigger);
     // A resume that ends no hold changes nothing that is kept.
-    if (hold !== this.#settings.hold) this.nodes.write({ ...this.#settings, hold });
-    this.#settings = { ...this.#settings, hold };
+    if (hold !== this.#settings.hold) this.#keep({ ...this.#settings, hold });
     const { connection } = stream;
     if (connection !== undefined) await connection.engine.setHold(connection.slot, hold);
     else this.changes.tell();
   }
 
-  /** Sets volume and mute, at once and for good. Throws StoreError, with nothing changed. */
+  /** Sets volume and mute, at once and for good. Throws as {@link trigger}, with nothing changed. */
   set(changes: Partial<OperatorSettings>): void {
     const settings = { ...this.#settings, ...changes };
-    this.nodes.write(settings);
-    this.#settings = settings;
+    this.#keep(settings);
     const { connection } = this.stream;
     connection?.engine.post({ op: "settings", slot: connection.slot, settings });
     this.changes.tell();
+  }
+
+  /** Throws StoreError, or XsndError if the card is there no more. */
+  #keep(settings: KeptSettings): void {
+    if (!this.nodes.write(settings)) {
+      throw new XsndError(
+        `nothing of ${this.stream.name} is changed: the toolstack has just removed its card, or put another one in its place; ` +
+          "try again",
+      );
+    }
+    this.#settings = settings;
   }
 }

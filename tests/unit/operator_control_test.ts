@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { Exit, XsndError } from "../../lib/base/error.ts";
+import { Changes } from "../../lib/bridge/changes.ts";
+import { OperatorNodes } from "../../lib/daemon/policy/operator_nodes.ts";
+import { OperatorControl } from "../../lib/daemon/stream/operator_control.ts";
+import { TestXen } from "./vsnd_store.ts";
+
+const BACKEND = "/local/domain/0/backend/vsnd/1/0";
+const UNTOUCHED = { volume: 0, muted: false, hold: "none" };
+
+function setUp() {
+  const store = new TestXen(["domU"]).store();
+  store.write(`${BACKEND}/state`, "2");
+  const nodes = new OperatorNodes(store, BACKEND, "0/0");
+  const stream = { name: "domU/0/0/0", isGivenUp: false, connection: undefined };
+  return { store, nodes, control: new OperatorControl(stream, nodes, new Changes()) };
+}
+
+Deno.test("OperatorControl keeps volume, mute and hold for the next daemon", async () => {
+  const { nodes, control } = setUp();
+  control.set({ volume: -6000, muted: true });
+  await control.trigger("pause");
+  const kept = { volume: -6000, muted: true, hold: "paused" };
+  assert.deepEqual(control.settings, kept);
+  assert.deepEqual(nodes.read(), kept);
+});
+
+for (
+  const [what, change] of [
+    ["removed", (store) => store.remove(BACKEND)],
+    ["replaced", (store) => store.write(`${BACKEND}/state`, "1")],
+  ] satisfies [string, (store: ReturnType<TestXen["store"]>) => void][]
+) {
+  Deno.test(`OperatorControl changes nothing of a card that the toolstack has just ${what}`, async () => {
+    const { store, nodes, control } = setUp();
+    change(store);
+    const before = store.list(BACKEND);
+    const refusal = (error: unknown) =>
+      error instanceof XsndError && error.exitCode === Exit.failed &&
+      /^nothing of domU\/0\/0\/0 is changed: .* try again$/.test(error.message);
+    assert.throws(() => control.set({ muted: true }), refusal);
+    await assert.rejects(control.trigger("stop"), refusal);
+    assert.deepEqual(control.settings, UNTOUCHED);
+    assert.deepEqual(nodes.read(), UNTOUCHED);
+    assert.deepEqual(store.list(BACKEND), before);
+  });
+}
