@@ -39,6 +39,8 @@ export class VirtualCard {
   #writtenAt = 0;
   #hasPublishedAnew = false;
   readonly #pause = new OfferPause();
+  /** The requests that the frontend had sent when it was connected. */
+  #requestsBefore = 0;
   /** The card's state as of the last look. */
   #seen: XenbusState | undefined;
   #isClosed = false;
@@ -242,11 +244,12 @@ export class VirtualCard {
     }
   }
 
-  /** The frontend has left. Whether the card is offered later: the frontend has left soon, again and again. */
+  /** The frontend has left. Whether the card is offered later: the frontend has left soon, and unused, again and again. */
   #isToPause(frontend: XenbusState | undefined): boolean {
     // A frontend that publishes its rings anew does not leave.
     if (frontend !== XenbusState.Closing && frontend !== XenbusState.Closed) return false;
-    const pauseMs = this.#pause.left(performance.now());
+    const wasUsed = this.#streams.requests > this.#requestsBefore;
+    const pauseMs = this.#pause.left(performance.now(), wasUsed);
     if (pauseMs === 0) return false;
     this.#log.warn(
       "its frontend leaves as soon as it is connected, {times} times in a row; it is offered again in {seconds} s " +
@@ -333,6 +336,7 @@ export class VirtualCard {
     this.#streams.attach();
     this.#phase = "connected";
     this.#pause.connected(performance.now());
+    this.#requestsBefore = this.#streams.requests;
     this.#hasPublishedAnew = this.#isFresh = false;
   }
 

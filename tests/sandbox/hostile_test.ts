@@ -276,7 +276,9 @@ const nodes: Attacks = {
     ];
     for (const node of ["ring-ref", "event-channel", "evt-ring-ref", "evt-event-channel"]) {
       for (const lie of [...lies, undefined]) {
-        await using _card = await connect();
+        await using card = await connect();
+        // A guest that leaves without a request, again and again, is made to wait.
+        assert(card.streams[0]!.close() <= 0);
         xen.store.write(`${FRONTEND}/state`, "5");
         if (lie === undefined) xen.store.remove(`${FRONTEND}/0/0/${node}`);
         else xen.store.write(`${FRONTEND}/0/0/${node}`, lie);

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { OfferPause } from "../../lib/daemon/offer_pause.ts";
 
-Deno.test("three short connections in a row make a pause, which doubles up to half a minute; a long one ends that", () => {
+Deno.test("three short connections in a row make a pause, which doubles up to half a minute; a long or used one ends that", () => {
   const pause = new OfferPause();
   let now = 10_000;
-  const connection = (ms: number) => {
+  const connection = (ms: number, wasUsed = false) => {
     pause.connected(now);
     now += ms;
-    return pause.left(now);
+    return pause.left(now, wasUsed);
   };
   assert.deepEqual([connection(10), connection(10)], [0, 0]);
   assert.equal(pause.remaining(now), -now);
@@ -25,4 +25,6 @@ Deno.test("three short connections in a row make a pause, which doubles up to ha
   ]);
   assert.equal(pause.shortConnections, 11);
   assert.deepEqual([connection(2000), connection(0), connection(0), connection(0)], [0, 0, 0, 1000]);
+  assert.deepEqual([connection(0, true), connection(0), connection(0, true)], [0, 0, 0], "used connections");
+  assert.equal(pause.shortConnections, 0);
 });

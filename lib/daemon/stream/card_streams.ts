@@ -51,6 +51,11 @@ export class CardStreams {
     this.controls = this.#streams.map(({ control }) => control);
   }
 
+  /** The requests that the frontend has sent, over all streams and connections. */
+  get requests(): number {
+    return this.controls.reduce((sum, { counters }) => sum + counters.requests, 0);
+  }
+
   /** The nodes in which the frontend publishes the streams' rings. */
   get transportNodes(): string[] {
     return this.#streams.flatMap(({ directory }) => transportNodes(directory));

@@ -51,7 +51,12 @@ export class StreamCounters {
 
   /** How often the device was started, over all connections. */
   get starts(): number {
-    return this.#rows().reduce((starts, row) => starts + row.get("starts"), 0);
+    return this.#total("starts");
+  }
+
+  /** The requests that the guest has sent, over all connections. */
+  get requests(): number {
+    return this.#total("requests");
   }
 
   /** Whether a guest that starts the stream now records a device: it is neither denied, muted nor held. */
@@ -65,6 +70,10 @@ export class StreamCounters {
     const row = this.stream.connection?.row;
     if (row === undefined || !this.mayRecord) return false;
     return STREAM_STATES[row.get("state")] === "running" && row.get("cardLost") === 0;
+  }
+
+  #total(counter: "starts" | "requests"): number {
+    return this.#rows().reduce((total, row) => total + row.get(counter), 0);
   }
 
   #rows(): StatusRow[] {
