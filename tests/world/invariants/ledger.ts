@@ -91,7 +91,8 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     // While the volume changes, single frames look as if they were anybody's.
     if (count < LEAST_RUN && first !== heard.next) return;
     heard.next = first + count;
-    const twice = heard.frames.add(first, first + count);
+    // Nobody can know what a device plays between the last look at its pointer and the end of a slow drop: it may come again.
+    const twice = pcm.isDropping ? 0 : heard.frames.add(first, first + count);
     heard.recent.push(
       `frames ${first} to ${first + count}, from ${share(at)} to ${
         share(at + count)

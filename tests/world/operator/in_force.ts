@@ -111,13 +111,26 @@ export class InForce {
    * that was never {@link reset} is untouched at the beginning.
    */
   complaint(stream: string, seen: Settings, from: number, to = from): string | undefined {
+    const lastEnd = this.#lastEnd();
     for (const field of FIELDS) {
       const before = this.#seen.get(`${field} ${stream}`);
       const sight = { stream, field, value: seen[field], from, to, before };
-      if (!this.#isRight(sight, true)) return this.#describe(sight);
-      if (!this.#isRight(sight, false)) this.#provisional.push(sight);
+      // A value that was seen before stands, as no request has ended since.
+      const stands = before?.value === sight.value && before.from <= to && lastEnd <= before.by;
+      if (!stands && !this.#isRight(sight, true)) return this.#describe(sight);
+      if (!stands && !this.#isRight(sight, false)) this.#provisional.push(sight);
       this.#note(sight);
     }
+  }
+
+  /** When the last of the requests ended that are known to have had their effect. */
+  #lastEnd(): number {
+    this.#take();
+    let last = -Infinity;
+    for (const asked of this.#effective) {
+      if (asked.endedAt > last && effectOf(asked, 0)?.isSure) last = asked.endedAt;
+    }
+    return last;
   }
 
   /** Whoever sees a value knows what it is: a command that has ended before, and wrote another one, is of no effect any more. */

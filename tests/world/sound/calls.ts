@@ -38,6 +38,10 @@ export function ordered(pcm: HostPcm, call: SoundCall): number {
   const { micros, errno } = faults.take(call);
   if (micros > 0) {
     const thread = currentThread();
+    if (call === "drop" && pcm.configuration !== undefined) {
+      pcm.settle(thread.now);
+      pcm.isDropping = true;
+    }
     thread.spend(micros);
     [pcm.busyThread, pcm.busyUntil] = [thread, thread.now];
   }
@@ -51,7 +55,9 @@ export function call(host: HostCards, pointer: Pointer, name: SoundCall, work: W
   const pcm = entered(host, pointer, name);
   if (pcm === undefined) return -ERRNO.EBADFD;
   const failure = ordered(pcm, name);
-  return failure < 0 ? failure : work(pcm, thread.now);
+  const result = failure < 0 ? failure : work(pcm, thread.now);
+  pcm.isDropping = false;
+  return result;
 }
 
 /** A call of a thread of the pool: `work` runs `micros` µs from now, unless the process dies before. */

@@ -109,6 +109,8 @@ export abstract class HostPcm {
   /** The thread that is in a slow call on this PCM until the time `busyUntil`; undefined: a thread of the pool. */
   busyThread: Thread | undefined;
   busyUntil = 0;
+  /** Whether a slow snd_pcm_drop is under way, up to which the device plays on. */
+  isDropping = false;
 
   constructor(options: HostPcmOptions) {
     this.id = options.id;
