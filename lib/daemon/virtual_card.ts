@@ -175,6 +175,7 @@ export class VirtualCard {
   /** Looks once, and carries out what that calls for; sets #again if the action calls for another look. */
   async #step(): Promise<void> {
     if (this.#isShutDown) return;
+    for (const { operator } of this.streams) operator.keepAgain();
     const ends = this.#readEnds();
     this.#seen = ends.backend;
     const now = performance.now();

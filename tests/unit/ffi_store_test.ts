@@ -5,7 +5,7 @@ import { Exit, XsndError } from "../../lib/base/error.ts";
 import { socketPath } from "../../lib/xen/embedded/layout.ts";
 import { openStore } from "../../lib/xen/store/library_store.ts";
 import { openNativeXen } from "../../lib/xen/native/xen.ts";
-import { type Store, StoreError } from "../../lib/xen/ports.ts";
+import { isStoreLost, type Store, StoreError } from "../../lib/xen/ports.ts";
 import { isStoreError, storeContract, until } from "./store_contract.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -114,6 +114,41 @@ Deno.test("a lost server ends watches with ECONNRESET", async () => {
   assert.throws(() => store.read("/lost"), StoreError);
   assert.throws(() => store.transaction(() => {}), StoreError);
   assert.throws(() => store.watch("/lost"), StoreError);
+});
+
+Deno.test("a call under which the server dies fails as on a lost connection, and a path that is not valid does not", async () => {
+  using living = server.open();
+  assert.throws(() => living.read("//"), isStoreError("EINVAL", "//"));
+  // Answers the first request, which sets a watch, and dies in the second one.
+  const dying = `
+    const server = Deno.listen({ transport: "unix", path: Deno.args[0] });
+    console.log("ready");
+    const client = await server.accept();
+    const request = new Uint8Array(1000);
+    await client.read(request);
+    // struct xsd_sockmsg has type, req_id, tx_id and len.
+    const header = new Uint32Array(request.slice(0, 16).buffer);
+    header[3] = 3;
+    const reply = new Uint8Array([...new Uint8Array(header.buffer), 79, 75, 0]);
+    await client.write(reply);
+    await client.read(request);
+  `;
+  const directory = Deno.makeTempDirSync({ prefix: "xsnd-store-" });
+  try {
+    const path = `${directory}/socket`;
+    await using child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--quiet", dying, path],
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    using store = openStore(path);
+    using _watch = store.watch("/domain");
+    assert.throws(() => store.read("/domain/0/state"), (error) => isStoreLost(error));
+    await reader.cancel();
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 Deno.test("openStore() leaves XENSTORED_PATH as it was", () => {

@@ -4,6 +4,7 @@ import { Exit, XsndError } from "../../lib/base/error.ts";
 import { Changes } from "../../lib/bridge/changes.ts";
 import { OperatorNodes } from "../../lib/daemon/policy/operator_nodes.ts";
 import { OperatorControl } from "../../lib/daemon/stream/operator_control.ts";
+import { StoreError } from "../../lib/xen/ports.ts";
 import { TestXen } from "./vsnd_store.ts";
 
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
@@ -46,3 +47,20 @@ for (
     assert.deepEqual(store.list(BACKEND), before);
   });
 }
+
+Deno.test("OperatorControl keeps what is in force once more after a write in which XenStore was lost", () => {
+  const { store, nodes, control } = setUp();
+  control.set({ volume: -1000 });
+  const transaction = store.transaction.bind(store);
+  store.transaction = (body) => {
+    transaction(body);
+    throw new StoreError("commit a transaction to", "/", "EBADF");
+  };
+  assert.throws(() => control.set({ muted: true }), StoreError);
+  assert.equal(nodes.read().muted, true, "it was carried out all the same");
+  assert.throws(() => control.keepAgain(), StoreError);
+  store.transaction = transaction;
+  control.keepAgain();
+  assert.deepEqual(nodes.read(), { ...UNTOUCHED, volume: -1000 });
+  assert.deepEqual(control.settings, nodes.read());
+});

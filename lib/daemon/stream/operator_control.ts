@@ -4,6 +4,7 @@ import { XsndError } from "../../base/error.ts";
 import type { Changes } from "../../bridge/changes.ts";
 import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "../../stream/stream_state.ts";
+import { isStoreLost } from "../../xen/ports.ts";
 import type { OperatorNodes } from "../policy/operator_nodes.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 
@@ -16,6 +17,8 @@ interface OperatedStream {
 
 export class OperatorControl {
   #settings: KeptSettings;
+  /** Whether XenStore was lost in a write of settings: it may have those, and not the ones in force. */
+  #isUnsure = false;
 
   constructor(
     private readonly stream: OperatedStream,
@@ -55,12 +58,28 @@ export class OperatorControl {
 
   /** Throws StoreError, or XsndError if the card is there no more. */
   #keep(settings: KeptSettings): void {
-    if (!this.nodes.write(settings)) {
+    if (!this.#write(settings)) {
       throw new XsndError(
         `nothing of ${this.stream.name} is changed: the toolstack has just removed its card, or put another one in its place; ` +
           "try again",
       );
     }
     this.#settings = settings;
+  }
+
+  #write(settings: KeptSettings): boolean {
+    try {
+      return this.nodes.write(settings);
+    } catch (error) {
+      if (isStoreLost(error)) this.#isUnsure = true;
+      throw error;
+    }
+  }
+
+  /** Writes the settings in force once more, if XenStore may have others. To be called when XenStore is there again. Throws StoreError. */
+  keepAgain(): void {
+    if (!this.#isUnsure) return;
+    this.#write(this.#settings);
+    this.#isUnsure = false;
   }
 }

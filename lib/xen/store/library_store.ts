@@ -17,6 +17,7 @@ import {
   type StoreView,
   type StoreWatch,
 } from "../ports.ts";
+import { storeCall } from "./store_call.ts";
 import { StoreWatches } from "./store_watches.ts";
 
 /** How often a transaction that loses to other writers runs before {@link StoreError} EAGAIN. */
@@ -119,11 +120,10 @@ class View implements StoreView {
   #call<T>(verb: string, path: string, body: () => T, mayBeAbsent = true): T | undefined {
     if (this.#over !== undefined) throw new TypeError(`XenStore: cannot ${verb} ${path}: ${this.#over}`);
     try {
-      return body();
+      return storeCall(this.handle, verb, path, body);
     } catch (error) {
-      if (!(error instanceof Errno)) throw error;
-      if (mayBeAbsent && error.errno === ERRNO.ENOENT) return undefined;
-      throw new StoreError(verb, path, error.code);
+      if (mayBeAbsent && error instanceof StoreError && error.code === "ENOENT") return undefined;
+      throw error;
     }
   }
 }
@@ -140,7 +140,7 @@ class LibraryStore extends View implements Store {
 
   transaction<T>(body: (view: StoreView) => T): T {
     for (let attempt = 0; attempt < TRANSACTION_ATTEMPTS; attempt++) {
-      const t = storeCall("start a transaction in", () => this.#handle.transactionStart());
+      const t = this.#call("start a transaction in", () => this.#handle.transactionStart());
       const view = new View(this.#handle, t);
       let result: T;
       try {
@@ -151,7 +151,7 @@ class LibraryStore extends View implements Store {
       } finally {
         view.end("its transaction is over");
       }
-      if (storeCall("commit a transaction to", () => this.#handle.transactionEnd(t, false))) return result;
+      if (this.#call("commit a transaction to", () => this.#handle.transactionEnd(t, false))) return result;
       pause(attempt);
     }
     throw new StoreError(`commit a transaction, ${TRANSACTION_ATTEMPTS} times over, to`, "/", "EAGAIN");
@@ -174,16 +174,22 @@ class LibraryStore extends View implements Store {
     this.domainPath(0); // XenStore keeps the order: at the answer all earlier events are in libxenstore's queue
     const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
     // The bound keeps a writer that never stops from delaying this for ever.
-    for (let turns = 0; turns < SETTLING_TURNS && !this.#watches.deal(); turns++) await turn();
+    const deal = () => this.#call("wait for the watches of", () => this.#watches.deal());
+    for (let turns = 0; turns < SETTLING_TURNS && !deal(); turns++) await turn();
     await turn();
   }
 
   domainPath(domid: number): string {
-    return storeCall(`get the path of domain ${domid} in`, () => this.#handle.domainPath(domid));
+    return this.#call(`get the path of domain ${domid} in`, () => this.#handle.domainPath(domid));
   }
 
   isIntroduced(domid: number): boolean {
-    return storeCall(`ask for domain ${domid} in`, () => this.#handle.isDomainIntroduced(domid));
+    return this.#call(`ask for domain ${domid} in`, () => this.#handle.isDomainIntroduced(domid));
+  }
+
+  /** A call on the store as a whole. */
+  #call<T>(verb: string, body: () => T): T {
+    return storeCall(this.#handle, verb, "/", body);
   }
 
   /** Ends the iterators of all watches and closes the connection. */
@@ -191,15 +197,6 @@ class LibraryStore extends View implements Store {
     this.end("the connection is closed");
     this.#watches[Symbol.dispose]();
     this.#handle[Symbol.dispose]();
-  }
-}
-
-/** Runs a call on the store as a whole. Turns an Errno into a {@link StoreError}. */
-function storeCall<T>(verb: string, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    throw error instanceof Errno ? new StoreError(verb, "/", error.code) : error;
   }
 }
 

@@ -8,7 +8,8 @@ import { Errno } from "../../../ffi/libc/failed_call.ts";
 import { POLL } from "../../../ffi/libc/libc.ts";
 import { PollSet } from "../../../ffi/libc/poll_set.ts";
 import type { XsHandle } from "../../../ffi/xen/libxenstore.ts";
-import { StoreError, type StoreWatch } from "../ports.ts";
+import { isStoreLost, StoreError, type StoreWatch } from "../ports.ts";
+import { storeCall } from "./store_call.ts";
 
 /** A watch holds this many distinct paths for a slow reader. More paths collapse into the watched path itself. */
 const MAX_QUEUED_PATHS = 1024;
@@ -38,10 +39,10 @@ export class StoreWatches implements Disposable {
     // Registered before xs_watch: the reader may deliver the first event before xs_watch returns.
     this.#watches.set(token, watch);
     try {
-      this.#handle.watch(path, token);
+      storeCall(this.#handle, "watch", path, () => this.#handle.watch(path, token));
     } catch (error) {
       this.#watches.delete(token);
-      throw error instanceof Errno ? new StoreError("watch", path, error.code) : error;
+      throw error;
     }
     if (!this.#reading) this.#read();
     return watch;
@@ -51,11 +52,9 @@ export class StoreWatches implements Disposable {
     if (!this.#watches.delete(token)) return; // the connection is closed or lost, and with it the watch
     if (this.#watches.size === 0) this.#wake.signal(); // ends the loop, so that the process can end
     try {
-      this.#handle.unwatch(path, token);
+      storeCall(this.#handle, "unwatch", path, () => this.#handle.unwatch(path, token));
     } catch (error) {
-      if (!(error instanceof Errno)) throw error;
-      const failure = new StoreError("unwatch", path, error.code);
-      if (!failure.isLost) throw failure; // a server that is gone has no watch left
+      if (!isStoreLost(error)) throw error; // a server that is gone has no watch left
     }
   }
 

@@ -5,7 +5,13 @@ import { ERRNO } from "../../../ffi/libc/errno.ts";
 import { copyMemory, Memory } from "../../../ffi/libc/memory.ts";
 import { openNativeEventChannels } from "../../../lib/xen/native/event_channels.ts";
 import { NativeGrantSharer, NativeGrantTable } from "../../../lib/xen/native/grants.ts";
-import { EventChannelError, GrantError, type Mapping, StoreError } from "../../../lib/xen/ports.ts";
+import {
+  EventChannelError,
+  GrantError,
+  isStoreLost,
+  type Mapping,
+  StoreError,
+} from "../../../lib/xen/ports.ts";
 import { openStore } from "../../../lib/xen/store/library_store.ts";
 import { reconnectingStore } from "../../../lib/xen/store/reconnecting_store.ts";
 import { isStoreError, until } from "../../unit/store_contract.ts";
@@ -187,9 +193,10 @@ for (const lost of ["done", "not done"] as const) {
   test(`a XenStore that dies in a request has it ${lost}`, ({ xen }) => {
     const { xenstored } = xen;
     using store = openStore();
+    using _watch = store.watch("/request");
     xenstored.dieAt(1, lost);
     store.write("/request/first", "1");
-    assert.throws(() => store.write("/request/second", "2"), StoreError);
+    assert.throws(() => store.write("/request/second", "2"), (error) => isStoreLost(error));
     xenstored.comeBack();
     using again = openStore();
     assert.equal(again.read("/request/first"), "1");

@@ -116,6 +116,13 @@ export class Xenstored implements DomainHost {
     for (const connection of this.#connections) this.#hangUp(connection);
   }
 
+  /** The server hangs up on `owner` alone. */
+  disconnect(owner: object): void {
+    for (const connection of this.#connections) {
+      if (connection.client.owner === owner) this.#hangUp(connection);
+    }
+  }
+
   /** The server is there again, with the nodes as they were, and without connections, watches and transactions. */
   comeBack(): void {
     if (this.#isRunning) return;
