@@ -7,6 +7,7 @@ import { GUEST_EVENTS } from "./guest_events.ts";
 import { HARDWARE_EVENTS } from "./hardware_events.ts";
 import { OPERATOR_EVENTS } from "./operator_events.ts";
 import { TOOLSTACK_EVENTS } from "./toolstack_events.ts";
+import { XENSTORE_EVENTS } from "./xenstore_events.ts";
 
 export interface WorldEventKind {
   readonly weight: number;
@@ -22,4 +23,5 @@ export const EVENTS: EventTable = {
   ...HARDWARE_EVENTS,
   ...OPERATOR_EVENTS,
   ...TOOLSTACK_EVENTS,
+  ...XENSTORE_EVENTS,
 };
