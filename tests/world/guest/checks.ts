@@ -35,6 +35,19 @@ export function unexcused(from: number, to: number, excuses: readonly Span[]): n
 export interface CheckOptions {
   /** µs that a request may take, besides excused times. */
   readonly bound: (request: RequestRecord) => number;
+  /** µs in which a guest is told of an answer that is on the ring. */
+  readonly toldIn: number;
+}
+
+/** What an account is judged by. */
+export interface Circumstances {
+  readonly now: number;
+  /** Times in which nobody can answer. */
+  readonly excuses?: readonly Span[];
+  /** Times in which the guest does nothing. */
+  readonly pauses?: readonly Span[];
+  /** Since when a daemon has had the stream's ring; undefined: none has. */
+  readonly connectedAt?: number;
 }
 
 export class AccountCheck {
@@ -44,6 +57,8 @@ export class AccountCheck {
   #incidents = 0;
   /** Requests that wait, or waited in vain. */
   #open: RequestRecord[] = [];
+  /** When the answer was first seen on the ring to a request whose thread still waits. */
+  readonly #published = new Map<RequestRecord, number>();
   /** The last position that the driver accepted, octets, of the OPEN `number`. */
   #last = { number: 0, position: 0 };
   /** Events of one position, of which the driver must accept one. */
@@ -52,11 +67,11 @@ export class AccountCheck {
   constructor(readonly account: StreamAccount, private readonly options: CheckOptions) {}
 
   /** What is wrong, and was not said before. */
-  check(now: number, excuses: readonly Span[] = []): Finding[] {
-    return [...this.#checkRequests(now, excuses), ...this.#checkEvents(), ...this.#checkIncidents()];
+  check(circumstances: Circumstances): Finding[] {
+    return [...this.#checkRequests(circumstances), ...this.#checkEvents(), ...this.#checkIncidents()];
   }
 
-  *#checkRequests(now: number, excuses: readonly Span[]): Generator<Finding> {
+  *#checkRequests(circumstances: Circumstances): Generator<Finding> {
     const { account } = this;
     const { requests, strays, forgotten } = account;
     for (; this.#strays < strays.length; this.#strays++) {
@@ -69,15 +84,17 @@ export class AccountCheck {
     }
     const left: RequestRecord[] = [];
     for (const request of this.#open) {
-      const { text, isOver } = this.#judge(request, now, excuses);
-      if (text !== undefined) yield this.#found(now, `request ${nameOf(request)} ${text}`);
-      if (!isOver) left.push(request);
+      const { text, isOver } = this.#judge(request, circumstances);
+      if (text !== undefined) yield this.#found(circumstances.now, `request ${nameOf(request)} ${text}`);
+      if (isOver) this.#published.delete(request);
+      else left.push(request);
     }
     this.#open = left;
   }
 
   /** What is wrong with a request, and whether there is nothing more to say about it. */
-  #judge(request: RequestRecord, now: number, excuses: readonly Span[]): { text?: string; isOver: boolean } {
+  #judge(request: RequestRecord, circumstances: Circumstances): { text?: string; isOver: boolean } {
+    const { now, excuses = [] } = circumstances;
     const { status, answered, sent, outcome } = request;
     if (outcome === "aborted") return { isOver: true };
     const took = unexcused(sent, answered ?? now, excuses);
@@ -92,8 +109,23 @@ export class AccountCheck {
     if (produced !== undefined && produced.count > request.index && outcome === "timedOut") {
       return { isOver: true };
     }
+    if (outcome === "waits" && produced?.ring === request.ring && produced.count > request.index) {
+      const untold = this.#untoldFor(request, circumstances);
+      if (untold <= this.options.toldIn) return { isOver: false };
+      return {
+        text: `has an answer on the ring, of which the guest is not told for ${untold} µs`,
+        isOver: true,
+      };
+    }
     if (took <= bound) return { isOver: false };
     return { text: `has no answer after ${took} µs`, isOver: true };
+  }
+
+  /** For how many µs an answer has been on the ring, and a daemon there that could tell the guest. */
+  #untoldFor(request: RequestRecord, { now, pauses = [], connectedAt }: Circumstances): number {
+    const seen = this.#published.get(request) ?? now;
+    this.#published.set(request, seen);
+    return connectedAt === undefined ? 0 : unexcused(Math.max(seen, connectedAt), now, pauses);
   }
 
   *#checkEvents(): Generator<Finding> {

@@ -16,7 +16,7 @@ import {
 import { CAPTURE, CONFIG, GENERATIONS, GuestRig, PLAYBACK } from "./guest_rig.ts";
 import { Player, Recorder } from "./programs.ts";
 
-const bound = () => 1000;
+const OPTIONS = { bound: () => 1000, toldIn: 100 };
 
 function account(): StreamAccount {
   return new StreamAccount("device/vsnd/0 0/0 playback", "playback", 1, "linux-6.1");
@@ -84,13 +84,13 @@ Deno.test("unexcused() leaves out excuses, also those that overlap", () => {
 Deno.test("a request without an answer is found once, an excused one is not", () => {
   const made = account();
   made.requests.push(request({}));
-  const check = new AccountCheck(made, { bound });
-  assert.deepEqual(check.check(900), []);
-  assert.deepEqual(check.check(1100, [{ from: 500, to: 700 }]), []);
-  assert.deepEqual(texts(check.check(1300, [{ from: 500, to: 700 }])), [
+  const check = new AccountCheck(made, OPTIONS);
+  assert.deepEqual(check.check({ now: 900 }), []);
+  assert.deepEqual(check.check({ now: 1100, excuses: [{ from: 500, to: 700 }] }), []);
+  assert.deepEqual(texts(check.check({ now: 1300, excuses: [{ from: 500, to: 700 }] })), [
     "request 0 on ring 1, operation 3 (0, 4), has no answer after 1100 µs",
   ]);
-  assert.deepEqual(check.check(2000), []);
+  assert.deepEqual(check.check({ now: 2000 }), []);
 });
 
 Deno.test("a late answer, a positive status and an answer to nothing are found", () => {
@@ -98,16 +98,31 @@ Deno.test("a late answer, a positive status and an answer to nothing are found",
   made.requests.push(request({ answered: 1500, status: 0, outcome: "answered" }));
   made.requests.push(request({ index: 1, answered: 10, status: 5, outcome: "answered" }));
   made.strays.push({ ring: 1, index: 2, id: 9, operation: 3, time: 5 });
-  assert.equal(new AccountCheck(made, { bound }).check(2000).length, 3);
+  assert.equal(new AccountCheck(made, OPTIONS).check({ now: 2000 }).length, 3);
 });
 
 Deno.test("answers that wait on the ring of a closed PCM count", () => {
   const made = account();
   made.requests.push(request({ outcome: "timedOut", over: 500 }));
   made.answersOnRing = () => ({ ring: 1, count: 1 });
-  assert.deepEqual(new AccountCheck(made, { bound }).check(5000), []);
+  assert.deepEqual(new AccountCheck(made, OPTIONS).check({ now: 5000 }), []);
   made.answersOnRing = () => ({ ring: 1, count: 0 });
-  assert.equal(new AccountCheck(made, { bound }).check(5000).length, 1);
+  assert.equal(new AccountCheck(made, OPTIONS).check({ now: 5000 }).length, 1);
+});
+
+Deno.test("an answer on the ring of which the guest is not told is found, unless nobody can tell", () => {
+  const made = account();
+  made.requests.push(request({}));
+  made.answersOnRing = () => ({ ring: 1, count: 1 });
+  const check = new AccountCheck(made, OPTIONS);
+  const connectedAt = 0;
+  assert.deepEqual(check.check({ now: 200, connectedAt }), []);
+  assert.deepEqual(check.check({ now: 390 }), []);
+  assert.deepEqual(check.check({ now: 390, connectedAt: 300 }), []);
+  assert.deepEqual(check.check({ now: 390, connectedAt, pauses: [{ from: 200, to: 380 }] }), []);
+  assert.deepEqual(texts(check.check({ now: 390, connectedAt })), [
+    "request 0 on ring 1, operation 3 (0, 4), has an answer on the ring, of which the guest is not told for 190 µs",
+  ]);
 });
 
 Deno.test("positions: back, a whole buffer, half a frame, none open, dropped", () => {
@@ -122,25 +137,25 @@ Deno.test("positions: back, a whole buffer, half a frame, none open, dropped", (
   for (const [text, events] of wrong) {
     const made = opened();
     made.events.push(...events);
-    assert.deepEqual(texts(new AccountCheck(made, { bound }).check(10)), [text]);
+    assert.deepEqual(texts(new AccountCheck(made, OPTIONS).check({ now: 10 })), [text]);
   }
   const made = opened();
   made.events.push(event(0, 40, { id: 3 }), event(1, 40), event(2, 436, { id: 3 }));
-  const check = new AccountCheck(made, { bound });
-  assert.deepEqual(check.check(10), [], "one of two is enough, and the second may be yet to come");
+  const check = new AccountCheck(made, OPTIONS);
+  assert.deepEqual(check.check({ now: 10 }), [], "one of two is enough, and the second may be yet to come");
   made.events.push(event(3, 436));
-  assert.deepEqual(check.check(10), []);
+  assert.deepEqual(check.check({ now: 10 }), []);
 });
 
 Deno.test("an account that forgets is checked on", () => {
   const made = opened();
-  const check = new AccountCheck(made, { bound });
+  const check = new AccountCheck(made, OPTIONS);
   made.events.push(event(0, 40), event(1, 80));
-  assert.deepEqual(check.check(10), []);
+  assert.deepEqual(check.check({ now: 10 }), []);
   made.forget(1_000_000);
   assert.equal(made.events.length, 1);
   made.events.push(event(2, 40));
-  assert.equal(check.check(10).length, 1);
+  assert.equal(check.check({ now: 10 }).length, 1);
 });
 
 Deno.test("segmentSums() and numbersOf() know rewinds, gaps and what a STOP discards", () => {
@@ -177,10 +192,12 @@ for (const generation of GENERATIONS) {
     const plan = { config: CONFIG, frames: 50_000, chunkFrames: 480, startFrames: 1920 };
     const player = new Player(rig.kernel, "aplay", PLAYBACK, plan).start();
     const recorder = new Recorder(rig.kernel, "arecord", CAPTURE, plan).start();
-    const checks = [PLAYBACK, CAPTURE].map((at) => new AccountCheck(rig.account(at), { bound: () => 5000 }));
+    const checks = [PLAYBACK, CAPTURE].map((at) =>
+      new AccountCheck(rig.account(at), { bound: () => 5000, toldIn: 1000 })
+    );
     while (!player.isOver || !recorder.isOver) {
       await rig.pass(10_000);
-      for (const check of checks) assert.deepEqual(check.check(rig.bench.clock.now), []);
+      for (const check of checks) assert.deepEqual(check.check({ now: rig.bench.clock.now }), []);
     }
     const sums = frameSums(rig.account(PLAYBACK));
     assert.deepEqual(sums, { accepted: 50_000, rewritten: 0, discarded: 0, passed: 50_000, queued: 0 });

@@ -49,8 +49,10 @@ export class Connections {
     return this.#of(domain, gref);
   }
 
-  /** Whether the page is mapped, and was for a while. */
-  isConnected(domain: Domain, gref: number): boolean {
-    return this.#of(domain, gref).at(-1)!.to <= this.now();
+  /** Those times, and since when the page is mapped, without the time to settle; undefined: it is not. */
+  of(domain: Domain, gref: number): { readonly apart: readonly Span[]; readonly connectedAt?: number } {
+    const apart = this.#of(domain, gref);
+    const { to } = apart.at(-1)!;
+    return { apart, ...(to < Infinity && { connectedAt: to - this.settlingMicros }) };
   }
 }

@@ -12,6 +12,9 @@ const SLOW_BOUND = 2_800_000;
 /** µs that any other answer may take: slow devices and other guests hold the engine up. */
 const QUICK_BOUND = 1_500_000;
 
+/** µs in which a guest is told of an answer: the engine may be in slow calls on other streams' devices. */
+const TOLD_IN = 400_000;
+
 const SLOW = new Set<number>([XENSND_OP_OPEN, XENSND_OP_CLOSE, XENSND_OP_HW_PARAM_QUERY]);
 
 const bound = ({ operation }: RequestRecord) => SLOW.has(operation) ? SLOW_BOUND : QUICK_BOUND;
@@ -19,10 +22,13 @@ const bound = ({ operation }: RequestRecord) => SLOW.has(operation) ? SLOW_BOUND
 function complaint(world: World, guest: Guest): string | undefined {
   const general = [...world.excuses.spans, ...guest.domain.pauses];
   for (const account of guest.kernel.accounts) {
-    const excuses = [...general, ...world.connections.apart(guest.domain, account.ringRef)];
+    const { apart, connectedAt } = world.connections.of(guest.domain, account.ringRef);
+    const excuses = [...general, ...apart];
     let check = guest.checks.get(account);
-    if (check === undefined) guest.checks.set(account, check = new AccountCheck(account, { bound }));
-    const [finding] = check.check(world.now, excuses);
+    if (check === undefined) {
+      guest.checks.set(account, check = new AccountCheck(account, { bound, toldIn: TOLD_IN }));
+    }
+    const [finding] = check.check({ now: world.now, excuses, pauses: guest.domain.pauses, connectedAt });
     if (finding !== undefined) return `${guest.name}(${guest.domain.domid}) ${finding.text}`;
   }
 }

@@ -31,6 +31,10 @@ export function settled(rounds = 1): Promise<void> {
   });
 }
 
+/** Calls in which a kill matters most: an answer is on the ring, and its guest is not told; pages are mapped, and others are not. */
+export const CALL_KINDS = ["notify", "map", "unmap"] as const;
+export type CallKind = typeof CALL_KINDS[number];
+
 let current: Thread | undefined;
 
 /** The thread whose code runs now. Throws outside of {@link Thread.exec}. */
@@ -170,6 +174,8 @@ export class Process {
   readonly #ends = new Set<() => void>();
   /** System calls until the process dies in the middle of one; undefined: it lives on. */
   #callsToLive: number | undefined;
+  /** The kind of call in which the process dies; undefined: it lives on. */
+  #fatalCall: CallKind | undefined;
   #isAlive = true;
   #isDying = false;
   domid: number;
@@ -212,15 +218,21 @@ export class Process {
    * Called at the beginning of every system call: throws {@link Killed} if the process is dead, or dies here. Nothing that the
    * process has done before is undone.
    */
-  call(): void {
+  call(kind?: CallKind): void {
     if (current !== undefined) current.calls++;
     if (this.#callsToLive !== undefined && this.#callsToLive-- <= 0) this.#isDying = true;
+    if (kind !== undefined && kind === this.#fatalCall) this.#isDying = true;
     if (!this.#isAlive || this.#isDying) throw new Killed(this.name);
   }
 
   /** Whether the process is dead, or about to be at the end of this turn. */
   get isDead(): boolean {
     return !this.#isAlive || this.#isDying;
+  }
+
+  /** Has the process die in its next call of a kind. */
+  killIn(kind: CallKind): void {
+    this.#fatalCall = kind;
   }
 
   /** Has the process die at its `calls`th system call from now. */

@@ -8,7 +8,7 @@ import { parseGuestLimits } from "../../../lib/daemon/policy/guest_limits.ts";
 import type { ServeOptions } from "../../../lib/service/serve.ts";
 import { CONFIG_FILE, type DaemonRun, type Daemons } from "../daemon.ts";
 import type { Clock } from "../machine/clock.ts";
-import type { Process } from "../machine/process.ts";
+import { CALL_KINDS, type Process } from "../machine/process.ts";
 import type { Random } from "../machine/random.ts";
 import type { VirtualFiles } from "../machine/virtual_files.ts";
 import { configOf, ConfigurationInForce } from "./configuration_in_force.ts";
@@ -100,10 +100,10 @@ export class Administrator {
   #another(random: Random): Pick<Configuration, "name" | "text"> {
     const former = this.#history.slice(0, -1);
     const present = this.#history.at(-1);
-    const kind = random.below(6);
+    const kind = random.below(8);
     if (kind === 0 && former.length > 0) return { name: "a former one", text: random.pick(former) };
     if (kind < 3 && former.length > 0) return { name: "the one before", text: former.at(-1)! };
-    if (kind === 3 && present !== undefined && configOf(present) !== undefined) {
+    if (kind < 6 && present !== undefined && configOf(present) !== undefined) {
       return { name: "denials turned", text: withDenialTurned(present) };
     }
     return anyConfiguration(random);
@@ -208,12 +208,17 @@ export class Administrator {
     this.services.clock.after(random.below(8_000_000), () => void this.start(random));
   }
 
-  /** SIGKILL: between two turns, or in the middle of one. */
+  /** SIGKILL: between two turns, or in the middle of one. Often another daemon is started at once. */
   kill(random: Random): void {
-    const run = this.services.daemons.current;
+    const { clock, daemons } = this.services;
+    const run = daemons.current;
     if (run === undefined) return;
-    if (random.oneIn(3)) run.process.kill();
+    if (random.oneIn(4)) run.process.kill();
+    else if (random.oneIn(2)) run.process.killIn(random.pick(CALL_KINDS));
     else run.process.killAfter(random.below(random.oneIn(2) ? 12 : 500));
+    if (random.oneIn(2)) return;
+    const micros = random.below(100_000);
+    run.process.atEnd(() => clock.after(micros, () => void this.start(random)));
   }
 
   /** A planned replacement: SIGTERM, and another daemon when the first has ended, or while the first still ends. */

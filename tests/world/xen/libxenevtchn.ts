@@ -108,7 +108,7 @@ export function virtualLibxenevtchn(): Symbols {
     },
     xenevtchn_fd: (xce) => handles.get(xce).fd,
     xenevtchn_notify: (xce, number) => {
-      currentThread().process.call();
+      currentThread().process.call("notify");
       const port = handles.get(xce).file.ports.get(number);
       if (port === undefined) return fails(ERRNO.ENOTCONN);
       port.peer?.signal();

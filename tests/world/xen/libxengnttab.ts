@@ -5,7 +5,7 @@ import { PROT } from "../../../ffi/libc/libc.ts";
 import type { libxengnttabSymbols } from "../../../ffi/xen/libxengnttab.ts";
 import { OpenFile } from "../machine/files.ts";
 import { fails } from "../machine/libc.ts";
-import { currentThread, type Process } from "../machine/process.ts";
+import { type CallKind, currentThread, type Process } from "../machine/process.ts";
 import type { Domain, Grant } from "./domain.ts";
 import { Handles } from "./handles.ts";
 import type { ForeignMapping } from "./hypervisor.ts";
@@ -109,9 +109,9 @@ function closed<F extends OpenFile>(
   return 0;
 }
 
-function call(pages: number): void {
+function call(pages: number, kind?: CallKind): void {
   const thread = currentThread();
-  thread.process.call();
+  thread.process.call(kind);
   thread.spend(Math.ceil(MAP_MICROS + pages * PAGE_MICROS));
 }
 
@@ -135,7 +135,7 @@ export function virtualLibxengnttab(): Symbols {
     xengnttab_open: () => opened(tables, (process) => new GrantFile(currentXen(), ownDomain(process))),
     xengnttab_close: (xgt) => closed(tables, xgt, ({ mappings }) => mappings.size),
     xengnttab_map_domain_grant_refs: (xgt, count, domid, refs, prot) => {
-      call(count);
+      call(count, "map");
       const { file } = tables.get(xgt);
       const isWritable = (prot & PROT.WRITE) !== 0;
       const mapping = currentXen().hypervisor.map(
@@ -149,7 +149,7 @@ export function virtualLibxengnttab(): Symbols {
       return pointerAt(mapping.range.address);
     },
     xengnttab_unmap: (xgt, start, count) => {
-      call(count);
+      call(count, "unmap");
       const { file } = tables.get(xgt);
       const address = addressAt(start);
       const mapping = file.mappings.get(address);
