@@ -47,7 +47,7 @@ if (values.replay !== undefined) {
   Deno.exit(outcome.violation === undefined ? 0 : 1);
 }
 
-const sum = { seeds: 0, events: 0, turns: 0, seconds: 0 };
+const sum = { seeds: 0, events: 0, turns: 0, seconds: 0, soundSeconds: 0 };
 for (let n = 0; n < seeds && seconds() < minutes * 60; n++) {
   const script = drawScript(first + n >>> 0, events, WEIGHTS);
   const outcome = await playScript(script);
@@ -56,6 +56,7 @@ for (let n = 0; n < seeds && seconds() < minutes * 60; n++) {
   sum.events += outcome.events;
   sum.turns += outcome.turns;
   sum.seconds += outcome.seconds;
+  sum.soundSeconds += outcome.soundSeconds;
   if (outcome.violation === undefined) continue;
   if (!values["no-shrink"]) await printShortest(script, outcome);
   Deno.exit(1);
@@ -64,22 +65,25 @@ const took = seconds();
 print(
   `${sum.seeds} seeds from ${first} on: ${sum.events} events, ${sum.turns} turns, ${
     Math.round(sum.seconds)
-  } virtual s in ` +
+  } virtual s with ${Math.round(sum.soundSeconds)} s of sound in ` +
     `${took.toFixed(1)} s: ${Math.round(sum.events / took)} events and ${
       (sum.seconds / took).toFixed(1)
     } virtual s a second`,
 );
 Deno.exit(0);
 
-function report(script: Script, { events, turns, seconds, digest, violation, log }: Outcome): void {
+function report(
+  script: Script,
+  { events, turns, seconds, soundSeconds, digest, violation, log }: Outcome,
+): void {
   if (values.log) { for (const line of log) print(line); }
   const what = violation === undefined
     ? "all invariants hold"
     : `violation: ${violation.name}: ${violation.text}\n  at event ${violation.event}`;
   print(
-    `seed ${script.seed}: ${events} events, ${turns} turns, ${
-      seconds.toFixed(1)
-    } virtual s, log ${digest}: ${what}`,
+    `seed ${script.seed}: ${events} events, ${turns} turns, ${seconds.toFixed(1)} virtual s, ${
+      soundSeconds.toFixed(1)
+    } s of sound, log ${digest}: ${what}`,
   );
 }
 

@@ -73,9 +73,9 @@ export function drawScript(seed: number, count: number, weights: Weights): Scrip
 /** Mostly moments, now and then long enough for every time-out of the program to pass. */
 function waitOf(random: Random): number {
   const n = random.below(1000);
-  if (n < 400) return random.below(300);
-  if (n < 750) return random.below(20_000);
-  if (n < 970) return random.below(100_000);
-  if (n < 995) return random.below(1_000_000);
+  if (n < 300) return random.below(300);
+  if (n < 600) return random.below(20_000);
+  if (n < 900) return random.below(200_000);
+  if (n < 985) return random.below(1_000_000);
   return random.below(15_000_000);
 }

@@ -122,7 +122,7 @@ export class World {
     this.#followAnnouncement();
     if (random.oneIn(2) || this.administrator.options.config !== undefined) this.administrator.write(random);
     if (!random.oneIn(8)) this.administrator.start(random);
-    for (let guests = random.below(3); guests > 0; guests--) createGuest(this, random, true);
+    for (let guests = random.between(1, 3); guests > 0; guests--) createGuest(this, random, true);
   }
 
   #followAnnouncement(): void {
@@ -209,8 +209,9 @@ export interface Outcome {
   readonly events: number;
   /** Turns of all threads. */
   readonly turns: number;
-  /** Virtual seconds. */
+  /** Virtual seconds, and seconds of guests' sound that were heard. */
   readonly seconds: number;
+  readonly soundSeconds: number;
   readonly digest: string;
   readonly log: readonly string[];
   readonly violation: Violation | undefined;
@@ -274,6 +275,7 @@ async function play({ seed, events }: Script): Promise<Outcome> {
     events: done,
     turns: world.host.turns,
     seconds: now / 1e6,
+    soundSeconds: world.ledger.seconds,
     digest: log.digest,
     log: log.lines,
     violation: violation && { ...violation, event: done },

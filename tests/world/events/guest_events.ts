@@ -1,22 +1,34 @@
 // SPDX-License-Identifier: MIT
 /** What guests do: their programs. */
+import type { Random } from "../machine/random.ts";
+import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
+import { createGuest } from "./toolstack_events.ts";
+
+/** Programs of a guest that run at a time. */
+const MOST_PROGRAMS = 6;
+
+/** Starts a program in some guest. Gives the world a guest if it has none, and a guest without a card or a working kernel another life. */
+function startProgram(world: World, random: Random): void {
+  const guests = world.population.present;
+  if (guests.length === 0) return createGuest(world, random, true);
+  const guest = random.pick(guests);
+  const { domid } = guest.domain;
+  if (guest.kernel.hasOopsed || world.account.cards.every(({ address }) => address.domid !== domid)) {
+    if (random.oneIn(4)) world.xl.destroy(domid, random);
+    return;
+  }
+  if (guest.running.length < MOST_PROGRAMS) world.population.startProgram(guest, random);
+}
 
 export const GUEST_EVENTS: EventTable = {
-  "guest.program": {
-    weight: 60,
-    run(world, random) {
-      const guests = world.population.present;
-      if (guests.length === 0) return;
-      const guest = random.pick(guests);
-      if (guest.running.length < 6) world.population.startProgram(guest, random);
-    },
-  },
+  "guest.program": { weight: 60, run: startProgram },
   "guest.step": {
     weight: 80,
     run(world, random) {
       const programs = world.population.present.flatMap(({ running }) => running);
       if (programs.length > 0) random.pick(programs).step(random);
+      else startProgram(world, random);
     },
   },
   "guest.attack": {
@@ -26,6 +38,7 @@ export const GUEST_EVENTS: EventTable = {
         hostile === undefined ? [] : [hostile]
       );
       if (hostile.length > 0) random.pick(hostile).step(random);
+      else startProgram(world, random);
     },
   },
   "guest.unload": {

@@ -29,9 +29,10 @@ function perhapsKilled(program: AnyProgram, random: Random): void {
   if (random.oneIn(8)) program.killAfter(random.below(40));
 }
 
-/** Makes a guest, with some cards. */
+/** Makes a guest with some cards; `isSafe`: with one at least, by a toolstack that is not killed. */
 export function createGuest(world: World, random: Random, isSafe = false): void {
-  const cards = Array.from({ length: random.pick([0, 1, 1, 1, 1, 2]) }, () => anyXlCard(random));
+  const count = random.pick(isSafe ? [1, 1, 1, 2] : [0, 1, 1, 1, 1, 2]);
+  const cards = Array.from({ length: count }, () => anyXlCard(random));
   const taken = new Set(world.account.domains.map(({ name }) => name));
   const free = NAMES.filter((name) => !taken.has(name));
   const program = world.xl.create(

@@ -41,6 +41,8 @@ export class Heard {
 
 export class Ledger implements Omit<SoundReports, "violated"> {
   readonly #heard = new Map<StreamAccount, Heard>();
+  /** Seconds of guests' sound that were heard in all. */
+  seconds = 0;
   /** Called with each run of frames of one stream that a device plays: from `first` on. */
   onHeard: (
     guest: Guest,
@@ -101,6 +103,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     if (heard.recent.length > 40) heard.recent.shift();
     heard.lastAt = share(at + count);
     heard.lastBy = pcm;
+    this.seconds += (share(at + count) - share(at)) / 1e6;
     this.onHeard(owner.guest, owner.account, pcm, count, share(at), share(at + count));
     if (twice > 0 && !hasJumpedOn(owner.account)) {
       const { writes = [] } = owner.account.segment ?? {};
