@@ -49,7 +49,8 @@ export class Daemons {
     if (status !== "running" || run === undefined || run.servesSince !== undefined) return;
     run.servesSince = this.host.clock.now;
     const { mappings } = processCounters(this.host.xen, run.process);
-    if (mappings === 0 && run.process.threads.length === THREADS) {
+    const hasDevices = this.host.sound.open.some(({ process }) => process === run.process);
+    if (mappings === 0 && !hasDevices && run.process.threads.length === THREADS) {
       const files = [...run.process.files.values()];
       run.idleDescriptors = files.filter((file) => !(file instanceof SocketFile)).length;
     }

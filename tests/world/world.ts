@@ -18,7 +18,7 @@ import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { Connections } from "./invariants/connections.ts";
 import { Ledger } from "./invariants/ledger.ts";
 import { CounterWitness } from "./invariants/counters.ts";
-import { settingsOracle } from "./invariants/settings.ts";
+import { loudnessProblem, settingsOracle } from "./invariants/settings.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
 import { Operators } from "./operator/commands.ts";
@@ -103,6 +103,8 @@ export class World {
     this.ledger.onHeard = (guest, account, pcm, frames, from, until) => {
       const problem = heardProblem(this, guest, account, pcm, frames, from, until);
       if (problem !== undefined) this.violated("heardWhereAllowed", problem);
+      const loudness = loudnessProblem(this, guest, account, frames, from);
+      if (loudness !== undefined) this.violated("settingsInForce", loudness);
     };
     this.settings = settingsOracle(this);
     this.operators = new Operators({ clock: this.host.clock, startProcess, log }, (observation) => {

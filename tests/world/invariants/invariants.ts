@@ -2,10 +2,13 @@
 /** The invariants of a world: what must hold after every event, and what must hold once everybody has gone home. */
 import type { World } from "../world.ts";
 import { withinBounds } from "./allowed.ts";
+import { guestsApart } from "./delays.ts";
 import { framesAccounted } from "./counters.ts";
 import { requestsAnswered } from "./guest_accounts.ts";
+import { soundGoesOn } from "./positions.ts";
 import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
 import { settingsInForce } from "./settings.ts";
+import { withinLimits } from "./limits.ts";
 import type { InvariantName } from "./statements.ts";
 import { turnsBounded } from "./turns.ts";
 
@@ -28,10 +31,14 @@ export interface Invariant {
 export const CHECKS: readonly Invariant[] = [
   requestsAnswered,
   withinBounds,
+  withinLimits,
   turnsBounded,
+  guestsApart,
   nothingStale,
   statesKnown,
   settingsInForce,
+  // By the settings that the look before has found.
+  soundGoesOn,
   framesAccounted,
   backAtTheBeginning,
 ];

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-/** Holds, mutes and volumes: see `operator/oracle.ts`. */
+/** Holds, mutes and volumes: see `operator/oracle.ts`. What is held or muted is not heard, and what is quieter is not heard as it was. */
+import { placeInCard } from "../../../lib/stream/stream_name.ts";
+import type { StreamAccount } from "../guest/account.ts";
 import { SettingsOracle } from "../operator/oracle.ts";
+import type { Guest } from "../population.ts";
 import type { World } from "../world.ts";
+import { placeOf } from "./allowed.ts";
 import type { Invariant } from "./invariants.ts";
 
 /** How long the daemon may take to learn that a client has gone, and to answer what it has carried out, µs. */
@@ -21,6 +25,31 @@ export function settingsOracle(world: World): SettingsOracle {
         identity: [states.length === 1 ? version : {}],
       })),
   }, PATIENCE);
+}
+
+/** µs after which nothing is heard any more that a device had in its buffer as a setting came into force. */
+const FADE_MICROS = 3_000_000;
+/** A stream at this volume, dB, or below has no frame as its guest wrote it. */
+const QUIETER = -1;
+/** Fewer frames in a row may be any noise. */
+const LEAST_FRAMES = 16;
+
+/** What is wrong with `frames` frames that were heard from `from` on, as their guest wrote them; undefined: nothing. */
+export function loudnessProblem(
+  world: World,
+  guest: Guest,
+  account: StreamAccount,
+  frames: number,
+  from: number,
+): string | undefined {
+  if (frames < LEAST_FRAMES) return undefined;
+  const { domid, card, pcm, stream } = placeOf(guest, account);
+  const steady = world.settings.steady(domid, card, placeInCard(pcm, stream));
+  if (steady === undefined || steady.since + FADE_MICROS > from) return undefined;
+  const { hold, muted, volume } = steady.settings;
+  const wrong = hold !== "none" ? hold : muted ? "muted" : volume <= QUIETER ? `at ${volume} dB` : undefined;
+  return wrong &&
+    `${guest.name}(${domid}) ${account.name} is ${wrong} since ${steady.since}, and is heard as ever at ${from}`;
 }
 
 export const settingsInForce: Invariant = {

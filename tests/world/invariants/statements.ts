@@ -3,6 +3,8 @@
 export const STATEMENTS = {
   requestsAnswered:
     "Every request of a guest's driver gets exactly one answer, in order, within its bound; positions never go back, never step a buffer, and are accepted by the driver's generation.",
+  soundGoesOn:
+    "A stream that its guest runs and nobody holds, with samples to play or room to record into, is told positions one after the other.",
   framesAccounted:
     "Each frame that a guest has written or read is heard, or stands in a counter with its cause, and silence likewise; no total falls while its card exists.",
   playedOnce: "No device plays a frame of a guest's twice.",
@@ -18,7 +20,12 @@ export const STATEMENTS = {
     "XenStore holds nothing of a card, a domain or a daemon that has gone, and all that the toolstack has made.",
   statesKnown:
     "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
-  turnsBounded: "No turn of an engine, and none of the main thread, makes more system calls than its bound.",
+  withinLimits:
+    "A guest never has more streams, pages, engines, descriptors, watches or timers of the daemon's than its limits and its cards account for.",
+  guestsApart:
+    "A guest that has claimed little of its budget gets each answer within its delay, whatever other guests claim.",
+  turnsBounded:
+    "No turn of an engine or of the main thread makes more system calls, or moves more sound, than its bound; no guest gets more answers, sound, wake-ups and looks at XenStore than its budget allows.",
   noDefect:
     "No exception is left to nobody, nothing touches unmapped memory, and no device is used after its close.",
 } as const;

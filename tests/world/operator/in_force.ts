@@ -26,7 +26,7 @@ type Value = Settings[Field];
 /** The settings of a stream that nobody has touched. */
 export const UNTOUCHED: Settings = { hold: "none", volume: 0, muted: false };
 
-const FIELDS = ["hold", "volume", "muted"] as const satisfies readonly Field[];
+export const FIELDS = ["hold", "volume", "muted"] as const satisfies readonly Field[];
 
 /** A refusal of a trigger that is in force all the same: the daemon knows it, and the device has yet to obey. */
 const HOLDS_ALREADY = /^\w+ holds for .* has not obeyed yet/;

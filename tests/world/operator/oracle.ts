@@ -6,7 +6,7 @@
 import { cardPaths } from "../../../lib/xenbus/mod.ts";
 import { HOLDS } from "../../../lib/stream/stream_state.ts";
 import type { Clock } from "../machine/clock.ts";
-import { InForce, type Patience, type Settings, streamKey, UNTOUCHED } from "./in_force.ts";
+import { FIELDS, InForce, type Patience, type Settings, streamKey, UNTOUCHED } from "./in_force.ts";
 import type { Asked, Observation } from "./record.ts";
 
 /** XenStore, without a request. */
@@ -40,8 +40,16 @@ interface Card extends KnownCard {
   readonly places: Set<string>;
 }
 
+/** Settings that XenStore has kept for a while. */
+export interface SteadySettings {
+  readonly settings: Settings;
+  /** When a look first found them, µs. */
+  readonly since: number;
+}
+
 export class SettingsOracle {
   readonly #inForce: InForce;
+  readonly #steady = new Map<string, SteadySettings>();
   /** By `DOMID/CARD`. */
   #cards = new Map<string, Card>();
   readonly #sights: Observation[] = [];
@@ -65,11 +73,24 @@ export class SettingsOracle {
     for (const card of this.#cards.values()) {
       for (const [place, settings] of this.#kept(card)) {
         const stream = `${card.domid}/${card.card}/${place}`;
+        this.#note(stream, settings, card);
         const problem = this.#inForce.complaint(stream, settings, now);
         if (problem !== undefined) return `XenStore keeps: ${problem}`;
       }
     }
     return this.#inForce.belatedComplaint();
+  }
+
+  /** What XenStore keeps of the stream, and since when; undefined if the stream was not there at the last look. */
+  steady(domid: number, card: number, place: string): SteadySettings | undefined {
+    return this.#cards.has(`${domid}/${card}`) ? this.#steady.get(`${domid}/${card}/${place}`) : undefined;
+  }
+
+  #note(stream: string, settings: Settings, card: Card): void {
+    const before = this.#steady.get(stream);
+    const isSame = before !== undefined && before.since >= card.since &&
+      FIELDS.every((field) => before.settings[field] === settings[field]);
+    if (!isSame) this.#steady.set(stream, { settings, since: this.world.clock.now });
   }
 
   #judge({ report, from, to }: Observation): string | undefined {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/** Whether the sound of a guest that wants some goes on: the guest is told positions, one after the other. */
+import { placeInCard } from "../../../lib/stream/stream_name.ts";
+import { unexcused } from "../guest/checks.ts";
+import type { XenStream } from "../guest/stream_ops.ts";
+import type { Guest } from "../population.ts";
+import type { World } from "../world.ts";
+import { placeOf } from "./allowed.ts";
+import type { Invariant } from "./invariants.ts";
+
+/** µs without a new position, beside some periods: devices come and go, and are slow. */
+const STILL_MICROS = 3_000_000;
+const STILL_PERIODS = 4;
+
+/** Whether the device has something to do: samples to play, or room for what it records. */
+function hasWork({ substream }: XenStream): boolean {
+  if (!substream.isRunning) return false;
+  return substream.isPlayback
+    ? substream.applPtr > substream.hwPtr
+    : substream.avail < substream.bufferFrames;
+}
+
+function standstill(world: World, guest: Guest, stream: XenStream): string | undefined {
+  const { account } = stream;
+  const { open, segment } = account;
+  const started = segment?.starts.at(-1);
+  if (!hasWork(stream) || open === undefined || started === undefined) return undefined;
+  const { apart, connectedAt } = world.connections.of(guest.domain, account.ringRef);
+  // Another daemon knows nothing of what its predecessor had open.
+  if (connectedAt === undefined || open.request.sent < connectedAt) return undefined;
+  const { domid, card, pcm, stream: number } = placeOf(guest, account);
+  const steady = world.settings.steady(domid, card, placeInCard(pcm, number));
+  if (steady === undefined || steady.settings.hold !== "none") return undefined;
+  const event = account.events.findLast(({ isAccepted }) => isAccepted)?.time ?? 0;
+  const written = segment!.writes.at(-1)?.request.over ?? 0;
+  const from = Math.max(started, event, written, steady.since);
+  const still = unexcused(from, world.now, [...world.excuses.spans, ...guest.domain.pauses, ...apart]);
+  if (still <= STILL_MICROS + STILL_PERIODS * open.periodFrames / open.rate * 1e6) return undefined;
+  return `${guest.name}(${domid}) ${account.name} runs, and is told of no position for ${still} µs`;
+}
+
+export const soundGoesOn: Invariant = {
+  name: "soundGoesOn",
+  check(world) {
+    for (const guest of world.population.present) {
+      for (const stream of guest.kernel.streams) {
+        const problem = standstill(world, guest, stream);
+        if (problem !== undefined) return problem;
+      }
+    }
+  },
+};
