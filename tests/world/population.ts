@@ -151,6 +151,14 @@ export class Population implements GuestBuilder {
     return program.start();
   }
 
+  /** The account of an honest guest's stream; `place` is `PCM/STREAM`. */
+  streamOf(domid: number, card: number, place: string): StreamAccount | undefined {
+    const guest = this.present.find(({ domain }) => domain.domid === domid);
+    return [...guest?.kernel.accounts ?? []].find(({ name }) =>
+      name.startsWith(`device/vsnd/${card} ${place} `)
+    );
+  }
+
   /** The guest and the account to which frames of `tag` belong. */
   accountOf(tag: number): { readonly guest: Guest; readonly account: StreamAccount } | undefined {
     const guest = this.#owners.get(tag);

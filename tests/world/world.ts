@@ -52,7 +52,13 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
-  readonly counters = new CounterWitness((domid, card) => this.account.card(domid, card));
+  readonly counters = new CounterWitness({
+    cardOf: (domid, card) => this.account.card(domid, card),
+    accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),
+    disturbances: () => this.disturbances,
+  });
+  /** How many events have happened to the host's devices. */
+  disturbances = 0;
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;
@@ -167,6 +173,7 @@ export class World {
     const event = EVENTS[kind];
     if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
     this.log.write(`event: ${kind} ${seed.toString(16).padStart(8, "0")}`);
+    if (kind.startsWith("sound.")) this.disturbances++;
     event.run(this, random);
     // What the event starts at once belongs to it.
     await this.host.clock.runUntil(this.now);

@@ -2,6 +2,7 @@
 /** The counters of streams, as every operator is told: what became of each frame, and that no total falls. */
 import { COUNTERS } from "../../../lib/bridge/stream_status.ts";
 import type { StreamReport } from "../../../lib/control/protocol.ts";
+import type { StreamAccount } from "../guest/account.ts";
 import { frameSums } from "../../frame_sums.ts";
 import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
@@ -15,16 +16,29 @@ const SETTLED = new Set(["closed", "prepared", "running", "paused"]);
 /** µs in which the daemon has learned that the toolstack has put another card in the place of one. */
 const LOOK_MICROS = 2_000_000;
 
+/** What the witness knows besides. */
+export interface WitnessWorld {
+  /** What the toolstack knows of a card. */
+  cardOf(domid: number, card: number): AccountedCard | undefined;
+  /** What an honest guest knows of a stream; `place` is `PCM/STREAM`. */
+  accountOf(domid: number, card: number, place: string): StreamAccount | undefined;
+  /** How often something has happened to the host's devices. */
+  disturbances(): number;
+}
+
+interface Report {
+  readonly counts: Counts;
+  readonly at: number;
+  readonly version: number;
+  readonly disturbances: number;
+}
+
 export class CounterWitness {
   #complaint: string | undefined;
   /** The last report of each stream, by the daemon's process and the stream; of cards of which it is known which card it was. */
-  readonly #last = new Map<
-    string,
-    { readonly counts: Counts; readonly at: number; readonly version: number }
-  >();
+  readonly #last = new Map<string, Report>();
 
-  /** @param cardOf what the toolstack knows of a card */
-  constructor(private readonly cardOf: (domid: number, card: number) => AccountedCard | undefined) {}
+  constructor(private readonly world: WitnessWorld) {}
 
   /** What is wrong, and was not said before. */
   take(): string | undefined {
@@ -35,28 +49,71 @@ export class CounterWitness {
 
   readonly sees = ({ report: { pid, streams }, from, to }: Observation): void => {
     for (const stream of streams) {
-      this.#complaint ??= sumProblem(stream) ?? this.#fallProblem(pid, stream, from, to);
+      this.#complaint ??= sumProblem(stream) ?? dryProblem(stream) ?? this.#problem(pid, stream, from, to);
     }
   };
 
-  #fallProblem(pid: number, stream: StreamReport, from: number, at: number): string | undefined {
-    const [cardId] = stream.stream.split("/").slice(-3);
-    const card = this.cardOf(stream.domid, Number(cardId));
+  #problem(pid: number, stream: StreamReport, from: number, at: number): string | undefined {
+    const [cardId, ...place] = stream.stream.split("/").slice(-3);
+    const card = this.world.cardOf(stream.domid, Number(cardId));
     // The report may be of the card before, or of the one after, or of one that goes.
     if (card === undefined || card.states.length !== 1) return undefined;
     if (card.versionSince + LOOK_MICROS >= from) return undefined;
     if (card.mayBeOffline || card.isOrphan) return undefined;
     const { version } = card;
-    const counts = stream as unknown as Counts;
+    const report = {
+      counts: stream as unknown as Counts,
+      at,
+      version,
+      disturbances: this.world.disturbances(),
+    };
     const key = `${pid} ${stream.domid} ${stream.stream}`;
     const last = this.#last.get(key);
     // Reports overtake each other on their way: which of the two is the older one is not known.
     if (last !== undefined && last.at > from) return undefined;
-    this.#last.set(key, { counts, at, version });
-    if (last?.version !== version) return undefined;
-    const fallen = COUNTERS.find((name) => Number(counts[name]) < Number(last.counts[name]));
-    return fallen && `${stream.stream}: ${fallen} falls from ${last.counts[fallen]} to ${counts[fallen]}`;
+    this.#last.set(key, report);
+    const account = this.world.accountOf(stream.domid, Number(cardId), place.join("/"));
+    const problem = (account && excessProblem(stream, account)) ??
+      (last?.version === version ? changeProblem(last, report) : undefined);
+    return problem && `${stream.stream}: ${problem}`;
   }
+}
+
+/** What is wrong with a report that comes after another one, of the same card. */
+function changeProblem(last: Report, { counts, disturbances }: Report): string | undefined {
+  const more = (name: string) => Number(counts[name]) - Number(last.counts[name]);
+  const fallen = COUNTERS.find((name) => more(name) < 0);
+  if (fallen !== undefined) return `${fallen} falls from ${last.counts[fallen]} to ${counts[fallen]}`;
+  // A guest that does nothing on a device to which nothing happens has one xrun at most.
+  const isQuiet = last.disturbances === disturbances &&
+    ["connections", "requests", "losses"].every((name) => more(name) === 0);
+  if (isQuiet && more("xruns") > 1) {
+    return `${more("xruns")} xruns, and the guest has asked for nothing meanwhile`;
+  }
+}
+
+/** What is wrong with counters that say more than the guest has done. */
+function excessProblem(stream: StreamReport, account: StreamAccount): string | undefined {
+  const { requests, forgotten, nextFrame, direction } = account;
+  const sent = requests.length + forgotten.requests;
+  const counts = stream as unknown as Counts;
+  if (Number(counts.requests) > sent) return `${counts.requests} requests, and the guest has sent ${sent}`;
+  if (direction === "playback" && Number(counts.transferredFrames) >= nextFrame) {
+    return `${counts.transferredFrames} frames, and the guest has written ${nextFrame - 1}`;
+  }
+}
+
+/** What is wrong with a device that is dry for longer than the grace of an underrun, and counts none. */
+function dryProblem(stream: StreamReport): string | undefined {
+  const { state, type } = stream;
+  if (type !== "playback" || state !== "running" || stream.hold !== "none") return undefined;
+  const { positionFrames, guestFrames, periodFrames, rate, xruns } = stream as unknown as Record<
+    string,
+    number
+  >;
+  const dry = positionFrames! - guestFrames!;
+  if (xruns !== 0 || dry <= 2 * Math.max(2 * periodFrames!, rate! / 2)) return undefined;
+  return `${stream.stream}: the device has had no samples for ${dry} frames, and no xrun is counted`;
 }
 
 function sumProblem(stream: StreamReport): string | undefined {
