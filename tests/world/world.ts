@@ -18,6 +18,7 @@ import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { Connections } from "./invariants/connections.ts";
 import { Ledger } from "./invariants/ledger.ts";
 import { CounterWitness } from "./invariants/counters.ts";
+import { OperatorWitness } from "./invariants/operators.ts";
 import { loudnessProblem, settingsOracle } from "./invariants/settings.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
@@ -57,6 +58,10 @@ export class World {
     accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),
     disturbances: () => this.disturbances,
   });
+  readonly operatorWitness = new OperatorWitness(
+    () => this.operators.asked,
+    () => this.operators.running.length,
+  );
   /** How many events have happened to the host's devices. */
   disturbances = 0;
   /** What operators' settings may be. */
@@ -125,7 +130,7 @@ export class World {
     this.connections.follow(this.host.xen.hypervisor);
     const random = new Random(mix(this.seed, 3));
     this.administrator.options = anyOptions(random);
-    this.administrator.isSupervised = !random.oneIn(4);
+    this.administrator.isSupervised = !random.oneIn(8);
     this.excuses.begin("no daemon");
     this.#followAnnouncement();
     if (random.oneIn(2) || this.administrator.options.config !== undefined) this.administrator.write(random);

@@ -68,4 +68,12 @@ export const HARDWARE_EVENTS: EventTable = {
       anEnd(world, random).faults.slow(call, random.between(100, 20_000), random.between(1, 5));
     },
   },
+  /** A device takes its time to open or close, as one that wakes up. */
+  "sound.hesitates": {
+    weight: 2,
+    run(world, random) {
+      const call = random.pick(["open", "close"] as const);
+      anEnd(world, random).faults.slow(call, random.between(50_000, 1_000_000));
+    },
+  },
 };

@@ -7,6 +7,7 @@ import { frameSums } from "../../frame_sums.ts";
 import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
 import type { Invariant } from "./invariants.ts";
+import { hasJumpedOn } from "./ledger.ts";
 
 type Counts = Readonly<Record<string, unknown>>;
 
@@ -98,7 +99,9 @@ function excessProblem(stream: StreamReport, account: StreamAccount): string | u
   const sent = requests.length + forgotten.requests;
   const counts = stream as unknown as Counts;
   if (Number(counts.requests) > sent) return `${counts.requests} requests, and the guest has sent ${sent}`;
-  if (direction === "playback" && Number(counts.transferredFrames) >= nextFrame) {
+  // Frames that the guest has jumped over count with those that it writes behind them.
+  const isPlain = direction === "playback" && !hasJumpedOn(account);
+  if (isPlain && Number(counts.transferredFrames) >= nextFrame) {
     return `${counts.transferredFrames} frames, and the guest has written ${nextFrame - 1}`;
   }
 }

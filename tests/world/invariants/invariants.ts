@@ -5,6 +5,7 @@ import { withinBounds } from "./allowed.ts";
 import { guestsApart } from "./delays.ts";
 import { framesAccounted } from "./counters.ts";
 import { requestsAnswered } from "./guest_accounts.ts";
+import { operatorsServed } from "./operators.ts";
 import { soundGoesOn } from "./positions.ts";
 import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
 import { settingsInForce } from "./settings.ts";
@@ -39,6 +40,7 @@ export const CHECKS: readonly Invariant[] = [
   settingsInForce,
   // By the settings that the look before has found.
   soundGoesOn,
+  operatorsServed,
   framesAccounted,
   backAtTheBeginning,
 ];

@@ -20,7 +20,7 @@ const LEAST_RUN = 8;
  * Whether the guest has left frames out, with snd_pcm_forward: a device plays what its buffer holds there, which is what the guest
  * wrote a round before.
  */
-function hasJumpedOn({ segments }: StreamAccount): boolean {
+export function hasJumpedOn({ segments }: StreamAccount): boolean {
   return segments.some(({ writes }) =>
     writes.some(({ at }, i) => at > (i === 0 ? 0 : writes[i - 1]!.at + writes[i - 1]!.frames))
   );

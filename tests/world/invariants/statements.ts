@@ -14,6 +14,8 @@ export const STATEMENTS = {
     "No stream is open with a rate, format, channels or a buffer that its card was not made with.",
   settingsInForce:
     "A hold, mute or volume is in force from its answer until another one undoes it, over reconnections, restarts and reloads; what was refused, timed out or cancelled never happens.",
+  operatorsServed:
+    "No operator is refused for a defect of the daemon, for clients or for a trace that have ended.",
   backAtTheBeginning:
     "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches and descriptors that it began with.",
   nothingStale:

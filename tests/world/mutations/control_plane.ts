@@ -343,7 +343,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/control_commands.ts",
     find: `!stream.isGivenUp && isStarted(stream.counters.snapshot())`,
     replace: `isStarted(stream.counters.snapshot())`,
-    finds: "settingsInForce",
+    finds: "operatorsServed",
     test: "tests/sandbox/trigger_test.ts",
   },
   {
@@ -352,7 +352,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/trace_source.ts",
     find: `    await inTime(stream.endTrace(reader));`,
     replace: ``,
-    finds: "settingsInForce",
+    finds: "operatorsServed",
     test: "tests/sandbox/trace_test.ts",
   },
 ];

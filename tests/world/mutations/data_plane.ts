@@ -122,7 +122,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.#deviceChanged(pcm);
     this.#connection.services.pollSetChanged();`,
     replace: `    this.#deviceChanged(pcm);`,
-    finds: "requestsAnswered",
+    finds: "soundGoesOn",
     test: "tests/sandbox/busy_card_test.ts",
   },
   {
@@ -179,7 +179,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/position_feed.ts",
     find: `    services.channels.notify(eventPort);`,
     replace: ``,
-    finds: "requestsAnswered",
+    finds: "soundGoesOn",
     test: "tests/unit/position_feed_test.ts",
   },
   {

@@ -91,7 +91,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/control/control_server.ts",
     find: `      this.#clients.delete(connection);`,
     replace: ``,
-    finds: "settingsInForce",
+    finds: "operatorsServed",
     test: "tests/unit/control_test.ts",
   },
   {
@@ -126,8 +126,8 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     sentence: "a transaction that another writer has beaten counts as written",
     file: "lib/xen/store/library_store.ts",
     find:
-      `if (storeCall("commit a transaction to", () => this.#handle.transactionEnd(t, false))) return result;`,
-    replace: `storeCall("commit a transaction to", () => this.#handle.transactionEnd(t, false));
+      `if (this.#call("commit a transaction to", () => this.#handle.transactionEnd(t, false))) return result;`,
+    replace: `this.#call("commit a transaction to", () => this.#handle.transactionEnd(t, false));
       if (attempt >= 0) return result;`,
     finds: "nothingStale",
     test: "tests/unit/ffi_store_test.ts",

@@ -81,15 +81,17 @@ export class SettingsOracle {
     return this.#inForce.belatedComplaint();
   }
 
-  /** What XenStore keeps of the stream, and since when; undefined if the stream was not there at the last look. */
+  /** What XenStore keeps of the stream, and since when; undefined if the last look has found something else, or no such stream. */
   steady(domid: number, card: number, place: string): SteadySettings | undefined {
-    return this.#cards.has(`${domid}/${card}`) ? this.#steady.get(`${domid}/${card}/${place}`) : undefined;
+    const known = this.#cards.get(`${domid}/${card}`);
+    const steady = this.#steady.get(`${domid}/${card}/${place}`);
+    if (known === undefined || steady === undefined) return undefined;
+    return areSame(steady.settings, this.#keptAt(known, place)) ? steady : undefined;
   }
 
   #note(stream: string, settings: Settings, card: Card): void {
     const before = this.#steady.get(stream);
-    const isSame = before !== undefined && before.since >= card.since &&
-      FIELDS.every((field) => before.settings[field] === settings[field]);
+    const isSame = before !== undefined && before.since >= card.since && areSame(before.settings, settings);
     if (!isSame) this.#steady.set(stream, { settings, since: this.world.clock.now });
   }
 
@@ -140,17 +142,23 @@ export class SettingsOracle {
 
   /** The settings that XenStore keeps of the card's streams. */
   *#kept(card: Card): Generator<readonly [place: string, settings: Settings]> {
-    const { store } = this.world;
-    for (const place of placesOf(store, card)) {
-      const path = `${backendOf(card)}/operator/${place}`;
-      const hold = store.peek(`${path}/hold`);
-      yield [place, {
-        hold: HOLDS.find((name) => name === hold) ?? UNTOUCHED.hold,
-        volume: Number(store.peek(`${path}/volume`) ?? 0) / 1000,
-        muted: store.peek(`${path}/muted`) === "1",
-      }];
-    }
+    for (const place of placesOf(this.world.store, card)) yield [place, this.#keptAt(card, place)];
   }
+
+  #keptAt(card: Card, place: string): Settings {
+    const { store } = this.world;
+    const path = `${backendOf(card)}/operator/${place}`;
+    const hold = store.peek(`${path}/hold`);
+    return {
+      hold: HOLDS.find((name) => name === hold) ?? UNTOUCHED.hold,
+      volume: Number(store.peek(`${path}/volume`) ?? 0) / 1000,
+      muted: store.peek(`${path}/muted`) === "1",
+    };
+  }
+}
+
+function areSame(one: Settings, other: Settings): boolean {
+  return FIELDS.every((field) => one[field] === other[field]);
 }
 
 /** `DOMID/CARD` of a stream's key. */

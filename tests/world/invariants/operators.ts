@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/** What no operator may be told. */
+import type { Asked } from "../operator/record.ts";
+import type { World } from "../world.ts";
+import type { Invariant } from "./invariants.ts";
+
+/** Fewer clients always find a place. */
+const FEW_CLIENTS = 20;
+/** µs in which the daemon has learned that a client has gone, and has ended the client's trace. */
+const LEARN_MICROS = 15_000_000;
+
+/** The requests of a world that have yet to end, and what follows from those that have. */
+export class OperatorWitness {
+  #taken = 0;
+  #waiting: Asked[] = [];
+  #crowdedAt = -Infinity;
+
+  constructor(private readonly asked: () => readonly Asked[], private readonly clients: () => number) {}
+
+  /** The first wrong answer since the last look. */
+  look(now: number): string | undefined {
+    if (this.clients() >= FEW_CLIENTS) this.#crowdedAt = now;
+    const all = this.asked();
+    const present = [...this.#waiting, ...all.slice(this.#taken)];
+    this.#taken = all.length;
+    this.#waiting = present.filter(({ outcome }) => outcome === undefined);
+    for (const asked of present) {
+      const problem = this.#problem(asked);
+      if (problem !== undefined) return `${asked.client}: ${problem}`;
+    }
+  }
+
+  #problem({ outcome, request, sentAt, endedAt }: Asked): string | undefined {
+    if (outcome?.kind !== "refused") return undefined;
+    const { error } = outcome;
+    if (error.startsWith("the daemon failed")) return error;
+    if (/has \d+ clients already/.test(error) && this.#crowdedAt + LEARN_MICROS < sentAt) return error;
+    if (!/is being traced already/.test(error) || typeof request === "string") return undefined;
+    const others = this.asked().filter((one) => one.request !== request && isTrace(one));
+    return others.some((one) => one.sentAt < endedAt && one.endedAt + LEARN_MICROS > sentAt)
+      ? undefined
+      : error;
+  }
+}
+
+function isTrace({ request }: Asked): boolean {
+  return typeof request !== "string" && request.command === "trace";
+}
+
+export const operatorsServed: Invariant = {
+  name: "operatorsServed",
+  check: (world: World) => world.operatorWitness.look(world.now),
+};
