@@ -59,6 +59,8 @@ export class Population implements GuestBuilder {
   /** The guest that was given each tag last. */
   readonly #owners = new Map<number, Guest>();
   #lastTag = 0;
+  /** As in `HostileOptions`, for a guest in `domain`. */
+  meter: (domain: Domain, operation: number) => (answers: number) => void = () => () => {};
 
   constructor(private readonly services: PopulationServices) {}
 
@@ -113,6 +115,10 @@ export class Population implements GuestBuilder {
     return new HostileGuest(xen, `device/vsnd/${xen.random.oneIn(4) ? 1 : 0}`, {
       foreignGrefs: () => this.all.flatMap(({ domain }) => [...domain.grants.keys()].slice(0, 8)),
       log: (text) => log(`${name}(${xen.domid}): ${text}`),
+      meter: (operation) => {
+        const domain = this.services.xen.hypervisor.domain(xen.domid);
+        return domain === undefined ? () => {} : this.meter(domain, operation);
+      },
     });
   }
 

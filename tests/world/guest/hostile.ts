@@ -7,13 +7,19 @@ import { XenbusState } from "../../../lib/xenbus/mod.ts";
 import { Random } from "../machine/random.ts";
 import { type GuestDomain, GuestStoreError } from "../xen/guest_domain.ts";
 import { type Attack, type AttackName, ATTACKS, TRANSPORT } from "./attacks.ts";
+import { LONG_ATTACKS, type LongAttackName } from "./long_attacks.ts";
 import { RawStream } from "./raw_stream.ts";
 
 export interface HostileOptions {
   /** Grant references of other guests', as somebody could guess them. */
   readonly foreignGrefs?: () => readonly number[];
   readonly log?: (text: string) => void;
+  /** Called as an attack begins to ask for `operation` without end; the result is called with the number of each answers. */
+  readonly meter?: (operation: number) => (answers: number) => void;
 }
+
+/** One attack of so many is a long one. */
+const LONG = 10;
 
 export class HostileGuest {
   readonly streams: RawStream[] = [];
@@ -21,6 +27,10 @@ export class HostileGuest {
   isFollowing = true;
   /** What XenStore, or the want of memory, has refused. */
   refused = 0;
+  /** Requests that were put on rings. */
+  puts = 0;
+  /** Whether an attack goes on that asks without end. */
+  isFlooding = false;
   /** How often each attack was made. */
   readonly made = new Map<string, number>();
   #backendDomid = 0;
@@ -77,7 +87,9 @@ export class HostileGuest {
     this.end();
     for (const pcm of this.#children(this.nodename)) {
       for (const stream of this.#children(`${this.nodename}/${pcm}`)) {
-        const made = this.try(() => new RawStream(this.domain, `${pcm}/${stream}`, this.#backendDomid));
+        const made = this.try(() =>
+          new RawStream(this.domain, `${pcm}/${stream}`, this.#backendDomid, () => void this.puts++)
+        );
         if (made !== undefined) this.streams.push(made);
       }
     }
@@ -103,13 +115,13 @@ export class HostileGuest {
 
   /** Makes one attack. Returns its name. */
   step(random: Random): string {
-    const [name, attack] = random.pick(ATTACKS);
+    const [name, attack] = random.oneIn(LONG) ? random.pick(LONG_ATTACKS) : random.pick(ATTACKS);
     return this.#attack(name, attack, random);
   }
 
   /** Makes the attack called `name`. */
-  make(name: AttackName, random: Random): void {
-    const [, attack] = ATTACKS.find(([known]) => known === name)!;
+  make(name: AttackName | LongAttackName, random: Random): void {
+    const [, attack] = [...ATTACKS, ...LONG_ATTACKS].find(([known]) => known === name)!;
     this.#attack(name, attack, random);
   }
 
@@ -124,6 +136,10 @@ export class HostileGuest {
 
   get backendDomid(): number {
     return this.#backendDomid;
+  }
+
+  meter(operation: number): (answers: number) => void {
+    return this.options.meter?.(operation) ?? (() => {});
   }
 
   foreignGref(random: Random): number {

@@ -6,6 +6,7 @@ import { addressSpace } from "../xen/address_space.ts";
 import { Bench } from "../xen/xen_bench.ts";
 import { ATTACKS } from "./attacks.ts";
 import { HostileGuest } from "./hostile.ts";
+import { LONG_ATTACKS } from "./long_attacks.ts";
 import { ScriptedBackend } from "./scripted_backend.ts";
 
 function setting(seed: number) {
@@ -48,7 +49,7 @@ async function attacks(seed: number): Promise<[string[], ReadonlyMap<string, num
 
 Deno.test("each attack is made, and the same seed makes the same ones", async () => {
   const [log, made] = await attacks(3);
-  assert.deepEqual([...made.keys()].sort(), ATTACKS.map(([name]) => name).sort());
+  assert.deepEqual([...made.keys()].sort(), [...ATTACKS, ...LONG_ATTACKS].map(([name]) => name).sort());
   assert.deepEqual((await attacks(3))[0], log);
   assert.notDeepEqual((await attacks(4))[0], log);
 });

@@ -20,7 +20,13 @@ export class RawStream {
   #reqProd = 0;
   #id = 0;
 
-  constructor(readonly domain: GuestDomain, readonly place: string, backendDomid: number) {
+  /** @param onPut called with each request that is put on the ring */
+  constructor(
+    readonly domain: GuestDomain,
+    readonly place: string,
+    backendDomid: number,
+    private readonly onPut: () => void,
+  ) {
     this.ring = domain.share(1, backendDomid);
     this.events = domain.share(1, backendDomid);
     initSharedRing(this.ring.buffer);
@@ -32,12 +38,25 @@ export class RawStream {
     return ram === undefined || ram.buffer.detached ? new Int32Array() : new Int32Array(ram.buffer);
   }
 
+  /** The backend's producer index; undefined once the ring is gone. */
+  get answers(): number | undefined {
+    return RawStream.words(this.ring)[2];
+  }
+
+  /** How many requests the ring has room for; negative: somebody has put something else there. */
+  get room(): number {
+    const { answers } = this;
+    const open = answers === undefined ? -1 : this.#reqProd - answers | 0;
+    return open < 0 ? -1 : RING_SIZE - open;
+  }
+
   /** Puts a request on the ring as a driver does, whether there is room or not. */
   put(encode: (view: DataView, at: number, id: number) => void): void {
     if (this.ring.buffer.detached) return;
     const at = RING_HEADER_SIZE + (this.#reqProd & RING_SIZE - 1) * PACKET_SIZE;
     encode(new DataView(this.ring.buffer), at, this.#id++ & 0xffff);
     this.#reqProd = this.#reqProd + 1 | 0;
+    this.onPut();
     Atomics.store(RawStream.words(this.ring), 0, this.#reqProd);
     this.domain.notify(this.ports[0]);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/** How much a thread may do before it lets others go on. */
+/** How much a thread may do before it lets others go on, and how much of that a guest may cause. */
+import { Demand } from "./demand.ts";
 import type { Invariant } from "./invariants.ts";
 
 /** System calls in one turn. */
@@ -16,5 +17,6 @@ export const turnsBounded: Invariant = {
         }
       }
     }
+    return Demand.of(world).take();
   },
 };

@@ -48,6 +48,10 @@ export function runningThread(): Thread | undefined {
   return current;
 }
 
+/** Slow turns that a thread remembers, and the least µs of one. */
+const SLOW_TURNS = 64;
+const SLOW_MICROS = 500;
+
 /** One thread: the main thread of a process, with its event loop, or an engine. */
 export class Thread {
   /** µs that the thread has spent in the present turn, inside of slow system calls. */
@@ -56,6 +60,10 @@ export class Thread {
   /** System calls in the present turn, and the most in any turn so far. */
   calls = 0;
   mostCalls = 0;
+  /** How many turns the thread has had. */
+  turns = 0;
+  /** The latest turns that have taken long, for their slow calls. */
+  readonly slowTurns: { readonly from: number; readonly to: number }[] = [];
 
   constructor(readonly process: Process, readonly name: string) {}
 
@@ -132,6 +140,7 @@ export class Thread {
     if (current !== undefined) throw new Error(`${current.name} runs, and ${this.name} is to run`);
     current = this;
     this.#spent = this.calls = 0;
+    this.turns++;
     return true;
   }
 
@@ -144,9 +153,15 @@ export class Thread {
     if (this.#spent > 0 && this !== this.process.main) this.process.main.stallUntil(this.now);
     this.#busyUntil = Math.max(this.#busyUntil, this.now);
     this.mostCalls = Math.max(this.mostCalls, this.calls);
+    if (this.#spent > SLOW_MICROS) this.#wasSlow();
     this.#spent = this.process.clock.ahead = 0;
     current = undefined;
     this.process.turnEnds();
+  }
+
+  #wasSlow(): void {
+    this.slowTurns.push({ from: this.process.clock.now, to: this.now });
+    if (this.slowTurns.length > SLOW_TURNS) this.slowTurns.shift();
   }
 }
 

@@ -4,7 +4,7 @@
  * manager starts a daemon again that has failed.
  */
 import type { LogRecord } from "@logtape/logtape";
-import { parseGuestLimits } from "../../../lib/daemon/policy/guest_limits.ts";
+import { type GuestLimits, parseGuestLimits } from "../../../lib/daemon/policy/guest_limits.ts";
 import type { ServeOptions } from "../../../lib/service/serve.ts";
 import { CONFIG_FILE, type DaemonRun, type Daemons } from "../daemon.ts";
 import type { Clock } from "../machine/clock.ts";
@@ -28,16 +28,22 @@ const LIMITS = [
   "streams=3",
   "mapped=2,total-mapped=4",
   "engines=1,total-engines=2",
-  "requests=400",
+  "requests=100",
   "moved=1",
 ];
+
+/** Some limits, tight ones. */
+function anyLimits(random: Random): GuestLimits {
+  const some = LIMITS.filter(() => random.oneIn(2));
+  return parseGuestLimits((some.length > 0 ? some : [random.pick(LIMITS)]).join(","));
+}
 
 /** Options of `xsnd serve`: mostly with default devices, now and then with tight limits. */
 export function anyOptions(random: Random): ServeOptions {
   return {
     ...(!random.oneIn(6) && { defaultDevice: random.pick(DEVICES) }),
     ...(!random.oneIn(3) && { defaultCaptureDevice: random.pick(CAPTURE_DEVICES) }),
-    ...(random.oneIn(10) && { guestLimits: parseGuestLimits(random.pick(LIMITS)) }),
+    ...(random.oneIn(3) && { guestLimits: anyLimits(random) }),
     ...(!random.oneIn(3) && { config: CONFIG_FILE }),
   };
 }

@@ -26,6 +26,8 @@ export interface Range {
   readonly pages: number;
   /** What the range is, for reports. */
   readonly name: string;
+  /** Whose pages they are. */
+  readonly owner: object | undefined;
   /** Whether the range is mapped still. */
   isMapped: boolean;
   /** Each ArrayBuffer that production code has made over the range. */
@@ -42,18 +44,21 @@ class AddressSpace implements MemoryWatch {
   #next = 0;
   /** Told of each misuse. */
   report: (what: string) => void = () => {};
+  /** Told of each copy to or from mapped pages. */
+  onCopy: (range: Range, address: number, octets: number) => void = () => {};
 
   constructor() {
     new Uint8Array(bufferAt(this.#patternAt, PATTERN_PAGES * XEN_PAGE_SIZE)).fill(PATTERN);
   }
 
   /** Takes addresses for `pages` pages. The caller maps pages there. */
-  take(pages: number, name: string): Range {
+  take(pages: number, name: string, owner?: object): Range {
     const first = this.#findFree(pages);
     const range = {
       address: this.#start + first * XEN_PAGE_SIZE,
       pages,
       name,
+      owner,
       isMapped: true,
       views: [],
     };
@@ -142,6 +147,7 @@ class AddressSpace implements MemoryWatch {
     if (!range.isMapped) return this.report(`a copy ${direction} ${range.name} after its end`);
     const end = range.address + range.pages * XEN_PAGE_SIZE;
     if (address + length > end) this.report(`a copy ${direction} ${range.name} goes beyond its end`);
+    this.onCopy(range, address, length);
   }
 
   /** Notes that production code has made `buffer` over memory at `address`. */

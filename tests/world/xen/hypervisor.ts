@@ -38,6 +38,8 @@ export class Hypervisor {
   /** Called after each mapping, and before each unmapping. */
   onMapped: (mapping: ForeignMapping) => void = () => {};
   onUnmapping: (mapping: ForeignMapping) => void = () => {};
+  /** Called when a guest's event has come to a process. */
+  onSignal: (process: object, remoteDomid: number) => void = () => {};
   /** The most pages that all processes may have mapped. */
   maxMappedPages = Infinity;
   /** So many of the next mappings fail. */
@@ -129,7 +131,7 @@ export class Hypervisor {
       if (typeof grant === "number") return grant;
       grants.push(grant);
     }
-    const range = addressSpace.take(grants.length, `${grants.length} pages of domain ${domid}`);
+    const range = addressSpace.take(grants.length, `${grants.length} pages of domain ${domid}`, domain);
     for (const [place, count] of runs(grants)) {
       const { ram, frame } = grants[place]!;
       ram.mapAt(range.address + place * XEN_PAGE_SIZE, frame, count, isWritable);

@@ -30,6 +30,7 @@ class EventFile extends OpenFile implements PortOwner {
   raise(port: Port): void {
     if (this.#isClosed) return;
     this.#ring.push(port.number);
+    currentXen().hypervisor.onSignal(this.process, port.remoteDomid);
     this.changed();
   }
 
@@ -67,10 +68,19 @@ interface Handle {
 
 const handles = new Handles<Handle>("xenevtchn_handle");
 
+/** How many ports a process has bound to each domain, for each of its handles in the order of their making. */
+export function channelsOf(process: Process): ReadonlyMap<number, number>[] {
+  return [...process.files.values()].filter((file) => file instanceof EventFile).map(({ ports }) => {
+    const counts = new Map<number, number>();
+    for (const { remoteDomid } of ports.values()) counts.set(remoteDomid, (counts.get(remoteDomid) ?? 0) + 1);
+    return counts;
+  });
+}
+
 /** How many ports a process has bound. */
 export function portsOf(process: Process): number {
   let sum = 0;
-  for (const file of process.files.values()) if (file instanceof EventFile) sum += file.ports.size;
+  for (const counts of channelsOf(process)) for (const ports of counts.values()) sum += ports;
   return sum;
 }
 

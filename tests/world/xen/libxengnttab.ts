@@ -72,17 +72,17 @@ interface Handle<F> {
 const tables = new Handles<Handle<GrantFile>>("xengnttab_handle");
 const sharers = new Handles<Handle<SharingFile>>("xengntshr_handle");
 
+/** The foreign pages that a process has mapped. */
+export function foreignMappings(process: Process): ForeignMapping[] {
+  return [...process.files.values()].flatMap((file) =>
+    file instanceof GrantFile ? [...file.mappings.values()] : []
+  );
+}
+
 /** How many mappings, and mapped pages, a process has. */
 export function mappingsOf(process: Process): { mappings: number; pages: number } {
-  const found = { mappings: 0, pages: 0 };
-  for (const file of process.files.values()) {
-    if (!(file instanceof GrantFile)) continue;
-    for (const { grants } of file.mappings.values()) {
-      found.mappings++;
-      found.pages += grants.length;
-    }
-  }
-  return found;
+  const mappings = foreignMappings(process);
+  return { mappings: mappings.length, pages: mappings.reduce((sum, { grants }) => sum + grants.length, 0) };
 }
 
 function opened<F extends OpenFile>(handles: Handles<Handle<F>>, make: (process: Process) => F) {

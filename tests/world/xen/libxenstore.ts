@@ -210,6 +210,7 @@ export function virtualLibxenstore(): Symbols {
       }),
     xs_read: (h, t, path, length) =>
       handles.get(h).request(null, (connection) => {
+        currentXen().xenstored.onRead(currentThread().process, text(path));
         const value = connection.read(t, text(path));
         store(length, value.length);
         return allocated(value as Uint8Array<ArrayBuffer>);

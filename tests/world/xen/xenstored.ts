@@ -35,6 +35,8 @@ export class Xenstored implements DomainHost {
   readonly requestMicros: Delay = { least: 5, most: 40 };
   /** µs until a watch's event has reached its client. */
   readonly eventMicros: Delay = { least: 20, most: 400 };
+  /** Called with each node that a process reads. */
+  onRead: (process: object, path: string) => void = () => {};
   /** Called when the server is there again, or a domain is introduced. */
   readonly returns = new Set<() => void>();
 

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/**
+ * What guests get of the daemon in the long run: answers, sound, wake-ups of engines, looks at XenStore. Each is a bucket that
+ * leaks at the rate that a guest may claim. What stands in the bucket above a bound was more than a guest's budget allows.
+ */
+import {
+  XENSND_OP_CLOSE,
+  XENSND_OP_HW_PARAM_QUERY,
+  XENSND_OP_OPEN,
+  XENSND_OP_TRIGGER,
+} from "../../../lib/sndif/mod.ts";
+import { DEFAULT_LIMITS, type GuestLimits } from "../../../lib/daemon/policy/guest_limits.ts";
+import { type Process, runningThread, type Thread } from "../machine/process.ts";
+import type { World } from "../world.ts";
+import { addressSpace, type Range } from "../xen/address_space.ts";
+import { Domain } from "../xen/domain.ts";
+import { channelsOf } from "../xen/libxenevtchn.ts";
+
+/** What a request costs beside its share of the requests a second, µs: the table of `lib/engine/guest_budget.ts`. */
+const EXTRA_MICROS: Readonly<Record<number, number>> = {
+  [XENSND_OP_OPEN]: 5000,
+  [XENSND_OP_CLOSE]: 5000,
+  [XENSND_OP_TRIGGER]: 1000,
+  [XENSND_OP_HW_PARAM_QUERY]: 200,
+};
+/** A budget's capacity, µs. */
+const CAPACITY = 1_000_000;
+/** Requests and octets of one stream that a turn may serve when a budget is all but used up. */
+const TURN_REQUESTS = 64;
+const TURN_OCTETS = 3 << 18;
+/** Octets that an engine moves to or from one buffer in one turn: a stream is served at most three times in a turn. */
+const MOST_OCTETS = 3 << 18;
+/** Events with nothing behind them that one port may bring a second, and in one burst, of the budget's price for them. */
+const IDLE_SIGNALS = 250;
+const IDLE_BURST = 4000;
+/** Times that the daemon reads a card's state at its guest's end: a second, and in one burst. */
+const LOOKS = 400;
+const LOOK_BURST = 400;
+
+const FRONTEND_STATE = /^\/local\/domain\/\d+\/device\/vsnd\/\d+\/state$/;
+
+/** What has come in beyond a rate. */
+class Bucket {
+  #level = 0;
+  #at = 0;
+
+  /** @param rate that leaks a µs. Returns what is in the bucket. */
+  add(now: number, amount: number, rate: number): number {
+    this.#level = Math.max(0, this.#level - (now - this.#at) * rate) + amount;
+    this.#at = now;
+    return this.#level;
+  }
+}
+
+export class Demand {
+  #complaint: string | undefined;
+  /** For each process, the buckets of each kind and guest. */
+  readonly #buckets = new WeakMap<object, Map<string, Bucket>>();
+  /** The copies to and from each range in the present turn of a thread: octets in all, and the last one's place. */
+  readonly #copied = new Map<
+    Range,
+    { readonly octets: number; readonly from: number; readonly to: number }
+  >();
+  #turn: { readonly thread: Thread; readonly number: number } | undefined;
+  /** The requests of each hostile guest that allow it a signal. */
+  readonly #puts = new WeakMap<Domain, number>();
+
+  private constructor(private readonly world: World) {
+    const { host: { xen }, population } = world;
+    addressSpace.onCopy = (range, ...copy) => this.#copies(range, ...copy);
+    xen.hypervisor.onSignal = (process, domid) => this.#signalled(process, domid);
+    xen.xenstored.onRead = (process, path) => this.#reads(process, path);
+    population.meter = (domain, operation) => this.#meter(domain, operation);
+  }
+
+  static readonly #all = new WeakMap<World, Demand>();
+
+  /** The demand of a world's guests, from the first call on. */
+  static of(world: World): Demand {
+    let demand = Demand.#all.get(world);
+    if (demand === undefined) Demand.#all.set(world, demand = new Demand(world));
+    return demand;
+  }
+
+  /** What is wrong, and was not said before. */
+  take(): string | undefined {
+    const complaint = this.#complaint;
+    this.#complaint = undefined;
+    return complaint;
+  }
+
+  #bucket(process: object, name: string): Bucket {
+    let buckets = this.#buckets.get(process);
+    if (buckets === undefined) this.#buckets.set(process, buckets = new Map());
+    let bucket = buckets.get(name);
+    if (bucket === undefined) buckets.set(name, bucket = new Bucket());
+    return bucket;
+  }
+
+  /** The limits by which a process serves; undefined if it is no daemon. */
+  #limits(process: object): GuestLimits | undefined {
+    const run = this.world.daemons.running.find((run) => run.process === process);
+    return run && (run.options.guestLimits ?? DEFAULT_LIMITS);
+  }
+
+  /** A guest's answers to its own request without end. */
+  #meter(domain: Domain, operation: number): (answers: number) => void {
+    const process = this.world.daemons.current?.process;
+    const limits = process && this.#limits(process);
+    if (limits === undefined) return () => {};
+    const price = Math.floor(1e6 / limits.requests) + (EXTRA_MICROS[operation] ?? 0);
+    const bucket = new Bucket();
+    return (answers) => {
+      if (this.world.daemons.current?.process !== process) return;
+      const engines = enginesOf(process!, domain.domid);
+      const most = engines * CAPACITY + TURN_REQUESTS * price;
+      const level = bucket.add(this.world.now, answers * price, engines);
+      if (level <= most) return;
+      this.#complaint ??=
+        `domain ${domain.domid} gets more answers to operation ${operation} than ${limits.requests} requests a second allow: ` +
+        `${level} µs of ${most}`;
+    };
+  }
+
+  #copies(range: Range, from: number, length: number): void {
+    const thread = runningThread();
+    if (thread === undefined || !(range.owner instanceof Domain)) return;
+    const limits = this.#limits(thread.process);
+    if (limits === undefined) return;
+    if (this.#turn?.thread !== thread || this.#turn.number !== thread.turns) this.#copied.clear();
+    this.#turn = { thread, number: thread.turns };
+    // What a device has not taken is copied once more, and counts once.
+    const last = this.#copied.get(range) ?? { octets: 0, from: 0, to: 0 };
+    const again = from > last.from && from < last.to ? last.to - from : 0;
+    const octets = last.octets + length - again;
+    this.#copied.set(range, { octets, from, to: from + length });
+    if (octets > MOST_OCTETS) {
+      this.#complaint ??=
+        `${thread.name} moves ${octets} octets of ${range.name} in one turn; the bound is ${MOST_OCTETS}`;
+    }
+    const { domid } = range.owner;
+    const engines = enginesOf(thread.process, domid);
+    const most = engines * limits.moved * CAPACITY + 2 * TURN_OCTETS;
+    const level = this.#bucket(thread.process, `sound ${domid}`).add(
+      this.world.now,
+      length - again,
+      engines * limits.moved,
+    );
+    if (level > most) {
+      this.#complaint ??=
+        `domain ${domid} has more sound moved than ${limits.moved} MB a second: ${level} octets of ${most}`;
+    }
+  }
+
+  /** A guest's event wakes an engine. Each comes with a request, or at the price of one that has nothing behind it. */
+  #signalled(process: object, domid: number): void {
+    const domain = this.world.host.xen.hypervisor.domain(domid);
+    const hostile = domain && this.world.population.of(domain)?.hostile;
+    if (hostile === undefined || this.#limits(process) === undefined) return;
+    const puts = hostile.puts - (this.#puts.get(domain!) ?? 0);
+    this.#puts.set(domain!, hostile.puts);
+    const ports = channelsOf(process as Process).reduce((sum, counts) => sum + (counts.get(domid) ?? 0), 2);
+    const level = this.#bucket(process, `signals ${domid}`).add(
+      this.world.now,
+      Math.max(0, 1 - puts),
+      ports * IDLE_SIGNALS / 1e6,
+    );
+    if (level > IDLE_BURST) {
+      this.#complaint ??=
+        `domain ${domid} wakes engines ${level} times more often than its requests and budget allow`;
+    }
+  }
+
+  #reads(process: object, path: string): void {
+    if (!FRONTEND_STATE.test(path) || this.#limits(process) === undefined) return;
+    const level = this.#bucket(process, path).add(this.world.now, 1, LOOKS / 1e6);
+    if (level > LOOK_BURST) {
+      this.#complaint ??= `${path} is read more than ${LOOKS} times a second, and ${LOOK_BURST} in one burst`;
+    }
+  }
+}
+
+/** Engines that serve the domain: each has a budget of its own for it. */
+function enginesOf(process: Process, domid: number): number {
+  return Math.max(1, channelsOf(process).filter((counts) => counts.has(domid)).length);
+}

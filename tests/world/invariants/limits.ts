@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/**
+ * What the daemon holds for guests: no more than the guests' limits allow, and no more descriptors, watches and timers than its cards
+ * account for.
+ */
+import { DEFAULT_LIMITS, type GuestLimits } from "../../../lib/daemon/policy/guest_limits.ts";
+import { XEN_PAGE_SIZE } from "../../../lib/xen/ports.ts";
+import type { DaemonRun } from "../daemon.ts";
+import type { Process } from "../machine/process.ts";
+import { SocketFile } from "../machine/socket_file.ts";
+import { Nodes } from "../toolstack/nodes.ts";
+import { backendDirectories } from "../toolstack/oracle.ts";
+import type { World } from "../world.ts";
+import { processCounters } from "../xen/counters.ts";
+import { channelsOf } from "../xen/libxenevtchn.ts";
+import { foreignMappings } from "../xen/libxengnttab.ts";
+import type { Invariant } from "./invariants.ts";
+
+/** Threads of a daemon beside the guests' own engines: the main thread, and the engine that all share. */
+const THREADS = 2;
+const PAGES_A_MIB = (1 << 20) / XEN_PAGE_SIZE;
+
+export const withinLimits: Invariant = {
+  name: "withinLimits",
+  check(world) {
+    for (const run of world.daemons.running) {
+      const limits = run.options.guestLimits ?? DEFAULT_LIMITS;
+      const { process } = run;
+      const problem = pageProblem(process, limits) ?? channelProblem(process, limits) ??
+        holdingProblem(world, run);
+      if (problem !== undefined) return `${process.name}: ${problem}`;
+    }
+  },
+};
+
+function pageProblem(process: Process, { mapped, totalMapped }: GuestLimits): string | undefined {
+  const pages = new Map<number, number>();
+  let sum = 0;
+  for (const { domain: { domid }, grants } of foreignMappings(process)) {
+    if (new Set(grants).size !== grants.length) {
+      return `a page of domain ${domid} stands several times in one mapping of ${grants.length} pages`;
+    }
+    pages.set(domid, (pages.get(domid) ?? 0) + grants.length);
+    sum += grants.length;
+  }
+  if (sum > totalMapped * PAGES_A_MIB) return `${sum} pages are mapped; the limit is ${totalMapped} MiB`;
+  for (const [domid, count] of pages) {
+    if (count > mapped * PAGES_A_MIB) {
+      return `${count} pages of domain ${domid} are mapped; the limit is ${mapped} MiB`;
+    }
+  }
+}
+
+/** Streams have two ports each; the first handle on event channels is that of the engine which all guests share. */
+function channelProblem(
+  process: Process,
+  { streams, engines, totalEngines }: GuestLimits,
+): string | undefined {
+  const own = process.threads.length - THREADS;
+  if (own > totalEngines) return `${own} engines beside the shared one; the limit is ${totalEngines}`;
+  const ports = new Map<number, number>();
+  const handles = new Map<number, number>();
+  for (const [index, counts] of channelsOf(process).entries()) {
+    for (const [domid, count] of counts) {
+      ports.set(domid, (ports.get(domid) ?? 0) + count);
+      if (index > 0) handles.set(domid, (handles.get(domid) ?? 0) + 1);
+    }
+  }
+  for (const [domid, count] of ports) {
+    if (count > 2 * streams) {
+      return `${count} channels of domain ${domid} are bound; the limit is ${streams} streams`;
+    }
+  }
+  for (const [domid, count] of handles) {
+    if (count > engines) return `domain ${domid} has ${count} engines of its own; the limit is ${engines}`;
+  }
+}
+
+/** What is there without cards and guests, with room for what begins or ends just now. */
+const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
+
+/** A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors, and so has a device. */
+function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
+  if (servesSince === undefined) return undefined;
+  const { xen, sound } = world.host;
+  const cards = backendDirectories(new Nodes(xen.xenstored.xenstore.database.snapshot.root)).length;
+  const { watches, ports } = processCounters(xen, process);
+  const files = [...process.files.values()];
+  const clients = files.filter((file) => file instanceof SocketFile).length;
+  const devices = sound.open.filter((pcm) => pcm.process === process).length;
+  const engines = process.threads.length - 1;
+  const bounds = {
+    watches: [watches, WATCHES + 2 * cards],
+    timers: [process.timers.size, TIMERS + cards + clients + ports / 2],
+    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + 2 * devices],
+  };
+  for (const [what, [has, most]] of Object.entries(bounds)) {
+    if (has! > most!) {
+      return `${has} ${what} for ${cards} cards, ${
+        ports / 2
+      } streams and ${clients} clients; ${most} at most`;
+    }
+  }
+}
