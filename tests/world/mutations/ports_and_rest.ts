@@ -122,6 +122,17 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     finds: "backAtTheBeginning",
   },
   {
+    name: "lost-call-taken-for-a-defect",
+    sentence: "a call under which XenStore dies counts as one on a path that is not valid",
+    file: "lib/xen/store/store_call.ts",
+    find: `  if (error.errno !== ERRNO.EINVAL) return error.code;
+  try {`,
+    replace: `  if (error.errno !== 0) return error.code;
+  try {`,
+    finds: "noDefect",
+    test: "tests/unit/ffi_store_test.ts",
+  },
+  {
     name: "lost-race-taken-for-a-commit",
     sentence: "a transaction that another writer has beaten counts as written",
     file: "lib/xen/store/library_store.ts",
