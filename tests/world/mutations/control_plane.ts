@@ -225,7 +225,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/engines/engines.ts",
     find: `share = this.guests.engine(domid);`,
     replace: `share = this.guests.engine(-1 - engines.length);`,
-    finds: "backAtTheBeginning",
+    finds: "withinLimits",
     test: "tests/sandbox/engines_test.ts",
   },
   {

@@ -77,7 +77,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine.ts",
     find: `this.#turns.budgetOf(command)`,
     replace: `this.#turns.budgetOf({ ...command, domid: 0 })`,
-    finds: "requestsAnswered",
+    finds: "guestsApart",
     test: "tests/sandbox/greedy_test.ts",
   },
   {
@@ -161,7 +161,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/samples/transfer.ts",
     find: `Math.ceil(this.feed.toldFrames / this.bufferFrames) * this.bufferFrames`,
     replace: `this.feed.toldFrames`,
-    finds: "requestsAnswered",
+    finds: "heardInFull",
     test: "tests/unit/playback_test.ts",
   },
   {
@@ -227,7 +227,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `    this.deviceFrames += missed;
     return missed;`,
     replace: `    return missed;`,
-    finds: "framesAccounted",
+    finds: "heardInFull",
     test: "tests/unit/capture_test.ts",
   },
   {
