@@ -5,9 +5,7 @@
  */
 import { serve, type ServeOptions } from "../../lib/service/serve.ts";
 import type { Host } from "./host.ts";
-import { processCounters } from "./xen/counters.ts";
 import { isOfDeath, type Process } from "./machine/process.ts";
-import { SocketFile } from "./machine/socket_file.ts";
 
 /** The configuration's file, which a daemon may be started with. */
 export const CONFIG_FILE = "/world/etc/xsnd.yaml";
@@ -21,15 +19,11 @@ export interface DaemonRun {
   readonly began: number;
   /** When the daemon announced that it serves. */
   servesSince: number | undefined;
-  /** Its descriptors as it announced that, without operators' connections; undefined if it had cards to serve. */
-  idleDescriptors: number | undefined;
   ending: Ending | undefined;
   /** Whether it has been told to end. */
   isStopping: boolean;
 }
 
-/** Threads of a daemon without cards: the main thread, and the engine that all share. */
-const THREADS = 2;
 /** µs from the end of `serve` to that of its process: calls of the pool's threads that are under way come back first. */
 const EXIT_MICROS = 10_000;
 
@@ -48,12 +42,6 @@ export class Daemons {
     const run = this.current;
     if (status !== "running" || run === undefined || run.servesSince !== undefined) return;
     run.servesSince = this.host.clock.now;
-    const { mappings } = processCounters(this.host.xen, run.process);
-    const hasDevices = this.host.sound.open.some(({ process }) => process === run.process);
-    if (mappings === 0 && !hasDevices && run.process.threads.length === THREADS) {
-      const files = [...run.process.files.values()];
-      run.idleDescriptors = files.filter((file) => !(file instanceof SocketFile)).length;
-    }
   }
 
   /** The daemon that serves, and has done so for `micros` µs. */
@@ -80,7 +68,6 @@ export class Daemons {
       options,
       began: clock.now,
       servesSince: undefined,
-      idleDescriptors: undefined,
       ending: undefined,
       isStopping: false,
     };

@@ -15,6 +15,7 @@ import { Excuses } from "./excuses.ts";
 import { describe, Host, install, recordText } from "./host.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
+import { refusalProblem } from "./invariants/limits.ts";
 import { Connections } from "./invariants/connections.ts";
 import { Ledger } from "./invariants/ledger.ts";
 import { CounterWitness } from "./invariants/counters.ts";
@@ -167,6 +168,8 @@ export class World {
     this.administrator.logged(process, record);
     const text = recordText(record);
     this.log.write(`${process.name}: ${text}`);
+    const refusal = refusalProblem(process, text);
+    if (refusal !== undefined) this.violated("withinLimits", refusal);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);
   }
 

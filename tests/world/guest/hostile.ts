@@ -7,7 +7,7 @@ import { XenbusState } from "../../../lib/xenbus/mod.ts";
 import { Random } from "../machine/random.ts";
 import { type GuestDomain, GuestStoreError } from "../xen/guest_domain.ts";
 import { type Attack, type AttackName, ATTACKS, TRANSPORT } from "./attacks.ts";
-import { LONG_ATTACKS, type LongAttackName } from "./long_attacks.ts";
+import { LONG_ATTACKS } from "./long_attacks.ts";
 import { RawStream } from "./raw_stream.ts";
 
 export interface HostileOptions {
@@ -19,7 +19,9 @@ export interface HostileOptions {
 }
 
 /** One attack of so many is a long one. */
-const LONG = 10;
+const LONG = 6;
+/** µs in which the backend connects a guest that starts over, and in which a long attack is over. */
+const [CONNECTING_MICROS, LONG_MICROS] = [700_000, 2_500_000];
 
 export class HostileGuest {
   readonly streams: RawStream[] = [];
@@ -29,8 +31,8 @@ export class HostileGuest {
   refused = 0;
   /** Requests that were put on rings. */
   puts = 0;
-  /** Whether an attack goes on that asks without end. */
-  isFlooding = false;
+  /** Whether a long attack goes on: it has the guest for itself. */
+  isBusy = false;
   /** How often each attack was made. */
   readonly made = new Map<string, number>();
   #backendDomid = 0;
@@ -113,25 +115,36 @@ export class HostileGuest {
     this.streams.length = 0;
   }
 
-  /** Makes one attack. Returns its name. */
-  step(random: Random): string {
-    const [name, attack] = random.oneIn(LONG) ? random.pick(LONG_ATTACKS) : random.pick(ATTACKS);
-    return this.#attack(name, attack, random);
-  }
-
-  /** Makes the attack called `name`. */
-  make(name: AttackName | LongAttackName, random: Random): void {
-    const [, attack] = [...ATTACKS, ...LONG_ATTACKS].find(([known]) => known === name)!;
+  /** Makes one attack. */
+  step(random: Random): void {
+    if (this.isBusy) return;
+    if (random.oneIn(LONG)) return this.#prepare(random);
+    const [name, attack] = random.pick(ATTACKS);
     this.#attack(name, attack, random);
   }
 
-  #attack(name: string, attack: Attack, random: Random): string {
+  /** Makes the attack called `name`. */
+  make(name: AttackName, random: Random): void {
+    const [, attack] = ATTACKS.find(([known]) => known === name)!;
+    this.#attack(name, attack, random);
+  }
+
+  /** A long attack is for naught on a stream that the backend has given up: the guest starts over. */
+  #prepare(random: Random): void {
+    const [name, attack] = random.pick(LONG_ATTACKS);
+    const own = new Random(random.word());
+    this.isBusy = this.isFollowing = true;
+    this.connect();
+    this.domain.after(CONNECTING_MICROS, () => this.#attack(name, attack, own));
+    this.domain.after(LONG_MICROS, () => this.isBusy = false);
+  }
+
+  #attack(name: string, attack: Attack, random: Random): void {
     this.made.set(name, (this.made.get(name) ?? 0) + 1);
     this.options.log?.(`hostile ${name}`);
     const stream = this.streams.length === 0 ? undefined : random.pick(this.streams);
     // Attacks that go on use chance of their own.
     attack(this, stream, new Random(random.word()));
-    return name;
   }
 
   get backendDomid(): number {

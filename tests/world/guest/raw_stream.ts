@@ -50,6 +50,12 @@ export class RawStream {
     return open < 0 ? -1 : RING_SIZE - open;
   }
 
+  /** The status in the place of the last request: of its answer, if that has come. */
+  get lastStatus(): number {
+    const at = RING_HEADER_SIZE + (this.#reqProd - 1 & RING_SIZE - 1) * PACKET_SIZE;
+    return RawStream.words(this.ring)[at + 4 >> 2] ?? -1;
+  }
+
   /** Puts a request on the ring as a driver does, whether there is room or not. */
   put(encode: (view: DataView, at: number, id: number) => void): void {
     if (this.ring.buffer.detached) return;

@@ -8,25 +8,25 @@ import {
   XENSND_OP_CLOSE,
   XENSND_OP_HW_PARAM_QUERY,
   XENSND_OP_OPEN,
-  XENSND_OP_READ,
   XENSND_OP_TRIGGER,
-  XENSND_OP_WRITE,
 } from "../../../lib/sndif/mod.ts";
 import type { DaemonRun } from "../daemon.ts";
-import type { RequestRecord, StreamAccount } from "../guest/account.ts";
+import type { OpenRecord, RequestRecord, StreamAccount } from "../guest/account.ts";
 import { unexcused } from "../guest/checks.ts";
 import type { Guest } from "../population.ts";
 import type { World } from "../world.ts";
+import { Demand } from "./demand.ts";
 import type { Invariant } from "./invariants.ts";
 
 /** µs that an answer may take, besides slow calls. */
-const MOST_DELAY = 8000;
+const MOST_DELAY = 5000;
 /** A guest claims little that has claimed less than half of its budget in the time that a debt may last, µs. */
 const [LITTLE, DEBT_MICROS] = [500_000, 2_000_000];
 /** µs that a daemon has to take over what came before it. */
 const SETTLING_MICROS = 1_000_000;
-/** The price of a request at most, beside its share of the requests a second: µs of what the main thread serves, and of a signal. */
-const [MAIN_THREAD, TRIGGER, SIGNAL] = [7000, 1000, 2000];
+/** The price of a request at most, beside its share of the requests a second: µs of what the main thread serves, of a TRIGGER, and of
+ * signals with nothing behind them, one for two requests. */
+const [MAIN_THREAD, TRIGGER, SIGNAL] = [7000, 1000, 1000];
 /** Changing a volume costs so many times the octets. */
 const VOLUME = 9;
 
@@ -37,22 +37,35 @@ const isSlow = (operation: number) => SLOW.has(operation);
 /** Requests that were looked at, for each account. */
 const seen = new WeakMap<StreamAccount, number>();
 
-function priceOf({ operation, length }: RequestRecord, { requests, moved }: GuestLimits): number {
-  const price = 1e6 / requests + SIGNAL;
-  if (operation === XENSND_OP_READ || operation === XENSND_OP_WRITE) return price + VOLUME * length / moved;
-  return price + (operation === XENSND_OP_TRIGGER ? TRIGGER : isSlow(operation) ? MAIN_THREAD : 0);
+function priceOf({ operation }: RequestRecord, { requests }: GuestLimits): number {
+  return 1e6 / requests + SIGNAL +
+    (operation === XENSND_OP_TRIGGER ? TRIGGER : isSlow(operation) ? MAIN_THREAD : 0);
 }
 
 /** µs that the guest has claimed in the time before `until`, at most. */
-function claimed(guest: Guest, until: number, limits: GuestLimits): number {
-  let sum = 0;
-  for (const { requests } of guest.kernel.accounts) {
+function claimed(world: World, guest: Guest, until: number, limits: GuestLimits): number {
+  const from = until - DEBT_MICROS;
+  // A device that takes less than it is given is given the rest once more, and the guest pays for that, too.
+  let sum = VOLUME * Demand.of(world).copied(guest.domain, from, until) / limits.moved;
+  for (const { requests, direction, opens } of guest.kernel.accounts) {
+    // What a microphone gives is moved whether the guest reads or not.
+    if (direction === "capture") sum += VOLUME * captured(opens, from, until) / limits.moved;
     for (let i = requests.length - 1; i >= 0; i--) {
       const request = requests[i]!;
       const { sent, answered = Infinity } = request;
-      if (answered < until - DEBT_MICROS) break;
+      if (answered < from) break;
       if (sent <= until) sum += priceOf(request, limits);
     }
+  }
+  return sum;
+}
+
+/** Octets that a microphone gave from `from` to `until`, at most. */
+function captured(opens: readonly OpenRecord[], from: number, until: number): number {
+  let sum = 0;
+  for (const { request, close, rate, frameBytes } of opens) {
+    const micros = Math.min(until, close?.request?.sent ?? until) - Math.max(from, request.sent);
+    sum += Math.max(0, micros) * rate * frameBytes / 1e6;
   }
   return sum;
 }
@@ -79,7 +92,7 @@ function complaint(world: World, guest: Guest, account: StreamAccount, run: Daem
     if (outcome === "waits") break;
     if (outcome !== "answered" || isSlow(operation) || sent < since) continue;
     const delay = delayOf(world, guest, run, request);
-    if (delay <= MOST_DELAY || claimed(guest, request.answered!, limits) > LITTLE) continue;
+    if (delay <= MOST_DELAY || claimed(world, guest, request.answered!, limits) > LITTLE) continue;
     seen.set(account, forgotten.requests + index + 1);
     return `${guest.name}(${guest.domain.domid}) ${account.name} waits ${delay} µs for the answer to operation ${operation}, ` +
       `sent at ${sent}, and has claimed little of its budget`;

@@ -32,10 +32,13 @@ const TURN_OCTETS = 3 << 18;
 const MOST_OCTETS = 3 << 18;
 /** Events with nothing behind them that one port may bring a second, and in one burst, of the budget's price for them. */
 const IDLE_SIGNALS = 250;
-const IDLE_BURST = 4000;
+const IDLE_BURST = 1500;
 /** Times that the daemon reads a card's state at its guest's end: a second, and in one burst. */
 const LOOKS = 400;
 const LOOK_BURST = 400;
+
+/** µs for which copies are remembered, and how many of a guest's are before the older ones are forgotten. */
+const [KEPT_MICROS, MOST_KEPT] = [20_000_000, 4096];
 
 const FRONTEND_STATE = /^\/local\/domain\/\d+\/device\/vsnd\/\d+\/state$/;
 
@@ -61,13 +64,17 @@ export class Demand {
     Range,
     { readonly octets: number; readonly from: number; readonly to: number }
   >();
+  /** {@link enginesOf} in that turn. */
+  readonly #engines = new Map<number, number>();
   #turn: { readonly thread: Thread; readonly number: number } | undefined;
+  /** The copies of the last {@link KEPT_MICROS}, for each guest. */
+  readonly #copies = new WeakMap<Domain, { readonly time: number; readonly octets: number }[]>();
   /** The requests of each hostile guest that allow it a signal. */
   readonly #puts = new WeakMap<Domain, number>();
 
   private constructor(private readonly world: World) {
     const { host: { xen }, population } = world;
-    addressSpace.onCopy = (range, ...copy) => this.#copies(range, ...copy);
+    addressSpace.onCopy = (range, ...copy) => this.#copy(range, ...copy);
     xen.hypervisor.onSignal = (process, domid) => this.#signalled(process, domid);
     xen.xenstored.onRead = (process, path) => this.#reads(process, path);
     population.meter = (domain, operation) => this.#meter(domain, operation);
@@ -122,13 +129,17 @@ export class Demand {
     };
   }
 
-  #copies(range: Range, from: number, length: number): void {
+  #copy(range: Range, from: number, length: number): void {
     const thread = runningThread();
     if (thread === undefined || !(range.owner instanceof Domain)) return;
     const limits = this.#limits(thread.process);
     if (limits === undefined) return;
-    if (this.#turn?.thread !== thread || this.#turn.number !== thread.turns) this.#copied.clear();
-    this.#turn = { thread, number: thread.turns };
+    if (this.#turn?.thread !== thread || this.#turn.number !== thread.turns) {
+      this.#copied.clear();
+      this.#engines.clear();
+      this.#turn = { thread, number: thread.turns };
+    }
+    this.#keep(range.owner, length);
     // What a device has not taken is copied once more, and counts once.
     const last = this.#copied.get(range) ?? { octets: 0, from: 0, to: 0 };
     const again = from > last.from && from < last.to ? last.to - from : 0;
@@ -139,7 +150,8 @@ export class Demand {
         `${thread.name} moves ${octets} octets of ${range.name} in one turn; the bound is ${MOST_OCTETS}`;
     }
     const { domid } = range.owner;
-    const engines = enginesOf(thread.process, domid);
+    const engines = this.#engines.get(domid) ?? enginesOf(thread.process, domid);
+    this.#engines.set(domid, engines);
     const most = engines * limits.moved * CAPACITY + 2 * TURN_OCTETS;
     const level = this.#bucket(thread.process, `sound ${domid}`).add(
       this.world.now,
@@ -150,6 +162,22 @@ export class Demand {
       this.#complaint ??=
         `domain ${domid} has more sound moved than ${limits.moved} MB a second: ${level} octets of ${most}`;
     }
+  }
+
+  #keep(domain: Domain, octets: number): void {
+    const { now: time } = this.world;
+    let copies = this.#copies.get(domain);
+    if (copies === undefined) this.#copies.set(domain, copies = []);
+    copies.push({ time, octets });
+    if (copies.length < MOST_KEPT) return;
+    const first = copies.findIndex((copy) => copy.time > time - KEPT_MICROS);
+    copies.splice(0, first < 0 ? copies.length : first);
+  }
+
+  /** Octets that were copied to and from the guest's buffers from `from` to `until`. */
+  copied(domain: Domain, from: number, until: number): number {
+    const copies = this.#copies.get(domain) ?? [];
+    return copies.reduce((sum, { time, octets }) => from <= time && time <= until ? sum + octets : sum, 0);
   }
 
   /** A guest's event wakes an engine. Each comes with a request, or at the price of one that has nothing behind it. */

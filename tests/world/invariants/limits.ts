@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /**
  * What the daemon holds for guests: no more than the guests' limits allow, and no more descriptors, watches and timers than its cards
- * account for.
+ * account for. And no guest is refused memory for a limit that it has not reached.
  */
 import { DEFAULT_LIMITS, type GuestLimits } from "../../../lib/daemon/policy/guest_limits.ts";
+import { STAGING_BYTES } from "../../../lib/pcm/pcm.ts";
 import { XEN_PAGE_SIZE } from "../../../lib/xen/ports.ts";
 import type { DaemonRun } from "../daemon.ts";
 import type { Process } from "../machine/process.ts";
@@ -101,4 +102,29 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
       } streams and ${clients} clients; ${most} at most`;
     }
   }
+}
+
+/** What the daemon says when a limit of memory is reached: one guest's, or that of all. */
+const REFUSAL = /(its guest has|all guests together have) ([\d.]+) KiB; .* --guest-limits (?:total-)?mapped=/;
+
+/**
+ * What is wrong with `text`, which a daemon has just logged: who is refused memory has not so much. The daemon holds two copies of a
+ * buffer at most, and what samples are moved through.
+ */
+export function refusalProblem(process: Process, text: string): string | undefined {
+  const [, who, kib] = REFUSAL.exec(text) ?? [];
+  if (kib === undefined) return undefined;
+  const held = new Map<number, number>();
+  const add = (domid: number, octets: number) => held.set(domid, (held.get(domid) ?? 0) + octets);
+  for (const { domain: { domid }, grants } of foreignMappings(process)) {
+    add(domid, 3 * grants.length * XEN_PAGE_SIZE + 2 * STAGING_BYTES);
+  }
+  // Of a stream's mappings two are no buffer, and have two ports.
+  for (const counts of channelsOf(process)) {
+    for (const [domid, ports] of counts) add(domid, -2 * STAGING_BYTES * ports);
+  }
+  const amounts = [0, ...held.values()];
+  const most = who === "its guest has" ? Math.max(...amounts) : amounts.reduce((a, b) => a + Math.max(0, b));
+  if (Number(kib) * 1024 <= most) return undefined;
+  return `memory is refused, and no more than ${most >> 10} KiB are held: ${text}`;
 }

@@ -9,6 +9,9 @@ import type { Invariant } from "./invariants.ts";
 /** µs in which both ends of a card that nobody moves come together. */
 const REST_MICROS = 30_000_000;
 
+/** Descriptors and timers of a daemon that has nobody to serve. */
+const [IDLE_DESCRIPTORS, IDLE_TIMERS] = [8, 2];
+
 const nodesOf = (world: World) => new Nodes(world.host.xen.xenstored.xenstore.database.snapshot.root);
 
 export const nothingStale: Invariant = {
@@ -55,7 +58,7 @@ export const backAtTheBeginning: Invariant = {
   check(world, when) {
     if (when === "event" || world.population.running.length > 0) return;
     const { xen, sound } = world.host;
-    for (const { process, servesSince, idleDescriptors } of world.daemons.running) {
+    for (const { process, servesSince } of world.daemons.running) {
       if (servesSince === undefined) continue;
       const { mappings, pages, ports, watches, transactions } = processCounters(xen, process);
       const engines = process.threads.length - 1;
@@ -69,10 +72,9 @@ export const backAtTheBeginning: Invariant = {
       if (watches > 2 + cards) {
         return `${process.name} has ${watches} watches for ${cards} cards, and no guest`;
       }
-      const descriptors = process.files.size;
-      // It may have had more as it began: calls that warm up a card's devices were under way.
-      if (idleDescriptors !== undefined && descriptors > idleDescriptors) {
-        return `${process.name} has ${descriptors} descriptors, and no guest; it began with ${idleDescriptors}`;
+      const { files, timers } = process;
+      if (files.size > IDLE_DESCRIPTORS || timers.size > IDLE_TIMERS) {
+        return `${process.name} has ${files.size} descriptors and ${timers.size} timers, and no guest`;
       }
     }
     if (xen.hypervisor.zombies > 0) {

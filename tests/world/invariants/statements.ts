@@ -17,13 +17,13 @@ export const STATEMENTS = {
   operatorsServed:
     "No operator is refused for a defect of the daemon, for clients or for a trace that have ended.",
   backAtTheBeginning:
-    "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches and descriptors that it began with.",
+    "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches, descriptors and timers that it began with.",
   nothingStale:
     "XenStore holds nothing of a card, a domain or a daemon that has gone, and all that the toolstack has made.",
   statesKnown:
     "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
   withinLimits:
-    "A guest never has more streams, pages, engines, descriptors, watches or timers of the daemon's than its limits and its cards account for.",
+    "A guest never has more streams, pages, engines, descriptors, watches or timers of the daemon's than its limits and its cards account for, and is refused no memory within them.",
   guestsApart:
     "A guest that has claimed little of its budget gets each answer within its delay, whatever other guests claim.",
   turnsBounded:

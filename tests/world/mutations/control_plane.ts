@@ -171,7 +171,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `Math.max(0, this.#lookedAt + LOOK_MS - this.#writtenAt)`,
     replace: `0`,
-    finds: "requestsAnswered",
+    finds: "turnsBounded",
   },
   {
     name: "slot-free-too-soon",
@@ -216,7 +216,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/policy/guest_limits.ts",
     find: `        this.#add(domid, -amount);`,
     replace: ``,
-    finds: "requestsAnswered",
+    finds: "withinLimits",
     test: "tests/unit/guest_limits_test.ts",
   },
   {

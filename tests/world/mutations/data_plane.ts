@@ -60,7 +60,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     replace: `      this.#channels.unmask(port);
       if (stream !== undefined) {
         const before = stream.taken;`,
-    finds: "requestsAnswered",
+    finds: "turnsBounded",
   },
   {
     name: "rest-without-end",
@@ -86,7 +86,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/engine_stream.ts",
     find: `const cost = this.#cost + this.budget.costOf(moved);`,
     replace: `const cost = this.#cost;`,
-    finds: "requestsAnswered",
+    finds: "turnsBounded",
     test: "tests/sandbox/greedy_test.ts",
   },
   {
@@ -95,7 +95,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     file: "lib/engine/guest_budget.ts",
     find: `return owed < 0 || owed > MOST_OWED ? 0 : owed;`,
     replace: `return owed < 0 || owed > BUDGET_MICROS + TURN_MICROS ? 0 : owed;`,
-    finds: "requestsAnswered",
+    finds: "turnsBounded",
     test: "tests/unit/guest_budget_test.ts",
   },
   {

@@ -38,7 +38,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     find:
       "      if (seen.has(gref)) return fault(XEN_EINVAL, `${where} has gref ${gref} a second time, at ${i - 1}`);",
     replace: ``,
-    finds: "backAtTheBeginning",
+    finds: "withinLimits",
     test: "tests/unit/sndif_page_directory_test.ts",
   },
   {

@@ -40,10 +40,13 @@ function anyLimits(random: Random): GuestLimits {
 
 /** Options of `xsnd serve`: mostly with default devices, now and then with tight limits. */
 export function anyOptions(random: Random): ServeOptions {
+  const guestLimits = random.oneIn(3) ? anyLimits(random) : undefined;
+  // Only streams on devices that may block have engines of their own.
+  const blocks = guestLimits?.engines === 1;
   return {
-    ...(!random.oneIn(6) && { defaultDevice: random.pick(DEVICES) }),
-    ...(!random.oneIn(3) && { defaultCaptureDevice: random.pick(CAPTURE_DEVICES) }),
-    ...(random.oneIn(3) && { guestLimits: anyLimits(random) }),
+    ...(!random.oneIn(6) && { defaultDevice: blocks ? "pulse" : random.pick(DEVICES) }),
+    ...(!random.oneIn(3) && { defaultCaptureDevice: blocks ? "pulse" : random.pick(CAPTURE_DEVICES) }),
+    ...(guestLimits !== undefined && { guestLimits }),
     ...(!random.oneIn(3) && { config: CONFIG_FILE }),
   };
 }

@@ -50,8 +50,8 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   valid("hw:0", bothGuests(card("", ...named("hw:0")))),
   valid("hw:1", bothGuests(card("", ...named("hw:1")))),
   valid("plughw:0", bothGuests(card("", ...named("plughw:0")))),
-  valid("pulse", bothGuests(card("", ...named("pulse")))),
-  valid("dummy:", bothGuests(card("", ...named("dummy:")))),
+  valid("pulse", bothGuests(card("        buffer-size: 4194304\n", ...named("pulse")))),
+  valid("dummy:", bothGuests(card("        buffer-size: 4194304\n", ...named("dummy:")))),
   valid("all denied", bothGuests(card("", ...named("hw:0", DENIED)))),
   valid(
     "capture denied",
