@@ -59,6 +59,8 @@ export class Population implements GuestBuilder {
   /** The guest that was given each tag last. */
   readonly #owners = new Map<number, Guest>();
   #lastTag = 0;
+  /** One guest of so many is hostile. */
+  oneHostileIn = 5;
   /** As in `HostileOptions`, for a guest in `domain`. */
   meter: (domain: Domain, operation: number) => (answers: number) => void = () => () => {};
 
@@ -99,7 +101,7 @@ export class Population implements GuestBuilder {
       },
       log: (text) => log(`${name}(${domain.domid}): ${text}`),
     });
-    const isHostile = guestXen.random.oneIn(5);
+    const isHostile = guestXen.random.oneIn(this.oneHostileIn);
     const hostile = isHostile ? this.#hostile(guestXen, name) : undefined;
     const guest: Guest = new Guest(name, domain, guestXen, kernel, hostile);
     this.#guests.set(domain, guest);

@@ -9,6 +9,7 @@ import type { LogRecord } from "@logtape/logtape";
 import { AlsaDevice } from "../../lib/pcm/alsa/device.ts";
 import { announcementPath } from "../../lib/daemon/announcement.ts";
 import { type DaemonRun, Daemons } from "./daemon.ts";
+import { beginCalm } from "./calm.ts";
 import { EVENTS } from "./events/events.ts";
 import { createGuest } from "./events/toolstack_events.ts";
 import { Excuses } from "./excuses.ts";
@@ -17,6 +18,7 @@ import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { refusalProblem } from "./invariants/limits.ts";
 import { Connections } from "./invariants/connections.ts";
+import { FullHearing } from "./invariants/heard_in_full.ts";
 import { Ledger } from "./invariants/ledger.ts";
 import { CounterWitness } from "./invariants/counters.ts";
 import { OperatorWitness } from "./invariants/operators.ts";
@@ -26,7 +28,7 @@ import { mix, Random } from "./machine/random.ts";
 import { Operators } from "./operator/commands.ts";
 import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
-import type { Script, Weights } from "./script.ts";
+import { isCalm, type Script, type Weights } from "./script.ts";
 import { Account } from "./toolstack/account.ts";
 import { Administrator, anyOptions } from "./toolstack/administrator.ts";
 import { Nodes } from "./toolstack/nodes.ts";
@@ -68,6 +70,8 @@ export class World {
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;
+  /** Of a calm world. */
+  readonly fullHearing: FullHearing | undefined;
   /** Domains in files. */
   readonly saved: SavedDomain[] = [];
   /** The first defect that the machine has noticed, or an invariant. */
@@ -83,6 +87,7 @@ export class World {
       (name, text) => this.violated(name, text),
       log,
     );
+    this.fullHearing = isCalm(seed) ? new FullHearing(this.ledger.takes, log) : undefined;
     this.host = new Host(mix(seed, 7), {
       log,
       record: (process, record) => this.#record(process, record),
@@ -130,10 +135,11 @@ export class World {
     this.host.enter();
     this.connections.follow(this.host.xen.hypervisor);
     const random = new Random(mix(this.seed, 3));
-    this.administrator.options = anyOptions(random);
-    this.administrator.isSupervised = !random.oneIn(8);
     this.excuses.begin("no daemon");
     this.#followAnnouncement();
+    if (isCalm(this.seed)) return beginCalm(this, random);
+    this.administrator.options = anyOptions(random);
+    this.administrator.isSupervised = !random.oneIn(8);
     if (random.oneIn(2) || this.administrator.options.config !== undefined) this.administrator.write(random);
     if (!random.oneIn(8)) this.administrator.start(random);
     for (let guests = random.between(1, 3); guests > 0; guests--) createGuest(this, random, true);
@@ -208,6 +214,7 @@ export class World {
     this.saved.length = 0;
     await host.clock.runUntil(this.now + REST_MICROS);
     if (this.violation === undefined) this.check("end");
+    if (this.fullHearing !== undefined) this.log.write(this.fullHearing.summary);
     for (const run of this.daemons.running) this.daemons.stop(run);
     await host.clock.runUntil(this.now + REST_MICROS);
     if (this.violation === undefined) this.check("end");

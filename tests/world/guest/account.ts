@@ -76,12 +76,27 @@ export interface ReadRecord {
   readonly request: RequestRecord;
   readonly at: number;
   readonly frames: number;
+  /** The frames themselves, if they are {@link WordRun}s. */
+  readonly words: readonly WordRun[];
 }
 
-/** Successive words in what was read: `first`, `first + 1`, ... */
+/** Successive words in what was read: `first`, `first + 1`, ...; or zeros one after the other. */
 export interface WordRun {
   readonly first: number;
-  count: number;
+  readonly count: number;
+}
+
+/** The runs of `words`, in their order. */
+export function wordRuns(words: Uint32Array): WordRun[] {
+  const runs: WordRun[] = [];
+  for (let at = 0; at < words.length;) {
+    const first = words[at]!;
+    let count = 1;
+    while (at + count < words.length && words[at + count] === (first === 0 ? 0 : first + count)) count++;
+    runs.push({ first, count });
+    at += count;
+  }
+  return runs;
 }
 
 export type SegmentCause = "stop" | "xrun" | "drained" | "close" | "suspend" | "disconnect";
@@ -96,6 +111,8 @@ export interface SegmentRecord {
   readonly reads: ReadRecord[];
   /** Times of the STARTs that were answered with 0. */
   readonly starts: number[];
+  /** The first of them. */
+  start?: RequestRecord;
   end?: SegmentEnd;
 }
 
@@ -169,8 +186,6 @@ export class StreamAccount {
   readonly opens: OpenRecord[] = [];
   readonly segments: SegmentRecord[] = [];
   readonly incidents: Incident[] = [];
-  /** Capture: the words that programs have read, in their order. */
-  readonly words: WordRun[] = [];
   /** The number of the next frame. */
   nextFrame = 1;
   /** Frames of the WRITEs that were answered with 0, and of those that were not. */
@@ -220,20 +235,6 @@ export class StreamAccount {
   incident(time: number, kind: Incident["kind"], text: string, isBackends?: boolean): void {
     const isBlamed = isBackends ?? (BACKENDS.has(kind) && this.timeouts === 0);
     this.incidents.push({ time, kind, text, isBackends: isBlamed });
-  }
-
-  /** Counts words that a program has read. */
-  heard(words: Uint32Array): void {
-    let run = this.words.at(-1);
-    let next = run === undefined ? -1 : run.first + run.count;
-    for (const word of words) {
-      if (word === next && run !== undefined) run.count++;
-      else {
-        run = { first: word, count: 1 };
-        this.words.push(run);
-      }
-      next = word + 1;
-    }
   }
 
   /** Forgets what was over before the time `before`: requests, events, segments, OPENs. A long world takes memory. */

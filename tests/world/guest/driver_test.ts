@@ -33,7 +33,13 @@ for (const generation of GENERATIONS) {
       assert.equal(recorder.ending, "done");
     }
     const account = rig.account(CAPTURE);
-    assert.deepEqual(account.words, [{ first: 0, count: plan.frames }, { first: 0, count: plan.frames }]);
+    const numbers = account.segments.map(({ reads }) =>
+      reads.flatMap(({ words }) =>
+        words.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i))
+      )
+    );
+    const expected = Array.from({ length: plan.frames }, (_, i) => i);
+    assert.deepEqual(numbers, [expected, expected]);
     await rig.end();
   });
 

@@ -27,7 +27,7 @@ import {
 } from "../../../lib/sndif/mod.ts";
 import type { StreamParams } from "../../../lib/vsnd/model/card.ts";
 import type { GuestDomain } from "../xen/guest_domain.ts";
-import type { SegmentCause, StreamAccount } from "./account.ts";
+import { type SegmentCause, type StreamAccount, wordRuns } from "./account.ts";
 import { Substream } from "./alsa_core.ts";
 import type { ChannelPair } from "./channels.ts";
 import { frameBytesOf, type PcmConfig, refine, spaceOf } from "./hw_params.ts";
@@ -258,7 +258,11 @@ export class XenStream implements PcmOps {
       (view, at, id) => encodeTriggerRequest(view, at, id, type),
       type,
     );
-    if (trigger === "start" && status === 0) this.account.segment?.starts.push(this.tasks.clock.now);
+    const { segment } = this.account;
+    if (trigger === "start" && status === 0 && segment !== undefined) {
+      segment.starts.push(this.tasks.clock.now);
+      segment.start ??= this.pair.last;
+    }
     if (cause === "xrun") this.account.xruns++;
     return status;
   }
@@ -324,9 +328,11 @@ export class XenStream implements PcmOps {
     );
     if (status < 0) return status;
     const request = this.pair.last;
-    if (request !== undefined) segment?.reads.push({ request, at, frames });
+    const words = frameBytes === COUNTABLE
+      ? wordRuns(this.#buffer!.words.subarray(offset, offset + frames))
+      : [];
+    if (request !== undefined) segment?.reads.push({ request, at, frames, words });
     account.read += frames;
-    if (frameBytes === COUNTABLE) account.heard(this.#buffer!.words.subarray(offset, offset + frames));
     return status;
   }
 

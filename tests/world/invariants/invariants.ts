@@ -4,6 +4,7 @@ import type { World } from "../world.ts";
 import { withinBounds } from "./allowed.ts";
 import { guestsApart } from "./delays.ts";
 import { framesAccounted } from "./counters.ts";
+import { heardInFull } from "./heard_in_full.ts";
 import { requestsAnswered } from "./guest_accounts.ts";
 import { operatorsServed } from "./operators.ts";
 import { soundGoesOn } from "./positions.ts";
@@ -42,5 +43,6 @@ export const CHECKS: readonly Invariant[] = [
   soundGoesOn,
   operatorsServed,
   framesAccounted,
+  heardInFull,
   backAtTheBeginning,
 ];

@@ -8,6 +8,7 @@ import type { PlayedRun, ReadRun, SoundReports } from "../sound/reports.ts";
 import type { StreamAccount } from "../guest/account.ts";
 import type { Guest } from "../population.ts";
 import { IntervalSet } from "./interval_set.ts";
+import { Takes } from "./takes.ts";
 import type { InvariantName } from "./statements.ts";
 
 /** Frames that have numbers have so many octets. */
@@ -41,6 +42,7 @@ export class Heard {
 
 export class Ledger implements Omit<SoundReports, "violated"> {
   readonly #heard = new Map<StreamAccount, Heard>();
+  readonly takes = new Takes();
   /** Seconds of guests' sound that were heard in all. */
   seconds = 0;
   /** Called with each run of frames of one stream that a device plays: from `first` on. */
@@ -90,6 +92,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     const share = (frame: number) => run.from + (run.until - run.from) * frame / run.frames;
     const heard = this.of(owner.account);
     const first = word & 0xffffff;
+    this.takes.played(owner.account, pcm, first, count, run.position + at);
     // While the volume changes, single frames look as if they were anybody's.
     if (count < LEAST_RUN && first !== heard.next) return;
     heard.next = first + count;
@@ -120,5 +123,11 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     }
   }
 
-  read(_pcm: HostPcm, _run: ReadRun): void {}
+  started(pcm: HostPcm): void {
+    this.takes.started(pcm);
+  }
+
+  read(_pcm: HostPcm, run: ReadRun): void {
+    this.takes.read(run);
+  }
 }

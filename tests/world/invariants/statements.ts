@@ -7,6 +7,8 @@ export const STATEMENTS = {
     "A stream that its guest runs and nobody holds, with samples to play or room to record into, is told positions one after the other.",
   framesAccounted:
     "Each frame that a guest has written or read is heard, or stands in a counter with its cause, and silence likewise; no total falls while its card exists.",
+  heardInFull:
+    "Where nobody but other guests disturbs a stream, each frame that its guest writes in time is heard once, in its place, and each one that it reads in time is the microphone's next.",
   playedOnce: "No device plays a frame of a guest's twice.",
   heardWhereAllowed:
     "A stream is heard on the devices that its card allowed it since its OPEN, and a denied stream on none.",
