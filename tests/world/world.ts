@@ -38,6 +38,8 @@ import { xenServices } from "./toolstack/xen_services.ts";
 import { type SavedDomain, Xl } from "./toolstack/xl.ts";
 import { WorldLog } from "./world_log.ts";
 
+/** Few ids, so that a domain soon has one that another domain had. */
+const GREATEST_DOMID = 20;
 /** µs that a daemon may take from its announcement until it has answered what came before. */
 const SETTLING_MICROS = 1_000_000;
 /** µs that the world has, at its end, to come to rest. */
@@ -56,17 +58,21 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
+  /** How many events have happened to the host's devices, and when the last one was. */
+  readonly disturbances = { count: 0, lastAt: 0 };
   readonly counters = new CounterWitness({
     cardOf: (domid, card) => this.account.card(domid, card),
     accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),
-    disturbances: () => this.disturbances,
+    disturbances: this.disturbances,
+    freeSince: (device, direction) => {
+      const found = this.host.sound.find(device, direction);
+      return typeof found === "number" ? undefined : found.end.freeSince;
+    },
   });
   readonly operatorWitness = new OperatorWitness(
     () => this.operators.asked,
     () => this.operators.running.length,
   );
-  /** How many events have happened to the host's devices. */
-  disturbances = 0;
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;
@@ -94,6 +100,7 @@ export class World {
       sound: this.ledger,
       defect: (what) => this.violated("noDefect", what),
     });
+    this.host.xen.hypervisor.greatestDomid = GREATEST_DOMID;
     this.population = new Population({
       xen: this.host.xen,
       log,
@@ -187,10 +194,14 @@ export class World {
     const event = EVENTS[kind];
     if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
     this.log.write(`event: ${kind} ${seed.toString(16).padStart(8, "0")}`);
-    if (kind.startsWith("sound.")) this.disturbances++;
+    if (kind.startsWith("sound.")) {
+      this.disturbances.count++;
+      this.disturbances.lastAt = this.now;
+    }
     event.run(this, random);
     // What the event starts at once belongs to it.
     await this.host.clock.runUntil(this.now);
+    for (const { ends } of this.host.sound.cards) for (const end of ends) end.look(this.now);
     this.check("event");
   }
 

@@ -3,7 +3,7 @@
 import type { Random } from "../machine/random.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
-import { createGuest } from "./toolstack_events.ts";
+import { createGuest, hasRoom } from "./toolstack_events.ts";
 
 /** Programs of a guest that run at a time. */
 const MOST_PROGRAMS = 6;
@@ -11,7 +11,10 @@ const MOST_PROGRAMS = 6;
 /** Starts a program in some guest. Gives the world a guest if it has none, and a guest without a card or a working kernel another life. */
 function startProgram(world: World, random: Random): void {
   const guests = world.population.present;
-  if (guests.length === 0) return createGuest(world, random, true);
+  if (guests.length === 0) {
+    if (hasRoom(world)) createGuest(world, random, true);
+    return;
+  }
   const guest = random.pick(guests);
   const { domid } = guest.domain;
   if (guest.kernel.hasOopsed || world.account.cards.every(({ address }) => address.domid !== domid)) {

@@ -60,7 +60,7 @@ export const HARDWARE_EVENTS: EventTable = {
       const call = random.pick(
         ["open", "hw_params", "prepare", "start", "pause", "writei", "readi", "avail"] as const,
       );
-      const errno = random.pick([ERRNO.EIO, ERRNO.ENODEV, ERRNO.EPIPE, ERRNO.EBUSY, ERRNO.ENOMEM]);
+      const errno = random.pick([ERRNO.EIO, ERRNO.ENODEV, ERRNO.EBUSY, ERRNO.ENOMEM]);
       anEnd(world, random).faults.fail(call, errno, random.between(1, 3));
     },
   },

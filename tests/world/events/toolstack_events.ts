@@ -29,6 +29,11 @@ function perhapsKilled(program: AnyProgram, random: Random): void {
   if (random.oneIn(8)) program.killAfter(random.below(40));
 }
 
+/** Whether there may be one more guest, those included that are being made, or are in files. */
+export function hasRoom({ host, saved }: World): boolean {
+  return host.xen.hypervisor.domains.length + saved.length <= MOST_GUESTS;
+}
+
 /** Makes a guest with some cards; `isSafe`: with one at least, by a toolstack that is not killed. */
 export function createGuest(world: World, random: Random, isSafe = false): void {
   const count = random.pick(isSafe ? [1, 1, 1, 2] : [0, 1, 1, 1, 1, 2]);
@@ -47,7 +52,7 @@ export const TOOLSTACK_EVENTS: EventTable = {
   "xl.create": {
     weight: 8,
     run(world, random) {
-      if (world.population.all.length < MOST_GUESTS) createGuest(world, random);
+      if (hasRoom(world)) createGuest(world, random);
     },
   },
   "xl.destroy": {

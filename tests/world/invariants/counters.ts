@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The counters of streams, as every operator is told: what became of each frame, and that no total falls. */
 import { COUNTERS } from "../../../lib/bridge/stream_status.ts";
+import type { Direction } from "../../../lib/pcm/pcm.ts";
 import type { StreamReport } from "../../../lib/control/protocol.ts";
 import type { StreamAccount } from "../guest/account.ts";
 import { frameSums } from "../../frame_sums.ts";
@@ -8,6 +9,9 @@ import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
 import type { Invariant } from "./invariants.ts";
 import { hasJumpedOn } from "./ledger.ts";
+
+/** µs in which the daemon finds that a device is there again. */
+const FIND_MICROS = 6_000_000;
 
 type Counts = Readonly<Record<string, unknown>>;
 
@@ -23,8 +27,10 @@ export interface WitnessWorld {
   cardOf(domid: number, card: number): AccountedCard | undefined;
   /** What an honest guest knows of a stream; `place` is `PCM/STREAM`. */
   accountOf(domid: number, card: number, place: string): StreamAccount | undefined;
-  /** How often something has happened to the host's devices. */
-  disturbances(): number;
+  /** How often something has happened to the host's devices, and when the last time was, µs. */
+  readonly disturbances: { readonly count: number; readonly lastAt: number };
+  /** Since when anybody could open a device, µs; undefined: nobody can. */
+  freeSince(device: string, direction: Direction): number | undefined;
 }
 
 interface Report {
@@ -66,7 +72,7 @@ export class CounterWitness {
       counts: stream as unknown as Counts,
       at,
       version,
-      disturbances: this.world.disturbances(),
+      disturbances: this.world.disturbances.count,
     };
     const key = `${pid} ${stream.domid} ${stream.stream}`;
     const last = this.#last.get(key);
@@ -74,9 +80,22 @@ export class CounterWitness {
     if (last !== undefined && last.at > from) return undefined;
     this.#last.set(key, report);
     const account = this.world.accountOf(stream.domid, Number(cardId), place.join("/"));
-    const problem = (account && excessProblem(stream, account)) ??
+    const problem = (account && excessProblem(stream, account)) ?? this.#lossProblem(stream, from) ??
       (last?.version === version ? changeProblem(last, report) : undefined);
     return problem && `${stream.stream}: ${problem}`;
+  }
+
+  /** What is wrong with a stream that does without its device, although nobody else has had that for long. */
+  #lossProblem(
+    { cardLost, device, type, losses }: StreamReport & { losses?: number },
+    from: number,
+  ): string | undefined {
+    if (cardLost !== true || !losses) return undefined;
+    const since = this.world.freeSince(device, type);
+    if (since === undefined || Math.max(since, this.world.disturbances.lastAt) + FIND_MICROS > from) {
+      return undefined;
+    }
+    return `${device} is there again since ${since}, and is not used`;
   }
 }
 

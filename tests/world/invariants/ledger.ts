@@ -14,15 +14,16 @@ import type { InvariantName } from "./statements.ts";
 /** Frames that have numbers have so many octets. */
 const COUNTABLE = 4;
 
-/** The shortest run that begins anywhere. */
-const LEAST_RUN = 8;
+/** The shortest run that begins anywhere. Runs of ten words have come by chance, of a stream whose volume was changed. */
+const LEAST_RUN = 16;
 
 /**
  * Whether the guest has left frames out, with snd_pcm_forward: a device plays what its buffer holds there, which is what the guest
- * wrote a round before.
+ * wrote a round before. After a suspend the stock driver's ALSA core begins at frame 0 again without a STOP, which is a jump, too.
  */
 export function hasJumpedOn({ segments }: StreamAccount): boolean {
-  return segments.some(({ writes }) =>
+  return segments.some(({ writes, end }) =>
+    end?.cause === "suspend" ||
     writes.some(({ at }, i) => at > (i === 0 ? 0 : writes[i - 1]!.at + writes[i - 1]!.frames))
   );
 }

@@ -63,6 +63,8 @@ export class HostEnd {
   heard = 0;
   /** Another program has the device. */
   isOccupied = false;
+  /** Since when anybody could open it, as far as {@link look} has seen, µs; undefined: nobody can. */
+  freeSince: number | undefined;
   isServerDead = false;
   readonly #random: Random;
 
@@ -93,6 +95,12 @@ export class HostEnd {
 
   get #now(): number {
     return this.services.clock.now;
+  }
+
+  /** Notes whether the end is free, at the time `now`. To be called now and then. */
+  look(now: number): void {
+    const isFree = this.card.isPlugged && !this.isOccupied && this.#users === 0;
+    this.freeSince = isFree ? this.freeSince ?? now : undefined;
   }
 
   /** How many substreams are in use. A handle on a card that was unplugged uses none of the card that came back. */

@@ -213,7 +213,7 @@ export class Administrator {
 
   /** Stops the daemon for a while. */
   pause(random: Random): void {
-    if (this.stop() === undefined || random.oneIn(4)) return;
+    if (this.stop() === undefined || random.oneIn(8)) return;
     this.services.clock.after(random.below(8_000_000), () => void this.start(random));
   }
 

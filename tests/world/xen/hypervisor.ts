@@ -14,6 +14,8 @@ const DOMID_FIRST_RESERVED = 0x7ff0;
 /** Pages of a domain that another domain's process has mapped. */
 export interface ForeignMapping {
   readonly domain: Domain;
+  /** The domain's id as its pages were mapped. */
+  readonly domid: number;
   readonly grants: readonly Grant[];
   readonly range: Range;
   readonly isWritable: boolean;
@@ -34,6 +36,8 @@ export class Hypervisor {
   /** Called when a domain is destroyed or saved. */
   readonly ended = new Set<() => void>();
   #lastDomid = 0;
+  /** Ids are used again after this one. */
+  greatestDomid = DOMID_FIRST_RESERVED - 1;
   #created = 0;
   /** Called after each mapping, and before each unmapping. */
   onMapped: (mapping: ForeignMapping) => void = () => {};
@@ -81,10 +85,18 @@ export class Hypervisor {
   }
 
   #freeDomid(): number {
-    do this.#lastDomid = (this.#lastDomid + 1) % DOMID_FIRST_RESERVED; while (
-      this.#lastDomid === 0 || this.#domains.has(this.#lastDomid)
-    );
-    return this.#lastDomid;
+    for (let left = this.greatestDomid; left > 0; left--) {
+      this.#lastDomid = this.#lastDomid % this.greatestDomid + 1;
+      if (this.#isFree(this.#lastDomid)) return this.#lastDomid;
+    }
+    throw new Error(`no domain id is left up to ${this.greatestDomid}`);
+  }
+
+  /** A domain keeps its id until nobody has its pages mapped. */
+  #isFree(domid: number): boolean {
+    if (this.#domains.has(domid)) return false;
+    for (const mapping of this.mappings) if (mapping.domid === domid) return false;
+    return true;
   }
 
   /** Ends a domain: its ports are closed, its grants over, its id free. */
@@ -139,7 +151,7 @@ export class Hypervisor {
     const { ram } = domain;
     for (const grant of grants) grant.mappings++;
     this.#mappedPages.set(ram, (this.#mappedPages.get(ram) ?? 0) + grants.length);
-    const mapping = { domain, grants, range, isWritable };
+    const mapping = { domain, domid, grants, range, isWritable };
     this.mappings.add(mapping);
     this.#pages += grants.length;
     this.onMapped(mapping);
