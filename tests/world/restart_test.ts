@@ -6,9 +6,9 @@ import { playScript } from "./world.ts";
 
 /** A world that begins with a guest, and with a default device for its card. */
 const SEED = 3;
-/** µs in which a daemon that serves two cards lets go of them. */
-const END_MICROS = 1000;
-const STEP_MICROS = 20;
+/** µs in which a daemon that serves some cards lets go of them. */
+const END_MICROS = 10_000;
+const STEP_MICROS = 200;
 const SECOND = 1_000_000;
 
 const event = (wait: number, kind: string): WorldEvent => ({ wait, kind, seed: 1 });

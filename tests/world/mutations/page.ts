@@ -17,7 +17,7 @@ export function pageOf(rows: readonly Row[], { seeds, events }: Budget): string 
   );
   return `# What the world finds
 
-\`deno task world --mutations\` writes this page. Each defect of the table is planted alone in a copy of the
+\`deno run -A tests/world/mutations/run_mutations.ts\` writes this page. Each defect of the table is planted alone in a copy of the
 program, and the world runs on that copy with the seeds 1, 2, 3, ... up to ${seeds}, with ${events} events each.
 The first invariant that is violated names the defect. A program that ends in an error counts as found by
 \`crash\`, one that does not come back as found by \`hang\`. The unchanged program is run with the same seeds
