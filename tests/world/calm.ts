@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Calm worlds: nobody touches the daemon, its settings and XenStore, and the host's devices do nothing that costs a frame, but for
- * microphones that stall. What disturbs an honest guest there is its own programs, or the other guests, many of which are hostile.
+ * Calm worlds: nobody touches the daemon, its settings and XenStore, and the host's devices do nothing that costs a frame. What disturbs an honest guest there is its own programs, or the other guests, many of which are hostile.
  */
 import type { ServeOptions } from "../../lib/service/serve.ts";
 import { createGuest } from "./events/toolstack_events.ts";

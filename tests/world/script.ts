@@ -54,7 +54,7 @@ export function isCalm(seed: number): boolean {
 }
 
 /** What happens in a calm world: what costs no frame that a guest is due, and, as often as all else together, attacks. */
-const CALM_KINDS = /^(guest\.|xl\.(?!pause)|sound\.(drift|shortWrites|stall)$)/;
+const CALM_KINDS = /^(guest\.|xl\.(?!pause)|sound\.(drift|shortWrites)$)/;
 const CALM_ATTACKS = 6;
 
 /** The kinds of events, each with how often it happens in relation to the others. */

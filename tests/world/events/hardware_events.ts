@@ -7,21 +7,18 @@ import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
 /** One direction of one device, other than the null PCM. */
-function anEnd(world: World, random: Random, mayPlay = true): HostEnd {
-  const ends = world.host.sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends);
-  return random.pick(mayPlay ? ends : ends.filter(({ direction }) => direction === "capture"));
+function anEnd(world: World, random: Random): HostEnd {
+  return random.pick(
+    world.host.sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends),
+  );
 }
 
 export const HARDWARE_EVENTS: EventTable = {
   "sound.stall": {
     weight: 4,
     run(world, random) {
-      const { fullHearing, now } = world;
-      // In a calm world no loudspeaker stalls: that costs its guest frames.
-      const end = anEnd(world, random, fullHearing === undefined);
-      const micros = random.between(1000, 400_000);
-      end.stall(micros, random.oneIn(2) ? "resume" : "jump");
-      if (fullHearing !== undefined) fullHearing.stalledUntil = now + micros;
+      const end = anEnd(world, random);
+      end.stall(random.between(1000, 400_000), random.oneIn(2) ? "resume" : "jump");
     },
   },
   "sound.unplug": {

@@ -58,9 +58,6 @@ export class FullHearing {
   /** Frames that were judged, and all that were written or read in segments that have ended. */
   readonly #sums = { playback: { judged: 0, all: 0 }, capture: { judged: 0, all: 0 } };
 
-  /** When a microphone has stalled last: the end of that. */
-  stalledUntil = 0;
-
   constructor(private readonly takes: Takes, private readonly note: (text: string) => void) {}
 
   /** What is wrong with the segments of `account` that have ended since the last call. */
@@ -102,8 +99,7 @@ export class FullHearing {
   ): Judgement {
     return direction === "playback"
       ? judgePlayed(segment, open, runs)
-      : judgeRecorded(segment, open, (origin) =>
-        this.takes.hasOrigin(origin), this.stalledUntil >= segment.began);
+      : judgeRecorded(segment, open, (origin) => this.takes.hasOrigin(origin));
   }
 
   /** For the log. */

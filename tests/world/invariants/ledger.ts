@@ -124,8 +124,8 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     }
   }
 
-  started(pcm: HostPcm): void {
-    this.takes.started(pcm);
+  started(pcm: HostPcm, time: number): void {
+    this.takes.started(pcm, time);
   }
 
   read(_pcm: HostPcm, run: ReadRun): void {

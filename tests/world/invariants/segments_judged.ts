@@ -86,15 +86,16 @@ function dueOf(segment: SegmentRecord, open: OpenRecord, isHardware: boolean): D
   });
 }
 
-/** The runs of the devices that are the stream's own. */
-function ownRuns(runs: readonly TakeRun[]): TakeRun[] {
+/** The runs of the devices that are the stream's own, which were started before the guest has stopped the segment. */
+function ownRuns({ end }: SegmentRecord, runs: readonly TakeRun[]): TakeRun[] {
   const own = new Set(runs.filter(({ count }) => count >= LEAST_RUN).map(({ pcm }) => pcm));
-  return runs.filter(({ pcm }) => own.has(pcm));
+  return runs.filter(({ pcm, startedAt }) => own.has(pcm) && startedAt <= end!.time);
 }
 
 /** What is wrong with the order and the places in which frames of a segment were heard. */
 function placeProblem(segment: SegmentRecord, runs: readonly TakeRun[]): Judgement["problem"] {
   const limit = steadyEnd(segment);
+  const hasJumped = chainOf(segment.writes)[1].length > 0;
   const starts = new Map<number, number>();
   let next = 0;
   for (const { take, first, position, count } of runs) {
@@ -105,7 +106,7 @@ function placeProblem(segment: SegmentRecord, runs: readonly TakeRun[]): Judgeme
     const usual = starts.get(take) ?? start;
     starts.set(take, usual);
     // Where the guest has jumped on, the daemon plays what it has played a buffer before.
-    if (at >= limit || position - usual >= limit) break;
+    if (at >= limit || hasJumped && Math.max(next, position - usual) >= limit) break;
     if (at < next) return { at, text: `frame ${first} is heard after frame ${first + next - at - 1}` };
     next = at + count;
     if (start !== usual) {
@@ -116,7 +117,7 @@ function placeProblem(segment: SegmentRecord, runs: readonly TakeRun[]): Judgeme
 
 /** `runs`: what was heard of the segment, which has ended. */
 export function judgePlayed(segment: SegmentRecord, open: OpenRecord, runs: readonly TakeRun[]): Judgement {
-  const own = ownRuns(runs);
+  const own = ownRuns(segment, runs);
   const isHardware = own.length > 0 && own.every(({ pcm }) => pcm.type === "HW");
   const due = dueOf(segment, open, isHardware);
   const frames = due.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -132,15 +133,11 @@ export function judgePlayed(segment: SegmentRecord, open: OpenRecord, runs: read
   return { frames, problem: placeProblem(segment, own) };
 }
 
-/**
- * @param hasOrigin as in `Takes`
- * @param mayMiss whether the microphone may have missed frames. Silence stands in their place, and all others are in theirs.
- */
+/** `hasOrigin`: as in `Takes`. */
 export function judgeRecorded(
   { reads, start }: SegmentRecord,
   { rate, bufferFrames }: OpenRecord,
   hasOrigin: (origin: number) => boolean,
-  mayMiss: boolean,
 ): Judgement {
   let origin: number | undefined;
   let judged = 0;
@@ -149,13 +146,10 @@ export function judgeRecorded(
     judged += frames;
     let place = at;
     for (const { first, count } of words) {
-      if (first === 0 && !mayMiss) {
-        return { frames: judged, problem: { at: place, text: `${count} frames are silent` } };
-      }
-      if (first !== 0) origin ??= first - place;
-      if (first !== 0 && (first - place !== origin || !hasOrigin(origin))) {
-        const text = `frame ${place} is the microphone's frame ${first}`;
-        return { frames: judged, problem: { at: place, text } };
+      origin ??= first - place;
+      if (first === 0 || first - place !== origin || !hasOrigin(origin)) {
+        const what = first === 0 ? "silence" : `the microphone's frame ${first}`;
+        return { frames: judged, problem: { at: place, text: `frame ${place} is ${what}` } };
       }
       place += count;
     }

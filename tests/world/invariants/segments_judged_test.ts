@@ -19,12 +19,12 @@ function played(sent: number, ...further: ReturnType<typeof piece>[]): SegmentRe
     from: 0,
     start: START,
     writes: [piece(1000, 0, 480), piece(START.sent + sent, 480, 480), ...further],
-    end: { hwPtr: 960, position: 960 },
+    end: { time: 1_000_000, hwPtr: 960, position: 960 },
   } as unknown as SegmentRecord;
 }
 
 function run(first: number, count: number, position: number, take = 1, by = pcm): TakeRun {
-  return { take, pcm: by, first, position, count };
+  return { take, startedAt: START.sent, pcm: by, first, position, count };
 }
 
 const textOf = (segment: SegmentRecord, ...runs: TakeRun[]) => judgePlayed(segment, OPEN, runs).problem?.text;
@@ -73,14 +73,14 @@ function recorded(over: number, ...words: { first: number; count: number }[][]):
 
 Deno.test("recorded frames follow each other, from the device's first frame on", () => {
   const judge = (over: number, ...words: { first: number; count: number }[][]) =>
-    judgeRecorded(recorded(over, ...words), OPEN, (origin) => origin === 7, false);
+    judgeRecorded(recorded(over, ...words), OPEN, (origin) => origin === 7);
   const first = [{ first: 7, count: 480 }];
   assert.deepEqual(judge(30_000, first, [{ first: 487, count: 480 }]), { frames: 960 });
   assert.match(
     judge(30_000, first, [{ first: 490, count: 480 }]).problem!.text,
     /frame 480 is the microphone's frame 490/,
   );
-  assert.match(judge(30_000, first, [{ first: 0, count: 480 }]).problem!.text, /480 frames are silent/);
+  assert.match(judge(30_000, first, [{ first: 0, count: 480 }]).problem!.text, /frame 480 is silence/);
   assert.match(
     judge(30_000, [{ first: 8, count: 480 }]).problem!.text,
     /frame 0 is the microphone's frame 8/,
