@@ -338,6 +338,22 @@ Deno.test("Playback takes a WRITE that was under way while the position passed i
   assert.deepEqual(stream.card.played(), expected);
 });
 
+Deno.test("Playback takes the first WRITE after a STOP whose position the guest is not told, for its event page is full", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  stream.write(100);
+  stream.transfer.start();
+  stream.run(30);
+  stream.publish();
+  const at = stream.transfer.restart();
+  assert.deepEqual([stream.feed.toldFrames, at], [30, 100]);
+  stream.applPtr = stream.hwPtr = at;
+  stream.write(100);
+  assert.equal(stream.transfer.guestFrames, 200);
+  stream.transfer.start();
+  drain(stream);
+  assert.deepEqual(stream.card.played().slice(-100), Array.from(frames(101, 100)));
+});
+
 Deno.test("Playback takes a jump back for one though the position passed the place while the WRITE was under way", () => {
   fc.assert(
     fc.property(bufferFrames, share, share, share, share, (bufferFrames, ahead, passed, back, rewritten) => {

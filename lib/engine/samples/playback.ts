@@ -43,7 +43,7 @@ export class Playback extends Transfer {
    * such a WRITE jumps back, to a place that the position has passed while the request was under way.
    */
   protected serve(offsetFrames: number, frames: number): number {
-    const limit = this.feed.toldFrames + this.bufferFrames;
+    const limit = this.#knownFrames + this.bufferFrames;
     let from = this.guestFrames % this.bufferFrames === offsetFrames
       ? this.guestFrames
       : this.#jumpTo(offsetFrames);
@@ -60,12 +60,15 @@ export class Playback extends Transfer {
     return 0;
   }
 
+  /** The position by which the guest writes. A guest whose event page is full is not told of the beginning that its STOP has made. */
+  get #knownFrames(): number {
+    return Math.max(this.feed.toldFrames, this.#beginning);
+  }
+
   /** The frame at `offset` nearest to the position: after it while samples are queued, on either side of it otherwise. */
   #jumpTo(offsetFrames: number): number {
-    const isQueued = this.guestFrames > this.feed.toldFrames;
-    const least = isQueued
-      ? this.feed.toldFrames
-      : Math.max(0, this.feed.toldFrames - (this.bufferFrames >> 1));
+    const known = this.#knownFrames;
+    const least = this.guestFrames > known ? known : Math.max(0, known - (this.bufferFrames >> 1));
     const ahead = (offsetFrames - least) % this.bufferFrames;
     return least + (ahead < 0 ? ahead + this.bufferFrames : ahead);
   }

@@ -160,6 +160,8 @@ export class AlsaPcm implements Pcm {
   }
 
   start(): number {
+    // A device that has waited for its start since prepare does not stand still.
+    this.#movedAt = performance.now();
     if (this.params.direction === "playback") {
       if (!this.#descriptor.silencesItself) this.#keepGoing(0);
       // Hardware does not start with an empty buffer.

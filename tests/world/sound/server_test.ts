@@ -40,6 +40,15 @@ Deno.test("a server that has run dry waits until its buffer is nearly full; Alsa
   assert.deepEqual(machine.recorder.runs.map(([, source]) => source), [0], "the server invents nothing");
 });
 
+Deno.test("a PCM of plugins that is started long after it was prepared has room for samples", async () => {
+  const { machine } = server();
+  const sound = await machine.open("pulse");
+  await machine.pass(3_000_000);
+  await machine.run(() => assert.equal(sound.pcm.start(), 0));
+  const { bufferFrames, periodFrames } = sound.pcm.params;
+  assert.equal(await machine.run(() => sound.pcm.avail()), bufferFrames - 4 * periodFrames);
+});
+
 Deno.test("a server that waits for samples gets silence once the pointer has stood for a buffer", async () => {
   const { machine, card } = server();
   const sound = await machine.started("pulse");
