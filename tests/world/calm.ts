@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /**
- * Calm worlds: nobody touches the daemon, its settings and XenStore, and the host's devices do nothing that costs a frame. What disturbs an honest guest there is its own programs, or the other guests, many of which are hostile.
+ * Calm worlds: nobody touches the daemon, its settings and XenStore, and the host's devices do nothing that costs a frame. An honest
+ * guest is disturbed there by its own programs, or by other guests, many of which are hostile.
  */
 import type { ServeOptions } from "../../lib/service/serve.ts";
 import { createGuest } from "./events/toolstack_events.ts";
 import type { Random } from "./machine/random.ts";
 import type { World } from "./world.ts";
 
-const DEVICES = ["hw:0", "hw:1"];
+const DEVICES = ["hw:0", "hw:1", "plughw:0", "pulse"];
 const CAPTURE_DEVICES = ["hw:0", "plughw:0", "pulse"];
 
 /** One guest of so many is hostile. */
@@ -23,11 +24,8 @@ export function beginCalm(world: World, random: Random): void {
   administrator.options = options;
   administrator.isSupervised = false;
   population.oneHostileIn = ONE_HOSTILE_IN;
-  for (const end of host.sound.cards.flatMap(({ ends }) => ends)) {
-    // No stream finds its device busy, and interrupts come when they are due.
-    end.substreams = Infinity;
-    end.jitterMicros = 0;
-  }
+  // No stream finds its device busy.
+  for (const end of host.sound.cards.flatMap(({ ends }) => ends)) end.substreams = Infinity;
   daemons.start(options);
   for (let guests = random.between(2, 3); guests > 0; guests--) createGuest(world, random, true);
 }

@@ -8,6 +8,9 @@ import type { StatusRow } from "../../bridge/stream_status.ts";
 import { Transfer, type TransferOptions } from "./transfer.ts";
 import { Underrun } from "./underrun.ts";
 
+/** An interrupt comes by so much late at most. (Then the pointer that the interrupt brings is older than a device period.) */
+const LATE_INTERRUPT_SECONDS = 0.004;
+
 export class Playback extends Transfer {
   readonly #underrun: Underrun;
   /** Whether the last pump left samples behind, for want of room in the device. */
@@ -177,15 +180,17 @@ export class Playback extends Transfer {
         this.pcm.avail(),
       );
       if (frames <= 0) return;
-      this.movesAloud(frames);
       this.buffer.toStaging(at * this.frameBytes, frames * this.frameBytes);
       this.volume.apply(frames);
       const taken = this.pcm.write(frames);
       if (taken < 0) this.error = taken;
       if (taken <= 0) return;
+      this.movesAloud(taken);
       this.volume.advance(taken);
       this.deviceFrames += taken;
       left -= taken;
+      // Samples that a device does not take are copied once more: others have a turn before that.
+      if (taken < frames) left = 0;
     }
   }
 
@@ -194,8 +199,9 @@ export class Playback extends Transfer {
    * that has come to its end runs dry as well, but no samples come after it.)
    */
   #catchUp(): void {
-    // So little is left that the device may have played all of it since its last interrupt.
-    if (this.deviceFrames - this.lastPosition <= this.pcm.params.periodFrames) {
+    const { periodFrames, rate } = this.pcm.params;
+    // So little is left that the device may have played all of it since its last interrupt, which may be late.
+    if (this.deviceFrames - this.lastPosition <= periodFrames + LATE_INTERRUPT_SECONDS * rate) {
       this.position();
       this.settle();
     }
