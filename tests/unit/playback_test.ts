@@ -437,6 +437,23 @@ for (const canPause of [true, false]) {
   });
 }
 
+Deno.test("Playback charges what a device takes, and not what it is given again and again", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  const { pcm } = stream.card;
+  const write = pcm.write.bind(pcm);
+  const given: number[] = [];
+  pcm.write = (frames) => {
+    given.push(frames);
+    return write(Math.min(frames, 5));
+  };
+  stream.write(100);
+  assert.equal(stream.transfer.takeMoved(), 100 * FRAME_BYTES);
+  assert(given.slice(1).every((frames) => frames <= 10), String(given));
+  stream.transfer.start();
+  drain(stream);
+  assert.deepEqual(stream.card.played(), Array.from(frames(1, 100)));
+});
+
 Deno.test("Playback.request() refuses what is outside of the buffer or no whole frames", () => {
   using stream = new Stream({ bufferFrames: 16 });
   const bytes = 16 * FRAME_BYTES;

@@ -166,6 +166,7 @@ export class Playback extends Transfer {
 
   #move(): void {
     this.hasMore = false;
+    let most = this.stagingFrames;
     for (let left = this.turnFrames; this.deviceFrames < this.guestFrames;) {
       if (left === 0) {
         this.hasMore = true;
@@ -175,7 +176,7 @@ export class Playback extends Transfer {
       const frames = Math.min(
         this.guestFrames - this.deviceFrames,
         this.bufferFrames - at,
-        this.stagingFrames,
+        most,
         left,
         this.pcm.avail(),
       );
@@ -189,8 +190,8 @@ export class Playback extends Transfer {
       this.volume.advance(taken);
       this.deviceFrames += taken;
       left -= taken;
-      // Samples that a device does not take are copied once more: others have a turn before that.
-      if (taken < frames) left = 0;
+      // What a device does not take is copied once more: the next copy is as small as what it took, and later ones grow.
+      most = taken < frames ? taken : Math.min(2 * most, this.stagingFrames);
     }
   }
 
