@@ -131,10 +131,15 @@ export class EngineStream {
 
   /** µs that the stream has cost since this was last asked. */
   takeCost(): number {
-    const moved = this.#life.open?.transfer.takeMoved() ?? 0;
-    const cost = this.#cost + this.budget.costOf(moved);
+    this.#chargeMoved();
+    const cost = this.#cost;
     this.#cost = 0;
     return cost;
+  }
+
+  /** Charges what was moved. To be called before the stream is released, too. */
+  #chargeMoved(): void {
+    this.#cost += this.budget.costOf(this.#life.open?.transfer.takeMoved() ?? 0);
   }
 
   /**
@@ -179,6 +184,7 @@ export class EngineStream {
     const { pcmRate, pcmFormat, pcmChannels, bufferSz, grefDirectory, periodSz } = this.#queue.request;
     this.#cost += mainThreadCost(Math.min(bufferSz, this.command.allowed.bufferSizeBytes));
     this.#queue.defer();
+    this.#chargeMoved();
     this.#life.release();
     this.#life.setState("opening");
     const open: OpenRequest = { pcmRate, pcmFormat, pcmChannels, bufferSz, grefDirectory, periodSz };
@@ -189,6 +195,7 @@ export class EngineStream {
   #deferClose(): void {
     this.#cost += mainThreadCost();
     this.#queue.defer();
+    this.#chargeMoved();
     this.#life.release();
     this.#services.post({ op: "close", slot: this.slot });
   }

@@ -10,7 +10,7 @@ import { POLL } from "../../ffi/libc/libc.ts";
 import type { Address, EngineCommand } from "../../lib/bridge/messages.ts";
 import { COUNTERS, createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { EngineStream } from "../../lib/engine/engine_stream.ts";
-import { GuestBudget } from "../../lib/engine/guest_budget.ts";
+import { GuestBudget, mainThreadCost } from "../../lib/engine/guest_budget.ts";
 import { DummyPcm } from "../../lib/pcm/dummy/pcm.ts";
 import type { Direction } from "../../lib/pcm/pcm.ts";
 import {
@@ -78,7 +78,12 @@ class Rig {
   #id = 0;
   #at = 0;
 
-  constructor(private readonly direction: Direction, private readonly clock: { now: number }) {
+  /** @param moved as in `GuestBudget` */
+  constructor(
+    private readonly direction: Direction,
+    private readonly clock: { now: number },
+    private readonly moved = 100_000,
+  ) {
     this.#connect();
   }
 
@@ -101,12 +106,12 @@ class Rig {
       eventPort: 2,
       hold: this.#hold,
       requests: 1_000_000,
-      moved: 100_000,
+      moved: this.moved,
       settings: { volume: 0, muted: false },
       trace: null,
     };
     const services = { channels, post: () => {}, pollSetChanged: () => {} };
-    this.#stream = new EngineStream(attach, services, this.#row, new GuestBudget(1_000_000, 100_000));
+    this.#stream = new EngineStream(attach, services, this.#row, new GuestBudget(1_000_000, this.moved));
   }
 
   #pcm() {
@@ -206,6 +211,19 @@ class Rig {
     encodeRwRequest(this.#ring.view, this.#ring.reserve(), this.#nextId(), operation, offset, length);
     this.#serve();
     if (this.#response.status === 0) this.#at = (this.#at + frames) % BUFFER_FRAMES;
+  }
+
+  /** A READ of `frames` frames and a CLOSE in one turn; returns what they cost, µs. */
+  readAndClose(frames: number): number {
+    this.#stream.takeCost();
+    const length = frames * FRAME_BYTES;
+    encodeRwRequest(this.#ring.view, this.#ring.reserve(), this.#nextId(), XENSND_OP_READ, 0, length);
+    encodeCloseRequest(this.#ring.view, this.#ring.reserve(), this.#nextId());
+    this.#ring.pushRequests();
+    this.#stream.serveRing();
+    this.#answered();
+    assert.equal(this.#response.status, 0);
+    return this.#stream.takeCost();
   }
 
   #reconnect(): void {
@@ -317,3 +335,13 @@ for (const direction of ["playback", "capture"] as const) {
     );
   });
 }
+
+Deno.test("a guest pays for what was moved just before its CLOSE", () =>
+  withFaults((clock) => {
+    const rig = new Rig("capture", clock, 1);
+    rig.take({ open: "hosts", hasEvents: true });
+    rig.take({ trigger: 0 });
+    rig.take({ ms: 5, wakes: true });
+    const octets = 200 * FRAME_BYTES;
+    assert.equal(rig.readAndClose(200), 2 + mainThreadCost() + octets);
+  }));
