@@ -114,12 +114,10 @@ export class VirtualCard {
 
   /**
    * Gets the streams ready. Returns false if the host lacks what they need, or the guest may not have them: then this card is not
-   * served, and others are. Only a card to be adopted gets its own engines now; other cards get theirs when they connect.
+   * served, and others are.
    */
   async #getReady(): Promise<boolean> {
-    const isConnected = readState(this.services.store, this.paths.frontend) === XenbusState.Connected;
-    const failure = await this.#streams.getReady() ??
-      (isConnected ? await this.#streams.takeSeats() : undefined);
+    const failure = await this.#streams.getReady();
     if (failure === undefined) return true;
     this.#log.error("it is not served: {reason}; start `xsnd serve` again when that is mended", {
       reason: failure.message,
@@ -216,8 +214,7 @@ export class VirtualCard {
         this.#isClosed = true;
         return;
       case "adopt":
-        if (!await this.#adopt()) this.#enterInitWait(ends.backend);
-        return;
+        return await this.#adopt(ends.backend);
       case "initWait":
         this.#enterInitWait(ends.backend);
         this.#again = true;
@@ -267,19 +264,25 @@ export class VirtualCard {
     switchState(this.services.store, this.paths.backend, state, isOurs);
   }
 
-  /** Goes on with the rings of a frontend that was connected to a former daemon. Returns false if that cannot be done. */
-  async #adopt(): Promise<boolean> {
+  /**
+   * Goes on with the rings of a frontend that was connected to a former daemon. If the rings are no good, the frontend starts over. If
+   * this host lacks what that takes, the frontend waits: a kernel whose driver starts over with its PCM open may crash.
+   */
+  async #adopt(from: XenbusState | undefined): Promise<void> {
+    const failure = await this.#streams.takeSeats();
+    if (failure !== undefined) return await this.#tryAgain(failure);
+    if (this.#isShutDown) return;
     try {
       this.#attach();
     } catch (error) {
+      if (isOutOfMemory(error)) return await this.#tryAgain(error);
       if (!isFrontends(error)) throw error;
       this.#log.info("its frontend is to start over: {reason}", { reason: (error as Error).message });
       await this.#disconnect("");
-      return false;
+      return this.#enterInitWait(from);
     }
     this.#writeState(XenbusState.Connected);
     this.#log.info("taken over, {streams} streams", { streams: this.streams.length });
-    return true;
   }
 
   #enterInitWait(from: XenbusState | undefined): void {
@@ -324,7 +327,7 @@ export class VirtualCard {
       this.#attach();
     } catch (error) {
       if (isStoreLost(error)) throw error;
-      if (error instanceof GrantError && error.isOutOfMemory) return await this.#tryAgain(error);
+      if (isOutOfMemory(error)) return await this.#tryAgain(error);
       await this.#refuse(error instanceof Error ? error.message : String(error));
       if (!isFrontends(error)) throw error;
       return;
@@ -342,8 +345,8 @@ export class VirtualCard {
   }
 
   /**
-   * This host has no memory for the frontend's pages, or no engine for its streams. That is no fault of the frontend, which still sees
-   * InitWait.
+   * This host has no memory for the frontend's pages, or no engine for its streams. That is no fault of the frontend, which sees no
+   * change.
    */
   async #tryAgain(error: Error): Promise<void> {
     this.#log.warn("not connected yet, tried again in {seconds} s: {reason}", {
@@ -389,6 +392,10 @@ export class VirtualCard {
       this.#log.warn("left in another state: {reason}", { reason: error.message });
     }
   }
+}
+
+function isOutOfMemory(error: unknown): error is GrantError {
+  return error instanceof GrantError && error.isOutOfMemory;
 }
 
 /** Whether an error of connecting is about what the frontend has published. */
