@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * Calm worlds: nobody touches the daemon, its settings and XenStore, and the host's devices do nothing that costs a frame. An honest
- * guest is disturbed there by its own programs, or by other guests, many of which are hostile.
+ * guest is disturbed there by its own programs, or by other guests, many of which are hostile. In some of these worlds the daemon's
+ * threads have no processor now and then: there, frames may be missing, and those that are there are in their places.
  */
 import type { ServeOptions } from "../../lib/service/serve.ts";
 import { createGuest } from "./events/toolstack_events.ts";

@@ -4,6 +4,7 @@
  * stops and kills them, edits the configuration, and sends signals.
  */
 import { serve, type ServeOptions } from "../../lib/service/serve.ts";
+import { DaemonLog } from "./daemon_log.ts";
 import type { Host } from "./host.ts";
 import { isOfDeath, type Process } from "./machine/process.ts";
 
@@ -16,6 +17,7 @@ export type Ending = "in order" | "failed" | "killed";
 export interface DaemonRun {
   readonly process: Process;
   readonly options: ServeOptions;
+  readonly log: DaemonLog;
   readonly began: number;
   /** When the daemon announced that it serves. */
   servesSince: number | undefined;
@@ -66,6 +68,7 @@ export class Daemons {
     const run: DaemonRun = {
       process,
       options,
+      log: new DaemonLog(process.main),
       began: clock.now,
       servesSince: undefined,
       ending: undefined,
@@ -81,6 +84,7 @@ export class Daemons {
     const ends = (ending: Ending) => {
       if (process.isDead) return;
       run.ending = ending;
+      run.log[Symbol.dispose]();
       clock.after(EXIT_MICROS, () => {
         // The process ends when nothing keeps it, and has closed what it opened.
         if (ending === "in order" && process.files.size > 0) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** The times in which nobody can be expected to answer, each with its cause: no daemon serves, XenStore is away. */
+/**
+ * The times in which nobody can be expected to answer, each with its cause: no daemon serves, XenStore is away, the daemon has no
+ * processor.
+ */
 
 interface Excuse {
   readonly cause: string;
@@ -24,6 +27,22 @@ export class Excuses {
     for (const excuse of this.#all) {
       if (excuse.cause === cause && excuse.to === Infinity) excuse.to = this.now() + later;
     }
+  }
+
+  /** `cause` lasts from now on for `micros` µs. */
+  last(cause: string, micros: number): void {
+    const from = this.now();
+    this.#all.push({ cause, from, to: from + micros });
+  }
+
+  /** The time that lies `micros` µs before `at`, times of `cause` not counted. */
+  before(at: number, micros: number, cause: string): number {
+    let time = at - micros;
+    for (const excuse of this.#all.toReversed()) {
+      const until = Math.min(excuse.to, at);
+      if (excuse.cause === cause && until > time) time -= Math.max(0, until - excuse.from);
+    }
+    return time;
   }
 
   isOn(cause: string): boolean {

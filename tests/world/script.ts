@@ -53,8 +53,20 @@ export function isCalm(seed: number): boolean {
   return seed % 4 === 1;
 }
 
+/** Whether threads of the daemon stand still now and then in the calm world of `seed`, which costs frames. */
+export function isStalled(seed: number): boolean {
+  return seed % 8 === 5;
+}
+
+/** By how much a kind of events is more frequent in a world whose passion it is. */
+const PASSION = 16;
+
+/** What nothing happens without. */
+const VITAL = new Set(["daemon.start", "guest.program", "guest.step", "xl.create"]);
+
 /** What happens in a calm world: what costs no guest a frame. Attacks are so many times as frequent as elsewhere. */
 const CALM_KINDS = /^(guest\.|xl\.|sound\.(drift|shortWrites)$)/;
+const STALL = "host.stalls";
 const CALM_ATTACKS = 6;
 
 /** The kinds of events, each with how often it happens in relation to the others. */
@@ -63,11 +75,11 @@ export type Weights = Readonly<Record<string, number>>;
 /** The first `count` events of the world of `seed`. */
 export function drawScript(seed: number, count: number, weights: Weights): Script {
   const random = new Random(seed);
-  if (isCalm(seed)) weights = calmed(weights);
+  if (isCalm(seed)) weights = calmed(weights, isStalled(seed));
   const kinds = Object.keys(weights);
   const total = kinds.reduce((sum, kind) => sum + weights[kind]!, 0);
-  // Each world has some kinds that it likes more than others: rare orders become likely somewhere.
-  const likes = kinds.map((kind) => weights[kind]! * (random.oneIn(4) ? 4 : random.oneIn(4) ? 0.25 : 1));
+  const factor = moodOf(random);
+  const likes = kinds.map((kind) => weights[kind]! * factor(kind));
   const sum = likes.reduce((sum, like) => sum + like, 0) || total;
   const pick = () => {
     let left = random.below(1 << 20) / (1 << 20) * sum;
@@ -80,9 +92,24 @@ export function drawScript(seed: number, count: number, weights: Weights): Scrip
   return { seed, events };
 }
 
-function calmed(weights: Weights): Weights {
+/**
+ * The likings of a world: a function that makes the factor of a kind. Each world likes some kinds more than others, so that rare orders
+ * become likely somewhere. Half of the worlds have passions, and know nothing of some other kinds; but what nothing happens without is
+ * in all of them.
+ */
+function moodOf(random: Random): (kind: string) => number {
+  const isPassionate = random.oneIn(2);
+  return (kind) => {
+    const isVital = VITAL.has(kind);
+    if (isPassionate && random.oneIn(10)) return isVital ? 4 : PASSION;
+    if (isPassionate && random.oneIn(4)) return isVital ? 1 : 0;
+    return random.oneIn(4) ? 4 : random.oneIn(4) && !isVital ? 0.25 : 1;
+  };
+}
+
+function calmed(weights: Weights, hasStalls: boolean): Weights {
   return Object.fromEntries(
-    Object.entries(weights).filter(([kind]) => CALM_KINDS.test(kind))
+    Object.entries(weights).filter(([kind]) => CALM_KINDS.test(kind) || hasStalls && kind === STALL)
       .map(([kind, weight]) => [kind, kind === "guest.attack" ? CALM_ATTACKS * weight : weight]),
   );
 }

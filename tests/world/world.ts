@@ -28,7 +28,7 @@ import { mix, Random } from "./machine/random.ts";
 import { Operators } from "./operator/commands.ts";
 import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
-import { isCalm, type Script, type Weights } from "./script.ts";
+import { isCalm, isStalled, type Script, type Weights } from "./script.ts";
 import { Account } from "./toolstack/account.ts";
 import { Administrator, anyOptions } from "./toolstack/administrator.ts";
 import { Nodes } from "./toolstack/nodes.ts";
@@ -39,7 +39,7 @@ import { type SavedDomain, Xl } from "./toolstack/xl.ts";
 import { WorldLog } from "./world_log.ts";
 
 /** Few ids, so that a domain soon has one that another domain had. */
-const GREATEST_DOMID = 20;
+const GREATEST_DOMID = 12;
 /** µs that a daemon may take from its announcement until it has answered what came before. */
 const SETTLING_MICROS = 1_000_000;
 /** µs that the world has, at its end, to come to rest. */
@@ -93,7 +93,7 @@ export class World {
       (name, text) => this.violated(name, text),
       log,
     );
-    this.fullHearing = isCalm(seed) ? new FullHearing(this.ledger.takes, log) : undefined;
+    this.fullHearing = isCalm(seed) ? new FullHearing(this.ledger.takes, log, isStalled(seed)) : undefined;
     this.host = new Host(mix(seed, 7), {
       log,
       record: (process, record) => this.#record(process, record),
@@ -180,6 +180,7 @@ export class World {
   #record(process: Process, record: LogRecord): void {
     this.administrator.logged(process, record);
     const text = recordText(record);
+    this.daemons.runs.findLast((run) => run.process === process)?.log.push(text);
     this.log.write(`${process.name}: ${text}`);
     const refusal = refusalProblem(process, text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);

@@ -5,6 +5,7 @@ import type { World } from "../world.ts";
 import { DAEMON_EVENTS } from "./daemon_events.ts";
 import { GUEST_EVENTS } from "./guest_events.ts";
 import { HARDWARE_EVENTS } from "./hardware_events.ts";
+import { HOST_EVENTS } from "./host_events.ts";
 import { OPERATOR_EVENTS } from "./operator_events.ts";
 import { TOOLSTACK_EVENTS } from "./toolstack_events.ts";
 import { XENSTORE_EVENTS } from "./xenstore_events.ts";
@@ -21,6 +22,7 @@ export const EVENTS: EventTable = {
   ...DAEMON_EVENTS,
   ...GUEST_EVENTS,
   ...HARDWARE_EVENTS,
+  ...HOST_EVENTS,
   ...OPERATOR_EVENTS,
   ...TOOLSTACK_EVENTS,
   ...XENSTORE_EVENTS,

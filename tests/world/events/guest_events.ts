@@ -8,11 +8,17 @@ import { createGuest, hasRoom } from "./toolstack_events.ts";
 /** Programs of a guest that run at a time. */
 const MOST_PROGRAMS = 6;
 
-/** Starts a program in some guest. Gives the world a guest if it has none, and a guest without a card or a working kernel another life. */
+/**
+ * Starts a program in some guest. Gives the world an honest guest if it has none, and a guest without a card or a working kernel another
+ * life.
+ */
 function startProgram(world: World, random: Random): void {
-  const guests = world.population.present;
+  const { present: guests, running } = world.population;
   if (guests.length === 0) {
     if (hasRoom(world)) createGuest(world, random, true);
+    else if (running.length > 0 && random.oneIn(4)) {
+      world.xl.destroy(random.pick(running).domain.domid, random);
+    }
     return;
   }
   const guest = random.pick(guests);

@@ -73,7 +73,7 @@ export const HARDWARE_EVENTS: EventTable = {
     weight: 2,
     run(world, random) {
       const call = random.pick(["open", "close"] as const);
-      anEnd(world, random).faults.slow(call, random.between(50_000, 1_000_000));
+      anEnd(world, random).faults.slow(call, random.between(50_000, 700_000));
     },
   },
 };

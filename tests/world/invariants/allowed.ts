@@ -98,6 +98,7 @@ export function heardProblem(
   if (devices.some(({ device }) => mayWait(device))) {
     devices = history.during(place, connectingSince(world, guest, account, open.request.sent), until);
   }
-  const problem = deviceProblem(pcm.name, devices, history.during(place, from - DENIAL_MICROS, until));
+  const lately = history.during(place, world.excuses.before(from, DENIAL_MICROS, "no processor"), until);
+  const problem = deviceProblem(pcm.name, devices, lately);
   return problem && `${guest.name}(${place.domid}) ${account.name} is heard on ${pcm.label}: ${problem}`;
 }

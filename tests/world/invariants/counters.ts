@@ -8,6 +8,7 @@ import { frameSums } from "../../frame_sums.ts";
 import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
 import type { Invariant } from "./invariants.ts";
+import { Blame } from "./blame.ts";
 import { hasJumpedOn } from "./ledger.ts";
 
 /** µs in which the daemon finds that a device is there again. */
@@ -45,6 +46,8 @@ export class CounterWitness {
   /** The last report of each stream, by the daemon's process and the stream; of cards of which it is known which card it was. */
   readonly #last = new Map<string, Report>();
 
+  readonly #blames = new WeakMap<StreamAccount, Blame>();
+
   constructor(private readonly world: WitnessWorld) {}
 
   /** What is wrong, and was not said before. */
@@ -80,9 +83,21 @@ export class CounterWitness {
     if (last !== undefined && last.at > from) return undefined;
     this.#last.set(key, report);
     const account = this.world.accountOf(stream.domid, Number(cardId), place.join("/"));
-    const problem = (account && excessProblem(stream, account)) ?? this.#lossProblem(stream, from) ??
+    const problem = (account && (excessProblem(stream, account) ?? this.#blameProblem(stream, account))) ??
+      this.#lossProblem(stream, from) ??
       (last?.version === version ? changeProblem(last, report) : undefined);
     return problem && `${stream.stream}: ${problem}`;
+  }
+
+  /** What is wrong with the underruns of which the daemon says that the guest has caused them. */
+  #blameProblem(stream: StreamReport, account: StreamAccount): string | undefined {
+    let blame = this.#blames.get(account);
+    if (blame === undefined) this.#blames.set(account, blame = new Blame(account));
+    const { most } = blame;
+    const { xruns, hostXruns } = stream as unknown as Counts;
+    const blamed = Number(xruns) - Number(hostXruns);
+    if (account.direction === "capture" || blamed <= most) return undefined;
+    return `${blamed} underruns are called the guest's, and it was late ${most} times at most`;
   }
 
   /** What is wrong with a stream that does without its device, although nobody else has had that for long. */

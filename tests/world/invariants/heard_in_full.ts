@@ -58,7 +58,12 @@ export class FullHearing {
   /** Frames that were judged, and all that were written or read in segments that have ended. */
   readonly #sums = { playback: { judged: 0, all: 0 }, capture: { judged: 0, all: 0 } };
 
-  constructor(private readonly takes: Takes, private readonly note: (text: string) => void) {}
+  /** @param mayMiss whether the host itself costs frames */
+  constructor(
+    private readonly takes: Takes,
+    private readonly note: (text: string) => void,
+    private readonly mayMiss: boolean,
+  ) {}
 
   /** What is wrong with the segments of `account` that have ended since the last call. */
   check(account: StreamAccount): string | undefined {
@@ -98,8 +103,8 @@ export class FullHearing {
     runs: readonly TakeRun[],
   ): Judgement {
     return direction === "playback"
-      ? judgePlayed(segment, open, runs)
-      : judgeRecorded(segment, open, (origin) => this.takes.hasOrigin(origin));
+      ? judgePlayed(segment, open, runs, this.mayMiss)
+      : judgeRecorded(segment, open, (origin) => this.takes.hasOrigin(origin), this.mayMiss);
   }
 
   /** For the log. */

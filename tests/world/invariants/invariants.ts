@@ -11,6 +11,7 @@ import { soundGoesOn } from "./positions.ts";
 import { backAtTheBeginning, nothingStale, statesKnown } from "./rest.ts";
 import { settingsInForce } from "./settings.ts";
 import { withinLimits } from "./limits.ts";
+import { logKept } from "./log_kept.ts";
 import type { InvariantName } from "./statements.ts";
 import { turnsBounded } from "./turns.ts";
 
@@ -42,6 +43,7 @@ export const CHECKS: readonly Invariant[] = [
   // By the settings that the look before has found.
   soundGoesOn,
   operatorsServed,
+  logKept,
   framesAccounted,
   heardInFull,
   backAtTheBeginning,

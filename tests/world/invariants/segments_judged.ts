@@ -57,6 +57,16 @@ function chainOf<T extends Piece>(pieces: readonly T[]): [chain: readonly T[], r
   return end < 0 ? [pieces, []] : [pieces.slice(0, end), pieces.slice(end)];
 }
 
+/** The writes from a segment's first frame on, up to the first jump and the first one that was refused. */
+export function steadyWrites<T extends Piece>(writes: readonly T[]): readonly T[] {
+  return chainOf(writes)[0];
+}
+
+/** The frames for which a device may want samples by the time that a WRITE arrives which was sent `micros` µs after START. */
+export function mayHavePassed(micros: number, { rate, periodFrames }: OpenRecord): number {
+  return passedIn(micros + TRANSFER_MICROS, rate) + Math.ceil(AHEAD_PERIODS * periodFrames);
+}
+
 /** Up to where the guest's pointer went without a jump, and never went back to. */
 function steadyEnd({ writes }: SegmentRecord): number {
   const [chain, rest] = chainOf(writes);
@@ -115,8 +125,16 @@ function placeProblem(segment: SegmentRecord, runs: readonly TakeRun[]): Judgeme
   }
 }
 
-/** `runs`: what was heard of the segment, which has ended. */
-export function judgePlayed(segment: SegmentRecord, open: OpenRecord, runs: readonly TakeRun[]): Judgement {
+/**
+ * `runs`: what was heard of the segment, which has ended.
+ * @param mayMiss whether frames may be missing for which the host had no time
+ */
+export function judgePlayed(
+  segment: SegmentRecord,
+  open: OpenRecord,
+  runs: readonly TakeRun[],
+  mayMiss = false,
+): Judgement {
   const own = ownRuns(segment, runs);
   const isHardware = own.length > 0 && own.every(({ pcm }) => pcm.type === "HW");
   const due = dueOf(segment, open, isHardware);
@@ -126,18 +144,19 @@ export function judgePlayed(segment: SegmentRecord, open: OpenRecord, runs: read
   for (const { first, count } of own) heard.add(first, first + count);
   for (const { from, to, shift } of due) {
     const missing = to - from - heard.count(from + shift, to + shift);
-    if (missing === 0) continue;
+    if (missing === 0 || mayMiss) continue;
     const text = `${missing} of the frames ${from + shift} to ${to + shift} are not heard`;
     return { frames, problem: { at: from, text } };
   }
   return { frames, problem: placeProblem(segment, own) };
 }
 
-/** `hasOrigin`: as in `Takes`. */
+/** `hasOrigin`: as in `Takes`. `mayMiss`: as in {@link judgePlayed}. */
 export function judgeRecorded(
   { reads, start }: SegmentRecord,
   { rate, bufferFrames }: OpenRecord,
   hasOrigin: (origin: number) => boolean,
+  mayMiss = false,
 ): Judgement {
   let origin: number | undefined;
   let judged = 0;
@@ -146,6 +165,10 @@ export function judgeRecorded(
     judged += frames;
     let place = at;
     for (const { first, count } of words) {
+      if (first === 0 && mayMiss) {
+        place += count;
+        continue;
+      }
       origin ??= first - place;
       if (first === 0 || first - place !== origin || !hasOrigin(origin)) {
         const what = first === 0 ? "silence" : `the microphone's frame ${first}`;

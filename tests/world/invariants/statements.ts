@@ -18,6 +18,8 @@ export const STATEMENTS = {
     "A hold, mute or volume is in force from its answer until another one undoes it, over reconnections, restarts and reloads; what was refused, timed out or cancelled never happens.",
   operatorsServed:
     "No operator is refused for a defect of the daemon, for clients or for a trace that have ended.",
+  logKept:
+    "Each line of the daemon's log comes in its order, or is counted as lost, whoever reads the log and when.",
   backAtTheBeginning:
     "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches, descriptors and timers that it began with.",
   nothingStale:

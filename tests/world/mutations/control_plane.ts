@@ -122,6 +122,17 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     test: "tests/unit/handshake_table_test.ts",
   },
   {
+    name: "adopts-at-the-first-try",
+    sentence: "a daemon that has no memory for a moment as it takes a card over has the guest start over",
+    file: "lib/daemon/virtual_card.ts",
+    find: `      if (isOutOfMemory(error)) return await this.#tryAgain(error);
+      if (!isFrontends(error)) throw error;
+      this.#log.info("its`,
+    replace: `      if (!isFrontends(error)) throw error;
+      this.#log.info("its`,
+    finds: "requestsAnswered",
+  },
+  {
     name: "rings-of-before",
     sentence: "a guest that publishes its rings anew while it is connected is served by the former ones",
     file: "lib/daemon/virtual_card.ts",

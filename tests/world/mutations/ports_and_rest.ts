@@ -165,6 +165,15 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     finds: "backAtTheBeginning",
   },
   {
+    name: "lost-lines-uncounted",
+    sentence: "lines that the log loses as its disk is full are counted nowhere",
+    file: "lib/log/line_queue.ts",
+    find: `for (const { lines } of this.#chunks.splice(0)) this.#lost += lines;`,
+    replace: `this.#chunks.splice(0);`,
+    finds: "logKept",
+    test: "tests/unit/line_queue_test.ts",
+  },
+  {
     name: "silence-forgets-where-it-stood",
     sentence: "a dummy device that is paused goes on from where it last began to move",
     file: "lib/pcm/dummy/pcm.ts",

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/** What the daemon's host runs out of: processors, memory, descriptors, room for the log. */
+import type { Random } from "../machine/random.ts";
+import type { World } from "../world.ts";
+import type { EventTable } from "./events.ts";
+
+/** The longest time for which a thread of the daemon has no processor, and what the daemon needs besides to catch up, µs. */
+const [MOST_STALL_MICROS, CATCH_UP_MICROS] = [400_000, 50_000];
+
+/** A thread of the daemon has no processor for a while: the hypervisor runs other domains, or the kernel other programs. */
+function stall({ daemons, host, excuses, log }: World, random: Random): void {
+  const run = daemons.current;
+  if (run === undefined) return;
+  const thread = random.pick(run.process.threads);
+  const micros = random.between(500, random.oneIn(3) ? MOST_STALL_MICROS : 40_000);
+  log.write(`${thread.name} has no processor for ${micros} µs`);
+  thread.stallUntil(host.clock.now + micros);
+  excuses.last("no processor", micros + CATCH_UP_MICROS);
+}
+
+export const HOST_EVENTS: EventTable = {
+  "host.stalls": { weight: 3, run: stall },
+  /** The next mappings of guests' pages fail. */
+  "host.noMemory": {
+    weight: 0.7,
+    run({ host: { xen: { hypervisor } } }, random) {
+      hypervisor.refusals = random.between(1, 4);
+    },
+  },
+  /** The daemon may open no more descriptors, or few, for a while. */
+  "host.fewDescriptors": {
+    weight: 0.7,
+    run({ daemons, host: { clock } }, random) {
+      const process = daemons.current?.process;
+      if (process === undefined || process.descriptors <= process.files.size + 16) return;
+      const usual = process.descriptors;
+      process.descriptors = process.files.size + 3 + random.below(4);
+      clock.after(random.below(4_000_000), () => void (process.descriptors = usual));
+    },
+  },
+  /** Nobody reads the log, or its disk is full, for a while. */
+  "host.logUnread": {
+    weight: 0.7,
+    run({ daemons }, random) {
+      daemons.current?.log.fail(random.oneIn(3) ? "full" : "unread", random.below(20_000_000));
+    },
+  },
+};
