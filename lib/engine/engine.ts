@@ -37,11 +37,11 @@ export class Engine {
   readonly #statusTable: SharedArrayBuffer;
   readonly #changes: Int32Array;
   readonly #wake: EventFd;
-  readonly #poll = new PollSet(DEVICES + MAX_STREAMS);
+  readonly #poll = new PollSet(DEVICES + 2 * MAX_STREAMS);
   /** Streams by slot, and by the local port of each of their two channels. */
   readonly #streams: (EngineStream | undefined)[] = new Array(MAX_STREAMS).fill(undefined);
   readonly #byPort = new Map<number, EngineStream>();
-  /** The entries of the poll set from {@link DEVICES} on. */
+  /** The entries of the poll set from {@link DEVICES} on, two for each: {@link Pcm.pollFd}, and {@link EngineStream.stopFd}. */
   #polled: readonly Polled[] = [];
   #pollSetStale = true;
   /** Streams with requests or samples left over from the last turn, or whose guest may not be served. */
@@ -121,6 +121,7 @@ export class Engine {
       if (stream === undefined || pcm === undefined || this.#turns.rests(stream.budget)) continue;
       polled.push({ stream, pcm });
       this.#poll.add(pcm.pollFd, pcm.pollEvents);
+      this.#poll.add(stream.stopFd, 0);
     }
     this.#polled = polled;
   }
@@ -173,13 +174,14 @@ export class Engine {
     if (++this.#firstDevice >= count) this.#firstDevice = 0;
     for (let n = 0; n < count; n++) {
       const i = (this.#firstDevice + n) % count;
-      const revents = this.#poll.revents(DEVICES + i);
-      if (revents === 0) continue;
+      const revents = this.#poll.revents(DEVICES + 2 * i);
+      const hasStopped = this.#poll.revents(DEVICES + 2 * i + 1) !== 0;
+      if (revents === 0 && !hasStopped) continue;
       const { stream, pcm } = this.#polled[i]!;
       // If the device was replaced since, poll(2) has said nothing of the new one.
       if (stream.pcm !== pcm) continue;
       // A device whose guest's turn has ended stays ready.
-      if (this.#mayServe(stream)) this.#servePcm(stream, revents);
+      if (this.#mayServe(stream)) this.#servePcm(stream, revents, hasStopped);
     }
   }
 
@@ -205,9 +207,10 @@ export class Engine {
     return more;
   }
 
-  #servePcm(stream: EngineStream, revents: number): void {
+  #servePcm(stream: EngineStream, revents: number, hasStopped: boolean): void {
     try {
-      stream.servePcm(revents);
+      if (revents !== 0) stream.servePcm(revents);
+      else if (hasStopped) stream.deviceStopped();
     } catch (error) {
       stream.fail(error);
     }
@@ -224,7 +227,9 @@ export class Engine {
     if (!budget.isUsedUp(this.#wokenAt)) return;
     this.#turns.rest(budget, this.#wokenAt);
     for (let i = 0; i < this.#polled.length; i++) {
-      if (this.#polled[i]!.stream.budget === budget) this.#poll.ignore(DEVICES + i);
+      if (this.#polled[i]!.stream.budget !== budget) continue;
+      this.#poll.ignore(DEVICES + 2 * i);
+      this.#poll.ignore(DEVICES + 2 * i + 1);
     }
   }
 

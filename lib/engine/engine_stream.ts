@@ -124,6 +124,11 @@ export class EngineStream {
     return this.#life.open?.pcm;
   }
 
+  /** As of {@link OpenStream.stopFd}. */
+  get stopFd(): number {
+    return this.#life.open?.stopFd ?? -1;
+  }
+
   /** Whether samples are left that could be moved at once: the last turn was too long. */
   get hasMore(): boolean {
     return this.#life.open?.transfer.hasMore ?? false;
@@ -318,6 +323,12 @@ export class EngineStream {
   servePcm(revents: number): void {
     this.#cost += INTERRUPT_COST;
     this.#life.open?.servePcm(revents);
+  }
+
+  /** Called when {@link stopFd} has failed. */
+  deviceStopped(): void {
+    this.#cost += INTERRUPT_COST;
+    this.#life.open?.deviceStopped();
   }
 
   /** Lets go of everything: even if this throws, the stream touches no memory afterwards that the main thread may unmap. */

@@ -88,11 +88,16 @@ export class OpenStream {
     return this.#isDead ? undefined : this.transfer.pcm;
   }
 
+  /** {@link Pcm.stopFd} while the device runs; -1 while it stands, as it is meant to. */
+  get stopFd(): number {
+    return this.#deviceState === "running" && !this.#isDead ? this.transfer.pcm.stopFd : -1;
+  }
+
   /** The guest's STOP. The guest is told its position before the answer, while its driver still listens. */
   stop(): void {
     this.#reportNow();
     this.#feed.tell(this.transfer.restart());
-    this.#deviceState = "stopped";
+    this.#goes("stopped");
   }
 
   /** Makes the device run or stand. A device that stands is `emptied`, or keeps the samples that it has. Returns 0 or -errno. */
@@ -105,18 +110,30 @@ export class OpenStream {
       if (status < 0 && !isLoss(status)) status = transfer.startAnew();
       if (isLoss(status) && this.#lose(status)) status = transfer.start();
       if (status >= 0) {
-        this.#deviceState = "running";
+        this.#goes("running");
         this.#connection.status.add("starts", 1);
       }
     } else if (!runs && this.#deviceState === "running") {
       this.#reportNow();
       transfer.hold(emptied);
-      this.#deviceState = "held";
+      this.#goes("held");
     } else if (this.#deviceState === "held" && emptied) {
       transfer.hold(true);
     }
     transfer.report();
     return Math.min(0, status);
+  }
+
+  #goes(state: "stopped" | "running" | "held"): void {
+    if (this.#deviceState === state) return;
+    this.#deviceState = state;
+    if (this.transfer.pcm.stopFd >= 0) this.#connection.services.pollSetChanged();
+  }
+
+  /** Called when the PCM's {@link stopFd} has failed: an xrun, or another stop that nobody has asked for. */
+  deviceStopped(): void {
+    this.transfer.position();
+    this.pump();
   }
 
   /** Called when the PCM's descriptor was ready, for `revents`. */

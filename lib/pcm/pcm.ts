@@ -39,6 +39,11 @@ export interface Pcm {
   /** A file descriptor that becomes ready for {@link pollEvents} when the device's pointer has moved by a device period. */
   readonly pollFd: number;
   readonly pollEvents: number;
+  /**
+   * A file descriptor on which poll(2) finds an error (POLLERR) while the started device has stopped by itself: {@link pollFd} does not
+   * become ready any more then. -1 if {@link pollFd} goes on.
+   */
+  readonly stopFd: number;
   /** Makes {@link pollFd} unready until the next period. Called when it was ready, before the next poll. */
   acknowledge(): void;
   /** Notes the time of the device's last interrupt, by its time-stamp; false if that time is unknown. */

@@ -30,6 +30,7 @@ export class ModelCard implements Pcm {
   readonly staging: ArrayBuffer;
   readonly pollFd = -1;
   readonly pollEvents = 0;
+  readonly stopFd = -1;
   readonly #samples: Uint32Array<ArrayBuffer>;
   #isRunning = false;
   /** Since prepare: the device's pointer, the pointer as last read, and the end of what was written or read. */

@@ -25,6 +25,9 @@ import { enterXen, XenMachine } from "./xen/machine.ts";
 /** µs until a thread that has been woken runs: mostly a moment. */
 const [QUICK_MICROS, SLOW_MICROS] = [80, 3000];
 
+/** No interrupt of a device's comes later than that, µs. */
+const LATE_MICROS = 3500;
+
 export interface HostListener {
   /** A line for the world's log. */
   log(text: string): void;
@@ -105,7 +108,7 @@ function addCards(sound: HostCards, random: Random): void {
     playback: ORDINARY,
     capture: ORDINARY,
     driftPpm: drift(),
-    jitterMicros: random.below(400),
+    jitterMicros: random.pick([100, 400, LATE_MICROS]),
     seed,
   });
   sound.addPlug("plughw:0", first);
@@ -114,7 +117,7 @@ function addCards(sound: HostCards, random: Random): void {
     type: "HW",
     playback: { ...ORDINARY, canPause: false },
     driftPpm: drift(),
-    jitterMicros: random.below(2000),
+    jitterMicros: random.below(LATE_MICROS),
     granularityFrames: random.pick([1, 1, 32]),
     seed: seed + 10 | 0,
   });

@@ -119,7 +119,7 @@ function waitOf(random: Random): number {
   const n = random.below(1000);
   if (n < 300) return random.below(300);
   if (n < 600) return random.below(20_000);
-  if (n < 900) return random.below(200_000);
-  if (n < 985) return random.below(1_000_000);
+  if (n < 940) return random.below(200_000);
+  if (n < 991) return random.below(1_000_000);
   return random.below(15_000_000);
 }

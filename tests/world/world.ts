@@ -17,6 +17,7 @@ import { describe, Host, install, recordText } from "./host.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { refusalProblem } from "./invariants/limits.ts";
+import { Takes } from "./invariants/takes.ts";
 import { Connections } from "./invariants/connections.ts";
 import { FullHearing } from "./invariants/heard_in_full.ts";
 import { Ledger } from "./invariants/ledger.ts";
@@ -88,12 +89,14 @@ export class World {
   constructor(readonly seed: number) {
     this.log = new WorldLog(() => this.host?.clock.now ?? 0);
     const log = (text: string) => this.log.write(text);
+    const takes = isCalm(seed) ? new Takes() : undefined;
     this.ledger = new Ledger(
       (tag) => this.population.accountOf(tag),
       (name, text) => this.violated(name, text),
       log,
+      takes,
     );
-    this.fullHearing = isCalm(seed) ? new FullHearing(this.ledger.takes, log, isStalled(seed)) : undefined;
+    this.fullHearing = takes && new FullHearing(takes, log, isStalled(seed));
     this.host = new Host(mix(seed, 7), {
       log,
       record: (process, record) => this.#record(process, record),

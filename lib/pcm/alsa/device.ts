@@ -196,14 +196,17 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
     params: { direction, rate, channels, format, frameBytes, bufferFrames, periodFrames },
     pcm: String(pcm.address),
     canPause: hw.canPause,
-    interruptFd: isHardware ? periodEventFd(pcm) : -1,
+    ...(isHardware ? hardwareFds(pcm) : { interruptFd: -1, ownFd: -1 }),
     silencesItself,
     steadyFrames: Math.max(bufferFrames, 2 * setPeriod),
   };
 }
 
-/** The descriptor of a hardware PCM that each period interrupt makes ready; -1 if there is none. */
-function periodEventFd(pcm: SndPcm): number {
-  const fds = pcm.pollFds();
-  return fds.length === 2 ? fds[1]!.fd : -1;
+/**
+ * The descriptors of a hardware PCM: its own, and the one that each period interrupt makes ready. The interrupts' timer tells nothing of
+ * an xrun (alsa-lib asks it for SNDRV_TIMER_EVENT_TICK, and for suspend and resume).
+ */
+function hardwareFds(pcm: SndPcm): Pick<AlsaDescriptor, "interruptFd" | "ownFd"> {
+  const [own, timer] = pcm.pollFds();
+  return timer === undefined ? { interruptFd: -1, ownFd: -1 } : { interruptFd: timer.fd, ownFd: own!.fd };
 }

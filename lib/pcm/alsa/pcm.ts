@@ -23,6 +23,8 @@ export interface AlsaDescriptor {
    * be ready for ever: there a timer wakes the engine once a period.
    */
   readonly interruptFd: number;
+  /** The PCM's own file descriptor, if {@link interruptFd} is none of the PCM's; otherwise -1. */
+  readonly ownFd: number;
   /** Whether the driver plays silence in an underrun by itself (`silence_size` at the boundary; hardware, not plugins). */
   readonly silencesItself: boolean;
   /** If the pointer of a PCM of plugins stands still for longer than this, in frames, the PCM waits for samples. */
@@ -70,6 +72,10 @@ export class AlsaPcm implements Pcm {
 
   get pollFd(): number {
     return this.#timer?.fd ?? this.#descriptor.interruptFd;
+  }
+
+  get stopFd(): number {
+    return this.#descriptor.ownFd;
   }
 
   acknowledge(): void {

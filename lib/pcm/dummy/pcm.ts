@@ -79,6 +79,7 @@ export class DummyPcm implements Pcm {
   }
 
   readonly pollEvents = POLL.IN;
+  readonly stopFd = -1;
 
   acknowledge(): void {
     this.#timer.drain();

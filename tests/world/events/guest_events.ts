@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What guests do: their programs. */
 import type { Random } from "../machine/random.ts";
+import type { Guest } from "../population.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 import { createGuest, hasRoom } from "./toolstack_events.ts";
@@ -30,6 +31,12 @@ function startProgram(world: World, random: Random): void {
   if (guest.running.length < MOST_PROGRAMS) world.population.startProgram(guest, random);
 }
 
+/** Has the guest unload the driver, and load it again after `micros` µs. */
+export function reloadDriver({ kernel, domain }: Guest, micros: number): void {
+  kernel.xenbus.unload();
+  domain.later(micros, () => kernel.xenbus.load());
+}
+
 export const GUEST_EVENTS: EventTable = {
   "guest.program": { weight: 60, run: startProgram },
   "guest.step": {
@@ -54,10 +61,7 @@ export const GUEST_EVENTS: EventTable = {
     weight: 2,
     run(world, random) {
       const guests = world.population.present;
-      if (guests.length === 0) return;
-      const { kernel, domain } = random.pick(guests);
-      kernel.xenbus.unload();
-      domain.later(random.below(2_000_000), () => kernel.xenbus.load());
+      if (guests.length > 0) reloadDriver(random.pick(guests), random.below(2_000_000));
     },
   },
   "guest.killProgram": {

@@ -1,40 +1,68 @@
 // SPDX-License-Identifier: MIT
 /**
- * How often a guest may have let its device run dry, by the guest's account. The daemon must not blame a guest more often than that:
- * the clock alone judges the guest.
+ * How often a guest may have let its device run dry, or its buffer run over, by the guest's account. The daemon must not blame a guest
+ * more often than that. The clock alone judges the guest; but a guest that had filled its buffer, and fills it again as soon as it is
+ * told that there is room, is never late.
  */
-import type { OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
-import { mayHavePassed, steadyWrites } from "./segments_judged.ts";
+import type { OpenRecord, SegmentRecord, StreamAccount, WriteRecord } from "../guest/account.ts";
+import { mayHavePassed, positionsBegin, steadyPieces } from "./segments_judged.ts";
 
-/** How often the device may have run dry in a playback segment: before each late WRITE, and at the end. */
-function dryTimes({ writes, start }: SegmentRecord, open: OpenRecord | undefined): number {
-  if (start === undefined || open === undefined) return writes.length + 1;
-  const steady = steadyWrites(writes);
-  const late = steady.filter(({ request, at }) => mayHavePassed(request.sent - start.sent, open) > at);
-  return late.length + writes.length - steady.length + 1;
+/** µs in which a guest writes that does nothing else. */
+const PROMPT_MICROS = 3000;
+
+/** How often the guest may have been late in a segment: before each WRITE or READ that came late, and at the end. */
+function lateTimes(account: StreamAccount, segment: SegmentRecord): number {
+  const { writes, reads, start } = segment;
+  const { length } = writes.length > 0 ? writes : reads;
+  const open = account.opens.find(({ number }) => number === segment.open);
+  if (start === undefined || open === undefined) return length + 1;
+  const passed = (sent: number) => mayHavePassed(sent - start.sent, open);
+  if (writes.length > 0) {
+    const steady = steadyPieces(writes);
+    const late = steady.filter((write) =>
+      passed(write.request.sent) > write.at && !isPrompt(account, segment, open, write)
+    );
+    return late.length + length - steady.length + 1;
+  }
+  const steady = steadyPieces(reads);
+  const late = steady.filter(({ request, at }) => passed(request.sent) > at + open.bufferFrames);
+  return late.length + length - steady.length + 1;
+}
+
+/** Whether the buffer was full, by all that the guest knew, until a moment before the WRITE. */
+function isPrompt(
+  { events }: StreamAccount,
+  segment: SegmentRecord,
+  { bufferFrames, frameBytes }: OpenRecord,
+  { request, at }: WriteRecord,
+): boolean {
+  const until = request.sent - PROMPT_MICROS;
+  const known = events.findLast(({ time, isAccepted }) => isAccepted && time <= until);
+  if (known === undefined || known.open !== segment.open) return false;
+  return at - (known.position / frameBytes - positionsBegin(segment, bufferFrames)) >= bufferFrames;
 }
 
 /** Of one stream's account. */
 export class Blame {
-  /** Segments that have ended and were looked at, and how often their device may have run dry. */
+  /** Segments that have ended and were looked at, and how often the guest may have been late in these. */
   #segments = 0;
   #sum = 0;
 
   constructor(private readonly account: StreamAccount) {}
 
-  /** How often the guest may have let its device run dry so far. */
+  /** How often the guest may have been late so far. */
   get most(): number {
-    const { segments, forgotten, opens } = this.account;
+    const { account } = this;
+    const { segments, forgotten } = account;
     // What was forgotten before anybody looked may have been as bad as can be.
-    if (this.#segments < forgotten.segments) this.#sum = Infinity;
-    const from = Math.max(0, this.#segments - forgotten.segments);
+    if (this.#segments < forgotten.segments) [this.#segments, this.#sum] = [forgotten.segments, Infinity];
     let present = 0;
-    for (const segment of segments.slice(from)) {
-      const times = dryTimes(segment, opens.find(({ number }) => number === segment.open));
+    for (const segment of segments.slice(this.#segments - forgotten.segments)) {
+      const times = lateTimes(account, segment);
       if (segment.end === undefined) present += times;
       else {
         this.#sum += times;
-        this.#segments = forgotten.segments + segments.indexOf(segment) + 1;
+        this.#segments++;
       }
     }
     return this.#sum + present;

@@ -89,15 +89,16 @@ export class CounterWitness {
     return problem && `${stream.stream}: ${problem}`;
   }
 
-  /** What is wrong with the underruns of which the daemon says that the guest has caused them. */
+  /** What is wrong with the xruns of which the daemon says that the guest has caused them. */
   #blameProblem(stream: StreamReport, account: StreamAccount): string | undefined {
     let blame = this.#blames.get(account);
     if (blame === undefined) this.#blames.set(account, blame = new Blame(account));
     const { most } = blame;
     const { xruns, hostXruns } = stream as unknown as Counts;
     const blamed = Number(xruns) - Number(hostXruns);
-    if (account.direction === "capture" || blamed <= most) return undefined;
-    return `${blamed} underruns are called the guest's, and it was late ${most} times at most`;
+    return blamed <= most
+      ? undefined
+      : `${blamed} xruns are called the guest's, and it was late ${most} times at most`;
   }
 
   /** What is wrong with a stream that does without its device, although nobody else has had that for long. */

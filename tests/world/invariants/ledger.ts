@@ -8,7 +8,7 @@ import type { PlayedRun, ReadRun, SoundReports } from "../sound/reports.ts";
 import type { StreamAccount } from "../guest/account.ts";
 import type { Guest } from "../population.ts";
 import { IntervalSet } from "./interval_set.ts";
-import { Takes } from "./takes.ts";
+import type { Takes } from "./takes.ts";
 import type { InvariantName } from "./statements.ts";
 
 /** Frames that have numbers have so many octets. */
@@ -43,7 +43,6 @@ export class Heard {
 
 export class Ledger implements Omit<SoundReports, "violated"> {
   readonly #heard = new Map<StreamAccount, Heard>();
-  readonly takes = new Takes();
   /** Seconds of guests' sound that were heard in all. */
   seconds = 0;
   /** Called with each run of frames of one stream that a device plays: from `first` on. */
@@ -60,6 +59,8 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     private readonly accountOf: (tag: number) => { guest: Guest; account: StreamAccount } | undefined,
     private readonly violated: (name: InvariantName, text: string) => void,
     private readonly note: (text: string) => void,
+    /** Where the takes are kept, if anybody asks for them. */
+    private readonly takes: Takes | undefined,
   ) {}
 
   /** What was heard of a stream so far. */
@@ -93,7 +94,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     const share = (frame: number) => run.from + (run.until - run.from) * frame / run.frames;
     const heard = this.of(owner.account);
     const first = word & 0xffffff;
-    this.takes.played(owner.account, pcm, first, count, run.position + at);
+    this.takes?.played(owner.account, pcm, first, count, run.position + at);
     // While the volume changes, single frames look as if they were anybody's.
     if (count < LEAST_RUN && first !== heard.next) return;
     heard.next = first + count;
@@ -125,10 +126,10 @@ export class Ledger implements Omit<SoundReports, "violated"> {
   }
 
   started(pcm: HostPcm, time: number): void {
-    this.takes.started(pcm, time);
+    this.takes?.started(pcm, time);
   }
 
   read(_pcm: HostPcm, run: ReadRun): void {
-    this.takes.read(run);
+    this.takes?.read(run);
   }
 }

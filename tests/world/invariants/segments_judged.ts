@@ -57,12 +57,12 @@ function chainOf<T extends Piece>(pieces: readonly T[]): [chain: readonly T[], r
   return end < 0 ? [pieces, []] : [pieces.slice(0, end), pieces.slice(end)];
 }
 
-/** The writes from a segment's first frame on, up to the first jump and the first one that was refused. */
-export function steadyWrites<T extends Piece>(writes: readonly T[]): readonly T[] {
-  return chainOf(writes)[0];
+/** The pieces from a segment's first frame on, up to the first jump and the first one that was refused. */
+export function steadyPieces<T extends Piece>(pieces: readonly T[]): readonly T[] {
+  return chainOf(pieces)[0];
 }
 
-/** The frames for which a device may want samples by the time that a WRITE arrives which was sent `micros` µs after START. */
+/** The frames that a device may have passed, or have queued, by the time that a request arrives which was sent `micros` µs after START. */
 export function mayHavePassed(micros: number, { rate, periodFrames }: OpenRecord): number {
   return passedIn(micros + TRANSFER_MICROS, rate) + Math.ceil(AHEAD_PERIODS * periodFrames);
 }
@@ -74,12 +74,18 @@ function steadyEnd({ writes }: SegmentRecord): number {
   return rest.reduce((least, { at }) => Math.min(least, at), last === undefined ? 0 : last.at + last.frames);
 }
 
+/** The position, in frames since OPEN, of a segment's first frame: a segment begins at a whole buffer. */
+export function positionsBegin({ from }: SegmentRecord, bufferFrames: number): number {
+  return Math.ceil(from / bufferFrames) * bufferFrames;
+}
+
 /**
- * How many frames the device has passed by what the guest was told. A segment begins at a whole buffer. The core's own pointer may be
+ * How many frames the device has passed by what the guest was told. The core's own pointer may be
  * a buffer ahead: the core takes a late interrupt for one that it has missed.
  */
-function passedAtEnd({ from, end }: SegmentRecord, { bufferFrames }: OpenRecord): number {
-  return Math.min(end!.hwPtr, end!.position - Math.ceil(from / bufferFrames) * bufferFrames);
+function passedAtEnd(segment: SegmentRecord, { bufferFrames }: OpenRecord): number {
+  const { hwPtr, position } = segment.end!;
+  return Math.min(hwPtr, position - positionsBegin(segment, bufferFrames));
 }
 
 /** What must have been heard: the position has passed the frames, and they were written in time. */

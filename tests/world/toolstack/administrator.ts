@@ -94,16 +94,20 @@ export class Administrator {
    */
   write(random: Random): void {
     const { name, text } = this.#another(random);
-    this.services.log(`the administrator writes the configuration: ${name}`);
+    if (!random.oneIn(6)) return this.#write(name, text);
     const { clock } = this.services;
-    if (random.oneIn(6)) {
-      const cut = text.slice(0, random.below(text.length + 1));
-      const micros = random.below(50_000);
-      this.#put("");
-      clock.after(micros, () => this.#put(cut));
-      clock.after(2 * micros, () => this.#put(text));
-    } else this.#put(text);
-    this.#history.push(text);
+    const cut = text.slice(0, random.below(text.length + 1));
+    const micros = random.below(50_000);
+    this.#write(`${name}, in parts`, "", text);
+    clock.after(micros, () => this.#put(cut));
+    clock.after(2 * micros, () => this.#put(text));
+  }
+
+  /** `whole`: what the file is to become, if it is not `text`. */
+  #write(name: string, text: string, whole = text): void {
+    this.services.log(`the administrator writes the configuration: ${name}`);
+    this.#put(text);
+    this.#history.push(whole);
   }
 
   #another(random: Random): Pick<Configuration, "name" | "text"> {
@@ -171,6 +175,21 @@ export class Administrator {
       this.write(random);
       if (!random.oneIn(4)) this.hangUp(random);
     });
+  }
+
+  /** Denies the streams that were allowed, and the other way round, and thinks better of it: once, or again and again. */
+  flip(random: Random): void {
+    const former = this.text;
+    if (former === undefined || configOf(former) === undefined) return this.reload(random);
+    const turned = withDenialTurned(former);
+    const pause = random.pick([20_000, 400_000, 3_000_000]);
+    const turn = (left: number, text: string) => {
+      this.#write(text === former ? "the one before" : "denials turned", text);
+      this.hangUp(random);
+      if (left === 0) return;
+      this.services.clock.after(random.below(pause), () => turn(left - 1, text === former ? turned : former));
+    };
+    turn(random.below(4), turned);
   }
 
   /** Starts a daemon, if none runs that is to stay. */
