@@ -31,15 +31,26 @@ const SETTLING_TURNS = 64;
  * {@link XsndError} with exit code 5 if there is no server, 4 if this user may not use the server.
  */
 export function openStore(socketPath?: string): Store {
-  if (socketPath === undefined) return new LibraryStore(connect());
+  if (socketPath === undefined) return connectedStore();
   // libxenstore reads the variable with getenv(3) inside xs_open; Deno.env.set is setenv(3).
   const inherited = Deno.env.get("XENSTORED_PATH");
   Deno.env.set("XENSTORED_PATH", socketPath);
   try {
-    return new LibraryStore(connect());
+    return connectedStore();
   } finally {
     if (inherited === undefined) Deno.env.delete("XENSTORED_PATH");
     else Deno.env.set("XENSTORED_PATH", inherited);
+  }
+}
+
+function connectedStore(): Store {
+  const handle = connect();
+  try {
+    return new LibraryStore(handle);
+  } catch (cause) {
+    handle[Symbol.dispose]();
+    if (!(cause instanceof Errno)) throw cause;
+    throw new XsndError(`cannot watch XenStore: ${cause.message}`, Exit.failed, { cause });
   }
 }
 
