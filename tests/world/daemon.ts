@@ -22,6 +22,8 @@ export interface DaemonRun {
   /** When the daemon announced that it serves. */
   servesSince: number | undefined;
   ending: Ending | undefined;
+  /** When the process ended. */
+  endedAt: number | undefined;
   /** Whether it has been told to end. */
   isStopping: boolean;
 }
@@ -72,12 +74,14 @@ export class Daemons {
       began: clock.now,
       servesSince: undefined,
       ending: undefined,
+      endedAt: undefined,
       isStopping: false,
     };
     this.runs.push(run);
     this.log(`${process.name}: xsnd serve ${JSON.stringify(options)}`);
     process.atEnd(() => {
       run.ending ??= "killed";
+      run.endedAt = clock.now;
       this.log(`${process.name}: ${run.ending}`);
       this.ended(run);
     });

@@ -59,7 +59,7 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
-  /** How many events have happened to the host's devices, and when the last one was. */
+  /** How many events have happened to the host or its devices, and when the last one was. */
   readonly disturbances = { count: 0, lastAt: 0 };
   readonly counters = new CounterWitness({
     cardOf: (domid, card) => this.account.card(domid, card),
@@ -74,6 +74,8 @@ export class World {
     () => this.operators.asked,
     () => this.operators.running.length,
   );
+  /** Calls on devices that have failed so far. */
+  #failures = 0;
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;
@@ -198,15 +200,23 @@ export class World {
     const event = EVENTS[kind];
     if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
     this.log.write(`event: ${kind} ${seed.toString(16).padStart(8, "0")}`);
-    if (kind.startsWith("sound.")) {
-      this.disturbances.count++;
-      this.disturbances.lastAt = this.now;
-    }
+    if (/^(sound|host)\./.test(kind)) this.#disturbed();
     event.run(this, random);
     // What the event starts at once belongs to it.
     await this.host.clock.runUntil(this.now);
-    for (const { ends } of this.host.sound.cards) for (const end of ends) end.look(this.now);
+    let failures = 0;
+    for (const end of this.host.sound.cards.flatMap(({ ends }) => ends)) {
+      end.look(this.now);
+      failures += end.faults.failures;
+    }
+    if (failures !== this.#failures) this.#disturbed();
+    this.#failures = failures;
     this.check("event");
+  }
+
+  #disturbed(): void {
+    this.disturbances.count++;
+    this.disturbances.lastAt = this.now;
   }
 
   check(when: "event" | "end"): void {

@@ -9,6 +9,9 @@ import type { Invariant } from "./invariants.ts";
 /** µs in which both ends of a card that nobody moves come together. */
 const REST_MICROS = 30_000_000;
 
+/** µs in which a daemon has a connection to XenStore again, once the server is there. */
+const RECONNECT_MICROS = 10_000_000;
+
 /** Descriptors and timers of a daemon that has nobody to serve. */
 const [IDLE_DESCRIPTORS, IDLE_TIMERS] = [8, 2];
 
@@ -22,8 +25,11 @@ export const nothingStale: Invariant = {
     // What xl leaves of a domain is xl's own business.
     const problems = [...world.account.settle(nodes), ...staleCards(nodes, world.account)];
     const { current } = world.daemons;
+    const last = world.daemons.runs.at(-1);
+    // Without XenStore a daemon removes nothing as it ends.
+    const hadStore = (last?.endedAt ?? 0) - world.host.xen.xenstored.lastHangUp > RECONNECT_MICROS;
     if (current?.servesSince !== undefined) problems.push(...announcementProblems(nodes, "serving"));
-    else if (current === undefined && world.daemons.runs.at(-1)?.ending === "in order") {
+    else if (current === undefined && last?.ending === "in order" && hadStore) {
       problems.push(...announcementProblems(nodes, "ended"));
     }
     return problems[0];

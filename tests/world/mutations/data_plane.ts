@@ -116,6 +116,14 @@ export const DATA_PLANE: readonly Mutation[] = [
     finds: "requestsAnswered",
   },
   {
+    name: "stop-unseen",
+    sentence: "a device that stops by itself is noticed only once its guest asks for something",
+    file: "lib/engine/engine.ts",
+    find: `this.#poll.add(stream.stopFd, 0);`,
+    replace: `this.#poll.add(-1, 0);`,
+    finds: "soundGoesOn",
+  },
+  {
     name: "new-device-not-polled",
     sentence: "the engine polls the descriptor of the device that another one has replaced",
     file: "lib/engine/open_stream.ts",

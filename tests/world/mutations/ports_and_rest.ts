@@ -122,6 +122,16 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     finds: "backAtTheBeginning",
   },
   {
+    name: "no-descriptor-taken-for-a-defect",
+    sentence: "a daemon that has no free descriptor as XenStore comes back ends",
+    file: "lib/xen/store/library_store.ts",
+    find: `    if (!(cause instanceof Errno)) throw cause;
+    throw new XsndError(\`cannot watch`,
+    replace: `    if (cause !== undefined) throw cause;
+    throw new XsndError(\`cannot watch`,
+    finds: "noDefect",
+  },
+  {
     name: "lost-call-taken-for-a-defect",
     sentence: "a call under which XenStore dies counts as one on a path that is not valid",
     file: "lib/xen/store/store_call.ts",

@@ -29,6 +29,8 @@ interface Order {
 export class Faults {
   #orders: Order[] = [];
   #shorts: number[] = [];
+  /** How many calls have failed. */
+  failures = 0;
 
   /** Whether all goes well. */
   get isEmpty(): boolean {
@@ -68,6 +70,7 @@ export class Faults {
       order.times--;
     }
     this.#orders = this.#orders.filter(({ times }) => times > 0);
+    if (errno !== 0) this.failures++;
     return { micros, errno };
   }
 

@@ -30,6 +30,8 @@ export class Xenstored implements DomainHost {
   /** The introduced domains. */
   readonly #introduced = new Map<number, Domain>();
   #isRunning = true;
+  /** When the server has last hung up on somebody, µs. */
+  lastHangUp = -Infinity;
   #death: { requests: number; lost: LostRequest } | undefined;
   /** µs that a request takes. */
   readonly requestMicros: Delay = { least: 5, most: 40 };
@@ -166,6 +168,7 @@ export class Xenstored implements DomainHost {
   }
 
   #hangUp(connection: StoreConnection): void {
+    this.lastHangUp = this.hypervisor.clock.now;
     this.close(connection);
     connection.client.lost();
   }
