@@ -62,7 +62,7 @@ export function isStalled(seed: number): boolean {
 const PASSION = 16;
 
 /** What nothing happens without. */
-const VITAL = new Set(["daemon.start", "guest.program", "guest.step", "xl.create"]);
+const VITAL = new Set(["daemon.start", "guest.program", "xl.create"]);
 
 /** What happens in a calm world: what costs no guest a frame. Attacks are so many times as frequent as elsewhere. */
 const CALM_KINDS = /^(guest\.|xl\.|sound\.(drift|shortWrites)$)/;

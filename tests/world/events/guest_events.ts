@@ -40,7 +40,7 @@ export function reloadDriver({ kernel, domain }: Guest, micros: number): void {
 export const GUEST_EVENTS: EventTable = {
   "guest.program": { weight: 60, run: startProgram },
   "guest.step": {
-    weight: 80,
+    weight: 50,
     run(world, random) {
       const programs = world.population.present.flatMap(({ running }) => running);
       if (programs.length > 0) random.pick(programs).step(random);

@@ -25,14 +25,10 @@ export const XENSTORE_EVENTS: EventTable = {
   /** The server dies, between two requests or in one, and is there again a moment later. */
   "xenstore.dies": {
     weight: 0.4,
-    run({ host: { xen: { xenstored }, clock } }, random) {
-      const comeBack = () => {
-        if (xenstored.isRunning) clock.after(1000, comeBack);
-        else clock.after(random.below(1_000_000), () => xenstored.comeBack());
-      };
+    run({ host: { xen: { xenstored } } }, random) {
+      xenstored.restartMicros = random.below(1_000_000);
       if (random.oneIn(2)) xenstored.die();
       else xenstored.dieAt(random.below(40), random.pick(["done", "not done"] as const));
-      comeBack();
     },
   },
 };

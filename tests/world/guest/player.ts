@@ -16,13 +16,13 @@ export interface TransferPlan {
   readonly startFrames: number;
 }
 
-/** A plan of up to some twenty buffers. */
+/** A plan of up to some twenty buffers, or of two hundred. */
 export function choosePlan(random: Random, config: PcmConfig): TransferPlan {
   const { bufferFrames, periodFrames } = config;
   const chunks = [periodFrames, periodFrames, bufferFrames, Math.ceil(periodFrames / 3), periodFrames + 1];
   return {
     config,
-    frames: random.between(1, 20 * bufferFrames),
+    frames: random.between(1, (random.oneIn(3) ? 20 : 200) * bufferFrames),
     chunkFrames: random.pick(chunks),
     startFrames: random.pick([bufferFrames, bufferFrames, periodFrames, 1]),
   };
@@ -38,7 +38,7 @@ abstract class TransferProgram extends Program {
 
   override step(random: Random): void {
     super.step(random);
-    if (random.oneIn(8)) this.isStopping = true;
+    if (random.oneIn(16)) this.isStopping = true;
   }
 }
 

@@ -69,7 +69,7 @@ export abstract class Program {
 
   /** Has the program do something else, by what `random` says. */
   step(random: Random): void {
-    if (random.oneIn(16)) this.kill();
+    if (random.oneIn(32)) this.kill();
   }
 
   /** The PCM that is open. */
@@ -179,7 +179,7 @@ const SHAPES: readonly (readonly [format: string, channels: number])[] = [
 ];
 
 /** µs of a period. */
-const PERIODS = [4000, 5000, 10_000, 20_000, 40_000, 100_000, 250_000, 500_000];
+const PERIODS = [5000, 10_000, 20_000, 20_000, 40_000, 40_000, 100_000, 100_000, 250_000, 500_000];
 
 /** A configuration that a stream of `params` may have. One in eight has frames without numbers, if the stream can. */
 export function chooseConfig(random: Random, params: StreamParams): PcmConfig | undefined {

@@ -50,8 +50,9 @@ export class Blame {
 
   constructor(private readonly account: StreamAccount) {}
 
-  /** How often the guest may have been late so far. */
-  get most(): number {
+  /** How often the guest may have been late so far, if that is less than `times`; otherwise a number that is large enough. */
+  most(times: number): number {
+    if (this.#sum >= times) return this.#sum;
     const { account } = this;
     const { segments, forgotten } = account;
     // What was forgotten before anybody looked may have been as bad as can be.

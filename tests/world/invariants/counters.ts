@@ -59,7 +59,7 @@ export class CounterWitness {
 
   readonly sees = ({ report: { pid, streams }, from, to }: Observation): void => {
     for (const stream of streams) {
-      this.#complaint ??= sumProblem(stream) ?? dryProblem(stream) ?? this.#problem(pid, stream, from, to);
+      this.#complaint ??= sumProblem(stream) ?? this.#problem(pid, stream, from, to);
     }
   };
 
@@ -85,7 +85,7 @@ export class CounterWitness {
     const account = this.world.accountOf(stream.domid, Number(cardId), place.join("/"));
     const problem = (account && (excessProblem(stream, account) ?? this.#blameProblem(stream, account))) ??
       this.#lossProblem(stream, from) ??
-      (last?.version === version ? changeProblem(last, report) : undefined);
+      (last?.version === version ? changeProblem(last, report) ?? dryProblem(last, report) : undefined);
     return problem && `${stream.stream}: ${problem}`;
   }
 
@@ -93,9 +93,9 @@ export class CounterWitness {
   #blameProblem(stream: StreamReport, account: StreamAccount): string | undefined {
     let blame = this.#blames.get(account);
     if (blame === undefined) this.#blames.set(account, blame = new Blame(account));
-    const { most } = blame;
     const { xruns, hostXruns } = stream as unknown as Counts;
     const blamed = Number(xruns) - Number(hostXruns);
+    const most = blame.most(blamed);
     return blamed <= most
       ? undefined
       : `${blamed} xruns are called the guest's, and it was late ${most} times at most`;
@@ -141,17 +141,22 @@ function excessProblem(stream: StreamReport, account: StreamAccount): string | u
   }
 }
 
-/** What is wrong with a device that is dry for longer than the grace of an underrun, and counts none. */
-function dryProblem(stream: StreamReport): string | undefined {
-  const { state, type } = stream;
-  if (type !== "playback" || state !== "running" || stream.hold !== "none") return undefined;
-  const { positionFrames, guestFrames, periodFrames, rate, xruns } = stream as unknown as Record<
-    string,
-    number
-  >;
-  const dry = positionFrames! - guestFrames!;
-  if (xruns !== 0 || dry <= 2 * Math.max(2 * periodFrames!, rate! / 2)) return undefined;
-  return `${stream.stream}: the device has had no samples for ${dry} frames, and no xrun is counted`;
+/**
+ * What is wrong with a device that is dry for longer than the grace of an underrun, and counts none. The grace begins when the engine has
+ * seen that the device is dry, as in the last report: a guest that has used up its budget is not looked at for a while.
+ */
+function dryProblem({ counts: last }: Report, { counts }: Report): string | undefined {
+  const isPlaying = ({ type, state, hold }: Counts) =>
+    type === "playback" && state === "running" && hold === "none";
+  if (!isPlaying(last) || !isPlaying(counts) || counts.xruns !== 0) return undefined;
+  const of = (name: string) => Number(counts[name]);
+  const isSame = ["connections", "requests", "starts", "guestFrames"].every((name) =>
+    last[name] === counts[name]
+  );
+  const wasDry = Number(last.positionFrames) > of("guestFrames");
+  const dry = of("positionFrames") - Number(last.positionFrames);
+  if (!isSame || !wasDry || dry <= 2 * Math.max(2 * of("periodFrames"), of("rate") / 2)) return undefined;
+  return `the device has had no samples for ${dry} frames, and no xrun is counted`;
 }
 
 function sumProblem(stream: StreamReport): string | undefined {

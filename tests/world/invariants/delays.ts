@@ -42,9 +42,14 @@ function priceOf({ operation }: RequestRecord, { requests }: GuestLimits): numbe
     (operation === XENSND_OP_TRIGGER ? TRIGGER : isSlow(operation) ? MAIN_THREAD : 0);
 }
 
-/** µs that the guest has claimed in the time before `until`, at most. */
-function claimed(world: World, guest: Guest, until: number, limits: GuestLimits): number {
-  const from = until - DEBT_MICROS;
+/** µs that the guest has claimed up to the answer of a request, at most, as far as that may delay the answer. */
+function claimed(
+  world: World,
+  guest: Guest,
+  { sent, answered: until = Infinity }: RequestRecord,
+  limits: GuestLimits,
+): number {
+  const from = sent - DEBT_MICROS;
   // A device that takes less than it is given is given the rest once more, and the guest pays for that, too.
   let sum = VOLUME * Demand.of(world).copied(guest.domain, from, until) / limits.moved;
   for (const { requests, direction, opens } of guest.kernel.accounts) {
@@ -92,7 +97,7 @@ function complaint(world: World, guest: Guest, account: StreamAccount, run: Daem
     if (outcome === "waits") break;
     if (outcome !== "answered" || isSlow(operation) || sent < since) continue;
     const delay = delayOf(world, guest, run, request);
-    if (delay <= MOST_DELAY || claimed(world, guest, request.answered!, limits) > LITTLE) continue;
+    if (delay <= MOST_DELAY || claimed(world, guest, request, limits) > LITTLE) continue;
     seen.set(account, forgotten.requests + index + 1);
     return `${guest.name}(${guest.domain.domid}) ${account.name} waits ${delay} µs for the answer to operation ${operation}, ` +
       `sent at ${sent}, and has claimed little of its budget`;

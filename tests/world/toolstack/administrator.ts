@@ -25,7 +25,7 @@ const CATCH_UP_MICROS = 10_000_000;
 const DEVICES = ["hw:0", "hw:1", "plughw:0", "pulse", "dummy:"];
 const CAPTURE_DEVICES = ["hw:0", "pulse", "dummy:"];
 const LIMITS = [
-  "streams=3",
+  "streams=5",
   "mapped=2,total-mapped=4",
   "engines=1,total-engines=2",
   "requests=100",
@@ -44,7 +44,7 @@ export function anyOptions(random: Random): ServeOptions {
   // Only streams on devices that may block have engines of their own.
   const blocks = guestLimits?.engines === 1;
   return {
-    ...(!random.oneIn(6) && { defaultDevice: blocks ? "pulse" : random.pick(DEVICES) }),
+    ...(!random.oneIn(12) && { defaultDevice: blocks ? "pulse" : random.pick(DEVICES) }),
     ...(!random.oneIn(3) && { defaultCaptureDevice: blocks ? "pulse" : random.pick(CAPTURE_DEVICES) }),
     ...(guestLimits !== undefined && { guestLimits }),
     ...(!random.oneIn(3) && { config: CONFIG_FILE }),
@@ -182,12 +182,16 @@ export class Administrator {
     const former = this.text;
     if (former === undefined || configOf(former) === undefined) return this.reload(random);
     const turned = withDenialTurned(former);
-    const pause = random.pick([20_000, 400_000, 3_000_000]);
+    const pause = random.pick([20_000, 700_000, 700_000, 3_000_000]);
     const turn = (left: number, text: string) => {
       this.#write(text === former ? "the one before" : "denials turned", text);
-      this.hangUp(random);
+      const { current } = this.services.daemons;
+      if (current !== undefined) this.#hangUp(current);
       if (left === 0) return;
-      this.services.clock.after(random.below(pause), () => turn(left - 1, text === former ? turned : former));
+      this.services.clock.after(
+        random.between(pause >> 2, pause),
+        () => turn(left - 1, text === former ? turned : former),
+      );
     };
     turn(random.below(4), turned);
   }

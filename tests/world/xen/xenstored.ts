@@ -108,6 +108,9 @@ export class Xenstored implements DomainHost {
     return lost;
   }
 
+  /** µs after which a server that has died is there again; undefined: it stays away until {@link comeBack}. */
+  restartMicros: number | undefined;
+
   /** Has the server die in the `requests`th request of a process from now. */
   dieAt(requests: number, lost: LostRequest): void {
     this.#death = { requests, lost };
@@ -115,8 +118,12 @@ export class Xenstored implements DomainHost {
 
   /** The server dies: all connections break. The nodes stay for {@link comeBack}. */
   die(): void {
+    if (!this.#isRunning) return;
     this.#isRunning = false;
     this.#death = undefined;
+    if (this.restartMicros !== undefined) {
+      this.hypervisor.clock.after(this.restartMicros, () => this.comeBack());
+    }
     for (const connection of this.#connections) this.#hangUp(connection);
   }
 
