@@ -47,8 +47,12 @@ export class Engine {
   /** Streams with requests or samples left over from the last turn, or whose guest may not be served. */
   readonly #unfinished = new Set<EngineStream>();
   readonly #turns = new GuestTurns();
-  /** The device that is served first in a turn, as an index of {@link #polled}. */
+  /** The device behind the one that was served last, as an index of {@link #polled}: the first one of the next turn. */
   #firstDevice = 0;
+  /** Whether devices or unfinished streams are served first in the next turn that serves anybody. */
+  #areDevicesFirst = true;
+  /** Whether somebody was served in this turn. */
+  #hasServed = false;
   readonly #clock = new MicrosClock();
   /** When poll(2) last returned for something else than a device, by {@link #clock}. */
   #wokenAt = 0;
@@ -81,7 +85,7 @@ export class Engine {
 
   /** Waits until there is something to do, and does it: each stream that has something is served for its turn. */
   turn(): void {
-    const turn = this.#turns.begin();
+    this.#turns.begin();
     if (this.#pollSetStale) this.#rebuildPollSet();
     const patience = this.#patience();
     if (this.#poll.wait(patience) < 0) {
@@ -95,12 +99,18 @@ export class Engine {
       this.#wake.drain();
       for (let c = this.#commands.take(); c !== undefined; c = this.#commands.take()) this.#execute(c);
     }
-    if (this.#turns.anyRests && this.#turns.endRests(this.#wokenAt)) this.#pollSetStale = true;
+    if (this.#turns.anyRests && this.#turns.endRests(this.#wokenAt)) {
+      // The next turn polls the devices of the guests that have rested: their requests alone would use up the budgets again.
+      this.#pollSetStale = true;
+      return;
+    }
+    this.#hasServed = false;
     if (this.#poll.revents(CHANNELS) !== 0) this.#serveChannels();
-    // Devices and unfinished streams take turns at being first: a guest's turn may end with the first.
-    if ((turn & 1) === 0) this.#serveDevices();
+    // Devices and unfinished streams take turns at being first: a guest's budget may end with the first.
+    if (this.#areDevicesFirst) this.#serveDevices();
     if (this.#unfinished.size > 0) this.#serveUnfinished();
-    if ((turn & 1) !== 0) this.#serveDevices();
+    if (!this.#areDevicesFirst) this.#serveDevices();
+    if (this.#hasServed) this.#areDevicesFirst = !this.#areDevicesFirst;
   }
 
   /** Lets go of everything. The engine touches nothing any more afterwards. */
@@ -171,9 +181,9 @@ export class Engine {
   /** Each turn begins with another device, so that none of a guest's is always the last when the guest's turn ends. */
   #serveDevices(): void {
     const count = this.#polled.length;
-    if (++this.#firstDevice >= count) this.#firstDevice = 0;
+    const first = this.#firstDevice;
     for (let n = 0; n < count; n++) {
-      const i = (this.#firstDevice + n) % count;
+      const i = (first + n) % count;
       const revents = this.#poll.revents(DEVICES + 2 * i);
       const hasStopped = this.#poll.revents(DEVICES + 2 * i + 1) !== 0;
       if (revents === 0 && !hasStopped) continue;
@@ -181,7 +191,9 @@ export class Engine {
       // If the device was replaced since, poll(2) has said nothing of the new one.
       if (stream.pcm !== pcm) continue;
       // A device whose guest's turn has ended stays ready.
-      if (this.#mayServe(stream)) this.#servePcm(stream, revents, hasStopped);
+      if (!this.#mayServe(stream)) continue;
+      this.#firstDevice = i + 1;
+      this.#servePcm(stream, revents, hasStopped);
     }
   }
 
@@ -220,6 +232,7 @@ export class Engine {
 
   /** Charges the stream's guest, which rests from now on if its budget is used up. */
   #charge({ budget }: EngineStream, cost: number): void {
+    this.#hasServed = true;
     budget.charge(this.#wokenAt, cost);
     if (!budget.isUsedUp(this.#wokenAt)) return;
     // While devices alone wake the engine, nobody reads the clock: what counts is the time now.

@@ -18,9 +18,9 @@ export class GuestTurns {
   #lookedAt = 0;
   #turn = 0;
 
-  /** The engine begins its next turn; returns the turn's number, which wraps. */
-  begin(): number {
-    return this.#turn = this.#turn + 1 | 0;
+  /** The engine begins its next turn. */
+  begin(): void {
+    this.#turn = this.#turn + 1 | 0;
   }
 
   /** The budget that all streams of the guest share. */
