@@ -25,6 +25,8 @@ export class StoreWatches implements Disposable {
   readonly #handle: XsHandle;
   readonly #watches = new Map<string, Watch>();
   readonly #wake = new EventFd();
+  /** Of libxenstore's pipe and {@link #wake}; made for the first watch. */
+  #fds: PollSet | undefined;
   #nextToken = 0;
   #reading = false;
   #disposed = false;
@@ -39,13 +41,24 @@ export class StoreWatches implements Disposable {
     // Registered before xs_watch: the reader may deliver the first event before xs_watch returns.
     this.#watches.set(token, watch);
     try {
-      storeCall(this.#handle, "watch", path, () => this.#handle.watch(path, token));
+      storeCall(this.#handle, "watch", path, () => {
+        // Needs descriptors, so that this may fail.
+        this.#fds ??= this.#pollSet();
+        this.#handle.watch(path, token);
+      });
     } catch (error) {
       this.#watches.delete(token);
       throw error;
     }
-    if (!this.#reading) this.#read();
+    if (!this.#reading) this.#read(this.#fds!);
     return watch;
+  }
+
+  #pollSet(): PollSet {
+    const fds = new PollSet(2);
+    fds.add(this.#handle.fd, POLL.IN);
+    fds.add(this.#wake.fd, POLL.IN);
+    return fds;
   }
 
   #remove(path: string, token: string): void {
@@ -59,12 +72,9 @@ export class StoreWatches implements Disposable {
   }
 
   /** Deals out events for as long as there are watches. Never rejects: a failure ends the watches with that error. */
-  async #read(): Promise<void> {
+  async #read(fds: PollSet): Promise<void> {
     this.#reading = true;
     try {
-      const fds = new PollSet(2);
-      fds.add(this.#handle.fd, POLL.IN);
-      fds.add(this.#wake.fd, POLL.IN);
       while (this.#watches.size > 0) {
         await fds.waitAsync(LOST_CHECK_MS);
         this.#wake.drain();
