@@ -16,8 +16,9 @@ import { Excuses } from "./excuses.ts";
 import { describe, Host, install, recordText } from "./host.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
-import { refusalProblem } from "./invariants/limits.ts";
+import { hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
 import { Takes } from "./invariants/takes.ts";
+import { leaveProblem } from "./invariants/connections_kept.ts";
 import { Connections } from "./invariants/connections.ts";
 import { FullHearing } from "./invariants/heard_in_full.ts";
 import { Ledger } from "./invariants/ledger.ts";
@@ -65,6 +66,7 @@ export class World {
     cardOf: (domid, card) => this.account.card(domid, card),
     accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),
     disturbances: this.disturbances,
+    hasTightBudgets: () => hasTightBudgets(this),
     freeSince: (device, direction) => {
       const found = this.host.sound.find(device, direction);
       return typeof found === "number" ? undefined : found.end.freeSince;
@@ -145,7 +147,10 @@ export class World {
   /** What every world begins with: mostly a daemon, and a guest or two. */
   begin(): void {
     this.host.enter();
-    this.connections.follow(this.host.xen.hypervisor);
+    this.connections.follow(this.host.xen.hypervisor, (mapping) => {
+      const problem = leaveProblem(this, mapping);
+      if (problem !== undefined) this.violated("connectionsKept", problem);
+    });
     const random = new Random(mix(this.seed, 3));
     this.excuses.begin("no daemon");
     this.#followAnnouncement();

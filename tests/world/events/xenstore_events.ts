@@ -3,15 +3,19 @@
 import type { EventTable } from "./events.ts";
 
 export const XENSTORE_EVENTS: EventTable = {
-  /** Each request takes longer, for a while. */
+  /** Each request takes longer for a while, and changes are heard of later. */
   "xenstore.slow": {
     weight: 1,
     run({ host: { xen: { xenstored }, clock } }, random) {
-      const { requestMicros } = xenstored;
-      const usual = { ...requestMicros };
-      if (usual.most > 100) return;
+      const { requestMicros, eventMicros } = xenstored;
+      const usual = [{ ...requestMicros }, { ...eventMicros }];
+      if (requestMicros.most > 100) return;
       Object.assign(requestMicros, { least: 50, most: random.between(200, 2000) });
-      clock.after(random.below(3_000_000), () => void Object.assign(requestMicros, usual));
+      if (random.oneIn(2)) Object.assign(eventMicros, { least: 1000, most: random.between(5000, 300_000) });
+      clock.after(random.below(3_000_000), () => {
+        Object.assign(requestMicros, usual[0]);
+        Object.assign(eventMicros, usual[1]);
+      });
     },
   },
   /** The daemon loses its connection. */

@@ -125,8 +125,9 @@ export class XenSndFront implements XenbusDriver {
 
   /** `sndback_disconnect`. */
   *#disconnect(state: XenbusState): Blocking<void> {
-    // A backend writes InitWait of its own accord, unless the card is another one by now: the toolstack removes and replaces cards.
-    const isBackends = this.#card !== undefined && state === XenbusState.InitWait && this.#isSameCard();
+    // A backend writes that of its own accord, unless the card is another one by now: the toolstack removes and replaces cards.
+    const isAnew = state === XenbusState.InitWait || state === XenbusState.Initialising;
+    const isBackends = this.#card !== undefined && isAnew && this.#isSameCard();
     yield* this.#end(`its backend is ${stateName(state)}`, isBackends);
     yield* this.device.switchState(XenbusState.Initialising);
   }

@@ -19,9 +19,13 @@ export class Connections {
   /** @param settlingMicros how long after its connection a stream is not counted as connected yet */
   constructor(private readonly now: () => number, private readonly settlingMicros: number) {}
 
-  follow(hypervisor: Hypervisor): void {
+  /** @param leaving called with each mapping that a process is about to let go of */
+  follow(hypervisor: Hypervisor, leaving: (mapping: ForeignMapping) => void): void {
     hypervisor.onMapped = (mapping) => this.#mapped(mapping);
-    hypervisor.onUnmapping = (mapping) => this.#unmapped(mapping);
+    hypervisor.onUnmapping = (mapping) => {
+      leaving(mapping);
+      this.#unmapped(mapping);
+    };
   }
 
   #mapped({ domain, grants, isWritable }: ForeignMapping): void {

@@ -30,6 +30,8 @@ export interface WitnessWorld {
   accountOf(domid: number, card: number, place: string): StreamAccount | undefined;
   /** How often something has happened to the host's devices, and when the last time was, µs. */
   readonly disturbances: { readonly count: number; readonly lastAt: number };
+  /** Whether a guest may use up its budget: then it is late, whenever it asks. */
+  hasTightBudgets(): boolean;
   /** Since when anybody could open a device, µs; undefined: nobody can. */
   freeSince(device: string, direction: Direction): number | undefined;
 }
@@ -91,6 +93,7 @@ export class CounterWitness {
 
   /** What is wrong with the xruns of which the daemon says that the guest has caused them. */
   #blameProblem(stream: StreamReport, account: StreamAccount): string | undefined {
+    if (this.world.hasTightBudgets()) return undefined;
     let blame = this.#blames.get(account);
     if (blame === undefined) this.#blames.set(account, blame = new Blame(account));
     const { xruns, hostXruns } = stream as unknown as Counts;

@@ -5,11 +5,12 @@ import type { RequestRecord } from "../guest/account.ts";
 import { AccountCheck } from "../guest/checks.ts";
 import type { Guest } from "../population.ts";
 import type { World } from "../world.ts";
+import { hasTightBudgets } from "./limits.ts";
 import type { Invariant } from "./invariants.ts";
 
 /** µs that an answer may take which the main thread works on: less than the driver waits. */
 const SLOW_BOUND = 2_800_000;
-/** µs that any other answer may take: slow devices and other guests hold the engine up. */
+/** µs that any other answer may take: slow devices and other guests hold the engine up. Guests with tight budgets wait as for the others. */
 const QUICK_BOUND = 1_500_000;
 
 /** µs in which a guest is told of an answer: the engine may be in slow calls on other streams' devices. */
@@ -17,7 +18,8 @@ const TOLD_IN = 400_000;
 
 const SLOW = new Set<number>([XENSND_OP_OPEN, XENSND_OP_CLOSE, XENSND_OP_HW_PARAM_QUERY]);
 
-const bound = ({ operation }: RequestRecord) => SLOW.has(operation) ? SLOW_BOUND : QUICK_BOUND;
+const boundIn = (world: World) => ({ operation }: RequestRecord) =>
+  SLOW.has(operation) || hasTightBudgets(world) ? SLOW_BOUND : QUICK_BOUND;
 
 function complaint(world: World, guest: Guest): string | undefined {
   const general = [...world.excuses.spans, ...guest.domain.pauses];
@@ -26,7 +28,10 @@ function complaint(world: World, guest: Guest): string | undefined {
     const excuses = [...general, ...apart];
     let check = guest.checks.get(account);
     if (check === undefined) {
-      guest.checks.set(account, check = new AccountCheck(account, { bound, toldIn: TOLD_IN }));
+      guest.checks.set(
+        account,
+        check = new AccountCheck(account, { bound: boundIn(world), toldIn: TOLD_IN }),
+      );
     }
     const [finding] = check.check({ now: world.now, excuses, pauses: guest.domain.pauses, connectedAt });
     if (finding !== undefined) return `${guest.name}(${guest.domain.domid}) ${finding.text}`;

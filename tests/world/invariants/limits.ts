@@ -21,6 +21,16 @@ import type { Invariant } from "./invariants.ts";
 const THREADS = 2;
 const PAGES_A_MIB = (1 << 20) / XEN_PAGE_SIZE;
 
+/** Requests a second, and MiB of sound a second, of which a player or two claim more. */
+const [FEW_REQUESTS, LITTLE_SOUND] = [1000, 8];
+
+/** Whether an ordinary guest may use up its budget, and is served late then. */
+export function hasTightBudgets({ daemons }: World): boolean {
+  const { guestLimits } = daemons.current?.options ?? {};
+  return guestLimits !== undefined &&
+    (guestLimits.requests < FEW_REQUESTS || guestLimits.moved < LITTLE_SOUND);
+}
+
 export const withinLimits: Invariant = {
   name: "withinLimits",
   check(world) {

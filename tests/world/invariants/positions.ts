@@ -6,10 +6,13 @@ import type { XenStream } from "../guest/stream_ops.ts";
 import type { Guest } from "../population.ts";
 import type { World } from "../world.ts";
 import { placeOf } from "./allowed.ts";
+import { hasTightBudgets } from "./limits.ts";
 import type { Invariant } from "./invariants.ts";
 
 /** µs without a new position, beside some periods: devices come and go, and are slow. */
 const STILL_MICROS = 3_000_000;
+/** The same, if budgets are tight: a guest that has used up its budget rests. */
+const RESTING_MICROS = 8_000_000;
 const STILL_PERIODS = 4;
 
 /** Whether the device has something to do: samples to play, or room for what it records. */
@@ -35,7 +38,8 @@ function standstill(world: World, guest: Guest, stream: XenStream): string | und
   const written = segment!.writes.at(-1)?.request.over ?? 0;
   const from = Math.max(started, event, written, steady.since);
   const still = unexcused(from, world.now, [...world.excuses.spans, ...guest.domain.pauses, ...apart]);
-  if (still <= STILL_MICROS + STILL_PERIODS * open.periodFrames / open.rate * 1e6) return undefined;
+  const most = hasTightBudgets(world) ? RESTING_MICROS : STILL_MICROS;
+  if (still <= most + STILL_PERIODS * open.periodFrames / open.rate * 1e6) return undefined;
   return `${guest.name}(${domid}) ${account.name} runs, and is told of no position for ${still} µs`;
 }
 

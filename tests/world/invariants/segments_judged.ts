@@ -6,7 +6,7 @@
  * a frame that was read so late that the buffer may have been full is not due. A segment is judged up to the first jump of the guest's
  * pointer: what is heard of frames that the guest takes back depends on the moment.
  */
-import type { OpenRecord, RequestRecord, SegmentRecord } from "../guest/account.ts";
+import type { OpenRecord, RequestRecord, SegmentRecord, WriteRecord } from "../guest/account.ts";
 import { IntervalSet } from "./interval_set.ts";
 import type { TakeRun } from "./takes.ts";
 
@@ -67,9 +67,24 @@ export function mayHavePassed(micros: number, { rate, periodFrames }: OpenRecord
   return passedIn(micros + TRANSFER_MICROS, rate) + Math.ceil(AHEAD_PERIODS * periodFrames);
 }
 
-/** Up to where the guest's pointer went without a jump, and never went back to. */
-function steadyEnd({ writes }: SegmentRecord): number {
+/**
+ * As {@link chainOf}, up to the first write for which the device cannot have made room yet: a core that has slept may believe that the
+ * device is a buffer further than it is.
+ */
+function writesOf(
+  { writes, start }: SegmentRecord,
+  { rate, bufferFrames }: OpenRecord,
+): ReturnType<typeof chainOf<WriteRecord>> {
   const [chain, rest] = chainOf(writes);
+  const end = chain.findIndex(({ request, at, frames }) =>
+    at + frames > bufferFrames + passedIn(request.sent - start!.sent, rate)
+  );
+  return end < 0 ? [chain, rest] : [chain.slice(0, end), [...chain.slice(end), ...rest]];
+}
+
+/** Up to where the guest's pointer went without a jump, and never went back to. */
+function steadyEnd(segment: SegmentRecord, open: OpenRecord): number {
+  const [chain, rest] = writesOf(segment, open);
   const last = chain.at(-1);
   return rest.reduce((least, { at }) => Math.min(least, at), last === undefined ? 0 : last.at + last.frames);
 }
@@ -90,11 +105,11 @@ function passedAtEnd(segment: SegmentRecord, { bufferFrames }: OpenRecord): numb
 
 /** What must have been heard: the position has passed the frames, and they were written in time. */
 function dueOf(segment: SegmentRecord, open: OpenRecord, isHardware: boolean): Due[] {
-  const { writes, start } = segment;
+  const { start } = segment;
   const { rate, periodFrames } = open;
-  const limit = Math.min(passedAtEnd(segment, open), steadyEnd(segment));
+  const limit = Math.min(passedAtEnd(segment, open), steadyEnd(segment, open));
   const ahead = isHardware ? 0 : Math.ceil(AHEAD_PERIODS * periodFrames);
-  return chainOf(writes)[0].flatMap(({ request, at, first, frames }): Due[] => {
+  return writesOf(segment, open)[0].flatMap(({ request, at, first, frames }): Due[] => {
     const passed = passedIn(request.sent + TRANSFER_MICROS - start!.sent, rate);
     const late = request.over! <= start!.sent ? 0 : passed + ahead;
     const [from, to] = [Math.max(at, late), Math.min(at + frames, limit)];
@@ -109,9 +124,13 @@ function ownRuns({ end }: SegmentRecord, runs: readonly TakeRun[]): TakeRun[] {
 }
 
 /** What is wrong with the order and the places in which frames of a segment were heard. */
-function placeProblem(segment: SegmentRecord, runs: readonly TakeRun[]): Judgement["problem"] {
-  const limit = steadyEnd(segment);
-  const hasJumped = chainOf(segment.writes)[1].length > 0;
+function placeProblem(
+  segment: SegmentRecord,
+  open: OpenRecord,
+  runs: readonly TakeRun[],
+): Judgement["problem"] {
+  const limit = steadyEnd(segment, open);
+  const hasJumped = writesOf(segment, open)[1].length > 0;
   const starts = new Map<number, number>();
   let next = 0;
   for (const { take, first, position, count } of runs) {
@@ -154,7 +173,7 @@ export function judgePlayed(
     const text = `${missing} of the frames ${from + shift} to ${to + shift} are not heard`;
     return { frames, problem: { at: from, text } };
   }
-  return { frames, problem: placeProblem(segment, own) };
+  return { frames, problem: placeProblem(segment, open, own) };
 }
 
 /** `hasOrigin`: as in `Takes`. `mayMiss`: as in {@link judgePlayed}. */

@@ -156,7 +156,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `    await this.services.store.settled();`,
     replace: ``,
-    finds: "statesKnown",
+    finds: "connectionsKept",
   },
   {
     name: "end-restarts-guests",

@@ -63,6 +63,15 @@ export const DATA_PLANE: readonly Mutation[] = [
     finds: "turnsBounded",
   },
   {
+    name: "requests-before-devices",
+    sentence: "a guest that has rested has its requests served first, and these use up its budget again",
+    file: "lib/engine/engine.ts",
+    find: `      this.#pollSetStale = true;
+      return;`,
+    replace: `      this.#pollSetStale = true;`,
+    finds: "soundGoesOn",
+  },
+  {
     name: "rest-without-end",
     sentence: "a guest that has used up its budget is never served again",
     file: "lib/engine/guest_turns.ts",
