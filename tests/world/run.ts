@@ -2,7 +2,7 @@
 /**
  * `deno task world`: worlds from seeds, until one breaks an invariant.
  *
- *     --seed N        the first seed; by default drawn from the commit, so that each commit tries others
+ *     --seed N        the first seed; by default drawn from what HEAD contains, so that each commit tries others
  *     --seeds N       how many seeds (default 1; with --minutes as many as there is time for)
  *     --events K      events a seed (default 1500)
  *     --minutes N     goes on with further seeds for so long
@@ -14,8 +14,8 @@
  * it, made as short as possible.
  */
 import { parseArgs } from "node:util";
+import { seedOfCommit } from "./commit_seed.ts";
 import { real } from "./machine/platform.ts";
-import { mix } from "./machine/random.ts";
 import { drawScript, formatScript, parseScript, type Script } from "./script.ts";
 import { shrink } from "./shrink.ts";
 import { type Outcome, playScript, WEIGHTS } from "./world.ts";
@@ -97,13 +97,4 @@ async function printShortest(script: Script, { violation }: Outcome): Promise<vo
   if (!values.log) { for (const line of log.slice(-60)) print(line); }
   print(`violation: ${last?.name}: ${last?.text}`);
   print(`the shortest script that still does that, for --replay:\n\n${formatScript(shortest)}`);
-}
-
-/** A seed that each commit has anew. */
-async function seedOfCommit(): Promise<number> {
-  const git = new Deno.Command("git", { args: ["rev-parse", "HEAD"], stdout: "piped", stderr: "null" });
-  const { code, stdout } = await git.output();
-  const hash = new TextDecoder().decode(stdout).trim();
-  if (code !== 0 || !/^[0-9a-f]{8}/.test(hash)) return 1;
-  return mix(Number.parseInt(hash.slice(0, 8), 16)) >>> 8;
 }

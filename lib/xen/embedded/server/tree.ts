@@ -21,8 +21,13 @@ export interface Node {
 
 /** The node at `path`; undefined if there is no such node. */
 export function nodeAt(root: Node, path: string): Node | undefined {
+  if (path === "/") return root;
   let node: Node | undefined = root;
-  for (const name of pathSegments(path)) node = node?.children.get(name);
+  for (let from = 1; node !== undefined && from > 0;) {
+    const to = path.indexOf("/", from);
+    node = node.children.get(to < 0 ? path.slice(from) : path.slice(from, to));
+    from = to + 1;
+  }
   return node;
 }
 
