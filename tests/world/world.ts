@@ -60,12 +60,11 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
-  /** How many events have happened to the host or its devices, and when the last one was. */
-  readonly disturbances = { count: 0, lastAt: 0 };
+  readonly #disturbances = { count: 0, lastAt: 0 };
   readonly counters = new CounterWitness({
     cardOf: (domid, card) => this.account.card(domid, card),
     accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),
-    disturbances: this.disturbances,
+    disturbances: () => this.disturbances,
     hasTightBudgets: () => hasTightBudgets(this),
     freeSince: (device, direction) => {
       const found = this.host.sound.find(device, direction);
@@ -209,19 +208,22 @@ export class World {
     event.run(this, random);
     // What the event starts at once belongs to it.
     await this.host.clock.runUntil(this.now);
-    let failures = 0;
-    for (const end of this.host.sound.cards.flatMap(({ ends }) => ends)) {
-      end.look(this.now);
-      failures += end.faults.failures;
-    }
-    if (failures !== this.#failures) this.#disturbed();
-    this.#failures = failures;
+    for (const { ends } of this.host.sound.cards) for (const end of ends) end.look(this.now);
     this.check("event");
   }
 
+  /** How often something has happened to the host or its devices, and when the last time was: events, and calls that have failed. */
+  get disturbances(): { readonly count: number; readonly lastAt: number } {
+    const ends = this.host.sound.cards.flatMap(({ ends }) => ends);
+    const failures = ends.reduce((sum, { faults }) => sum + faults.failures, 0);
+    if (failures !== this.#failures) this.#disturbed();
+    this.#failures = failures;
+    return this.#disturbances;
+  }
+
   #disturbed(): void {
-    this.disturbances.count++;
-    this.disturbances.lastAt = this.now;
+    this.#disturbances.count++;
+    this.#disturbances.lastAt = this.now;
   }
 
   check(when: "event" | "end"): void {

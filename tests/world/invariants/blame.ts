@@ -39,7 +39,8 @@ function isPrompt(
   const until = request.sent - PROMPT_MICROS;
   const known = events.findLast(({ time, isAccepted }) => isAccepted && time <= until);
   if (known === undefined || known.open !== segment.open) return false;
-  return at - (known.position / frameBytes - positionsBegin(segment, bufferFrames)) >= bufferFrames;
+  const passed = Math.max(0, known.position / frameBytes - positionsBegin(segment, bufferFrames));
+  return at - passed >= bufferFrames;
 }
 
 /** Of one stream's account. */

@@ -29,7 +29,7 @@ export interface WitnessWorld {
   /** What an honest guest knows of a stream; `place` is `PCM/STREAM`. */
   accountOf(domid: number, card: number, place: string): StreamAccount | undefined;
   /** How often something has happened to the host's devices, and when the last time was, µs. */
-  readonly disturbances: { readonly count: number; readonly lastAt: number };
+  disturbances(): { readonly count: number; readonly lastAt: number };
   /** Whether a guest may use up its budget: then it is late, whenever it asks. */
   hasTightBudgets(): boolean;
   /** Since when anybody could open a device, µs; undefined: nobody can. */
@@ -77,7 +77,7 @@ export class CounterWitness {
       counts: stream as unknown as Counts,
       at,
       version,
-      disturbances: this.world.disturbances.count,
+      disturbances: this.world.disturbances().count,
     };
     const key = `${pid} ${stream.domid} ${stream.stream}`;
     const last = this.#last.get(key);
@@ -111,7 +111,7 @@ export class CounterWitness {
   ): string | undefined {
     if (cardLost !== true || !losses) return undefined;
     const since = this.world.freeSince(device, type);
-    if (since === undefined || Math.max(since, this.world.disturbances.lastAt) + FIND_MICROS > from) {
+    if (since === undefined || Math.max(since, this.world.disturbances().lastAt) + FIND_MICROS > from) {
       return undefined;
     }
     return `${device} is there again since ${since}, and is not used`;

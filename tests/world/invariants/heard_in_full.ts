@@ -3,7 +3,7 @@
  * That other guests cost a stream no sound, in calm worlds (`calm.ts`): what the devices played and recorded is compared with what
  * the guest wrote and read. The daemon's counters are not asked. A segment is judged when it has ended.
  */
-import { FORMATS } from "../../../lib/sndif/mod.ts";
+import { FORMATS, XENSND_OP_WRITE } from "../../../lib/sndif/mod.ts";
 import type { OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
 import { COUNTABLE } from "../guest/shared_buffer.ts";
 import type { Invariant } from "./invariants.ts";
@@ -20,6 +20,16 @@ function hasLeftOvers(segments: readonly SegmentRecord[], index: number): boolea
     const { starts, writes, end } = segments[i]!;
     if (starts.length > 0) return end!.cause === "suspend";
     if (writes.length > 0) return true;
+  }
+  return false;
+}
+
+/** Whether the segment ended while a WRITE waited for its answer, of which it is not known where the guest's pointer was. */
+function hasHangingWrite({ requests }: StreamAccount, { writes, began, end }: SegmentRecord): boolean {
+  for (let i = requests.length - 1; i >= 0 && requests[i]!.sent >= began; i--) {
+    const request = requests[i]!;
+    if (request.operation !== XENSND_OP_WRITE || request.sent > end!.time) continue;
+    return request !== writes.at(-1)?.request;
   }
   return false;
 }
@@ -85,6 +95,7 @@ export class FullHearing {
     const sum = this.#sums[direction];
     for (const { frames } of piecesOf(segment)) sum.all += frames;
     if (segment.start === undefined || hasLeftOvers(segments, index)) return undefined;
+    if (hasHangingWrite(account, segment)) return undefined;
     const { frames, problem } = this.#judge(account, segment, open, runs);
     sum.judged += frames;
     if (problem === undefined) return undefined;

@@ -90,7 +90,8 @@ function channelProblem(
 /** What is there without cards and guests, with room for what begins or ends just now. */
 const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
 
-/** A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors, and so has a device. */
+/** A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors, and so has a device; a stand-in of
+ * a stream's has one. */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;
   const { xen, sound } = world.host;
@@ -103,7 +104,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + cards + clients + ports / 2],
-    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + 2 * devices],
+    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + 2 * devices + ports / 2],
   };
   for (const [what, [has, most]] of Object.entries(bounds)) {
     if (has! > most!) {

@@ -112,8 +112,9 @@ export class ConfigurationInForce {
     for (const { texts } of this.#reloads) for (const text of valid(texts)) this.#inForce.add(text);
     this.#reloads.shift();
     this.#quiet = this.clock.after(QUIET_MICROS, () => {
+      // What the daemon said last is of its last reload, which began after the last signal.
       this.#reloads = this.#reloads.slice(-1);
-      this.#settle(valid(this.#reloads[0]!.texts).size > 0);
+      this.#settle(wasTaken);
     });
     this.changed();
   }
