@@ -8,6 +8,7 @@ import { ERRNO, errnoName } from "../../ffi/libc/errno.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
 import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import { Memory } from "../../ffi/libc/memory.ts";
+import { TimerFd } from "../../ffi/libc/timer_fd.ts";
 import type { EngineCommand } from "../bridge/messages.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { DummyPcm } from "../pcm/dummy/pcm.ts";
@@ -35,20 +36,26 @@ export class OpenStream {
   /** Whether there is not even a stand-in: the pointer stands, and the guest times out. */
   #isDead = false;
   readonly #clock = new MicrosClock();
+  /** The timer of a stand-in, kept for it: a device may be lost when this host has no descriptor left. */
+  readonly #standInTimer: TimerFd;
 
   /** Takes the device that the main thread has opened, and the buffer that it has mapped. Throws with nothing left behind. */
   static open(command: EngineCommand & { op: "opened" }, connection: Connection): OpenStream {
     const { open: { bufferSz, periodSz }, mappedBytes, isStandIn, isDenied } = command;
     const pcm = openPcm(command.pcm);
     let buffer: GuestBuffer | undefined;
+    let timer: TimerFd | undefined;
     try {
+      timer = new TimerFd();
       if (bufferSz > mappedBytes) throw new RangeError(`a buffer of ${bufferSz} octets in a smaller mapping`);
       buffer = new GuestBuffer(Memory.mapped(BigInt(command.buffer), bufferSz), pcm.staging);
       const passed = isStandIn ? "standInFrames" : soundOrSilence(isDenied);
-      const stream = new OpenStream(pcm, buffer, periodSz / pcm.params.frameBytes, passed, connection);
+      const periodFrames = periodSz / pcm.params.frameBytes;
+      const stream = new OpenStream(pcm, buffer, timer, periodFrames, passed, connection);
       if (isStandIn) stream.#standIn();
       return stream;
     } catch (error) {
+      timer?.[Symbol.dispose]();
       buffer?.detach();
       pcm.release();
       throw error;
@@ -58,6 +65,7 @@ export class OpenStream {
   private constructor(
     pcm: Pcm,
     buffer: GuestBuffer,
+    standInTimer: TimerFd,
     periodFrames: number,
     passed: PassedFrames,
     connection: Connection,
@@ -65,6 +73,7 @@ export class OpenStream {
     const { direction, events, services, status, trace } = connection;
     this.#connection = connection;
     this.#buffer = buffer;
+    this.#standInTimer = standInTimer;
     const { rate, channels, format, frameBytes } = pcm.params;
     const bufferFrames = buffer.bytes / frameBytes;
     events.opened();
@@ -193,7 +202,7 @@ export class OpenStream {
     if (this.#isDead) return false;
     const { params, staging } = this.transfer.pcm;
     try {
-      const standIn = new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging);
+      const standIn = new DummyPcm({ kind: "dummy", params, fd: -1 }, undefined, staging, this.#standInTimer);
       this.#replaceDevice(standIn, "standInFrames");
     } catch (failure) {
       this.#deviceState = "stopped";
@@ -275,6 +284,7 @@ export class OpenStream {
       this.#buffer.detach();
       status.setDeviceLost(false);
       this.transfer.pcm.release();
+      this.#standInTimer[Symbol.dispose]();
     }
   }
 }

@@ -31,7 +31,8 @@ const SILENCE_BYTES = 1 << 18;
 
 export class DummyPcm implements Pcm {
   readonly params: PcmParams;
-  readonly #timer = new TimerFd();
+  readonly #timer: TimerFd;
+  readonly #isTimerBorrowed: boolean;
   readonly #clock: Clock;
   readonly #fd: number;
   readonly #format: SampleFormat;
@@ -56,11 +57,15 @@ export class DummyPcm implements Pcm {
   /** The first errno of a write to the file, or 0. */
   fileError = 0;
 
+  /** @param timer a timer that outlives the device; by default the device has its own */
   constructor(
     descriptor: DummyDescriptor,
     clock: Clock = () => performance.now(),
     readonly staging = new ArrayBuffer(STAGING_BYTES),
+    timer?: TimerFd,
   ) {
+    this.#timer = timer ?? new TimerFd();
+    this.#isTimerBorrowed = timer !== undefined;
     this.params = descriptor.params;
     this.#stagingBytes = new Uint8Array(staging);
     this.#stagingAddress = addressOf(this.#stagingBytes);
@@ -196,7 +201,7 @@ export class DummyPcm implements Pcm {
 
   release(): void {
     this.drop();
-    this.#timer[Symbol.dispose]();
+    if (!this.#isTimerBorrowed) this.#timer[Symbol.dispose]();
   }
 
   #stand(): void {
