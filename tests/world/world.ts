@@ -24,7 +24,7 @@ import { FullHearing } from "./invariants/heard_in_full.ts";
 import { Ledger } from "./invariants/ledger.ts";
 import { CounterWitness } from "./invariants/counters.ts";
 import { OperatorWitness } from "./invariants/operators.ts";
-import { loudnessProblem, settingsOracle } from "./invariants/settings.ts";
+import { Loudness, settingsOracle } from "./invariants/settings.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
 import { Operators } from "./operator/commands.ts";
@@ -86,6 +86,7 @@ export class World {
   readonly saved: SavedDomain[] = [];
   /** The first defect that the machine has noticed, or an invariant. */
   violation: Omit<Violation, "event"> | undefined;
+  readonly loudness = new Loudness(this);
   readonly excuses = new Excuses(() => this.now);
   readonly connections = new Connections(() => this.now, SETTLING_MICROS);
 
@@ -133,8 +134,7 @@ export class World {
     this.ledger.onHeard = (guest, account, pcm, frames, from, until) => {
       const problem = heardProblem(this, guest, account, pcm, frames, from, until);
       if (problem !== undefined) this.violated("heardWhereAllowed", problem);
-      const loudness = loudnessProblem(this, guest, account, frames, from);
-      if (loudness !== undefined) this.violated("settingsInForce", loudness);
+      this.loudness.heard(guest, account, frames, from);
     };
     this.settings = settingsOracle(this);
     this.operators = new Operators({ clock: this.host.clock, startProcess, log }, (observation) => {

@@ -5,12 +5,13 @@ import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
 /** The longest time for which a thread of the daemon has no processor, and what the daemon needs besides to catch up, µs. */
-const [MOST_STALL_MICROS, CATCH_UP_MICROS] = [400_000, 50_000];
+const [MOST_STALL_MICROS, CATCH_UP_MICROS] = [400_000, 200_000];
 
 /** A thread of the daemon has no processor for a while: the hypervisor runs other domains, or the kernel other programs. */
 function stall({ daemons, host, excuses, log }: World, random: Random): void {
   const run = daemons.current;
-  if (run === undefined) return;
+  // A daemon has half of the time, at least.
+  if (run === undefined || excuses.isOn("no processor")) return;
   const thread = random.pick(run.process.threads);
   const micros = random.between(500, random.oneIn(3) ? MOST_STALL_MICROS : 40_000);
   log.write(`${thread.name} has no processor for ${micros} µs`);

@@ -115,8 +115,11 @@ export abstract class Program {
     for (;;) {
       const stream = kernel.stream(at.nodename, at.place);
       if (stream !== undefined) {
-        yield* this.must("open", stream.substream.open());
-        this.#stream = stream;
+        const result = yield* stream.substream.open();
+        // A program that is killed in open(2) has what it has opened closed, too.
+        if (result === 0) this.#stream = stream;
+        this.#returns();
+        if (result < 0) throw new GivesUp("open", result);
         return;
       }
       const left = deadline - kernel.clock.now;

@@ -95,12 +95,16 @@ const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;
   const { xen, sound } = world.host;
-  const cards = backendDirectories(new Nodes(xen.xenstored.xenstore.database.snapshot.root)).length;
+  const cards = lately(
+    process,
+    "cards",
+    backendDirectories(new Nodes(xen.xenstored.xenstore.database.snapshot.root)).length,
+  );
   const { watches, ports } = processCounters(xen, process);
   const files = [...process.files.values()];
   const clients = files.filter((file) => file instanceof SocketFile).length;
   const devices = sound.open.filter((pcm) => pcm.process === process).length;
-  const engines = enginesLately(process);
+  const engines = lately(process, "engines", process.threads.length - 1);
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + cards + clients + ports / 2],
@@ -115,21 +119,20 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   }
 }
 
-/** µs in which the main thread gives back what an engine had whose thread has ended. */
-const GIVE_BACK_MICROS = 1_000_000;
+/** µs in which the main thread gives back what an engine had whose thread has ended, or what a card had that has gone. */
+const GIVE_BACK_MICROS = 3_000_000;
 
-const most = new WeakMap<Process, { engines: number; at: number }>();
+const mosts = new WeakMap<Process, Map<string, { count: number; at: number }>>();
 
-/** The most engines that a daemon has had within the last moment. */
-function enginesLately(process: Process): number {
-  const engines = process.threads.length - 1;
+/** The most that there has been of `what` within the last moments, where there are `count` now. */
+function lately(process: Process, what: string, count: number): number {
+  let most = mosts.get(process);
+  if (most === undefined) mosts.set(process, most = new Map());
   const { now } = process.clock;
-  const before = most.get(process);
-  if (before !== undefined && before.engines > engines && before.at + GIVE_BACK_MICROS > now) {
-    return before.engines;
-  }
-  most.set(process, { engines, at: now });
-  return engines;
+  const before = most.get(what);
+  if (before !== undefined && before.count > count && before.at + GIVE_BACK_MICROS > now) return before.count;
+  most.set(what, { count, at: now });
+  return count;
 }
 
 /** What the daemon says when a limit of memory is reached: one guest's, or that of all. */

@@ -34,25 +34,49 @@ const QUIETER = -1;
 /** Fewer frames in a row may be any noise. */
 const LEAST_FRAMES = 16;
 
-/** What is wrong with `frames` frames that were heard from `from` on, as their guest wrote them; undefined: nothing. */
-export function loudnessProblem(
-  world: World,
-  guest: Guest,
-  account: StreamAccount,
-  frames: number,
-  from: number,
-): string | undefined {
-  if (frames < LEAST_FRAMES) return undefined;
-  const { domid, card, pcm, stream } = placeOf(guest, account);
-  const steady = world.settings.steady(domid, card, placeInCard(pcm, stream));
-  if (steady === undefined || steady.since + FADE_MICROS > from) return undefined;
-  const { hold, muted, volume } = steady.settings;
-  const wrong = hold !== "none" ? hold : muted ? "muted" : volume <= QUIETER ? `at ${volume} dB` : undefined;
-  return wrong &&
-    `${guest.name}(${domid}) ${account.name} is ${wrong} since ${steady.since}, and is heard as ever at ${from}`;
+/** What is heard as its guest wrote it, of streams that are not to be heard so. */
+export class Loudness {
+  /** What may be wrong: a command may have changed the setting since the last look. */
+  #suspicions: (() => string | undefined)[] = [];
+
+  constructor(private readonly world: World) {}
+
+  /** `frames` frames of the stream were heard from `from` on. */
+  heard(guest: Guest, account: StreamAccount, frames: number, from: number): void {
+    if (frames < LEAST_FRAMES) return;
+    const problem = () => this.#problem(guest, account, from);
+    if (problem() !== undefined) this.#suspicions.push(problem);
+  }
+
+  #problem(guest: Guest, account: StreamAccount, from: number): string | undefined {
+    const { domid, card, pcm, stream } = placeOf(guest, account);
+    const steady = this.world.settings.steady(domid, card, placeInCard(pcm, stream));
+    if (steady === undefined || steady.since + FADE_MICROS > from) return undefined;
+    if (!this.world.settings.isSettled(domid, card, placeInCard(pcm, stream), from)) return undefined;
+    const { hold, muted, volume } = steady.settings;
+    const wrong = hold !== "none"
+      ? hold
+      : muted
+      ? "muted"
+      : volume <= QUIETER
+      ? `at ${volume} dB`
+      : undefined;
+    return wrong &&
+      `${guest.name}(${domid}) ${account.name} is ${wrong} since ${steady.since}, and is heard as ever at ${from}`;
+  }
+
+  /** What is wrong, by the settings as they are now. To be called after a look at these. */
+  take(): string | undefined {
+    const suspicions = this.#suspicions;
+    this.#suspicions = [];
+    for (const problem of suspicions) {
+      const text = problem();
+      if (text !== undefined) return text;
+    }
+  }
 }
 
 export const settingsInForce: Invariant = {
   name: "settingsInForce",
-  check: (world) => world.settings.look(),
+  check: (world) => world.settings.look() ?? world.loudness.take(),
 };

@@ -89,6 +89,12 @@ export class SettingsOracle {
     return areSame(steady.settings, this.#keptAt(known, place)) ? steady : undefined;
   }
 
+  /** Whether no request may have changed the stream's settings for a moment at the time `at`. */
+  isSettled(domid: number, card: number, place: string, at: number): boolean {
+    const stream = `${domid}/${card}/${place}`;
+    return FIELDS.every((field) => this.#inForce.allowed(stream, field, at)?.size === 1);
+  }
+
   #note(stream: string, settings: Settings, card: Card): void {
     const before = this.#steady.get(stream);
     const isSame = before !== undefined && before.since >= card.since && areSame(before.settings, settings);
