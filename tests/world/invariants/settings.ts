@@ -8,8 +8,11 @@ import type { World } from "../world.ts";
 import { placeOf } from "./allowed.ts";
 import type { Invariant } from "./invariants.ts";
 
-/** How long the daemon may take to learn that a client has gone, and to answer what it has carried out, µs. */
-const PATIENCE = { grace: 2_000_000, answer: 10_000_000 };
+/**
+ * How long the daemon may take to learn that a client has gone, and to answer what it has carried out, µs. Without a descriptor it takes
+ * no client for a while.
+ */
+const PATIENCE = { grace: 6_000_000, answer: 10_000_000 };
 
 /** The oracle of a world that has a host, and has operators before the first look. */
 export function settingsOracle(world: World): SettingsOracle {
