@@ -103,19 +103,32 @@ Deno.test("a card that is there again after its guest has closed the stream is l
   assert.equal(rig.stream.pcm, undefined);
 });
 
+/** Calls `body` while the C function `name` fails. */
+function withFailing(name: "timerfd_create" | "timerfd_settime", body: () => void): void {
+  const functions = libc() as unknown as Record<string, unknown>;
+  const real = functions[name];
+  functions[name] = () => -1;
+  try {
+    body();
+  } finally {
+    functions[name] = real;
+  }
+}
+
+Deno.test("a card that fails while the host has no descriptor left has its stand-in all the same", () => {
+  using rig = new EngineRig();
+  withFailing("timerfd_create", () => rig.stream.servePcm(POLL.ERR));
+  assert.notEqual(rig.stream.pcm, undefined);
+  assert.deepEqual([rig.status.get("cardLost"), rig.status.get("losses")], [1, 1]);
+});
+
 Deno.test("a card that is to be given back, and has no stand-in, is let go of before that is told", () => {
   using rig = new EngineRig();
-  const { timerfd_create } = libc();
-  const functions = libc() as { timerfd_create: unknown };
-  functions.timerfd_create = () => -1;
-  try {
+  withFailing("timerfd_settime", () =>
     assert.throws(
       () => rig.stream.execute({ op: "giveBackDevice", slot: 0, ticket: 1 }),
       /nothing can stand in/,
-    );
-  } finally {
-    functions.timerfd_create = timerfd_create;
-  }
+    ));
   // As the engine does.
   rig.stream.fail(new Error("test"));
   assert.equal(rig.stream.pcm, undefined);

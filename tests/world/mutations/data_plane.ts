@@ -143,6 +143,15 @@ export const DATA_PLANE: readonly Mutation[] = [
     test: "tests/sandbox/busy_card_test.ts",
   },
   {
+    name: "stand-in-without-a-timer",
+    sentence: "a device that is lost while the host has no descriptor left has no stand-in",
+    file: "lib/engine/open_stream.ts",
+    find: `undefined, staging, this.#standInTimer);`,
+    replace: `undefined, staging);`,
+    finds: "soundGoesOn",
+    test: "tests/unit/engine_loss_test.ts",
+  },
+  {
     name: "taken-for-a-stand-in",
     sentence:
       "a device that came back counts as a stand-in, and is not given back when the main thread closes it",
