@@ -11,8 +11,6 @@ export class StoreProxy implements Disposable {
   readonly #behind: string;
   #listener: Deno.UnixListener | undefined;
   readonly #connections = new Set<Deno.Conn>();
-  /** Octets that domain 0 has sent to XenStore. */
-  asked = 0;
   /** The delay of each packet from XenStore. */
   delayMs = 0;
 
@@ -44,7 +42,7 @@ export class StoreProxy implements Disposable {
     const server = await Deno.connect({ transport: "unix", path: this.#behind });
     this.#connections.add(client).add(server);
     await Promise.race([
-      pass(client, server, (octets) => (this.asked += octets, 0)),
+      pass(client, server, () => 0),
       pass(server, client, () => this.delayMs),
     ]);
     for (const connection of [client, server]) if (this.#connections.delete(connection)) connection.close();
@@ -56,12 +54,12 @@ export class StoreProxy implements Disposable {
   }
 }
 
-/** Forwards data until either end is closed; `delay` gets each packet's size and returns the packet's delay in ms. */
-async function pass(from: Deno.Conn, to: Deno.Conn, delay: (octets: number) => number): Promise<void> {
+/** Forwards data until either end is closed; `delay` returns each packet's delay in ms. */
+async function pass(from: Deno.Conn, to: Deno.Conn, delay: () => number): Promise<void> {
   const buffer = new Uint8Array(1 << 14);
   try {
     for (let count; (count = await from.read(buffer)) !== null;) {
-      const ms = delay(count);
+      const ms = delay();
       if (ms > 0) await sleep(ms);
       for (let done = 0; done < count;) done += await to.write(buffer.subarray(done, count));
     }
