@@ -60,23 +60,27 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
-  readonly #disturbances = { count: 0, lastAt: 0 };
+  /** Events that have happened to the host and its devices, and when one has last happened to the host itself. */
+  #disturbingEvents = 0;
+  #hostDisturbedAt = 0;
   readonly counters = new CounterWitness({
     cardOf: (domid, card) => this.account.card(domid, card),
     accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),
-    disturbances: () => this.disturbances,
+    disturbances: () => this.#disturbances,
+    hostDisturbedAt: () => this.#hostDisturbedAt,
     hasTightBudgets: () => hasTightBudgets(this),
     freeSince: (device, direction) => {
       const found = this.host.sound.find(device, direction);
-      return typeof found === "number" ? undefined : found.end.freeSince;
+      if (typeof found === "number") return undefined;
+      const { end } = found;
+      end.look(this.now);
+      return end.freeSince === undefined ? undefined : Math.max(end.freeSince, end.disturbedAt);
     },
   });
   readonly operatorWitness = new OperatorWitness(
     () => this.operators.asked,
     () => this.operators.running.length,
   );
-  /** Calls on devices that have failed so far. */
-  #failures = 0;
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
   readonly ledger: Ledger;
@@ -204,7 +208,8 @@ export class World {
     const event = EVENTS[kind];
     if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
     this.log.write(`event: ${kind} ${seed.toString(16).padStart(8, "0")}`);
-    if (/^(sound|host)\./.test(kind)) this.#disturbed();
+    if (/^(sound|host)\./.test(kind)) this.#disturbingEvents++;
+    if (kind.startsWith("host.")) this.#hostDisturbedAt = this.now;
     event.run(this, random);
     // What the event starts at once belongs to it.
     await this.host.clock.runUntil(this.now);
@@ -212,18 +217,10 @@ export class World {
     this.check("event");
   }
 
-  /** How often something has happened to the host or its devices, and when the last time was: events, and calls that have failed. */
-  get disturbances(): { readonly count: number; readonly lastAt: number } {
-    const ends = this.host.sound.cards.flatMap(({ ends }) => ends);
-    const failures = ends.reduce((sum, { faults }) => sum + faults.failures, 0);
-    if (failures !== this.#failures) this.#disturbed();
-    this.#failures = failures;
-    return this.#disturbances;
-  }
-
-  #disturbed(): void {
-    this.#disturbances.count++;
-    this.#disturbances.lastAt = this.now;
+  /** How often something has happened to the host or its devices: events, and calls that have failed. */
+  get #disturbances(): number {
+    return this.host.sound.cards.flatMap(({ ends }) => ends)
+      .reduce((sum, { faults }) => sum + faults.failures, this.#disturbingEvents);
   }
 
   check(when: "event" | "end"): void {

@@ -6,11 +6,12 @@ import type { HostEnd } from "../sound/host_card.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
-/** One direction of one device, other than the null PCM. */
+/** One direction of one device, other than the null PCM, to which something happens. */
 function anEnd(world: World, random: Random): HostEnd {
-  return random.pick(
-    world.host.sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends),
-  );
+  const ends = world.host.sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends);
+  const end = random.pick(ends);
+  for (const other of end.card.ends) other.disturbedAt = world.now;
+  return end;
 }
 
 export const HARDWARE_EVENTS: EventTable = {

@@ -4,7 +4,7 @@
  * more often than that. The clock alone judges the guest; but a guest that had filled its buffer, and fills it again as soon as it is
  * told that there is room, is never late.
  */
-import type { OpenRecord, SegmentRecord, StreamAccount, WriteRecord } from "../guest/account.ts";
+import type { OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
 import { mayHavePassed, positionsBegin, steadyPieces } from "./segments_judged.ts";
 
 /** µs in which a guest writes that does nothing else. */
@@ -12,31 +12,34 @@ const PROMPT_MICROS = 3000;
 
 /** How often the guest may have been late in a segment: before each WRITE or READ that came late, and at the end. */
 function lateTimes(account: StreamAccount, segment: SegmentRecord): number {
-  const { writes, reads, start } = segment;
+  const { writes, reads, start, end } = segment;
   const { length } = writes.length > 0 ? writes : reads;
   const open = account.opens.find(({ number }) => number === segment.open);
   if (start === undefined || open === undefined) return length + 1;
   const passed = (sent: number) => mayHavePassed(sent - start.sent, open);
   if (writes.length > 0) {
     const steady = steadyPieces(writes);
-    const late = steady.filter((write) =>
-      passed(write.request.sent) > write.at && !isPrompt(account, segment, open, write)
+    const late = steady.filter(({ request: { sent }, at }) =>
+      passed(sent) > at && !wasFull(account, segment, open, at, sent)
     );
-    return late.length + length - steady.length + 1;
+    const last = writes.at(-1)!;
+    const isOver = end === undefined || !wasFull(account, segment, open, last.at + last.frames, end.time);
+    return late.length + length - steady.length + (isOver ? 1 : 0);
   }
   const steady = steadyPieces(reads);
   const late = steady.filter(({ request, at }) => passed(request.sent) > at + open.bufferFrames);
   return late.length + length - steady.length + 1;
 }
 
-/** Whether the buffer was full, by all that the guest knew, until a moment before the WRITE. */
-function isPrompt(
+/** Whether the buffer was full of what ends at `at`, by all that the guest knew, until a moment before `time`. */
+function wasFull(
   { events }: StreamAccount,
   segment: SegmentRecord,
   { bufferFrames, frameBytes }: OpenRecord,
-  { request, at }: WriteRecord,
+  at: number,
+  time: number,
 ): boolean {
-  const until = request.sent - PROMPT_MICROS;
+  const until = time - PROMPT_MICROS;
   const known = events.findLast(({ time, isAccepted }) => isAccepted && time <= until);
   if (known === undefined || known.open !== segment.open) return false;
   const passed = Math.max(0, known.position / frameBytes - positionsBegin(segment, bufferFrames));

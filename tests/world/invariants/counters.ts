@@ -28,11 +28,13 @@ export interface WitnessWorld {
   cardOf(domid: number, card: number): AccountedCard | undefined;
   /** What an honest guest knows of a stream; `place` is `PCM/STREAM`. */
   accountOf(domid: number, card: number, place: string): StreamAccount | undefined;
-  /** How often something has happened to the host's devices, and when the last time was, µs. */
-  disturbances(): { readonly count: number; readonly lastAt: number };
+  /** How often something has happened to the host and its devices. */
+  disturbances(): number;
   /** Whether a guest may use up its budget: then it is late, whenever it asks. */
   hasTightBudgets(): boolean;
-  /** Since when anybody could open a device, µs; undefined: nobody can. */
+  /** When something has last happened to the daemon's host itself, µs. */
+  hostDisturbedAt(): number;
+  /** Since when anybody could open a device, and nothing has happened to it, µs; undefined: nobody can. */
   freeSince(device: string, direction: Direction): number | undefined;
 }
 
@@ -77,7 +79,7 @@ export class CounterWitness {
       counts: stream as unknown as Counts,
       at,
       version,
-      disturbances: this.world.disturbances().count,
+      disturbances: this.world.disturbances(),
     };
     const key = `${pid} ${stream.domid} ${stream.stream}`;
     const last = this.#last.get(key);
@@ -111,7 +113,7 @@ export class CounterWitness {
   ): string | undefined {
     if (cardLost !== true || !losses) return undefined;
     const since = this.world.freeSince(device, type);
-    if (since === undefined || Math.max(since, this.world.disturbances().lastAt) + FIND_MICROS > from) {
+    if (since === undefined || Math.max(since, this.world.hostDisturbedAt()) + FIND_MICROS > from) {
       return undefined;
     }
     return `${device} is there again since ${since}, and is not used`;

@@ -65,6 +65,9 @@ export class HostEnd {
   isOccupied = false;
   /** Since when anybody could open it, as far as {@link look} has seen, µs; undefined: nobody can. */
   freeSince: number | undefined;
+  /** When something has last happened to the end, or a call on it has failed, as far as {@link look} has seen, µs. */
+  disturbedAt = -Infinity;
+  #failures = 0;
   isServerDead = false;
   readonly #random: Random;
 
@@ -101,6 +104,8 @@ export class HostEnd {
   look(now: number): void {
     const isFree = this.card.isPlugged && !this.isOccupied && this.#users === 0;
     this.freeSince = isFree ? this.freeSince ?? now : undefined;
+    if (this.faults.failures !== this.#failures) this.disturbedAt = now;
+    this.#failures = this.faults.failures;
   }
 
   /** How many substreams are in use. A handle on a card that was unplugged uses none of the card that came back. */
