@@ -36,6 +36,8 @@ interface Served {
   decided: CardPolicy | undefined;
   /** Whether the card was made by a policy that no longer holds: the card is made anew as soon as it is not connected. */
   isOutdated: boolean;
+  /** The card's domain has died. A card in its place is another domain's, even if the toolstack has left the nodes of this one. */
+  isOfDead: boolean;
 }
 
 /** How long the writer of a card or of its policy, who writes node by node, has until the backend reads the whole. */
@@ -244,7 +246,7 @@ export class Backend implements AsyncDisposable {
    */
   async #takeAnew(key: string, served: Served): Promise<void> {
     const { card, watch } = served;
-    if (card.isClosed) this.#totals.forget(card.paths.backend);
+    if (card.isClosed || served.isOfDead) this.#totals.forget(card.paths.backend);
     served.isOutdated = false;
     this.#watches.delete(watch);
     watch[Symbol.dispose]();
@@ -326,7 +328,7 @@ export class Backend implements AsyncDisposable {
     };
     const card = new VirtualCard(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
-    return { card, watch, started: card.start(), isOutdated: false, decided: policy };
+    return { card, watch, started: card.start(), isOutdated: false, isOfDead: false, decided: policy };
   }
 
   #policyOf(address: CardAddress, path: string): CardPolicy | undefined {
@@ -341,8 +343,11 @@ export class Backend implements AsyncDisposable {
 
   /** Unmaps the pages of domains that are gone: a mapped page would keep the domain alive. */
   #domainsChanged(): void {
-    for (const { card } of this.#cards.values()) {
-      if (this.#isGone(card.address.domid)) this.#spawn(card.name, card.shutDown({ leave: false }));
+    for (const served of this.#cards.values()) {
+      const { card } = served;
+      if (!this.#isGone(card.address.domid)) continue;
+      served.isOfDead = true;
+      this.#spawn(card.name, card.shutDown({ leave: false }));
     }
   }
 
