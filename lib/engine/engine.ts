@@ -295,7 +295,6 @@ export class Engine {
       if (this.#byPort.has(port)) throw new Error(`port ${port} is another stream's`);
     }
     const status = new StatusRow(this.#statusTable, slot, this.#changes);
-    status.clear();
     const services = {
       channels: this.#channels,
       post: (event: EngineEvent) => this.#events.post(event),
