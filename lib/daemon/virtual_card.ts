@@ -373,14 +373,14 @@ export class VirtualCard {
   }
 
   /**
-   * Lets go of everything; the card itself stays. For a daemon that starts later (`leave`) a connected card keeps its state, as the
-   * driver would start over at any change of it; another card is left as provisioning made it.
+   * Lets go of everything; the card itself stays. For a daemon that starts later (`leave`) a connected card keeps its state, and so does
+   * one that this daemon had yet to take over: the driver would start over at any change. Another card is left as provisioning made it.
    */
   async shutDown({ leave }: { leave: boolean }): Promise<void> {
     this.#isShutDown = true;
     clearTimeout(this.#look);
     await this.#evaluating;
-    const isUntouched = !leave || this.connected;
+    const isUntouched = !leave || this.connected || this.#phase === "found";
     await this.#disconnect("the daemon ends");
     await this.#streams.giveUp();
     try {

@@ -39,3 +39,31 @@ Deno.test("a daemon that starts while another one ends has no frontend start ove
   // Those that were refused have started again a second later.
   assert(seen.refused > 0 && seen.takenOver > seen.refused, JSON.stringify(seen));
 });
+
+Deno.test("a daemon that ends before it had memory to take a card over leaves the card to the next one as it is", async () => {
+  const { log, violation } = await playScript({
+    seed: SEED,
+    events: [
+      event(0, "xl.create"),
+      event(5 * SECOND, "daemon.stop"),
+      event(END_MICROS, "host.noMemory"),
+      ...Array.from({ length: 20 }, () => event(0, "host.noMemory")),
+      event(0, "daemon.start"),
+      event(SECOND / 2, "daemon.stop"),
+      event(SECOND, "daemon.start"),
+      event(30 * SECOND, "sound.drift"),
+    ],
+  });
+  const text = log.join("\n");
+  assert.equal(violation, undefined, text);
+  // The world ends the third daemon, too.
+  const [, before, after] = text.split("SIGTERM: ending") as [string, string, string];
+  const waiting = new Set(
+    [...before.matchAll(/ (\S+): not connected yet, .* cannot map /g)].map(([, card]) => card!),
+  );
+  assert(waiting.size > 0, text);
+  for (const card of waiting) {
+    assert(after.includes(` ${card}: taken over, `), `${card} is not taken over\n${text}`);
+    assert(!after.includes(` ${card}: connected, `), `${card} starts over\n${text}`);
+  }
+});

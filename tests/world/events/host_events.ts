@@ -7,6 +7,9 @@ import type { EventTable } from "./events.ts";
 /** The longest time for which a thread of the daemon has no processor, and what the daemon needs besides to catch up, µs. */
 const [MOST_STALL_MICROS, CATCH_UP_MICROS] = [400_000, 200_000];
 
+/** Mappings that fail one after the other, at most. */
+const MOST_REFUSALS = 20;
+
 /** A thread of the daemon has no processor for a while: the hypervisor runs other domains, or the kernel other programs. */
 function stall({ daemons, host, excuses, log }: World, random: Random): void {
   const run = daemons.current;
@@ -25,7 +28,7 @@ export const HOST_EVENTS: EventTable = {
   "host.noMemory": {
     weight: 0.7,
     run({ host: { xen: { hypervisor } } }, random) {
-      hypervisor.refusals = random.between(1, 4);
+      hypervisor.refusals = Math.min(MOST_REFUSALS, hypervisor.refusals + random.between(1, 4));
     },
   },
   /** The daemon may open no more descriptors, or few, for a while. */

@@ -170,7 +170,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "end-restarts-guests",
     sentence: "a daemon that ends leaves connected cards in another state, and their guests start over",
     file: "lib/daemon/virtual_card.ts",
-    find: `const isUntouched = !leave || this.connected;`,
+    find: `const isUntouched = !leave || this.connected || this.#phase === "found";`,
     replace: `const isUntouched = !leave;`,
     finds: "requestsAnswered",
     test: "tests/sandbox/serve_test.ts",
