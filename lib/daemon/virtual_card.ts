@@ -6,10 +6,11 @@
 import { getLogger } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
-import { EventChannelError, GrantError, isStoreLost, StoreError } from "../xen/ports.ts";
+import { isStoreLost, StoreError } from "../xen/ports.ts";
 import { type Action, type CardEnds, isReplaced, nextAction, type Phase } from "./handshake.ts";
 import { OfferPause } from "./offer_pause.ts";
-import { isTransportNode, TransportError } from "./link/published.ts";
+import { isFrontends, isOutOfMemory } from "./link/attach_errors.ts";
+import { isTransportNode } from "./link/published.ts";
 import { type CardServices, CardStreams } from "./stream/card_streams.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 
@@ -392,16 +393,4 @@ export class VirtualCard {
       this.#log.warn("left in another state: {reason}", { reason: error.message });
     }
   }
-}
-
-function isOutOfMemory(error: unknown): error is GrantError {
-  return error instanceof GrantError && error.isOutOfMemory;
-}
-
-/** Whether an error of connecting is about what the frontend has published. */
-function isFrontends(error: unknown): boolean {
-  if (isStoreLost(error)) return false;
-  return [TransportError, GrantError, EventChannelError, StoreError, RangeError].some((kind) =>
-    error instanceof kind
-  );
 }

@@ -178,7 +178,7 @@ export class Engine {
     }
   }
 
-  /** Each turn begins with another device, so that none of a guest's is always the last when the guest's turn ends. */
+  /** Begins behind the device that was served last: a guest's turn may end with any device, and the next one is then the first. */
   #serveDevices(): void {
     const count = this.#polled.length;
     const first = this.#firstDevice;

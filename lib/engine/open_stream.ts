@@ -283,8 +283,11 @@ export class OpenStream {
     } finally {
       this.#buffer.detach();
       status.setDeviceLost(false);
-      this.transfer.pcm.release();
-      this.#standInTimer[Symbol.dispose]();
+      try {
+        this.transfer.pcm.release();
+      } finally {
+        this.#standInTimer[Symbol.dispose]();
+      }
     }
   }
 }

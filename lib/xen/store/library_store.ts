@@ -28,7 +28,8 @@ const SETTLING_TURNS = 64;
 
 /**
  * Opens XenStore: the server at `socketPath`, else the server that `XENSTORED_PATH` names, else this machine's. Throws
- * {@link XsndError} with exit code 5 if there is no server, 4 if this user may not use the server.
+ * {@link XsndError} with exit code 5 if there is no server, 4 if this user may not use the server, 1 if this process has no
+ * descriptor left.
  */
 export function openStore(socketPath?: string): Store {
   if (socketPath === undefined) return connectedStore();
