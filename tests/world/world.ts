@@ -63,6 +63,8 @@ export class World {
   /** Events that have happened to the host and its devices, and when one has last happened to the host itself. */
   #disturbingEvents = 0;
   #hostDisturbedAt = 0;
+  /** Whether the daemon was without descriptors at some time. */
+  hasLackedDescriptors = false;
   readonly counters = new CounterWitness({
     cardOf: (domid, card) => this.account.card(domid, card),
     accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),

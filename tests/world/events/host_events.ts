@@ -34,9 +34,11 @@ export const HOST_EVENTS: EventTable = {
   /** The daemon may open no more descriptors, or few, for a while. */
   "host.fewDescriptors": {
     weight: 0.7,
-    run({ daemons, host: { clock } }, random) {
+    run(world, random) {
+      const { daemons, host: { clock } } = world;
       const process = daemons.current?.process;
       if (process === undefined || process.descriptors <= process.files.size + 16) return;
+      world.hasLackedDescriptors = true;
       const usual = process.descriptors;
       process.descriptors = process.files.size + 3 + random.below(4);
       clock.after(random.below(4_000_000), () => void (process.descriptors = usual));

@@ -10,7 +10,10 @@ import type { Invariant } from "./invariants.ts";
 
 /** µs that an answer may take which the main thread works on: less than the driver waits. */
 const SLOW_BOUND = 2_800_000;
-/** µs that any other answer may take: slow devices and other guests hold the engine up. Guests with tight budgets wait as for the others. */
+/**
+ * µs that any other answer may take: slow devices and other guests hold the engine up. A guest that may use up its budget has
+ * {@link SLOW_BOUND} for all its answers.
+ */
 const QUICK_BOUND = 1_500_000;
 
 /** µs in which a guest is told of an answer: the engine may be in slow calls on other streams' devices. */

@@ -90,8 +90,10 @@ function channelProblem(
 /** What is there without cards and guests, with room for what begins or ends just now. */
 const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
 
-/** A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors, and so has a device; a stand-in of
- * a stream's has one. */
+/**
+ * A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors, and so has a device. A stream
+ * has one, for the timer of its stand-in.
+ */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;
   const { xen, sound } = world.host;

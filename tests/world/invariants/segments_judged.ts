@@ -95,8 +95,8 @@ export function positionsBegin({ from }: SegmentRecord, bufferFrames: number): n
 }
 
 /**
- * How many frames the device has passed by what the guest was told. The core's own pointer may be
- * a buffer ahead: the core takes a late interrupt for one that it has missed.
+ * How many frames the device has passed by what the guest was told. The core's own pointer may be a buffer ahead: the core takes a
+ * late interrupt for one that it has missed.
  */
 function passedAtEnd(segment: SegmentRecord, { bufferFrames }: OpenRecord): number {
   const { hwPtr, position } = segment.end!;

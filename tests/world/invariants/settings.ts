@@ -8,11 +8,10 @@ import type { World } from "../world.ts";
 import { placeOf } from "./allowed.ts";
 import type { Invariant } from "./invariants.ts";
 
-/**
- * How long the daemon may take to learn that a client has gone, and to answer what it has carried out, µs. Without a descriptor it takes
- * no client for a while.
- */
-const PATIENCE = { grace: 6_000_000, answer: 10_000_000 };
+/** How long the daemon may take to learn that a client has gone, and to answer what it has carried out, µs. */
+const [GRACE_MICROS, ANSWER_MICROS] = [2_000_000, 10_000_000];
+/** The same, in a world where the daemon has been without descriptors: it takes no client then. */
+const LATE_GRACE_MICROS = 6_000_000;
 
 /** The oracle of a world that has a host, and has operators before the first look. */
 export function settingsOracle(world: World): SettingsOracle {
@@ -27,7 +26,12 @@ export function settingsOracle(world: World): SettingsOracle {
         // While a command is about to write the card, each look may find another one.
         identity: [states.length === 1 ? version : {}],
       })),
-  }, PATIENCE);
+  }, {
+    get grace() {
+      return world.hasLackedDescriptors ? LATE_GRACE_MICROS : GRACE_MICROS;
+    },
+    answer: ANSWER_MICROS,
+  });
 }
 
 /** µs after which nothing is heard any more that a device had in its buffer as a setting came into force. */

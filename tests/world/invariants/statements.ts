@@ -6,7 +6,7 @@ export const STATEMENTS = {
   soundGoesOn:
     "A stream that its guest runs and nobody holds, with samples to play or room to record into, is told positions one after the other.",
   connectionsKept:
-    "The daemon lets go of the ring of no guest's driver while the driver, the toolstack and the daemon itself go on.",
+    "The daemon keeps the ring of each guest's driver for as long as the driver, the toolstack and the daemon itself go on.",
   framesAccounted:
     "Each frame that a guest has written or read is heard, or stands in a counter with its cause, and silence likewise; no total falls while its card exists.",
   heardInFull:
