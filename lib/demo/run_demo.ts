@@ -40,7 +40,10 @@ export interface DemoReport extends SessionReport {
   readonly xen: "native" | "embedded";
   /** Whether the device played exactly the samples of the file. */
   readonly bitExact: boolean;
-  /** Bit-exact, without xruns, and with positions within a quarter of a period. */
+  /**
+   * Bit-exact, without xruns, and with positions within a quarter of a period. A busy machine is allowed as many frames more as its
+   * slowest ping-pong between threads takes.
+   */
   readonly passed: boolean;
 }
 
@@ -59,8 +62,9 @@ export async function runDemo(
     );
     const bitExact = sameSamples(options.input, output);
     if (options.output !== undefined) copyOutput(output, options.output);
-    const quarter = report.periodFrames / 4;
-    const passed = bitExact && report.xruns === 0 && report.maxPositionErrorFrames <= quarter;
+    const lateFrames = (report.pingPongMicros?.max ?? 0) * report.rate / 1e6;
+    const isInTime = report.maxPositionErrorFrames <= report.periodFrames / 4 + lateFrames;
+    const passed = bitExact && report.xruns === 0 && isInTime;
     return { ...report, bitExact, passed };
   } finally {
     Deno.removeSync(directory, { recursive: true });

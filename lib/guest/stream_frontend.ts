@@ -198,6 +198,8 @@ export class StreamFrontend implements Disposable {
       }
       this.#wait(Math.ceil(left));
     }
+    // A kernel takes the events that came before the answer before its caller goes on.
+    this.#takeEvents();
     return this.#response.status;
   }
 

@@ -7,7 +7,6 @@ import type { ControlRequest } from "../../lib/control/protocol.ts";
 import { formatByName } from "../../lib/sndif/mod.ts";
 import { WavWriter } from "../../lib/wav/mod.ts";
 import { Sandbox } from "../../lib/xen/embedded/sandbox.ts";
-import { noteFlaky, testLocation } from "../tools/flaky.ts";
 
 export const root = new URL("../../", import.meta.url).pathname;
 export const launcher = `${root}xsnd`;
@@ -336,22 +335,6 @@ export function assertFails(result: Result, code: number, message: RegExp): void
   assert.equal(result.stdout, "");
   assert.match(result.stderr, /^xsnd: [^\n]+\n$/, "one line");
   assert.match(result.stderr, message);
-}
-
-/**
- * Runs `attempt` up to three times until it passes: for figures that a busy machine can spoil. Throws the third attempt's error.
- * Each failed attempt before counts as flaky.
- */
-export async function bestOfThree(attempt: () => Promise<void>): Promise<void> {
-  const location = testLocation();
-  for (let left = 2;; left--) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (left === 0) throw error;
-      noteFlaky(location, error);
-    }
-  }
 }
 
 export interface Sound {

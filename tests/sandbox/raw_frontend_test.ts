@@ -25,7 +25,6 @@ import {
 import { numbered, playedNumbers, servedCard } from "./guest_card.ts";
 import {
   assertSameSamples,
-  bestOfThree,
   descriptorLimit,
   descriptors,
   inBox,
@@ -293,56 +292,54 @@ Deno.test("a guest's garbage on one card leaves another guest's sound untouched"
         rate: 48000,
         frames: 72_000,
       });
-      await bestOfThree(async () => {
-        const playing = box.spawn("play", input, "domV/0/0/0");
-        await box.untilStream("domV/0/0/0", ({ state }) => state === "running");
-        await withRaw(box, (_card, playback, capture) => {
-          const { directory } = playback.share(open.bufferSz);
-          const grefDirectory = fc.oneof(fc.constant(directory.grefs[0]!), fc.nat(0xffffffff));
-          const word = fc.oneof(fc.nat(10_000), fc.nat(0xffffffff));
-          const step = fc.oneof(
-            fc.record({
-              kind: fc.constant("rw" as const),
-              operation: fc.nat(12),
-              offset: word,
-              length: word,
-            }),
-            fc.record({ kind: fc.constant("trigger" as const), type: fc.nat(6) }),
-            fc.record({
-              kind: fc.constant("open" as const),
-              pcmRate: fc.constantFrom(48000, 44100, 1, 0xffffffff),
-              pcmFormat: fc.constantFrom(S16, 10, 24, 255),
-              pcmChannels: fc.constantFrom(0, 1, 2, 255),
-              bufferSz: fc.constantFrom(0, 4096, 8192, 1 << 20, 0xffffffff),
-              periodSz: fc.constantFrom(0, 4, 2048, 8192, 0xffffffff),
-              grefDirectory,
-            }),
-            fc.record({
-              kind: fc.constant("open" as const),
-              ...constants({ ...open, grefDirectory: directory.grefs[0]! }),
-            }),
-            fc.record({ kind: fc.constant("close" as const) }),
-          );
-          const run = (stream: RawStream, request: Step) => {
-            if (request.kind === "rw") stream.request(request.operation, request.offset, request.length);
-            else if (request.kind === "trigger") stream.trigger(request.type);
-            else if (request.kind === "open") stream.open(request);
-            else stream.close();
-          };
-          fc.assert(
-            fc.property(fc.array(fc.tuple(step, fc.boolean()), { maxLength: 20 }), (steps) => {
-              for (const [request, first] of steps) run(first ? playback : capture, request);
-            }),
-            { numRuns: 60 },
-          );
-          playback.close();
-          assertWorks(playback);
-        });
-        const { code, stdout, stderr } = await playing.result;
-        assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-        assert.match(stdout, /, 0 xruns;/);
-        assertSameSamples(samplesOf(output), samplesOf(input));
+      const playing = box.spawn("play", input, "domV/0/0/0");
+      await box.untilStream("domV/0/0/0", ({ state }) => state === "running");
+      await withRaw(box, (_card, playback, capture) => {
+        const { directory } = playback.share(open.bufferSz);
+        const grefDirectory = fc.oneof(fc.constant(directory.grefs[0]!), fc.nat(0xffffffff));
+        const word = fc.oneof(fc.nat(10_000), fc.nat(0xffffffff));
+        const step = fc.oneof(
+          fc.record({
+            kind: fc.constant("rw" as const),
+            operation: fc.nat(12),
+            offset: word,
+            length: word,
+          }),
+          fc.record({ kind: fc.constant("trigger" as const), type: fc.nat(6) }),
+          fc.record({
+            kind: fc.constant("open" as const),
+            pcmRate: fc.constantFrom(48000, 44100, 1, 0xffffffff),
+            pcmFormat: fc.constantFrom(S16, 10, 24, 255),
+            pcmChannels: fc.constantFrom(0, 1, 2, 255),
+            bufferSz: fc.constantFrom(0, 4096, 8192, 1 << 20, 0xffffffff),
+            periodSz: fc.constantFrom(0, 4, 2048, 8192, 0xffffffff),
+            grefDirectory,
+          }),
+          fc.record({
+            kind: fc.constant("open" as const),
+            ...constants({ ...open, grefDirectory: directory.grefs[0]! }),
+          }),
+          fc.record({ kind: fc.constant("close" as const) }),
+        );
+        const run = (stream: RawStream, request: Step) => {
+          if (request.kind === "rw") stream.request(request.operation, request.offset, request.length);
+          else if (request.kind === "trigger") stream.trigger(request.type);
+          else if (request.kind === "open") stream.open(request);
+          else stream.close();
+        };
+        fc.assert(
+          fc.property(fc.array(fc.tuple(step, fc.boolean()), { maxLength: 20 }), (steps) => {
+            for (const [request, first] of steps) run(first ? playback : capture, request);
+          }),
+          { numRuns: 60 },
+        );
+        playback.close();
+        assertWorks(playback);
       });
+      const { code, stdout, stderr } = await playing.result;
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.match(stdout, /, 0 xruns;/);
+      assertSameSamples(samplesOf(output), samplesOf(input));
       assert(!daemon.ended);
     },
     "domU",

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import {
   assertFails,
   assertSameSamples,
-  bestOfThree,
   type Box,
   inBox,
   makeWav,
@@ -34,54 +33,50 @@ for (
   ]
 ) {
   Deno.test(`record takes what the card hears, from its first sample on: ${format}, ${channels} channels, ${rate} Hz`, () =>
-    inServedBox({ format, channels, rate, frames: rate }, (box, heard) =>
-      bestOfThree(async () => {
-        const file = box.path("recorded.wav");
-        const as = [
-          "--format",
-          format,
-          "--channels",
-          `${channels}`,
-          "--rate",
-          `${rate}`,
-          "--behaviour",
-          behaviour,
-        ];
-        const report = JSON.parse(await box.ok("record", file, STREAM, "--seconds", "0.4", ...as, "--json"));
-        const frames = Math.round(rate * 0.4);
-        assert.deepEqual([report.frames, report.xruns, report.format], [frames, 0, format]);
-        const recorded = samplesOf(file);
-        const octets = recorded.length / frames;
-        assert.equal(octets, channels * { s16_le: 2, s24_le: 3, float_le: 4 }[format]!);
-        assertSameSamples(recorded, samplesOf(heard).subarray(0, recorded.length));
-      })));
+    inServedBox({ format, channels, rate, frames: rate }, async (box, heard) => {
+      const file = box.path("recorded.wav");
+      const as = [
+        "--format",
+        format,
+        "--channels",
+        `${channels}`,
+        "--rate",
+        `${rate}`,
+        "--behaviour",
+        behaviour,
+      ];
+      const report = JSON.parse(await box.ok("record", file, STREAM, "--seconds", "0.4", ...as, "--json"));
+      const frames = Math.round(rate * 0.4);
+      assert.deepEqual([report.frames, report.xruns, report.format], [frames, 0, format]);
+      const recorded = samplesOf(file);
+      const octets = recorded.length / frames;
+      assert.equal(octets, channels * { s16_le: 2, s24_le: 3, float_le: 4 }[format]!);
+      assertSameSamples(recorded, samplesOf(heard).subarray(0, recorded.length));
+    }));
 }
 
 Deno.test("record hears silence after the end of the card's file, and again the file when it is opened again", () =>
   inServedBox({ ...sound, frames: 6000 }, async (box, heard) => {
     for (let round = 0; round < 2; round++) {
-      await bestOfThree(async () => {
-        const file = box.path("recorded.wav");
-        await box.ok("record", file, STREAM, "--seconds", "0.25");
-        const recorded = samplesOf(file);
-        assert.equal(recorded.length, 12_000 * 4);
-        assertSameSamples(recorded.subarray(0, 6000 * 4), samplesOf(heard));
-        assert(recorded.subarray(6000 * 4).every((octet) => octet === 0));
-      });
+      const file = box.path("recorded.wav");
+      await box.ok("record", file, STREAM, "--seconds", "0.25");
+      const recorded = samplesOf(file);
+      assert.equal(recorded.length, 12_000 * 4);
+      assertSameSamples(recorded.subarray(0, 6000 * 4), samplesOf(heard));
+      assert(recorded.subarray(6000 * 4).every((octet) => octet === 0));
     }
   }));
 
 Deno.test("record --raw writes samples and nothing else", () =>
-  inServedBox(sound, (box, heard) =>
-    bestOfThree(async () => {
-      const file = box.path("recorded.raw");
-      const text = await box.ok("record", file, STREAM, "--raw", "--seconds", "0.2");
-      assert.match(
-        text,
-        /^recorded 9600 frames \(48000 Hz, s16_le, 2 channels\) in 0\.\d+ s; \d+ periods, 0 xruns/,
-      );
-      assertSameSamples(Deno.readFileSync(file), samplesOf(heard).subarray(0, 9600 * 4));
-    })));
+  inServedBox(sound, async (box, heard) => {
+    const file = box.path("recorded.raw");
+    const text = await box.ok("record", file, STREAM, "--raw", "--seconds", "0.2");
+    assert.match(
+      text,
+      /^recorded 9600 frames \(48000 Hz, s16_le, 2 channels\) in 0\.\d+ s; \d+ periods, 0 xruns/,
+    );
+    assertSameSamples(Deno.readFileSync(file), samplesOf(heard).subarray(0, 9600 * 4));
+  }));
 
 Deno.test("record that is interrupted leaves a WAV file with what it had", () =>
   inServedBox({ ...sound, frames: 96_000 }, async (box, heard) => {

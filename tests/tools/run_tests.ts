@@ -5,13 +5,13 @@
  * process, where they share its environment.) `--unit` runs the first stage alone.
  *
  * Many tests are about sound, which is a matter of time. The files that depend on time most run alone, at the end of their
- * stage. A file that fails beside another file runs once more, alone. Such a file, and each case that a test tries again, counts
- * as flaky: the run lists them, and fails if there are more than the budget of flaky.ts. With CI set, an ignored test fails
+ * stage. A file that fails runs once more, alone. Such a file counts as flaky: the run lists them, and fails if there are more than
+ * the budget of flaky.ts. With CI set, an ignored test fails
  * the run. A run of all files checks that each row of docs/security.md names a test that ran and passed.
  *
  * Each stage ends with a line that has its time. The last line is the summary that `deno test` would print.
  */
-import { FLAKY_BUDGET, flakyCases, FlakyLog, flakySummary } from "./flaky.ts";
+import { FLAKY_BUDGET, flakySummary } from "./flaky.ts";
 import { type TestCase, testCases } from "./junit.ts";
 import { rowProblems, securityRows } from "./security_rows.ts";
 
@@ -20,7 +20,6 @@ const STAGES = ["tests/unit", "tests/world", "tests/sandbox"];
 
 /** Files that use all processors, or that measure time. */
 const ALONE = [
-  "tests/sandbox/answer_time_test.ts",
   "tests/sandbox/package_test.ts",
   "tests/sandbox/pulse_test.ts",
   "tests/sandbox/realtime_test.ts",
@@ -47,7 +46,6 @@ const stages = STAGES.filter((stage) => stage === "tests/unit" || !Deno.args.inc
 const files = named.length > 0 ? named : stages.flatMap(testsIn);
 const outcomes: Outcome[] = [];
 const stumbled: string[] = [];
-using flakyLog = new FlakyLog();
 
 for (const stage of STAGES) await runStage(stage, files.filter((file) => stageOf(file) === stage));
 
@@ -67,11 +65,11 @@ if (isWhole) {
 if (Deno.env.has("CI")) {
   problems.push(...ignored.map((name) => `ignored, although CI is set: ${name}`));
 }
-const flaky = [...stumbled.map((file) => `${file}: failed beside another file`), ...flakyLog.notes];
-const again = flakyCases(flaky);
-if (again > FLAKY_BUDGET) problems.push(`${again} cases were tried again; at most ${FLAKY_BUDGET} may be`);
+if (stumbled.length > FLAKY_BUDGET) {
+  problems.push(`${stumbled.length} files were tried again; at most ${FLAKY_BUDGET} may be`);
+}
 
-console.log(`\n${flakySummary(flaky)}`);
+console.log(`\n${flakySummary(stumbled, FLAKY_BUDGET)}`);
 for (const name of ignored) console.log(`ignored: ${name}`);
 for (const problem of problems) console.log(`failed: ${problem}`);
 const skipped = ignored.length > 0 ? ` | ${ignored.length} ignored` : "";
@@ -86,22 +84,22 @@ function stageOf(file: string): string {
   return STAGES.find((stage) => file.startsWith(`${stage}/`)) ?? STAGES.at(-1)!;
 }
 
-/** Runs a stage's files: most of them beside each other, then, one after the other, those of ALONE and those that failed. */
+/** Runs a stage's files: most of them beside each other, then, one after the other, those of ALONE, then those that failed. */
 async function runStage(stage: string, files: readonly string[]): Promise<void> {
   if (files.length === 0) return;
   const start = performance.now();
   const beside = files.filter((file) => !ALONE.includes(file));
   const again: string[] = [];
+  const tryOnce = async (file: string) => {
+    const outcome = await run(file);
+    if (outcome.ok) outcomes.push(outcome);
+    else again.push(file);
+  };
   await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
-    for (let file = beside.shift(); file !== undefined; file = beside.shift()) {
-      const outcome = await run(file);
-      if (outcome.ok) outcomes.push(outcome);
-      else again.push(file);
-    }
+    for (let file = beside.shift(); file !== undefined; file = beside.shift()) await tryOnce(file);
   }));
-  for (const file of [...files.filter((file) => ALONE.includes(file)), ...again]) {
-    outcomes.push(await run(file));
-  }
+  for (const file of files.filter((file) => ALONE.includes(file))) await tryOnce(file);
+  for (const file of again) outcomes.push(await run(file));
   stumbled.push(...again);
   console.log(`\nstage ${stage}: ${files.length} files, ${timeSince(start)}`);
 }
@@ -128,7 +126,6 @@ async function run(file: string): Promise<Outcome> {
     const script = 'exec "$0" test --allow-all --quiet --junit-path="$3" "$1" >"$2" 2>&1';
     const { success, signal } = await new Deno.Command("sh", {
       args: ["-c", script, Deno.execPath(), file, log, report],
-      env: flakyLog.environment,
       stdin: "null",
       signal: AbortSignal.timeout(FILE_MS),
     }).output();
