@@ -106,7 +106,8 @@ export class AccountCheck {
     }
     const produced = this.account.answersOnRing?.();
     if (produced !== undefined && produced.ring > request.ring) return { isOver: true };
-    if (produced !== undefined && produced.count > request.index && outcome === "timedOut") {
+    // A driver that opens again counts ids from 0, and may take the answer to a request that timed out for this one's.
+    if (produced !== undefined && produced.count > request.index && outcome !== "waits") {
       return { isOver: true };
     }
     if (outcome === "waits" && produced?.ring === request.ring && produced.count > request.index) {

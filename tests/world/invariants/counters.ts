@@ -9,7 +9,7 @@ import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
 import type { Invariant } from "./invariants.ts";
 import { Blame } from "./blame.ts";
-import { hasJumpedOn } from "./ledger.ts";
+import { hasJumpedOn, hasRewound } from "./ledger.ts";
 
 /** µs in which the daemon finds that a device is there again. */
 const FIND_MICROS = 6_000_000;
@@ -140,7 +140,7 @@ function excessProblem(stream: StreamReport, account: StreamAccount): string | u
   const counts = stream as unknown as Counts;
   if (Number(counts.requests) > sent) return `${counts.requests} requests, and the guest has sent ${sent}`;
   // Frames that the guest has jumped over count with those that it writes behind them.
-  const isPlain = direction === "playback" && !hasJumpedOn(account);
+  const isPlain = direction === "playback" && !hasJumpedOn(account) && !hasRewound(account);
   if (isPlain && Number(counts.transferredFrames) >= nextFrame) {
     return `${counts.transferredFrames} frames, and the guest has written ${nextFrame - 1}`;
   }

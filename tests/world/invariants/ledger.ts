@@ -28,6 +28,16 @@ export function hasJumpedOn({ segments }: StreamAccount): boolean {
   );
 }
 
+/**
+ * Whether the guest has written again what it had queued. The device may have passed the place by a good part of the buffer when the
+ * WRITE is served; then it looks like one that jumps on.
+ */
+export function hasRewound({ segments }: StreamAccount): boolean {
+  return segments.some(({ writes }) =>
+    writes.some(({ at }, i) => i > 0 && at < writes[i - 1]!.at + writes[i - 1]!.frames)
+  );
+}
+
 /** What was heard of one stream. */
 export class Heard {
   /** The numbers of the frames that were heard. */

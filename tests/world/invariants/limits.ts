@@ -91,8 +91,8 @@ function channelProblem(
 const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
 
 /**
- * A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors, and so has a device. A stream
- * has one, for the timer of its stand-in.
+ * A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors. A stream has two: the timer of
+ * its stand-in, and its device, which has one more if it is libasound's.
  */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;
@@ -110,7 +110,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + cards + clients + ports / 2],
-    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + 2 * devices + ports / 2],
+    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + devices],
   };
   for (const [what, [has, most]] of Object.entries(bounds)) {
     if (has! > most!) {
