@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ProjectCopy } from "../world/mutations/apply.ts";
-import { hunt, type Outcome, Report, runWorld } from "../world/mutations/hunt.ts";
+import { hunt, type Outcome, Report, runWorlds } from "../world/mutations/hunt.ts";
 import { CHECKS } from "../world/invariants/invariants.ts";
 import { STATEMENTS } from "../world/invariants/statements.ts";
 import { mutated, MUTATIONS } from "../world/mutations/mutations.ts";
@@ -91,29 +91,22 @@ Deno.test("ProjectCopy plants a defect in its own files, takes it away again, an
   assert.throws(() => Deno.statSync(copy.path), Deno.errors.NotFound);
 });
 
-Deno.test("hunt() adds up the events of all seeds, and ends with the first that finds something", async () => {
+Deno.test("hunt() plays a seed that hangs once more, and goes on from there; it hangs if it does so twice", async () => {
   const outcomes: Outcome[] = [
-    { finder: undefined, events: 1000 },
-    { finder: undefined, events: 1000 },
-    { finder: "answers", events: 70 },
+    { finder: "hang", seed: 3, events: 30 },
+    { finder: "hang", seed: 4, events: 20 },
+    { finder: "answers", seed: 6, events: 27 },
   ];
-  const seeds: number[] = [];
-  const run = (seed: number) => {
-    seeds.push(seed);
-    return Promise.resolve(outcomes[seed - 1]!);
+  const firsts: number[] = [];
+  const run = (first: number) => {
+    firsts.push(first);
+    return Promise.resolve(outcomes[firsts.length - 1]!);
   };
-  const budget = { seeds: 5, events: 1000, timeoutMs: 1 };
-  assert.deepEqual(await hunt(run, budget), { finder: "answers", seed: 3, events: 2070 });
-  assert.deepEqual(seeds, [1, 2, 3]);
-  assert.deepEqual(await hunt(run, { ...budget, seeds: 2 }), { finder: undefined, seed: 2, events: 2000 });
-});
-
-Deno.test("hunt() takes for a hang what hangs twice", async () => {
-  const hang: Outcome = { finder: "hang", events: 10 };
-  const outcomes: Outcome[] = [hang, { finder: undefined, events: 10 }, hang, hang];
-  const run = () => Promise.resolve(outcomes.shift()!);
-  const budget = { seeds: 3, events: 10, timeoutMs: 1 };
-  assert.deepEqual(await hunt(run, budget), { finder: "hang", seed: 2, events: 20 });
+  const budget = { seeds: 10, events: 10, timeoutMs: 1 };
+  assert.deepEqual(await hunt(run, budget), { finder: "answers", seed: 6, events: 57 });
+  assert.deepEqual(firsts, [1, 3, 4]);
+  const hang: Outcome = { finder: "hang", seed: 2, events: 20 };
+  assert.deepEqual(await hunt(() => Promise.resolve(hang), budget), { finder: "hang", seed: 2, events: 30 });
 });
 
 Deno.test("a run of the world is told by its report, its exit code and its time", async () => {
@@ -123,38 +116,44 @@ Deno.test("a run of the world is told by its report, its exit code and its time"
     Deno.writeTextFileSync(script, text);
     const args = ["run", "--quiet", "--no-check", "--no-config", script];
     const command = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" });
-    return runWorld(command, { seeds: 1, events: 900, timeoutMs });
+    return runWorlds(command, 4, { seeds: 9, events: 900, timeoutMs });
   };
   const forEver = "setInterval(() => {}, 1000);";
   try {
-    assert.deepEqual(await outcomeOf('console.log("all holds")'), { finder: undefined, events: 900 });
+    const held = 'console.log("seed 4: 900 events, 5 turns, log 0: all invariants hold");';
+    assert.deepEqual(await outcomeOf(held), { finder: undefined, seed: 4, events: 900 });
     // A run that has told its violation is waited for no longer.
     assert.deepEqual(
       await outcomeOf(
-        `console.log("seed 1: 20 events: violation: samples: 3 are missing\\n  at event 17");${forEver}`,
+        `${held}console.log("seed 5: 20 events: violation: samples: 3 are missing\\n  at event 17");${forEver}`,
       ),
-      { finder: "samples", events: 17 },
+      { finder: "samples", seed: 5, events: 917 },
     );
     assert.deepEqual(await outcomeOf('throw new Error("at event 5: a defect")'), {
       finder: "crash",
+      seed: 4,
       events: 5,
     });
-    assert.deepEqual(await outcomeOf("Deno.exit(3)"), { finder: "crash", events: 900 });
-    assert.deepEqual(await outcomeOf(forEver, 1000), { finder: "hang", events: 900 });
+    assert.deepEqual(await outcomeOf(`${held}Deno.exit(3)`), { finder: "crash", seed: 5, events: 1800 });
+    assert.deepEqual(await outcomeOf(held + forEver, 1000), { finder: "hang", seed: 5, events: 1800 });
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 });
 
 Deno.test("Report takes the first violation, and the first event", () => {
-  const report = new Report();
+  const report = new Report(7);
   for (
     const line of ["at event 4", "violation: totals: one fell", "violation: answers: none", "at event 9"]
   ) {
     report.add(line);
   }
   assert(report.isComplete);
-  assert.deepEqual(report.outcome(1, 50), { finder: "totals", events: 4 });
+  assert.deepEqual(report.outcome(1, { seeds: 9, events: 50, timeoutMs: 1 }), {
+    finder: "totals",
+    seed: 7,
+    events: 4,
+  });
 });
 
 Deno.test("the page says which defects are found, and how soon", () => {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Writes docs/world-mutations.md: which planted defects the world finds, and how soon. */
-import type { Budget, Finding } from "./hunt.ts";
+import type { Budget, Outcome } from "./hunt.ts";
 import type { Mutation } from "./mutation.ts";
 
 /** A planted defect, and how the hunt for it ended. */
 export interface Row {
   readonly mutation: Mutation;
-  readonly finding: Finding;
+  readonly finding: Outcome;
 }
 
 /** The page's text, before `deno fmt`. It depends on nothing but the arguments. */

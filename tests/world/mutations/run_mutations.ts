@@ -11,7 +11,7 @@
  */
 import { parseArgs } from "node:util";
 import { ProjectCopy } from "./apply.ts";
-import { type Budget, type Finding, hunt, runWorld } from "./hunt.ts";
+import { type Budget, hunt, type Outcome, runWorlds } from "./hunt.ts";
 import type { Mutation } from "./mutation.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { pageOf, type Row } from "./page.ts";
@@ -40,22 +40,25 @@ async function inCopies<T, R>(
   return results;
 }
 
-function world(copy: ProjectCopy, budget: Budget): Promise<Finding> {
-  const run = (seed: number) => {
-    const args = [
+function world(copy: ProjectCopy, budget: Budget): Promise<Outcome> {
+  const run = (first: number) => {
+    const numbers = { seed: first, seeds: budget.seeds - first + 1, events: budget.events };
+    const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const command = copy.deno([
+      "run",
+      "-A",
+      "--quiet",
+      "--no-check",
       "tests/world/run.ts",
-      "--seed",
-      String(seed),
-      "--events",
-      String(budget.events),
+      ...args,
       "--no-shrink",
-    ];
-    return runWorld(copy.deno(["run", "-A", "--quiet", "--no-check", ...args]), budget);
+    ]);
+    return runWorlds(command, first, budget);
   };
   return hunt(run, budget);
 }
 
-function describe({ finder, seed, events }: Finding): string {
+function describe({ finder, seed, events }: Outcome): string {
   return finder === undefined ? `not found in ${events} events` : `${finder}, seed ${seed}, ${events} events`;
 }
 
@@ -94,7 +97,7 @@ export async function main(args: string[]): Promise<number> {
     args,
     options: {
       only: { type: "string" },
-      seeds: { type: "string", default: "20" },
+      seeds: { type: "string", default: "200" },
       events: { type: "string", default: "1500" },
       check: { type: "boolean", default: false },
       tests: { type: "boolean", default: false },
