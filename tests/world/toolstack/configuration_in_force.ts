@@ -94,6 +94,7 @@ export class ConfigurationInForce {
     this.decidedSince = decidedSince;
     this.#afterReturn = this.#inForce;
     this.#inForce = new Set([...former, ...this.#inForce]);
+    this.changed();
   }
 
   /** The daemon has looked at all cards since XenStore is there again. */
