@@ -14,6 +14,9 @@ import type { XenStream } from "./stream_ops.ts";
 import { type Blocking, Tasks, WaitQueue } from "./tasks.ts";
 import { Xenbus } from "./xenbus.ts";
 
+/** µs in which all programs must have been frozen (`freeze_timeout_msecs`). */
+const FREEZE_MICROS = 20_000_000;
+
 export interface KernelOptions {
   readonly generation: EventIdBehaviour;
   /** Gives each stream's frames their tag, 1 to 255: another one for each stream of the world. */
@@ -113,10 +116,25 @@ export class LinuxKernel implements DriverKernel {
     return card?.streams.find((stream) => stream.place === place);
   }
 
-  /** Begins a suspend (drivers/xen/manage.c, `do_suspend`): programs are frozen, streams paused. Then calls `done`. */
+  /**
+   * Begins a suspend (drivers/xen/manage.c, `do_suspend`): programs are frozen, streams paused. Then calls `done`. Gives up where a
+   * program has a lock for too long that the suspend needs, or waits in the kernel (kernel/power/process.c, `freeze_processes`).
+   */
   suspend(done: () => void): void {
+    let isOver = false;
     this.tasks.freeze();
-    this.tasks.spawn("suspend", false, () => this.#suspend(done));
+    this.tasks.domain.after(FREEZE_MICROS, () => {
+      if (isOver) return;
+      isOver = true;
+      this.log("freezing of tasks failed");
+      this.tasks.thaw();
+    });
+    this.tasks.spawn("suspend", false, () =>
+      this.#suspend(() => {
+        if (isOver) return;
+        isOver = true;
+        done();
+      }));
   }
 
   *#suspend(done: () => void): Blocking<void> {
