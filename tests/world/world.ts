@@ -27,6 +27,7 @@ import { OperatorWitness } from "./invariants/operators.ts";
 import { Loudness, settingsOracle } from "./invariants/settings.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
+import { Moments } from "./moments.ts";
 import { Operators } from "./operator/commands.ts";
 import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
@@ -95,6 +96,8 @@ export class World {
   readonly loudness = new Loudness(this);
   readonly excuses = new Excuses(() => this.now);
   readonly connections = new Connections(() => this.now, SETTLING_MICROS);
+  readonly moments = new Moments();
+  #isEnding = false;
 
   constructor(readonly seed: number) {
     this.log = new WorldLog(() => this.host?.clock.now ?? 0);
@@ -152,10 +155,8 @@ export class World {
   /** What every world begins with: mostly a daemon, and a guest or two. */
   begin(): void {
     this.host.enter();
-    this.connections.follow(this.host.xen.hypervisor, (mapping) => {
-      const problem = leaveProblem(this, mapping);
-      if (problem !== undefined) this.violated("connectionsKept", problem);
-    });
+    this.moments.follow(this.host.xen.xenstored);
+    this.#followMappings();
     const random = new Random(mix(this.seed, 3));
     this.excuses.begin("no daemon");
     this.#followAnnouncement();
@@ -165,6 +166,21 @@ export class World {
     if (random.oneIn(2) || this.administrator.options.config !== undefined) this.administrator.write(random);
     if (!random.oneIn(8)) this.administrator.start(random);
     for (let guests = random.between(1, 3); guests > 0; guests--) createGuest(this, random, true);
+  }
+
+  #followMappings(): void {
+    const { hypervisor } = this.host.xen;
+    hypervisor.onSignal = () => this.moments.came("signal");
+    hypervisor.onMapped = (mapping) => {
+      this.connections.mapped(mapping);
+      this.moments.came("mapped");
+    };
+    hypervisor.onUnmapping = (mapping) => {
+      const problem = leaveProblem(this, mapping);
+      if (problem !== undefined) this.violated("connectionsKept", problem);
+      this.connections.unmapped(mapping);
+      this.moments.came("unmapping");
+    };
   }
 
   #followAnnouncement(): void {
@@ -193,6 +209,7 @@ export class World {
   }
 
   #record(process: Process, record: LogRecord): void {
+    this.moments.came("log");
     this.administrator.logged(process, record);
     const text = recordText(record);
     this.daemons.runs.findLast((run) => run.process === process)?.log.push(text);
@@ -207,16 +224,27 @@ export class World {
     await this.host.clock.runUntil(this.now + wait);
     const random = new Random(seed);
     this.host.random.restart(random.word());
-    const event = EVENTS[kind];
-    if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
     this.log.write(`event: ${kind} ${seed.toString(16).padStart(8, "0")}`);
-    if (/^(sound|host)\./.test(kind)) this.#disturbingEvents++;
-    if (kind.startsWith("host.")) this.#hostDisturbedAt = this.now;
-    event.run(this, random);
+    this.#run(kind, random);
     // What the event starts at once belongs to it.
     await this.host.clock.runUntil(this.now);
     for (const { ends } of this.host.sound.cards) for (const end of ends) end.look(this.now);
     this.check("event");
+  }
+
+  /** An event happens in the midst of others. Nothing does any more once the world ends. */
+  happens(kind: string, seed: number): void {
+    if (this.#isEnding || this.violation !== undefined) return;
+    this.log.write(`meanwhile: ${kind} ${seed.toString(16).padStart(8, "0")}`);
+    this.#run(kind, new Random(seed));
+  }
+
+  #run(kind: string, random: Random): void {
+    const event = EVENTS[kind];
+    if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
+    if (/^(sound|host)\./.test(kind)) this.#disturbingEvents++;
+    if (kind.startsWith("host.")) this.#hostDisturbedAt = this.now;
+    event.run(this, random);
   }
 
   /** How often something has happened to the host or its devices: events, and calls that have failed. */
@@ -235,6 +263,7 @@ export class World {
 
   /** Everybody goes home, and what is left must be what there was at the beginning. */
   async end(): Promise<void> {
+    this.#isEnding = true;
     const { host, population } = this;
     const random = new Random(mix(this.seed, 5));
     for (const guest of population.all) for (const program of guest.running) program.kill();

@@ -2,6 +2,7 @@
 /** What can happen in a world: every kind of event, with how often it happens in relation to the others. */
 import type { Random } from "../machine/random.ts";
 import type { World } from "../world.ts";
+import { AIMED_EVENTS } from "./aimed_events.ts";
 import { DAEMON_EVENTS } from "./daemon_events.ts";
 import { GUEST_EVENTS } from "./guest_events.ts";
 import { HARDWARE_EVENTS } from "./hardware_events.ts";
@@ -26,4 +27,5 @@ export const EVENTS: EventTable = {
   ...OPERATOR_EVENTS,
   ...TOOLSTACK_EVENTS,
   ...XENSTORE_EVENTS,
+  ...AIMED_EVENTS,
 };

@@ -19,22 +19,15 @@ export class Connections {
   /** @param settlingMicros how long after its connection a stream is not counted as connected yet */
   constructor(private readonly now: () => number, private readonly settlingMicros: number) {}
 
-  /** @param leaving called with each mapping that a process is about to let go of */
-  follow(hypervisor: Hypervisor, leaving: (mapping: ForeignMapping) => void): void {
-    hypervisor.onMapped = (mapping) => this.#mapped(mapping);
-    hypervisor.onUnmapping = (mapping) => {
-      leaving(mapping);
-      this.#unmapped(mapping);
-    };
-  }
-
-  #mapped({ domain, grants, isWritable }: ForeignMapping): void {
+  /** A process has mapped pages. */
+  mapped({ domain, grants, isWritable }: ForeignMapping): void {
     if (grants.length !== 1 || !isWritable) return;
     const last = this.#of(domain, grants[0]!.gref).at(-1);
     if (last?.to === Infinity) last.to = this.now() + this.settlingMicros;
   }
 
-  #unmapped({ domain, grants, isWritable }: ForeignMapping): void {
+  /** A process is about to let go of pages. */
+  unmapped({ domain, grants, isWritable }: ForeignMapping): void {
     if (grants.length !== 1 || !isWritable) return;
     const spans = this.#of(domain, grants[0]!.gref);
     if (spans.at(-1)?.to !== Infinity) spans.push({ from: this.now(), to: Infinity });

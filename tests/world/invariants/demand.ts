@@ -77,7 +77,11 @@ export class Demand {
   private constructor(private readonly world: World) {
     const { host: { xen }, population } = world;
     addressSpace.onCopy = (range, ...copy) => this.#copy(range, ...copy);
-    xen.hypervisor.onSignal = (process, domid) => this.#signalled(process, domid);
+    const { onSignal } = xen.hypervisor;
+    xen.hypervisor.onSignal = (process, domid) => {
+      onSignal(process, domid);
+      this.#signalled(process, domid);
+    };
     xen.xenstored.onRead = (process, path) => this.#reads(process, path);
     population.meter = (domain, operation) => this.#meter(domain, operation);
   }

@@ -25,6 +25,7 @@ export function settingsOracle(world: World): SettingsOracle {
         card,
         // While a command is about to write the card, each look may find another one.
         identity: [states.length === 1 ? version : {}],
+        names: world.account.namesOf(domid),
       })),
   }, {
     get grace() {

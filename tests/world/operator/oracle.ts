@@ -21,6 +21,8 @@ export interface KnownCard {
   readonly card: number;
   /** Another object, or another number of objects, means that the card may be another one than at the last look. */
   readonly identity: readonly unknown[];
+  /** The names that domains of this number have, or have had: a daemon keeps the name that a domain had as it began with the card. */
+  readonly names: Iterable<string>;
 }
 
 export interface OracleWorld {
@@ -31,8 +33,8 @@ export interface OracleWorld {
   cards(): readonly KnownCard[];
 }
 
-interface Card extends KnownCard {
-  /** The names that the card's domain has had. */
+interface Card extends Omit<KnownCard, "names"> {
+  /** The names that the card's domain may have, or its number. */
   readonly names: Set<string>;
   /** Since when the card is this one, µs. */
   readonly since: number;
@@ -116,13 +118,13 @@ export class SettingsOracle {
     const { clock, store } = this.world;
     const former = this.#cards;
     this.#cards = new Map();
-    for (const { domid, card, identity } of this.world.cards()) {
+    for (const { domid, card, identity, names: known } of this.world.cards()) {
       const key = `${domid}/${card}`;
       const before = former.get(key);
       const isSame = before !== undefined && before.identity.length === identity.length &&
         before.identity.every((one, i) => one === identity[i]);
       const names = before?.names ?? new Set([String(domid)]);
-      names.add(store.peek(`/local/domain/${domid}/name`) ?? String(domid));
+      for (const name of known) names.add(name);
       const now = isSame
         ? before
         : { domid, card, identity, names, since: clock.now, places: new Set<string>() };

@@ -75,6 +75,7 @@ export class Account {
   readonly #domains = new Map<number, MutableDomain>();
   /** The uuids of domains that are gone. */
   readonly #formerUuids = new Set<string>();
+  readonly #namesOf = new Map<number, Set<string>>();
   /** All domains that there were. */
   readonly #formerDomids = new Set<number>();
   /** Cards that one transaction has written, or has not: of a command that was killed. */
@@ -113,9 +114,22 @@ export class Account {
     const names = [{ name, since: this.now() }];
     const domain: MutableDomain = { domid, name, names, uuid, phase: "making" };
     this.#domains.set(domid, domain);
+    this.#named(domid, name);
+    this.#leaveCards(domid);
     this.#formerUuids.delete(uuid);
     this.changed();
     return domain;
+  }
+
+  #named(domid: number, name: string): void {
+    const names = this.#namesOf.get(domid);
+    if (names === undefined) this.#namesOf.set(domid, new Set([name]));
+    else names.add(name);
+  }
+
+  /** All names of domains that have, or have had, this number. */
+  namesOf(domid: number): Iterable<string> {
+    return this.#namesOf.get(domid) ?? [];
   }
 
   domainRenamed(domid: number, name: string): void {
@@ -123,6 +137,7 @@ export class Account {
     if (domain === undefined) return;
     domain.name = name;
     domain.names.push({ name, since: this.now() });
+    this.#named(domid, name);
     this.changed();
   }
 
@@ -137,8 +152,13 @@ export class Account {
     this.#formerDomids.add(domid);
     const isInUse = this.domains.some(({ uuid }) => uuid === domain.uuid);
     if (!leftVm && !isInUse) this.#formerUuids.add(domain.uuid);
-    for (const entry of this.#cards.values()) if (entry.address.domid === domid) entry.isLeft = true;
+    this.#leaveCards(domid);
     this.changed();
+  }
+
+  /** The domain of the present cards has gone, or must have gone: another one has its number. */
+  #leaveCards(domid: number): void {
+    for (const entry of this.#cards.values()) if (entry.address.domid === domid) entry.isLeft = true;
   }
 
   /** A toolstack has committed `target` for a card, which is in that state now. */

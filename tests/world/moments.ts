@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/** The moments at which the daemon and its guests decide something. An event that is aimed at one happens right then. */
+import type { StoreClient } from "./xen/store_connection.ts";
+import type { Xenstored } from "./xen/xenstored.ts";
+
+export const MOMENTS = [
+  /** The frontend or the backend of a card writes its state. */
+  "frontend",
+  "backend",
+  /** The daemon maps pages of a guest, or lets go of some. */
+  "mapped",
+  "unmapping",
+  /** A guest signals the daemon: mostly of a request. */
+  "signal",
+  /** The daemon logs something. */
+  "log",
+] as const;
+
+export type Moment = typeof MOMENTS[number];
+
+export class Moments implements StoreClient {
+  readonly owner = this;
+  readonly #aims = new Map<Moment, (() => void)[]>();
+
+  /** `shot` is called once, when `moment` comes next: in the midst of what happens then. */
+  aim(moment: Moment, shot: () => void): void {
+    const aims = this.#aims.get(moment);
+    if (aims === undefined) this.#aims.set(moment, [shot]);
+    else aims.push(shot);
+  }
+
+  came(moment: Moment): void {
+    const aims = this.#aims.get(moment);
+    if (aims === undefined) return;
+    this.#aims.delete(moment);
+    for (const shot of aims) shot();
+  }
+
+  /** Sees the states of all cards. */
+  follow(xenstored: Xenstored): void {
+    const watch = () => xenstored.connect(0, this)?.watch("/local/domain", "moments");
+    xenstored.returns.add(() => {
+      if (!this.#isConnected) watch();
+      this.#isConnected = true;
+    });
+    watch();
+  }
+
+  #isConnected = true;
+
+  event(path: string): void {
+    if (this.#aims.size === 0 || !path.endsWith("/state")) return;
+    if (path.includes("/device/vsnd/")) this.came("frontend");
+    else if (path.includes("/backend/vsnd/")) this.came("backend");
+  }
+
+  lost(): void {
+    this.#isConnected = false;
+  }
+}
