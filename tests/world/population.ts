@@ -159,12 +159,13 @@ export class Population implements GuestBuilder {
     return program.start();
   }
 
-  /** The account of an honest guest's stream; `place` is `PCM/STREAM`. */
-  streamOf(domid: number, card: number, place: string): StreamAccount | undefined {
+  /** The account of an honest guest's stream, and the times in which the guest stood still; `place` is `PCM/STREAM`. */
+  streamOf(domid: number, card: number, place: string) {
     const guest = this.present.find(({ domain }) => domain.domid === domid);
-    return [...guest?.kernel.accounts ?? []].find(({ name }) =>
+    const account = [...guest?.kernel.accounts ?? []].find(({ name }) =>
       name.startsWith(`device/vsnd/${card} ${place} `)
     );
+    return guest && account && { account, pauses: guest.domain.pauses };
   }
 
   /** The guest and the account to which frames of `tag` belong. */

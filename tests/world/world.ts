@@ -61,16 +61,15 @@ export class World {
   readonly daemons: Daemons;
   readonly administrator: Administrator;
   readonly operators: Operators;
-  /** Events that have happened to the host and its devices, and when one has last happened to the host itself. */
+  /** Events that have happened to the host and its devices. */
   #disturbingEvents = 0;
-  #hostDisturbedAt = 0;
-  /** Whether the daemon was without descriptors at some time. */
-  hasLackedDescriptors = false;
+  /** When the daemon was last given few descriptors, µs. */
+  descriptorsLackedAt = -Infinity;
   readonly counters = new CounterWitness({
     cardOf: (domid, card) => this.account.card(domid, card),
-    accountOf: (domid, card, place) => this.population.streamOf(domid, card, place),
+    streamOf: (domid, card, place) => this.population.streamOf(domid, card, place),
     disturbances: () => this.#disturbances,
-    hostDisturbedAt: () => this.#hostDisturbedAt,
+    descriptorsLackedAt: () => this.descriptorsLackedAt,
     hasTightBudgets: () => hasTightBudgets(this),
     freeSince: (device, direction) => {
       const found = this.host.sound.find(device, direction);
@@ -243,7 +242,6 @@ export class World {
     const event = EVENTS[kind];
     if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
     if (/^(sound|host)\./.test(kind)) this.#disturbingEvents++;
-    if (kind.startsWith("host.")) this.#hostDisturbedAt = this.now;
     event.run(this, random);
   }
 

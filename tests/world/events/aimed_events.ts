@@ -17,6 +17,7 @@ const BEGINNINGS = [
   "guest.program",
   "guest.unload",
   "guest.unload",
+  "host.fewDescriptors",
   "host.stalls",
   "operator.command",
   "operator.command",

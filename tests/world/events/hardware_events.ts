@@ -9,7 +9,12 @@ import type { EventTable } from "./events.ts";
 /** One direction of one device, other than the null PCM, to which something happens. */
 function anEnd(world: World, random: Random): HostEnd {
   const ends = world.host.sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends);
-  const end = random.pick(ends);
+  return random.pick(ends);
+}
+
+/** The same, and for a moment nobody can tell whether the device can be opened. */
+function anEndToDisturb(world: World, random: Random): HostEnd {
+  const end = anEnd(world, random);
   for (const other of end.card.ends) other.disturbedAt = world.now;
   return end;
 }
@@ -25,7 +30,7 @@ export const HARDWARE_EVENTS: EventTable = {
   "sound.unplug": {
     weight: 3,
     run(world, random) {
-      const { card } = anEnd(world, random);
+      const { card } = anEndToDisturb(world, random);
       if (!card.isPlugged) return card.plugIn();
       card.unplug();
       world.host.clock.after(random.below(5_000_000), () => card.plugIn());
@@ -34,7 +39,7 @@ export const HARDWARE_EVENTS: EventTable = {
   "sound.occupy": {
     weight: 3,
     run(world, random) {
-      const end = anEnd(world, random);
+      const end = anEndToDisturb(world, random);
       if (end.isOccupied) return end.vacate();
       if (end.occupy()) world.host.clock.after(random.below(8_000_000), () => end.vacate());
     },
@@ -59,14 +64,14 @@ export const HARDWARE_EVENTS: EventTable = {
         ["open", "hw_params", "prepare", "start", "pause", "writei", "readi", "avail"] as const,
       );
       const errno = random.pick([ERRNO.EIO, ERRNO.ENODEV, ERRNO.EBUSY, ERRNO.ENOMEM]);
-      anEnd(world, random).faults.fail(call, errno, random.between(1, 3));
+      anEndToDisturb(world, random).faults.fail(call, errno, random.between(1, 3));
     },
   },
   "sound.slow": {
     weight: 2,
     run(world, random) {
       const call = random.pick(["open", "close", "hw_params", "prepare", "start", "drop", "writei"] as const);
-      anEnd(world, random).faults.slow(call, random.between(100, 20_000), random.between(1, 5));
+      anEndToDisturb(world, random).faults.slow(call, random.between(100, 20_000), random.between(1, 5));
     },
   },
   /** A device takes its time to open or close, as one that wakes up. */
@@ -74,7 +79,7 @@ export const HARDWARE_EVENTS: EventTable = {
     weight: 2,
     run(world, random) {
       const call = random.pick(["open", "close"] as const);
-      const { faults } = anEnd(world, random);
+      const { faults } = anEndToDisturb(world, random);
       // Slow calls add up, and a driver does not wait for ever.
       if (faults.isEmpty) faults.slow(call, random.between(50_000, 700_000));
     },

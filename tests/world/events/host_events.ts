@@ -31,16 +31,16 @@ export const HOST_EVENTS: EventTable = {
       hypervisor.refusals = Math.min(MOST_REFUSALS, hypervisor.refusals + random.between(1, 4));
     },
   },
-  /** The daemon may open no more descriptors, or few, for a while. */
+  /** The daemon may open no descriptor, or few, for a while. */
   "host.fewDescriptors": {
     weight: 0.7,
     run(world, random) {
       const { daemons, host: { clock } } = world;
       const process = daemons.current?.process;
       if (process === undefined || process.descriptors <= process.files.size + 16) return;
-      world.hasLackedDescriptors = true;
+      world.descriptorsLackedAt = world.now;
       const usual = process.descriptors;
-      process.descriptors = process.files.size + 3 + random.below(4);
+      process.descriptors = process.files.size + (random.oneIn(3) ? 0 : 3 + random.below(4));
       clock.after(random.below(4_000_000), () => void (process.descriptors = usual));
     },
   },

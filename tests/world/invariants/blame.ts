@@ -10,8 +10,18 @@ import { mayHavePassed, positionsBegin, steadyPieces } from "./segments_judged.t
 /** µs in which a guest writes that does nothing else. */
 const PROMPT_MICROS = 3000;
 
+/** A buffer with less in it runs dry in no time, s. */
+const LEAST_SECONDS = 0.02;
+
+/** A stream, and the times in which its guest stood still. */
+export interface Blamed {
+  readonly account: StreamAccount;
+  readonly pauses: readonly { readonly from: number; readonly to: number }[];
+}
+
 /** How often the guest may have been late in a segment: before each WRITE or READ that came late, and at the end. */
-function lateTimes(account: StreamAccount, segment: SegmentRecord): number {
+function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
+  const { account } = blamed;
   const { writes, reads, start, end } = segment;
   const { length } = writes.length > 0 ? writes : reads;
   const open = account.opens.find(({ number }) => number === segment.open);
@@ -20,10 +30,10 @@ function lateTimes(account: StreamAccount, segment: SegmentRecord): number {
   if (writes.length > 0) {
     const steady = steadyPieces(writes);
     const late = steady.filter(({ request: { sent }, at }) =>
-      passed(sent) > at && !wasFull(account, segment, open, at, sent)
+      passed(sent) > at && !wasFull(blamed, segment, open, at, sent)
     );
     const last = writes.at(-1)!;
-    const isOver = end === undefined || !wasFull(account, segment, open, last.at + last.frames, end.time);
+    const isOver = end === undefined || !wasFull(blamed, segment, open, last.at + last.frames, end.time);
     return late.length + length - steady.length + (isOver ? 1 : 0);
   }
   const steady = steadyPieces(reads);
@@ -31,19 +41,27 @@ function lateTimes(account: StreamAccount, segment: SegmentRecord): number {
   return late.length + length - steady.length + 1;
 }
 
-/** Whether the buffer was full of what ends at `at`, by all that the guest knew, until a moment before `time`. */
+/**
+ * Whether the buffer was full of what ends at `at`, by all that the guest knew, until a moment before `time`: there was no room for a
+ * period, for which a program waits.
+ */
 function wasFull(
-  { events }: StreamAccount,
+  { account: { events }, pauses }: Blamed,
   segment: SegmentRecord,
-  { bufferFrames, frameBytes }: OpenRecord,
+  { rate, bufferFrames, periodFrames, frameBytes }: OpenRecord,
   at: number,
   time: number,
 ): boolean {
   const until = time - PROMPT_MICROS;
   const known = events.findLast(({ time, isAccepted }) => isAccepted && time <= until);
   if (known === undefined || known.open !== segment.open) return false;
+  // A guest that stood still was told, and did not know.
+  if (pauses.some(({ from, to }) => from < time && to > known.time)) return false;
   const passed = Math.max(0, known.position / frameBytes - positionsBegin(segment, bufferFrames));
-  return at - passed >= bufferFrames;
+  const queued = at - passed;
+  if (queued >= bufferFrames) return true;
+  const isLarge = queued >= bufferFrames >> 1 && queued >= LEAST_SECONDS * rate;
+  return isLarge && queued > bufferFrames - periodFrames;
 }
 
 /** Of one stream's account. */
@@ -52,18 +70,17 @@ export class Blame {
   #segments = 0;
   #sum = 0;
 
-  constructor(private readonly account: StreamAccount) {}
+  constructor(private readonly blamed: Blamed) {}
 
   /** How often the guest may have been late so far, if that is less than `times`; otherwise a number that is large enough. */
   most(times: number): number {
     if (this.#sum >= times) return this.#sum;
-    const { account } = this;
-    const { segments, forgotten } = account;
+    const { segments, forgotten } = this.blamed.account;
     // What was forgotten before anybody looked may have been as bad as can be.
     if (this.#segments < forgotten.segments) [this.#segments, this.#sum] = [forgotten.segments, Infinity];
     let present = 0;
     for (const segment of segments.slice(this.#segments - forgotten.segments)) {
-      const times = lateTimes(account, segment);
+      const times = lateTimes(this.blamed, segment);
       if (segment.end === undefined) present += times;
       else {
         this.#sum += times;

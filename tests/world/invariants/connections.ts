@@ -5,7 +5,7 @@
  */
 import type { Span } from "../guest/checks.ts";
 import type { Domain } from "../xen/domain.ts";
-import type { ForeignMapping, Hypervisor } from "../xen/hypervisor.ts";
+import type { ForeignMapping } from "../xen/hypervisor.ts";
 
 interface MutableSpan {
   readonly from: number;

@@ -8,7 +8,7 @@ import { frameSums } from "../../frame_sums.ts";
 import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
 import type { Invariant } from "./invariants.ts";
-import { Blame } from "./blame.ts";
+import { Blame, type Blamed } from "./blame.ts";
 import { hasJumpedOn, hasRewound } from "./ledger.ts";
 
 /** µs in which the daemon finds that a device is there again. */
@@ -27,13 +27,13 @@ export interface WitnessWorld {
   /** What the toolstack knows of a card. */
   cardOf(domid: number, card: number): AccountedCard | undefined;
   /** What an honest guest knows of a stream; `place` is `PCM/STREAM`. */
-  accountOf(domid: number, card: number, place: string): StreamAccount | undefined;
+  streamOf(domid: number, card: number, place: string): Blamed | undefined;
   /** How often something has happened to the host and its devices. */
   disturbances(): number;
   /** Whether a guest may use up its budget: then it is late, whenever it asks. */
   hasTightBudgets(): boolean;
-  /** When something has last happened to the daemon's host itself, µs. */
-  hostDisturbedAt(): number;
+  /** When the daemon was last given few descriptors, for some seconds, µs. */
+  descriptorsLackedAt(): number;
   /** Since when anybody could open a device, and nothing has happened to it, µs; undefined: nobody can. */
   freeSince(device: string, direction: Direction): number | undefined;
 }
@@ -51,6 +51,8 @@ export class CounterWitness {
   readonly #last = new Map<string, Report>();
 
   readonly #blames = new WeakMap<StreamAccount, Blame>();
+  /** The losses of each stream that is without its device, and since when the reports have that many. */
+  readonly #lost = new Map<string, { readonly losses: number; readonly since: number }>();
 
   constructor(private readonly world: WitnessWorld) {}
 
@@ -86,18 +88,19 @@ export class CounterWitness {
     // Reports overtake each other on their way: which of the two is the older one is not known.
     if (last !== undefined && last.at > from) return undefined;
     this.#last.set(key, report);
-    const account = this.world.accountOf(stream.domid, Number(cardId), place.join("/"));
-    const problem = (account && (excessProblem(stream, account) ?? this.#blameProblem(stream, account))) ??
-      this.#lossProblem(stream, from) ??
-      (last?.version === version ? changeProblem(last, report) ?? dryProblem(last, report) : undefined);
+    const guests = this.world.streamOf(stream.domid, Number(cardId), place.join("/"));
+    const problem =
+      (guests && (excessProblem(stream, guests.account) ?? this.#blameProblem(stream, guests))) ??
+        this.#lossProblem(key, stream, from) ??
+        (last?.version === version ? changeProblem(last, report) ?? dryProblem(last, report) : undefined);
     return problem && `${stream.stream}: ${problem}`;
   }
 
   /** What is wrong with the xruns of which the daemon says that the guest has caused them. */
-  #blameProblem(stream: StreamReport, account: StreamAccount): string | undefined {
+  #blameProblem(stream: StreamReport, guests: Blamed): string | undefined {
     if (this.world.hasTightBudgets()) return undefined;
-    let blame = this.#blames.get(account);
-    if (blame === undefined) this.#blames.set(account, blame = new Blame(account));
+    let blame = this.#blames.get(guests.account);
+    if (blame === undefined) this.#blames.set(guests.account, blame = new Blame(guests));
     const { xruns, hostXruns } = stream as unknown as Counts;
     const blamed = Number(xruns) - Number(hostXruns);
     const most = blame.most(blamed);
@@ -108,14 +111,16 @@ export class CounterWitness {
 
   /** What is wrong with a stream that does without its device, although nobody else has had that for long. */
   #lossProblem(
+    key: string,
     { cardLost, device, type, losses }: StreamReport & { losses?: number },
     from: number,
   ): string | undefined {
     if (cardLost !== true || !losses) return undefined;
+    let lost = this.#lost.get(key);
+    if (lost?.losses !== losses) this.#lost.set(key, lost = { losses, since: from });
     const since = this.world.freeSince(device, type);
-    if (since === undefined || Math.max(since, this.world.hostDisturbedAt()) + FIND_MICROS > from) {
-      return undefined;
-    }
+    if (since === undefined) return undefined;
+    if (Math.max(since, lost.since, this.world.descriptorsLackedAt()) + FIND_MICROS > from) return undefined;
     return `${device} is there again since ${since}, and is not used`;
   }
 }

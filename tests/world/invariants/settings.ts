@@ -29,7 +29,7 @@ export function settingsOracle(world: World): SettingsOracle {
       })),
   }, {
     get grace() {
-      return world.hasLackedDescriptors ? LATE_GRACE_MICROS : GRACE_MICROS;
+      return world.descriptorsLackedAt >= 0 ? LATE_GRACE_MICROS : GRACE_MICROS;
     },
     answer: ANSWER_MICROS,
   });
