@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** The moments at which the daemon and its guests decide something. An event that is aimed at one happens right then. */
-import type { StoreClient } from "./xen/store_connection.ts";
-import type { Xenstored } from "./xen/xenstored.ts";
 
 export const MOMENTS = [
   /** The frontend or the backend of a card writes its state. */
@@ -18,8 +16,7 @@ export const MOMENTS = [
 
 export type Moment = typeof MOMENTS[number];
 
-export class Moments implements StoreClient {
-  readonly owner = this;
+export class Moments {
   readonly #aims = new Map<Moment, (() => void)[]>();
 
   /** `shot` is called once, when `moment` comes next: in the midst of what happens then. */
@@ -36,25 +33,10 @@ export class Moments implements StoreClient {
     for (const shot of aims) shot();
   }
 
-  /** Sees the states of all cards. */
-  follow(xenstored: Xenstored): void {
-    const watch = () => xenstored.connect(0, this)?.watch("/local/domain", "moments");
-    xenstored.returns.add(() => {
-      if (!this.#isConnected) watch();
-      this.#isConnected = true;
-    });
-    watch();
-  }
-
-  #isConnected = true;
-
-  event(path: string): void {
+  /** To be called with the path of each node that changes. */
+  nodeChanged(path: string): void {
     if (this.#aims.size === 0 || !path.endsWith("/state")) return;
     if (path.includes("/device/vsnd/")) this.came("frontend");
     else if (path.includes("/backend/vsnd/")) this.came("backend");
-  }
-
-  lost(): void {
-    this.#isConnected = false;
   }
 }

@@ -65,7 +65,7 @@ const PASSION = 16;
 const VITAL = new Set(["daemon.start", "guest.program", "xl.create"]);
 
 /** What happens in a calm world: what costs no guest a frame. Attacks are so many times as frequent as elsewhere. */
-const CALM_KINDS = /^(guest\.|xl\.|sound\.(drift|shortWrites)$)/;
+const CALM_KINDS = /^(guest\.|xl\.|operator\.looks$|sound\.(drift|shortWrites)$)/;
 const STALL = "host.stalls";
 const CALM_ATTACKS = 6;
 

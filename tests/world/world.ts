@@ -21,7 +21,8 @@ import { Takes } from "./invariants/takes.ts";
 import { leaveProblem } from "./invariants/connections_kept.ts";
 import { Connections } from "./invariants/connections.ts";
 import { FullHearing } from "./invariants/heard_in_full.ts";
-import { Ledger } from "./invariants/ledger.ts";
+import { COUNTABLE, Ledger } from "./invariants/ledger.ts";
+import type { StreamAccount } from "./guest/account.ts";
 import { CounterWitness } from "./invariants/counters.ts";
 import { OperatorWitness } from "./invariants/operators.ts";
 import { Loudness, settingsOracle } from "./invariants/settings.ts";
@@ -40,6 +41,7 @@ import { Provisioner } from "./toolstack/provisioner.ts";
 import { xenServices } from "./toolstack/xen_services.ts";
 import { type SavedDomain, Xl } from "./toolstack/xl.ts";
 import { WorldLog } from "./world_log.ts";
+import { StoreFollower } from "./xen/store_follower.ts";
 
 /** Few ids, so that a domain soon has one that another domain had. */
 const GREATEST_DOMID = 12;
@@ -66,8 +68,10 @@ export class World {
   /** When the daemon was last given few descriptors, µs. */
   descriptorsLackedAt = -Infinity;
   readonly counters = new CounterWitness({
+    now: () => this.now,
     cardOf: (domid, card) => this.account.card(domid, card),
     streamOf: (domid, card, place) => this.population.streamOf(domid, card, place),
+    heardOf: (account) => this.#heardOf(account),
     disturbances: () => this.#disturbances,
     descriptorsLackedAt: () => this.descriptorsLackedAt,
     hasTightBudgets: () => hasTightBudgets(this),
@@ -151,10 +155,21 @@ export class World {
     });
   }
 
+  /**
+   * In a calm world each frame that a device plays can be told, if it has four octets. A sound server drops frames of a stream that stops,
+   * which its pointer has passed. A guest that jumps leaves in its buffer what nobody has numbered.
+   */
+  #heardOf(account: StreamAccount): number | undefined {
+    const isCountable = account.direction === "playback" && isCalm(this.seed) &&
+      this.administrator.options.defaultDevice !== "pulse" &&
+      account.hasFramesOf(COUNTABLE) && !account.hasJumpedOn && !account.hasRewound;
+    return isCountable ? this.ledger.of(account).count : undefined;
+  }
+
   /** What every world begins with: mostly a daemon, and a guest or two. */
   begin(): void {
     this.host.enter();
-    this.moments.follow(this.host.xen.xenstored);
+    new StoreFollower(this.host.xen.xenstored, "/local/domain", (path) => this.moments.nodeChanged(path));
     this.#followMappings();
     const random = new Random(mix(this.seed, 3));
     this.excuses.begin("no daemon");
@@ -184,9 +199,9 @@ export class World {
 
   #followAnnouncement(): void {
     const path = `${announcementPath(0)}/status`;
-    const { store } = this.services;
-    store.watch(path, () => {
-      this.daemons.announcementChanged(store.read(path));
+    const { xenstored } = this.host.xen;
+    new StoreFollower(xenstored, path, () => {
+      this.daemons.announcementChanged(xenstored.peek(path));
       this.history.changed();
       if (this.daemons.current?.servesSince !== undefined) this.excuses.end("no daemon", SETTLING_MICROS);
     });

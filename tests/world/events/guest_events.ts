@@ -9,26 +9,39 @@ import { createGuest, hasRoom } from "./toolstack_events.ts";
 /** Programs of a guest that run at a time. */
 const MOST_PROGRAMS = 6;
 
+/** µs after which nobody waits for a domain that is paused. */
+const LONGEST_PAUSE = 5_000_000;
+
 /**
  * Starts a program in some guest. Gives the world an honest guest if it has none, and a guest without a card or a working kernel another
  * life.
  */
 function startProgram(world: World, random: Random): void {
-  const { present: guests, running } = world.population;
+  const guests = world.population.present;
   if (guests.length === 0) {
     if (hasRoom(world)) createGuest(world, random, true);
-    else if (running.length > 0 && random.oneIn(4)) {
-      world.xl.destroy(random.pick(running).domain.domid, random);
-    }
+    else if (random.oneIn(4)) makeRoom(world, random);
     return;
   }
   const guest = random.pick(guests);
   const { domid } = guest.domain;
-  if (guest.kernel.hasOopsed || world.account.cards.every(({ address }) => address.domid !== domid)) {
+  if (isUseless(world, guest)) {
     if (random.oneIn(4)) world.xl.destroy(domid, random);
     return;
   }
   if (guest.running.length < MOST_PROGRAMS) world.population.startProgram(guest, random);
+}
+
+/** Some domain goes: one with a hostile guest, or one that a killed toolstack has left half made. */
+function makeRoom({ host, xl }: World, random: Random): void {
+  const domids = host.xen.hypervisor.domains.map(({ domid }) => domid).filter((domid) => domid !== 0);
+  if (domids.length > 0) xl.destroy(random.pick(domids), random);
+}
+
+/** Whether a guest can run nothing any more: without a card, without a kernel, or in a domain that has ended or that nobody wakes. */
+function isUseless({ account, now }: World, { kernel, domain: { domid, pauses, isPaused } }: Guest): boolean {
+  return kernel.hasOopsed || account.cards.every(({ address }) => address.domid !== domid) ||
+    isPaused && pauses.at(-1)!.from + LONGEST_PAUSE < now;
 }
 
 /** Has the guest unload the driver, and load it again after `micros` µs. */

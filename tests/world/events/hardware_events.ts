@@ -3,13 +3,15 @@
 import { ERRNO } from "../../../ffi/libc/errno.ts";
 import type { Random } from "../machine/random.ts";
 import type { HostEnd } from "../sound/host_card.ts";
+import { STATE } from "../sound/host_pcm.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
-/** One direction of one device, other than the null PCM, to which something happens. */
+/** One direction of one device, other than the null PCM, to which something happens: mostly of a device that runs. */
 function anEnd(world: World, random: Random): HostEnd {
   const ends = world.host.sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends);
-  return random.pick(ends);
+  const running = ends.filter(({ pcms }) => [...pcms].some(({ state }) => state === STATE.RUNNING));
+  return random.pick(running.length > 0 && !random.oneIn(4) ? running : ends);
 }
 
 /** The same, and for a moment nobody can tell whether the device can be opened. */

@@ -28,6 +28,13 @@ export const OPERATOR_EVENTS: EventTable = {
       }
     },
   },
+  /** Changes nothing. */
+  "operator.looks": {
+    weight: 2,
+    run(world, random) {
+      if (world.operators.running.length < MOST_COMMANDS) world.operators.operate("status", [], random);
+    },
+  },
   "operator.crowd": {
     weight: 0.2,
     run: (world, random) => world.operators.crowd(random.between(2, 70), targetsOf(world), random),

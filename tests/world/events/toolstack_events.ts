@@ -102,7 +102,7 @@ export const TOOLSTACK_EVENTS: EventTable = {
       const domid = aDomain(world, random);
       if (domid === undefined) return;
       world.xl.pause(domid, random);
-      world.host.clock.after(random.below(4_000_000), () => {
+      world.host.clock.after(random.below(random.oneIn(4) ? 4_000_000 : 400_000), () => {
         if (world.host.xen.hypervisor.domain(domid) !== undefined) world.xl.unpause(domid, random);
       });
     },

@@ -200,6 +200,10 @@ export class StreamAccount {
   ringRef = -1;
   /** Requests on the present ring whose answer came too late, or never. */
   timeouts = 0;
+  #hasJumpedOn = false;
+  #hasRewound = false;
+  /** The octets of a frame, of OPENs that were forgotten. */
+  readonly #formerFrameBytes = new Set<number>();
   /** Items that {@link forget} has dropped from each list. */
   readonly forgotten = { requests: 0, events: 0, segments: 0 };
   /**
@@ -237,9 +241,39 @@ export class StreamAccount {
     this.incidents.push({ time, kind, text, isBackends: isBlamed });
   }
 
+  /**
+   * Whether the guest has left frames out, with snd_pcm_forward: a device plays what its buffer holds there, which is what the guest
+   * wrote a round before. After a suspend the stock driver's ALSA core begins at frame 0 again without a STOP, which is a jump, too.
+   */
+  get hasJumpedOn(): boolean {
+    return this.#hasJumpedOn ||= this.segments.some(({ writes, end }) =>
+      end?.cause === "suspend" ||
+      writes.some(({ at }, i) => at > (i === 0 ? 0 : writes[i - 1]!.at + writes[i - 1]!.frames))
+    );
+  }
+
+  /**
+   * Whether the guest has written again what it had queued. The device may have passed the place by a good part of the buffer when the
+   * WRITE is served; then it looks like one that jumps on.
+   */
+  get hasRewound(): boolean {
+    return this.#hasRewound ||= this.segments.some(({ writes }) =>
+      writes.some(({ at }, i) => i > 0 && at < writes[i - 1]!.at + writes[i - 1]!.frames)
+    );
+  }
+
+  /** Whether each frame of the stream has had `octets` octets. */
+  hasFramesOf(octets: number): boolean {
+    return this.opens.every(({ frameBytes }) => frameBytes === octets) &&
+      [...this.#formerFrameBytes].every((former) => former === octets);
+  }
+
   /** Forgets what was over before the time `before`: requests, events, segments, OPENs. A long world takes memory. */
   forget(before: number): void {
     const { forgotten } = this;
+    this.#hasJumpedOn = this.hasJumpedOn;
+    this.#hasRewound = this.hasRewound;
+    for (const { frameBytes } of this.opens) this.#formerFrameBytes.add(frameBytes);
     forgotten.requests += drop(this.requests, ({ over }) => over !== undefined && over < before);
     forgotten.events += drop(this.events, ({ time }) => time < before);
     forgotten.segments += drop(this.segments, ({ end }) => end !== undefined && end.time < before);

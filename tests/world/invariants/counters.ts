@@ -9,7 +9,9 @@ import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
 import type { Invariant } from "./invariants.ts";
 import { Blame, type Blamed } from "./blame.ts";
-import { hasJumpedOn, hasRewound } from "./ledger.ts";
+
+/** µs after which a device has played what its pointer has passed. */
+const PLAYED_MICROS = 2_000_000;
 
 /** µs in which the daemon finds that a device is there again. */
 const FIND_MICROS = 6_000_000;
@@ -24,12 +26,16 @@ const LOOK_MICROS = 2_000_000;
 
 /** What the witness knows besides. */
 export interface WitnessWorld {
+  /** µs. */
+  now(): number;
   /** What the toolstack knows of a card. */
   cardOf(domid: number, card: number): AccountedCard | undefined;
   /** What an honest guest knows of a stream; `place` is `PCM/STREAM`. */
   streamOf(domid: number, card: number, place: string): Blamed | undefined;
   /** How often something has happened to the host and its devices. */
   disturbances(): number;
+  /** How many frames of the stream devices have played; undefined if nobody can know. */
+  heardOf(account: StreamAccount): number | undefined;
   /** Whether a guest may use up its budget: then it is late, whenever it asks. */
   hasTightBudgets(): boolean;
   /** When the daemon was last given few descriptors, for some seconds, µs. */
@@ -51,6 +57,11 @@ export class CounterWitness {
   readonly #last = new Map<string, Report>();
 
   readonly #blames = new WeakMap<StreamAccount, Blame>();
+  /** How many frames of a stream are called heard, since when. */
+  readonly #claims = new Map<
+    StreamAccount,
+    { readonly stream: string; readonly frames: number; readonly at: number }
+  >();
   /** The losses of each stream that is without its device, and since when the reports have that many. */
   readonly #lost = new Map<string, { readonly losses: number; readonly since: number }>();
 
@@ -58,9 +69,21 @@ export class CounterWitness {
 
   /** What is wrong, and was not said before. */
   take(): string | undefined {
-    const complaint = this.#complaint;
+    const complaint = this.#complaint ?? this.#belatedComplaint();
     this.#complaint = undefined;
     return complaint;
+  }
+
+  /** What is wrong with frames that were called heard: a device of plugins has taken them before it plays them. */
+  #belatedComplaint(): string | undefined {
+    for (const [account, { stream, frames, at }] of this.#claims) {
+      if (at + PLAYED_MICROS > this.world.now()) continue;
+      this.#claims.delete(account);
+      const heard = this.world.heardOf(account);
+      if (heard !== undefined && heard < frames) {
+        return `${stream}: ${frames} frames are called heard, and devices have played ${heard}`;
+      }
+    }
   }
 
   readonly sees = ({ report: { pid, streams }, from, to }: Observation): void => {
@@ -89,10 +112,15 @@ export class CounterWitness {
     if (last !== undefined && last.at > from) return undefined;
     this.#last.set(key, report);
     const guests = this.world.streamOf(stream.domid, Number(cardId), place.join("/"));
-    const problem =
-      (guests && (excessProblem(stream, guests.account) ?? this.#blameProblem(stream, guests))) ??
-        this.#lossProblem(key, stream, from) ??
-        (last?.version === version ? changeProblem(last, report) ?? dryProblem(last, report) : undefined);
+    if (guests !== undefined && !this.#claims.has(guests.account)) {
+      const frames = Number(report.counts.heardFrames);
+      this.#claims.set(guests.account, { stream: stream.stream, frames, at });
+    }
+    const problem = (guests &&
+      (excessProblem(stream, guests.account) ??
+        this.#blameProblem(stream, guests))) ??
+      this.#lossProblem(key, stream, from) ??
+      (last?.version === version ? changeProblem(last, report) ?? dryProblem(last, report) : undefined);
     return problem && `${stream.stream}: ${problem}`;
   }
 
@@ -145,7 +173,7 @@ function excessProblem(stream: StreamReport, account: StreamAccount): string | u
   const counts = stream as unknown as Counts;
   if (Number(counts.requests) > sent) return `${counts.requests} requests, and the guest has sent ${sent}`;
   // Frames that the guest has jumped over count with those that it writes behind them.
-  const isPlain = direction === "playback" && !hasJumpedOn(account) && !hasRewound(account);
+  const isPlain = direction === "playback" && !account.hasJumpedOn && !account.hasRewound;
   if (isPlain && Number(counts.transferredFrames) >= nextFrame) {
     return `${counts.transferredFrames} frames, and the guest has written ${nextFrame - 1}`;
   }

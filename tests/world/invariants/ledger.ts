@@ -12,36 +12,17 @@ import type { Takes } from "./takes.ts";
 import type { InvariantName } from "./statements.ts";
 
 /** Frames that have numbers have so many octets. */
-const COUNTABLE = 4;
+export const COUNTABLE = 4;
 
 /** The shortest run that begins anywhere. Runs of ten words have come by chance, of a stream whose volume was changed. */
 const LEAST_RUN = 16;
-
-/**
- * Whether the guest has left frames out, with snd_pcm_forward: a device plays what its buffer holds there, which is what the guest
- * wrote a round before. After a suspend the stock driver's ALSA core begins at frame 0 again without a STOP, which is a jump, too.
- */
-export function hasJumpedOn({ segments }: StreamAccount): boolean {
-  return segments.some(({ writes, end }) =>
-    end?.cause === "suspend" ||
-    writes.some(({ at }, i) => at > (i === 0 ? 0 : writes[i - 1]!.at + writes[i - 1]!.frames))
-  );
-}
-
-/**
- * Whether the guest has written again what it had queued. The device may have passed the place by a good part of the buffer when the
- * WRITE is served; then it looks like one that jumps on.
- */
-export function hasRewound({ segments }: StreamAccount): boolean {
-  return segments.some(({ writes }) =>
-    writes.some(({ at }, i) => i > 0 && at < writes[i - 1]!.at + writes[i - 1]!.frames)
-  );
-}
 
 /** What was heard of one stream. */
 export class Heard {
   /** The numbers of the frames that were heard. */
   readonly frames = new IntervalSet();
+  /** How many were heard in all, whatever their numbers: of streams whose frames have four octets. */
+  count = 0;
   /** When the last frame was heard, and by which device. */
   lastAt = 0;
   lastBy: HostPcm | undefined;
@@ -105,6 +86,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     const heard = this.of(owner.account);
     const first = word & 0xffffff;
     this.takes?.played(owner.account, pcm, first, count, run.position + at);
+    heard.count += count;
     // While the volume changes, single frames look as if they were anybody's.
     if (count < LEAST_RUN && first !== heard.next) return;
     heard.next = first + count;
@@ -120,7 +102,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     heard.lastBy = pcm;
     this.seconds += (share(at + count) - share(at)) / 1e6;
     this.onHeard(owner.guest, owner.account, pcm, count, share(at), share(at + count));
-    if (twice > 0 && !hasJumpedOn(owner.account)) {
+    if (twice > 0 && !owner.account.hasJumpedOn) {
       const { writes = [] } = owner.account.segment ?? {};
       const written = writes.slice(-12).map(({ request, at, first, frames }) =>
         `  WRITE at ${at} of frames ${first} to ${
