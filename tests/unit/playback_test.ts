@@ -385,6 +385,29 @@ Deno.test("Playback takes a jump back for one though the position passed the pla
   );
 });
 
+Deno.test("Playback takes a jump back for one though the position has passed all of the WRITE, and plays on what is queued", () => {
+  using stream = new Stream({ bufferFrames: 100, cardFrames: 10 });
+  stream.write(40);
+  stream.transfer.start();
+  stream.run(10);
+  stream.publish();
+  stream.takeEvents();
+  // The guest goes back to frame 10, and the device passes frame 20 meanwhile.
+  const written = stream.applPtr;
+  stream.applPtr = stream.hwPtr;
+  stream.run(10);
+  stream.publish();
+  stream.write(5);
+  assert.equal(stream.transfer.guestFrames, written);
+  stream.write(60);
+  assert.equal(stream.transfer.guestFrames, 75);
+  drain(stream);
+  // What was queued in the device stays: frames 21 to 30. The guest has written frames 46 to 105 from place 15 on.
+  const played = stream.card.played();
+  assert.deepEqual(played.slice(0, 20), Array.from(frames(1, 20)));
+  assert.deepEqual(played.slice(30, 75), Array.from(frames(61, 45)));
+});
+
 Deno.test("Playback.restart() begins at a multiple of the buffer, and what was queued is not heard", () => {
   const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
   fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {

@@ -68,12 +68,21 @@ export class Playback extends Transfer {
     return Math.max(this.feed.toldFrames, this.#beginning);
   }
 
-  /** The frame at `offset` nearest to the position: after it while samples are queued, on either side of it otherwise. */
+  /**
+   * The frame at `offset` nearest to the position: after it while samples are queued, on either side of it otherwise. A guest that goes
+   * back to where it believes the device to be may not have been told yet that the device has passed that frame.
+   */
   #jumpTo(offsetFrames: number): number {
+    const { bufferFrames, guestFrames } = this;
     const known = this.#knownFrames;
-    const least = this.guestFrames > known ? known : Math.max(0, known - (this.bufferFrames >> 1));
-    const ahead = (offsetFrames - least) % this.bufferFrames;
-    return least + (ahead < 0 ? ahead + this.bufferFrames : ahead);
+    const isQueued = guestFrames > known;
+    const least = isQueued ? known : Math.max(0, known - (bufferFrames >> 1));
+    const ahead = (offsetFrames - least) % bufferFrames;
+    const on = least + (ahead < 0 ? ahead + bufferFrames : ahead);
+    const back = on - bufferFrames;
+    const isBack = isQueued && back >= Math.max(this.#beginning, known - (bufferFrames >> 2)) &&
+      guestFrames - back < on - guestFrames;
+    return isBack ? back : on;
   }
 
   reportable(): number {
