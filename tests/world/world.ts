@@ -246,6 +246,13 @@ export class World {
     this.check("event");
   }
 
+  /** Does something in `micros` µs, unless the world ends before. */
+  later(micros: number, deed: () => void): void {
+    this.host.clock.after(micros, () => {
+      if (!this.#isEnding && this.violation === undefined) deed();
+    });
+  }
+
   /** An event happens in the midst of others. Nothing does any more once the world ends. */
   happens(kind: string, seed: number): void {
     if (this.#isEnding || this.violation !== undefined) return;

@@ -73,7 +73,7 @@ function intrude(world: World, random: Random): void {
   const micros = distance(random);
   const kind = random.pick(INTRUSIONS);
   const seed = random.word();
-  world.host.clock.after(micros, () => world.happens(kind, seed));
+  world.later(micros, () => world.happens(kind, seed));
 }
 
 export const AIMED_EVENTS: EventTable = {

@@ -8,6 +8,7 @@ import { GUEST_EVENTS } from "./guest_events.ts";
 import { HARDWARE_EVENTS } from "./hardware_events.ts";
 import { HOST_EVENTS } from "./host_events.ts";
 import { OPERATOR_EVENTS } from "./operator_events.ts";
+import { STORY_EVENTS } from "./story_events.ts";
 import { TOOLSTACK_EVENTS } from "./toolstack_events.ts";
 import { XENSTORE_EVENTS } from "./xenstore_events.ts";
 
@@ -28,4 +29,5 @@ export const EVENTS: EventTable = {
   ...TOOLSTACK_EVENTS,
   ...XENSTORE_EVENTS,
   ...AIMED_EVENTS,
+  ...STORY_EVENTS,
 };

@@ -7,10 +7,19 @@ import { STATE } from "../sound/host_pcm.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
-/** One direction of one device, other than the null PCM, to which something happens: mostly of a device that runs. */
+/** Both directions of all devices, other than the null PCM. */
+export function deviceEnds({ host: { sound } }: World): HostEnd[] {
+  return sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends);
+}
+
+export function isRunning({ pcms }: HostEnd): boolean {
+  return [...pcms].some(({ state }) => state === STATE.RUNNING);
+}
+
+/** One direction of one device to which something happens: mostly of a device that runs. */
 function anEnd(world: World, random: Random): HostEnd {
-  const ends = world.host.sound.cards.filter(({ name }) => name !== "null").flatMap(({ ends }) => ends);
-  const running = ends.filter(({ pcms }) => [...pcms].some(({ state }) => state === STATE.RUNNING));
+  const ends = deviceEnds(world);
+  const running = ends.filter(isRunning);
   return random.pick(running.length > 0 && !random.oneIn(4) ? running : ends);
 }
 

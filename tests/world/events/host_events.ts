@@ -22,6 +22,17 @@ function stall({ daemons, host, excuses, log }: World, random: Random): void {
   excuses.last("no processor", micros + CATCH_UP_MICROS);
 }
 
+/** The daemon may open `left` more descriptors alone, for `micros` µs. */
+export function takeDescriptors(world: World, left: number, micros: number): void {
+  const { daemons, host: { clock } } = world;
+  const process = daemons.current?.process;
+  if (process === undefined || process.descriptors <= process.files.size + 16) return;
+  world.descriptorsLackedAt = world.now;
+  const usual = process.descriptors;
+  process.descriptors = process.files.size + left;
+  clock.after(micros, () => void (process.descriptors = usual));
+}
+
 export const HOST_EVENTS: EventTable = {
   "host.stalls": { weight: 3, run: stall },
   /** The next mappings of guests' pages fail. */
@@ -34,15 +45,8 @@ export const HOST_EVENTS: EventTable = {
   /** The daemon may open no descriptor, or few, for a while. */
   "host.fewDescriptors": {
     weight: 0.7,
-    run(world, random) {
-      const { daemons, host: { clock } } = world;
-      const process = daemons.current?.process;
-      if (process === undefined || process.descriptors <= process.files.size + 16) return;
-      world.descriptorsLackedAt = world.now;
-      const usual = process.descriptors;
-      process.descriptors = process.files.size + (random.oneIn(3) ? 0 : 3 + random.below(4));
-      clock.after(random.below(4_000_000), () => void (process.descriptors = usual));
-    },
+    run: (world, random) =>
+      takeDescriptors(world, random.oneIn(3) ? 0 : 3 + random.below(4), random.below(4_000_000)),
   },
   /** Nobody reads the log, or its disk is full, for a while. */
   "host.logUnread": {

@@ -84,6 +84,11 @@ export class Hypervisor {
     return domain;
   }
 
+  /** The next domain has this number, if that is free. */
+  set nextDomid(domid: number) {
+    this.#lastDomid = domid - 1;
+  }
+
   #freeDomid(): number {
     for (let left = this.greatestDomid; left > 0; left--) {
       this.#lastDomid = this.#lastDomid % this.greatestDomid + 1;
