@@ -12,6 +12,8 @@ export const MOMENTS = [
   "signal",
   /** The daemon logs something. */
   "log",
+  /** A device starts. */
+  "started",
 ] as const;
 
 export type Moment = typeof MOMENTS[number];

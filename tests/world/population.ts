@@ -61,6 +61,8 @@ export class Population implements GuestBuilder {
   #lastTag = 0;
   /** One guest of so many is hostile. */
   oneHostileIn = 5;
+  /** Whether all programs play frame after frame, each of four octets. */
+  isPlain = false;
   /** As in `HostileOptions`, for a guest in `domain`. */
   meter: (domain: Domain, operation: number) => (answers: number) => void = () => () => {};
 
@@ -153,7 +155,8 @@ export class Population implements GuestBuilder {
     const { streams } = guest.kernel;
     if (streams.length === 0) return undefined;
     const stream = random.pick(streams);
-    const program = chooseProgram(guest.kernel, stream.account.name.split(" ")[0]!, stream, random);
+    const nodename = stream.account.name.split(" ")[0]!;
+    const program = chooseProgram(guest.kernel, nodename, stream, random, this.isPlain);
     if (program === undefined) return undefined;
     guest.programs.add(program);
     return program.start();

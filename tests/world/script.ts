@@ -58,6 +58,11 @@ export function isStalled(seed: number): boolean {
   return seed % 8 === 5;
 }
 
+/** Whether all programs of the calm world of `seed` are plain. */
+export function isPlain(seed: number): boolean {
+  return seed % 16 === 1 || seed % 16 === 5;
+}
+
 /** By how much a kind of events is more frequent in a world whose passion it is. */
 const PASSION = 16;
 

@@ -148,6 +148,7 @@ export class World {
       if (problem !== undefined) this.violated("heardWhereAllowed", problem);
       this.loudness.heard(guest, account, frames, from);
     };
+    this.ledger.onStarted = () => this.moments.came("started");
     this.settings = settingsOracle(this);
     this.operators = new Operators({ clock: this.host.clock, startProcess, log }, (observation) => {
       this.settings.sees(observation);

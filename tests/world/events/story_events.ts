@@ -38,6 +38,17 @@ function useAgain(world: World, guest: Guest, random: Random, left = 50): void {
   });
 }
 
+/** Makes a domain as soon as the number `domid` is free, and gives it that. */
+function takeNumber(world: World, domid: number, random: Random, left = 50): void {
+  world.later(100 * MILLI, () => {
+    if (world.host.xen.hypervisor.domain(domid) !== undefined) {
+      return left > 0 && takeNumber(world, domid, random, left - 1);
+    }
+    world.host.xen.hypervisor.nextDomid = domid;
+    if (hasRoom(world)) createGuest(world, random, true);
+  });
+}
+
 export const STORY_EVENTS: EventTable = {
   /** The driver starts over while a device takes its time to open for it. */
   "story.reopens": {
@@ -82,17 +93,19 @@ export const STORY_EVENTS: EventTable = {
       world.later(random.between(SECOND, 3 * SECOND), () => world.happens("daemon.kill", random.word()));
     },
   },
-  /** A toolstack dies as it destroys a domain, and another domain has the number next. */
+  /** A toolstack dies as it detaches a card, so that some nodes outlive the domain. The next domain has the number. */
   "story.numberAgain": {
     weight: 1,
     run(world, random) {
       const guest = aGuest(world, random);
       if (guest === undefined) return;
       const { domid } = guest.domain;
-      world.xl.destroy(domid, random).killAfter(random.below(40));
+      for (const { address } of world.account.cards.filter(({ address }) => address.domid === domid)) {
+        world.xl.detach(domid, address.card, random).killAfter(random.between(8, 40));
+      }
       world.later(random.between(100 * MILLI, SECOND), () => {
-        world.host.xen.hypervisor.nextDomid = domid;
-        if (hasRoom(world)) createGuest(world, random, true);
+        world.xl.destroy(domid, random);
+        takeNumber(world, domid, random);
       });
     },
   },

@@ -185,12 +185,16 @@ const SHAPES: readonly (readonly [format: string, channels: number])[] = [
 const PERIODS = [5000, 10_000, 20_000, 20_000, 40_000, 40_000, 100_000, 100_000, 250_000, 500_000];
 
 /** A configuration that a stream of `params` may have. One in eight has frames without numbers, if the stream can. */
-export function chooseConfig(random: Random, params: StreamParams): PcmConfig | undefined {
+export function chooseConfig(
+  random: Random,
+  params: StreamParams,
+  isCountable = false,
+): PcmConfig | undefined {
   const able = SHAPES.filter(([format, channels]) =>
     params.formats.includes(format) && params.channelsMin <= channels && channels <= params.channelsMax
   );
   const countable = able.filter(([name, channels]) => octetsOf(name) * channels === COUNTABLE);
-  const shapes = countable.length > 0 && !random.oneIn(8) ? countable : able;
+  const shapes = countable.length > 0 && (isCountable || !random.oneIn(8)) ? countable : able;
   const rates = params.rates.filter((rate) => rate >= 8000 && rate <= 48_000);
   if (shapes.length === 0 || rates.length === 0) return undefined;
   const [name, channels] = random.pick(shapes);

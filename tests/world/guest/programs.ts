@@ -19,10 +19,11 @@ export function chooseProgram(
   nodename: string,
   stream: Pick<XenStream, "place" | "direction" | "params">,
   random: Random,
+  isPlain = false,
 ): Program | undefined {
   const { place, direction, params } = stream;
   const at = { nodename, place };
-  const config = chooseConfig(random, params);
+  const config = chooseConfig(random, params, isPlain);
   if (config === undefined) return undefined;
   const name = (kind: string) => `${kind} ${nodename} ${place}`;
   const kind = random.below(8);
@@ -31,10 +32,10 @@ export function chooseProgram(
   }
   if (kind === 1) {
     const configs = [config];
-    while (configs.length < 4) configs.push(chooseConfig(random, params)!);
+    while (configs.length < 4) configs.push(chooseConfig(random, params, isPlain)!);
     return new Reopener(kernel, name("reopener"), at, configs);
   }
   if (direction === "capture") return new Recorder(kernel, name("recorder"), at, choosePlan(random, config));
-  if (kind < 5) return new Player(kernel, name("player"), at, choosePlan(random, config));
+  if (kind < 5 || isPlain) return new Player(kernel, name("player"), at, choosePlan(random, config));
   return new SoundServer(kernel, name("server"), at, chooseServerPlan(random, config));
 }

@@ -117,7 +117,11 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     }
   }
 
+  /** Called when a device starts. */
+  onStarted: () => void = () => {};
+
   started(pcm: HostPcm, time: number): void {
+    this.onStarted();
     this.takes?.started(pcm, time);
   }
 
