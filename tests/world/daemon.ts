@@ -28,8 +28,8 @@ export interface DaemonRun {
   isStopping: boolean;
 }
 
-/** µs from the end of `serve` to that of its process: calls of the pool's threads that are under way come back first. */
-const EXIT_MICROS = 10_000;
+/** µs from the end of `serve` to that of its process: calls of the pool's threads that are under way come back first. Also on a busy host. */
+const [EXIT_MICROS, BUSY_EXIT_MICROS] = [10_000, 300_000];
 
 export class Daemons {
   readonly runs: DaemonRun[] = [];
@@ -89,7 +89,7 @@ export class Daemons {
       if (process.isDead) return;
       run.ending = ending;
       run.log[Symbol.dispose]();
-      clock.after(EXIT_MICROS, () => {
+      clock.after(this.host.isBusy ? BUSY_EXIT_MICROS : EXIT_MICROS, () => {
         // The process ends when nothing keeps it, and has closed what it opened.
         if (ending === "in order" && process.files.size > 0) {
           process.failed(`${process.files.size} descriptors are open after the end`);

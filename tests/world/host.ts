@@ -22,8 +22,8 @@ import { virtualLibxengnttab } from "./xen/libxengnttab.ts";
 import { virtualLibxenstore } from "./xen/libxenstore.ts";
 import { enterXen, XenMachine } from "./xen/machine.ts";
 
-/** µs until a thread that has been woken runs: mostly a moment. */
-const [QUICK_MICROS, SLOW_MICROS] = [80, 3000];
+/** µs until a thread that has been woken runs: mostly a moment. On a busy host each of two waits for others. */
+const [QUICK_MICROS, SLOW_MICROS, BUSY_MICROS] = [80, 3000, 20_000];
 
 /** No interrupt of a device's comes later than that, µs. */
 const LATE_MICROS = 3500;
@@ -52,7 +52,8 @@ export class Host {
   /** Turns of all threads so far. */
   turns = 0;
 
-  constructor(seed: number, readonly listener: HostListener) {
+  /** @param isBusy whether threads mostly wait for a processor */
+  constructor(seed: number, readonly listener: HostListener, readonly isBusy = false) {
     this.random = new Random(seed);
     this.xen = new XenMachine(this.clock, seed, (what) => listener.defect(what));
     this.sound = new HostCards(this.clock, reportsTo(listener));
@@ -67,12 +68,18 @@ export class Host {
     installSockets(this.sockets);
   }
 
+  #latency(): number {
+    const { random } = this;
+    if (this.isBusy && random.oneIn(2)) return random.below(BUSY_MICROS);
+    return random.below(random.oneIn(20) ? SLOW_MICROS : QUICK_MICROS);
+  }
+
   /** A new process of dom0. */
   process(name: string): Process {
     const process = new Process(this.clock, name, {
       domid: 0,
       pid: ++this.#lastPid,
-      latency: () => this.random.below(this.random.oneIn(20) ? SLOW_MICROS : QUICK_MICROS),
+      latency: () => this.#latency(),
       turned: () => void this.turns++,
       failed: (error) => this.listener.defect(`${name}: ${describe(error)}`),
     });

@@ -53,6 +53,14 @@ export function isCalm(seed: number): boolean {
   return seed % 4 === 1;
 }
 
+/**
+ * Whether the host of the world of `seed` is busy, so that each thread runs late: what one thread tells another has long become something
+ * else by then.
+ */
+export function isBusy(seed: number): boolean {
+  return seed % 4 === 3;
+}
+
 /** Whether threads of the daemon stand still now and then in the calm world of `seed`, which costs frames. */
 export function isStalled(seed: number): boolean {
   return seed % 8 === 5;

@@ -32,7 +32,7 @@ import { Moments } from "./moments.ts";
 import { Operators } from "./operator/commands.ts";
 import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
-import { isCalm, isStalled, type Script, type Weights } from "./script.ts";
+import { isBusy, isCalm, isStalled, type Script, type Weights } from "./script.ts";
 import { Account } from "./toolstack/account.ts";
 import { Administrator, anyOptions } from "./toolstack/administrator.ts";
 import { Nodes } from "./toolstack/nodes.ts";
@@ -118,7 +118,7 @@ export class World {
       record: (process, record) => this.#record(process, record),
       sound: this.ledger,
       defect: (what) => this.violated("noDefect", what),
-    });
+    }, isBusy(seed));
     this.host.xen.hypervisor.greatestDomid = GREATEST_DOMID;
     this.population = new Population({
       xen: this.host.xen,

@@ -14,6 +14,7 @@ import type { DaemonRun } from "../daemon.ts";
 import type { OpenRecord, RequestRecord, StreamAccount } from "../guest/account.ts";
 import { unexcused } from "../guest/checks.ts";
 import type { Guest } from "../population.ts";
+import { isBusy } from "../script.ts";
 import type { World } from "../world.ts";
 import { Demand } from "./demand.ts";
 import type { Invariant } from "./invariants.ts";
@@ -109,7 +110,7 @@ export const guestsApart: Invariant = {
   name: "guestsApart",
   check(world) {
     const run = world.daemons.serving();
-    if (run === undefined) return;
+    if (run === undefined || isBusy(world.seed)) return;
     for (const guest of world.population.present) {
       for (const account of guest.kernel.accounts) {
         const problem = complaint(world, guest, account, run);
