@@ -13,7 +13,7 @@ import { takeDescriptors } from "./host_events.ts";
 import { deviceEnds, isRunning } from "./hardware_events.ts";
 import { targetsOf } from "./operator_events.ts";
 import { anyXlCard } from "../toolstack/xl_card.ts";
-import { createGuest, hasRoom } from "./toolstack_events.ts";
+import { cardsOf, createGuest, hasRoom, MOST_CARDS } from "./toolstack_events.ts";
 
 const MILLI = 1000;
 const SECOND = 1_000_000;
@@ -119,7 +119,9 @@ export const STORY_EVENTS: EventTable = {
       world.happens("host.stalls", random.word());
       const [card] = world.account.cards.filter(({ address }) => address.domid === domid);
       if (card !== undefined) world.xl.detach(domid, card.address.card, random);
-      world.later(random.below(300 * MILLI), () => void world.xl.attach(domid, anyXlCard(random), random));
+      world.later(random.below(300 * MILLI), () => {
+        if (cardsOf(world, domid) < MOST_CARDS) world.xl.attach(domid, anyXlCard(random), random);
+      });
     },
   },
   /** A driver starts over, and XenStore tells of it late; perhaps a daemon starts meanwhile. */

@@ -9,7 +9,7 @@ import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
 /** Cards that a guest gets by attaching. */
-const MOST_CARDS = 3;
+export const MOST_CARDS = 3;
 /** Guests at a time. */
 const MOST_GUESTS = 4;
 const NAMES = [...GUEST_NAMES, "web"];
@@ -20,7 +20,7 @@ function aDomain(world: World, random: Random): number | undefined {
   return domids.length === 0 ? undefined : random.pick(domids);
 }
 
-function cardsOf(world: World, domid: number): number {
+export function cardsOf(world: World, domid: number): number {
   return world.account.cards.filter(({ address }) => address.domid === domid).length;
 }
 

@@ -91,7 +91,7 @@ function channelProblem(
 const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
 
 /**
- * A card has two watches. A timer is a card's, a stream's or a client's. An engine has two descriptors. A stream has two: the timer of
+ * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine has two descriptors. A stream has two: the timer of
  * its stand-in, and its device, which has one more if it is libasound's.
  */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
@@ -109,7 +109,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const engines = lately(process, "engines", process.threads.length - 1);
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
-    timers: [process.timers.size, TIMERS + cards + clients + ports / 2],
+    timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2],
     descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + devices],
   };
   for (const [what, [has, most]] of Object.entries(bounds)) {
