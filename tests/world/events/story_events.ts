@@ -150,6 +150,18 @@ export const STORY_EVENTS: EventTable = {
       );
     },
   },
+  /** A device stops by itself, soon after its start. */
+  "story.deviceStops": {
+    weight: 1,
+    run(world, random) {
+      world.moments.aim("started", () =>
+        world.later(random.below(300 * MILLI), () => {
+          const end = aRunningEnd(world, random);
+          if (random.oneIn(4)) end?.suspend();
+          else end?.xrun();
+        }));
+    },
+  },
   /** A device goes while the daemon can open nothing. */
   "story.noDescriptors": {
     weight: 1,

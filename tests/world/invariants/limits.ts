@@ -91,8 +91,8 @@ function channelProblem(
 const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
 
 /**
- * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine has two descriptors. A stream has two: the timer of
- * its stand-in, and its device, which has one more if it is libasound's.
+ * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine
+ * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has one more if it is libasound's.
  */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;

@@ -4,6 +4,7 @@ import { placeInCard } from "../../../lib/stream/stream_name.ts";
 import { unexcused } from "../guest/checks.ts";
 import type { XenStream } from "../guest/stream_ops.ts";
 import type { Guest } from "../population.ts";
+import { STATE } from "../sound/host_pcm.ts";
 import type { World } from "../world.ts";
 import { placeOf } from "./allowed.ts";
 import { hasTightBudgets } from "./limits.ts";
@@ -43,9 +44,21 @@ function standstill(world: World, guest: Guest, stream: XenStream): string | und
   return `${guest.name}(${domid}) ${account.name} runs, and is told of no position for ${still} µs`;
 }
 
+/** A device that a fault has stopped, and that a daemon leaves so. */
+function stoppedDevice(world: World): string | undefined {
+  if (hasTightBudgets(world)) return undefined;
+  for (const pcm of world.host.sound.open) {
+    if (pcm.state !== STATE.XRUN || pcm.stoppedAt === -Infinity) continue;
+    const still = unexcused(pcm.stoppedAt, world.now, world.excuses.spans);
+    if (still > STILL_MICROS) return `${pcm.label} has stopped, and is left so for ${still} µs`;
+  }
+}
+
 export const soundGoesOn: Invariant = {
   name: "soundGoesOn",
   check(world) {
+    const stopped = stoppedDevice(world);
+    if (stopped !== undefined) return stopped;
     for (const guest of world.population.present) {
       for (const stream of guest.kernel.streams) {
         const problem = standstill(world, guest, stream);

@@ -4,7 +4,7 @@ export const STATEMENTS = {
   requestsAnswered:
     "Every request of a guest's driver gets exactly one answer, in order, within its bound; positions never go back, never step a buffer, and are accepted by the driver's generation.",
   soundGoesOn:
-    "A stream that its guest runs and nobody holds, with samples to play or room to record into, is told positions one after the other.",
+    "A stream that its guest runs and nobody holds, with samples to play or room to record into, is told positions one after the other; a device that has stopped by itself does not stay so.",
   connectionsKept:
     "The daemon keeps the ring of each guest's driver for as long as the driver, the toolstack and the daemon itself go on.",
   framesAccounted:

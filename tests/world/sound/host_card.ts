@@ -200,7 +200,9 @@ export class HostEnd {
   /** The driver stops the PCM with an xrun. */
   xrun(): void {
     this.#eachSetUp((pcm) => {
-      if (pcm.state === STATE.RUNNING && !(pcm instanceof NullPcm)) pcm.halt(this.#now, "xrun", STATE.XRUN);
+      if (pcm.state !== STATE.RUNNING || pcm instanceof NullPcm) return;
+      pcm.halt(this.#now, "xrun", STATE.XRUN);
+      pcm.stoppedAt = this.#now;
     });
   }
 

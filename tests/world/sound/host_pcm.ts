@@ -83,6 +83,8 @@ export abstract class HostPcm {
   forget = (): void => {};
   /** `STATE.*`. */
   state: number = STATE.OPEN;
+  /** When a fault last stopped it, µs. */
+  stoppedAt = -Infinity;
   /** Undefined before hw_params. */
   configuration: Configuration | undefined;
   frameBytes = 0;
