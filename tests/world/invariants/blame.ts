@@ -10,7 +10,7 @@ import { mayHavePassed, positionsBegin, steadyPieces } from "./segments_judged.t
 /** µs in which a guest writes that does nothing else. */
 const PROMPT_MICROS = 3000;
 
-/** A buffer with less in it runs dry in no time, s. */
+/** A buffer with less in it than that, beside what the device takes at once, runs dry in no time, s. */
 const LEAST_SECONDS = 0.02;
 
 /** A stream, and the times in which its guest stood still. */
@@ -48,10 +48,11 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
 function wasFull(
   { account: { events }, pauses }: Blamed,
   segment: SegmentRecord,
-  { rate, bufferFrames, periodFrames, frameBytes }: OpenRecord,
+  open: OpenRecord,
   at: number,
   time: number,
 ): boolean {
+  const { rate, bufferFrames, periodFrames, frameBytes } = open;
   const until = time - PROMPT_MICROS;
   const known = events.findLast(({ time, isAccepted }) => isAccepted && time <= until);
   if (known === undefined || known.open !== segment.open) return false;
@@ -60,7 +61,7 @@ function wasFull(
   const passed = Math.max(0, known.position / frameBytes - positionsBegin(segment, bufferFrames));
   const queued = at - passed;
   if (queued >= bufferFrames) return true;
-  const isLarge = queued >= bufferFrames >> 1 && queued >= LEAST_SECONDS * rate;
+  const isLarge = queued - mayHavePassed(0, open) >= LEAST_SECONDS * rate;
   return isLarge && queued > bufferFrames - periodFrames;
 }
 
