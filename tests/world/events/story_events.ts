@@ -18,9 +18,11 @@ import { cardsOf, createGuest, hasRoom, MOST_CARDS } from "./toolstack_events.ts
 const MILLI = 1000;
 const SECOND = 1_000_000;
 
-/** An honest guest that has a card. */
-function aGuest({ population }: World, random: Random): Guest | undefined {
-  const guests = population.present.filter(({ kernel }) => kernel.streams.length > 0);
+/** An honest guest that has a card; `isUsed`: one that has asked for something. */
+function aGuest({ population }: World, random: Random, isUsed = false): Guest | undefined {
+  const guests = population.present.filter(({ kernel }) =>
+    kernel.streams.some(({ account: { requests } }) => !isUsed || requests.length > 0)
+  );
   return guests.length === 0 ? undefined : random.pick(guests);
 }
 
@@ -97,7 +99,7 @@ export const STORY_EVENTS: EventTable = {
   "story.numberAgain": {
     weight: 1,
     run(world, random) {
-      const guest = aGuest(world, random);
+      const guest = aGuest(world, random, true);
       if (guest === undefined) return;
       const { domid } = guest.domain;
       for (const { address } of world.account.cards.filter(({ address }) => address.domid === domid)) {
@@ -171,7 +173,7 @@ export const STORY_EVENTS: EventTable = {
       if (end === undefined) return;
       for (const other of end.card.ends) other.disturbedAt = world.now;
       world.later(random.below(50 * MILLI), () => end.card.unplug());
-      world.later(random.between(SECOND, 3 * SECOND), () => end.card.plugIn());
+      world.later(random.between(4 * SECOND, 8 * SECOND), () => end.card.plugIn());
     },
   },
 };

@@ -177,8 +177,8 @@ export class Administrator {
     });
   }
 
-  /** Denies the streams that were allowed, and the other way round, and thinks better of it: once, or again and again. */
-  flip(random: Random): void {
+  /** Denies the streams that were allowed, and the other way round, and thinks better of it `turns` times. */
+  flip(random: Random, turns: number = random.below(4)): void {
     const former = this.text;
     if (former === undefined || configOf(former) === undefined) return this.reload(random);
     const turned = withDenialTurned(former);
@@ -193,7 +193,7 @@ export class Administrator {
         () => turn(left - 1, text === former ? turned : former),
       );
     };
-    turn(random.below(4), turned);
+    turn(turns, turned);
   }
 
   /** Starts a daemon, if none runs that is to stay. */
