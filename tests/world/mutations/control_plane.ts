@@ -200,7 +200,6 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     replace: `    this.#handlers.delete(slot);
     this.#detached.set(slot, () => {`,
     finds: "noDefect",
-    test: "tests/sandbox/frontend_test.ts",
   },
   {
     name: "eventfd-left-open",
