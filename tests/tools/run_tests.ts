@@ -5,9 +5,8 @@
  * process, where they share its environment.) `--unit` runs the first stage alone.
  *
  * Many tests are about sound, which is a matter of time. The files that depend on time most run alone, at the end of their
- * stage. A file that fails runs once more, alone. Such a file counts as flaky: the run lists them, and fails if there are more than
- * the budget of flaky.ts. With CI set, an ignored test fails
- * the run. A run of all files checks that each row of docs/security.md names a test that ran and passed.
+ * stage. A file that fails beside another file runs once more, alone. Such a file counts as flaky: the run lists them, and fails if
+ * there are more than the budget of flaky.ts. With CI set, an ignored test fails the run. A run of all files checks that each row of docs/security.md names a test that ran and passed.
  *
  * Each stage ends with a line that has its time. The last line is the summary that `deno test` would print.
  */
@@ -84,22 +83,22 @@ function stageOf(file: string): string {
   return STAGES.find((stage) => file.startsWith(`${stage}/`)) ?? STAGES.at(-1)!;
 }
 
-/** Runs a stage's files: most of them beside each other, then, one after the other, those of ALONE, then those that failed. */
+/** Runs a stage's files: most of them beside each other, then, one after the other, those of ALONE and those that failed. */
 async function runStage(stage: string, files: readonly string[]): Promise<void> {
   if (files.length === 0) return;
   const start = performance.now();
   const beside = files.filter((file) => !ALONE.includes(file));
   const again: string[] = [];
-  const tryOnce = async (file: string) => {
-    const outcome = await run(file);
-    if (outcome.ok) outcomes.push(outcome);
-    else again.push(file);
-  };
   await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
-    for (let file = beside.shift(); file !== undefined; file = beside.shift()) await tryOnce(file);
+    for (let file = beside.shift(); file !== undefined; file = beside.shift()) {
+      const outcome = await run(file);
+      if (outcome.ok) outcomes.push(outcome);
+      else again.push(file);
+    }
   }));
-  for (const file of files.filter((file) => ALONE.includes(file))) await tryOnce(file);
-  for (const file of again) outcomes.push(await run(file));
+  for (const file of [...files.filter((file) => ALONE.includes(file)), ...again]) {
+    outcomes.push(await run(file));
+  }
   stumbled.push(...again);
   console.log(`\nstage ${stage}: ${files.length} files, ${timeSince(start)}`);
 }
