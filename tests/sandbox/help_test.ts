@@ -86,7 +86,7 @@ Deno.test("--help loads no library of Xen or ALSA, and no module that binds one"
   assert.match(loud.stderr, /libxenstore/, "it would show");
 });
 
-Deno.test("--help takes at most four times as long as Deno takes for nothing", async () => {
+Deno.test("--help takes at most three times as long as Deno takes for nothing", async () => {
   const time = async (command: string, args: string[], env: Record<string, string>) => {
     const start = performance.now();
     const { success } = await new Deno.Command(command, {
@@ -100,17 +100,23 @@ Deno.test("--help takes at most four times as long as Deno takes for nothing", a
     assert(success);
     return performance.now() - start;
   };
-  const help: number[] = [], bare: number[] = [];
-  // Both run in turns, under the same load of the machine.
-  for (let i = 0; i < 9; i++) {
-    bare.push(await time(Deno.execPath(), ["eval", "0"], {}));
-    help.push(await time(launcher, ["--help"], {}));
+  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
+  const rounds: { readonly helpMs: number; readonly bareMs: number }[] = [];
+  for (let round = 0; round < 3; round++) {
+    const help: number[] = [], bare: number[] = [];
+    // Both run in turns, under the same load of the machine.
+    for (let i = 0; i < 9; i++) {
+      bare.push(await time(Deno.execPath(), ["eval", "0"], {}));
+      help.push(await time(launcher, ["--help"], {}));
+    }
+    rounds.push({ helpMs: median(help), bareMs: median(bare) });
   }
-  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
-  const [helpMs, bareMs] = [median(help), median(bare)];
+  // Another program may slow one of the two: the quietest round counts.
   assert(
-    helpMs! <= 4 * bareMs!,
-    `${helpMs!.toFixed(0)} ms, and \`deno eval 0\` takes ${bareMs!.toFixed(0)} ms`,
+    rounds.some(({ helpMs, bareMs }) => helpMs <= 3 * bareMs),
+    rounds.map(({ helpMs, bareMs }) =>
+      `${helpMs.toFixed(0)} ms, and \`deno eval 0\` takes ${bareMs.toFixed(0)} ms`
+    ).join("; "),
   );
 });
 
