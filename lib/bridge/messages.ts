@@ -65,16 +65,11 @@ export type EngineCommand =
   /** The status of a CLOSE, or of another request that failed. */
   | { readonly op: "respond"; readonly slot: number; readonly status: number }
   /**
-   * A refiner, lent under the number `loan`. The engine answers the query that waits, and those that follow, until it leaves
-   * an OPEN or CLOSE to the main thread or is told to `forget` the loan.
+   * A refiner is lent. The engine answers the query that waits, and those that follow, until it leaves an OPEN or CLOSE to the main
+   * thread or is told to `forget` the refiner.
    */
-  | {
-    readonly op: "refiner";
-    readonly slot: number;
-    readonly refiner: RefinerDescriptor;
-    readonly loan: number;
-  }
-  | { readonly op: "forget"; readonly slot: number; readonly loan: number }
+  | { readonly op: "refiner"; readonly slot: number; readonly refiner: RefinerDescriptor }
+  | { readonly op: "forget"; readonly slot: number }
   /** The stream stops using its device, and goes on in silence until `replaced`. */
   | { readonly op: "giveBackDevice"; readonly slot: number; readonly ticket: number }
   /** The device that was lost, or that somebody else used, is open. */
@@ -112,7 +107,7 @@ export type EngineEvent =
   /** The guest's HW_PARAM_QUERY, for which a refiner is needed. */
   | { readonly op: "query"; readonly slot: number }
   /** The loan has ended, though neither OPEN nor CLOSE was left to the main thread. */
-  | { readonly op: "forgotten"; readonly slot: number; readonly loan: number }
+  | { readonly op: "forgotten"; readonly slot: number }
   /** The device has failed. The engine has let go of it, and plays into a stand-in. */
   | { readonly op: "lost"; readonly slot: number; readonly errno: number }
   /** The device and buffer of `opened` cannot be used. The OPEN waits for its answer. */

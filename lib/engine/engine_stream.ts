@@ -244,7 +244,7 @@ export class EngineStream {
     this.#cost += QUERY_COST;
     this.#status.add("queries", 1);
     const status = this.#queries.answer(this.#queue.request);
-    if (this.#queries.isSpent(status)) this.forget(this.#queries.loan);
+    if (this.#queries.isSpent(status)) this.forget();
     if (status < 0) this.#queue.respond(status);
     else this.#queue.respondHwParam(this.#queries.param);
   }
@@ -258,9 +258,9 @@ export class EngineStream {
       case "respond":
         return this.answer(command.status);
       case "refiner":
-        return this.lend(command.refiner, command.loan);
+        return this.lend(command.refiner);
       case "forget":
-        return this.forget(command.loan);
+        return this.forget();
       case "replaced":
         // The guest may have closed the stream meanwhile.
         return this.#life.open?.replaced(command);
@@ -298,19 +298,19 @@ export class EngineStream {
   }
 
   /** The main thread lends a refiner, for the query that waits and those after it. */
-  lend(refiner: RefinerDescriptor, loan: number): void {
+  lend(refiner: RefinerDescriptor): void {
     if (this.#queue.deferredOperation !== XENSND_OP_HW_PARAM_QUERY) return;
     this.#queue.resume();
-    this.#queries.lend(refiner, loan);
+    this.#queries.lend(refiner);
     this.#query();
     this.#queue.push();
   }
 
   /** Gives back the refiner that {@link lend} brought, unless it has been given back already. */
-  forget(loan: number): void {
-    if (loan !== this.#queries.loan) return;
+  forget(): void {
+    if (!this.#queries.isLent) return;
     this.#queries.end();
-    this.#services.post({ op: "forgotten", slot: this.slot, loan });
+    this.#services.post({ op: "forgotten", slot: this.slot });
   }
 
   /** `xsnd trace`: the stream's records go to `ring` from now on; null: nowhere. */

@@ -10,20 +10,17 @@ import { HwParam, type RequestView, XEN_EINVAL } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/model/card.ts";
 import { narrow } from "../stream/open_admission.ts";
 
-/** Stands for no loan; loans count from 0. */
-const NONE = -1;
-
 export class Queries {
   /** The answer, after {@link answer} has returned 0. */
   readonly param = new HwParam();
   #refiner: Refiner | undefined;
-  #loan = NONE;
+  #isLent = false;
 
   constructor(private readonly allowed: StreamParams) {}
 
-  /** The loan's number; {@link NONE} without a loan. */
-  get loan(): number {
-    return this.#loan;
+  /** Whether the refiner is the main thread's. */
+  get isLent(): boolean {
+    return this.#isLent;
   }
 
   /** Whether there is a refiner to answer by. */
@@ -32,15 +29,15 @@ export class Queries {
   }
 
   /** Begins a loan, unless a stand-in answers: then the device was lost meanwhile, and is being closed. */
-  lend(refiner: RefinerDescriptor, loan: number): void {
+  lend(refiner: RefinerDescriptor): void {
     if (this.#refiner !== undefined) return;
     this.#refiner = refinerOf(refiner);
-    this.#loan = loan;
+    this.#isLent = true;
   }
 
   /** From now on answers by `params` of the open device alone, whatever was lent. */
   standIn({ format, rate, channels }: PcmParams): void {
-    this.#loan = NONE;
+    this.#isLent = false;
     this.#refiner = refinerOf({
       kind: "known",
       formatsLow: (1 << format) >>> 0,
@@ -52,7 +49,7 @@ export class Queries {
   /** Ends the loan, or the stand-in. */
   end(): void {
     this.#refiner = undefined;
-    this.#loan = NONE;
+    this.#isLent = false;
   }
 
   /**
@@ -74,6 +71,6 @@ export class Queries {
 
   /** Whether the answer `status` says that the loan is of no use any more. */
   isSpent(status: number): boolean {
-    return status < 0 && status !== -XEN_EINVAL && this.#loan !== NONE;
+    return status < 0 && status !== -XEN_EINVAL && this.#isLent;
   }
 }

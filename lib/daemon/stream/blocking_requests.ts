@@ -189,7 +189,7 @@ export class BlockingRequests {
           if (this.#isCurrent(connection)) this.#loans.lend(refiner, connection.engine, connection.slot);
         });
       case "forgotten":
-        if (!this.#loans.isLast(event.loan)) return;
+        // The engine asks for another loan after this event: whoever lends it opens the device again.
         return this.#enqueue(() => this.#chosen.device.closeProbe());
     }
   }

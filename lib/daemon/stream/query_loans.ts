@@ -7,24 +7,17 @@ import type { EngineClient } from "../engines/engine_client.ts";
 const IDLE_MS = 200;
 
 export class QueryLoans {
-  /** Number of the last loan. */
-  #last = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Lends `refiner` until queries stop, or {@link recall}. */
   lend(refiner: RefinerDescriptor, engine: EngineClient, slot: number): void {
-    engine.post({ op: "refiner", slot, refiner, loan: ++this.#last });
+    engine.post({ op: "refiner", slot, refiner });
     this.#recallWhenIdle(engine, slot);
   }
 
   /** Has the engine give the refiner back; the event "forgotten" says when. */
   recall(engine: EngineClient, slot: number): void {
-    engine.post({ op: "forget", slot, loan: this.#last });
-  }
-
-  /** Whether `loan`, which is back, was the last. If not, a later loan uses the same handle, which must stay open. */
-  isLast(loan: number): boolean {
-    return loan === this.#last;
+    engine.post({ op: "forget", slot });
   }
 
   /** The engine lets go of the stream: nothing is recalled any more. */

@@ -247,14 +247,6 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     test: "tests/sandbox/engines_test.ts",
   },
   {
-    name: "older-loan-closes-the-handle",
-    sentence: "the end of an older loan closes the handle by which the engine answers queries now",
-    file: "lib/daemon/stream/query_loans.ts",
-    find: `return loan === this.#last;`,
-    replace: `return loan <= this.#last;`,
-    finds: "noDefect",
-  },
-  {
     name: "loss-closes-another-device",
     sentence: "the loss of a device closes the device that the engine has been given since",
     file: "lib/daemon/stream/device_session.ts",
