@@ -89,7 +89,8 @@ export class Daemons {
       if (process.isDead) return;
       run.ending = ending;
       run.log[Symbol.dispose]();
-      clock.after(this.host.isBusy ? BUSY_EXIT_MICROS : EXIT_MICROS, () => {
+      const stall = Math.max(0, process.poolStallsUntil - clock.now);
+      clock.after(stall + (this.host.isBusy ? BUSY_EXIT_MICROS : EXIT_MICROS), () => {
         // The process ends when nothing keeps it, and has closed what it opened.
         if (ending === "in order" && process.files.size > 0) {
           process.failed(`${process.files.size} descriptors are open after the end`);

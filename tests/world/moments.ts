@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** The moments at which the daemon and its guests decide something. An event that is aimed at one happens right then. */
+import { XENSND_FIELD_RING_REF } from "../../lib/sndif/mod.ts";
 
 export const MOMENTS = [
   /** The frontend or the backend of a card writes its state. */
   "frontend",
   "backend",
+  /** A driver publishes a ring. */
+  "published",
+  /** The daemon is about to connect a card: it asks XenStore whether it has heard of all changes. */
+  "connecting",
   /** The daemon maps pages of a guest, or lets go of some. */
   "mapped",
   "unmapping",
@@ -37,8 +42,11 @@ export class Moments {
 
   /** To be called with the path of each node that changes. */
   nodeChanged(path: string): void {
-    if (this.#aims.size === 0 || !path.endsWith("/state")) return;
-    if (path.includes("/device/vsnd/")) this.came("frontend");
-    else if (path.includes("/backend/vsnd/")) this.came("backend");
+    if (this.#aims.size === 0) return;
+    const isFrontends = path.includes("/device/vsnd/");
+    if (path.endsWith("/state")) {
+      if (isFrontends) this.came("frontend");
+      else if (path.includes("/backend/vsnd/")) this.came("backend");
+    } else if (isFrontends && path.endsWith(`/${XENSND_FIELD_RING_REF}`)) this.came("published");
   }
 }

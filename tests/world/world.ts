@@ -171,6 +171,10 @@ export class World {
   begin(): void {
     this.host.enter();
     new StoreFollower(this.host.xen.xenstored, "/local/domain", (path) => this.moments.nodeChanged(path));
+    this.host.xen.xenstored.onPathAsked = (process) => {
+      // It waits for its watches, and has no other use for the answer.
+      if (process === this.daemons.current?.process) this.moments.came("connecting");
+    };
     this.#followMappings();
     const random = new Random(mix(this.seed, 3));
     this.excuses.begin("no daemon");

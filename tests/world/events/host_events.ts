@@ -22,6 +22,15 @@ function stall({ daemons, host, excuses, log }: World, random: Random): void {
   excuses.last("no processor", micros + CATCH_UP_MICROS);
 }
 
+/** The threads that wait for what XenStore and clients tell have no processor for `micros` µs: the daemon hears of it late. */
+export function stallPool({ daemons, host, excuses, log }: World, micros: number): void {
+  const process = daemons.current?.process;
+  if (process === undefined || excuses.isOn("no processor")) return;
+  log.write(`${process.name}/pool has no processor for ${micros} µs`);
+  process.poolStallsUntil = host.clock.now + micros;
+  excuses.last("no processor", micros + CATCH_UP_MICROS);
+}
+
 /** The daemon may open `left` more descriptors alone, for `micros` µs. */
 export function takeDescriptors(world: World, left: number, micros: number): void {
   const { daemons, host: { clock } } = world;

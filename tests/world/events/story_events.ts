@@ -9,9 +9,10 @@ import type { HostEnd } from "../sound/host_card.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 import { reloadDriver } from "./guest_events.ts";
-import { takeDescriptors } from "./host_events.ts";
+import { stallPool, takeDescriptors } from "./host_events.ts";
 import { deviceEnds, isRunning } from "./hardware_events.ts";
 import { targetsOf } from "./operator_events.ts";
+import { GUEST_NAMES } from "../toolstack/configurations.ts";
 import { anyXlCard } from "../toolstack/xl_card.ts";
 import { cardsOf, createGuest, hasRoom, MOST_CARDS } from "./toolstack_events.ts";
 
@@ -138,18 +139,31 @@ export const STORY_EVENTS: EventTable = {
       if (random.oneIn(2)) world.happens("daemon.replace", random.word());
     },
   },
-  /** A stream is denied while its driver connects. */
+  /** The streams of the guests that the configuration names are denied while one of the drivers connects. */
   "story.deniedAsItConnects": {
+    weight: 2,
+    run(world, random) {
+      if (world.administrator.options.config === undefined) return;
+      const guests = world.population.present.filter(({ name }) =>
+        GUEST_NAMES.some((known) => known === name)
+      );
+      if (guests.length === 0) return;
+      const guest = random.pick(guests);
+      reloadDriver(guest, random.below(20 * MILLI));
+      useAgain(world, guest, random);
+      world.moments.aim("connecting", () => world.administrator.flip(random, 0));
+    },
+  },
+  /** A driver starts over. The daemon has heard of some of the driver's nodes, reads all, and hears of the others after it has connected. */
+  "story.lateNews": {
     weight: 1,
     run(world, random) {
       const guest = aGuest(world, random);
       if (guest === undefined) return;
       reloadDriver(guest, random.below(20 * MILLI));
       useAgain(world, guest, random);
-      world.moments.aim(
-        "mapped",
-        () => world.later(random.below(MILLI), () => world.administrator.flip(random)),
-      );
+      const stall = () => stallPool(world, random.between(210 * MILLI, 400 * MILLI));
+      world.moments.aim("published", () => world.later(random.below(2 * MILLI), stall));
     },
   },
   /** A device stops by itself, soon after its start. */

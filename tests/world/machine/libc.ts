@@ -256,7 +256,8 @@ function pollAsync(fds: Int32Array, count: number, timeout: number): Promise<num
   return new Promise((resolve) => {
     const finish = () => {
       forget();
-      process.main.post(process.latency(), () => resolve(look(fds, halves, count).ready));
+      const stall = process.poolStallsUntil - process.clock.now;
+      process.main.post(Math.max(stall, process.latency()), () => resolve(look(fds, halves, count).ready));
     };
     const { ready, files } = look(fds, halves, count);
     const sleep = new Sleep(files, () => {

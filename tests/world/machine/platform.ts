@@ -68,8 +68,11 @@ function installTime(): void {
         id,
         process.clock.at(from + micros, () => {
           if (repeats) arm(process.clock.now + (micros === 0 ? 1000 : 0));
-          else process.timers.delete(id);
-          process.main.post(0, () => body(...given));
+          process.main.post(0, () => {
+            // A timer that is due may be cleared before its turn comes.
+            const isSet = repeats ? process.timers.has(id) : process.timers.delete(id);
+            if (isSet) body(...given);
+          });
         }),
       );
     };

@@ -195,6 +195,8 @@ export class Process {
   #isDying = false;
   domid: number;
   readonly pid: number;
+  /** Until when no thread of the pool has a processor, µs. */
+  poolStallsUntil = 0;
   /** The most descriptors; may change. */
   descriptors: number;
   readonly failed: (error: unknown) => void;

@@ -257,7 +257,10 @@ export function virtualLibxenstore(): Symbols {
     xs_transaction_start: (h) => handles.get(h).request(0, (connection) => connection.beginTransaction()),
     xs_transaction_end: (h, t, aborts) => effect(h, (connection) => connection.endTransaction(t, !aborts)),
     xs_get_domain_path: (h, domid) =>
-      handles.get(h).request(null, () => allocated(encoder.encode(`${domainPath(domid)}\0`))),
+      handles.get(h).request(null, () => {
+        currentXen().xenstored.onPathAsked(currentThread().process);
+        return allocated(encoder.encode(`${domainPath(domid)}\0`));
+      }),
     xs_is_domain_introduced: (h, domid) =>
       handles.get(h).request(false, (connection) => connection.isIntroduced(domid)),
     xs_daemon_socket: () => socketPath ??= allocated(encoder.encode("/var/run/xenstored/socket\0")),

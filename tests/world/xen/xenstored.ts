@@ -39,6 +39,8 @@ export class Xenstored implements DomainHost {
   readonly eventMicros: Delay = { least: 20, most: 400 };
   /** Called with each node that a process reads. */
   onRead: (process: object, path: string) => void = () => {};
+  /** Called when a process asks for a domain's path. */
+  onPathAsked: (process: object) => void = () => {};
   /** Called when the server is there again, or a domain is introduced. */
   readonly returns = new Set<() => void>();
 
