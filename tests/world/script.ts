@@ -71,6 +71,11 @@ export function isPlain(seed: number): boolean {
   return seed % 16 === 1 || seed % 16 === 5;
 }
 
+/** Whether the world of `seed` is one of stories: little happens beside them. Some of these have a busy host. */
+export function isStoried(seed: number): boolean {
+  return seed % 8 === 2 || seed % 16 === 7;
+}
+
 /** By how much a kind of events is more frequent in a world whose passion it is. */
 const PASSION = 16;
 
@@ -82,6 +87,13 @@ const CALM_KINDS = /^(guest\.|xl\.|operator\.looks$|sound\.(drift|shortWrites)$)
 const STALL = "host.stalls";
 const CALM_ATTACKS = 6;
 
+/** What happens in a world of stories beside them, and by how much stories are more frequent there. */
+const STORY = /^story\./;
+const BESIDE_STORIES = /^(daemon\.start|guest\.program|guest\.step|operator\.)/;
+const STORIES = 2;
+/** µs from what happened before until a story begins there. */
+const BEFORE_A_STORY = [500_000, 4_000_000] as const;
+
 /** The kinds of events, each with how often it happens in relation to the others. */
 export type Weights = Readonly<Record<string, number>>;
 
@@ -89,6 +101,7 @@ export type Weights = Readonly<Record<string, number>>;
 export function drawScript(seed: number, count: number, weights: Weights): Script {
   const random = new Random(seed);
   if (isCalm(seed)) weights = calmed(weights, isStalled(seed));
+  if (isStoried(seed)) weights = storied(weights);
   const kinds = Object.keys(weights);
   const total = kinds.reduce((sum, kind) => sum + weights[kind]!, 0);
   const factor = moodOf(random);
@@ -100,7 +113,12 @@ export function drawScript(seed: number, count: number, weights: Weights): Scrip
   };
   const events = Array.from(
     { length: count },
-    () => ({ wait: waitOf(random), kind: pick(), seed: random.word() }),
+    () => {
+      const wait = waitOf(random);
+      const kind = pick();
+      const isAlone = isStoried(seed) && STORY.test(kind);
+      return { wait: isAlone ? random.between(...BEFORE_A_STORY) : wait, kind, seed: random.word() };
+    },
   );
   return { seed, events };
 }
@@ -124,6 +142,13 @@ function calmed(weights: Weights, hasStalls: boolean): Weights {
   return Object.fromEntries(
     Object.entries(weights).filter(([kind]) => CALM_KINDS.test(kind) || hasStalls && kind === STALL)
       .map(([kind, weight]) => [kind, kind === "guest.attack" ? CALM_ATTACKS * weight : weight]),
+  );
+}
+
+function storied(weights: Weights): Weights {
+  return Object.fromEntries(
+    Object.entries(weights).filter(([kind]) => STORY.test(kind) || BESIDE_STORIES.test(kind))
+      .map(([kind, weight]) => [kind, STORY.test(kind) ? STORIES * weight : weight]),
   );
 }
 

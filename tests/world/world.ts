@@ -8,7 +8,7 @@ import { addressSpace } from "./xen/address_space.ts";
 import type { LogRecord } from "@logtape/logtape";
 import { AlsaDevice } from "../../lib/pcm/alsa/device.ts";
 import { announcementPath } from "../../lib/daemon/announcement.ts";
-import { type DaemonRun, Daemons } from "./daemon.ts";
+import { CONFIG_FILE, type DaemonRun, Daemons } from "./daemon.ts";
 import { beginCalm } from "./calm.ts";
 import { EVENTS } from "./events/events.ts";
 import { createGuest } from "./events/toolstack_events.ts";
@@ -32,7 +32,7 @@ import { Moments } from "./moments.ts";
 import { Operators } from "./operator/commands.ts";
 import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
-import { isBusy, isCalm, isStalled, type Script, type Weights } from "./script.ts";
+import { isBusy, isCalm, isStalled, isStoried, type Script, type Weights } from "./script.ts";
 import { Account } from "./toolstack/account.ts";
 import { Administrator, anyOptions } from "./toolstack/administrator.ts";
 import { Nodes } from "./toolstack/nodes.ts";
@@ -43,6 +43,8 @@ import { type SavedDomain, Xl } from "./toolstack/xl.ts";
 import { WorldLog } from "./world_log.ts";
 import { StoreFollower } from "./xen/store_follower.ts";
 
+/** In a world of stories one guest of so many is hostile. */
+const STORIES_HOSTILE_IN = 100;
 /** Few ids, so that a domain soon has one that another domain had. */
 const GREATEST_DOMID = 12;
 /** µs that a daemon may take from its announcement until it has answered what came before. */
@@ -180,7 +182,9 @@ export class World {
     this.excuses.begin("no daemon");
     this.#followAnnouncement();
     if (isCalm(this.seed)) return beginCalm(this, random);
-    this.administrator.options = anyOptions(random);
+    const isStory = isStoried(this.seed);
+    this.administrator.options = { ...anyOptions(random), ...(isStory && { config: CONFIG_FILE }) };
+    if (isStory) this.population.oneHostileIn = STORIES_HOSTILE_IN;
     this.administrator.isSupervised = !random.oneIn(8);
     if (random.oneIn(2) || this.administrator.options.config !== undefined) this.administrator.write(random);
     if (!random.oneIn(8)) this.administrator.start(random);
@@ -268,8 +272,13 @@ export class World {
   #run(kind: string, random: Random): void {
     const event = EVENTS[kind];
     if (event === undefined) throw new RangeError(`a world has no events of the kind ${kind}`);
-    if (/^(sound|host)\./.test(kind)) this.#disturbingEvents++;
+    if (/^(sound|host)\./.test(kind)) this.disturbs();
     event.run(this, random);
+  }
+
+  /** Something happens to the host or its devices. */
+  disturbs(): void {
+    this.#disturbingEvents++;
   }
 
   /** How often something has happened to the host or its devices: events, and calls that have failed. */

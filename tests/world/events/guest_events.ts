@@ -2,12 +2,16 @@
 /** What guests do: their programs. */
 import type { Random } from "../machine/random.ts";
 import type { Guest } from "../population.ts";
+import { isStoried } from "../script.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 import { createGuest, hasRoom } from "./toolstack_events.ts";
 
 /** Programs of a guest that run at a time. */
 const MOST_PROGRAMS = 6;
+
+/** Honest guests in a world of stories, many of which are of two. */
+const STORIES_GUESTS = 2;
 
 /** µs after which nobody waits for a domain that is paused. */
 const LONGEST_PAUSE = 5_000_000;
@@ -18,24 +22,32 @@ const LONGEST_PAUSE = 5_000_000;
  */
 function startProgram(world: World, random: Random): void {
   const guests = world.population.present;
-  if (guests.length === 0) {
-    if (hasRoom(world)) createGuest(world, random, true);
-    else if (random.oneIn(4)) makeRoom(world, random);
-    return;
+  if (guests.length === 0 || isStoried(world.seed) && guests.length < STORIES_GUESTS && random.oneIn(4)) {
+    return addGuest(world, random);
   }
   const guest = random.pick(guests);
   const { domid } = guest.domain;
   if (isUseless(world, guest)) {
-    if (random.oneIn(4)) world.xl.destroy(domid, random);
+    if (isStoried(world.seed) || random.oneIn(4)) world.xl.destroy(domid, random);
     return;
   }
   if (guest.running.length < MOST_PROGRAMS) world.population.startProgram(guest, random);
 }
 
-/** Some domain goes: one with a hostile guest, or one that a killed toolstack has left half made. */
-function makeRoom({ host, xl }: World, random: Random): void {
-  const domids = host.xen.hypervisor.domains.map(({ domid }) => domid).filter((domid) => domid !== 0);
-  if (domids.length > 0) xl.destroy(random.pick(domids), random);
+/** Gives the world an honest guest, or room for one. */
+export function addGuest(world: World, random: Random): void {
+  if (hasRoom(world)) createGuest(world, random, true);
+  else if (random.oneIn(4)) makeRoom(world, random);
+}
+
+/** Some domain goes: one that a killed toolstack has left half made, or one with a hostile guest. */
+function makeRoom({ host, population, xl }: World, random: Random): void {
+  const strangers = host.xen.hypervisor.domains.filter((domain) =>
+    domain.domid !== 0 && population.of(domain)?.isHonest !== true
+  );
+  const halfMade = strangers.filter((domain) => population.of(domain) === undefined);
+  const [domain] = [...halfMade, ...strangers];
+  if (domain !== undefined) xl.destroy(domain.domid, random);
 }
 
 /** Whether a guest can run nothing any more: without a card, without a kernel, or in a domain that has ended or that nobody wakes. */

@@ -3,12 +3,13 @@
  * Stories: a few things in an order that chance alone seldom finds. Each is told of somebody who is there, with times drawn by chance,
  * and in the midst of all that happens besides.
  */
+import { ERRNO } from "../../../ffi/libc/errno.ts";
 import type { Random } from "../machine/random.ts";
 import type { Guest } from "../population.ts";
 import type { HostEnd } from "../sound/host_card.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
-import { reloadDriver } from "./guest_events.ts";
+import { addGuest, reloadDriver } from "./guest_events.ts";
 import { stallPool, takeDescriptors } from "./host_events.ts";
 import { deviceEnds, isRunning } from "./hardware_events.ts";
 import { targetsOf } from "./operator_events.ts";
@@ -33,11 +34,36 @@ function aRunningEnd(world: World, random: Random): HostEnd | undefined {
   return ends.length === 0 ? undefined : random.pick(ends);
 }
 
+/** The devices take `micros` µs for each of the next `times` opens, unless something else is wrong with them. */
+function slowOpens(world: World, micros: () => number, times = 1): HostEnd[] {
+  const ends = deviceEnds(world);
+  world.disturbs();
+  for (const end of ends) end.disturbedAt = world.now;
+  const slow = ends.filter(({ faults }) => faults.isEmpty);
+  for (const { faults } of slow) faults.slow("open", micros(), times);
+  return slow;
+}
+
+/** The device goes, and comes back after `micros` µs. */
+function unplug(world: World, { card }: HostEnd, micros: number): void {
+  world.disturbs();
+  for (const end of card.ends) end.disturbedAt = world.now;
+  card.unplug();
+  world.later(micros, () => {
+    world.disturbs();
+    card.plugIn();
+  });
+}
+
+function startPrograms(world: World, guest: Guest, random: Random): void {
+  for (let i = 0; i < 3; i++) world.population.startProgram(guest, random);
+}
+
 /** Programs start as soon as the guest's card is back. */
 function useAgain(world: World, guest: Guest, random: Random, left = 50): void {
   world.later(20 * MILLI, () => {
     if (guest.kernel.streams.length === 0) return left > 0 && useAgain(world, guest, random, left - 1);
-    for (let i = 0; i < 3; i++) world.population.startProgram(guest, random);
+    startPrograms(world, guest, random);
   });
 }
 
@@ -59,15 +85,43 @@ export const STORY_EVENTS: EventTable = {
     run(world, random) {
       const guest = aGuest(world, random);
       if (guest === undefined) return;
-      for (const end of deviceEnds(world)) {
-        end.disturbedAt = world.now;
-        if (end.faults.isEmpty) end.faults.slow("open", random.between(100 * MILLI, 600 * MILLI));
-      }
-      for (let i = 0; i < 3; i++) world.population.startProgram(guest, random);
+      slowOpens(world, () => random.between(100 * MILLI, 600 * MILLI));
+      startPrograms(world, guest, random);
       world.later(random.below(200 * MILLI), () => {
         reloadDriver(guest, random.below(MILLI));
         useAgain(world, guest, random);
       });
+    },
+  },
+  /** A guest leaves while a device that takes long to open for it fails. Another guest has the slots then, and opens too. */
+  "story.slotsNext": {
+    weight: 1,
+    run(world, random) {
+      const guests = world.population.present.filter(({ kernel }) => kernel.streams.length > 0);
+      if (guests.length < 2) return addGuest(world, random);
+      const first = random.pick(guests);
+      const next = random.pick(guests.filter((guest) => guest !== first));
+      next.kernel.xenbus.unload();
+      world.later(random.between(20 * MILLI, 200 * MILLI), () => {
+        for (const { faults } of slowOpens(world, () => random.between(400 * MILLI, 800 * MILLI), 4)) {
+          faults.fail("open", ERRNO.EIO);
+        }
+        startPrograms(world, first, random);
+        world.later(random.below(100 * MILLI), () => reloadDriver(first, 2 * SECOND));
+        world.later(random.below(100 * MILLI), () => next.kernel.xenbus.load());
+        useAgain(world, next, random);
+      });
+    },
+  },
+  /** A device is lost while the host decides that its streams are to use another. */
+  "story.lostAsDecided": {
+    weight: 1,
+    run(world, random) {
+      const end = aRunningEnd(world, random);
+      if (end === undefined || world.administrator.options.config === undefined) return;
+      world.administrator.flip(random, 0);
+      const away = random.between(SECOND, 3 * SECOND);
+      world.later(random.below(random.oneIn(2) ? MILLI : 20 * MILLI), () => unplug(world, end, away));
     },
   },
   /** A device is away for longer than the daemon waits before it looks again, and somebody looks later whether it is used. */
@@ -76,10 +130,7 @@ export const STORY_EVENTS: EventTable = {
     run(world, random) {
       const end = aRunningEnd(world, random);
       if (end === undefined) return;
-      const { card } = end;
-      for (const other of card.ends) other.disturbedAt = world.now;
-      card.unplug();
-      world.later(random.between(1500 * MILLI, 3 * SECOND), () => card.plugIn());
+      unplug(world, end, random.between(1500 * MILLI, 3 * SECOND));
       for (const after of [3, 9, 11]) {
         world.later(after * SECOND, () => void world.operators.operate("status", [], random));
       }
@@ -96,13 +147,22 @@ export const STORY_EVENTS: EventTable = {
       world.later(random.between(SECOND, 3 * SECOND), () => world.happens("daemon.kill", random.word()));
     },
   },
-  /** A toolstack dies as it detaches a card, so that some nodes outlive the domain. The next domain has the number. */
+  /**
+   * A toolstack dies as it detaches a card, or a domain dies without any toolstack, so that some nodes outlive the domain. The next
+   * domain has the number.
+   */
   "story.numberAgain": {
     weight: 1,
     run(world, random) {
       const guest = aGuest(world, random, true);
       if (guest === undefined) return;
       const { domid } = guest.domain;
+      if (random.oneIn(2)) {
+        world.log.write(`${guest.name}(${domid}) dies`);
+        world.host.xen.hypervisor.destroy(guest.domain);
+        world.account.domainLost(domid);
+        return takeNumber(world, domid, random);
+      }
       for (const { address } of world.account.cards.filter(({ address }) => address.domid === domid)) {
         world.xl.detach(domid, address.card, random).killAfter(random.between(8, 40));
       }
@@ -173,6 +233,7 @@ export const STORY_EVENTS: EventTable = {
       world.moments.aim("started", () =>
         world.later(random.below(300 * MILLI), () => {
           const end = aRunningEnd(world, random);
+          world.disturbs();
           if (random.oneIn(4)) end?.suspend();
           else end?.xrun();
         }));
@@ -182,12 +243,12 @@ export const STORY_EVENTS: EventTable = {
   "story.noDescriptors": {
     weight: 1,
     run(world, random) {
+      world.disturbs();
       takeDescriptors(world, 0, 2 * SECOND);
       const end = aRunningEnd(world, random);
       if (end === undefined) return;
-      for (const other of end.card.ends) other.disturbedAt = world.now;
-      world.later(random.below(50 * MILLI), () => end.card.unplug());
-      world.later(random.between(4 * SECOND, 8 * SECOND), () => end.card.plugIn());
+      const away = random.between(4 * SECOND, 8 * SECOND);
+      world.later(random.below(50 * MILLI), () => unplug(world, end, away));
     },
   },
 };

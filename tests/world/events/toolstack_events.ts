@@ -97,7 +97,7 @@ export const TOOLSTACK_EVENTS: EventTable = {
     },
   },
   "xl.pause": {
-    weight: 1.5,
+    weight: 0.8,
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid === undefined) return;

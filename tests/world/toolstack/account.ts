@@ -141,6 +141,14 @@ export class Account {
     this.changed();
   }
 
+  /** The domain is destroyed, and no toolstack removes its nodes. */
+  domainLost(domid: number): void {
+    const domain = this.#domains.get(domid);
+    if (domain !== undefined) domain.phase = "going";
+    this.#leaveCards(domid);
+    this.changed();
+  }
+
   /**
    * All nodes of the domain are removed, and the domain is destroyed.
    * @param leftVm whether the toolstack could not know of the nodes in /vm: another one was about to make them
