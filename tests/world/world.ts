@@ -14,6 +14,7 @@ import { EVENTS } from "./events/events.ts";
 import { createGuest } from "./events/toolstack_events.ts";
 import { Excuses } from "./excuses.ts";
 import { describe, Host, install, recordText } from "./host.ts";
+import { Admission } from "./invariants/admission.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
@@ -102,6 +103,7 @@ export class World {
   readonly excuses = new Excuses(() => this.now);
   readonly connections = new Connections(() => this.now, SETTLING_MICROS);
   readonly moments = new Moments();
+  readonly #admission = new Admission();
   #isEnding = false;
 
   constructor(readonly seed: number) {
@@ -143,7 +145,7 @@ export class World {
       now: () => this.now,
       account: this.account,
       policies: () => this.administrator.policies,
-      nodes: () => new Nodes(this.host.xen.xenstored.xenstore.database.snapshot.root),
+      nodes: () => this.#nodes,
     });
     this.ledger.onHeard = (guest, account, pcm, frames, from, until) => {
       const problem = heardProblem(this, guest, account, pcm, frames, from, until);
@@ -221,6 +223,11 @@ export class World {
     if (this.daemons.current === undefined || run.servesSince !== undefined) this.excuses.begin("no daemon");
   }
 
+  /** XenStore as it is now. */
+  get #nodes(): Nodes {
+    return new Nodes(this.host.xen.xenstored.xenstore.database.snapshot.root);
+  }
+
   get now(): number {
     return this.host.clock.now;
   }
@@ -239,6 +246,12 @@ export class World {
     this.log.write(`${process.name}: ${text}`);
     const refusal = refusalProblem(process, text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);
+    this.#admission.look(this.#nodes, this.now);
+    const admission = this.#admission.refusalProblem(text, this.now, (name) => {
+      const domains = this.account.domains.filter((domain) => domain.name === name);
+      return domains.length === 1 ? domains[0]!.domid : undefined;
+    });
+    if (admission !== undefined) this.violated("withinLimits", admission);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);
   }
 
@@ -289,6 +302,7 @@ export class World {
 
   check(when: "event" | "end"): void {
     if (this.violation !== undefined) return;
+    this.#admission.look(this.#nodes, this.now);
     for (const { name, check } of CHECKS) {
       const problem = check(this, when);
       if (problem !== undefined) return this.violated(name, problem);

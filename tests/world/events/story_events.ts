@@ -12,6 +12,7 @@ import type { EventTable } from "./events.ts";
 import { addGuest, reloadDriver } from "./guest_events.ts";
 import { stallPool, takeDescriptors } from "./host_events.ts";
 import { deviceEnds, isRunning } from "./hardware_events.ts";
+import { patientPlan } from "../operator/plan.ts";
 import { targetsOf } from "./operator_events.ts";
 import { GUEST_NAMES } from "../toolstack/configurations.ts";
 import { anyXlCard } from "../toolstack/xl_card.ts";
@@ -134,6 +135,29 @@ export const STORY_EVENTS: EventTable = {
       for (const after of [3, 9, 11]) {
         world.later(after * SECOND, () => void world.operators.operate("status", [], random));
       }
+    },
+  },
+  /** An operator sets something, and the guest uses the stream afterwards: again, or by a connection that is new. */
+  "story.setsAndUses": {
+    weight: 2,
+    run(world, random) {
+      const guest = aGuest(world, random, true);
+      if (guest === undefined) return;
+      const targets = targetsOf(world).filter(({ domid }) => domid === guest.domain.domid);
+      if (targets.length === 0) return;
+      const target = random.pick(targets);
+      const verb = random.pick(["mute", "volume", "trigger", "trace"] as const);
+      world.operators.start(patientPlan(verb, target, random));
+      world.later(SECOND, () => {
+        for (const program of guest.running) program.kill();
+        if (random.oneIn(3)) world.happens("daemon.kill", random.word());
+        else if (random.oneIn(2)) reloadDriver(guest, random.below(20 * MILLI));
+        useAgain(world, guest, random);
+      });
+      world.later(5 * SECOND, () => {
+        const undo = patientPlan(verb === "mute" ? "unmute" : verb, target, random);
+        world.operators.start({ ...undo, trigger: "resume", volume: 0 });
+      });
     },
   },
   /** XenStore dies as it keeps a setting. */

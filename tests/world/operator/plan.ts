@@ -148,6 +148,12 @@ export function commandPlan(verb: Verb, targets: readonly Target[], random: Rand
   };
 }
 
+/** A command that waits for as long as it takes, for one stream. */
+export function patientPlan(verb: Verb, target: Target, random: Random): CommandPlan {
+  const { cut: _none, ...plan } = commandPlan(verb, [target], random);
+  return { ...plan, stream: target.name, waitMs: 10_000 };
+}
+
 /** A hold that waits for its guest to start the stream, and is given up before it may. */
 export function impatientPlan(targets: readonly Target[], random: Random): CommandPlan {
   const plan = commandPlan("trigger", targets, random);

@@ -25,7 +25,7 @@ const CATCH_UP_MICROS = 10_000_000;
 const DEVICES = ["hw:0", "hw:1", "plughw:0", "pulse", "dummy:"];
 const CAPTURE_DEVICES = ["hw:0", "pulse", "dummy:"];
 const LIMITS = [
-  "streams=5",
+  "streams=4",
   "mapped=2,total-mapped=4",
   "engines=1,total-engines=2",
   "requests=100",

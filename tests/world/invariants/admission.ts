@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/** That no guest is refused a stream which its limit allows: a card that is made anew has its former streams' places. */
+import { parseBackendPath } from "../../../lib/xenbus/mod.ts";
+import type { Nodes } from "../toolstack/nodes.ts";
+import { backendDirectories } from "../toolstack/oracle.ts";
+
+/** µs after which the daemon has let go of the streams of a card that is not there any more. */
+const LET_GO_MICROS = 3_000_000;
+
+/** What the daemon says of a card that is above its guest's limit of streams. */
+const REFUSAL =
+  /(\S+)\/\d+: it is not served: its guest has \d+; \d+ more is above the (\d+) that --guest-limits streams=/;
+
+const isNumber = (name: string) => /^\d+$/.test(name);
+
+interface Seen {
+  readonly domid: number;
+  streams: number;
+  at: number;
+}
+
+export class Admission {
+  /** By the path of a card's backend. */
+  readonly #cards = new Map<string, Seen>();
+
+  /** Counts the streams of all cards that there are. */
+  look(nodes: Nodes, now: number): void {
+    for (const path of backendDirectories(nodes)) {
+      const address = parseBackendPath(path);
+      const frontend = nodes.value(`${path}/frontend`);
+      if (address === undefined || frontend === undefined) continue;
+      const streams = nodes.children(frontend).filter(isNumber)
+        .reduce((sum, pcm) => sum + nodes.children(`${frontend}/${pcm}`).filter(isNumber).length, 0);
+      const before = this.#cards.get(path);
+      const isLate = before === undefined || before.at + LET_GO_MICROS < now;
+      this.#cards.set(path, {
+        domid: address.domid,
+        streams: isLate ? streams : Math.max(streams, before.streams),
+        at: now,
+      });
+    }
+  }
+
+  /**
+   * What is wrong with `text`, which a daemon has just logged.
+   * @param domidOf the number of the one domain that has a name
+   */
+  refusalProblem(
+    text: string,
+    now: number,
+    domidOf: (name: string) => number | undefined,
+  ): string | undefined {
+    const [, name, limit] = REFUSAL.exec(text) ?? [];
+    const domid = name === undefined ? undefined : domidOf(name);
+    if (domid === undefined) return undefined;
+    const cards = [...this.#cards.values()].filter((card) =>
+      card.domid === domid && card.at + LET_GO_MICROS >= now
+    );
+    const streams = cards.reduce((sum, card) => sum + card.streams, 0);
+    if (streams > Number(limit)) return undefined;
+    return `a card is refused, and its guest has ${cards.length} cards with ${streams} streams in all: ${text}`;
+  }
+}
