@@ -246,8 +246,7 @@ export class World {
     this.log.write(`${process.name}: ${text}`);
     const refusal = refusalProblem(process, text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);
-    this.#admission.look(this.#nodes, this.now);
-    const admission = this.#admission.refusalProblem(text, this.now, (name) => {
+    const admission = this.#admission.refusalProblem(text, this.#nodes, this.now, (name) => {
       const domains = this.account.domains.filter((domain) => domain.name === name);
       return domains.length === 1 ? domains[0]!.domid : undefined;
     });

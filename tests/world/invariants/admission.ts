@@ -47,12 +47,14 @@ export class Admission {
    */
   refusalProblem(
     text: string,
+    nodes: Nodes,
     now: number,
     domidOf: (name: string) => number | undefined,
   ): string | undefined {
     const [, name, limit] = REFUSAL.exec(text) ?? [];
     const domid = name === undefined ? undefined : domidOf(name);
     if (domid === undefined) return undefined;
+    this.look(nodes, now);
     const cards = [...this.#cards.values()].filter((card) =>
       card.domid === domid && card.at + LET_GO_MICROS >= now
     );
