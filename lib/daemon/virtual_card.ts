@@ -10,7 +10,7 @@ import { isStoreLost, StoreError } from "../xen/ports.ts";
 import { type Action, type CardEnds, isReplaced, nextAction, type Phase } from "./handshake.ts";
 import { OfferPause } from "./offer_pause.ts";
 import { isFrontends, isOutOfMemory } from "./link/attach_errors.ts";
-import { isTransportNode } from "./link/published.ts";
+import { isTransportNode, type StreamTransport } from "./link/published.ts";
 import { type CardServices, CardStreams } from "./stream/card_streams.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 
@@ -274,7 +274,7 @@ export class VirtualCard {
     if (failure !== undefined) return await this.#tryAgain(failure);
     if (this.#isShutDown) return;
     try {
-      this.#attach();
+      this.#attach(this.#streams.readTransports());
     } catch (error) {
       if (isOutOfMemory(error)) return await this.#tryAgain(error);
       if (!isFrontends(error)) throw error;
@@ -316,16 +316,20 @@ export class VirtualCard {
     this.#timer = setTimeout(() => void this.evaluate(), ms);
   }
 
-  /** Takes the frontend's rings, unless the frontend writes meanwhile: then another look is due already. */
+  /**
+   * Takes the frontend's rings, unless the frontend writes meanwhile: then another look is due already. A busy host learns of changes
+   * long after it can read them. So the rings are read first: what is heard of once they are taken is a new start, and what has led here
+   * is none.
+   */
   async #connect(): Promise<void> {
     const writtenAt = this.#writtenAt;
     const failure = await this.#streams.takeSeats();
     if (failure !== undefined) return await this.#tryAgain(failure);
-    // A busy host learns of changes long after it can read them. Those that led here must not count as a new start afterwards.
-    await this.services.store.settled();
-    if (this.#writtenAt !== writtenAt || this.#isShutDown) return;
     try {
-      this.#attach();
+      const transports = this.#streams.readTransports();
+      await this.services.store.settled();
+      if (this.#writtenAt !== writtenAt || this.#isShutDown) return;
+      this.#attach(transports);
     } catch (error) {
       if (isStoreLost(error)) throw error;
       if (isOutOfMemory(error)) return await this.#tryAgain(error);
@@ -337,8 +341,8 @@ export class VirtualCard {
     this.#log.info("connected, {streams} streams", { streams: this.streams.length });
   }
 
-  #attach(): void {
-    this.#streams.attach();
+  #attach(transports: readonly StreamTransport[]): void {
+    this.#streams.attach(transports);
     this.#phase = "connected";
     this.#pause.connected(performance.now());
     this.#requestsBefore = this.#streams.requests;

@@ -5,7 +5,7 @@ import { placeInCard } from "../../stream/stream_name.ts";
 import type { CardPolicy } from "../../vsnd/model/card.ts";
 import type { CardAddress, CardPaths } from "../../xenbus/mod.ts";
 import type { Store } from "../../xen/ports.ts";
-import { readTransport, transportNodes } from "../link/published.ts";
+import { readTransport, type StreamTransport, transportNodes } from "../link/published.ts";
 import { OperatorNodes } from "../policy/operator_nodes.ts";
 import { StreamControl, type StreamServices } from "./stream_control.ts";
 import type { Totals } from "./totals.ts";
@@ -97,13 +97,14 @@ export class CardStreams {
     return failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
   }
 
-  /** Connects all streams by what the frontend has published; after an error some may be connected. */
-  attach(): void {
-    const { store } = this.services;
-    const transports = this.#streams.map(({ control, directory }) =>
-      [control, readTransport(store, directory)] as const
-    );
-    for (const [control, transport] of transports) control.attach(transport);
+  /** What the frontend has published, for each stream. Throws TransportError. */
+  readTransports(): StreamTransport[] {
+    return this.#streams.map(({ directory }) => readTransport(this.services.store, directory));
+  }
+
+  /** Connects all streams, each by its one of `transports`; after an error some may be connected. */
+  attach(transports: readonly StreamTransport[]): void {
+    for (const [i, { control }] of this.#streams.entries()) control.attach(transports[i]!);
   }
 
   async detach(): Promise<void> {

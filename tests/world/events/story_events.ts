@@ -103,7 +103,8 @@ export const STORY_EVENTS: EventTable = {
       const first = random.pick(guests);
       const next = random.pick(guests.filter((guest) => guest !== first));
       next.kernel.xenbus.unload();
-      world.later(random.between(20 * MILLI, 200 * MILLI), () => {
+      for (const program of first.running) program.kill();
+      world.later(random.between(100 * MILLI, 300 * MILLI), () => {
         for (const { faults } of slowOpens(world, () => random.between(400 * MILLI, 800 * MILLI), 4)) {
           faults.fail("open", ERRNO.EIO);
         }
@@ -147,16 +148,18 @@ export const STORY_EVENTS: EventTable = {
       if (targets.length === 0) return;
       const target = random.pick(targets);
       const verb = random.pick(["mute", "volume", "trigger", "trace"] as const);
-      world.operators.start(patientPlan(verb, target, random));
+      const plan = patientPlan(verb, target, random);
+      world.operators.start({ ...plan, trigger: random.pick(["pause", "stop"]), volume: -6 });
       world.later(SECOND, () => {
         for (const program of guest.running) program.kill();
         if (random.oneIn(3)) world.happens("daemon.kill", random.word());
         else if (random.oneIn(2)) reloadDriver(guest, random.below(20 * MILLI));
         useAgain(world, guest, random);
       });
-      world.later(5 * SECOND, () => {
-        const undo = patientPlan(verb === "mute" ? "unmute" : verb, target, random);
-        world.operators.start({ ...undo, trigger: "resume", volume: 0 });
+      world.later(5 * SECOND, () => useAgain(world, guest, random));
+      world.later(9 * SECOND, () => {
+        const undo = verb === "mute" ? "unmute" : verb;
+        world.operators.start({ ...plan, verb: undo, trigger: "resume", volume: 0 });
       });
     },
   },

@@ -29,8 +29,10 @@ export class Admission {
       const address = parseBackendPath(path);
       const frontend = nodes.value(`${path}/frontend`);
       if (address === undefined || frontend === undefined) continue;
-      const streams = nodes.children(frontend).filter(isNumber)
-        .reduce((sum, pcm) => sum + nodes.children(`${frontend}/${pcm}`).filter(isNumber).length, 0);
+      const counts = nodes.children(frontend).filter(isNumber)
+        .map((pcm) => nodes.children(`${frontend}/${pcm}`).filter(isNumber).length);
+      // A daemon knows the streams of a card of which the toolstack has removed the guest's half.
+      const streams = counts.reduce((sum, count) => sum + count, 0) || Infinity;
       const before = this.#cards.get(path);
       const isLate = before === undefined || before.at + LET_GO_MICROS < now;
       this.#cards.set(path, {

@@ -167,6 +167,19 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     finds: "connectionsKept",
   },
   {
+    name: "rings-read-after-the-news",
+    sentence:
+      "rings that a guest publishes as its card is connected are taken, and then taken for a new start",
+    file: "lib/daemon/virtual_card.ts",
+    find: `      const transports = this.#streams.readTransports();
+      await this.services.store.settled();
+      if (this.#writtenAt !== writtenAt || this.#isShutDown) return;`,
+    replace: `      await this.services.store.settled();
+      if (this.#writtenAt !== writtenAt || this.#isShutDown) return;
+      const transports = this.#streams.readTransports();`,
+    finds: "connectionsKept",
+  },
+  {
     name: "end-restarts-guests",
     sentence: "a daemon that ends leaves connected cards in another state, and their guests start over",
     file: "lib/daemon/virtual_card.ts",
