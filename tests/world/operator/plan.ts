@@ -128,6 +128,13 @@ function cutOf(waitMs: number, random: Random): Cut | undefined {
   return { kind: random.pick(CUTS), afterMs, calls: random.below(8) };
 }
 
+/** A volume that leaves frames as they are, or changes them so much that they do not look like a run of another stream's. */
+function anyVolume(random: Random): number {
+  if (random.oneIn(2)) return random.pick(VOLUMES);
+  const volume = random.between(-120_000, 12_000) / 1000;
+  return Math.abs(volume) < 1 ? 3 * Math.sign(volume) : volume;
+}
+
 /** A command with arguments of any kind. Without `targets` it names a stream that is not there. */
 export function commandPlan(verb: Verb, targets: readonly Target[], random: Random): CommandPlan {
   const waitMs = random.oneIn(4) ? random.below(20_000_000) / 1000 : random.pick(WAITS_MS);
@@ -136,9 +143,7 @@ export function commandPlan(verb: Verb, targets: readonly Target[], random: Rand
     stream: targets.length === 0 ? random.pick(WRONG_NAMES) : spelling(random.pick(targets), random),
     waitMs,
     trigger: random.pick(TRIGGERS),
-    ...(!random.oneIn(6) && {
-      volume: random.oneIn(2) ? random.pick(VOLUMES) : random.between(-120_000, 12_000) / 1000,
-    }),
+    ...(!random.oneIn(6) && { volume: anyVolume(random) }),
     goal: random.pick(STREAM_GOALS),
     intervalMs: random.between(100, 2000),
     iterations: random.between(1, 5),
