@@ -29,7 +29,7 @@ export const STATEMENTS = {
   statesKnown:
     "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
   withinLimits:
-    "A guest never has more streams, pages, engines, descriptors, watches or timers of the daemon's than its limits and its cards account for, and is refused no memory within them.",
+    "A guest never has more streams, pages, engines, descriptors, watches or timers of the daemon's than its limits and its cards account for, and is refused no memory or stream within them.",
   guestsApart:
     "A guest that has claimed little of its budget gets each answer within its delay, whatever other guests claim.",
   turnsBounded:
