@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What the daemon's host runs out of: processors, memory, descriptors, room for the log. */
+import type { Thread } from "../machine/process.ts";
 import type { Random } from "../machine/random.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
@@ -11,12 +12,16 @@ const [MOST_STALL_MICROS, CATCH_UP_MICROS] = [400_000, 200_000];
 const MOST_REFUSALS = 20;
 
 /** A thread of the daemon has no processor for a while: the hypervisor runs other domains, or the kernel other programs. */
-function stall({ daemons, host, excuses, log }: World, random: Random): void {
-  const run = daemons.current;
-  // A daemon has half of the time, at least.
-  if (run === undefined || excuses.isOn("no processor")) return;
+function stall(world: World, random: Random): void {
+  const run = world.daemons.current;
+  if (run === undefined) return;
   const thread = random.pick(run.process.threads);
-  const micros = random.between(500, random.oneIn(3) ? MOST_STALL_MICROS : 40_000);
+  stallThread(world, thread, random.between(500, random.oneIn(3) ? MOST_STALL_MICROS : 40_000));
+}
+
+/** `thread` has no processor for `micros` µs. A daemon has half of the time, at least. */
+export function stallThread({ host, excuses, log }: World, thread: Thread, micros: number): void {
+  if (excuses.isOn("no processor")) return;
   log.write(`${thread.name} has no processor for ${micros} µs`);
   thread.stallUntil(host.clock.now + micros);
   excuses.last("no processor", micros + CATCH_UP_MICROS);

@@ -10,7 +10,7 @@ import type { HostEnd } from "../sound/host_card.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 import { addGuest, reloadDriver } from "./guest_events.ts";
-import { stallPool, takeDescriptors } from "./host_events.ts";
+import { stallPool, stallThread, takeDescriptors } from "./host_events.ts";
 import { deviceEnds, isRunning } from "./hardware_events.ts";
 import { patientPlan } from "../operator/plan.ts";
 import { targetsOf } from "./operator_events.ts";
@@ -109,8 +109,17 @@ export const STORY_EVENTS: EventTable = {
           faults.fail("open", ERRNO.EIO);
         }
         startPrograms(world, first, random);
-        world.later(random.below(100 * MILLI), () => reloadDriver(first, 2 * SECOND));
-        world.later(random.below(100 * MILLI), () => next.kernel.xenbus.load());
+        const unload = random.between(MILLI, 100 * MILLI);
+        // Perhaps the engine lets go of the slots only when the other guest is there.
+        const isSlow = random.oneIn(2);
+        world.later(unload, () => {
+          const [, engine] = world.daemons.current?.process.threads ?? [];
+          if (isSlow && engine !== undefined) {
+            stallThread(world, engine, random.between(250 * MILLI, 400 * MILLI));
+          }
+          reloadDriver(first, 2 * SECOND);
+        });
+        world.later(unload + random.below(20 * MILLI), () => next.kernel.xenbus.load());
         useAgain(world, next, random);
       });
     },
@@ -123,7 +132,12 @@ export const STORY_EVENTS: EventTable = {
       if (end === undefined || world.administrator.options.config === undefined) return;
       world.administrator.flip(random, 0);
       const away = random.between(SECOND, 3 * SECOND);
-      world.later(random.below(random.oneIn(2) ? MILLI : 20 * MILLI), () => unplug(world, end, away));
+      // The daemon has begun to read its configuration, and hears of the loss after it has decided.
+      world.later(20, () => {
+        const { current } = world.daemons;
+        if (current !== undefined) stallThread(world, current.process.main, 30 * MILLI);
+      });
+      world.later(random.between(MILLI, 20 * MILLI), () => unplug(world, end, away));
     },
   },
   /** A device is away for longer than the daemon waits before it looks again, and somebody looks later whether it is used. */
@@ -168,10 +182,14 @@ export const STORY_EVENTS: EventTable = {
     weight: 1,
     run(world, random) {
       const { xenstored } = world.host.xen;
+      const { current } = world.daemons;
+      const targets = targetsOf(world);
+      if (current === undefined || targets.length === 0) return;
       xenstored.restartMicros = random.below(300 * MILLI);
-      xenstored.dieAt(random.below(12), "done");
-      world.operators.operate(random.pick(["mute", "unmute", "volume"] as const), targetsOf(world), random);
-      world.later(random.between(SECOND, 3 * SECOND), () => world.happens("daemon.kill", random.word()));
+      xenstored.dieAtCommitOf(current.process);
+      const verb = random.pick(["mute", "unmute", "volume"] as const);
+      world.operators.start(patientPlan(verb, random.pick(targets), random));
+      world.later(random.between(SECOND, 12 * SECOND), () => world.happens("daemon.kill", random.word()));
     },
   },
   /**

@@ -13,7 +13,9 @@ import { DEFAULT_LIMITS, type GuestLimits } from "../../../lib/daemon/policy/gue
 import { type Process, runningThread, type Thread } from "../machine/process.ts";
 import type { World } from "../world.ts";
 import { addressSpace, type Range } from "../xen/address_space.ts";
+import type { StreamAccount } from "../guest/account.ts";
 import { Domain } from "../xen/domain.ts";
+import type { ForeignMapping } from "../xen/hypervisor.ts";
 import { channelsOf } from "../xen/libxenevtchn.ts";
 
 /** What a request costs beside its share of the requests a second, µs: the table of `lib/engine/guest_budget.ts`. */
@@ -36,6 +38,9 @@ const IDLE_BURST = 1500;
 /** Times that the daemon reads a card's state at its guest's end: a second, and in one burst. */
 const LOOKS = 400;
 const LOOK_BURST = 400;
+/** Connections of a stream, one after the other, that an honest guest sends nothing by: a second, and in one burst. */
+const IDLE_CONNECTIONS = 1;
+const CONNECTION_BURST = 12;
 /** What each operator's command may ask for besides. */
 const OPERATORS_LOOKS = 20;
 
@@ -71,6 +76,8 @@ export class Demand {
   #turn: { readonly thread: Thread; readonly number: number } | undefined;
   /** The copies of the last {@link KEPT_MICROS}, for each guest. */
   readonly #copies = new WeakMap<Domain, { readonly time: number; readonly octets: number }[]>();
+  /** The last request of each stream as it was last connected. */
+  readonly #lastRequests = new WeakMap<StreamAccount, unknown>();
   /** The requests of each hostile guest that allow it a signal. */
   readonly #puts = new WeakMap<Domain, number>();
 
@@ -81,6 +88,11 @@ export class Demand {
     xen.hypervisor.onSignal = (process, domid) => {
       onSignal(process, domid);
       this.#signalled(process, domid);
+    };
+    const { onMapped } = xen.hypervisor;
+    xen.hypervisor.onMapped = (mapping) => {
+      onMapped(mapping);
+      this.#mapped(mapping);
     };
     xen.xenstored.onRead = (process, path) => this.#reads(process, path);
     population.meter = (domain, operation) => this.#meter(domain, operation);
@@ -202,6 +214,24 @@ export class Demand {
     if (level > IDLE_BURST) {
       this.#complaint ??=
         `domain ${domid} wakes engines ${level} times more often than its requests and budget allow`;
+    }
+  }
+
+  /** A ring is mapped. A frontend that leaves as soon as it is connected would go on with that for ever. */
+  #mapped({ domain, grants, isWritable }: ForeignMapping): void {
+    const guest = this.world.population.of(domain);
+    const process = this.world.daemons.current?.process;
+    if (!isWritable || grants.length !== 1 || guest?.isHonest !== true || process === undefined) return;
+    const account = [...guest.kernel.accounts].find(({ ringRef }) => ringRef === grants[0]!.gref);
+    if (account === undefined) return;
+    const last = account.requests.at(-1);
+    const isIdle = this.#lastRequests.get(account) === last;
+    this.#lastRequests.set(account, last);
+    const level = this.#bucket(process, `${guest.domain.domid} ${account.name}`)
+      .add(this.world.now, isIdle ? 1 : 0, IDLE_CONNECTIONS / 1e6);
+    if (level > CONNECTION_BURST) {
+      this.#complaint ??=
+        `${guest.name}(${domain.domid}) ${account.name} is connected again and again, and sends nothing`;
     }
   }
 

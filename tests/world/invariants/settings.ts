@@ -19,6 +19,8 @@ export function settingsOracle(world: World): SettingsOracle {
     clock: world.host.clock,
     store: world.host.xen.xenstored,
     asked: () => world.operators.asked,
+    hasEnded: (from, to) =>
+      world.daemons.runs.some(({ endedAt }) => endedAt !== undefined && endedAt >= from && endedAt <= to),
     cards: () =>
       world.account.cards.map(({ address: { domid, card }, version, states }) => ({
         domid,

@@ -33,7 +33,7 @@ export const STATEMENTS = {
   guestsApart:
     "A guest that has claimed little of its budget gets each answer within its delay, whatever other guests claim.",
   turnsBounded:
-    "No turn of an engine or of the main thread makes more system calls, or moves more sound, than its bound; no guest gets more answers, sound, wake-ups and looks at XenStore than its budget allows.",
+    "No turn of an engine or of the main thread makes more system calls, or moves more sound, than its bound; no guest gets more answers, sound, wake-ups, looks at XenStore and connections than its budget allows.",
   noDefect:
     "No exception is left to nobody, nothing touches unmapped memory, and no device is used after its close.",
 } as const;

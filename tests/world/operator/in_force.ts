@@ -31,6 +31,9 @@ export const FIELDS = ["hold", "volume", "muted"] as const satisfies readonly Fi
 /** A refusal of a trigger that is in force all the same: the daemon knows it, and the device has yet to obey. */
 const HOLDS_ALREADY = /^\w+ holds for .* has not obeyed yet/;
 
+/** A refusal of a setting that XenStore may have kept as it died: the daemon writes the former one again. */
+const IS_AWAY = /XenStore, which is to keep it, is away/;
+
 /** A value that a request writes. */
 interface Write {
   readonly value: Value;
@@ -121,6 +124,23 @@ export class InForce {
       if (!stands && !this.#isRight(sight, false)) this.#provisional.push(sight);
       this.#note(sight);
     }
+  }
+
+  /** The last request for a setting of the stream that was refused, and that XenStore may keep all the same. */
+  doubt(stream: string): Asked | undefined {
+    return this.asked().findLast((asked) =>
+      asked.outcome?.kind === "refused" && IS_AWAY.test(asked.outcome.error) && this.#isMeant(asked, stream)
+    );
+  }
+
+  /** What was seen of the stream since `since` counts no more. */
+  forgetSeen(stream: string, since: number): void {
+    for (const field of FIELDS) {
+      const seen = this.#seen.get(`${field} ${stream}`);
+      if (seen !== undefined && seen.by >= since) this.#seen.delete(`${field} ${stream}`);
+    }
+    const others = this.#provisional.filter((sight) => sight.stream !== stream || sight.to < since);
+    this.#provisional.splice(0, Infinity, ...others);
   }
 
   /** When the last of the requests ended that are known to have had their effect. */

@@ -9,6 +9,9 @@ import type { Clock } from "../machine/clock.ts";
 import { FIELDS, InForce, type Patience, type Settings, streamKey, UNTOUCHED } from "./in_force.ts";
 import type { Asked, Observation } from "./record.ts";
 
+/** The daemon has written a stream's settings again so long after XenStore has died, µs. */
+const DOUBT_MICROS = 8_000_000;
+
 /** XenStore, without a request. */
 export interface Peek {
   peek(path: string): string | undefined;
@@ -31,6 +34,8 @@ export interface OracleWorld {
   readonly store: Peek;
   /** Cards that exist, or may exist. */
   cards(): readonly KnownCard[];
+  /** Whether a daemon has ended between two times, µs. */
+  hasEnded?(from: number, to: number): boolean;
 }
 
 interface Card extends Omit<KnownCard, "names"> {
@@ -55,6 +60,8 @@ export class SettingsOracle {
   /** By `DOMID/CARD`. */
   #cards = new Map<string, Card>();
   readonly #sights: Observation[] = [];
+  /** The last doubt about each stream that is one no more. */
+  readonly #resolved = new Map<string, Asked>();
 
   constructor(private readonly world: OracleWorld, private readonly patience: Patience) {
     const namesOf = (stream: string) => this.#namesOf(stream);
@@ -75,6 +82,7 @@ export class SettingsOracle {
     for (const card of this.#cards.values()) {
       for (const [place, settings] of this.#kept(card)) {
         const stream = `${card.domid}/${card.card}/${place}`;
+        if (this.#isDoubtful(stream)) continue;
         this.#note(stream, settings, card);
         const problem = this.#inForce.complaint(stream, settings, now);
         if (problem !== undefined) return `XenStore keeps: ${problem}`;
@@ -97,6 +105,22 @@ export class SettingsOracle {
     return FIELDS.every((field) => this.#inForce.allowed(stream, field, at)?.size === 1);
   }
 
+  /**
+   * Whether XenStore may keep a setting that it was to keep as it died. The daemon writes the former one again; nobody knows what the
+   * next daemon finds if that one ends before.
+   */
+  #isDoubtful(stream: string): boolean {
+    const { clock: { now }, hasEnded = () => false } = this.world;
+    const doubt = this.#inForce.doubt(stream);
+    if (doubt === undefined || this.#resolved.get(stream) === doubt) return false;
+    const until = doubt.endedAt + DOUBT_MICROS;
+    this.#inForce.forgetSeen(stream, doubt.sentAt);
+    if (now < until) return true;
+    this.#resolved.set(stream, doubt);
+    if (hasEnded(doubt.sentAt, until)) this.#inForce.reset(stream, now, "unknown");
+    return false;
+  }
+
   #note(stream: string, settings: Settings, card: Card): void {
     const before = this.#steady.get(stream);
     const isSame = before !== undefined && before.since >= card.since && areSame(before.settings, settings);
@@ -108,7 +132,7 @@ export class SettingsOracle {
       const key = streamKey(stream);
       const card = this.#cards.get(cardOf(key));
       // The report may be of a former card: the daemon takes a while to learn of another one.
-      if (card === undefined || card.since + this.patience.grace >= from) continue;
+      if (card === undefined || card.since + this.patience.grace >= from || this.#isDoubtful(key)) continue;
       const problem = this.#inForce.complaint(key, stream, from, to);
       if (problem !== undefined) return problem;
     }

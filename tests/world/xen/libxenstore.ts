@@ -71,7 +71,7 @@ class Handle implements StoreClient {
   }
 
   /** Makes a request; `failed` after an error. */
-  request<T, F>(failed: F, body: (connection: StoreConnection) => T): T | F {
+  request<T, F>(failed: F, body: (connection: StoreConnection) => T, isCommit = false): T | F {
     const { xenstored } = this;
     const thread = currentThread();
     thread.process.call();
@@ -79,7 +79,7 @@ class Handle implements StoreClient {
     if (this.#connection === undefined) return this.#broken(), failed;
     // The reply comes after all events that were sent before.
     this.#arrive();
-    const fate = xenstored.diesIn();
+    const fate = xenstored.diesIn(isCommit ? thread.process : undefined);
     if (fate !== undefined) return this.#diesNow(fate, body), failed;
     try {
       return body(this.#connection);
@@ -186,11 +186,17 @@ let socketPath: Deno.PointerValue = null;
 
 /** The library's functions. */
 export function virtualLibxenstore(): Symbols {
-  const effect = (h: Deno.PointerValue, body: (connection: StoreConnection) => void): boolean =>
-    handles.get(h).request(false, (connection) => {
+  const effect = (
+    h: Deno.PointerValue,
+    body: (connection: StoreConnection) => void,
+    isCommit = false,
+  ): boolean => {
+    const done = (connection: StoreConnection) => {
       body(connection);
       return true;
-    });
+    };
+    return handles.get(h).request(false, done, isCommit);
+  };
   return {
     xs_open: () => {
       const { process } = currentThread();
@@ -255,7 +261,8 @@ export function virtualLibxenstore(): Symbols {
     },
     xs_unwatch: (h, path, token) => effect(h, (connection) => connection.unwatch(text(path), text(token))),
     xs_transaction_start: (h) => handles.get(h).request(0, (connection) => connection.beginTransaction()),
-    xs_transaction_end: (h, t, aborts) => effect(h, (connection) => connection.endTransaction(t, !aborts)),
+    xs_transaction_end: (h, t, aborts) =>
+      effect(h, (connection) => connection.endTransaction(t, !aborts), !aborts),
     xs_get_domain_path: (h, domid) =>
       handles.get(h).request(null, () => {
         currentXen().xenstored.onPathAsked(currentThread().process);

@@ -32,7 +32,7 @@ export class Xenstored implements DomainHost {
   #isRunning = true;
   /** When the server has last hung up on somebody, µs. */
   lastHangUp = -Infinity;
-  #death: { requests: number; lost: LostRequest } | undefined;
+  #death: { requests: number; lost: LostRequest; committer?: object } | undefined;
   /** µs that a request takes. */
   readonly requestMicros: Delay = { least: 5, most: 40 };
   /** µs until a watch's event has reached its client. */
@@ -102,9 +102,14 @@ export class Xenstored implements DomainHost {
     return this.random.oneIn(4);
   }
 
-  /** Whether the server dies in the request that begins now, and what becomes of the request. */
-  diesIn(): LostRequest | undefined {
-    if (this.#death === undefined || this.#death.requests-- > 0) return undefined;
+  /**
+   * Whether the server dies in the request that begins now, and what becomes of the request.
+   * @param committer the process, if it commits a transaction
+   */
+  diesIn(committer?: object): LostRequest | undefined {
+    if (this.#death === undefined) return undefined;
+    if (this.#death.committer !== undefined && this.#death.committer !== committer) return undefined;
+    if (this.#death.requests-- > 0) return undefined;
     const { lost } = this.#death;
     this.#death = undefined;
     return lost;
@@ -116,6 +121,11 @@ export class Xenstored implements DomainHost {
   /** Has the server die in the `requests`th request of a process from now. */
   dieAt(requests: number, lost: LostRequest): void {
     this.#death = { requests, lost };
+  }
+
+  /** Has the server die as `committer` commits its next transaction, which is done. */
+  dieAtCommitOf(committer: object): void {
+    this.#death = { requests: 0, lost: "done", committer };
   }
 
   /** The server dies: all connections break. The nodes stay for {@link comeBack}. */
