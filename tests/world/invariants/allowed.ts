@@ -15,6 +15,9 @@ import type { Invariant } from "./invariants.ts";
 /** µs that a denied stream may be heard from the moment of the decision on: what the device has in its buffer. */
 const DENIAL_MICROS = 300_000;
 
+/** µs after which a daemon that makes no call has noticed that XenStore has hung up, and has looked at all cards. */
+const HANG_UP_MICROS = 5_000_000;
+
 /** µs after which a daemon goes by what a toolstack has written: it looks 20 ms after the watch's event. */
 const LOOK_MICROS = 1_000_000;
 
@@ -98,7 +101,11 @@ export function heardProblem(
   if (devices.some(({ device }) => mayWait(device))) {
     devices = history.during(place, connectingSince(world, guest, account, open.request.sent), until);
   }
-  const lately = history.during(place, world.excuses.before(from, DENIAL_MICROS, "no processor"), until);
+  const daemon = world.daemons.current?.process;
+  const hangUp = daemon === undefined ? -Infinity : world.host.xen.xenstored.lastHangUpOn(daemon);
+  const heardOfLast = hangUp + HANG_UP_MICROS > from ? hangUp : Infinity;
+  const late = Math.min(world.excuses.before(from, DENIAL_MICROS, "no processor"), heardOfLast);
+  const lately = history.during(place, late, until);
   const problem = deviceProblem(pcm.name, devices, lately);
   return problem && `${guest.name}(${place.domid}) ${account.name} is heard on ${pcm.label}: ${problem}`;
 }

@@ -12,6 +12,9 @@ import type { Asked, Observation } from "./record.ts";
 /** The daemon has written a stream's settings again so long after XenStore has died, µs. */
 const DOUBT_MICROS = 8_000_000;
 
+/** A thread may be so far ahead of the clock, which its effects are seen by, µs. */
+const AHEAD_MICROS = 100_000;
+
 /** XenStore, without a request. */
 export interface Peek {
   peek(path: string): string | undefined;
@@ -114,7 +117,7 @@ export class SettingsOracle {
     const doubt = this.#inForce.doubt(stream);
     if (doubt === undefined || this.#resolved.get(stream) === doubt) return false;
     const until = doubt.endedAt + DOUBT_MICROS;
-    this.#inForce.forgetSeen(stream, doubt.sentAt);
+    this.#inForce.forgetSeen(stream, doubt.sentAt - AHEAD_MICROS);
     if (now < until) return true;
     this.#resolved.set(stream, doubt);
     if (hasEnded(doubt.sentAt, until)) this.#inForce.reset(stream, now, "unknown");

@@ -32,6 +32,8 @@ export class Xenstored implements DomainHost {
   #isRunning = true;
   /** When the server has last hung up on somebody, µs. */
   lastHangUp = -Infinity;
+  /** When the server has last hung up on each client's owner, µs. */
+  readonly #hangUps = new WeakMap<object, number>();
   #death: { requests: number; lost: LostRequest; committer?: object } | undefined;
   /** µs that a request takes. */
   readonly requestMicros: Delay = { least: 5, most: 40 };
@@ -59,6 +61,11 @@ export class Xenstored implements DomainHost {
 
   get connections(): readonly StoreConnection[] {
     return [...this.#connections];
+  }
+
+  /** When the server has last hung up on `owner`, µs. */
+  lastHangUpOn(owner: object): number {
+    return this.#hangUps.get(owner) ?? -Infinity;
   }
 
   /** The value of a node, with dom0's rights and without a request; undefined if there is no such node. */
@@ -188,6 +195,7 @@ export class Xenstored implements DomainHost {
 
   #hangUp(connection: StoreConnection): void {
     this.lastHangUp = this.hypervisor.clock.now;
+    this.#hangUps.set(connection.client.owner, this.lastHangUp);
     this.close(connection);
     connection.client.lost();
   }
