@@ -152,6 +152,8 @@ export class World {
       if (problem !== undefined) this.violated("heardWhereAllowed", problem);
       this.loudness.heard(guest, account, frames, from);
     };
+    // A guest that rewinds, and stops each time that its budget is used up, goes over what it wrote before.
+    this.ledger.mayRepeat = (account) => account.hasRewound && hasTightBudgets(this);
     this.ledger.onStarted = () => this.moments.came("started");
     this.settings = settingsOracle(this);
     this.operators = new Operators({ clock: this.host.clock, startProcess, log }, (observation) => {
