@@ -152,7 +152,7 @@ export class World {
       if (problem !== undefined) this.violated("heardWhereAllowed", problem);
       this.loudness.heard(guest, account, frames, from);
     };
-    // A guest that rewinds, and stops each time that its budget is used up, goes over what it wrote before.
+    // A WRITE after a rewind that is served late looks like one that jumps on: see hasRewound. Then what the buffer holds is played.
     this.ledger.mayRepeat = (account) => account.hasRewound && hasTightBudgets(this);
     this.ledger.onStarted = () => this.moments.came("started");
     this.settings = settingsOracle(this);

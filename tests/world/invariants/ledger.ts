@@ -117,7 +117,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     }
   }
 
-  /** Whether nobody can tell if frames of `account` that come again have been written again. */
+  /** Whether the guest's requests may be served so late that the daemon takes a rewind for a jump. */
   mayRepeat: (account: StreamAccount) => boolean = () => false;
 
   /** Called when a device starts. */

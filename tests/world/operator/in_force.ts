@@ -126,11 +126,19 @@ export class InForce {
     }
   }
 
-  /** The last request for a setting of the stream that was refused, and that XenStore may keep all the same. */
-  doubt(stream: string): Asked | undefined {
-    return this.asked().findLast((asked) =>
-      asked.outcome?.kind === "refused" && IS_AWAY.test(asked.outcome.error) && this.#isMeant(asked, stream)
-    );
+  /**
+   * The time, after `after`, in which requests for settings of the stream were refused that XenStore may keep all the same: from the
+   * first request to the last refusal, µs. undefined: there was none.
+   */
+  doubt(stream: string, after: number): { readonly from: number; readonly to: number } | undefined {
+    let [from, to] = [Infinity, -Infinity];
+    for (const asked of this.asked()) {
+      const { outcome, sentAt, endedAt } = asked;
+      if (outcome?.kind !== "refused" || endedAt <= after || !IS_AWAY.test(outcome.error)) continue;
+      if (!this.#isMeant(asked, stream)) continue;
+      [from, to] = [Math.min(from, sentAt), Math.max(to, endedAt)];
+    }
+    return to === -Infinity ? undefined : { from, to };
   }
 
   /** What was seen of the stream since `since` counts no more. */

@@ -12,9 +12,6 @@ import type { Asked, Observation } from "./record.ts";
 /** The daemon has written a stream's settings again so long after XenStore has died, µs. */
 const DOUBT_MICROS = 8_000_000;
 
-/** A thread may be so far ahead of the clock, which its effects are seen by, µs. */
-const AHEAD_MICROS = 100_000;
-
 /** XenStore, without a request. */
 export interface Peek {
   peek(path: string): string | undefined;
@@ -63,8 +60,8 @@ export class SettingsOracle {
   /** By `DOMID/CARD`. */
   #cards = new Map<string, Card>();
   readonly #sights: Observation[] = [];
-  /** The last doubt about each stream that is one no more. */
-  readonly #resolved = new Map<string, Asked>();
+  /** The last refusal of each stream that has been judged, µs. */
+  readonly #resolved = new Map<string, number>();
 
   constructor(private readonly world: OracleWorld, private readonly patience: Patience) {
     const namesOf = (stream: string) => this.#namesOf(stream);
@@ -114,13 +111,13 @@ export class SettingsOracle {
    */
   #isDoubtful(stream: string): boolean {
     const { clock: { now }, hasEnded = () => false } = this.world;
-    const doubt = this.#inForce.doubt(stream);
-    if (doubt === undefined || this.#resolved.get(stream) === doubt) return false;
-    const until = doubt.endedAt + DOUBT_MICROS;
-    this.#inForce.forgetSeen(stream, doubt.sentAt - AHEAD_MICROS);
+    const doubt = this.#inForce.doubt(stream, this.#resolved.get(stream) ?? -Infinity);
+    if (doubt === undefined) return false;
+    const until = doubt.to + DOUBT_MICROS;
+    this.#inForce.forgetSeen(stream, doubt.from);
     if (now < until) return true;
-    this.#resolved.set(stream, doubt);
-    if (hasEnded(doubt.sentAt, until)) this.#inForce.reset(stream, now, "unknown");
+    this.#resolved.set(stream, doubt.to);
+    if (hasEnded(doubt.from, until)) this.#inForce.reset(stream, now, "unknown");
     return false;
   }
 
