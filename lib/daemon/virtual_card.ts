@@ -316,22 +316,19 @@ export class VirtualCard {
     this.#timer = setTimeout(() => void this.evaluate(), ms);
   }
 
-  /**
-   * Takes the frontend's rings, unless the frontend writes meanwhile: then another look is due already. A busy host learns of changes
-   * long after it can read them. So the rings are read first: what is heard of once they are taken is a new start, and what has led here
-   * is none.
-   */
+  /** Takes the frontend's rings, unless the frontend writes meanwhile: then another look is due already. */
   async #connect(): Promise<void> {
     const writtenAt = this.#writtenAt;
+    const isOver = () => this.#writtenAt !== writtenAt || this.#isShutDown;
     const failure = await this.#streams.takeSeats();
     if (failure !== undefined) return await this.#tryAgain(failure);
     try {
-      const transports = this.#streams.readTransports();
-      await this.services.store.settled();
-      if (this.#writtenAt !== writtenAt || this.#isShutDown) return;
+      const transports = await this.#readTransports();
+      if (isOver()) return;
       this.#attach(transports);
     } catch (error) {
       if (isStoreLost(error)) throw error;
+      if (isOver()) return;
       if (isOutOfMemory(error)) return await this.#tryAgain(error);
       await this.#refuse(error instanceof Error ? error.message : String(error));
       if (!isFrontends(error)) throw error;
@@ -339,6 +336,18 @@ export class VirtualCard {
     }
     this.#writeState(XenbusState.Connected);
     this.#log.info("connected, {streams} streams", { streams: this.streams.length });
+  }
+
+  /**
+   * Reads the frontend's rings, and waits until all changes from before have been heard of. A busy host hears of changes long after it
+   * can read them. A change that is heard of later than that is a new start of the frontend.
+   */
+  async #readTransports(): Promise<StreamTransport[]> {
+    try {
+      return this.#streams.readTransports();
+    } finally {
+      await this.services.store.settled();
+    }
   }
 
   #attach(transports: readonly StreamTransport[]): void {

@@ -171,12 +171,13 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     sentence:
       "rings that a guest publishes as its card is connected are taken, and then taken for a new start",
     file: "lib/daemon/virtual_card.ts",
-    find: `      const transports = this.#streams.readTransports();
+    find: `    try {
+      return this.#streams.readTransports();
+    } finally {
       await this.services.store.settled();
-      if (this.#writtenAt !== writtenAt || this.#isShutDown) return;`,
-    replace: `      await this.services.store.settled();
-      if (this.#writtenAt !== writtenAt || this.#isShutDown) return;
-      const transports = this.#streams.readTransports();`,
+    }`,
+    replace: `    await this.services.store.settled();
+    return this.#streams.readTransports();`,
     finds: "connectionsKept",
   },
   {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/** A frontend that publishes its rings node by node, without a transaction, while the daemon hears of it late. */
+import assert from "node:assert/strict";
+import { stallPool } from "./events/host_events.ts";
+import { playScript, World } from "./world.ts";
+
+/** A world that begins with a guest, and with a default device for its card. */
+const SEED = 4;
+const MILLI = 1000;
+const SECOND = 1_000_000;
+
+Deno.test("half of what a frontend publishes is not refused, as long as the daemon has yet to hear of a change", async () => {
+  // Installs the machine.
+  await playScript({ seed: SEED, events: [] });
+  const world = new World(SEED);
+  world.begin();
+  const { store } = world.services;
+  const frontend = "/local/domain/1/device/vsnd/0";
+  const node = `${frontend}/0/0/ring-ref`;
+  let published: string | undefined;
+  world.moments.aim("published", () => {
+    // The daemon has heard of the first nodes, and is about to take the rings 200 ms later.
+    world.later(5 * MILLI, () => stallPool(world, 400 * MILLI));
+    world.later(100 * MILLI, () => {
+      published = store.read(node);
+      store.remove(node);
+    });
+    world.later(300 * MILLI, () => store.write(node, published!));
+  });
+  await world.host.clock.runUntil(10 * SECOND);
+  const text = world.log.lines.join("\n");
+  world.close();
+  assert.match(published!, /^\d+$/, text);
+  assert.match(text, /pool has no processor/);
+  assert.match(text, /domU\/0: connected, /, text);
+  assert.doesNotMatch(text, /not served until its frontend starts over/, text);
+});
