@@ -6,7 +6,8 @@
  *
  * Many tests are about sound, which is a matter of time. The files that depend on time most run alone, at the end of their
  * stage. A file that fails beside another file runs once more, alone. Such a file counts as flaky: the run lists them, and fails if
- * there are more than the budget of flaky.ts. With CI set, an ignored test fails the run. A run of all files checks that each row of docs/security.md names a test that ran and passed.
+ * there are more than the budget of flaky.ts. With CI set, an ignored test fails the run. A run of all files checks that each row of
+ * docs/security.md names a test that ran and passed.
  *
  * Each stage ends with a line that has its time. The last line is the summary that `deno test` would print.
  */

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { parseScript } from "./script.ts";
-import { playScript } from "./world.ts";
+import { playScript } from "./play.ts";
 
 const cases = new URL("./cases/", import.meta.url);
 

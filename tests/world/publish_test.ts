@@ -2,7 +2,8 @@
 /** A frontend that publishes its rings node by node, without a transaction, while the daemon hears of it late. */
 import assert from "node:assert/strict";
 import { stallPool } from "./events/host_events.ts";
-import { playScript, World } from "./world.ts";
+import { playScript } from "./play.ts";
+import { World } from "./world.ts";
 
 /** A world that begins with a guest, and with a default device for its card. */
 const SEED = 4;

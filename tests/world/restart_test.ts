@@ -2,7 +2,7 @@
 /** A daemon that starts while another one ends: at many moments of the other one's end. */
 import assert from "node:assert/strict";
 import type { WorldEvent } from "./script.ts";
-import { playScript } from "./world.ts";
+import { playScript } from "./play.ts";
 
 /** A world that begins with a guest, and with a default device for its card. */
 const SEED = 4;

@@ -18,7 +18,7 @@ import { seedOfCommit } from "./commit_seed.ts";
 import { real } from "./machine/platform.ts";
 import { drawScript, formatScript, parseScript, type Script } from "./script.ts";
 import { shrink } from "./shrink.ts";
-import { type Outcome, playScript, WEIGHTS } from "./world.ts";
+import { type Outcome, playScript, WEIGHTS } from "./play.ts";
 
 const { values } = parseArgs({
   options: {

@@ -91,7 +91,7 @@ const CALM_ATTACKS = 6;
 const STORY = /^story\./;
 const BESIDE_STORIES = /^(daemon\.start|guest\.program|guest\.step|operator\.)/;
 const STORIES = 2;
-/** µs from what happened before until a story begins there. */
+/** The pause before a story there, µs. */
 const BEFORE_A_STORY = [500_000, 4_000_000] as const;
 
 /** The kinds of events, each with how often it happens in relation to the others. */

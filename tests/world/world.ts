@@ -6,14 +6,13 @@
 import "./machine/preload.ts";
 import { addressSpace } from "./xen/address_space.ts";
 import type { LogRecord } from "@logtape/logtape";
-import { AlsaDevice } from "../../lib/pcm/alsa/device.ts";
 import { announcementPath } from "../../lib/daemon/announcement.ts";
 import { CONFIG_FILE, type DaemonRun, Daemons } from "./daemon.ts";
 import { beginCalm } from "./calm.ts";
 import { EVENTS } from "./events/events.ts";
 import { createGuest } from "./events/toolstack_events.ts";
 import { Excuses } from "./excuses.ts";
-import { describe, Host, install, recordText } from "./host.ts";
+import { Host, recordText } from "./host.ts";
 import { Admission } from "./invariants/admission.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
@@ -33,7 +32,7 @@ import { Moments } from "./moments.ts";
 import { Operators } from "./operator/commands.ts";
 import type { SettingsOracle } from "./operator/oracle.ts";
 import { Population } from "./population.ts";
-import { isBusy, isCalm, isStalled, isStoried, type Script, type Weights } from "./script.ts";
+import { isBusy, isCalm, isStalled, isStoried } from "./script.ts";
 import { Account } from "./toolstack/account.ts";
 import { Administrator, anyOptions } from "./toolstack/administrator.ts";
 import { Nodes } from "./toolstack/nodes.ts";
@@ -103,7 +102,6 @@ export class World {
   readonly excuses = new Excuses(() => this.now);
   readonly connections = new Connections(() => this.now, SETTLING_MICROS);
   readonly moments = new Moments();
-  readonly #admission = new Admission();
   #isEnding = false;
 
   constructor(readonly seed: number) {
@@ -145,7 +143,7 @@ export class World {
       now: () => this.now,
       account: this.account,
       policies: () => this.administrator.policies,
-      nodes: () => this.#nodes,
+      nodes: () => this.nodes,
     });
     this.ledger.onHeard = (guest, account, pcm, frames, from, until) => {
       const problem = heardProblem(this, guest, account, pcm, frames, from, until);
@@ -226,7 +224,7 @@ export class World {
   }
 
   /** XenStore as it is now. */
-  get #nodes(): Nodes {
+  get nodes(): Nodes {
     return new Nodes(this.host.xen.xenstored.xenstore.database.snapshot.root);
   }
 
@@ -246,13 +244,8 @@ export class World {
     const text = recordText(record);
     this.daemons.runs.findLast((run) => run.process === process)?.log.push(text);
     this.log.write(`${process.name}: ${text}`);
-    const refusal = refusalProblem(process, text);
+    const refusal = refusalProblem(process, text) ?? Admission.of(this).refusalProblem(text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);
-    const admission = this.#admission.refusalProblem(text, this.#nodes, this.now, (name) => {
-      const domains = this.account.domains.filter((domain) => domain.name === name);
-      return domains.length === 1 ? domains[0]!.domid : undefined;
-    });
-    if (admission !== undefined) this.violated("withinLimits", admission);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);
   }
 
@@ -303,7 +296,6 @@ export class World {
 
   check(when: "event" | "end"): void {
     if (this.violation !== undefined) return;
-    this.#admission.look(this.#nodes, this.now);
     for (const { name, check } of CHECKS) {
       const problem = check(this, when);
       if (problem !== undefined) return this.violated(name, problem);
@@ -335,82 +327,4 @@ export class World {
     this.host.xen.end();
     addressSpace.checkPoison();
   }
-}
-
-/** What became of a world. */
-export interface Outcome {
-  readonly events: number;
-  /** Turns of all threads. */
-  readonly turns: number;
-  /** Virtual seconds, and seconds of guests' sound that were heard. */
-  readonly seconds: number;
-  readonly soundSeconds: number;
-  readonly digest: string;
-  readonly log: readonly string[];
-  readonly violation: Violation | undefined;
-}
-
-/** How often each kind of event happens. */
-export const WEIGHTS: Weights = Object.fromEntries(
-  Object.entries(EVENTS).map(([kind, { weight }]) => [kind, weight]),
-);
-
-let installed: Promise<void> | undefined;
-
-/** Plays a script from its beginning. */
-export async function playScript(script: Script): Promise<Outcome> {
-  installed ??= prepare();
-  await installed;
-  return await play(script);
-}
-
-/** The platform, and all that the program's modules do once: a world of its own, which nobody looks at. */
-async function prepare(): Promise<void> {
-  await install();
-  await warmUp();
-  await play({
-    seed: 1,
-    events: [{ wait: 1000, kind: "daemon.start", seed: 1 }, { wait: 1000, kind: "xl.create", seed: 1 }],
-  });
-}
-
-/** ALSA's first use: a module keeps that it has been, and the daemons of all worlds have one module. */
-async function warmUp(): Promise<void> {
-  const { host } = new World(0);
-  host.enter();
-  const process = host.process("first");
-  let isWarm = false;
-  process.main.post(0, () => void new AlsaDevice("null", "playback").warmUp().then(() => isWarm = true));
-  await host.clock.runUntil(REST_MICROS);
-  if (!isWarm) throw new Error("ALSA cannot be warmed up");
-  process.kill();
-  host.xen.end();
-}
-
-async function play({ seed, events }: Script): Promise<Outcome> {
-  const world = new World(seed);
-  world.begin();
-  let done = 0;
-  try {
-    for (const { wait, kind, seed } of events) {
-      await world.step(wait, kind, seed);
-      if (world.violation !== undefined) break;
-      done++;
-    }
-    if (world.violation === undefined) await world.end();
-    // What is written to memory that is unmapped shows here, before the verdict.
-    world.close();
-  } catch (error) {
-    world.violated("worldItself", describe(error));
-  }
-  const { now, log, violation } = world;
-  return {
-    events: done,
-    turns: world.host.turns,
-    seconds: now / 1e6,
-    soundSeconds: world.ledger.seconds,
-    digest: log.digest,
-    log: log.lines,
-    violation: violation && { ...violation, event: done },
-  };
 }

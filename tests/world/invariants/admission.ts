@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** That no guest is refused a stream which its limit allows: a card that is made anew has its former streams' places. */
 import { parseBackendPath } from "../../../lib/xenbus/mod.ts";
-import type { Nodes } from "../toolstack/nodes.ts";
 import { backendDirectories } from "../toolstack/oracle.ts";
+import type { World } from "../world.ts";
 
 /** µs after which the daemon has let go of the streams of a card that is not there any more. */
 const LET_GO_MICROS = 3_000_000;
@@ -15,16 +15,30 @@ const isNumber = (name: string) => /^\d+$/.test(name);
 
 interface Seen {
   readonly domid: number;
-  streams: number;
-  at: number;
+  /** The most of the last moments. */
+  readonly streams: number;
+  /** When the card was last there, µs. */
+  readonly at: number;
 }
 
 export class Admission {
   /** By the path of a card's backend. */
   readonly #cards = new Map<string, Seen>();
 
-  /** Counts the streams of all cards that there are. */
-  look(nodes: Nodes, now: number): void {
+  private constructor(private readonly world: World) {}
+
+  static readonly #all = new WeakMap<World, Admission>();
+
+  /** What is known of the streams of a world's cards, from the first call on. */
+  static of(world: World): Admission {
+    let admission = Admission.#all.get(world);
+    if (admission === undefined) Admission.#all.set(world, admission = new Admission(world));
+    return admission;
+  }
+
+  /** Counts the streams of all cards that there are. To be called after each event. */
+  look(): void {
+    const { nodes, now } = this.world;
     for (const path of backendDirectories(nodes)) {
       const address = parseBackendPath(path);
       const frontend = nodes.value(`${path}/frontend`);
@@ -43,22 +57,14 @@ export class Admission {
     }
   }
 
-  /**
-   * What is wrong with `text`, which a daemon has just logged.
-   * @param domidOf the number of the one domain that has a name
-   */
-  refusalProblem(
-    text: string,
-    nodes: Nodes,
-    now: number,
-    domidOf: (name: string) => number | undefined,
-  ): string | undefined {
+  /** What is wrong with `text`, which a daemon has just logged; undefined: nothing. */
+  refusalProblem(text: string): string | undefined {
     const [, name, limit] = REFUSAL.exec(text) ?? [];
-    const domid = name === undefined ? undefined : domidOf(name);
-    if (domid === undefined) return undefined;
-    this.look(nodes, now);
-    const cards = [...this.#cards.values()].filter((card) =>
-      card.domid === domid && card.at + LET_GO_MICROS >= now
+    const domains = this.world.account.domains.filter((domain) => domain.name === name);
+    if (domains.length !== 1) return undefined;
+    this.look();
+    const cards = [...this.#cards.values()].filter(({ domid, at }) =>
+      domid === domains[0]!.domid && at + LET_GO_MICROS >= this.world.now
     );
     const streams = cards.reduce((sum, card) => sum + card.streams, 0);
     if (streams > Number(limit)) return undefined;

@@ -103,9 +103,12 @@ export function heardProblem(
   }
   const daemon = world.daemons.current?.process;
   const hangUp = daemon === undefined ? -Infinity : world.host.xen.xenstored.lastHangUpOn(daemon);
-  const heardOfLast = hangUp + HANG_UP_MICROS > from ? hangUp : Infinity;
-  const late = Math.min(world.excuses.before(from, DENIAL_MICROS, "no processor"), heardOfLast);
-  const lately = history.during(place, late, until);
+  const isDeaf = hangUp + HANG_UP_MICROS > from;
+  const lastHeard = Math.min(
+    world.excuses.before(from, DENIAL_MICROS, "no processor"),
+    isDeaf ? hangUp : Infinity,
+  );
+  const lately = history.during(place, lastHeard, until);
   const problem = deviceProblem(pcm.name, devices, lately);
   return problem && `${guest.name}(${place.domid}) ${account.name} is heard on ${pcm.label}: ${problem}`;
 }

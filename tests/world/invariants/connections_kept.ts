@@ -2,7 +2,6 @@
 /** That the daemon leaves no honest guest's stream by itself: a ring is let go of when its guest or the toolstack wants that. */
 import { XENSND_FIELD_RING_REF } from "../../../lib/sndif/mod.ts";
 import { XenbusState } from "../../../lib/xenbus/mod.ts";
-import { Nodes } from "../toolstack/nodes.ts";
 import type { World } from "../world.ts";
 import type { ForeignMapping } from "../xen/hypervisor.ts";
 
@@ -13,13 +12,13 @@ export function leaveProblem(
 ): string | undefined {
   const run = world.daemons.serving();
   const guest = world.population.of(domain);
-  const { hypervisor, xenstored } = world.host.xen;
+  const { hypervisor } = world.host.xen;
   if (run === undefined || !run.process.isAlive || grants.length !== 1 || !isWritable) return undefined;
   if (guest === undefined || !guest.isHonest || hypervisor.domain(domain.domid) !== domain) return undefined;
   const gref = grants[0]!.gref;
   const account = [...guest.kernel.accounts].find(({ ringRef }) => ringRef === gref);
   if (account === undefined) return undefined;
-  const nodes = new Nodes(xenstored.xenstore.database.snapshot.root);
+  const { nodes } = world;
   const [nodename, place] = account.name.split(" ") as [string, string];
   const frontend = `/local/domain/${domain.domid}/${nodename}`;
   const backend = `/local/domain/0/backend/vsnd/${domain.domid}/${nodename.split("/").at(-1)}`;

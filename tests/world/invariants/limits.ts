@@ -9,12 +9,12 @@ import { XEN_PAGE_SIZE } from "../../../lib/xen/ports.ts";
 import type { DaemonRun } from "../daemon.ts";
 import type { Process } from "../machine/process.ts";
 import { SocketFile } from "../machine/socket_file.ts";
-import { Nodes } from "../toolstack/nodes.ts";
 import { backendDirectories } from "../toolstack/oracle.ts";
 import type { World } from "../world.ts";
 import { processCounters } from "../xen/counters.ts";
 import { channelsOf } from "../xen/libxenevtchn.ts";
 import { foreignMappings } from "../xen/libxengnttab.ts";
+import { Admission } from "./admission.ts";
 import type { Invariant } from "./invariants.ts";
 
 /** Threads of a daemon beside the guests' own engines: the main thread, and the engine that all share. */
@@ -34,6 +34,7 @@ export function hasTightBudgets({ daemons }: World): boolean {
 export const withinLimits: Invariant = {
   name: "withinLimits",
   check(world) {
+    Admission.of(world).look();
     for (const run of world.daemons.running) {
       const limits = run.options.guestLimits ?? DEFAULT_LIMITS;
       const { process } = run;
@@ -100,7 +101,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const cards = lately(
     process,
     "cards",
-    backendDirectories(new Nodes(xen.xenstored.xenstore.database.snapshot.root)).length,
+    backendDirectories(world.nodes).length,
   );
   const { watches, ports } = processCounters(xen, process);
   const files = [...process.files.values()];

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What must hold once the world has come to rest: XenStore, and what the daemon still has. */
 import { announcementProblems, backendDirectories, staleCards, stateProblems } from "../toolstack/oracle.ts";
-import { Nodes } from "../toolstack/nodes.ts";
-import type { World } from "../world.ts";
 import { processCounters } from "../xen/counters.ts";
 import type { Invariant } from "./invariants.ts";
 
@@ -15,12 +13,10 @@ const RECONNECT_MICROS = 10_000_000;
 /** Descriptors and timers of a daemon that has nobody to serve. */
 const [IDLE_DESCRIPTORS, IDLE_TIMERS] = [8, 2];
 
-const nodesOf = (world: World) => new Nodes(world.host.xen.xenstored.xenstore.database.snapshot.root);
-
 export const nothingStale: Invariant = {
   name: "nothingStale",
   check(world, when) {
-    const nodes = nodesOf(world);
+    const { nodes } = world;
     if (when === "event") return world.account.settle(nodes, "open")[0];
     // What xl leaves of a domain is xl's own business.
     const problems = [...world.account.settle(nodes), ...staleCards(nodes, world.account)];
@@ -44,7 +40,7 @@ export const statesKnown: Invariant = {
     // Tight limits refuse cards, as they are meant to.
     const isServing = run !== undefined && run.options.guestLimits === undefined;
     const { cards } = world.account;
-    const [problem] = stateProblems(nodesOf(world), cards, ({ address: { domid, card } }) => {
+    const [problem] = stateProblems(world.nodes, cards, ({ address: { domid, card } }) => {
       const domain = world.host.xen.hypervisor.domain(domid);
       const guest = domain && world.population.of(domain);
       const isHonest = guest !== undefined && guest.isHonest && !guest.domain.isPaused;
@@ -74,7 +70,7 @@ export const backAtTheBeginning: Invariant = {
         if (count !== 0) return `${process.name} has ${count} ${what} left, and no guest`;
       }
       // A card that a killed toolstack has left behind is followed as any other.
-      const cards = backendDirectories(nodesOf(world)).length;
+      const cards = backendDirectories(world.nodes).length;
       if (watches > 2 + cards) {
         return `${process.name} has ${watches} watches for ${cards} cards, and no guest`;
       }
