@@ -10,7 +10,7 @@ import { XenbusState } from "../../lib/xenbus/mod.ts";
 import { type Box, descriptors, inBox, sleep, until } from "./harness.ts";
 import { open, RawCard, type RawStream } from "./raw_frontend.ts";
 
-const ROUNDS = Number(Deno.env.get("XSND_KILL_ROUNDS") ?? 100);
+const ROUNDS = Number(Deno.env.get("XSND_KILL_ROUNDS") ?? 30);
 const SEED = Number(Deno.env.get("XSND_SEED") ?? Date.now() % 2 ** 31);
 const STREAM = "domU/0/0/0";
 
@@ -39,7 +39,7 @@ function play(stream: RawStream, directory: number): void {
   stream.waitFor("a position", () => stream.takePositions().length > 0);
 }
 
-Deno.test("SIGKILL at any moment, 100 times in a row: the next daemon plays what is opened, and nothing is lost or left behind", async () => {
+Deno.test("SIGKILL at any moment, 30 times in a row: the next daemon plays what is opened, and nothing is lost or left behind", async () => {
   const chance = random(SEED);
   await inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
