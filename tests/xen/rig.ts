@@ -5,7 +5,7 @@ import { LabError } from "./lab/command.ts";
 import { type Domain, quote } from "./lab/domain.ts";
 import type { Guest } from "./lab/guest.ts";
 import type { Lab } from "./lab/lab.ts";
-import type { Job } from "./lab/machine.ts";
+import type { Job, Outcome } from "./lab/machine.ts";
 
 /** A card to provision: the limits of its streams, and each PCM's streams. */
 export interface CardSpec {
@@ -24,6 +24,23 @@ export interface Shape {
   readonly channels: number;
 }
 
+/** The card of cases that hear what a guest plays: one PCM, on the loopback. */
+export const LOOPBACK = {
+  "sample-formats": ["s16_le", "s32_le"],
+  "sample-rates": [44100, 48000, 96000],
+  "channels-max": 8,
+  "buffer-size": 262144,
+  pcms: [[{ type: "playback", device: "hw:5,0" }, { type: "capture", device: "hw:5,0" }]],
+} as const satisfies CardSpec;
+
+/** The card of cases with a hardware device; its second PCM is on the loopback. */
+export const AC97 = {
+  "sample-formats": ["s16_le"],
+  "sample-rates": [44100, 48000],
+  "buffer-size": 65536,
+  pcms: [[{ type: "playback", device: "hw:0,0" }], [{ type: "playback", device: "hw:5,0" }]],
+} as const satisfies CardSpec;
+
 export const CD: Shape = { format: "S16_LE", rate: 48000, channels: 2 };
 
 export function frameOctets({ format, channels }: Shape): number {
@@ -36,8 +53,12 @@ export function shapeOptions({ format, rate, channels }: Shape): string {
 
 /** `seconds` of noise: every lost, repeated or shifted sample in it is noticed. */
 export function noise(shape: Shape, seconds: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(Math.round(seconds * shape.rate) * frameOctets(shape));
-  for (let at = 0; at < bytes.length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+  return randomOctets(Math.round(seconds * shape.rate) * frameOctets(shape));
+}
+
+export function randomOctets(count: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(count);
+  for (let at = 0; at < count; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
   return bytes;
 }
 
@@ -71,11 +92,15 @@ export class Daemon {
   /** @param xsnd the command; this tree's by default */
   static async start(lab: Lab, options = "", xsnd = "xsnd"): Promise<Daemon> {
     const job = await lab.dom0.start(`echo $$; exec ${xsnd} serve ${options}`);
-    // The start takes some 10 s, and several times as long on a busy machine.
-    await lab.dom0.run("until [ -S /run/xsnd/control.sock ] && xsnd status >/dev/null; do sleep 0.2; done", {
+    // The start takes some 10 s, and several times as long on a busy machine. The daemon writes its number when it has taken the
+    // cards over; a daemon that was killed has left another.
+    const number = "$(xenstore-read /local/domain/0/data/xsnd/pid 2>/dev/null)";
+    while (await job.output("stdout") === "") await new Promise((resolve) => setTimeout(resolve, 50));
+    const pid = Number(await job.output("stdout"));
+    await lab.dom0.run(`until [ "${number}" = ${pid} ]; do kill -0 ${pid} && sleep 0.2 || exit; done`, {
       timeout: 180,
     });
-    return new Daemon(lab, job, Number((await job.output("stdout")).split("\n")[0]));
+    return new Daemon(lab, job, pid);
   }
 
   /** The daemon's log so far. */
@@ -116,7 +141,13 @@ export async function assertDemo(lab: Lab, command: string): Promise<void> {
   assert(maxPositionErrorFrames < periodFrames, stdout);
 }
 
-/** Replaces `guest`'s cards by this card, and waits until the guest's kernel has made the card. */
+/** The card that each guest was given last, as JSON. */
+const given = new WeakMap<Guest, string>();
+
+/**
+ * Gives `guest` this card and no other, and waits until the guest's kernel has made the card. A guest that has the card already
+ * keeps it: each command takes some 10 s in an emulator, and a card must last anyway.
+ */
 export async function give(lab: Lab, guest: Guest, spec: CardSpec): Promise<void> {
   const { pcms, ...params } = spec;
   let id = 0;
@@ -126,15 +157,20 @@ export async function give(lab: Lab, guest: Guest, spec: CardSpec): Promise<void
       streams: streams.map((stream) => ({ ...stream, "unique-id": `s${id++}` })),
     })),
   };
-  const file = `/tmp/${guest.name}.yaml`;
-  await take(lab, guest);
-  await lab.dom0.put(file, JSON.stringify({ domains: { [guest.name]: { cards: [card] } } }));
-  await lab.dom0.run(`xsnd provision -f ${file}`);
+  const text = JSON.stringify({ domains: { [guest.name]: { cards: [card] } } });
+  if (given.get(guest) !== text) {
+    await take(lab, guest);
+    const file = `/tmp/${guest.name}.yaml`;
+    await lab.dom0.put(file, text);
+    await lab.dom0.run(`xsnd provision -f ${file}`);
+    given.set(guest, text);
+  }
   await waitForCard(lab, guest);
 }
 
 /** Removes all of `guest`'s cards. */
 export async function take(lab: Lab, guest: Guest): Promise<void> {
+  given.delete(guest);
   await lab.dom0.run(
     `if [ -n "$(xenstore-list /libxl/${guest.domid}/device/vsnd 2>/dev/null)" ]; then xsnd deprovision ${guest.domid}; fi`,
   );
@@ -211,6 +247,12 @@ export async function aplay(
   });
   assert.equal(code, 0, `aplay ${options}: ${stderr}`);
   return stderr;
+}
+
+/** Interrupts `guest`'s aplay, which `playing` waits for and which must still be playing. */
+export async function endPlay(guest: Guest, playing: Promise<Outcome>): Promise<Outcome> {
+  await guest.run("killall -INT aplay");
+  return await playing;
 }
 
 export function countUnderruns(stderr: string): number {

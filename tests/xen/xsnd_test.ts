@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /**
  * xsnd on real Xen: the guests have the stock driver of unmodified Debian kernels, dom0 has the native ports, and the devices are
- * an emulated AC97 and snd-aloop. All cases share one boot, two guests (Linux 6.1 and 7) and, unless a case ends it, one daemon.
+ * an emulated AC97 and snd-aloop. The first cases are about the lab itself. All cases share one boot, two guests (Linux 6.1 and 7) and, unless a case ends it, one daemon.
  */
 import { cardCases } from "./cases/card.ts";
 import { gettingStartedCases } from "./cases/getting_started.ts";
 import { hostileCases } from "./cases/hostile.ts";
 import { hostCases, MIXER, xlCases } from "./cases/hosts.ts";
 import { lifeCases } from "./cases/life.ts";
+import { dom0Cases, guestCases } from "./cases/machine.ts";
 import { packageCases } from "./cases/package.ts";
 import { soundCases } from "./cases/sound.ts";
 import { Bench, testedArch } from "./lab/testing.ts";
@@ -32,6 +33,8 @@ async function restart(options = ""): Promise<void> {
   daemon = await Daemon.start(bench.lab, options);
 }
 
+dom0Cases(bench);
+
 bench.test("serve starts before any guest, and after one", async (lab) => {
   await lab.dom0.put("/etc/asound.conf", MIXER);
   await restart();
@@ -40,6 +43,7 @@ bench.test("serve starts before any guest, and after one", async (lab) => {
   await bench.guest("7");
 });
 
+guestCases(bench);
 soundCases(bench);
 if (amd64) cardCases(bench, () => daemon!, restart);
 lifeCases(bench, () => daemon!, restart);
@@ -47,4 +51,4 @@ hostCases(bench, amd64);
 hostileCases(bench, () => daemon!);
 if (amd64) xlCases(bench, restart);
 if (amd64) packageCases(bench, () => daemon!, restart);
-if (amd64) gettingStartedCases(bench, () => daemon, restart);
+if (amd64) gettingStartedCases(bench, () => daemon);

@@ -169,14 +169,11 @@ async function runHeard(lab: Lab, host: Host, block: PageBlock): Promise<void> {
 }
 
 /**
- * @param daemon the daemon of all cases; undefined if this case runs alone
- * @param restart starts a new daemon for all cases in place of the old one
+ * The last cases: they end the daemon of all cases.
+ *
+ * @param daemon that daemon; undefined if this case runs alone
  */
-export function gettingStartedCases(
-  bench: Bench,
-  daemon: () => Daemon | undefined,
-  restart: (options?: string) => Promise<void>,
-): void {
+export function gettingStartedCases(bench: Bench, daemon: () => Daemon | undefined): void {
   bench.test("getting started: the page's own commands take a host from nothing to sound", async (lab) => {
     const host = new Host(lab);
     await daemon()?.end();
@@ -184,7 +181,6 @@ export function gettingStartedCases(
       for (const block of pageBlocks(await Deno.readTextFile(PAGE))) await runHeard(lab, host, block);
     } finally {
       await host.clear();
-      await restart();
     }
   });
 }

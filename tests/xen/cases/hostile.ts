@@ -2,7 +2,7 @@
 /** A frontend that breaks the protocol, on real grants and event channels: domain 0 is its own guest. */
 import assert from "node:assert/strict";
 import type { Bench } from "../lab/testing.ts";
-import { aplay, CD, countUnderruns, type Daemon, give, noise } from "../rig.ts";
+import { aplay, CD, countUnderruns, type Daemon, give, LOOPBACK, noise } from "../rig.ts";
 
 /** The project's folder in dom0; {@link FILES} are the test's additions to it. */
 const PROJECT = "/run/xsnd";
@@ -36,7 +36,7 @@ export function hostileCases(bench: Bench, daemon: () => Daemon): void {
       await dom0.attempt("xsnd deprovision Domain-0 --force; rm -r /run/xsnd/tests");
     }
     const guest = await bench.guest("6.1");
-    await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+    await give(lab, guest, LOOPBACK);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 2), CD)), 0);
   });
 }

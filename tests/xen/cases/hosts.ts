@@ -10,6 +10,7 @@ import {
   countUnderruns,
   frameOctets,
   give,
+  LOOPBACK,
   noise,
   recordLoopback,
   take,
@@ -51,7 +52,7 @@ export function xlCases(bench: Bench, restart: (options?: string) => Promise<voi
 
   bench.test("xl lists and detaches a card that xsnd provisioned", async (lab) => {
     const guest = await bench.guest("6.1");
-    await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+    await give(lab, guest, LOOPBACK);
     assert.match(await lab.dom0.run(`xl vsnd-list ${guest.domid}`), LISTED);
     await lab.dom0.run(`xl vsnd-detach ${guest.domid} 0`);
     await until(guest, "! [ -d /proc/asound/card0 ]", "the card to go");

@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** The lab itself: the machine, Xen, the devices and the guests that the cases with xsnd rely on work, to the sample. */
 import assert from "node:assert/strict";
-import type { GuestKernel } from "./lab/images.ts";
-import { LabError } from "./lab/command.ts";
-import { Bench, testedArch } from "./lab/testing.ts";
-
-const bench = new Bench();
-const arch = testedArch();
-
-/** Random octets, `count` of them. */
-function noise(count: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(count);
-  for (let at = 0; at < count; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
-  return bytes;
-}
+import type { GuestKernel } from "../lab/images.ts";
+import { LabError } from "../lab/command.ts";
+import { type Bench, testedArch } from "../lab/testing.ts";
+import { CD, noise, randomOctets } from "../rig.ts";
 
 /** Compares without printing megabytes. */
 function assertSame(actual: Uint8Array, expected: Uint8Array): void {
@@ -22,151 +13,114 @@ function assertSame(actual: Uint8Array, expected: Uint8Array): void {
   assert.equal(actual.length, expected.length);
 }
 
-bench.test("dom0 runs on Xen", async (lab) => {
-  const info = await lab.dom0.run("xl info");
-  assert.match(info, /^xen_version +: 4\.17/m);
-  assert.match(await lab.dom0.run("xl list"), /^Domain-0 +0 /m);
-});
-
-bench.test("dom0.run() returns stdout, passes stdin, and throws with both streams", async (lab) => {
-  assert.equal(await lab.dom0.run("tr a-z A-Z", { stdin: "loud" }), "LOUD");
-  await assert.rejects(
-    lab.dom0.run("echo out; echo err >&2; exit 3"),
-    (error: Error) => error instanceof LabError && /exit code 3[^]*out[^]*err/.test(error.message),
-  );
-});
-
-bench.test("dom0.run() kills a script that takes too long, with its children", async (lab) => {
-  await assert.rejects(
-    lab.dom0.run("echo so far; sleep 4711", { timeout: 1 }),
-    /timed out after 1 s[^]*so far/,
-  );
-  const { code } = await lab.dom0.attempt("pgrep -f '^sleep 4711'");
-  assert.equal(code, 1);
-});
-
-bench.test("dom0.start() leaves a job running, which can be read and signalled", async (lab) => {
-  const job = await lab.dom0.start("trap 'echo got it; exit 7' TERM; echo here; while :; do sleep 0.1; done");
-  while (await job.output("stdout") === "") await new Promise((resolve) => setTimeout(resolve, 50));
-  await job.kill("SIGTERM");
-  const { code, stdout } = await job.outcome;
-  assert.deepEqual({ code, stdout }, { code: 7, stdout: "here\ngot it\n" });
-});
-
-bench.test("dom0 and the host exchange files of megabytes", async (lab) => {
-  const bytes = noise(4_000_000);
-  await lab.dom0.put("/tmp/noise", bytes);
-  assertSame(await lab.dom0.get("/tmp/noise"), bytes);
-});
-
-bench.test("xsnd runs in dom0 without network", async (lab) => {
-  assert.match(await lab.dom0.run("xsnd --help"), /provision/);
-});
-
-bench.test("Deno in dom0 calls the real libxenstore", async (lab) => {
-  const program = `
-    const { symbols: xs } = Deno.dlopen("libxenstore.so.4", {
-      xs_open: { parameters: ["u64"], result: "pointer" },
-      xs_read: { parameters: ["pointer", "u32", "buffer", "buffer"], result: "pointer" },
-    });
-    const path = new TextEncoder().encode("/local/domain/0/name\\0");
-    console.log(Deno.UnsafePointerView.getCString(xs.xs_read(xs.xs_open(0n), 0, path, new Uint32Array(1))));
-  `;
-  assert.equal(await lab.dom0.run("deno run -A --ext=js -", { stdin: program }), "Domain-0\n");
-});
-
-bench.test("snd-aloop gives back what was played, sample by sample", async (lab) => {
-  const bytes = noise(2 * 48000 * 4);
-  await lab.dom0.put("/tmp/in", bytes);
-  const format = "-q -t raw -f S16_LE -c 2 -r 48000";
-  await lab.dom0.run(`
-    arecord -D hw:5,1 ${format} -d 4 /tmp/out & 
-    until grep -q RUNNING /proc/asound/card5/pcm1c/sub0/status; do sleep 0.05; done
-    aplay -D hw:5,0 ${format} /tmp/in
-    wait
-  `);
-  const recorded = await lab.dom0.get("/tmp/out");
-  // The recording is silent before and after the sound, so the first four frames match nowhere else.
-  const start = recorded.findIndex((_, at) =>
-    at % 4 === 0 && bytes.subarray(0, 16).every((o, i) => recorded[at + i] === o)
-  );
-  assert.notEqual(start, -1, "the first frames are not in the recording");
-  assertSame(recorded.subarray(start, start + bytes.length), bytes);
-});
-
-if (arch === "amd64") {
-  bench.test("AC97 plays in real time, into a file on the host", async (lab) => {
-    const file = `${lab.directory}/ac97.wav`;
-    const before = (await Deno.stat(file)).size;
-    const seconds = Number(
-      await lab.dom0.run(
-        `
-        t0=$(cut -d' ' -f1 /proc/uptime)
-        aplay -q -D hw:0,0 -t raw -f S16_LE -c 2 -r 48000 --period-size=1024 --buffer-size=4096 -
-        awk "{ print \\$1 - $t0 }" /proc/uptime
-      `,
-        { stdin: noise(3 * 48000 * 4) },
-      ),
-    );
-    assert(seconds > 2.8 && seconds < 6, `3 s of sound took ${seconds} s`);
-    const grown = (await Deno.stat(file)).size - before;
-    assert(grown > 2 * 48000 * 4, `the card played ${grown} octets`);
-  });
-}
-
-for (const kernel of ["6.1", "7"] satisfies GuestKernel[]) {
-  bench.test(`a Linux ${kernel} guest has ALSA and the stock driver`, async () => {
-    const guest = await bench.guest(kernel);
-    assert.match(await guest.run("uname -r"), kernel === "6.1" ? /^6\.1\./ : /^([7-9]|\d\d)\./);
-    assert.match(await guest.run("cat /proc/asound/version"), /Advanced Linux Sound Architecture/);
-    assert.match(await guest.run("lsmod"), /^snd_xen_front /m);
-    assert.match(await guest.run("dmesg"), /Initialising Xen vsnd frontend driver/);
-    await guest.run("aplay --version; arecord --version; amixer --version");
-    const { stderr } = await guest.attempt("aplay -l");
-    assert.match(stderr, /no soundcards found/);
+/** Domain 0 and its devices. */
+export function dom0Cases(bench: Bench): void {
+  bench.test("dom0 runs on Xen", async (lab) => {
+    const info = await lab.dom0.run("xl info");
+    assert.match(info, /^xen_version +: 4\.17/m);
+    assert.match(await lab.dom0.run("xl list"), /^Domain-0 +0 /m);
   });
 
-  bench.test(`a Linux ${kernel} guest runs scripts as dom0 does`, async () => {
-    const guest = await bench.guest(kernel);
-    assert.equal(await guest.run("tr a-z A-Z", { stdin: "loud" }), "LOUD");
-    const { code, stdout, stderr } = await guest.attempt("echo out; echo err >&2; exit 3");
-    assert.deepEqual({ code, stdout, stderr }, { code: 3, stdout: "out\n", stderr: "err\n" });
+  bench.test("dom0.run() returns stdout, passes stdin, and throws with both streams", async (lab) => {
+    assert.equal(await lab.dom0.run("tr a-z A-Z", { stdin: "loud" }), "LOUD");
     await assert.rejects(
-      guest.run("echo so far; sleep 4711", { timeout: 1 }),
+      lab.dom0.run("echo out; echo err >&2; exit 3"),
+      (error: Error) => error instanceof LabError && /exit code 3[^]*out[^]*err/.test(error.message),
+    );
+  });
+
+  bench.test("dom0.run() kills a script that takes too long, with its children", async (lab) => {
+    await assert.rejects(
+      lab.dom0.run("echo so far; sleep 4711", { timeout: 1 }),
       /timed out after 1 s[^]*so far/,
     );
-    assert.equal((await guest.attempt("ps | grep '[s]leep 4711'")).code, 1);
-    const both = await Promise.all([guest.run("sleep 1; echo one"), guest.run("echo two")]);
-    assert.deepEqual(both, ["one\n", "two\n"]);
+    const { code } = await lab.dom0.attempt("pgrep -f '^sleep 4711'");
+    assert.equal(code, 1);
   });
 
-  bench.test(`a Linux ${kernel} guest exchanges files of megabytes`, async () => {
-    const guest = await bench.guest(kernel);
-    const bytes = noise(4_000_000);
-    await guest.put("/tmp/noise", bytes);
-    assertSame(await guest.get("/tmp/noise"), bytes);
-  });
-
-  bench.test(`a Linux ${kernel} guest's programs survive interrupts`, async (lab) => {
-    // Emulators have corrupted registers at interrupts. Every program's start is a chance to notice.
-    const guest = await bench.guest(kernel);
-    const pings = await lab.dom0.start(`exec busybox ping -q -A $(guest-address ${guest.domid})`);
-    const right = await guest.run(
-      "i=0; while [ $i -lt 40 ]; do echo $(setsid sh -c 'echo true $(echo false)'); i=$((i+1)); done | uniq -c",
-      { timeout: 120 },
+  bench.test("dom0.start() leaves a job running, which can be read and signalled", async (lab) => {
+    const job = await lab.dom0.start(
+      "trap 'echo got it; exit 7' TERM; echo here; while :; do sleep 0.1; done",
     );
-    assert.equal(right.trim(), "40 true false");
-    await pings.kill("SIGINT");
-    await pings.outcome;
+    while (await job.output("stdout") === "") await new Promise((resolve) => setTimeout(resolve, 50));
+    await job.kill("SIGTERM");
+    const { code, stdout } = await job.outcome;
+    assert.deepEqual({ code, stdout }, { code: 7, stdout: "here\ngot it\n" });
   });
+
+  bench.test("dom0 and the host exchange files of megabytes", async (lab) => {
+    const bytes = randomOctets(4_000_000);
+    await lab.dom0.put("/tmp/noise", bytes);
+    assertSame(await lab.dom0.get("/tmp/noise"), bytes);
+  });
+
+  if (testedArch() === "amd64") {
+    bench.test("AC97 plays in real time, into a file on the host", async (lab) => {
+      const file = `${lab.directory}/ac97.wav`;
+      const before = (await Deno.stat(file)).size;
+      const seconds = Number(
+        await lab.dom0.run(
+          `
+          t0=$(cut -d' ' -f1 /proc/uptime)
+          aplay -q -D hw:0,0 -t raw -f S16_LE -c 2 -r 48000 --period-size=1024 --buffer-size=4096 -
+          awk "{ print \\$1 - $t0 }" /proc/uptime
+        `,
+          { stdin: noise(CD, 3) },
+        ),
+      );
+      assert(seconds > 2.8 && seconds < 6, `3 s of sound took ${seconds} s`);
+      const grown = (await Deno.stat(file)).size - before;
+      assert(grown > 2 * 48000 * 4, `the card played ${grown} octets`);
+    });
+  }
 }
 
-bench.test("a guest that is destroyed is gone, and its scripts with it", async (lab) => {
-  const guest = await lab.guest("short-lived");
-  const script = assert.rejects(guest.run("sleep 60"), /is the guest gone/);
-  await guest.destroy();
-  await script;
-  assert.equal(await guest.exists(), false);
-  assert.doesNotMatch(await lab.dom0.run("xl list"), /short-lived|null/);
-  await assert.rejects(guest.run("true"), /is the guest gone/);
-});
+/** Guests, before any has a card. */
+export function guestCases(bench: Bench): void {
+  for (const kernel of ["6.1", "7"] satisfies GuestKernel[]) {
+    bench.test(`a Linux ${kernel} guest has ALSA and the stock driver`, async () => {
+      const guest = await bench.guest(kernel);
+      assert.match(await guest.run("uname -r"), kernel === "6.1" ? /^6\.1\./ : /^([7-9]|\d\d)\./);
+      assert.match(await guest.run("cat /proc/asound/version"), /Advanced Linux Sound Architecture/);
+      assert.match(await guest.run("lsmod"), /^snd_xen_front /m);
+      assert.match(await guest.run("dmesg"), /Initialising Xen vsnd frontend driver/);
+      await guest.run("aplay --version; arecord --version; amixer --version");
+      const { stderr } = await guest.attempt("aplay -l");
+      assert.match(stderr, /no soundcards found/);
+    });
+
+    bench.test(`a Linux ${kernel} guest runs scripts as dom0 does`, async () => {
+      const guest = await bench.guest(kernel);
+      assert.equal(await guest.run("tr a-z A-Z", { stdin: "loud" }), "LOUD");
+      const { code, stdout, stderr } = await guest.attempt("echo out; echo err >&2; exit 3");
+      assert.deepEqual({ code, stdout, stderr }, { code: 3, stdout: "out\n", stderr: "err\n" });
+      await assert.rejects(
+        guest.run("echo so far; sleep 4711", { timeout: 1 }),
+        /timed out after 1 s[^]*so far/,
+      );
+      assert.equal((await guest.attempt("ps | grep '[s]leep 4711'")).code, 1);
+      const both = await Promise.all([guest.run("sleep 1; echo one"), guest.run("echo two")]);
+      assert.deepEqual(both, ["one\n", "two\n"]);
+    });
+
+    bench.test(`a Linux ${kernel} guest exchanges files of megabytes`, async () => {
+      const guest = await bench.guest(kernel);
+      const bytes = randomOctets(4_000_000);
+      await guest.put("/tmp/noise", bytes);
+      assertSame(await guest.get("/tmp/noise"), bytes);
+    });
+
+    bench.test(`a Linux ${kernel} guest's programs survive interrupts`, async (lab) => {
+      // Emulators have corrupted registers at interrupts. Every program's start is a chance to notice.
+      const guest = await bench.guest(kernel);
+      const pings = await lab.dom0.start(`exec busybox ping -q -A $(guest-address ${guest.domid})`);
+      const right = await guest.run(
+        "i=0; while [ $i -lt 15 ]; do echo $(setsid sh -c 'echo true $(echo false)'); i=$((i+1)); done | uniq -c",
+        { timeout: 120 },
+      );
+      assert.equal(right.trim(), "15 true false");
+      await pings.kill("SIGINT");
+      await pings.outcome;
+    });
+  }
+}

@@ -13,6 +13,7 @@ import {
   Daemon,
   frameOctets,
   give,
+  LOOPBACK,
   noise,
   recordLoopback,
   take,
@@ -54,7 +55,7 @@ async function serveAGuest(bench: Bench): Promise<void> {
   const daemon = await Daemon.start(lab, "", `${ALONE} xsnd`);
   try {
     const guest = await bench.guest("6.1");
-    await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:5,0" }]] });
+    await give(lab, guest, LOOPBACK);
     const bytes = noise(CD, 2);
     const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
     assertHolds(heard, bytes, frameOctets(CD));
