@@ -201,7 +201,7 @@ export class Backend implements AsyncDisposable {
     if (card.isReplaced) await this.#takeAnew(key, served);
     else if (this.xen.store.read(`${this.#root}/${key}/state`) === undefined) {
       this.#totals.forget(card.paths.backend);
-      await this.#drop(key, served);
+      await this.#takeAnew(key, served);
     } else if (served.isOutdated && !card.connected) await this.#takeAnew(key, served);
   }
 
@@ -232,28 +232,26 @@ export class Backend implements AsyncDisposable {
     return changes;
   }
 
-  /** Ends serving the card. */
-  async #drop(key: string, served: Served): Promise<void> {
-    this.#cards.delete(key);
-    this.#watches.delete(served.watch);
-    served.watch[Symbol.dispose]();
-    await served.card.shutDown({ leave: false });
+  /**
+   * Makes the card anew, by the policy that holds now; serves the card that the toolstack has put in its place, if there is one.
+   */
+  async #takeAnew(key: string, served: Served): Promise<void> {
+    const { card } = served;
+    if (card.isClosed || served.isOfDead) this.#totals.forget(card.paths.backend);
+    served.isOutdated = false;
+    if (await this.#end(key, served)) this.#take(key, card.address);
   }
 
   /**
-   * Makes the card anew, by the policy that holds now; serves the card that the toolstack has put in its place, if there is one. The
-   * old card stays in the list until it is shut down, lest the new one be served beside it.
+   * Ends serving the card. It stays in the list until it is shut down, lest another be served beside it. Returns whether this call has
+   * taken it off the list.
    */
-  async #takeAnew(key: string, served: Served): Promise<void> {
-    const { card, watch } = served;
-    if (card.isClosed || served.isOfDead) this.#totals.forget(card.paths.backend);
-    served.isOutdated = false;
+  async #end(key: string, { card, watch }: Served): Promise<boolean> {
     this.#watches.delete(watch);
     watch[Symbol.dispose]();
     await card.shutDown({ leave: false });
-    if (this.#cards.get(key) !== served) return;
-    this.#cards.delete(key);
-    this.#take(key, card.address);
+    if (this.#cards.get(key)?.card !== card) return false;
+    return this.#cards.delete(key);
   }
 
   /**
@@ -303,8 +301,9 @@ export class Backend implements AsyncDisposable {
     try {
       await served.started;
     } catch (error) {
-      // When XenStore returns, the card is found and taken over again. After another failure that happens when its directory changes.
-      if (this.#cards.get(key) === served) await this.#drop(key, served);
+      const isEnded = await this.#end(key, served);
+      // XenStore may have come back meanwhile. After another failure the card is taken over when its directory changes.
+      if (isEnded && isStoreLost(error)) this.#take(key, served.card.address);
       throw error;
     }
   }

@@ -90,17 +90,18 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     sentence: "a card that is made anew is served before the old one has been shut down",
     file: "lib/daemon/backend.ts",
     find: `    await card.shutDown({ leave: false });
-    if (this.#cards.get(key) !== served) return;`,
+    if (this.#cards.get(key)?.card`,
     replace: `    void card.shutDown({ leave: false });
-    if (this.#cards.get(key) !== served) return;`,
+    if (this.#cards.get(key)?.card`,
     finds: "statesKnown",
   },
   {
     name: "watch-left-behind",
     sentence: "the watch of a card that has gone is not removed",
     file: "lib/daemon/backend.ts",
-    find: `    served.watch[Symbol.dispose]();`,
-    replace: ``,
+    find: `    watch[Symbol.dispose]();
+    await card.shutDown`,
+    replace: `    await card.shutDown`,
     finds: "backAtTheBeginning",
   },
   {
