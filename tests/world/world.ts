@@ -14,6 +14,7 @@ import { createGuest } from "./events/toolstack_events.ts";
 import { Excuses } from "./excuses.ts";
 import { Host, recordText } from "./host.ts";
 import { Admission } from "./invariants/admission.ts";
+import { Demand } from "./invariants/demand.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
@@ -244,6 +245,7 @@ export class World {
     const text = recordText(record);
     this.daemons.runs.findLast((run) => run.process === process)?.log.push(text);
     this.log.write(`${process.name}: ${text}`);
+    Demand.of(this).logged(process, text);
     const refusal = refusalProblem(process, text) ?? Admission.of(this).refusalProblem(text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);

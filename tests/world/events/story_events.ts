@@ -161,17 +161,19 @@ export const STORY_EVENTS: EventTable = {
       const targets = targetsOf(world).filter(({ domid }) => domid === guest.domain.domid);
       if (targets.length === 0) return;
       const target = random.pick(targets);
-      const verb = random.pick(["mute", "volume", "trigger", "trace"] as const);
+      const verb = random.pick(["mute", "volume", "trigger", "trigger", "trace"] as const);
       const plan = patientPlan(verb, target, random);
+      // A trigger waits for a stream that runs.
+      startPrograms(world, guest, random);
       world.operators.start({ ...plan, trigger: random.pick(["pause", "stop"]), volume: -6 });
-      world.later(SECOND, () => {
+      world.later(2 * SECOND, () => {
         for (const program of guest.running) program.kill();
         if (random.oneIn(3)) world.happens("daemon.kill", random.word());
         else if (random.oneIn(2)) reloadDriver(guest, random.below(20 * MILLI));
         useAgain(world, guest, random);
       });
-      world.later(5 * SECOND, () => useAgain(world, guest, random));
-      world.later(9 * SECOND, () => {
+      for (const after of [5, 7, 9]) world.later(after * SECOND, () => useAgain(world, guest, random));
+      world.later(12 * SECOND, () => {
         const undo = verb === "mute" ? "unmute" : verb;
         world.operators.start({ ...plan, verb: undo, trigger: "resume", volume: 0 });
       });
@@ -229,6 +231,25 @@ export const STORY_EVENTS: EventTable = {
       if (card !== undefined) world.xl.detach(domid, card.address.card, random);
       world.later(random.below(300 * MILLI), () => {
         if (cardsOf(world, domid) < MOST_CARDS) world.xl.attach(domid, anyXlCard(random), random);
+      });
+    },
+  },
+  /** A driver goes while an engine has no processor. The card goes too, before the engine has let go of the streams. */
+  "story.leavesAndGoes": {
+    weight: 1,
+    run(world, random) {
+      const guest = aGuest(world, random, true);
+      const [, engine] = world.daemons.current?.process.threads ?? [];
+      if (guest === undefined || engine === undefined) return;
+      const { domid } = guest.domain;
+      stallThread(world, engine, random.between(200 * MILLI, 400 * MILLI));
+      for (const program of guest.running) program.kill();
+      if (random.oneIn(2)) guest.kernel.xenbus.unload();
+      else reloadDriver(guest, random.below(20 * MILLI));
+      world.later(random.between(MILLI, 150 * MILLI), () => {
+        const [card] = world.account.cards.filter(({ address }) => address.domid === domid);
+        if (card !== undefined && random.oneIn(2)) world.xl.detach(domid, card.address.card, random);
+        else world.xl.destroy(domid, random);
       });
     },
   },

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** Programs that do unusual things, and yet no wrong ones: opening twice, asking without end, a mixer. */
+/** Programs that do unusual things, and yet no wrong ones: opening twice, opening beyond the bounds, asking without end, a mixer. */
 import {
+  formatByName,
   type HwParam,
   XENSND_OP_GET_VOLUME,
   XENSND_OP_MUTE,
   XENSND_OP_SET_VOLUME,
   XENSND_OP_UNMUTE,
 } from "../../../lib/sndif/mod.ts";
+import type { StreamParams } from "../../../lib/vsnd/model/card.ts";
 import type { Random } from "../machine/random.ts";
-import type { PcmConfig } from "./hw_params.ts";
+import { frameBytesOf, type PcmConfig } from "./hw_params.ts";
 import type { LinuxKernel } from "./linux_kernel.ts";
 import { Program, type StreamPlace } from "./program.ts";
 import type { XenStream } from "./stream_ops.ts";
@@ -36,6 +38,49 @@ export class Reopener extends Program {
       }
       yield* this.call(this.pcm.drop());
     }
+  }
+}
+
+/** Formats and rates that streams have or lack. */
+const FORMATS_BEYOND = ["u8", "s16_le", "s24_le", "s32_le"];
+const RATES_BEYOND = [8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000];
+
+/** Opens with one parameter after the other beyond what the stream may have, as a driver does that leaves out the core's rules. */
+export class Overreacher extends Program {
+  constructor(
+    kernel: LinuxKernel,
+    name: string,
+    at: StreamPlace,
+    private readonly config: PcmConfig,
+    private readonly random: Random,
+  ) {
+    super(kernel, name, at);
+  }
+
+  protected *main(): Blocking<void> {
+    const { stream } = this;
+    for (const wanted of this.#beyond(stream.params)) {
+      yield* this.must("hw_params", stream.hwParams(wanted));
+      try {
+        yield* this.call(stream.prepare());
+        if (this.random.oneIn(2)) yield* this.nap(this.random.below(100_000));
+      } finally {
+        yield* stream.hwFree();
+      }
+    }
+  }
+
+  *#beyond({ rates, formats, channelsMax, bufferSizeBytes }: StreamParams): Iterable<PcmConfig> {
+    const { config, random } = this;
+    for (const rate of RATES_BEYOND) {
+      if (!rates.includes(rate) && random.oneIn(3)) yield { ...config, rate };
+    }
+    for (const name of FORMATS_BEYOND) {
+      if (!formats.includes(name) && random.oneIn(3)) yield { ...config, format: formatByName(name)!.code };
+    }
+    yield { ...config, channels: channelsMax + 1 };
+    const bufferFrames = Math.floor(bufferSizeBytes / frameBytesOf(config)) + config.periodFrames;
+    yield { ...config, bufferFrames };
   }
 }
 

@@ -2,13 +2,13 @@
 /** The choice of programs that a guest may run on a stream. */
 import { Random } from "../machine/random.ts";
 import type { LinuxKernel } from "./linux_kernel.ts";
-import { Querier, Reopener } from "./odd_programs.ts";
+import { Overreacher, Querier, Reopener } from "./odd_programs.ts";
 import { choosePlan, Player, Recorder } from "./player.ts";
 import { chooseConfig, type Program } from "./program.ts";
 import { chooseServerPlan, SoundServer } from "./sound_server.ts";
 import type { XenStream } from "./stream_ops.ts";
 
-export { Mixer, Querier, Reopener } from "./odd_programs.ts";
+export { Mixer, Overreacher, Querier, Reopener } from "./odd_programs.ts";
 export { choosePlan, Player, Recorder, type TransferPlan } from "./player.ts";
 export { chooseConfig, Program, type StreamPlace } from "./program.ts";
 export { chooseServerPlan, type ServerAction, type ServerPlan, SoundServer } from "./sound_server.ts";
@@ -29,6 +29,9 @@ export function chooseProgram(
   const kind = random.below(8);
   if (kind === 0) {
     return new Querier(kernel, name("querier"), at, new Random(random.word()), random.between(1, 12));
+  }
+  if (kind === 1 && !isPlain && random.oneIn(3)) {
+    return new Overreacher(kernel, name("overreacher"), at, config, new Random(random.word()));
   }
   if (kind === 1) {
     const configs = [config];

@@ -43,10 +43,12 @@ export class Admission {
       const address = parseBackendPath(path);
       const frontend = nodes.value(`${path}/frontend`);
       if (address === undefined || frontend === undefined) continue;
+      const domain = this.world.host.xen.hypervisor.domain(address.domid);
+      const isHonest = domain === undefined || this.world.population.of(domain)?.isHonest !== false;
       const counts = nodes.children(frontend).filter(isNumber)
         .map((pcm) => nodes.children(`${frontend}/${pcm}`).filter(isNumber).length);
-      // A daemon knows the streams of a card of which the toolstack has removed the guest's half.
-      const streams = counts.reduce((sum, count) => sum + count, 0) || Infinity;
+      // A daemon knows the streams of a card of which the toolstack, or a hostile guest, has removed nodes of the guest's half.
+      const streams = isHonest && counts.reduce((sum, count) => sum + count, 0) || Infinity;
       const before = this.#cards.get(path);
       const isLate = before === undefined || before.at + LET_GO_MICROS < now;
       this.#cards.set(path, {

@@ -52,8 +52,8 @@ function newOpensProblem(world: World, guest: Guest, account: StreamAccount): st
   const since = before.domid === domid ? before.since : world.now;
   seen.set(account, { opens: account.opens.length, domid, since });
   for (const open of account.opens.slice(before.opens)) {
-    // After a restore nobody can tell which domain an OPEN was made in.
-    if (open.request.sent < since) continue;
+    // After a restore nobody can tell which domain an OPEN was made in. A driver takes the late answer to one OPEN for that to another.
+    if (open.request.sent < since || open.request.status !== 0) continue;
     const from = connectingSince(world, guest, account, open.request.sent);
     const policies = world.history.during(placeOf(guest, account), from - LOOK_MICROS, endOf(open));
     const problem = openProblem(

@@ -32,6 +32,9 @@ const TURN_REQUESTS = 64;
 const TURN_OCTETS = 3 << 18;
 /** Octets that an engine moves to or from one buffer in one turn: a stream is served at most three times in a turn. */
 const MOST_OCTETS = 3 << 18;
+/** Devices that the host gives to streams under their guests, a second. Each takes what the former had yet to play once more. */
+const DEVICES = 0.25;
+const NEW_DEVICE = /: \S+ is (used from now on|there again)$/;
 /** Events with nothing behind them that one port may bring a second, and in one burst, of the budget's price for them. */
 const IDLE_SIGNALS = 250;
 const IDLE_BURST = 1500;
@@ -107,6 +110,11 @@ export class Demand {
     return demand;
   }
 
+  /** A process has logged `text`. */
+  logged(process: Process, text: string): void {
+    if (NEW_DEVICE.test(text)) this.#bucket(process, "devices").add(this.world.now, 1, DEVICES / 1e6);
+  }
+
   /** What is wrong, and was not said before. */
   take(): string | undefined {
     const complaint = this.#complaint;
@@ -170,7 +178,8 @@ export class Demand {
     const { domid } = range.owner;
     const engines = this.#engines.get(domid) ?? enginesOf(thread.process, domid);
     this.#engines.set(domid, engines);
-    const most = engines * limits.moved * CAPACITY + 2 * TURN_OCTETS;
+    const devices = this.#bucket(thread.process, "devices").add(this.world.now, 0, DEVICES / 1e6);
+    const most = engines * limits.moved * CAPACITY + (2 + devices) * TURN_OCTETS;
     const level = this.#bucket(thread.process, `sound ${domid}`).add(
       this.world.now,
       length - again,

@@ -140,6 +140,7 @@ export class XenControls implements Hypervisor, Guests<Domain> {
     if (wanted !== undefined && hypervisor.domain(wanted) !== undefined) {
       throw new ControlError(`domain ${wanted} exists`);
     }
+    if (wanted === undefined && !hypervisor.hasFreeDomid) throw new ControlError("no domain id is free");
     const domain = hypervisor.create(wanted === undefined ? {} : { domid: wanted });
     domain.pause();
     return domain.domid;

@@ -89,6 +89,11 @@ export class Hypervisor {
     this.#lastDomid = domid - 1;
   }
 
+  get hasFreeDomid(): boolean {
+    for (let domid = 1; domid <= this.greatestDomid; domid++) if (this.#isFree(domid)) return true;
+    return false;
+  }
+
   #freeDomid(): number {
     for (let left = this.greatestDomid; left > 0; left--) {
       this.#lastDomid = this.#lastDomid % this.greatestDomid + 1;
