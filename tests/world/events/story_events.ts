@@ -4,6 +4,7 @@
  * and in the midst of all that happens besides.
  */
 import { ERRNO } from "../../../ffi/libc/errno.ts";
+import { PROMPT } from "../guest/blocking_store.ts";
 import type { Random } from "../machine/random.ts";
 import type { Guest } from "../population.ts";
 import type { HostEnd } from "../sound/host_card.ts";
@@ -250,6 +251,30 @@ export const STORY_EVENTS: EventTable = {
         const [card] = world.account.cards.filter(({ address }) => address.domid === domid);
         if (card !== undefined && random.oneIn(2)) world.xl.detach(domid, card.address.card, random);
         else world.xl.destroy(domid, random);
+      });
+    },
+  },
+  /**
+   * A guest gets a card, and is late to look at it. It finds the same state of the backend for each of the changes that have come
+   * meanwhile: InitWait, and InitWait again.
+   */
+  "story.noticesLate": {
+    weight: 1,
+    run(world, random) {
+      const guest = aGuest(world, random);
+      if (guest === undefined) return;
+      const { kernel: { store }, domain: { domid } } = guest;
+      store.pace = {
+        lateness: () =>
+          random.pick([random.below(MILLI), random.below(50 * MILLI), random.below(700 * MILLI)]),
+        duration: () => random.between(1, 4 * MILLI),
+      };
+      world.later(5 * SECOND, () => store.pace = PROMPT);
+      const [card] = world.account.cards.filter(({ address }) => address.domid === domid);
+      if (card !== undefined) world.xl.detach(domid, card.address.card, random);
+      world.later(random.below(SECOND), () => {
+        if (cardsOf(world, domid) < MOST_CARDS) world.xl.attach(domid, anyXlCard(random), random);
+        useAgain(world, guest, random);
       });
     },
   },

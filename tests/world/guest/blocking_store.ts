@@ -12,10 +12,21 @@ import { type Blocking, type Task, type Tasks, WaitQueue } from "./tasks.ts";
 /** µs until a call is tried again, while xenstored is away. */
 const RETRY = 20_000;
 
+/** How fast the kernel is. */
+export interface Pace {
+  /** µs until xenwatch turns to its next event: it has other devices, too. */
+  lateness(): number;
+  /** µs that a call takes; a transaction is one. */
+  duration(): number;
+}
+
+export const PROMPT: Pace = { lateness: () => 0, duration: () => 40 };
+
 /** A watch of the kernel's. */
 export interface KernelWatch {
   /** Ends the watch. Events that wait for xenwatch are dropped (`unregister_xenbus_watch`). */
   end(): void;
+  isOver: boolean;
 }
 
 interface PendingEvent {
@@ -27,6 +38,7 @@ export class BlockingStore {
   #pending: PendingEvent[] = [];
   readonly #arrived = new WaitQueue();
   readonly xenwatch: Task;
+  pace: Pace = PROMPT;
 
   constructor(private readonly tasks: Tasks, private readonly domain: GuestDomain) {
     this.xenwatch = tasks.spawn("xenwatch", false, () => this.#run());
@@ -36,12 +48,17 @@ export class BlockingStore {
     for (;;) {
       const event = this.#pending.shift();
       if (event === undefined) yield* this.tasks.sleep(this.#arrived, Infinity, false);
-      else yield* event.handle();
+      else {
+        const micros = this.pace.lateness();
+        if (micros > 0) yield* this.tasks.sleep(undefined, micros, false);
+        // A watch that has ended meanwhile wants no event any more.
+        if (!event.watch.isOver) yield* event.handle();
+      }
     }
   }
 
   /** Has xenwatch carry out `handle` after what waits already. */
-  post(handle: () => Blocking<void>, watch: KernelWatch = { end: () => {} }): void {
+  post(handle: () => Blocking<void>, watch: KernelWatch = { end: () => {}, isOver: false }): void {
     this.#pending.push({ watch, handle });
     this.#arrived.wakeAll();
   }
@@ -49,6 +66,7 @@ export class BlockingStore {
   /** Carries out `body`, again while xenstored is away. */
   *attempt<T>(body: (view: GuestStoreView) => T): Blocking<T> {
     for (;;) {
+      yield* this.tasks.sleep(undefined, this.pace.duration(), false);
       try {
         return body(this.domain.store);
       } catch (error) {
@@ -98,7 +116,9 @@ export class BlockingStore {
   *watch(path: string, handle: (path: string) => Blocking<void>): Blocking<KernelWatch> {
     return yield* this.attempt(() => {
       const watch: KernelWatch = {
+        isOver: false,
         end: () => {
+          watch.isOver = true;
           stop();
           this.#pending = this.#pending.filter((event) => event.watch !== watch);
         },

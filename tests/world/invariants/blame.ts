@@ -29,8 +29,11 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
   const passed = (sent: number) => mayHavePassed(sent - start.sent, open);
   if (writes.length > 0) {
     const steady = steadyPieces(writes);
+    // Silence counts as passed, too: a guest whose device has played some knows that by the position alone.
+    const isPassed = (sent: number, at: number) =>
+      passed(sent) > at || toldBy(blamed, segment, open, sent) + mayHavePassed(0, open) > at;
     const late = steady.filter(({ request: { sent }, at }) =>
-      passed(sent) > at && !wasFull(blamed, segment, open, at, sent)
+      isPassed(sent, at) && !wasFull(blamed, segment, open, at, sent)
     );
     const last = writes.at(-1)!;
     const isOver = end === undefined || !wasFull(blamed, segment, open, last.at + last.frames, end.time);
@@ -39,6 +42,18 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
   const steady = steadyPieces(reads);
   const late = steady.filter(({ request, at }) => passed(request.sent) > at + open.bufferFrames);
   return late.length + length - steady.length + 1;
+}
+
+/** The frames of the segment that the device had passed by the last position that the guest was told before `time`. */
+function toldBy(
+  { account: { events } }: Blamed,
+  segment: SegmentRecord,
+  open: OpenRecord,
+  time: number,
+): number {
+  const known = events.findLast((event) => event.isAccepted && event.time <= time);
+  if (known === undefined || known.open !== segment.open) return 0;
+  return Math.max(0, known.position / open.frameBytes - positionsBegin(segment, open.bufferFrames));
 }
 
 /**

@@ -21,6 +21,8 @@ const LEAST_RUN = 16;
 export class Heard {
   /** The numbers of the frames that were heard. */
   readonly frames = new IntervalSet();
+  /** Those among them that a device played while its pointer stood still. If the device stops before, they may come again. */
+  readonly unseen = new IntervalSet();
   /** How many were heard in all, whatever their numbers: of streams whose frames have four octets. */
   count = 0;
   /** When the last frame was heard, and by which device. */
@@ -91,7 +93,10 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     if (count < LEAST_RUN && first !== heard.next) return;
     heard.next = first + count;
     // Nobody can know what a device plays between the last look at its pointer and the end of a slow drop: it may come again.
-    const twice = pcm.isDropping ? 0 : heard.frames.add(first, first + count);
+    const again = pcm.isDropping ? 0 : heard.frames.add(first, first + count);
+    const twice = again > 0 ? again - heard.unseen.count(first, first + count) : 0;
+    const { from, until, before } = pcm.blind;
+    if (share(at + count) > from && share(at) < until) heard.unseen.add(first - before, first + count);
     heard.recent.push(
       `frames ${first} to ${first + count}, from ${share(at)} to ${
         share(at + count)

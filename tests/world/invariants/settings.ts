@@ -21,6 +21,7 @@ export function settingsOracle(world: World): SettingsOracle {
     asked: () => world.operators.asked,
     hasEnded: (from, to) =>
       world.daemons.runs.some(({ endedAt }) => endedAt !== undefined && endedAt >= from && endedAt <= to),
+    wasStoreLost: (from, to) => world.host.xen.xenstored.hasHungUp(from, to),
     cards: () =>
       world.account.cards.map(({ address: { domid, card }, version, states }) => ({
         domid,

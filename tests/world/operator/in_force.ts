@@ -96,6 +96,7 @@ export class InForce {
     private readonly asked: () => readonly Asked[],
     private readonly patience: Patience,
     private readonly namesOf: (stream: string) => Iterable<string>,
+    private readonly wasStoreLost: (from: number, to: number) => boolean = () => false,
   ) {}
 
   /** `stream` is a new card's since `at`: it has `settings`, or nobody knows which. */
@@ -127,18 +128,26 @@ export class InForce {
   }
 
   /**
-   * The time, after `after`, in which requests for settings of the stream were refused that XenStore may keep all the same: from the
-   * first request to the last refusal, µs. undefined: there was none.
+   * The time, after `after`, in which requests for settings of the stream were refused that XenStore may keep all the same, or whose
+   * clients had gone as XenStore was lost: from the first request to the last refusal, µs. undefined: there was none.
    */
   doubt(stream: string, after: number): { readonly from: number; readonly to: number } | undefined {
     let [from, to] = [Infinity, -Infinity];
     for (const asked of this.asked()) {
-      const { outcome, sentAt, endedAt } = asked;
-      if (outcome?.kind !== "refused" || endedAt <= after || !IS_AWAY.test(outcome.error)) continue;
+      const { sentAt, endedAt } = asked;
+      if (endedAt === Infinity || endedAt <= after || !this.#mayBeLost(asked)) continue;
       if (!this.#isMeant(asked, stream)) continue;
       [from, to] = [Math.min(from, sentAt), Math.max(to, endedAt)];
     }
     return to === -Infinity ? undefined : { from, to };
+  }
+
+  /** Whether XenStore may have been lost as the daemon kept what the request sets, and the request is refused. */
+  #mayBeLost({ request, outcome, sentAt, endedAt }: Asked): boolean {
+    if (outcome?.kind === "refused") return IS_AWAY.test(outcome.error);
+    const isUnread = outcome?.kind === "cancelled" || outcome?.kind === "broken";
+    return isUnread && FIELDS.some((field) => writtenValue(request, field) !== undefined) &&
+      this.wasStoreLost(sentAt, endedAt + this.patience.grace);
   }
 
   /** What was seen of the stream since `since` counts no more. */

@@ -36,6 +36,8 @@ export interface OracleWorld {
   cards(): readonly KnownCard[];
   /** Whether a daemon has ended between two times, µs. */
   hasEnded?(from: number, to: number): boolean;
+  /** Whether a daemon may have lost XenStore between two times, µs. */
+  wasStoreLost?(from: number, to: number): boolean;
 }
 
 interface Card extends Omit<KnownCard, "names"> {
@@ -65,7 +67,8 @@ export class SettingsOracle {
 
   constructor(private readonly world: OracleWorld, private readonly patience: Patience) {
     const namesOf = (stream: string) => this.#namesOf(stream);
-    this.#inForce = new InForce(world.clock, () => world.asked(), patience, namesOf);
+    const wasStoreLost = (from: number, to: number) => world.wasStoreLost?.(from, to) ?? false;
+    this.#inForce = new InForce(world.clock, () => world.asked(), patience, namesOf, wasStoreLost);
   }
 
   /** To be told what each command is told of all streams. */

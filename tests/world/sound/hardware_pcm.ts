@@ -36,7 +36,6 @@ export class HardwarePcm extends HostPcm {
   #missed = 0;
   #stamp = 0;
   /** The pointer's register and the interrupts stand still until then, while the DMA engine goes on. */
-  #blindUntil = 0;
   #interrupt: Entry | undefined;
   #timer: PeriodTimer | undefined;
   readonly #file: PcmFile;
@@ -125,7 +124,7 @@ export class HardwarePcm extends HostPcm {
   /** snd_pcm_update_hw_ptr: reads the pointer's register. A negative errno after an xrun. */
   #update(now: number): number {
     this.settle(now);
-    if (now < this.#blindUntil) return 0;
+    if (now < this.blind.until) return 0;
     const { bufferFrames } = this.set;
     let delta = this.#moved - this.#missed - this.#pointer;
     const missed = delta - delta % bufferFrames;
@@ -278,7 +277,7 @@ export class HardwarePcm extends HostPcm {
     const { periodFrames } = this.set;
     const next = (Math.floor(Math.max(this.#moved, this.#clock.framesAt(now)) / periodFrames) + 1) *
       periodFrames;
-    const time = Math.max(this.#clock.endOf(next), this.#blindUntil);
+    const time = Math.max(this.#clock.endOf(next), this.blind.until);
     if (time < Infinity) this.#interrupt = clock.at(time + this.end.jitter(), () => this.#period());
   }
 
@@ -313,7 +312,7 @@ export class HardwarePcm extends HostPcm {
       this.#pointer =
       this.#missed =
         0;
-    this.#blindUntil = 0;
+    this.blind.until = 0;
     this.#clock.reset(now);
     this.state = STATE.PREPARED;
     return 0;
@@ -360,7 +359,13 @@ export class HardwarePcm extends HostPcm {
     if (this.state !== STATE.RUNNING) return;
     this.settle(now);
     if (then === "resume") this.#clock.stall(now, micros);
-    else this.#blindUntil = Math.max(this.#blindUntil, now + micros);
+    else {
+      if (now >= this.blind.until) {
+        this.blind.from = now;
+        this.blind.before = this.#moved - this.#missed - this.#pointer;
+      }
+      this.blind.until = Math.max(this.blind.until, now + micros);
+    }
     this.#awaitInterrupt(now);
   }
 

@@ -113,6 +113,11 @@ export abstract class HostPcm {
   busyUntil = 0;
   /** Whether a slow snd_pcm_drop is under way, up to which the device plays on. */
   isDropping = false;
+  /**
+   * The device's pointer stands still from one time to the other, µs, while the device plays on; and how many frames it had played
+   * since the last look at the pointer.
+   */
+  readonly blind = { from: 0, until: 0, before: 0 };
 
   constructor(options: HostPcmOptions) {
     this.id = options.id;

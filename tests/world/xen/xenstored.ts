@@ -30,8 +30,8 @@ export class Xenstored implements DomainHost {
   /** The introduced domains. */
   readonly #introduced = new Map<number, Domain>();
   #isRunning = true;
-  /** When the server has last hung up on somebody, µs. */
-  lastHangUp = -Infinity;
+  /** When the server has hung up on somebody, µs. */
+  readonly #hangUpTimes: number[] = [];
   /** When the server has last hung up on each client's owner, µs. */
   readonly #hangUps = new WeakMap<object, number>();
   #death: { requests: number; lost: LostRequest; committer?: object } | undefined;
@@ -61,6 +61,16 @@ export class Xenstored implements DomainHost {
 
   get connections(): readonly StoreConnection[] {
     return [...this.#connections];
+  }
+
+  /** When the server has last hung up on somebody, µs. */
+  get lastHangUp(): number {
+    return this.#hangUpTimes.at(-1) ?? -Infinity;
+  }
+
+  /** Whether the server has hung up on somebody between two times, µs. */
+  hasHungUp(from: number, to: number): boolean {
+    return this.#hangUpTimes.some((time) => from <= time && time <= to);
   }
 
   /** When the server has last hung up on `owner`, µs. */
@@ -194,8 +204,9 @@ export class Xenstored implements DomainHost {
   }
 
   #hangUp(connection: StoreConnection): void {
-    this.lastHangUp = this.hypervisor.clock.now;
-    this.#hangUps.set(connection.client.owner, this.lastHangUp);
+    const { now } = this.hypervisor.clock;
+    if (now !== this.lastHangUp) this.#hangUpTimes.push(now);
+    this.#hangUps.set(connection.client.owner, now);
     this.close(connection);
     connection.client.lost();
   }
