@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** `serve --guest-limits` with guests that exceed the limits. */
 import assert from "node:assert/strict";
-import { XEN_ENOMEM } from "../../lib/sndif/mod.ts";
+import {
+  encodeHwParamQuery,
+  HwParam,
+  ResponseView,
+  Taken,
+  XEN_ENOMEM,
+  XENSND_OP_TRIGGER_START,
+  XENSND_OP_WRITE,
+} from "../../lib/sndif/mod.ts";
 import { inBox, until } from "./harness.ts";
-import { assertWorks, open, RawCard } from "./raw_frontend.ts";
+import { assertWorks, open, RawCard, type RawStream } from "./raw_frontend.ts";
 
 const playback = { type: "playback", device: "dummy:" } as const;
 
@@ -68,6 +76,50 @@ Deno.test("what a daemon holds for a guest is more than the guest's pages, has a
     "domU",
     "domV",
   ));
+
+Deno.test("a guest that uses up its requests on one stream hears its other stream go on", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [playback], [playback]);
+    await box.serve("--guest-limits", "requests=100");
+    await using card = await RawCard.connect(box.xen, 1, ["0/0", "1/0"]);
+    const [heard, asked] = [card.streams[0]!, card.streams[1]!];
+    const undisturbed = playFor(heard, () => {});
+    const [response, param] = [new ResponseView(), new HwParam()];
+    // The engine answers the later ones by itself.
+    asked.query(param);
+    let [asks, answers] = [0, 0];
+    const flooded = playFor(heard, () => {
+      for (; asks - answers < 16; asks++) {
+        asked.post((view, at, id) => encodeHwParamQuery(view, at, id, param));
+      }
+      while (asked.ring.take(response) === Taken.one) answers++;
+      asked.ring.finalCheckForResponses();
+    });
+    assert(answers > 100, `${answers} answers do not use up the limit`);
+    const times = `${flooded.toFixed()} ms, and ${undisturbed.toFixed()} ms without the other stream`;
+    assert(flooded < 4 * undisturbed, times);
+  }, "domU"));
+
+/** Plays one buffer to its end, and calls `meanwhile` at each event; returns the time that the sound took, ms. */
+function playFor(stream: RawStream, meanwhile: () => void): number {
+  const bufferSz = 65536;
+  const { directory } = stream.share(bufferSz);
+  assert.equal(stream.open({ ...open, bufferSz, grefDirectory: directory.grefs[0]! }), 0);
+  assert.equal(stream.request(XENSND_OP_WRITE, 0, bufferSz), 0);
+  // What the page still has is of the sound before.
+  stream.takePositions();
+  const began = performance.now();
+  assert.equal(stream.trigger(XENSND_OP_TRIGGER_START), 0);
+  let position = 0;
+  stream.waitFor("the end of the sound", () => {
+    meanwhile();
+    position = stream.takePositions().at(-1) ?? position;
+    return position >= bufferSz;
+  });
+  const took = performance.now() - began;
+  assert.equal(stream.close(), 0);
+  return took;
+}
 
 Deno.test("limits that are none are refused before anything is served", () =>
   inBox(async (box) => {

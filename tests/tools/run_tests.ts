@@ -123,7 +123,7 @@ async function run(file: string): Promise<Outcome> {
   const log = await Deno.makeTempFile();
   const report = await Deno.makeTempFile();
   try {
-    const script = 'exec "$0" test --allow-all --quiet --junit-path="$3" "$1" >"$2" 2>&1';
+    const script = 'exec "$0" test --allow-all --junit-path="$3" "$1" >"$2" 2>&1';
     const { success, signal } = await new Deno.Command("sh", {
       args: ["-c", script, Deno.execPath(), file, log, report],
       stdin: "null",

@@ -49,10 +49,7 @@ Deno.test(`the invariants hold in up to ${SEEDS} worlds of ${EVENTS} events`, as
     return text.trimEnd().split("\n").at(-1)!;
   });
   let played = 0;
-  for (const sum of await Promise.all(parts)) {
-    console.log(sum);
-    played += Number(/^(\d+) seeds /.exec(sum)![1]);
-  }
+  for (const sum of await Promise.all(parts)) played += Number(/^(\d+) seeds /.exec(sum)![1]);
   const [seconds, events] = [(performance.now() - began) / 1000, played * EVENTS];
   console.log(
     `${played} of ${SEEDS} seeds: ${events} events in ${seconds.toFixed(0)} s, ${

@@ -70,6 +70,7 @@ export const DATA_PLANE: readonly Mutation[] = [
       return;`,
     replace: `      this.#pollSetStale = true;`,
     finds: "soundGoesOn",
+    test: "tests/sandbox/guest_limits_test.ts",
   },
   {
     name: "rest-without-end",
