@@ -210,6 +210,18 @@ Deno.test("Playback plays a frame that comes late never at a wrong time: silence
   }));
 });
 
+Deno.test("Playback looks where the device is before it gives samples that a late interrupt may have overtaken", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  // A device period is 8 frames, and 4 ms are 4: three frames more than a period are left as the device was last looked at.
+  stream.write(12);
+  stream.transfer.start();
+  stream.run(1);
+  stream.card.advance(20);
+  stream.write(20);
+  assert.equal(stream.status.get("lateFrames"), 9);
+  assert.equal(stream.status.get("xruns"), 1);
+});
+
 for (
   const { who, steps, host } of [
     { who: "a guest that is late", steps: [20, 20, 20, 20, 20, 20], host: 0 },

@@ -256,6 +256,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     find: `periodFrames + LATE_INTERRUPT_SECONDS * rate`,
     replace: `periodFrames + 0 * rate`,
     finds: "heardInFull",
+    test: "tests/unit/playback_test.ts",
   },
   {
     name: "late-frames-uncounted",
