@@ -316,6 +316,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     if (!this.#isCurrent(connection)) return;`,
     replace: `  #answer(status: number, connection: StreamConnection): void {`,
     finds: "requestsAnswered",
+    test: "tests/unit/blocking_requests_test.ts",
   },
   {
     name: "hold-not-sent",
