@@ -12,7 +12,7 @@ import { pageOf } from "../world/mutations/page.ts";
 const root = new URL("../../", import.meta.url).pathname;
 const read = (path: string) => Deno.readTextFileSync(join(root, path));
 
-/** Issue 15's least number of defects. */
+/** The least number of defects. */
 const LEAST = 25;
 
 Deno.test("there are enough planted defects, each with a name, a sentence and a place of its own", () => {
@@ -27,6 +27,15 @@ Deno.test("there are enough planted defects, each with a name, a sentence and a 
   }
   const changes = new Set(MUTATIONS.map(({ file, find, replace }) => `${file}\n${find}\n${replace}`));
   assert.equal(changes.size, MUTATIONS.length);
+});
+
+Deno.test("a planted defect that no world can find has a test, and there are few of them", () => {
+  const beyond = MUTATIONS.filter(({ beyond }) => beyond !== undefined);
+  for (const { name, beyond: reason, test } of beyond) {
+    assert.match(reason!, /^\w[^\n|]*[^.\n|]$/, name);
+    assert(test !== undefined, name);
+  }
+  assert(beyond.length <= 3, String(beyond.length));
 });
 
 Deno.test("the text that a planted defect replaces stands in its file once", () => {
@@ -158,10 +167,18 @@ Deno.test("Report takes the first violation, and the first event", () => {
 
 Deno.test("the page says which defects are found, and how soon", () => {
   const [one, two] = MUTATIONS.map((mutation) => ({ ...mutation, test: undefined }));
-  const page = pageOf([
-    { mutation: one!, finding: { finder: "answers", seed: 2, events: 1600 } },
-    { mutation: two!, finding: { finder: undefined, seed: 20, events: 30000 } },
-  ], { seeds: 20, events: 1500, timeoutMs: 1 });
+  const three = { ...MUTATIONS[2]!, beyond: "it takes a third hand", test: "tests/unit/third_test.ts" };
+  const page = pageOf(
+    [
+      { mutation: one!, finding: { finder: "answers", seed: 2, events: 1600 } },
+      { mutation: two!, finding: { finder: undefined, seed: 20, events: 30000 } },
+    ],
+    [three],
+    { seeds: 20, events: 1500, timeoutMs: 1 },
+  );
+  const row =
+    `| \`${three.name}\` | ${three.sentence} | it takes a third hand | \`tests/unit/third_test.ts\` |`;
+  assert(page.includes(row), page);
   assert.match(page, /\*\*1 of 2 are found\*\*, 1 of them/);
   assert(page.includes(`| \`${one!.name}\` | ${one!.sentence} | \`answers\` | 2 | 1600 |  |`), page);
   assert(page.includes(`| \`${two!.name}\` | ${two!.sentence} | nothing |  | more than 30000 |  |`), page);

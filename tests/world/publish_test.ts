@@ -2,7 +2,10 @@
 /** A frontend that publishes its rings node by node, without a transaction, while the daemon hears of it late. */
 import assert from "node:assert/strict";
 import { stallPool } from "./events/host_events.ts";
+import { PROMPT } from "./guest/blocking_store.ts";
+import { Random } from "./machine/random.ts";
 import { playScript } from "./play.ts";
+import { anyXlCard } from "./toolstack/xl_card.ts";
 import { World } from "./world.ts";
 
 /** A world that begins with a guest, and with a default device for its card. */
@@ -35,4 +38,33 @@ Deno.test("half of what a frontend publishes is not refused, as long as the daem
   assert.match(text, /pool has no processor/);
   assert.match(text, /domU\/0: connected, /, text);
   assert.doesNotMatch(text, /not served until its frontend starts over/, text);
+});
+
+Deno.test("a kernel that finds InitWait twice publishes twice, and is connected once", async () => {
+  await playScript({ seed: SEED, events: [] });
+  const world = new World(SEED);
+  world.begin();
+  const random = new Random(SEED);
+  let events = 0;
+  world.later(4 * SECOND, () => world.xl.detach(1, 0, random));
+  world.later(6 * SECOND, () => {
+    world.log.write("the guest is slow");
+    const { store } = world.population.present[0]!.kernel;
+    // The guest looks at its new card for the first time when the daemon would connect at once: 300 ms after InitWait.
+    const lateness = () => ++events === 1 ? 400 * MILLI : 0;
+    store.pace = { ...PROMPT, lateness };
+    world.moments.aim("published", () => {
+      // The guest writes Initialised, and finds InitWait once more. The rest takes a while.
+      let calls = 0;
+      store.pace = { lateness, duration: () => ++calls <= 2 ? 40 : 5 * MILLI };
+    });
+    world.xl.attach(1, anyXlCard(random), random);
+  });
+  await world.host.clock.runUntil(10 * SECOND);
+  const text = world.log.lines.join("\n");
+  world.close();
+  const [, second] = text.split("the guest is slow");
+  assert(events > 2, text);
+  assert.equal(second!.match(/domU\/0: connected, /g)?.length, 1, text);
+  assert.doesNotMatch(second!, /disconnected/, text);
 });

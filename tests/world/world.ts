@@ -15,6 +15,7 @@ import { Excuses } from "./excuses.ts";
 import { Host, recordText } from "./host.ts";
 import { Admission } from "./invariants/admission.ts";
 import { Demand } from "./invariants/demand.ts";
+import { Refusals } from "./invariants/refusals_told.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
@@ -246,6 +247,7 @@ export class World {
     this.daemons.runs.findLast((run) => run.process === process)?.log.push(text);
     this.log.write(`${process.name}: ${text}`);
     Demand.of(this).logged(process, text);
+    Refusals.of(this).logged(record, this.now);
     const refusal = refusalProblem(process, text) ?? Admission.of(this).refusalProblem(text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);

@@ -21,6 +21,8 @@ import { cardsOf, createGuest, hasRoom, MOST_CARDS } from "./toolstack_events.ts
 
 const MILLI = 1000;
 const SECOND = 1_000_000;
+/** How long a guest must have published nothing before the daemon takes its rings (`QUIET_MS`), µs. */
+const QUIET = 200 * MILLI;
 
 /** An honest guest that has a card; `isUsed`: one that has asked for something. */
 function aGuest({ population }: World, random: Random, isUsed = false): Guest | undefined {
@@ -259,20 +261,23 @@ export const STORY_EVENTS: EventTable = {
    * meanwhile: InitWait, and InitWait again.
    */
   "story.noticesLate": {
-    weight: 1,
+    weight: 2,
     run(world, random) {
       const guest = aGuest(world, random);
       if (guest === undefined) return;
       const { kernel: { store }, domain: { domid } } = guest;
-      store.pace = {
-        lateness: () =>
-          random.pick([random.below(MILLI), random.below(50 * MILLI), random.below(700 * MILLI)]),
-        duration: () => random.between(1, 4 * MILLI),
-      };
-      world.later(5 * SECOND, () => store.pace = PROMPT);
+      // A kernel that waits for a program to close its PCM looks at no card.
+      for (const program of guest.running) program.kill();
       const [card] = world.account.cards.filter(({ address }) => address.domid === domid);
       if (card !== undefined) world.xl.detach(domid, card.address.card, random);
-      world.later(random.below(SECOND), () => {
+      world.later(random.between(SECOND, 2 * SECOND), () => {
+        const { now } = world;
+        store.pace = {
+          lateness: () => random.pick([QUIET - random.below(20 * MILLI), random.below(700 * MILLI)]),
+          // The device is there before its backend waits.
+          duration: () => world.now < now + QUIET ? 40 : random.between(1, 20 * MILLI),
+        };
+        world.later(5 * SECOND, () => store.pace = PROMPT);
         if (cardsOf(world, domid) < MOST_CARDS) world.xl.attach(domid, anyXlCard(random), random);
         useAgain(world, guest, random);
       });

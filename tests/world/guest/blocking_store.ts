@@ -14,7 +14,7 @@ const RETRY = 20_000;
 
 /** How fast the kernel is. */
 export interface Pace {
-  /** µs until xenwatch turns to its next event: it has other devices, too. */
+  /** µs until xenwatch turns to an event of a device's other end: there are other devices, too. */
   lateness(): number;
   /** µs that a call takes; a transaction is one. */
   duration(): number;
@@ -26,7 +26,6 @@ export const PROMPT: Pace = { lateness: () => 0, duration: () => 40 };
 export interface KernelWatch {
   /** Ends the watch. Events that wait for xenwatch are dropped (`unregister_xenbus_watch`). */
   end(): void;
-  isOver: boolean;
 }
 
 interface PendingEvent {
@@ -48,17 +47,18 @@ export class BlockingStore {
     for (;;) {
       const event = this.#pending.shift();
       if (event === undefined) yield* this.tasks.sleep(this.#arrived, Infinity, false);
-      else {
-        const micros = this.pace.lateness();
-        if (micros > 0) yield* this.tasks.sleep(undefined, micros, false);
-        // A watch that has ended meanwhile wants no event any more.
-        if (!event.watch.isOver) yield* event.handle();
-      }
+      else yield* event.handle();
     }
   }
 
+  /** A device's event waits its turn. */
+  *awaitTurn(): Blocking<void> {
+    const micros = this.pace.lateness();
+    if (micros > 0) yield* this.tasks.sleep(undefined, micros, false);
+  }
+
   /** Has xenwatch carry out `handle` after what waits already. */
-  post(handle: () => Blocking<void>, watch: KernelWatch = { end: () => {}, isOver: false }): void {
+  post(handle: () => Blocking<void>, watch: KernelWatch = { end: () => {} }): void {
     this.#pending.push({ watch, handle });
     this.#arrived.wakeAll();
   }
@@ -116,9 +116,7 @@ export class BlockingStore {
   *watch(path: string, handle: (path: string) => Blocking<void>): Blocking<KernelWatch> {
     return yield* this.attempt(() => {
       const watch: KernelWatch = {
-        isOver: false,
         end: () => {
-          watch.isOver = true;
           stop();
           this.#pending = this.#pending.filter((event) => event.watch !== watch);
         },

@@ -61,6 +61,7 @@ export class XenbusDevice {
 
   /** `xenbus_otherend_changed`. */
   *#otherendChanged(path: string): Blocking<void> {
+    yield* this.store.awaitTurn();
     if (this.otherend === undefined || !path.startsWith(this.otherend) || this.driver === undefined) return;
     yield* this.driver.otherendChanged(yield* this.store.state(this.otherend));
   }

@@ -13,6 +13,7 @@ import { settingsInForce } from "./settings.ts";
 import { withinLimits } from "./limits.ts";
 import { logKept } from "./log_kept.ts";
 import type { InvariantName } from "./statements.ts";
+import { refusalsTold } from "./refusals_told.ts";
 import { turnsBounded } from "./turns.ts";
 
 /** An invariant that was broken. */
@@ -44,6 +45,7 @@ export const CHECKS: readonly Invariant[] = [
   soundGoesOn,
   operatorsServed,
   logKept,
+  refusalsTold,
   framesAccounted,
   heardInFull,
   backAtTheBeginning,

@@ -22,6 +22,8 @@ export const STATEMENTS = {
     "No operator is refused for a defect of the daemon, for clients or for a trace that have ended.",
   logKept:
     "Each line of the daemon's log comes in its order, or is counted as lost, whoever reads the log and when.",
+  refusalsTold:
+    "A guest that is refused a device, or the answer to a parameter query, has a line of its stream in the log that says why.",
   backAtTheBeginning:
     "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches, descriptors and timers that it began with.",
   nothingStale:

@@ -149,14 +149,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     replace: ``,
     finds: "playedOnce",
     test: "tests/sandbox/handshake_test.ts",
-  },
-  {
-    name: "no-wait-for-quiet",
-    sentence: "rings are taken while their guest may still be publishing others",
-    file: "lib/daemon/virtual_card.ts",
-    find: `Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS)`,
-    replace: `this.#initWaitUntil`,
-    finds: "requestsAnswered",
+    beyond: "a kernel that publishes twice does so between two system calls of the daemon's",
   },
   {
     name: "own-hand-shake-a-new-start",
@@ -315,7 +308,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `  #answer(status: number, connection: StreamConnection): void {
     if (!this.#isCurrent(connection)) return;`,
     replace: `  #answer(status: number, connection: StreamConnection): void {`,
-    finds: "requestsAnswered",
+    finds: "refusalsTold",
     test: "tests/unit/blocking_requests_test.ts",
   },
   {

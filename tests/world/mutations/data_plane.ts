@@ -71,6 +71,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     replace: `      this.#pollSetStale = true;`,
     finds: "soundGoesOn",
     test: "tests/sandbox/guest_limits_test.ts",
+    beyond: "only a guest that exceeds its limits loses, and only its own sound",
   },
   {
     name: "rest-without-end",

@@ -14,6 +14,8 @@ export interface Mutation {
   readonly replace: string;
   /** The invariant that is expected to find the defect. */
   readonly finds: InvariantName;
-  /** A unit test file that fails with the defect; undefined: none does. */
+  /** A test file that fails with the defect; undefined: none does. */
   readonly test?: string;
+  /** Why no world can find the defect, in one line: {@link test} alone does. undefined: a world can. */
+  readonly beyond?: string;
 }

@@ -10,7 +10,7 @@ export interface Row {
 }
 
 /** The page's text, before `deno fmt`. It depends on nothing but the arguments. */
-export function pageOf(rows: readonly Row[], { seeds, events }: Budget): string {
+export function pageOf(rows: readonly Row[], beyond: readonly Mutation[], { seeds, events }: Budget): string {
   const found = rows.filter(({ finding }) => finding.finder !== undefined).length;
   const alone = rows.filter(({ mutation, finding }) =>
     finding.finder !== undefined && mutation.test === undefined
@@ -32,7 +32,19 @@ the violation. "Other test" is a test file that fails with the defect, too.
 | defect | what is wrong | found by | seed | events | other test |
 | --- | --- | --- | ---: | ---: | --- |
 ${rows.map(rowOf).join("\n")}
+
+## What no world can find
+
+These defects were planted, too. No world plays what they take; a test each does.
+
+| defect | what is wrong | why no world finds it | test |
+| --- | --- | --- | --- |
+${beyond.map(beyondRowOf).join("\n")}
 `;
+}
+
+function beyondRowOf({ name, sentence, beyond, test }: Mutation): string {
+  return `| ${[`\`${name}\``, sentence, beyond, `\`${test}\``].join(" | ")} |`;
 }
 
 function rowOf({ mutation: { name, sentence, test }, finding: { finder, seed, events } }: Row): string {

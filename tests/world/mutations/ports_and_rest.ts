@@ -20,6 +20,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     replace: `const isLate = wasRefused;`,
     finds: "withinBounds",
     test: "tests/sandbox/xl_card_test.ts",
+    beyond: "it takes another backend that served the card before",
   },
   {
     name: "rate-not-judged",

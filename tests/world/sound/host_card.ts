@@ -69,6 +69,8 @@ export class HostEnd {
   disturbedAt = -Infinity;
   #failures = 0;
   isServerDead = false;
+  /** When the server last died, µs. */
+  diedAt = -Infinity;
   readonly #random: Random;
 
   constructor(
@@ -225,6 +227,7 @@ export class HostEnd {
   /** The server behind the plugin dies: an xrun for its PCMs, or their end, as the plugin's version has it. */
   die(state: "XRUN" | "DISCONNECTED"): void {
     this.isServerDead = true;
+    this.diedAt = this.#now;
     for (const pcm of [...this.pcms]) {
       if (pcm instanceof ServerPcm && pcm.closedAt === undefined) pcm.cut(this.#now, STATE[state]);
     }
@@ -248,8 +251,9 @@ export class HostCard {
   readonly playback: HostEnd | undefined;
   readonly capture: HostEnd | undefined;
   #isPlugged = true;
+  #goneAt = -Infinity;
 
-  constructor(services: HostServices, readonly options: HostCardOptions) {
+  constructor(private readonly services: HostServices, readonly options: HostCardOptions) {
     this.name = options.name;
     this.type = options.type;
     if (options.playback !== undefined) this.playback = new HostEnd(this, "playback", services, options);
@@ -260,6 +264,11 @@ export class HostCard {
     return [this.playback, this.capture].filter((end) => end !== undefined);
   }
 
+  /** When open handles of the card's last began to fail, µs. */
+  get goneAt(): number {
+    return Math.max(this.#goneAt, ...this.ends.map(({ diedAt }) => diedAt));
+  }
+
   get isPlugged(): boolean {
     return this.#isPlugged;
   }
@@ -268,6 +277,7 @@ export class HostCard {
   unplug(): void {
     if (!this.#isPlugged) return;
     this.#isPlugged = false;
+    this.#goneAt = this.services.clock.now;
     for (const end of this.ends) end.unplugged();
   }
 
