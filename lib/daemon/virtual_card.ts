@@ -21,7 +21,7 @@ import type { StreamControl } from "./stream/stream_control.ts";
 const INIT_WAIT_MS = 300;
 /**
  * How long a frontend must have written nothing before its rings are taken. A kernel that finds InitWait twice publishes twice within
- * a few ms. If the card were connected between, it would be disconnected and connected once more.
+ * a few ms. It frees the first rings before it writes again: if the rings were taken then, they would be refused.
  */
 const QUIET_MS = 200;
 /** How long a card that the host could not connect waits for the next try. */

@@ -152,6 +152,15 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     beyond: "a kernel that publishes twice does so between two system calls of the daemon's",
   },
   {
+    name: "no-wait-for-quiet",
+    sentence: "rings are taken while their guest may still be publishing others",
+    file: "lib/daemon/virtual_card.ts",
+    find: `Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS)`,
+    replace: `this.#initWaitUntil`,
+    finds: "requestsAnswered",
+    test: "tests/world/publish_test.ts",
+  },
+  {
     name: "own-hand-shake-a-new-start",
     sentence:
       "changes that led to a connection are taken for a new start of the guest once they are heard of",
