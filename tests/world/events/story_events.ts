@@ -275,7 +275,7 @@ export const STORY_EVENTS: EventTable = {
         store.pace = {
           lateness: () => random.pick([QUIET - random.below(20 * MILLI), random.below(700 * MILLI)]),
           // The device is there before its backend waits.
-          duration: () => world.now < now + QUIET ? 40 : random.between(1, 20 * MILLI),
+          duration: () => world.now < now + QUIET ? PROMPT.duration() : random.between(1, 20 * MILLI),
         };
         world.later(5 * SECOND, () => store.pace = PROMPT);
         if (cardsOf(world, domid) < MOST_CARDS) world.xl.attach(domid, anyXlCard(random), random);

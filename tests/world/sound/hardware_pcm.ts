@@ -35,7 +35,6 @@ export class HardwarePcm extends HostPcm {
   /** Whole buffers that the kernel has missed: it sees the place within the buffer alone. */
   #missed = 0;
   #stamp = 0;
-  /** The pointer's register and the interrupts stand still until then, while the DMA engine goes on. */
   #interrupt: Entry | undefined;
   #timer: PeriodTimer | undefined;
   readonly #file: PcmFile;

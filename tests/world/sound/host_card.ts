@@ -264,7 +264,7 @@ export class HostCard {
     return [this.playback, this.capture].filter((end) => end !== undefined);
   }
 
-  /** When open handles of the card's last began to fail, µs. */
+  /** When the card's open handles last began to fail, µs. */
   get goneAt(): number {
     return Math.max(this.#goneAt, ...this.ends.map(({ diedAt }) => diedAt));
   }

@@ -114,8 +114,8 @@ export abstract class HostPcm {
   /** Whether a slow snd_pcm_drop is under way, up to which the device plays on. */
   isDropping = false;
   /**
-   * The device's pointer stands still from one time to the other, µs, while the device plays on; and how many frames it had played
-   * since the last look at the pointer.
+   * The pointer's register and the interrupts stand still between these times, µs, while the DMA engine goes on. `before`: the frames
+   * that the device had played by then since the last look at its pointer.
    */
   readonly blind = { from: 0, until: 0, before: 0 };
 
