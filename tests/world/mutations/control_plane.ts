@@ -157,7 +157,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     file: "lib/daemon/virtual_card.ts",
     find: `Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS)`,
     replace: `this.#initWaitUntil`,
-    finds: "requestsAnswered",
+    finds: "connectionsKept",
     test: "tests/world/publish_test.ts",
   },
   {
@@ -271,6 +271,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     replace: `await this.close();`,
     finds: "noDefect",
     test: "tests/unit/device_session_test.ts",
+    beyond: "only a denial changes a device at once, and closing the device of a denied stream does nothing",
   },
   {
     name: "device-closed-too-soon",
@@ -347,6 +348,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     return this.#detaching;`,
     replace: `    return this.#letGo();`,
     finds: "noDefect",
+    test: "tests/unit/stream_control_test.ts",
   },
   {
     name: "timer-left",
