@@ -8,6 +8,7 @@ import { LinuxKernel } from "./guest/linux_kernel.ts";
 import { chooseProgram, type Program } from "./guest/programs.ts";
 import type { Random } from "./machine/random.ts";
 import type { GuestBuilder } from "./toolstack/xen_services.ts";
+import type { StreamPlace } from "./toolstack/policy_history.ts";
 import type { ShutdownReason } from "./toolstack/services.ts";
 import type { Domain } from "./xen/domain.ts";
 import type { GuestKernel } from "./xen/guest_kernel.ts";
@@ -163,10 +164,10 @@ export class Population implements GuestBuilder {
   }
 
   /** The account of an honest guest's stream, and the times in which the guest stood still; `place` is `PCM/STREAM`. */
-  streamOf(domid: number, card: number, place: string) {
+  streamOf({ domid, card, pcm, stream }: StreamPlace) {
     const guest = this.present.find(({ domain }) => domain.domid === domid);
     const account = [...guest?.kernel.accounts ?? []].find(({ name }) =>
-      name.startsWith(`device/vsnd/${card} ${place} `)
+      name.startsWith(`device/vsnd/${card} ${pcm}/${stream} `)
     );
     return guest && account && { account, pauses: guest.domain.pauses };
   }

@@ -20,7 +20,7 @@ import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
 import { Takes } from "./invariants/takes.ts";
-import { leaveProblem } from "./invariants/connections_kept.ts";
+import { leaveProblem, Publications } from "./invariants/connections_kept.ts";
 import { Connections } from "./invariants/connections.ts";
 import { FullHearing } from "./invariants/heard_in_full.ts";
 import { COUNTABLE, Ledger } from "./invariants/ledger.ts";
@@ -28,6 +28,7 @@ import type { StreamAccount } from "./guest/account.ts";
 import { CounterWitness } from "./invariants/counters.ts";
 import { OperatorWitness } from "./invariants/operators.ts";
 import { Loudness, settingsOracle } from "./invariants/settings.ts";
+import { waitProblem } from "./invariants/waits.ts";
 import type { Process } from "./machine/process.ts";
 import { mix, Random } from "./machine/random.ts";
 import { Moments } from "./moments.ts";
@@ -74,9 +75,11 @@ export class World {
   readonly counters = new CounterWitness({
     now: () => this.now,
     cardOf: (domid, card) => this.account.card(domid, card),
-    streamOf: (domid, card, place) => this.population.streamOf(domid, card, place),
+    streamOf: (place) => this.population.streamOf(place),
     heardOf: (account) => this.#heardOf(account),
     disturbances: () => this.#disturbances,
+    isOnHardware: (place) => this.history.isOnHardware(place),
+    dryMoments: () => this.ledger.dryMoments,
     descriptorsLackedAt: () => this.descriptorsLackedAt,
     hasTightBudgets: () => hasTightBudgets(this),
     freeSince: (device, direction) => {
@@ -90,6 +93,7 @@ export class World {
   readonly operatorWitness = new OperatorWitness(
     () => this.operators.asked,
     () => this.operators.running.length,
+    (asked) => waitProblem(this, asked),
   );
   /** What operators' settings may be. */
   readonly settings: SettingsOracle;
@@ -104,6 +108,7 @@ export class World {
   readonly excuses = new Excuses(() => this.now);
   readonly connections = new Connections(() => this.now, SETTLING_MICROS);
   readonly moments = new Moments();
+  readonly #publications = new Publications(this);
   #isEnding = false;
 
   constructor(readonly seed: number) {
@@ -176,7 +181,10 @@ export class World {
   /** What every world begins with: mostly a daemon, and a guest or two. */
   begin(): void {
     this.host.enter();
-    new StoreFollower(this.host.xen.xenstored, "/local/domain", (path) => this.moments.nodeChanged(path));
+    new StoreFollower(this.host.xen.xenstored, "/local/domain", (path) => {
+      this.#publications.nodeChanged(path);
+      this.moments.nodeChanged(path);
+    });
     this.host.xen.xenstored.onPathAsked = (process) => {
       // It waits for its watches, and has no other use for the answer.
       if (process === this.daemons.current?.process) this.moments.came("connecting");
@@ -250,6 +258,8 @@ export class World {
     Refusals.of(this).logged(record, this.now);
     const refusal = refusalProblem(process, text) ?? Admission.of(this).refusalProblem(text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);
+    const unheard = this.#publications.refusalProblem(process, text);
+    if (unheard !== undefined) this.violated("connectionsKept", unheard);
     if (/\bdefect of the engine|\n +at /.test(text)) this.violated("noDefect", text);
   }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /**
  * How often a guest may have let its device run dry, or its buffer run over, by the guest's account. The daemon must not blame a guest
- * more often than that. The clock alone judges the guest; but a guest that had filled its buffer, and fills it again as soon as it is
- * told that there is room, is never late.
+ * more often than that. A guest that had filled its buffer, and fills it again as soon as it is told that there is room, is never late.
+ * Another guest is late each time that a device has run dry; or, where nobody knows when that was, whenever the clock alone says so.
  */
+import type { DryMoments } from "./dry_moments.ts";
 import type { OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
 import { mayHavePassed, positionsBegin, steadyPieces } from "./segments_judged.ts";
 
@@ -12,6 +13,9 @@ const PROMPT_MICROS = 3000;
 
 /** A buffer with less in it than that, beside what the device takes at once, runs dry in no time, s. */
 const LEAST_SECONDS = 0.02;
+
+/** µs from the sending of a START or STOP until the device has started or stopped, at most. */
+const TRIGGER_MICROS = 1_000_000;
 
 /** A stream, and the times in which its guest stood still. */
 export interface Blamed {
@@ -42,6 +46,29 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
   const steady = steadyPieces(reads);
   const late = steady.filter(({ request, at }) => passed(request.sent) > at + open.bufferFrames);
   return late.length + length - steady.length + 1;
+}
+
+/**
+ * The same of a segment that a device of hardware has played: `dry` has the moments at which the device ran dry. The end counts, too: a
+ * player that drains its buffer and soon starts again looks like one that was late.
+ */
+function dryTimes(blamed: Blamed, segment: SegmentRecord, dry: DryMoments): number {
+  const { writes, start, end } = segment;
+  const open = blamed.account.opens.find(({ number }) => number === segment.open);
+  if (start === undefined || open === undefined) return writes.length + 1;
+  const steady = steadyPieces(writes);
+  const isLate = (time: number) => {
+    const written = writes.findLastIndex(({ request }) => request.sent <= time);
+    if (written < 0 || written >= steady.length) return true;
+    const { at, frames } = writes[written]!;
+    return !wasFull(blamed, segment, open, at + frames, time);
+  };
+  const moments = dry.between(start.sent, (end?.time ?? Infinity) + TRIGGER_MICROS).filter(isLate);
+  // Whether the device ran dry by then or not.
+  const isDrained = end === undefined || isLate(end.time);
+  const last = writes.at(-1)?.request.sent ?? 0;
+  return moments.filter((time) => time <= last).length +
+    (isDrained || moments.some((time) => time > last) ? 1 : 0);
 }
 
 /** The frames of the segment that the device had passed by the last position that the guest was told before `time`. */
@@ -86,7 +113,8 @@ export class Blame {
   #segments = 0;
   #sum = 0;
 
-  constructor(private readonly blamed: Blamed) {}
+  /** @param dry when devices ran dry, for a playback stream whose device is always hardware */
+  constructor(private readonly blamed: Blamed, private readonly dry?: DryMoments) {}
 
   /** How often the guest may have been late so far, if that is less than `times`; otherwise a number that is large enough. */
   most(times: number): number {
@@ -96,7 +124,9 @@ export class Blame {
     if (this.#segments < forgotten.segments) [this.#segments, this.#sum] = [forgotten.segments, Infinity];
     let present = 0;
     for (const segment of segments.slice(this.#segments - forgotten.segments)) {
-      const times = lateTimes(this.blamed, segment);
+      const times = this.dry === undefined
+        ? lateTimes(this.blamed, segment)
+        : dryTimes(this.blamed, segment, this.dry);
       if (segment.end === undefined) present += times;
       else {
         this.#sum += times;

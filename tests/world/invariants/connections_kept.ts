@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** That the daemon leaves no honest guest's stream by itself: a ring is let go of when its guest or the toolstack wants that. */
+/**
+ * That the daemon leaves no honest guest's stream by itself: a ring is let go of when its guest or the toolstack wants that. And that the
+ * daemon waits until a guest has published its rings for good: a kernel that finds InitWait twice publishes twice, and ends the
+ * first rings' grants meanwhile.
+ */
 import { XENSND_FIELD_RING_REF } from "../../../lib/sndif/mod.ts";
 import { XenbusState } from "../../../lib/xenbus/mod.ts";
+import type { Process } from "../machine/process.ts";
 import type { World } from "../world.ts";
 import type { ForeignMapping } from "../xen/hypervisor.ts";
 
@@ -29,4 +34,41 @@ export function leaveProblem(
   return isConnected
     ? `${guest.name}(${domain.domid}) ${account.name} is let go of, and both ends are Connected`
     : undefined;
+}
+
+/** µs that must have passed since a guest has published, before the daemon takes the rings; less than the daemon's own wait. */
+const QUIET_MICROS = 150_000;
+/** µs in which a daemon that has just started takes over the rings that there are, at once. */
+const TAKING_OVER_MICROS = 1_000_000;
+
+/** When each card's rings were last published. */
+export class Publications {
+  /** By `DOMID/CARD`, µs. */
+  readonly #at = new Map<string, number>();
+
+  constructor(private readonly world: Pick<World, "now" | "daemons" | "host" | "population">) {}
+
+  /** To be called with the path of each node that changes. */
+  nodeChanged(path: string): void {
+    if (!path.endsWith(`/${XENSND_FIELD_RING_REF}`)) return;
+    const [, domid, card] = /^\/local\/domain\/(\d+)\/device\/vsnd\/(\d+)\//.exec(path) ?? [];
+    if (card !== undefined) this.#at.set(`${domid}/${card}`, this.world.now);
+  }
+
+  /** What is wrong with a line of the daemon's log; undefined: nothing. */
+  refusalProblem(process: Process, text: string): string | undefined {
+    const [, card, domid] =
+      /\/(\d+): not served until its frontend starts over: .* of domain (\d+)\b/.exec(text) ?? [];
+    if (card === undefined) return undefined;
+    const { world } = this;
+    const run = world.daemons.serving();
+    if (run?.process !== process || run.servesSince! + TAKING_OVER_MICROS > world.now) return undefined;
+    const domain = world.host.xen.hypervisor.domain(Number(domid));
+    const guest = domain && world.population.of(domain);
+    if (guest === undefined || !guest.isHonest) return undefined;
+    const at = this.#at.get(`${domid}/${card}`);
+    return at === undefined || at + QUIET_MICROS < world.now
+      ? undefined
+      : `${guest.name}(${domid}) has published rings at ${at}, and is refused: ${text}`;
+  }
 }

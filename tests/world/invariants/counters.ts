@@ -7,8 +7,10 @@ import type { StreamAccount } from "../guest/account.ts";
 import { frameSums } from "../../frame_sums.ts";
 import type { Observation } from "../operator/record.ts";
 import type { AccountedCard } from "../toolstack/account.ts";
+import type { StreamPlace } from "../toolstack/policy_history.ts";
 import type { Invariant } from "./invariants.ts";
 import { Blame, type Blamed } from "./blame.ts";
+import type { DryMoments } from "./dry_moments.ts";
 
 /** µs after which a device has played what its pointer has passed. */
 const PLAYED_MICROS = 2_000_000;
@@ -30,14 +32,18 @@ export interface WitnessWorld {
   now(): number;
   /** What the toolstack knows of a card. */
   cardOf(domid: number, card: number): AccountedCard | undefined;
-  /** What an honest guest knows of a stream; `place` is `PCM/STREAM`. */
-  streamOf(domid: number, card: number, place: string): Blamed | undefined;
+  /** What an honest guest knows of a stream. */
+  streamOf(place: StreamPlace): Blamed | undefined;
   /** How often something has happened to the host and its devices. */
   disturbances(): number;
   /** How many frames of the stream devices have played; undefined if nobody can know. */
   heardOf(account: StreamAccount): number | undefined;
   /** Whether a guest may use up its budget: then it is late, whenever it asks. */
   hasTightBudgets(): boolean;
+  /** Whether the stream's device was hardware for as long as there is its card. */
+  isOnHardware(place: StreamPlace): boolean;
+  /** When devices ran dry. */
+  dryMoments(): DryMoments;
   /** When the daemon was last given few descriptors, for some seconds, µs. */
   descriptorsLackedAt(): number;
   /** Since when anybody could open a device, and nothing has happened to it, µs; undefined: nobody can. */
@@ -56,7 +62,8 @@ export class CounterWitness {
   /** The last report of each stream, by the daemon's process and the stream; of cards of which it is known which card it was. */
   readonly #last = new Map<string, Report>();
 
-  readonly #blames = new WeakMap<StreamAccount, Blame>();
+  /** By the clock, and by the devices' dry moments. */
+  readonly #blames = new WeakMap<StreamAccount, { readonly clock: Blame; readonly dry: Blame }>();
   /** How many frames of a stream are called heard, since when. */
   readonly #claims = new Map<
     StreamAccount,
@@ -93,8 +100,8 @@ export class CounterWitness {
   };
 
   #problem(pid: number, stream: StreamReport, from: number, at: number): string | undefined {
-    const [cardId, ...place] = stream.stream.split("/").slice(-3);
-    const card = this.world.cardOf(stream.domid, Number(cardId));
+    const place = placeOf(stream);
+    const card = this.world.cardOf(place.domid, place.card);
     // The report may be of the card before, or of the one after, or of one that goes.
     if (card === undefined || card.states.length !== 1) return undefined;
     if (card.versionSince + LOOK_MICROS >= from) return undefined;
@@ -111,27 +118,32 @@ export class CounterWitness {
     // Reports overtake each other on their way: which of the two is the older one is not known.
     if (last !== undefined && last.at > from) return undefined;
     this.#last.set(key, report);
-    const guests = this.world.streamOf(stream.domid, Number(cardId), place.join("/"));
+    const guests = this.world.streamOf(place);
     if (guests !== undefined && !this.#claims.has(guests.account)) {
       const frames = Number(report.counts.heardFrames);
       this.#claims.set(guests.account, { stream: stream.stream, frames, at });
     }
     const problem = (guests &&
       (excessProblem(stream, guests.account) ??
-        this.#blameProblem(stream, guests))) ??
+        this.#blameProblem(stream, place, guests))) ??
       this.#lossProblem(key, stream, from) ??
       (last?.version === version ? changeProblem(last, report) ?? dryProblem(last, report) : undefined);
     return problem && `${stream.stream}: ${problem}`;
   }
 
   /** What is wrong with the xruns of which the daemon says that the guest has caused them. */
-  #blameProblem(stream: StreamReport, guests: Blamed): string | undefined {
+  #blameProblem(stream: StreamReport, place: StreamPlace, guests: Blamed): string | undefined {
     if (this.world.hasTightBudgets()) return undefined;
-    let blame = this.#blames.get(guests.account);
-    if (blame === undefined) this.#blames.set(guests.account, blame = new Blame(guests));
-    const { xruns, hostXruns } = stream as unknown as Counts;
-    const blamed = Number(xruns) - Number(hostXruns);
-    const most = blame.most(blamed);
+    let blames = this.#blames.get(guests.account);
+    if (blames === undefined) {
+      blames = { clock: new Blame(guests), dry: new Blame(guests, this.world.dryMoments()) };
+      this.#blames.set(guests.account, blames);
+    }
+    const { type, xruns, hostXruns, standInFrames, deniedFrames } = stream;
+    const blamed = xruns - hostXruns;
+    const isOnHardware = type === "playback" && standInFrames + deniedFrames === 0 &&
+      this.world.isOnHardware(place);
+    const most = blames[isOnHardware ? "dry" : "clock"].most(blamed);
     return blamed <= most
       ? undefined
       : `${blamed} xruns are called the guest's, and it was late ${most} times at most`;
@@ -151,6 +163,11 @@ export class CounterWitness {
     if (Math.max(since, lost.since, this.world.descriptorsLackedAt()) + FIND_MICROS > from) return undefined;
     return `${device} is there again since ${since}, and is not used`;
   }
+}
+
+function placeOf({ stream, domid }: StreamReport): StreamPlace {
+  const [card = NaN, pcm = NaN, number = NaN] = stream.split("/").slice(-3).map(Number);
+  return { domid, card, pcm, stream: number };
 }
 
 /** What is wrong with a report that comes after another one, of the same card. */

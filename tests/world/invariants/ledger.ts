@@ -4,9 +4,10 @@
  * stream's tag and a number, see `guest/account.ts`.
  */
 import type { HostPcm } from "../sound/host_pcm.ts";
-import type { PlayedRun, ReadRun, SoundReports } from "../sound/reports.ts";
+import type { PlayedRun, ReadRun, SoundReports, StopCause } from "../sound/reports.ts";
 import type { StreamAccount } from "../guest/account.ts";
 import type { Guest } from "../population.ts";
+import { DryMoments } from "./dry_moments.ts";
 import { IntervalSet } from "./interval_set.ts";
 import type { Takes } from "./takes.ts";
 import type { InvariantName } from "./statements.ts";
@@ -36,6 +37,7 @@ export class Heard {
 
 export class Ledger implements Omit<SoundReports, "violated"> {
   readonly #heard = new Map<StreamAccount, Heard>();
+  readonly dryMoments = new DryMoments();
   /** Seconds of guests' sound that were heard in all. */
   seconds = 0;
   /** Called with each run of frames of one stream that a device plays: from `first` on. */
@@ -64,6 +66,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
   }
 
   played(pcm: HostPcm, run: PlayedRun): void {
+    this.dryMoments.played(pcm, run);
     const { configuration } = pcm;
     if (configuration === undefined || run.source < 0 || run.isRepeat) return;
     const frameBytes = run.octets.length / run.frames;
@@ -131,6 +134,10 @@ export class Ledger implements Omit<SoundReports, "violated"> {
   started(pcm: HostPcm, time: number): void {
     this.onStarted();
     this.takes?.started(pcm, time);
+  }
+
+  stopped(pcm: HostPcm, cause: StopCause, _position: number, time: number): void {
+    this.dryMoments.stopped(pcm, cause, time);
   }
 
   read(_pcm: HostPcm, run: ReadRun): void {

@@ -15,7 +15,12 @@ export class OperatorWitness {
   #waiting: Asked[] = [];
   #crowdedAt = -Infinity;
 
-  constructor(private readonly asked: () => readonly Asked[], private readonly clients: () => number) {}
+  /** @param waitProblem what is wrong with how long a request took */
+  constructor(
+    private readonly asked: () => readonly Asked[],
+    private readonly clients: () => number,
+    private readonly waitProblem: (asked: Asked) => string | undefined,
+  ) {}
 
   /** The first wrong answer since the last look. */
   look(now: number): string | undefined {
@@ -30,21 +35,31 @@ export class OperatorWitness {
     }
   }
 
-  #problem({ outcome, request, sentAt, endedAt }: Asked): string | undefined {
-    if (outcome?.kind !== "refused") return undefined;
+  #problem(asked: Asked): string | undefined {
+    const { outcome, request, sentAt, endedAt } = asked;
+    if (outcome === undefined) return undefined;
+    const late = this.waitProblem(asked);
+    if (late !== undefined || outcome.kind !== "refused") return late;
     const { error } = outcome;
     if (error.startsWith("the daemon failed")) return error;
     if (/has \d+ clients already/.test(error) && this.#crowdedAt + LEARN_MICROS < sentAt) return error;
-    if (!/is being traced already/.test(error) || typeof request === "string") return undefined;
-    const others = this.asked().filter((one) => one.request !== request && isTrace(one));
-    return others.some((one) => one.sentAt < endedAt && one.endedAt + LEARN_MICROS > sentAt)
-      ? undefined
-      : error;
+    const [, traced] = /^(.*) is being traced already/.exec(error) ?? [];
+    if (traced === undefined) return undefined;
+    const others = this.asked().filter((one) => one.request !== request && mayTrace(one, traced));
+    return others.some((one) => one.sentAt < endedAt && endOfTrace(one) > sentAt) ? undefined : error;
   }
 }
 
-function isTrace({ request }: Asked): boolean {
-  return typeof request !== "string" && request.command === "trace";
+/** Whether `asked` may have the stream traced that is called `name`. The domain's name may have changed. */
+function mayTrace({ request, outcome }: Asked, name: string): boolean {
+  if (typeof request === "string" || request.command !== "trace" || outcome?.kind === "refused") return false;
+  const [, ...place] = name.split("/");
+  return request.stream.split("/").slice(1).every((part, i) => part === place[i]);
+}
+
+/** When the daemon has ended the trace that `asked` is about, µs. */
+function endOfTrace({ outcome, endedAt }: Asked): number {
+  return outcome?.kind === "done" ? endedAt : endedAt + LEARN_MICROS;
 }
 
 export const operatorsServed: Invariant = {

@@ -6,7 +6,7 @@ export const STATEMENTS = {
   soundGoesOn:
     "A stream that its guest runs and nobody holds, with samples to play or room to record into, is told positions one after the other; a device that has stopped by itself does not stay so.",
   connectionsKept:
-    "The daemon keeps the ring of each guest's driver for as long as the driver, the toolstack and the daemon itself go on.",
+    "The daemon keeps the ring of each guest's driver for as long as the driver, the toolstack and the daemon itself go on, and waits until the driver has published its rings for good.",
   framesAccounted:
     "Each frame that a guest has written or read is heard, or stands in a counter with its cause, and silence likewise; no total falls while its card exists.",
   heardInFull:
@@ -19,7 +19,7 @@ export const STATEMENTS = {
   settingsInForce:
     "A hold, mute or volume is in force from its answer until another one undoes it, over reconnections, restarts and reloads; what was refused, timed out or cancelled never happens.",
   operatorsServed:
-    "No operator is refused for a defect of the daemon, for clients or for a trace that have ended.",
+    "No operator is refused for a defect of the daemon, for clients or for a trace that have ended, or waits on when the stream has got where the request waits for it.",
   logKept:
     "Each line of the daemon's log comes in its order, or is counted as lost, whoever reads the log and when.",
   refusalsTold:

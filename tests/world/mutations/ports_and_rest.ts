@@ -83,7 +83,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       await new Promise((resolve) => setTimeout(resolve, PACE_MS));
       if (this.#looks.size === 0) break;
       const seen = Atomics.load(this.#count, 0);`,
-    finds: "settingsInForce",
+    finds: "operatorsServed",
     test: "tests/sandbox/wait_test.ts",
   },
   {
@@ -151,7 +151,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
       `if (this.#call("commit a transaction to", () => this.#handle.transactionEnd(t, false))) return result;`,
     replace: `this.#call("commit a transaction to", () => this.#handle.transactionEnd(t, false));
       if (attempt >= 0) return result;`,
-    finds: "nothingStale",
+    finds: "settingsInForce",
     test: "tests/unit/ffi_store_test.ts",
   },
   {

@@ -136,6 +136,8 @@ export class SettingsOracle {
       const card = this.#cards.get(cardOf(key));
       // The report may be of a former card: the daemon takes a while to learn of another one.
       if (card === undefined || card.since + this.patience.grace >= from || this.#isDoubtful(key)) continue;
+      // A card that is being removed may have lost its frontend's nodes.
+      card.places.add(key.slice(cardOf(key).length + 1));
       const problem = this.#inForce.complaint(key, stream, from, to);
       if (problem !== undefined) return problem;
     }

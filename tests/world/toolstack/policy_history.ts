@@ -94,6 +94,13 @@ export class PolicyHistory {
       spans.every(({ isServed }, i) => isServed && (i === 0 || spans[i - 1]!.to === spans[i]!.from));
   }
 
+  /** Whether the stream's device can only have been hardware, without plugins, for as long as there is the card. */
+  isOnHardware(place: StreamPlace): boolean {
+    const now = this.sources.now();
+    const policies = this.during(place, this.madeAt(place, now), now);
+    return policies.length > 0 && policies.every(({ device }) => device.startsWith("hw:"));
+  }
+
   /** All policies that the stream may have had at some time from `from` to `to`. Empty: nobody may have been served. */
   during({ domid, card, pcm, stream }: StreamPlace, from: number, to: number): readonly StreamPolicy[] {
     const spans = this.#spans.get(`${domid}/${card}`) ?? [];
