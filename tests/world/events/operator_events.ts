@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** What operators at dom0's shell ask of the daemon. */
+import type { StreamAccount } from "../guest/account.ts";
 import type { Target } from "../operator/plan.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 
-/** The streams of all cards that there are, by the names that the daemon should give them. */
-export function targetsOf(world: World): Target[] {
+/** The streams of all cards that there are, or those `meant`, by the names that the daemon should give them. */
+export function targetsOf(world: World, meant: (account: StreamAccount) => boolean = () => true): Target[] {
   return world.population.present.flatMap(({ kernel, domain }) => {
     const { domid } = domain;
     const name = world.account.domain(domid)?.name ?? String(domid);
-    return [...kernel.accounts].map((account) => {
+    return [...kernel.accounts].filter(meant).map((account) => {
       const [nodename = "", place = "0/0"] = account.name.split(" ");
       return { name: `${name}/${nodename.split("/").at(-1)}/${place}`, domid };
     });

@@ -182,6 +182,22 @@ export const STORY_EVENTS: EventTable = {
       });
     },
   },
+  /** An operator pauses a stream that has run for a while, and has it go on soon. */
+  "story.heldForAMoment": {
+    weight: 2,
+    run(world, random) {
+      const targets = targetsOf(world, ({ segment }) => {
+        const [startedAt = Infinity] = segment?.starts ?? [];
+        return startedAt + 4 * SECOND < world.now;
+      });
+      if (targets.length === 0) return;
+      const plan = patientPlan("trigger", random.pick(targets), random);
+      world.operators.start({ ...plan, trigger: "pause" });
+      world.later(random.between(10 * MILLI, 2 * SECOND), () => {
+        world.operators.start({ ...plan, trigger: random.pick(["resume", "start"]) });
+      });
+    },
+  },
   /** XenStore dies as it keeps a setting. */
   "story.refusedSetting": {
     weight: 1,
@@ -195,6 +211,43 @@ export const STORY_EVENTS: EventTable = {
       const verb = random.pick(["mute", "unmute", "volume"] as const);
       world.operators.start(patientPlan(verb, random.pick(targets), random));
       world.later(random.between(SECOND, 12 * SECOND), () => world.happens("daemon.kill", random.word()));
+    },
+  },
+  /** Somebody else is faster than the daemon, which keeps a setting in XenStore. The next daemon reads what was kept. */
+  "story.lostRace": {
+    weight: 1,
+    run(world, random) {
+      const { host: { xen: { xenstored } }, services: { store } } = world;
+      const { current } = world.daemons;
+      const targets = targetsOf(world);
+      if (current === undefined || targets.length === 0) return;
+      const target = random.pick(targets);
+      const path = `/local/domain/0/backend/vsnd/${target.domid}/${target.name.split("/").at(-3)}`;
+      xenstored.beforeCommitOf(current.process, () => {
+        const permissions = store.getPermissions(path);
+        if (permissions !== undefined) store.setPermissions(path, permissions);
+      });
+      world.operators.start(patientPlan(random.pick(["mute", "volume"] as const), target, random));
+      world.later(random.between(SECOND, 12 * SECOND), () => world.happens("daemon.kill", random.word()));
+    },
+  },
+  /** Operators wait for a stream that its guest is about to use, for a while. */
+  "story.waited": {
+    weight: 1,
+    run(world, random) {
+      const guest = aGuest(world, random);
+      if (guest === undefined) return;
+      const targets = targetsOf(world).filter(({ domid }) => domid === guest.domain.domid);
+      if (targets.length === 0) return;
+      for (const program of guest.running) program.kill();
+      world.later(random.below(SECOND), () => {
+        const target = random.pick(targets);
+        for (const verb of ["wait", "wait", "trigger"] as const) {
+          const plan = { ...patientPlan(verb, target, random), goal: "open", waitMs: 20_000 } as const;
+          world.operators.start({ ...plan, trigger: "resume" });
+        }
+      });
+      world.later(random.between(SECOND, 4 * SECOND), () => startPrograms(world, guest, random));
     },
   },
   /**

@@ -79,6 +79,7 @@ class Handle implements StoreClient {
     if (this.#connection === undefined) return this.#broken(), failed;
     // The reply comes after all events that were sent before.
     this.#arrive();
+    if (isCommit) xenstored.commits(thread.process);
     const fate = xenstored.diesIn(isCommit ? thread.process : undefined);
     if (fate !== undefined) return this.#diesNow(fate, body), failed;
     try {

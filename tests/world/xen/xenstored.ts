@@ -132,6 +132,21 @@ export class Xenstored implements DomainHost {
     return lost;
   }
 
+  #rival: { readonly committer: object; readonly deed: () => void } | undefined;
+
+  /** Has another client do its `deed` just before `committer` commits its next transaction. */
+  beforeCommitOf(committer: object, deed: () => void): void {
+    this.#rival = { committer, deed };
+  }
+
+  /** To be called as `process` is about to commit a transaction. */
+  commits(process: object): void {
+    if (this.#rival?.committer !== process) return;
+    const { deed } = this.#rival;
+    this.#rival = undefined;
+    deed();
+  }
+
   /** µs after which a server that has died is there again; undefined: it stays away until {@link comeBack}. */
   restartMicros: number | undefined;
 
