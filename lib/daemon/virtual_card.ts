@@ -176,8 +176,9 @@ export class VirtualCard {
 
   /** Looks once, and carries out what that calls for; sets #again if the action calls for another look. */
   async #step(): Promise<void> {
-    if (this.#isShutDown) return;
+    // Also of a card that is not served, for want of what its guest may have: the next daemon serves it.
     for (const { operator } of this.streams) operator.keepAgain();
+    if (this.#isShutDown) return;
     const ends = this.#readEnds();
     this.#seen = ends.backend;
     const now = performance.now();

@@ -66,7 +66,7 @@ function dryTimes(blamed: Blamed, segment: SegmentRecord, dry: DryMoments): numb
   const moments = dry.between(start.sent, (end?.time ?? Infinity) + TRIGGER_MICROS).filter(isLate);
   // Whether the device ran dry by then or not.
   const isDrained = end === undefined || isLate(end.time);
-  const last = writes.at(-1)?.request.sent ?? 0;
+  const last = writes.length === 0 ? 0 : writes.at(-1)!.request.over ?? Infinity;
   return moments.filter((time) => time <= last).length +
     (isDrained || moments.some((time) => time > last) ? 1 : 0);
 }
