@@ -17,6 +17,9 @@ const LEAST_SECONDS = 0.02;
 /** µs from the sending of a START or STOP until the device has started or stopped, at most. */
 const TRIGGER_MICROS = 1_000_000;
 
+/** A guest that stops a dry device before these µs have passed, and starts it in more than those, has come to its end (`Underrun`). */
+const [GRACE_MICROS, RECOVERY_MICROS] = [400_000, 3_000_000];
+
 /** A stream, and the times in which its guest stood still. */
 export interface Blamed {
   readonly account: StreamAccount;
@@ -50,9 +53,14 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
 
 /**
  * The same of a segment that a device of hardware has played: `dry` has the moments at which the device ran dry. The end counts, too: a
- * player that drains its buffer and soon starts again looks like one that was late.
+ * player that drains its buffer, and soon starts again in the segment `next`, looks like one that was late.
  */
-function dryTimes(blamed: Blamed, segment: SegmentRecord, dry: DryMoments): number {
+function dryTimes(
+  blamed: Blamed,
+  segment: SegmentRecord,
+  next: SegmentRecord | undefined,
+  dry: DryMoments,
+): number {
   const { writes, start, end } = segment;
   const open = blamed.account.opens.find(({ number }) => number === segment.open);
   if (start === undefined || open === undefined) return writes.length + 1;
@@ -64,11 +72,14 @@ function dryTimes(blamed: Blamed, segment: SegmentRecord, dry: DryMoments): numb
     return !wasFull(blamed, segment, open, at + frames, time);
   };
   const moments = dry.between(start.sent, (end?.time ?? Infinity) + TRIGGER_MICROS).filter(isLate);
-  // Whether the device ran dry by then or not.
-  const isDrained = end === undefined || isLate(end.time);
   const last = writes.length === 0 ? 0 : writes.at(-1)!.request.over ?? Infinity;
-  return moments.filter((time) => time <= last).length +
-    (isDrained || moments.some((time) => time > last) ? 1 : 0);
+  const before = moments.filter((time) => time <= last).length;
+  if (end === undefined || next === undefined) return before + 1;
+  const [dryAt = end.time] = moments.filter((time) => time > last);
+  const hasRecovered = next.open === segment.open &&
+    (next.start === undefined || next.start.sent - end.time < RECOVERY_MICROS);
+  const mayCount = hasRecovered && isLate(end.time) || end.time - dryAt > GRACE_MICROS;
+  return before + (mayCount ? 1 : 0);
 }
 
 /** The frames of the segment that the device had passed by the last position that the guest was told before `time`. */
@@ -123,11 +134,13 @@ export class Blame {
     // What was forgotten before anybody looked may have been as bad as can be.
     if (this.#segments < forgotten.segments) [this.#segments, this.#sum] = [forgotten.segments, Infinity];
     let present = 0;
-    for (const segment of segments.slice(this.#segments - forgotten.segments)) {
+    for (let index = this.#segments - forgotten.segments; index < segments.length; index++) {
+      const [segment, next] = segments.slice(index, index + 2) as [SegmentRecord, SegmentRecord?];
       const times = this.dry === undefined
         ? lateTimes(this.blamed, segment)
-        : dryTimes(this.blamed, segment, this.dry);
-      if (segment.end === undefined) present += times;
+        : dryTimes(this.blamed, segment, next, this.dry);
+      // What comes next may show that this was no end.
+      if (segment.end === undefined || (next?.start ?? next?.end) === undefined) present += times;
       else {
         this.#sum += times;
         this.#segments++;
