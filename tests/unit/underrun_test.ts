@@ -17,7 +17,7 @@ type Step =
   | { dry: number; isHosts?: boolean }
   /** A WRITE while the device has no samples. Audible from frame `heardAt` on, or never. */
   | { write: true; heardAt?: number }
-  | { stop: number; ms: number; hasPlayed?: false }
+  | { stop: number; ms: number; hasPlayed?: false; isHosts?: true }
   | { start: number };
 
 interface Case {
@@ -106,6 +106,16 @@ const CASES: readonly Case[] = [
     counts: [0, 0, 0],
   },
   {
+    what: "the guest STOPs right at the end of its samples, which it was told late, and starts again",
+    steps: [{ stop: 4000, ms: 0, isHosts: true }, { start: 20 }],
+    counts: [1, 1, 0.02],
+  },
+  {
+    what: "the guest STOPs right at the end of its samples, and starts again",
+    steps: [{ stop: 4000, ms: 0 }, { start: 20 }],
+    counts: [1, 0, 0.02],
+  },
+  {
     what: "the engine comes late, and nothing comes after that either",
     steps: [{ dry: 6000, isHosts: true }, { dry: 6500 }, { stop: 7000, ms: 0 }],
     counts: [1, 1, 3],
@@ -124,8 +134,9 @@ Deno.test("a dry card is an underrun by what its guest does next, and counts onc
         else if ("write" in step) {
           underrun.late(END, false);
           if (step.heardAt !== undefined) underrun.over(step.heardAt);
-        } else if ("stop" in step) underrun.stopped(END, step.stop, step.hasPlayed ?? true, step.ms);
-        else underrun.started(step.start);
+        } else if ("stop" in step) {
+          underrun.stopped(END, step.stop, step.hasPlayed ?? true, step.isHosts ?? false, step.ms);
+        } else underrun.started(step.start);
       }
       const [xrunsCounted, host, seconds] = ["xruns", "hostXruns", "xrunSeconds"].map((name) =>
         status.get(name as "xruns")

@@ -152,7 +152,8 @@ export class Playback extends Transfer {
   stopped(): void {
     this.#lookForUnderrun();
     const { guestFrames, lastPosition } = this;
-    this.#underrun.stopped(guestFrames, lastPosition, guestFrames > this.#beginning, performance.now());
+    const hasPlayed = guestFrames > this.#beginning;
+    this.#underrun.stopped(guestFrames, lastPosition, hasPlayed, this.#isHostLate, performance.now());
   }
 
   override restart(): number {

@@ -69,8 +69,11 @@ export class Underrun {
     this.#from = -1;
   }
 
-  /** The guest's STOP or CLOSE, at `position`. Its samples end at `end`; `hasPlayed`: it has written some since its last STOP. */
-  stopped(end: number, position: number, hasPlayed: boolean, nowMs: number): void {
+  /**
+   * The guest's STOP or CLOSE, at `position`. Its samples end at `end`; `hasPlayed`: it has written some since its last STOP; `isHosts`:
+   * an underrun that begins now is this host's.
+   */
+  stopped(end: number, position: number, hasPlayed: boolean, isHosts: boolean, nowMs: number): void {
     this.#stoppedMs = -1;
     if (this.xruns.isOn) {
       this.xruns.end(position - this.#from);
@@ -78,7 +81,8 @@ export class Underrun {
       this.#stoppedMs = nowMs;
       this.#stoppedFrom = end;
       this.#frames = position - end;
-      if (this.#from < 0) this.#isHosts = false;
+      // The device has just played the last sample, and was not seen dry.
+      if (this.#from < 0) this.#isHosts = isHosts;
     }
     this.#from = -1;
   }
