@@ -36,6 +36,8 @@ interface Served {
   decided: CardPolicy | undefined;
   /** Whether the card was made by a policy that no longer holds: the card is made anew as soon as it is not connected. */
   isOutdated: boolean;
+  /** Which domain has the number: numbers are used again. undefined: that may not be read. */
+  readonly domain: string | undefined;
   /** The card's domain has died. A card in its place is another domain's, even if the toolstack has left the nodes of this one. */
   isOfDead: boolean;
 }
@@ -237,7 +239,8 @@ export class Backend implements AsyncDisposable {
    */
   async #takeAnew(key: string, served: Served): Promise<void> {
     const { card } = served;
-    if (card.isClosed || served.isOfDead) this.#totals.forget(card.paths.backend);
+    const isOfAnother = this.#domainNow(card.address.domid) !== served.domain;
+    if (card.isClosed || served.isOfDead || isOfAnother) this.#totals.forget(card.paths.backend);
     served.isOutdated = false;
     if (await this.#end(key, served)) this.#take(key, card.address);
   }
@@ -327,7 +330,15 @@ export class Backend implements AsyncDisposable {
     };
     const card = new VirtualCard(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
-    return { card, watch, started: card.start(), isOutdated: false, isOfDead: false, decided: policy };
+    return {
+      card,
+      watch,
+      started: card.start(),
+      isOutdated: false,
+      domain: this.#domainNow(address.domid),
+      isOfDead: false,
+      decided: policy,
+    };
   }
 
   #policyOf(address: CardAddress, path: string): CardPolicy | undefined {
@@ -337,6 +348,16 @@ export class Backend implements AsyncDisposable {
       if (!(error instanceof XsndError)) throw error;
       this.#log.error("card {path} is not served: {reason}", { path, reason: error.message });
       return undefined;
+    }
+  }
+
+  /** What tells the domain from others that have, or have had, the number: the path of its `/vm` directory, which has its uuid. */
+  #domainNow(domid: number): string | undefined {
+    try {
+      return this.xen.store.read(`/local/domain/${domid}/vm`);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "EACCES") return undefined;
+      throw error;
     }
   }
 

@@ -114,4 +114,11 @@ Deno.test("a card that is made anew by another policy goes on counting; one that
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
     await box.untilStream(STREAM, ({ device, connections }) => device === "dummy:" && connections === 0);
     assert.deepEqual(counters(await box.stream(STREAM)), COUNTERS.map(() => 0));
+
+    // Another domain has the number, and the daemon has heard of no end of the former one.
+    await playOnce(box);
+    await box.xenstore("write", "/local/domain/1/vm", "/vm/another");
+    await box.provision("domU", [{ type: "playback", device: `dummy:${box.path("another.wav")}` }]);
+    await box.untilStream(STREAM, ({ device }) => device !== "dummy:");
+    assert.deepEqual(counters(await box.stream(STREAM)), COUNTERS.map(() => 0));
   }));
