@@ -4,7 +4,7 @@
  * more often than that. A guest that had filled its buffer, and fills it again as soon as it is told that there is room, is never late.
  * Another guest is late each time that a device has run dry; or, where nobody knows when that was, whenever the clock alone says so.
  */
-import type { DryMoments } from "./dry_moments.ts";
+import type { DryMoments, DrySpan } from "./dry_moments.ts";
 import type { OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
 import { mayHavePassed, positionsBegin, steadyPieces } from "./segments_judged.ts";
 
@@ -13,6 +13,9 @@ const PROMPT_MICROS = 3000;
 
 /** A buffer with less in it than that, beside what the device takes at once, runs dry in no time, s. */
 const LEAST_SECONDS = 0.02;
+
+/** µs from the sending of a WRITE until its samples are with the device. */
+const SERVE_MICROS = 20_000;
 
 /** µs from the sending of a START or STOP until the device has started or stopped, at most. */
 const TRIGGER_MICROS = 1_000_000;
@@ -38,7 +41,8 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
     const steady = steadyPieces(writes);
     // Silence counts as passed, too: a guest whose device has played some knows that by the position alone.
     const isPassed = (sent: number, at: number) =>
-      passed(sent) > at || toldBy(blamed, segment, open, sent) + mayHavePassed(0, open) > at;
+      passed(sent) > at ||
+      toldBy(blamed, segment, open, sent) + mayHavePassed(0, open) > at;
     const late = steady.filter(({ request: { sent }, at }) =>
       isPassed(sent, at) && !wasFull(blamed, segment, open, at, sent)
     );
@@ -71,11 +75,17 @@ function dryTimes(
     const { at, frames } = writes[written]!;
     return !wasFull(blamed, segment, open, at + frames, time);
   };
-  const moments = dry.between(start.sent, (end?.time ?? Infinity) + TRIGGER_MICROS).filter(isLate);
+  const spans = dry.between(start.sent, (end?.time ?? Infinity) + TRIGGER_MICROS).filter(({ from }) =>
+    isLate(from)
+  );
   const last = writes.length === 0 ? 0 : writes.at(-1)!.request.over ?? Infinity;
-  const before = moments.filter((time) => time <= last).length;
+  // What comes too late for the device ends an underrun, and the next one begins.
+  const writesIn = ({ from, to }: DrySpan) =>
+    writes.filter(({ request: { sent } }) => from <= sent && sent <= to + SERVE_MICROS).length;
+  const before = spans.filter(({ from }) => from <= last)
+    .reduce((sum, span) => sum + Math.max(1, writesIn(span)), 0);
   if (end === undefined || next === undefined) return before + 1;
-  const [dryAt = end.time] = moments.filter((time) => time > last);
+  const dryAt = spans.find(({ from }) => from > last)?.from ?? end.time;
   const hasRecovered = next.open === segment.open &&
     (next.start === undefined || next.start.sent - end.time < RECOVERY_MICROS);
   const mayCount = hasRecovered && isLate(end.time) || end.time - dryAt > GRACE_MICROS;

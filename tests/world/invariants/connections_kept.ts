@@ -7,6 +7,7 @@
 import { XENSND_FIELD_RING_REF } from "../../../lib/sndif/mod.ts";
 import { XenbusState } from "../../../lib/xenbus/mod.ts";
 import type { Process } from "../machine/process.ts";
+import { isBusy } from "../script.ts";
 import type { World } from "../world.ts";
 import type { ForeignMapping } from "../xen/hypervisor.ts";
 
@@ -38,21 +39,27 @@ export function leaveProblem(
 
 /** µs that must have passed since a guest has published, before the daemon takes the rings; less than the daemon's own wait. */
 const QUIET_MICROS = 150_000;
+/** µs in which the threads of a daemon are woken that has read rings and is about to map them; and the same on a busy host. */
+const [WAKING_MICROS, BUSY_WAKING_MICROS] = [5000, 60_000];
 /** µs in which a daemon that has just started takes over the rings that there are, at once. */
 const TAKING_OVER_MICROS = 1_000_000;
 
-/** When each card's rings were last published. */
+/** When each card's rings were published last, and when before that. */
 export class Publications {
   /** By `DOMID/CARD`, µs. */
-  readonly #at = new Map<string, number>();
+  readonly #times = new Map<string, readonly [last: number, before: number]>();
 
-  constructor(private readonly world: Pick<World, "now" | "daemons" | "host" | "population">) {}
+  constructor(private readonly world: Pick<World, "seed" | "now" | "daemons" | "host" | "population">) {}
 
   /** To be called with the path of each node that changes. */
   nodeChanged(path: string): void {
     if (!path.endsWith(`/${XENSND_FIELD_RING_REF}`)) return;
     const [, domid, card] = /^\/local\/domain\/(\d+)\/device\/vsnd\/(\d+)\//.exec(path) ?? [];
-    if (card !== undefined) this.#at.set(`${domid}/${card}`, this.world.now);
+    if (card === undefined) return;
+    const { now } = this.world;
+    const [last, before] = this.#times.get(`${domid}/${card}`) ?? [-Infinity, -Infinity];
+    // The rings of all streams are published at once.
+    this.#times.set(`${domid}/${card}`, [now, now === last ? before : last]);
   }
 
   /** What is wrong with a line of the daemon's log; undefined: nothing. */
@@ -66,7 +73,10 @@ export class Publications {
     const domain = world.host.xen.hypervisor.domain(Number(domid));
     const guest = domain && world.population.of(domain);
     if (guest === undefined || !guest.isHonest) return undefined;
-    const at = this.#at.get(`${domid}/${card}`);
+    // The daemon has read the rings, and has then waited for the events of all changes up to that.
+    const waking = isBusy(world.seed) ? BUSY_WAKING_MICROS : WAKING_MICROS;
+    const read = world.now - world.host.xen.xenstored.eventMicros.most - waking;
+    const at = this.#times.get(`${domid}/${card}`)?.find((time) => time < read);
     return at === undefined || at + QUIET_MICROS < world.now
       ? undefined
       : `${guest.name}(${domid}) has published rings at ${at}, and is refused: ${text}`;
