@@ -55,7 +55,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "totals-vanish-with-the-policy",
     sentence: "a card that is made anew by another policy begins to count at 0",
     file: "lib/daemon/backend.ts",
-    find: `if (card.isClosed || served.isOfDead) this.#totals.forget(card.paths.backend);`,
+    find: `if (card.isClosed || served.isOfDead || isOfAnother) this.#totals.forget(card.paths.backend);`,
     replace: `this.#totals.forget(card.paths.backend);`,
     finds: "framesAccounted",
     test: "tests/sandbox/totals_test.ts",
