@@ -328,6 +328,7 @@ export class Backend implements AsyncDisposable {
       guests: this.guests,
       totals: this.#totals,
     };
+    const domain = this.#domainNow(address.domid);
     const card = new VirtualCard(name, address, paths, policy, services);
     const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
     return {
@@ -335,7 +336,7 @@ export class Backend implements AsyncDisposable {
       watch,
       started: card.start(),
       isOutdated: false,
-      domain: this.#domainNow(address.domid),
+      domain,
       isOfDead: false,
       decided: policy,
     };
