@@ -35,7 +35,7 @@ Deno.test("a planted defect that no world can find has a test, and there are few
     assert.match(reason!, /^\w[^\n|]*[^.\n|]$/, name);
     assert(test !== undefined, name);
   }
-  assert(beyond.length <= 4, String(beyond.length));
+  assert(beyond.length <= 3, String(beyond.length));
 });
 
 Deno.test("the text that a planted defect replaces stands in its file once", () => {

@@ -163,7 +163,7 @@ export class Population implements GuestBuilder {
     return program.start();
   }
 
-  /** The account of an honest guest's stream, and the times in which the guest stood still; `place` is `PCM/STREAM`. */
+  /** The account of an honest guest's stream, and the times in which the guest stood still. */
   streamOf({ domid, card, pcm, stream }: StreamPlace) {
     const guest = this.present.find(({ domain }) => domain.domid === domid);
     const account = [...guest?.kernel.accounts ?? []].find(({ name }) =>

@@ -271,7 +271,6 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     replace: `await this.close();`,
     finds: "noDefect",
     test: "tests/unit/device_session_test.ts",
-    beyond: "only a denial changes a device at once, and closing the device of a denied stream does nothing",
   },
   {
     name: "device-closed-too-soon",
