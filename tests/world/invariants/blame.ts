@@ -41,8 +41,7 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
     const steady = steadyPieces(writes);
     // Silence counts as passed, too: a guest whose device has played some knows that by the position alone.
     const isPassed = (sent: number, at: number) =>
-      passed(sent) > at ||
-      toldBy(blamed, segment, open, sent) + mayHavePassed(0, open) > at;
+      passed(sent) > at || toldBy(blamed, segment, open, sent) + mayHavePassed(0, open) > at;
     const late = steady.filter(({ request: { sent }, at }) =>
       isPassed(sent, at) && !wasFull(blamed, segment, open, at, sent)
     );
@@ -72,7 +71,10 @@ function dryTimes(
   const isLate = (time: number) => {
     const written = writes.findLastIndex(({ request }) => request.sent <= time);
     if (written < 0 || written >= steady.length) return true;
-    const { at, frames } = writes[written]!;
+    const { request: { sent, over = Infinity }, at, frames } = writes[written]!;
+    // The device ran dry before the WRITE was served, and the guest had left less than that takes.
+    const left = at - toldBy(blamed, segment, open, sent);
+    if (over > time && left < SERVE_MICROS / 1e6 * open.rate) return true;
     return !wasFull(blamed, segment, open, at + frames, time);
   };
   const spans = dry.between(start.sent, (end?.time ?? Infinity) + TRIGGER_MICROS).filter(({ from }) =>

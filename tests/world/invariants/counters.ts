@@ -15,9 +15,6 @@ import type { DryMoments } from "./dry_moments.ts";
 /** µs after which a device has played what its pointer has passed. */
 const PLAYED_MICROS = 2_000_000;
 
-/** By how many underruns the judge of blame may be wrong: no account says when a guest's program was woken. */
-const UNSURE = 2;
-
 /** µs in which the daemon finds that a device is there again. */
 const FIND_MICROS = 6_000_000;
 
@@ -147,7 +144,7 @@ export class CounterWitness {
     const isOnHardware = type === "playback" && standInFrames + deniedFrames === 0 &&
       this.world.isOnHardware(place);
     const most = blames[isOnHardware ? "dry" : "clock"].most(blamed);
-    return blamed <= most + (isOnHardware ? UNSURE : 0)
+    return blamed <= most
       ? undefined
       : `${blamed} xruns are called the guest's, and it was late ${most} times at most`;
   }
