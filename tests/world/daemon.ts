@@ -28,7 +28,7 @@ export interface DaemonRun {
   isStopping: boolean;
 }
 
-/** µs from the end of `serve` to that of its process: calls of the pool's threads that are under way come back first. Also on a busy host. */
+/** µs from the end of `serve` to that of its process: what `serve` has ended ends. Also on a busy host. */
 const [EXIT_MICROS, BUSY_EXIT_MICROS] = [10_000, 300_000];
 
 export class Daemons {
@@ -90,13 +90,15 @@ export class Daemons {
       run.ending = ending;
       run.log[Symbol.dispose]();
       const stall = Math.max(0, process.poolStallsUntil - clock.now);
-      clock.after(stall + (this.host.isBusy ? BUSY_EXIT_MICROS : EXIT_MICROS), () => {
-        // The process ends when nothing keeps it, and has closed what it opened.
+      const exit = () => {
+        // The process ends when nothing keeps it, and has closed what it opened. Calls of the pool's threads come back first.
+        if (process.poolReturns > 0) return void clock.after(EXIT_MICROS, exit);
         if (ending === "in order" && process.files.size > 0) {
           process.failed(`${process.files.size} descriptors are open after the end`);
         }
         process.kill();
-      });
+      };
+      clock.after(stall + (this.host.isBusy ? BUSY_EXIT_MICROS : EXIT_MICROS), exit);
     };
     process.main.post(process.latency(), () => {
       serve(options).then(() => ends("in order"), (error) => {

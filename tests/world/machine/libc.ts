@@ -256,8 +256,13 @@ function pollAsync(fds: Int32Array, count: number, timeout: number): Promise<num
   return new Promise((resolve) => {
     const finish = () => {
       forget();
-      const stall = process.poolStallsUntil - process.clock.now;
-      process.main.post(Math.max(stall, process.latency()), () => resolve(look(fds, halves, count).ready));
+      const { clock } = process;
+      const stall = process.poolStallsUntil - clock.now - clock.ahead;
+      process.poolReturns++;
+      process.main.post(Math.max(stall, process.latency()), () => {
+        process.poolReturns--;
+        resolve(look(fds, halves, count).ready);
+      });
     };
     const { ready, files } = look(fds, halves, count);
     const sleep = new Sleep(files, () => {

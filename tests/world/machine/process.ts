@@ -197,6 +197,8 @@ export class Process {
   readonly pid: number;
   /** Until when no thread of the pool has a processor, µs. */
   poolStallsUntil = 0;
+  /** Calls of the pool's threads that are over, and of which the main thread does not know yet. */
+  poolReturns = 0;
   /** The most descriptors; may change. */
   descriptors: number;
   readonly failed: (error: unknown) => void;
