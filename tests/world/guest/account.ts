@@ -107,6 +107,8 @@ export interface SegmentRecord {
   readonly began: number;
   /** The position that the driver knew as the segment began, in frames since OPEN. */
   readonly from: number;
+  /** Whether no STOP has ended the segment before: the ALSA core began at frame 0 again after a suspend. */
+  readonly isAfterSuspend: boolean;
   readonly writes: WriteRecord[];
   readonly reads: ReadRecord[];
   /** Times of the STARTs that were answered with 0. */

@@ -164,6 +164,7 @@ Deno.test("segmentSums() and numbersOf() know rewinds, gaps and what a STOP disc
     open: 1,
     began: 0,
     from: 0,
+    isAfterSuspend: false,
     reads: [],
     starts: [1],
     writes: [

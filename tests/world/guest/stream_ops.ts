@@ -198,10 +198,14 @@ export class XenStream implements PcmOps {
       this.#isOpen = true;
       if (this.generation !== "linux-6.1") yield* this.pair.connectEvents(true);
     }
-    this.account.segments.push({
-      open: this.account.open?.number ?? 0,
+    const { account } = this;
+    const open = account.open?.number ?? 0;
+    const former = account.segments.at(-1);
+    account.segments.push({
+      open,
       began: this.tasks.clock.now,
       from: this.#beCurFrame,
+      isAfterSuspend: former?.open === open && former.end?.cause === "suspend",
       writes: [],
       reads: [],
       starts: [],

@@ -6,7 +6,7 @@
  */
 import type { DryMoments, DrySpan } from "./dry_moments.ts";
 import type { OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
-import { mayHavePassed, positionsBegin, steadyPieces } from "./segments_judged.ts";
+import { mayHavePassed, positionsMayBegin, steadyPieces } from "./segments_judged.ts";
 
 /** µs in which a guest writes that does nothing else. */
 const PROMPT_MICROS = 3000;
@@ -103,7 +103,7 @@ function toldBy(
 ): number {
   const known = events.findLast((event) => event.isAccepted && event.time <= time);
   if (known === undefined || known.open !== segment.open) return 0;
-  return Math.max(0, known.position / open.frameBytes - positionsBegin(segment, open.bufferFrames));
+  return Math.max(0, known.position / open.frameBytes - positionsMayBegin(segment, open.bufferFrames));
 }
 
 /**
@@ -123,7 +123,7 @@ function wasFull(
   if (known === undefined || known.open !== segment.open) return false;
   // A guest that stood still was told, and did not know.
   if (pauses.some(({ from, to }) => from < time && to > known.time)) return false;
-  const passed = Math.max(0, known.position / frameBytes - positionsBegin(segment, bufferFrames));
+  const passed = Math.max(0, known.position / frameBytes - positionsMayBegin(segment, bufferFrames));
   const queued = at - passed;
   if (queued >= bufferFrames) return true;
   const isLarge = queued - mayHavePassed(0, open) >= LEAST_SECONDS * rate;

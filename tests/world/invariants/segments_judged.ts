@@ -90,8 +90,14 @@ function steadyEnd(segment: SegmentRecord, open: OpenRecord): number {
 }
 
 /** The position, in frames since OPEN, of a segment's first frame: a segment begins at a whole buffer. */
-export function positionsBegin({ from }: SegmentRecord, bufferFrames: number): number {
+function positionsBegin({ from }: SegmentRecord, bufferFrames: number): number {
   return Math.ceil(from / bufferFrames) * bufferFrames;
+}
+
+/** The least that {@link positionsBegin} may be: a segment without a STOP before it jumps to frame 0, on or back. */
+export function positionsMayBegin(segment: SegmentRecord, bufferFrames: number): number {
+  if (!segment.isAfterSuspend) return positionsBegin(segment, bufferFrames);
+  return Math.floor(segment.from / bufferFrames) * bufferFrames;
 }
 
 /**

@@ -17,6 +17,7 @@ function piece(sent: number, at: number, frames: number) {
 function played(sent: number, ...further: ReturnType<typeof piece>[]): SegmentRecord {
   return {
     from: 0,
+    isAfterSuspend: false,
     start: START,
     writes: [piece(1000, 0, 480), piece(START.sent + sent, 480, 480), ...further],
     end: { time: 1_000_000, hwPtr: 960, position: 960 },
