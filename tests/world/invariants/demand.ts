@@ -17,6 +17,7 @@ import type { StreamAccount } from "../guest/account.ts";
 import { Domain } from "../xen/domain.ts";
 import type { ForeignMapping } from "../xen/hypervisor.ts";
 import { channelsOf } from "../xen/libxenevtchn.ts";
+import { placeOf } from "./allowed.ts";
 
 /** What a request costs beside its share of the requests a second, µs: the table of `lib/engine/guest_budget.ts`. */
 const EXTRA_MICROS: Readonly<Record<number, number>> = {
@@ -44,6 +45,9 @@ const LOOK_BURST = 400;
 /** Connections of a stream, one after the other, that an honest guest sends nothing by: a second, and in one burst. */
 const IDLE_CONNECTIONS = 1;
 const CONNECTION_BURST = 12;
+/** Such connections in a row before the first pause. A card that a reload changes is made anew, and offered at once. */
+const SHORT_CONNECTIONS = 3;
+const RELOADED = /: \S+ is reloaded: (.*)$/;
 /** What each operator's command may ask for besides. */
 const OPERATORS_LOOKS = 20;
 
@@ -62,6 +66,10 @@ class Bucket {
     this.#level = Math.max(0, this.#level - (now - this.#at) * rate) + amount;
     this.#at = now;
     return this.#level;
+  }
+
+  take(amount: number): void {
+    this.#level = Math.max(0, this.#level - amount);
   }
 }
 
@@ -113,6 +121,17 @@ export class Demand {
   /** A process has logged `text`. */
   logged(process: Process, text: string): void {
     if (NEW_DEVICE.test(text)) this.#bucket(process, "devices").add(this.world.now, 1, DEVICES / 1e6);
+    const changed = RELOADED.exec(text)?.[1];
+    if (changed !== undefined) this.#reloaded(process, changed);
+  }
+
+  #reloaded(process: Process, changed: string): void {
+    for (const guest of this.world.population.present) {
+      for (const account of guest.kernel.accounts) {
+        if (!changed.includes(`${guest.name}/${placeOf(guest, account).card}, `)) continue;
+        this.#bucket(process, `${guest.domain.domid} ${account.name}`).take(SHORT_CONNECTIONS);
+      }
+    }
   }
 
   /** What is wrong, and was not said before. */
