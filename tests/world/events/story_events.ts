@@ -262,7 +262,7 @@ export const STORY_EVENTS: EventTable = {
       const { domid } = guest.domain;
       if (random.oneIn(2)) {
         world.log.write(`${guest.name}(${domid}) dies`);
-        world.host.xen.hypervisor.destroy(guest.domain);
+        world.services.hypervisor.destroyDomain(domid);
         world.account.domainLost(domid);
         return takeNumber(world, domid, random);
       }

@@ -131,6 +131,7 @@ export class Hypervisor {
   /** Brings a saved domain back, under another id, paused. Its kernel hears of that once it runs. */
   restore(domain: Domain, domid: number = this.#freeDomid()): void {
     if (this.#domains.has(domid)) throw new Error(`domain ${domid} exists`);
+    if (!domain.isAlive) throw new Error("a domain is restored that has been destroyed");
     this.#abandon(domain.restore(domid));
     this.#domains.set(domid, domain);
     for (const tell of [...domain.restores]) domain.later(0, tell);
