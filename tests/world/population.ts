@@ -62,6 +62,8 @@ export class Population implements GuestBuilder {
   #lastTag = 0;
   /** One guest of so many is hostile. */
   oneHostileIn = 5;
+  /** Whether the next guest is hostile in any case. */
+  isNextHostile = false;
   /** Whether all programs play frame after frame, each of four octets. */
   isPlain = false;
   /** As in `HostileOptions`, for a guest in `domain`. */
@@ -104,7 +106,8 @@ export class Population implements GuestBuilder {
       },
       log: (text) => log(`${name}(${domain.domid}): ${text}`),
     });
-    const isHostile = guestXen.random.oneIn(this.oneHostileIn);
+    const isHostile = guestXen.random.oneIn(this.oneHostileIn) || this.isNextHostile;
+    this.isNextHostile = false;
     const hostile = isHostile ? this.#hostile(guestXen, name) : undefined;
     const guest: Guest = new Guest(name, domain, guestXen, kernel, hostile);
     this.#guests.set(domain, guest);

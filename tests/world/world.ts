@@ -21,6 +21,7 @@ import { CHECKS, type Violation } from "./invariants/invariants.ts";
 import { hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
 import { Takes } from "./invariants/takes.ts";
 import { leaveProblem, Publications } from "./invariants/connections_kept.ts";
+import { ClosedCards } from "./invariants/closed_cards.ts";
 import { Connections } from "./invariants/connections.ts";
 import { FullHearing } from "./invariants/heard_in_full.ts";
 import { COUNTABLE, Ledger } from "./invariants/ledger.ts";
@@ -109,6 +110,7 @@ export class World {
   readonly connections = new Connections(() => this.now, SETTLING_MICROS);
   readonly moments = new Moments();
   readonly #publications = new Publications(this);
+  readonly #closedCards = new ClosedCards(this);
   #isEnding = false;
 
   constructor(readonly seed: number) {
@@ -183,6 +185,8 @@ export class World {
     this.host.enter();
     new StoreFollower(this.host.xen.xenstored, "/local/domain", (path) => {
       this.#publications.nodeChanged(path);
+      const problem = this.#closedCards.problem(path);
+      if (problem !== undefined) this.violated("statesKnown", problem);
       this.moments.nodeChanged(path);
     });
     this.host.xen.xenstored.onPathAsked = (process) => {
@@ -256,6 +260,7 @@ export class World {
     this.log.write(`${process.name}: ${text}`);
     Demand.of(this).logged(process, text);
     Refusals.of(this).logged(record, this.now);
+    this.#closedCards.logged(process, text);
     const refusal = refusalProblem(process, text) ?? Admission.of(this).refusalProblem(text);
     if (refusal !== undefined) this.violated("withinLimits", refusal);
     const unheard = this.#publications.refusalProblem(process, text);

@@ -82,6 +82,39 @@ function takeNumber(world: World, domid: number, random: Random, left = 50): voi
   });
 }
 
+/** As soon as a hostile guest has a card, it breaks its rings, and the toolstack detaches the card. */
+function breakAsDetached(world: World, random: Random, left = 50): void {
+  const guest = world.population.running.find(({ hostile }) =>
+    hostile?.isBusy === false && hostile.streams.length > 0
+  );
+  const card = world.account.cards.find(({ address: { domid } }) => domid === guest?.domain.domid)?.address
+    .card;
+  if (guest?.hostile === undefined || card === undefined) {
+    if (left > 0) world.later(100 * MILLI, () => breakAsDetached(world, random, left - 1));
+    return;
+  }
+  const { hostile, domain: { domid } } = guest;
+  hostile.isBusy = hostile.isFollowing = true;
+  hostile.connect();
+  world.later(random.between(700 * MILLI, 900 * MILLI), () => {
+    hostile.isBusy = false;
+    const [, ...engines] = world.daemons.current?.process.threads ?? [];
+    if (engines.length === 0) return;
+    const engine = random.pick(engines);
+    world.moments.aim("log", () => stallThread(world, engine, random.between(200 * MILLI, 400 * MILLI)));
+    for (const stream of hostile.streams) stream.breakRing();
+    world.xl.detach(domid, card, random);
+  });
+}
+
+/** The kernel of domain `domid` hears once more of the states of its cards' backends. */
+function hearAgain({ account, host: { xen: { xenstored: { xenstore } } } }: World, domid: number): void {
+  for (const { address } of account.cards.filter(({ address }) => address.domid === domid)) {
+    const path = `/local/domain/0/backend/vsnd/${domid}/${address.card}/state`;
+    xenstore.fire([{ path, exact: true, permissions: [[{ domid, access: "read" }]] }]);
+  }
+}
+
 export const STORY_EVENTS: EventTable = {
   /** The driver starts over while a device takes its time to open for it. */
   "story.reopens": {
@@ -375,6 +408,25 @@ export const STORY_EVENTS: EventTable = {
       world.moments.aim("published", () => world.later(random.below(2 * MILLI), stall));
     },
   },
+  /**
+   * A driver starts over, and publishes its rings once more while the daemon, which has no processor, is taking them. The kernel has
+   * heard of its backend's state again, as it does of all that it watches when xenstored is updated.
+   */
+  "story.hearsAgain": {
+    weight: 1,
+    run(world, random) {
+      const guest = aGuest(world, random);
+      if (guest === undefined) return;
+      const { domid } = guest.domain;
+      reloadDriver(guest, random.below(20 * MILLI));
+      useAgain(world, guest, random);
+      world.moments.aim("connecting", () => {
+        hearAgain(world, domid);
+        const { main } = world.daemons.current!.process;
+        stallThread(world, main, random.between(MILLI, 5 * MILLI));
+      });
+    },
+  },
   /** A device stops by itself, soon after its start. */
   "story.deviceStops": {
     weight: 1,
@@ -386,6 +438,17 @@ export const STORY_EVENTS: EventTable = {
           if (random.oneIn(4)) end?.suspend();
           else end?.xrun();
         }));
+    },
+  },
+  /** The toolstack detaches a card whose streams the daemon is about to let go of: a hostile guest has broken its rings. */
+  "story.brokenAsDetached": {
+    weight: 1,
+    run(world, random) {
+      if (!world.population.running.some(({ isHonest }) => !isHonest)) {
+        world.population.isNextHostile = true;
+        addGuest(world, random);
+      }
+      breakAsDetached(world, random);
     },
   },
   /** A device goes while the daemon can open nothing. */

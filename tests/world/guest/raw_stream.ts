@@ -43,6 +43,13 @@ export class RawStream {
     return RawStream.words(this.ring)[2];
   }
 
+  /** Puts a producer index on the ring that cannot be. */
+  breakRing(): void {
+    const words = RawStream.words(this.ring);
+    if (words.length > 0) words[0] = words[0]! + 2 * RING_SIZE;
+    this.domain.notify(this.ports[0]);
+  }
+
   /** How many requests the ring has room for; negative: somebody has put something else there. */
   get room(): number {
     const { answers } = this;

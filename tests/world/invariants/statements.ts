@@ -29,7 +29,7 @@ export const STATEMENTS = {
   nothingStale:
     "XenStore holds nothing of a card, a domain or a daemon that has gone, and all that the toolstack has made.",
   statesKnown:
-    "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together.",
+    "Each pair of XenBus states is one that libxl and the driver know, and the ends of a card that is served come together; a card is Closed only once the daemon has let go of all that is its guest's.",
   withinLimits:
     "A guest never has more streams, pages, engines, descriptors, watches or timers of the daemon's than its limits and its cards account for, and is refused no memory or stream within them.",
   guestsApart:

@@ -346,7 +346,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     find: `    this.#detaching ??= this.#letGo().finally(() => this.#detaching = undefined);
     return this.#detaching;`,
     replace: `    return this.#letGo();`,
-    finds: "noDefect",
+    finds: "statesKnown",
     test: "tests/unit/stream_control_test.ts",
   },
   {
