@@ -334,6 +334,9 @@ export class VirtualCard {
       if (isStoreLost(error)) throw error;
       if (isOver()) return;
       if (isOutOfMemory(error)) return await this.#tryAgain(error);
+      // A frontend that starts over ends its grants first, and this host may not have heard of that yet.
+      await this.services.store.settled();
+      if (isOver()) return;
       await this.#refuse(error instanceof Error ? error.message : String(error));
       if (!isFrontends(error)) throw error;
       return;
