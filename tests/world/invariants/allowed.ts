@@ -101,8 +101,7 @@ export function heardProblem(
   if (devices.some(({ device }) => mayWait(device))) {
     devices = history.during(place, connectingSince(world, guest, account, open.request.sent), until);
   }
-  const daemon = world.daemons.current?.process;
-  const hangUp = daemon === undefined ? -Infinity : world.host.xen.xenstored.lastHangUpOn(daemon);
+  const hangUp = world.host.xen.xenstored.lastHangUpOn(pcm.process);
   const isDeaf = hangUp + HANG_UP_MICROS > from;
   const lastHeard = Math.min(
     world.excuses.before(from, DENIAL_MICROS, "no processor"),
