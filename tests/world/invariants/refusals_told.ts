@@ -78,7 +78,7 @@ function refusalProblem(
 ): string | undefined {
   if (answered === undefined || status >= 0 || UNTOLD.has(status) || !JUDGED.has(operation)) return undefined;
   // An engine finds out by itself that the device it was lent to answer queries is gone.
-  if (world.host.sound.cards.some(({ goneAt }) => sent - LOSS_MICROS <= goneAt && goneAt <= answered)) {
+  if (world.host.sound.cards.some((card) => card.hasLostHandles(sent - LOSS_MICROS, answered))) {
     return undefined;
   }
   // After a restore nobody can tell which domain the request was made in.

@@ -69,8 +69,6 @@ export class HostEnd {
   disturbedAt = -Infinity;
   #failures = 0;
   isServerDead = false;
-  /** When the server last died, µs. */
-  diedAt = -Infinity;
   readonly #random: Random;
 
   constructor(
@@ -227,7 +225,7 @@ export class HostEnd {
   /** The server behind the plugin dies: an xrun for its PCMs, or their end, as the plugin's version has it. */
   die(state: "XRUN" | "DISCONNECTED"): void {
     this.isServerDead = true;
-    this.diedAt = this.#now;
+    this.card.losesHandles();
     for (const pcm of [...this.pcms]) {
       if (pcm instanceof ServerPcm && pcm.closedAt === undefined) pcm.cut(this.#now, STATE[state]);
     }
@@ -245,13 +243,17 @@ export class HostEnd {
   }
 }
 
+/** How many losses of a card's handles are remembered. */
+const LOSSES = 16;
+
 export class HostCard {
   readonly name: string;
   readonly type: PcmTypeName;
   readonly playback: HostEnd | undefined;
   readonly capture: HostEnd | undefined;
   #isPlugged = true;
-  #goneAt = -Infinity;
+  /** When its open handles last began to fail, µs. */
+  readonly #losses: number[] = [];
 
   constructor(private readonly services: HostServices, readonly options: HostCardOptions) {
     this.name = options.name;
@@ -264,9 +266,15 @@ export class HostCard {
     return [this.playback, this.capture].filter((end) => end !== undefined);
   }
 
-  /** When the card's open handles last began to fail, µs. */
-  get goneAt(): number {
-    return Math.max(this.#goneAt, ...this.ends.map(({ diedAt }) => diedAt));
+  /** Open handles of the card fail from now on. */
+  losesHandles(): void {
+    this.#losses.push(this.services.clock.now);
+    if (this.#losses.length > LOSSES) this.#losses.shift();
+  }
+
+  /** Whether the card's open handles began to fail in these µs. */
+  hasLostHandles(from: number, until: number): boolean {
+    return this.#losses.some((time) => from <= time && time <= until);
   }
 
   get isPlugged(): boolean {
@@ -277,7 +285,7 @@ export class HostCard {
   unplug(): void {
     if (!this.#isPlugged) return;
     this.#isPlugged = false;
-    this.#goneAt = this.services.clock.now;
+    this.losesHandles();
     for (const end of this.ends) end.unplugged();
   }
 
