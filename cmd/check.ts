@@ -2,6 +2,7 @@
 /** `xsnd check`: validates a configuration file. Needs no Xen. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";
+import { inputName } from "../lib/base/standard_file.ts";
 import type { Config } from "../lib/vsnd/model/card.ts";
 import type { LocatedFinding } from "../lib/vsnd/model/finding.ts";
 import { withManual } from "./shared/manual.ts";
@@ -15,24 +16,42 @@ interface Options {
 export function checkCommand(): Command {
   const command = new Command("check")
     .description(
-      "Validate a configuration file, in YAML or in the syntax of xl.cfg. Each finding has its place in the file, the reason, " +
+      "Validate configuration files, in YAML or in the syntax of xl.cfg. Each finding has its place in the file, the reason, " +
         "and a correction. Findings include values that xl accepts and the guest's driver then drops. Notes on stderr name " +
         "valid values with surprising effects. Needs no Xen.",
     )
-    .argument("<file>", "a YAML file, or an xl.cfg with vsnd=[...]")
+    .argument("<file...>", "YAML files, or xl.cfgs with vsnd=[...]; - is standard input")
     .option("--probe", "also test whether this host's PCMs can do what the file allows")
-    .option("--json", "print the result as JSON")
-    .action(check);
+    .option("--json", "print a JSON object a file")
+    .action(checkAll);
   return withManual(command, {
     examples: [
       ["xsnd check /etc/xen/domU.cfg", "find what a guest made by xl would refuse"],
+      ["xsnd check /etc/xen/*.cfg", "the same of all guests: fails if any file is invalid"],
       ["xsnd check --probe sound.yaml", "also test the devices of this host"],
       ["xsnd check --json sound.yaml | jq -r '.findings[].instead'", "list the corrections in a script"],
     ],
-    exits: { done: "the file is valid", badConfiguration: "the file is invalid, or cannot be read" },
+    exits: { done: "each file is valid", badConfiguration: "a file is invalid, or cannot be read" },
     environment: ["XSND_LIBASOUND"],
     files: ["/usr/share/xsnd/xsnd.schema.json", "/usr/share/doc/xsnd/examples"],
     seeAlso: ["xsnd-provision(1)", "xsnd-import(1)", "xl.cfg(5)"],
+  });
+}
+
+/** Checks each file. Throws {@link XsndError} (exit 6) with all that is wrong. */
+async function checkAll(files: readonly string[], options: Options): Promise<void> {
+  const problems: XsndError[] = [];
+  for (const file of files) {
+    try {
+      await check(file, options);
+    } catch (error) {
+      if (!(error instanceof XsndError) || error.exitCode !== Exit.badConfiguration) throw error;
+      problems.push(error);
+    }
+  }
+  if (problems.length === 0) return;
+  throw new XsndError(problems.map(({ message }) => message).join("\n"), Exit.badConfiguration, {
+    cause: problems[0],
   });
 }
 
@@ -57,7 +76,7 @@ async function check(file: string, { probe, json }: Options): Promise<void> {
     }
     for (const note of notes) warn(explainFinding(file, note));
     if (json) printJson({ file, valid: true, findings: [], notes: notes.map(toJson) });
-    else print(`${file} is right: ${summary(config)}`);
+    else print(`${inputName(file)} is right: ${summary(config)}`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (json) printJson({ file, valid: false, findings: error.findings.map(toJson), notes: [] });

@@ -2,6 +2,7 @@
 /** `xsnd export`: converts a file, or the cards of a running domain, to the syntax of xl.cfg. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";
+import { inputName } from "../lib/base/standard_file.ts";
 import type { Config, DomainConfig } from "../lib/vsnd/model/card.ts";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { printable, printJson, printXl, warn } from "./shared/output.ts";
@@ -19,7 +20,7 @@ export function exportCommand(): Command {
         "xl.cfg has no keys for a card's domain, devices and denied streams. The command writes them into comments, which xl " +
         "ignores and `xsnd import` reads.",
     )
-    .argument("<source>", "a YAML file or an xl.cfg, or name or number of a domain")
+    .argument("<source>", "a YAML file or an xl.cfg, or name or number of a domain; - is standard input")
     .argument("[domain]", "domain to export, of a file with several")
     .option("--device <pcm>", "device of streams of a running domain that have none", "default")
     .option("--json", "print a JSON object with the domain's name and the text")
@@ -75,10 +76,11 @@ function chosen(config: Config, source: string, wanted: string | undefined): [st
   const found = domains.find(([name]) => name === wanted);
   if (found !== undefined) return found;
   const known = domains.map(([name]) => name).join(", ");
+  const file = printable(inputName(source));
   throw new XsndError(
     wanted === undefined
-      ? `an xl.cfg is for one domain, and ${printable(source)} has ${known}; name one of them after the file`
-      : `${printable(source)} has no domain ${JSON.stringify(wanted)}; it has ${known}`,
+      ? `an xl.cfg is for one domain, and ${file} has ${known}; name one of them after the file`
+      : `${file} has no domain ${JSON.stringify(wanted)}; it has ${known}`,
     wanted === undefined ? Exit.usage : Exit.failed,
   );
 }

@@ -2,6 +2,7 @@
 /** `xsnd import`: converts an xl.cfg, or the cards of a running domain, to YAML. */
 import { Command } from "commander";
 import { Exit, XsndError } from "../lib/base/error.ts";
+import { inputName } from "../lib/base/standard_file.ts";
 import type { RawConfig } from "../lib/vsnd/config/schema.ts";
 import type { SharedId } from "../lib/vsnd/config/shared_ids.ts";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
@@ -22,7 +23,7 @@ export function importCommand(): Command {
         "`xsnd export` wrote into comments. Streams that share a unique-id, as xl allows, are named by place " +
         "(CARD/PCM/STREAM); `serve --config` finds them by place, too.",
     )
-    .argument("<source>", "an xl.cfg, or name or number of a domain")
+    .argument("<source>", "an xl.cfg, or name or number of a domain; - is standard input")
     .option("--domain <name>", "domain of a file that names none")
     .option("--device <pcm>", "device of streams that have none", "default")
     .option("--json", "print JSON, which is valid YAML")
@@ -78,7 +79,10 @@ async function fromFile(file: string, { domain, device }: Options): Promise<unkn
   const reading = readXl(readConfigText(file), file, { domain: domain ?? "domU", device });
   checkXl(reading, file, "limits");
   if (!reading.named && domain === undefined) {
-    throw new XsndError(`${file} does not say whose it is; name the domain with --domain`, Exit.usage);
+    throw new XsndError(
+      `${inputName(file)} does not say whose it is; name the domain with --domain`,
+      Exit.usage,
+    );
   }
   if (reading.deviceless > 0) {
     warn(`xl has no word for devices: ${count(reading.deviceless, "stream")} got ${device}; see --device`);

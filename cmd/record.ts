@@ -5,7 +5,7 @@ import { runSession } from "../lib/guest/run_session.ts";
 import { interruptible } from "../lib/base/signals.ts";
 import { withManual, XEN_VARIABLES } from "./shared/manual.ts";
 import { positive, streamArgument } from "./shared/options.ts";
-import { print, printJsonLine } from "./shared/output.ts";
+import { printEnd, printJsonEnd } from "./shared/output.ts";
 import {
   addSessionOptions,
   findStream,
@@ -47,8 +47,8 @@ export function recordCommand(): Command {
           signal,
         ).finally(clearProgress);
       });
-      if (options.json) printJsonLine(report);
-      else print(`recorded ${describeReport(report)}`);
+      if (options.json) printJsonEnd(path, report);
+      else printEnd(path, `recorded ${describeReport(report)}`);
     },
   );
   return withManual(command, {

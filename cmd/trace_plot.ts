@@ -2,6 +2,7 @@
 /** `xsnd trace plot`: draws a trace as one HTML page. */
 import { Command } from "commander";
 import { withManual } from "./shared/manual.ts";
+import { STANDARD } from "../lib/base/standard_file.ts";
 import { print } from "./shared/output.ts";
 
 export function tracePlotCommand(): Command {
@@ -11,8 +12,8 @@ export function tracePlotCommand(): Command {
       "Draw four graphs over a common time axis: the position reported to the guest against the device's clock, the fill of " +
         "the buffer, round trips and xruns. The result is one HTML file that needs no network.",
     )
-    .argument("<file>", "a trace")
-    .requiredOption("-o, --output <file>", "HTML file to write")
+    .argument("<file>", "a trace; - is standard input")
+    .requiredOption("-o, --output <file>", "HTML file to write; - is standard output")
     .action(async (path: string, { output }: { output: string }) => {
       const [{ readTrace, createFile }, { pageOf }] = await Promise.all([
         import("../lib/trace/trace_file.ts"),
@@ -21,7 +22,7 @@ export function tracePlotCommand(): Command {
       const page = new TextEncoder().encode(pageOf(readTrace(path)));
       using append = createFile(output);
       append(page);
-      print(`drawn to ${output}; open it in a browser`);
+      if (output !== STANDARD) print(`drawn to ${output}; open it in a browser`);
     });
   return withManual(command, {
     examples: [["xsnd trace plot stutter.trace -o stutter.html", "write a page for a browser"]],

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd trace record`: writes the packets of a stream that the daemon serves to a file. */
 import { Command, Option } from "commander";
+import { outputName } from "../lib/base/standard_file.ts";
 import { interruptible, unlessAborted } from "../lib/base/signals.ts";
 import { ControlClient } from "../lib/control/control_client.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { duration, streamArgument, timeoutOption } from "./shared/options.ts";
-import { print, printJsonLine } from "./shared/output.ts";
+import { printEnd, printJsonEnd } from "./shared/output.ts";
 import { describeSummary } from "./shared/trace_output.ts";
 
 interface Options {
@@ -24,7 +25,7 @@ export function traceRecordCommand(): Command {
         "ends at SIGINT or SIGTERM, or when the stream's card is removed.",
     )
     .addArgument(streamArgument())
-    .requiredOption("-o, --output <file>", "file to write, packet by packet")
+    .requiredOption("-o, --output <file>", "file to write, packet by packet; - is standard output")
     .option("--seconds <n>", "end after this time", duration)
     .addOption(
       new Option("--until <event>", "end when the guest closes the stream or disconnects").choices([
@@ -46,8 +47,9 @@ export function traceRecordCommand(): Command {
         const wanted = { stream, waitMs, untilClosed: options.until === "closed", seconds: options.seconds };
         return await record(daemon, open, wanted, signal);
       });
-      if (options.json) printJsonLine(summary);
-      else print(`recorded to ${options.output}: ${describeSummary(summary)}`);
+      const { output } = options;
+      if (options.json) printJsonEnd(output, summary);
+      else printEnd(output, `recorded to ${outputName(output)}: ${describeSummary(summary)}`);
     });
   return withManual(command, {
     examples: [

@@ -2,6 +2,7 @@
 /** `xsnd trace replay`: sends the requests of a trace to a stream's backend again. */
 import { Command } from "commander";
 import { XsndError } from "../lib/base/error.ts";
+import { inputName } from "../lib/base/standard_file.ts";
 import { interruptible } from "../lib/base/signals.ts";
 import type { ReplayReport, ReplayStep } from "../lib/guest/replayer.ts";
 import type { EventIdBehaviour } from "../lib/sndif/mod.ts";
@@ -23,7 +24,7 @@ export function traceReplayCommand(): Command {
       "Act as the frontend of a trace, with the software frontend of `xsnd play`: send the same requests at the same times, " +
         "one after the other, with silence for samples. The command fails if a response has another status than in the trace.",
     )
-    .argument("<file>", "a trace")
+    .argument("<file>", "a trace; - is standard input")
     .addArgument(streamArgument())
     .option("--speed <factor>", "divide the times between requests by this factor", positive, 1)
     .addOption(behaviourOption())
@@ -61,7 +62,7 @@ async function replay(path: string, wanted: string, { speed, behaviour, json }: 
   else await printComparison(report, steps);
   const { compared, differences } = report;
   if (differences.length === 0) return;
-  throw new XsndError(`${differences.length} of ${compared} responses differ from ${path}`);
+  throw new XsndError(`${differences.length} of ${compared} responses differ from ${inputName(path)}`);
 }
 
 async function printComparison(report: ReplayReport, steps: readonly ReplayStep[]): Promise<void> {

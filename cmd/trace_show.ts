@@ -18,7 +18,7 @@ export function traceShowCommand(): Command {
       "Decode a trace. `>` marks packets from the guest and `<` packets to the guest. Times are in seconds since the trace " +
         "began. A round trip lasts from the moment when the daemon takes the request off the ring until its response is ready.",
     )
-    .argument("<file>", "a trace")
+    .argument("<file>", "a trace; - is standard input")
     .option("--positions", "also print the device's position at each of its interrupts")
     .option("--json", "print a JSON object a line: the file's head, the records, and a summary")
     .action(show);

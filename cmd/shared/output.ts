@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Prints text, tables and JSON. Escapes control characters, since guests write some of the texts. */
+import { STANDARD } from "../../lib/base/standard_file.ts";
 import { printable, printableJson, visible } from "../../lib/base/text.ts";
 
 export { count, printable } from "../../lib/base/text.ts";
@@ -11,6 +12,18 @@ const MIN_COLUMN = 4;
 /** Prints a line. */
 export function print(line = ""): void {
   console.log(printable(line));
+}
+
+/** Prints the line that ends a command which has written to the file `output`: on stderr if that is standard output. */
+export function printEnd(output: string, line: string): void {
+  if (output === STANDARD) console.error(printable(line));
+  else print(line);
+}
+
+/** As {@link printEnd}, a JSON document in a line. */
+export function printJsonEnd(output: string, value: unknown): void {
+  if (output === STANDARD) console.error(printableJson(JSON.stringify(value)));
+  else printJsonLine(value);
 }
 
 /** Prints a warning or a note on stderr. */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Reads the SOURCE of `import` and `export`: a file, or a running domain. */
 import { Exit, XsndError } from "../../lib/base/error.ts";
+import { STANDARD } from "../../lib/base/standard_file.ts";
 import type { Config } from "../../lib/vsnd/model/card.ts";
 import type { PresentCard } from "../../lib/vsnd/nodes/inventory.ts";
 import { warn } from "./output.ts";
 
-/** Whether SOURCE names a file. A text with a slash is never a domain. */
+/** Whether SOURCE names a file, or standard input. A text with a slash is never a domain. */
 export function isFile(source: string): boolean {
-  if (source.includes("/")) return true;
+  if (source === STANDARD || source.includes("/")) return true;
   try {
     return Deno.statSync(source).isFile;
   } catch (error) {

@@ -14,7 +14,7 @@ export interface WantedOptions {
 export function withWantedCards(command: Command): Command {
   return command
     .argument("[domain]", "name or number of the guest; with --file: only this guest")
-    .option("-f, --file <file>", "YAML file with guests and their cards")
+    .option("-f, --file <file>", "YAML file with guests and their cards; - is standard input")
     .addOption(
       new Option("--device <name>", "without --file: ALSA PCM, or dummy:[FILE]").default("default")
         .conflicts("file"),

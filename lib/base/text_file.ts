@@ -2,6 +2,7 @@
 /** Reads whole files that an operator names, up to a size, and decodes UTF-8. */
 import { fileError } from "./file_error.ts";
 import { Exit, type ExitCode, XsndError } from "./error.ts";
+import { inputName, STANDARD } from "./standard_file.ts";
 
 /** Deno refuses to open this path; the process has the file open as stdin. */
 const STDIN = "/dev/stdin";
@@ -15,12 +16,12 @@ export interface ReadOptions {
   readonly exitCode?: ExitCode;
 }
 
-/** All octets of a file, a pipe or `/dev/stdin`. Throws {@link XsndError} if reading fails or the file is too large. */
+/** All octets of a file, a pipe or standard input. Throws {@link XsndError} if reading fails or the file is too large. */
 export function readWhole(path: string, options: ReadOptions): Uint8Array<ArrayBuffer> {
   const octets = readBeginning(path, options);
   const { what, most, exitCode = Exit.failed } = options;
   if (octets.length <= most) return octets;
-  throw new XsndError(`${path} has more than ${most} octets: too many for ${what}`, exitCode);
+  throw new XsndError(`${inputName(path)} has more than ${most} octets: too many for ${what}`, exitCode);
 }
 
 /** All octets of a file with at most `most` octets; of a larger file, its first octets, more than `most`. Throws {@link XsndError}. */
@@ -31,7 +32,7 @@ export function readBeginning(
   const chunks: Uint8Array[] = [];
   let total = 0;
   try {
-    using file = path === STDIN ? undefined : Deno.openSync(path);
+    using file = path === STANDARD || path === STDIN ? undefined : Deno.openSync(path);
     const source = file ?? Deno.stdin;
     while (total <= most) {
       const chunk = new Uint8Array(CHUNK_OCTETS);
@@ -41,7 +42,7 @@ export function readBeginning(
       chunks.push(chunk.subarray(0, octets));
     }
   } catch (error) {
-    throw fileError(`read ${what}`, path, error, exitCode);
+    throw fileError(`read ${what}`, inputName(path), error, exitCode);
   }
   const whole = new Uint8Array(total);
   let at = 0;

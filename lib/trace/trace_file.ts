@@ -2,6 +2,7 @@
 /** Reads and creates trace files. */
 import { XsndError } from "../base/error.ts";
 import { fileError } from "../base/file_error.ts";
+import { inputName, outputName, STANDARD } from "../base/standard_file.ts";
 import { readWhole } from "../base/text_file.ts";
 import { decodeTrace, type TraceFile, TraceFormatError } from "./trace_format.ts";
 
@@ -9,7 +10,7 @@ import { decodeTrace, type TraceFile, TraceFormatError } from "./trace_format.ts
 const MOST_OCTETS = 1 << 30;
 
 /**
- * Reads the trace at `path`. Throws {@link XsndError} if the file cannot be read, or is no trace.
+ * Reads the trace at `path`; `-` is standard input. Throws {@link XsndError} if the file cannot be read, or is no trace.
  *
  * @example
  * ```ts
@@ -38,22 +39,29 @@ export function readTrace(path: string): TraceFile {
     return decodeTrace(octets);
   } catch (error) {
     if (!(error instanceof TraceFormatError)) throw error;
-    throw new XsndError(`cannot read trace ${path}: ${error.message}; \`xsnd trace record\` makes traces`);
+    throw new XsndError(
+      `cannot read trace ${inputName(path)}: ${error.message}; \`xsnd trace record\` makes traces`,
+    );
   }
 }
 
-/** Creates or empties the file at `path`, and returns a function that appends to it. Both throw {@link XsndError}. */
+/**
+ * Creates or empties the file at `path`, and returns a function that appends to it; `-` is standard output. Both throw
+ * {@link XsndError}. The function throws BrokenPipe if the reader of standard output is gone.
+ */
 export function createFile(path: string): ((octets: Uint8Array) => void) & Disposable {
   try {
-    const file = Deno.createSync(path);
+    const file = path === STANDARD ? Deno.stdout : Deno.createSync(path);
     const append = (octets: Uint8Array) => {
       try {
         for (let done = 0; done < octets.length;) done += file.writeSync(octets.subarray(done));
       } catch (error) {
-        throw fileError("write", path, error);
+        if (path === STANDARD && error instanceof Deno.errors.BrokenPipe) throw error;
+        throw fileError("write", outputName(path), error);
       }
     };
-    return Object.assign(append, { [Symbol.dispose]: () => file.close() });
+    const close = () => path === STANDARD ? undefined : file.close();
+    return Object.assign(append, { [Symbol.dispose]: close });
   } catch (error) {
     throw fileError("write", path, error);
   }

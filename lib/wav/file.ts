@@ -2,6 +2,7 @@
 /** Sequential files for the readers and writers of this folder, with errors that name the file and the failed action. */
 import { XsndError } from "../base/error.ts";
 import { fileError as plainError } from "../base/file_error.ts";
+import { inputName, outputName, STANDARD } from "../base/standard_file.ts";
 
 /** The XsndError for a failed system call on `path`. */
 export function fileError(attempt: string, path: string, cause: unknown): XsndError {
@@ -11,9 +12,6 @@ export function fileError(attempt: string, path: string, cause: unknown): XsndEr
     : "`xsnd serve` may write in its own directory alone, and in those that XSND_FILES names when it is started";
   return new XsndError(`cannot ${attempt} ${path}: ${why}`, undefined, { cause });
 }
-
-/** The path that stands for standard input or output. */
-const STANDARD = "-";
 
 /** A file or pipe that is read from front to back; `-` is standard input. */
 export class InputFile implements Disposable {
@@ -29,7 +27,7 @@ export class InputFile implements Disposable {
   #ahead: Uint8Array<ArrayBuffer> = new Uint8Array();
 
   constructor(path: string) {
-    this.name = path === STANDARD ? "standard input" : path;
+    this.name = inputName(path);
     if (path === STANDARD) {
       this.#file = Deno.stdin;
       return;
@@ -132,7 +130,7 @@ export class OutputFile implements Disposable {
 
   /** Creates `path`, or empties an existing file. */
   constructor(path: string) {
-    this.name = path === STANDARD ? "standard output" : path;
+    this.name = outputName(path);
     if (path === STANDARD) {
       this.#file = Deno.stdout;
       return;

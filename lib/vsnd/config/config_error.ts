@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The error for a configuration file that is wrong: all findings about the file, in the file's order. */
 import { Exit, XsndError } from "../../base/error.ts";
+import { inputName } from "../../base/standard_file.ts";
 import { type Finding, formatFinding, type LocatedFinding } from "../model/finding.ts";
 
 /** The most findings that are printed for one file. */
@@ -41,7 +42,9 @@ export class ConfigError extends XsndError {
   ) {
     const sorted = findings.toSorted((a, b) => a.line - b.line || a.column - b.column).slice(0, MAX_FINDINGS);
     const lines = sorted.map((finding) => formatFinding(file, finding));
-    if (count > sorted.length) lines.push(`${file}: and ${count - sorted.length} more; mend these first`);
+    if (count > sorted.length) {
+      lines.push(`${inputName(file)}: and ${count - sorted.length} more; mend these first`);
+    }
     super(lines.join("\n"), Exit.badConfiguration);
     this.findings = sorted;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Reading the text of a configuration file, with a bound on its size. */
 import { Exit, XsndError } from "../../base/error.ts";
+import { inputName } from "../../base/standard_file.ts";
 import { decodeText, NotUtf8, readBeginning } from "../../base/text_file.ts";
 import { ConfigError, refuseForeign } from "./config_error.ts";
 import { foreignOctets } from "./file_kind.ts";
@@ -18,7 +19,7 @@ export function readConfigText(file: string): string {
   refuseForeign(foreignOctets(octets, file), file);
   if (octets.length > MAX_FILE_OCTETS) {
     const why = `it has more than ${MAX_FILE_OCTETS} octets`;
-    throw new XsndError(`${file} is no configuration: ${why}`, Exit.badConfiguration);
+    throw new XsndError(`${inputName(file)} is no configuration: ${why}`, Exit.badConfiguration);
   }
   try {
     return decodeText(octets);

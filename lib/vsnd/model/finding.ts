@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A finding about a configuration file: the place, what is wrong there, why it matters, and what to write instead. */
+import { inputName } from "../../base/standard_file.ts";
 import { brief } from "../../base/text.ts";
 
 /** The keys and indices from the root of a document to a value. */
@@ -52,7 +53,7 @@ function sentence(
 ): string {
   const where = path.length === 0 ? "" : `${brief(formatPath(path), MAX_PATH)}: `;
   const said = parts.filter((part) => part !== undefined).map((part) => brief(part, MAX_PART));
-  return `${file}:${line}:${column}: ${where}${said.join("; ")}`;
+  return `${inputName(file)}:${line}:${column}: ${where}${said.join("; ")}`;
 }
 
 /** The path as people write it: `domains.domU.cards[0].pcms[0].streams[1].type`. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Choosing the cards that `provision` makes: those of a file, or the default card of one domain. */
 import { Exit, XsndError } from "../../base/error.ts";
+import { inputName } from "../../base/standard_file.ts";
 import { type Domain, resolveDomain } from "../../xenbus/mod.ts";
 import type { StoreView } from "../../xen/ports.ts";
 import { type CardConfig, type Config, DEFAULT_BACKEND, defaultCard, Limits } from "../model/card.ts";
@@ -31,14 +32,19 @@ export function cardsOfFile(view: StoreView, config: Config, file: string, only?
     .map(([name, guest]) => ({ name, guest, domain: asked ?? resolveDomain(view, name) }));
   if (asked !== undefined && entries.length === 0) {
     const known = [...config.keys()].join(", ");
-    throw new XsndError(`${file} has no cards for ${asked.name}; it has cards for ${known}`, Exit.failed);
+    throw new XsndError(
+      `${inputName(file)} has no cards for ${asked.name}; it has cards for ${known}`,
+      Exit.failed,
+    );
   }
   const twice = entries.find(({ domain }, index) =>
     entries.findIndex((entry) => entry.domain.domid === domain.domid) < index
   );
   if (twice !== undefined) {
     throw new XsndError(
-      `${file} has ${twice.domain.name} twice, by name and by number (${twice.domain.domid}); remove one of the two entries`,
+      `${
+        inputName(file)
+      } has ${twice.domain.name} twice, by name and by number (${twice.domain.domid}); remove one of the two entries`,
       Exit.badConfiguration,
     );
   }
