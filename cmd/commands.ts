@@ -139,6 +139,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "test the whole path: sandbox, provision, serve and play",
     load: async () => (await import("./demo.ts")).demoCommand(),
   },
+  version: {
+    group: "help",
+    summary: "print the versions of xsnd, the daemon, Xen and the libraries",
+    load: async () => (await import("./version.ts")).versionCommand(),
+  },
   completions: {
     group: "help",
     summary: "print a completion script for bash, zsh or fish",

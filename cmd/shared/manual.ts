@@ -3,11 +3,9 @@
  * The manual of a command: everything that its options do not say. `--help` shows the examples and the exit codes; the
  * manual page of the command shows all of it.
  */
-import type { Command, Help } from "commander";
+import type { Command, Help, Option } from "commander";
 import { Exit } from "../../lib/base/error.ts";
-
-/** The widest line of `--help`. */
-const COLUMNS = 80;
+import { helpWidth } from "./output.ts";
 
 export interface Manual {
   /** Command lines as a user types them, and the purpose of each. */
@@ -85,10 +83,18 @@ export const COMMON_EXITS: Readonly<Record<keyof typeof Exit, string>> = {
 
 const manuals = new WeakMap<Command, Manual>();
 
-/** Gives `command` its manual. Returns `command`. */
+/** Gives `command`, which has all its options, its manual; its usage line names the options that it requires. Returns `command`. */
 export function withManual(command: Command, manual: Manual): Command {
   manuals.set(command, manual);
+  const required = command.options.filter(({ mandatory }) => mandatory).map(briefly);
+  if (required.length > 0) command.usage([...required, command.usage()].join(" "));
   return command.addHelpText("after", () => `\n${describe(manual, command.createHelp())}`);
+}
+
+/** An option in a usage line: `-o <file>`. */
+function briefly({ short, long, flags }: Option): string {
+  const value = /<.*>/.exec(flags)?.[0];
+  return [short ?? long, value].filter((part) => part !== undefined).join(" ");
 }
 
 /** The manual that `command` was given, if any. */
@@ -105,9 +111,10 @@ export function exitsOf({ exits = {} }: Manual): [code: number, meaning: string]
 }
 
 function describe(manual: Manual, help: Help): string {
+  const width = helpWidth();
   /** Wraps `text` after `start`, with later lines indented to the end of `start`. */
   const hang = (start: string, text: string) => {
-    const lines = help.boxWrap(text, COLUMNS - start.length).split("\n");
+    const lines = help.boxWrap(text, width - start.length).split("\n");
     return lines.map((line, i) => (i === 0 ? start : " ".repeat(start.length)) + line);
   };
   const examples = manual.examples.flatMap(([line, what]) => [`  ${line}`, ...hang("      ", what)]);

@@ -8,6 +8,8 @@ export { count, printable } from "../../lib/base/text.ts";
 /** The widest line for people, off a terminal. */
 const COLUMNS = 80;
 const MIN_COLUMN = 4;
+/** The widest line of `--help`. */
+const MOST_OF_HELP = 100;
 
 /** Prints a line. */
 export function print(line = ""): void {
@@ -58,9 +60,15 @@ export function printXl(text: string): boolean {
   return shown === text.trimEnd();
 }
 
-/** The width of a line for people: the terminal's, or {@link COLUMNS} off a terminal. */
+/** The width of a line for people: the terminal's, or {@link COLUMNS} off a terminal, and on a serial console, which says 0. */
 export function columns(): number {
-  return Deno.stdout.isTerminal() ? Math.max(Deno.consoleSize().columns, MIN_COLUMN) : COLUMNS;
+  const width = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0;
+  return width === 0 ? COLUMNS : Math.max(width, MIN_COLUMN);
+}
+
+/** The width of a line of `--help`. Longer lines are harder to read. */
+export function helpWidth(): number {
+  return Math.min(columns(), MOST_OF_HELP);
 }
 
 export interface TableOptions {

@@ -39,7 +39,7 @@ function examine(library: Library): Finding {
 }
 
 /** The path of the file that the loader found for `soname`. */
-function loadedFile(soname: string): string | undefined {
+export function loadedFile(soname: string): string | undefined {
   // The maps have the name of the file itself: libasound.so.2.0.0 for libasound.so.2.
   return readText("/proc/self/maps")?.split("\n")
     .map((line) => line.slice(line.indexOf("/")))
@@ -47,7 +47,7 @@ function loadedFile(soname: string): string | undefined {
 }
 
 /** The version of a Debian package; undefined if it is not installed, or on another distribution. */
-function packageVersion(name: string): string | undefined {
+export function packageVersion(name: string): string | undefined {
   let status: string;
   try {
     status = Deno.readTextFileSync("/var/lib/dpkg/status");
