@@ -7,9 +7,12 @@ import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { stateName } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
-import { count, print, printJson, printTable } from "./shared/output.ts";
+import { count, print, printJson } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
+import { printTable } from "./shared/table.ts";
 import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
+
+const HEADER = ["DOMAIN", "CARD", "NAME", "BY", "FRONTEND", "BACKEND", "STREAMS"];
 
 export function listCommand(): Command {
   const command = new Command("list")
@@ -24,7 +27,7 @@ export function listCommand(): Command {
       if (json) printJson(cards.map(toJson));
       else if (cards.length === 0) {
         print("no guest has a virtual sound card; `xsnd provision DOMAIN` gives it one");
-      } else printTable(["DOMAIN", "CARD", "NAME", "BY", "FRONTEND", "BACKEND", "STREAMS"], cards.map(toRow));
+      } else printTable(HEADER, cards.map(toRow), { optional: ["STREAMS", "BY", "NAME"] });
     });
   return withManual(command, {
     examples: [

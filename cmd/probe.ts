@@ -5,7 +5,8 @@ import { Exit, XsndError } from "../lib/base/error.ts";
 import { probeFailures } from "../lib/probe/probe_failures.ts";
 import type { Probed } from "../lib/probe/probe_pcm.ts";
 import { withManual } from "./shared/manual.ts";
-import { print, printJson, printTable, printWrapped, printXl } from "./shared/output.ts";
+import { print, printJson, printWrapped, printXl } from "./shared/output.ts";
+import { printTable } from "./shared/table.ts";
 
 interface Options {
   readonly yaml?: boolean;

@@ -2,7 +2,8 @@
 /** `xsnd version`: prints the versions of xsnd, and of what xsnd works with. */
 import { Command } from "commander";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
-import { print, printJson, printTable } from "./shared/output.ts";
+import { print, printJson } from "./shared/output.ts";
+import { printTable } from "./shared/table.ts";
 
 export function versionCommand(): Command {
   const command = new Command("version")

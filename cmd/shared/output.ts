@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
-/** Prints text, tables and JSON. Escapes control characters, since guests write some of the texts. */
+/** Prints text and JSON. Escapes control characters, since guests write some of the texts. */
 import { STANDARD } from "../../lib/base/standard_file.ts";
 import { printable, printableJson, visible } from "../../lib/base/text.ts";
 
 export { count, printable } from "../../lib/base/text.ts";
 
-/** The widest line for people, off a terminal. */
+/** The widest line of text for people, off a terminal. */
 const COLUMNS = 80;
-const MIN_COLUMN = 4;
 /** The widest line of `--help`. */
 const MOST_OF_HELP = 100;
 
@@ -60,56 +59,14 @@ export function printXl(text: string): boolean {
   return shown === text.trimEnd();
 }
 
-/** The width of a line for people: the terminal's, or {@link COLUMNS} off a terminal, and on a serial console, which says 0. */
-export function columns(): number {
-  const width = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0;
-  return width === 0 ? COLUMNS : Math.max(width, MIN_COLUMN);
+/** The width of the terminal, undefined off a terminal. A serial console that says 0 counts as {@link COLUMNS}. */
+export function terminalColumns(): number | undefined {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns || COLUMNS : undefined;
 }
 
 /** The width of a line of `--help`. Longer lines are harder to read. */
 export function helpWidth(): number {
-  return Math.min(columns(), MOST_OF_HELP);
-}
-
-export interface TableOptions {
-  /** The widest line. Cells that do not fit are cut and end in an ellipsis. */
-  readonly width?: number;
-  /** Spaces between columns. */
-  readonly gap?: number;
-  /** Headers of right-aligned columns. */
-  readonly numbers?: readonly string[];
-}
-
-/** Prints a table that fits the terminal. */
-export function printTable(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  options: TableOptions = {},
-): void {
-  for (const line of tableLines(header, rows, { width: columns(), ...options })) console.log(line);
-}
-
-/** The lines of a table, header first. */
-export function tableLines(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  { width = COLUMNS, gap = 2, numbers = [] }: TableOptions = {},
-): string[] {
-  const cells = [header, ...rows].map((row) => row.map(printable));
-  const layout = header.map((title, index) => ({
-    isNumber: numbers.includes(title),
-    width: Math.max(...cells.map((row) => length(row[index] ?? ""))),
-  }));
-  const gaps = gap * (layout.length - 1);
-  while (sum(layout.map(({ width }) => width)) + gaps > width) {
-    const widest = layout.reduce((a, b) => b.width > a.width ? b : a);
-    if (widest.width <= MIN_COLUMN) break;
-    widest.width--;
-  }
-  return cells.map((row) =>
-    layout.map(({ width, isNumber }, index) => fit(row[index] ?? "", width, isNumber))
-      .join(" ".repeat(gap)).trimEnd()
-  );
+  return Math.min(terminalColumns() ?? COLUMNS, MOST_OF_HELP);
 }
 
 /** Prints `text` in lines of at most 80 columns, broken at spaces and indented by `indent`. */
@@ -129,17 +86,6 @@ export function wrapped(text: string, indent: string): string[] {
   return lines;
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
-}
-
 function length(text: string): number {
   return [...text].length;
-}
-
-function fit(text: string, width: number, isNumber: boolean): string {
-  const characters = [...text];
-  if (characters.length > width) return `${characters.slice(0, width - 1).join("")}…`;
-  const space = " ".repeat(width - characters.length);
-  return isNumber ? space + text : text + space;
 }

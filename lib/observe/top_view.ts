@@ -3,7 +3,7 @@
 import type { StatusReport, StreamReport } from "../control/protocol.ts";
 import { clockTime, type Column, type Seen, STREAM_COLUMNS as COLUMN } from "./stream_columns.ts";
 
-/** The columns that fit a terminal of 80 columns. */
+/** The columns; a narrow terminal does without some. */
 export const TOP_COLUMNS: readonly Column[] = [
   COLUMN.stream,
   COLUMN.state,
@@ -16,10 +16,11 @@ export const TOP_COLUMNS: readonly Column[] = [
   COLUMN.position,
   COLUMN.xruns,
   COLUMN.cpu,
+  COLUMN.type,
+  COLUMN.device,
+  COLUMN.notes,
+  COLUMN.events,
 ];
-
-/** Further columns for a wider terminal. */
-export const WIDE_COLUMNS: readonly Column[] = [COLUMN.type, COLUMN.device, COLUMN.notes, COLUMN.events];
 
 export interface TopView {
   /** Two lines about the daemon. */

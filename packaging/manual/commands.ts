@@ -169,11 +169,14 @@ function description(command: Command): Block[] {
   return [command.description() || sentence(command.summary()), ...manualOf(command)?.details ?? []];
 }
 
-/** The command line: `xsnd play [options] <file> <stream>`. */
+/** The command line: `xsnd play [options] <file> <stream>`. What a usage of the command's own has before and after its options stays. */
 function usage(command: Command, name: string): string {
   const given = command.usage();
-  const own = given.startsWith("[options]") ? given.slice("[options]".length).trim() : given;
-  return `${name} [options] ${own || command.registeredArguments.map(parameter).join(" ")}`.trimEnd();
+  const at = given.indexOf("[options]");
+  const required = at < 0 ? "" : given.slice(0, at);
+  const own = at < 0 ? given : given.slice(at + "[options]".length).trim();
+  const rest = own || command.registeredArguments.map(parameter).join(" ");
+  return `${name} ${required}[options] ${rest}`.trimEnd();
 }
 
 function parameter(argument: Argument): string {

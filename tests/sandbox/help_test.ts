@@ -28,6 +28,7 @@ const COMMANDS = [
   "probe",
   "import",
   "export",
+  "version",
   "completions",
 ];
 
@@ -67,6 +68,28 @@ Deno.test("every command explains itself without Xen and ALSA", async () => {
   }
   const { stdout } = await xsnd(["help", "serve"], NO_LIBRARIES);
   assert.match(stdout, /^Usage: xsnd serve\b/);
+  const record = await xsnd(["help", "trace", "record"], NO_LIBRARIES);
+  assert.match(record.stdout, /^Usage: xsnd trace record -o <file> \[options\] <stream>\n/);
+  const trace = await xsnd(["help", "trace"], NO_LIBRARIES);
+  assert.match(trace.stdout, /\n {2}replay /, "its subcommands");
+});
+
+Deno.test("a command line that is wrong has the same prefix as any other error", async () => {
+  for (const args of [["nosuch"], ["trace", "plot"], ["volume", "--nosuch"], ["wait"]]) {
+    const { code, stderr } = await xsnd(args, NO_LIBRARIES);
+    assert.equal(code, 2);
+    assert.match(stderr, /^xsnd: (unknown|required|missing)/, args.join(" "));
+  }
+});
+
+Deno.test("version says it of everything, also without libraries", async () => {
+  const { code, stdout } = await xsnd(["version", "--json"]);
+  const { xsnd: version, deno, daemon, xen, libraries } = JSON.parse(stdout);
+  assert.deepEqual([code, deno, daemon, xen], [0, Deno.version.deno, null, null]);
+  assert.match(libraries["libasound.so.2"].file, /libasound/);
+  const bare = await xsnd(["version"], { XSND_LIBASOUND: "/nonexistent" });
+  assert.match(bare.stdout, new RegExp(`^xsnd +${version.replaceAll(".", "\\.")}\n`));
+  assert.match(bare.stdout, /^libasound\.so\.2 +missing$/m);
 });
 
 Deno.test("--version says which one it is", async () => {

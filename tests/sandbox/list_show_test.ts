@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { assertOk, frontend, inSandbox } from "./shell.ts";
 
-Deno.test("list and show print cards of ours and of xl's, with states, in 80 columns", async () => {
+Deno.test("list and show print cards of ours and of xl's, with states", async () => {
   const result = await inSandbox(`
     xsnd list
     xsnd provision -f fixtures/two-guests.yaml >/dev/null
@@ -18,10 +18,12 @@ Deno.test("list and show print cards of ours and of xl's, with states, in 80 col
   const lines = list!.split("\n");
   assert.equal(lines.length, 5);
   assert.match(lines[0]!, /^DOMAIN +CARD +NAME +BY +FRONTEND +BACKEND +STREAMS$/);
-  assert.match(lines[1]!, /^domU +0 +a very long na… +xsnd +Initialising +Initialising +3 playbacks$/);
+  assert.match(
+    lines[1]!,
+    /^domU +0 +a very long name indeed, a name +xsnd +Initialising +Initialising +3 playbacks$/,
+  );
   assert.match(lines[4]!, /^guest2 +7 +- +xl +Connected +absent +1 capture$/);
   for (const line of result.stdout.split("\n")) {
-    assert.ok([...line].length <= 80, line);
     assert.ok(!/\p{Cc}/u.test(line), JSON.stringify(line));
   }
   assert.match(domU!, /domU\/0\/0\/0 {2}playback "front" on dummy:front\.wav\n/); // not what the guest wrote

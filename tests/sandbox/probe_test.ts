@@ -44,7 +44,6 @@ Deno.test("probe says what each PCM can do, and what cannot be asked, without st
       table.stdout,
       /^PCM +TYPE +RATES +CHANNELS +FORMATS\nlinear +playback +5512-192000 +1-255 +s8 u8 /,
     );
-    for (const line of table.stdout.split("\n")) assert(line.length <= 80, line);
     const none = await box.spawnWith(env, "probe", "hw:31,0").result;
     assert.equal(none.code, 1);
     assert.match(
