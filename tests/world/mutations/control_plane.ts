@@ -165,9 +165,22 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     sentence:
       "changes that led to a connection are taken for a new start of the guest once they are heard of",
     file: "lib/daemon/virtual_card.ts",
-    find: `    await this.services.store.settled();`,
-    replace: ``,
+    find: `    } finally {
+      await this.services.store.settled();
+    }`,
+    replace: `    } finally {}`,
     finds: "connectionsKept",
+  },
+  {
+    name: "refused-for-former-rings",
+    sentence: "a card is refused for rings that cannot be mapped any more, as others are published already",
+    file: "lib/daemon/virtual_card.ts",
+    find: `      await this.services.store.settled();
+      if (isOver()) return;
+      await this.#refuse(`,
+    replace: `      await this.#refuse(`,
+    finds: "connectionsKept",
+    test: "tests/world/cases_test.ts",
   },
   {
     name: "rings-read-after-the-news",
