@@ -2,7 +2,8 @@
 /** `xsnd status`: the streams that the daemon serves. */
 import { Command } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";
-import { steadyPart, type StreamReport } from "../lib/control/protocol.ts";
+import { streamsMeant } from "../lib/control/many_streams.ts";
+import { noSuchStream, steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
@@ -28,8 +29,26 @@ const WATCHED = {
   steady: steadyPart,
 } as const;
 
-async function* streamsOf(daemon: ControlClient): AsyncGenerator<readonly StreamReport[]> {
-  for await (const { streams } of daemon.watch({ command: "watch" })) yield streams;
+async function* streamsOf(
+  daemon: ControlClient,
+  wanted: readonly string[],
+): AsyncGenerator<readonly StreamReport[]> {
+  for await (const { streams } of daemon.watch({ command: "watch" })) yield meantBy(streams, wanted);
+}
+
+/** The streams that `wanted` means; all, if it is empty. */
+function meantBy(streams: readonly StreamReport[], wanted: readonly string[]): readonly StreamReport[] {
+  if (wanted.length === 0) return streams;
+  const names = streams.map(({ stream }) => stream);
+  const meant = new Set(wanted.flatMap((each) => streamsMeant(names, each)));
+  return streams.filter(({ stream }) => meant.has(stream));
+}
+
+/** Throws {@link XsndError} if one of `wanted` means no stream. */
+function requireEach(wanted: readonly string[], streams: readonly StreamReport[]): void {
+  const names = streams.map(({ stream }) => stream);
+  const wrong = wanted.find((each) => streamsMeant(names, each).length === 0);
+  if (wrong !== undefined) throw noSuchStream(names, wrong);
 }
 
 export function statusCommand(): Command {
@@ -38,13 +57,19 @@ export function statusCommand(): Command {
       "Show the streams that the daemon serves, with state, parameters and position. Counters such as XRUNS are totals since " +
         "the daemon began to serve the card, over all connections of its guest.",
     )
+    .argument(
+      "[stream...]",
+      "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell",
+    )
     .addOption(timeoutOption("how long to wait for the daemon", 5))
     .option("--json", "print a JSON object")
     .option(WATCH_FLAG, `${WATCH_HELP}; counters that change all the time are no change`)
-    .action(async (options: { timeout: number; json?: boolean; watch?: boolean }) => {
+    .action(async (wanted: string[], options: { timeout: number; json?: boolean; watch?: boolean }) => {
       using daemon = await ControlClient.connect(options.timeout * 1000);
-      if (options.watch) return await printWatch(WATCHED, streamsOf(daemon));
-      const status = await daemon.call({ command: "status" });
+      if (options.watch) return await printWatch(WATCHED, streamsOf(daemon, wanted));
+      const whole = await daemon.call({ command: "status" });
+      const status = { ...whole, streams: meantBy(whole.streams, wanted) };
+      requireEach(wanted, whole.streams);
       if (options.json) return printJsonLine(status);
       if (status.streams.length === 0) return print("no streams; `xsnd provision DOMAIN` makes a card");
       const lines = streamTable(status.streams.map((report) => ({ report })), COLUMNS);
@@ -53,10 +78,12 @@ export function statusCommand(): Command {
   return withManual(command, {
     examples: [
       ["xsnd status", "show a table of the streams"],
+      ["xsnd status domU", "show those of one guest"],
       ["xsnd status --watch | jq -c '[.event, .stream.stream, .stream.state]'", "follow the states"],
       ["xsnd status --json | jq '.streams[].xruns'", "read counters in a script"],
     ],
     exits: {
+      failed: "the daemon serves no such stream",
       noDaemon: "no daemon answers before the time-out, or the daemon has ended",
       permission: "this user may not use the control socket",
       interrupted: "--watch was ended by SIGINT or SIGTERM",

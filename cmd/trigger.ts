@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: MIT
-/** `xsnd trigger`: an operator holds a stream, or releases it, independently of its guest. */
+/** `xsnd trigger`: an operator holds streams, or releases them, independently of their guests. */
 import { Argument, Command } from "commander";
 import { OPERATOR_TRIGGERS, type OperatorTrigger } from "../lib/stream/stream_state.ts";
-import { ControlClient } from "../lib/control/control_client.ts";
+import { askForEach } from "../lib/control/many_streams.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
-import { DAEMON_EXITS, streamArgument, timeoutOption } from "./shared/options.ts";
+import { DAEMON_EXITS, streamsArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
 
 export function triggerCommand(): Command {
   const command = new Command("trigger")
     .description(
-      "Hold a stream that a guest plays or records, or release it. pause stops the device's pointer, and with it the position " +
+      "Hold streams that guests play or record, or release them. pause stops the device's pointer, and with it the position " +
         "that the guest reads; resume continues with the next sample. stop also drops the samples that are queued in the " +
         "device; start continues. The guest cannot see or undo the operator's action.",
     )
     .addArgument(new Argument("<action>").choices(OPERATOR_TRIGGERS))
-    .addArgument(streamArgument())
+    .addArgument(streamsArgument())
     .addOption(
       timeoutOption("how long to wait for the daemon, and until the guest starts the stream", 10),
     )
-    .option("--json", "print the status of the stream")
+    .option("--json", "print the status of each stream, a line each")
     .action(
-      async (trigger: OperatorTrigger, stream: string, options: { timeout: number; json?: boolean }) => {
+      async (trigger: OperatorTrigger, streams: string[], options: { timeout: number; json?: boolean }) => {
         const waitMs = options.timeout * 1000;
-        using daemon = await ControlClient.connect(waitMs);
-        const report = await daemon.call({ command: "trigger", stream, trigger, waitMs });
-        if (options.json) printJsonLine(report);
-        else print(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
+        const request = (stream: string) => ({ command: "trigger", stream, trigger, waitMs }) as const;
+        for await (const report of askForEach(streams, request, waitMs)) {
+          if (options.json) printJsonLine(report);
+          else print(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
+        }
       },
     );
   return withManual(command, {
     examples: [
       ["xsnd trigger pause domU/0/0/0", "stop the sound and the pointer"],
       ["xsnd trigger resume domU/0/0/0", "continue with the next sample"],
-      ["xsnd trigger stop domU --timeout 0", "stop the only stream of domU now, or fail"],
+      ["xsnd trigger stop domU --timeout 0", "stop the streams of domU now, or fail"],
     ],
     exits: DAEMON_EXITS,
     environment: CONTROL_VARIABLES,

@@ -12,6 +12,14 @@ export function streamArgument(): Argument {
   );
 }
 
+/** `<stream...>`: the streams to act on. */
+export function streamsArgument(): Argument {
+  return new Argument(
+    "<stream...>",
+    "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell",
+  );
+}
+
 /** `--timeout`: the longest time that `what` takes. The value 0 has the same meaning in every command. */
 export function timeoutOption(what: string, defaultSeconds: number): Option {
   return new Option("--timeout <seconds>", `${what}; 0: check once, do not wait`).argParser(seconds)
@@ -25,11 +33,13 @@ export function interval(text: string): number {
   throw new InvalidArgumentError("it is a number of seconds, from 0.1 to 86400.");
 }
 
-/** Parses a number of seconds from 0 to a day: `10`, `2.5s` or `500ms`. */
+/** Parses a number of seconds from 0 to a day: `10`, `2.5s`, `500ms` or `1m30s`. */
 export function seconds(text: string): number {
   const value = parseSeconds(text);
   if (value <= MAX_WAIT_MS / 1000) return value;
-  throw new InvalidArgumentError("Write a number of seconds, such as 2.5, or 500ms; at most 86400, a day.");
+  throw new InvalidArgumentError(
+    "Write a number of seconds, such as 2.5, or a time such as 500ms or 1m30s; at most 86400, a day.",
+  );
 }
 
 /** Parses a number of seconds above 0 and up to the longest delay of a timer. */
@@ -42,10 +52,17 @@ export function duration(text: string): number {
 /** A timer's delay is a signed 32-bit number of milliseconds. */
 const MAX_TIMER_SECONDS = 0x7fffffff / 1000;
 
-/** NaN if `text` is no number of seconds. */
+/** Seconds of each unit, in the order in which a time has them. */
+const UNITS = { h: 3600, m: 60, s: 1, ms: 0.001 };
+const TIME = new RegExp(`^${Object.keys(UNITS).map((unit) => `(?:(\\d+(?:\\.\\d+)?)${unit})?`).join("")}$`);
+
+/** NaN if `text` is no time. */
 function parseSeconds(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(s|ms|)$/.exec(text) ?? [];
-  return Number(number) / (unit === "ms" ? 1000 : 1);
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text);
+  const [, ...numbers] = text === "" ? [] : TIME.exec(text) ?? [];
+  if (numbers.length === 0) return NaN;
+  const units = Object.values(UNITS);
+  return numbers.reduce((sum, number, index) => sum + Number(number ?? 0) * units[index]!, 0);
 }
 
 /** Parses a number above 0. */

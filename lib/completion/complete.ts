@@ -41,8 +41,15 @@ export async function complete(
   const [current, before] = [apart.at(-1) ?? "", apart.slice(0, -1)];
   const [first, ...rest] = before;
   if (first === undefined) return startingWith(current, current.startsWith("-") ? OVERALL_OPTIONS : names);
-  if (first === "help") return rest.length === 0 ? startingWith(current, names) : NOTHING;
-  if (!names.some(({ text }) => text === first)) return NOTHING;
+  const isCommand = (word: string) => names.some(({ text }) => text === word);
+  if (first === "help") {
+    const [asked, ...more] = rest;
+    if (asked === undefined) return startingWith(current, names);
+    return isCommand(asked) && more.length === 0
+      ? startingWith(current, subcommands(await load(asked)))
+      : NOTHING;
+  }
+  if (!isCommand(first)) return NOTHING;
   return await completeCommand(await load(first), rest, current, live);
 }
 
@@ -73,12 +80,15 @@ async function completeCommand(
     return { candidates: candidates.map((each) => ({ ...each, text: `${flag}=${each.text}` })), files };
   }
   if (current.startsWith("-")) return startingWith(current, optionsOf(command, before));
-  if (command.commands.length > 0) {
-    const visible = command.createHelp().visibleCommands(command);
-    return startingWith(current, visible.map((other) => ({ text: other.name(), meaning: other.summary() })));
-  }
+  if (command.commands.length > 0) return startingWith(current, subcommands(command));
   const argument = command.registeredArguments[position] ?? variadic(command.registeredArguments.at(-1));
   return argument === undefined ? NOTHING : await valuesFor(argument, argument.name(), current, live);
+}
+
+function subcommands(command: Command): Candidate[] {
+  if (command.commands.length === 0) return [];
+  const visible = command.createHelp().visibleCommands(command);
+  return visible.map((other) => ({ text: other.name(), meaning: other.summary() }));
 }
 
 function variadic(argument: Argument | undefined): Argument | undefined {

@@ -302,6 +302,13 @@ export function controlSocketPath(): string {
   return sandbox ? controlPath(sandbox) : `${RUN_DIRECTORY}/control.sock`;
 }
 
+/** The error for a name that means none of `names`, which the daemon serves. */
+export function noSuchStream(names: readonly string[], wanted: string): XsndError {
+  const known = names.length === 0 ? "it serves none" : `it serves ${names.join(", ")}`;
+  const meant = didYouMean(wanted, names.map((name) => shortenedAs(name, wanted)));
+  return new XsndError(`the daemon serves no stream ${JSON.stringify(wanted)}${meant}; ${known}`);
+}
+
 /**
  * The name in `names` that `wanted` means: `DOMAIN/CARD/PCM/STREAM`, whose trailing parts may be left out while one name matches.
  * Throws {@link XsndError} if no name matches, or several.
@@ -310,11 +317,7 @@ export function resolveStream(names: readonly string[], wanted: string): string 
   const matches = names.filter((name) => isMeantBy(name, wanted));
   const [match] = matches;
   if (match !== undefined && matches.length === 1) return match;
-  const known = names.length === 0 ? "it serves none" : `it serves ${names.join(", ")}`;
-  if (matches.length === 0) {
-    const meant = didYouMean(wanted, names.map((name) => shortenedAs(name, wanted)));
-    throw new XsndError(`the daemon serves no stream ${JSON.stringify(wanted)}${meant}; ${known}`);
-  }
+  if (matches.length === 0) throw noSuchStream(names, wanted);
   throw new XsndError(
     `${JSON.stringify(wanted)} could be ${matches.join(" or ")}; say which stream`,
     Exit.usage,

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/** One request for several streams: names whose trailing parts are left out mean all streams below, and patterns all that match. */
+import { XsndError } from "../base/error.ts";
+import { isMeantBy } from "../stream/stream_name.ts";
+import { ControlClient } from "./control_client.ts";
+import { type ControlRequest, type ControlResults, noSuchStream } from "./protocol.ts";
+
+/** How many requests are under way at once. The daemon has a place for each of 64 clients. */
+const AT_ONCE = 8;
+
+const isPattern = (wanted: string) => /[*?]/.test(wanted);
+
+/** The names that `wanted` means: a stream, all streams of a domain, a card or a PCM, or all that match a pattern of `*` and `?`. */
+export function streamsMeant(names: readonly string[], wanted: string): string[] {
+  if (!isPattern(wanted)) return names.filter((name) => isMeantBy(name, wanted));
+  const parts = wanted.split("/").map(matcherOf);
+  return names.filter((name) => {
+    const own = name.split("/");
+    return parts.length <= own.length && parts.every((part, index) => part.test(own[index]!));
+  });
+}
+
+/** Matches a part of a name. */
+function matcherOf(pattern: string): RegExp {
+  const text = pattern.replace(/[\\^$.|+()[\]{}]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
+  return new RegExp(`^${text}$`, "su");
+}
+
+/**
+ * The streams to ask for: each that is meant, once, in the order of `wanted`. A name that means none yet stays as it is, as the daemon
+ * waits for such a stream. A pattern that matches none gives an error.
+ */
+export function streamsToAsk(
+  names: readonly string[],
+  wanted: readonly string[],
+): { readonly streams: string[]; readonly errors: XsndError[] } {
+  const streams = new Set<string>();
+  const errors: XsndError[] = [];
+  for (const each of wanted) {
+    const meant = streamsMeant(names, each);
+    if (meant.length > 0) meant.forEach((name) => streams.add(name));
+    else if (!isPattern(each)) streams.add(each);
+    else errors.push(noSuchStream(names, each));
+  }
+  return { streams: [...streams], errors };
+}
+
+type StreamRequest = Extract<ControlRequest, { stream: string }>;
+
+/**
+ * Asks the daemon for each stream that `wanted` means, several at once. Yields the results in the order of the streams. In the end
+ * throws {@link XsndError} if a request has failed: the text of each failure, and the exit code of the first.
+ *
+ * @param request makes the request for a stream
+ * @param waitMs how long the daemon may take to start
+ */
+export async function* askForEach<R extends StreamRequest>(
+  wanted: readonly string[],
+  request: (stream: string) => R,
+  waitMs: number,
+): AsyncGenerator<ControlResults[R["command"]]> {
+  const { streams, errors } = streamsToAsk(await servedStreams(waitMs), wanted);
+  const ask = async (stream: string) => {
+    using daemon = await ControlClient.connect(waitMs);
+    return await daemon.call(request(stream));
+  };
+  const asked: Promise<ControlResults[R["command"]]>[] = [];
+  for (const [index, stream] of streams.entries()) {
+    // Each waits for the one that was asked so many places before.
+    const before = asked[index - AT_ONCE]?.catch(() => {});
+    const answer = Promise.resolve(before).then(() => ask(stream));
+    answer.catch(() => {}); // it is looked at below
+    asked.push(answer);
+  }
+  for (const answer of asked) {
+    try {
+      yield await answer;
+    } catch (error) {
+      if (!(error instanceof XsndError)) throw error;
+      errors.push(error);
+    }
+  }
+  const [first] = errors;
+  if (first === undefined) return;
+  throw new XsndError(errors.map(({ message }) => message).join("\n"), first.exitCode, { cause: first });
+}
+
+/** The streams that the daemon serves. */
+export async function servedStreams(waitMs: number): Promise<string[]> {
+  using daemon = await ControlClient.connect(waitMs);
+  const { streams } = await daemon.call({ command: "status" });
+  return streams.map(({ stream }) => stream);
+}
