@@ -7,32 +7,39 @@ import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
 import { stateName } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
-import { count, print, printJson } from "./shared/output.ts";
+import { type ListOptions, printList, wantsJson, withListOutput } from "./shared/list_output.ts";
+import { count, printJson } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
-import { printTable } from "./shared/table.ts";
-import { converted, printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
+import { tableLines } from "./shared/table.ts";
+import { converted, isLive, printWatch, showWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
 
 const HEADER = ["DOMAIN", "CARD", "NAME", "BY", "FRONTEND", "BACKEND", "STREAMS"];
+const TABLE = { optional: ["STREAMS", "BY", "NAME"] };
 
 export function listCommand(): Command {
   const command = new Command("list")
     .description(
       "Show the virtual sound cards of all guests, including those that xl made, and the XenBus state of both ends.",
     )
-    .option("--json", "print the result as a JSON array")
-    .option(WATCH_FLAG, WATCH_HELP)
-    .action(async ({ json, watch }: { json?: boolean; watch?: boolean }) => {
-      if (watch) return await withStore(watchList);
-      const cards = await withStore((store) => readAllCards(store));
-      if (json) printJson(cards.map(toJson));
-      else if (cards.length === 0) {
-        print("no guest has a virtual sound card; `xsnd provision DOMAIN` gives it one");
-      } else printTable(HEADER, cards.map(toRow), { optional: ["STREAMS", "BY", "NAME"] });
-    });
+    .option(WATCH_FLAG, WATCH_HELP);
+  withListOutput(command).action(async (options: ListOptions & { watch?: boolean }) => {
+    if (options.watch) return await withStore((store) => watchList(store, wantsJson(options)));
+    const cards = await withStore((store) => readAllCards(store));
+    const list = {
+      header: HEADER,
+      rows: cards.map(toRow),
+      table: TABLE,
+      names: cards.map(({ domain, address }) => `${domain.name}/${address.card}`),
+      nothing: "no guest has a virtual sound card; `xsnd provision DOMAIN` gives it one",
+      document: cards.map(toJson),
+    };
+    await printList(list, options, printJson);
+  });
   return withManual(command, {
     examples: [
       ["xsnd list", "show a table of the cards"],
-      ["xsnd list --watch", "follow changes, a line of JSON each"],
+      ["xsnd list --watch", "follow the changes"],
+      ["xsnd list -o name", "print DOMAIN/CARD of each, for a script"],
     ],
     exits: {
       permission: "this user or domain may not read the toolstack's nodes",
@@ -44,8 +51,11 @@ export function listCommand(): Command {
   });
 }
 
-function watchList(store: Store): Promise<void> {
+function watchList(store: Store, isJson: boolean): Promise<void> {
   const looks = watchCards(store, "/libxl", readAllCards);
+  if (isLive(isJson)) {
+    return showWatch(looks, (cards, width) => tableLines(HEADER, cards.map(toRow), { ...TABLE, width }));
+  }
   return printWatch(
     { noun: "card", version: 1, key: ({ domid, card }) => `${domid}/${card}` },
     converted(looks, toJson),

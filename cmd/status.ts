@@ -7,9 +7,10 @@ import { noSuchStream, steadyPart, type StreamReport } from "../lib/control/prot
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
-import { print, printJsonLine } from "./shared/output.ts";
-import { streamTable } from "./shared/stream_table.ts";
-import { printWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
+import { type ListOptions, printList, wantsJson, withListOutput } from "./shared/list_output.ts";
+import { printJsonLine } from "./shared/output.ts";
+import { streamLines, streamTable } from "./shared/stream_table.ts";
+import { isLive, printWatch, showWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
 
 const COLUMNS: readonly Column[] = [
   COLUMN.stream,
@@ -28,6 +29,15 @@ const WATCHED = {
   key: ({ stream }: StreamReport) => stream,
   steady: steadyPart,
 } as const;
+
+function watch(daemon: ControlClient, wanted: readonly string[], isJson: boolean): Promise<void> {
+  const looks = streamsOf(daemon, wanted);
+  if (!isLive(isJson)) return printWatch(WATCHED, looks);
+  return showWatch(
+    looks,
+    (streams, width) => streamLines(streams.map((report) => ({ report })), COLUMNS, { width }),
+  );
+}
 
 async function* streamsOf(
   daemon: ControlClient,
@@ -62,19 +72,23 @@ export function statusCommand(): Command {
       "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell",
     )
     .addOption(timeoutOption("how long to wait for the daemon", 5))
-    .option("--json", "print a JSON object")
-    .option(WATCH_FLAG, `${WATCH_HELP}; counters that change all the time are no change`)
-    .action(async (wanted: string[], options: { timeout: number; json?: boolean; watch?: boolean }) => {
+    .option(WATCH_FLAG, `${WATCH_HELP}; counters that change all the time are no change`);
+  withListOutput(command).action(
+    async (wanted: string[], options: ListOptions & { timeout: number; watch?: boolean }) => {
       using daemon = await ControlClient.connect(options.timeout * 1000);
-      if (options.watch) return await printWatch(WATCHED, streamsOf(daemon, wanted));
+      if (options.watch) return await watch(daemon, wanted, wantsJson(options));
       const whole = await daemon.call({ command: "status" });
       const status = { ...whole, streams: meantBy(whole.streams, wanted) };
       requireEach(wanted, whole.streams);
-      if (options.json) return printJsonLine(status);
-      if (status.streams.length === 0) return print("no streams; `xsnd provision DOMAIN` makes a card");
-      const lines = streamTable(status.streams.map((report) => ({ report })), COLUMNS);
-      for (const line of lines) console.log(line);
-    });
+      const list = {
+        ...streamTable(status.streams.map((report) => ({ report })), COLUMNS),
+        names: status.streams.map(({ stream }) => stream),
+        nothing: "no streams; `xsnd provision DOMAIN` makes a card",
+        document: status,
+      };
+      await printList(list, options, printJsonLine);
+    },
+  );
   return withManual(command, {
     examples: [
       ["xsnd status", "show a table of the streams"],

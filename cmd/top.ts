@@ -9,7 +9,7 @@ import { interruptible, pause, unlessAborted } from "../lib/base/signals.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { interval, positiveCount, timeoutOption } from "./shared/options.ts";
 import { printable, printJsonLine, printLine } from "./shared/output.ts";
-import { streamTable } from "./shared/stream_table.ts";
+import { streamLines } from "./shared/stream_table.ts";
 
 interface Options {
   readonly interval: number;
@@ -66,7 +66,7 @@ async function top(options: Options, signal: AbortSignal): Promise<void> {
 }
 
 function printView({ header, streams }: TopView, more: boolean): void {
-  for (const line of [...header, ...streamTable(streams, TOP_COLUMNS, { gap: 1 })]) printLine(line);
+  for (const line of [...header, ...streamLines(streams, TOP_COLUMNS, { gap: 1 })]) printLine(line);
   if (more) printLine();
 }
 
@@ -75,7 +75,7 @@ async function showView(screen: Screen, view: TopView, ms: number, signal: Abort
   const end = performance.now() + ms;
   for (;;) {
     const { header, streams } = view;
-    const table = streamTable(streams, TOP_COLUMNS, { gap: 1, width: screen.size.columns });
+    const table = streamLines(streams, TOP_COLUMNS, { gap: 1, width: screen.size.columns });
     screen.draw([...header.map(printable), "", ...table], header.length + 1);
     const key = await screen.pause(end - performance.now(), signal);
     if (key === "" || key === "q") return key;

@@ -16,14 +16,30 @@ const OPTIONAL = [
   COLUMN.latency,
 ].map(({ title }) => title);
 
-/** The lines of a table, header first. The default width is the terminal's. */
-export function streamTable(
+/** The parts of a table of streams. */
+export function streamTable(streams: readonly Seen[], columns: readonly Column[]): StreamTable {
+  return {
+    header: columns.map(({ title }) => title),
+    rows: streams.map((seen) => columns.map(({ cell }) => cell(seen))),
+    table: {
+      numbers: columns.filter(({ isNumber }) => isNumber).map(({ title }) => title),
+      optional: OPTIONAL,
+    },
+  };
+}
+
+export interface StreamTable {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly table: TableOptions;
+}
+
+/** The lines of a table of streams, header first. The default width is the terminal's. */
+export function streamLines(
   streams: readonly Seen[],
   columns: readonly Column[],
   options?: TableOptions,
 ): string[] {
-  const titles = columns.map(({ title }) => title);
-  const numbers = columns.filter(({ isNumber }) => isNumber).map(({ title }) => title);
-  const cells = streams.map((seen) => columns.map(({ cell }) => cell(seen)));
-  return tableLines(titles, cells, { ...options, numbers, optional: OPTIONAL });
+  const { header, rows, table } = streamTable(streams, columns);
+  return tableLines(header, rows, { ...table, ...options });
 }

@@ -13,6 +13,8 @@ export interface TableOptions {
   readonly gap?: number;
   /** Headers of right-aligned columns. */
   readonly numbers?: readonly string[];
+  /** Whether there is a header; by default there is. */
+  readonly headers?: boolean;
   /** Headers of columns that are left out rather than that a cell is cut, in this order. */
   readonly optional?: readonly string[];
 }
@@ -30,13 +32,14 @@ export function printTable(
 export function tableLines(
   header: readonly string[],
   rows: readonly (readonly string[])[],
-  { width = terminalColumns() ?? Infinity, gap = 2, numbers = [], optional = [] }: TableOptions = {},
+  { width = terminalColumns() ?? Infinity, gap = 2, numbers = [], headers = true, optional = [] }:
+    TableOptions = {},
 ): string[] {
-  const cells = [header, ...rows].map((row) => row.map(printable));
+  const cells = [...(headers ? [header] : []), ...rows].map((row) => row.map(printable));
   let columns = header.map((title, index) => ({
     title,
     index,
-    width: Math.max(...cells.map((row) => stringWidth(row[index] ?? ""))),
+    width: Math.max(0, ...cells.map((row) => stringWidth(row[index] ?? ""))),
   }));
   const excess = () => columns.reduce((sum, { width }) => sum + width + gap, -gap) - width;
   for (const title of optional) {

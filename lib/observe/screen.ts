@@ -32,8 +32,10 @@ export class Screen implements Disposable {
     void this.#readKeys();
   }
 
+  /** A serial console says that it has no size. */
   get size(): { columns: number; rows: number } {
-    return Deno.consoleSize();
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || 80, rows: rows || 24 };
   }
 
   /** Shows `lines`, cut at the screen's edges, with the line at index `heading` inverted. One write draws everything, so that nothing flickers. */
