@@ -8,6 +8,7 @@ import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
 import { print, printJson } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
+import { noting } from "./shared/waiting_note.ts";
 
 interface Options {
   /** Seconds. */
@@ -57,7 +58,11 @@ function deprovision(
   return withStore(async (store) => {
     const domain = resolveDomain(store, name);
     const options = { timeoutMs: timeout * 1000, force };
-    const { removed, failures } = await deprovisionCards(store, domain, card, options);
+    const { removed, failures } = await noting(
+      `until the backend has closed the cards of ${domain.name}`,
+      options.timeoutMs,
+      deprovisionCards(store, domain, card, options),
+    );
     const cards = removed.map(({ address }) => address.card);
     if (json) {
       printJson(cards.map((card) => ({ domain: domain.name, domid: domain.domid, card, action: "removed" })));

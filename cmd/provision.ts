@@ -15,6 +15,7 @@ import { print, printJson, warn } from "./shared/output.ts";
 import { planLines, planToJson } from "./shared/plan_output.ts";
 import { withStore } from "./shared/store.ts";
 import { wantedCards, type WantedOptions, withWantedCards } from "./shared/wanted_cards.ts";
+import { noting } from "./shared/waiting_note.ts";
 
 interface Options extends WantedOptions {
   readonly dryRun?: boolean;
@@ -90,14 +91,16 @@ export function provisionCommand(): Command {
 async function carryOut(store: Store, choose: Choice, options: Options): Promise<void> {
   const timeoutMs = options.timeout * 1000;
   const { cards, failures } = options.replace
-    ? await provisionReplacing(store, choose, timeoutMs)
+    ? await noting("until the cards are replaced", timeoutMs, provisionReplacing(store, choose, timeoutMs))
     : { cards: provision(store, choose), failures: [] };
   if (options.json) printJson(cards.map(planToJson));
   else for (const line of planLines(cards, { done: true })) print(line);
   throwAll(failures);
   if (options.wait === undefined) return;
   const awaited = cards.map((card) => ({ ...card, paths: cardPaths(card.address) }));
-  await awaitCards(store, awaited, options.wait, timeoutMs);
+  const names = cards.map(({ domain, address }) => `${domain.name}/${address.card}`).join(", ");
+  const what = options.wait === "connected" ? `until ${names} connect` : `until a daemon serves ${names}`;
+  await noting(what, timeoutMs, awaitCards(store, awaited, options.wait, timeoutMs));
 }
 
 /** Prints cards in lines with `#`, then nodes as `xenstore-ls -fp` shows them, and removals. */

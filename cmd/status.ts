@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd status`: the streams that the daemon serves. */
 import { Command } from "commander";
-import { ControlClient } from "../lib/control/control_client.ts";
+import type { ControlClient } from "../lib/control/control_client.ts";
 import { streamsMeant } from "../lib/control/many_streams.ts";
 import { noSuchStream, steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
-import { timeoutOption } from "./shared/options.ts";
+import { connectWithin, type DaemonWait, daemonWaitOption, hiddenTimeout } from "./shared/daemon_wait.ts";
 import { type ListOptions, printList, wantsJson, withListOutput } from "./shared/list_output.ts";
 import { printJsonLine } from "./shared/output.ts";
 import { streamLines, streamTable } from "./shared/stream_table.ts";
@@ -71,11 +71,12 @@ export function statusCommand(): Command {
       "[stream...]",
       "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell",
     )
-    .addOption(timeoutOption("how long to wait for the daemon", 5))
+    .addOption(daemonWaitOption())
+    .addOption(hiddenTimeout())
     .option(WATCH_FLAG, `${WATCH_HELP}; counters that change all the time are no change`);
   withListOutput(command).action(
-    async (wanted: string[], options: ListOptions & { timeout: number; watch?: boolean }) => {
-      using daemon = await ControlClient.connect(options.timeout * 1000);
+    async (wanted: string[], options: ListOptions & DaemonWait & { watch?: boolean }) => {
+      using daemon = await connectWithin(options);
       if (options.watch) return await watch(daemon, wanted, wantsJson(options));
       const whole = await daemon.call({ command: "status" });
       const status = { ...whole, streams: meantBy(whole.streams, wanted) };
@@ -98,7 +99,7 @@ export function statusCommand(): Command {
     ],
     exits: {
       failed: "the daemon serves no such stream",
-      noDaemon: "no daemon answers before the time-out, or the daemon has ended",
+      noDaemon: "no daemon answers, or the daemon has ended",
       permission: "this user may not use the control socket",
       interrupted: "--watch was ended by SIGINT or SIGTERM",
     },

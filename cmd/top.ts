@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd top`: the streams that the daemon serves, refreshed at an interval. */
 import { Command } from "commander";
-import { ControlClient } from "../lib/control/control_client.ts";
 import type { StatusReport } from "../lib/control/protocol.ts";
 import { Screen } from "../lib/observe/screen.ts";
 import { TOP_COLUMNS, type TopView, topView } from "../lib/observe/top_view.ts";
 import { interruptible, pause, unlessAborted } from "../lib/base/signals.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
-import { interval, positiveCount, timeoutOption } from "./shared/options.ts";
+import { connectWithin, type DaemonWait, daemonWaitOption, hiddenTimeout } from "./shared/daemon_wait.ts";
+import { interval, positiveCount } from "./shared/options.ts";
 import { printable, printJsonLine, printLine } from "./shared/output.ts";
 import { streamLines } from "./shared/stream_table.ts";
 
-interface Options {
+interface Options extends DaemonWait {
   readonly interval: number;
   readonly batch?: boolean;
   readonly iterations?: number;
-  readonly timeout: number;
   readonly json?: boolean;
 }
 
@@ -30,7 +29,8 @@ export function topCommand(): Command {
     .option("-i, --interval <seconds>", "time between two views", interval, 1)
     .option("-b, --batch", "print views one after the other, for logs")
     .option("-n, --iterations <n>", "end after this number of views", positiveCount)
-    .addOption(timeoutOption("how long to wait for the daemon", 5))
+    .addOption(daemonWaitOption())
+    .addOption(hiddenTimeout())
     .option("--json", "print each view as a line of JSON, as `status --json`")
     .action((options: Options) => interruptible((signal) => top(options, signal)));
   return withManual(command, {
@@ -39,7 +39,7 @@ export function topCommand(): Command {
       ["xsnd top --batch --iterations 60 --interval 10 >>top.log", "log ten minutes"],
     ],
     exits: {
-      noDaemon: "no daemon answers before the time-out, or the daemon has ended",
+      noDaemon: "no daemon answers, or the daemon has ended",
       permission: "this user may not use the control socket",
       interrupted: "ended by SIGINT or SIGTERM",
     },
@@ -50,7 +50,7 @@ export function topCommand(): Command {
 
 async function top(options: Options, signal: AbortSignal): Promise<void> {
   const isBatch = options.batch === true || options.json === true || !Deno.stdout.isTerminal();
-  using daemon = await unlessAborted(ControlClient.connect(options.timeout * 1000), signal);
+  using daemon = await unlessAborted(connectWithin(options), signal);
   using screen = isBatch ? undefined : new Screen();
   let before: StatusReport | undefined;
   for (let left = options.iterations ?? Infinity; left > 0; left--) {

@@ -8,6 +8,7 @@ import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { duration, streamArgument, timeoutOption } from "./shared/options.ts";
 import { printEnd, printJsonEnd } from "./shared/output.ts";
 import { describeSummary } from "./shared/trace_output.ts";
+import { noting } from "./shared/waiting_note.ts";
 
 interface Options {
   readonly output: string;
@@ -41,7 +42,11 @@ export function traceRecordCommand(): Command {
       ]);
       const waitMs = options.timeout * 1000;
       const summary = await interruptible(async (signal) => {
-        using daemon = await unlessAborted(ControlClient.connect(waitMs), signal);
+        using daemon = await noting(
+          "for the daemon",
+          waitMs,
+          unlessAborted(ControlClient.connect(waitMs), signal),
+        );
         using files = new DisposableStack();
         const open = () => files.use(createFile(options.output));
         const wanted = { stream, waitMs, untilClosed: options.until === "closed", seconds: options.seconds };

@@ -6,6 +6,7 @@ import { askForEach } from "../lib/control/many_streams.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { DAEMON_EXITS, streamsArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
+import { WaitingNote } from "./shared/waiting_note.ts";
 
 export function triggerCommand(): Command {
   const command = new Command("trigger")
@@ -24,7 +25,9 @@ export function triggerCommand(): Command {
       async (trigger: OperatorTrigger, streams: string[], options: { timeout: number; json?: boolean }) => {
         const waitMs = options.timeout * 1000;
         const request = (stream: string) => ({ command: "trigger", stream, trigger, waitMs }) as const;
+        using note = new WaitingNote(`until ${streams.join(", ")} can be held or released`, waitMs);
         for await (const report of askForEach(streams, request, waitMs)) {
+          note.clear();
           if (options.json) printJsonLine(report);
           else print(`${report.stream}: ${report.hold === "none" ? report.state : report.hold}`);
         }

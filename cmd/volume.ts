@@ -8,6 +8,7 @@ import { LEAST_DECIBELS, MOST_DECIBELS, parseVolume, type VolumeChange } from ".
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { DAEMON_EXITS, streamsArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
+import { WaitingNote } from "./shared/waiting_note.ts";
 
 interface Options {
   readonly timeout: number;
@@ -116,16 +117,22 @@ interface Setting {
 async function setAll(streams: readonly string[], setting: Setting, options: Options): Promise<void> {
   const waitMs = options.timeout * 1000;
   const request = (stream: string) => ({ command: "volume", stream, ...setting, waitMs }) as const;
-  for await (const report of askForEach(streams, request, waitMs)) show(report, options);
+  using note = new WaitingNote(`for ${streams.join(", ")}`, waitMs);
+  for await (const report of askForEach(streams, request, waitMs)) {
+    note.clear();
+    show(report, options);
+  }
 }
 
 async function changeAll(streams: readonly string[], change: VolumeChange, options: Options): Promise<void> {
   const waitMs = options.timeout * 1000;
   const ask = (stream: string) => ({ command: "volume", stream, waitMs }) as const;
+  using note = new WaitingNote(`for ${streams.join(", ")}`, waitMs);
   for await (const { stream, volume } of askForEach(streams, ask, waitMs)) {
     using daemon = await ControlClient.connect(waitMs);
-    const wanted = change(volume);
-    show(await daemon.call({ command: "volume", stream, volume: wanted, waitMs }), options);
+    const report = await daemon.call({ command: "volume", stream, volume: change(volume), waitMs });
+    note.clear();
+    show(report, options);
   }
 }
 

@@ -8,6 +8,7 @@ import { CONTROL_VARIABLES, STORE_VARIABLES, withManual } from "./shared/manual.
 import { streamArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJson } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
+import { noting } from "./shared/waiting_note.ts";
 
 interface Options {
   readonly for: "connected" | StreamGoal;
@@ -32,7 +33,8 @@ export function waitCommand(): Command {
     .option("--json", "print the status of the stream, or for connected of its card")
     .action(async (stream: string, { for: goal, timeout, json }: Options) => {
       if (goal === "connected") return await waitConnected(stream, timeout * 1000, json);
-      const report = await waitForStream(stream, goal, timeout * 1000);
+      const waitMs = timeout * 1000;
+      const report = await noting(`until ${stream} is ${goal}`, waitMs, waitForStream(stream, goal, waitMs));
       if (json) printJson(report);
       else print(`${report.stream}: ${goal}`);
     });
@@ -54,7 +56,8 @@ export function waitCommand(): Command {
 }
 
 async function waitConnected(stream: string, timeoutMs: number, json: boolean | undefined): Promise<void> {
-  const { domain, address } = await withStore((store) => awaitConnected(store, stream, timeoutMs));
+  const connected = withStore((store) => awaitConnected(store, stream, timeoutMs));
+  const { domain, address } = await noting(`until ${stream} is connected`, timeoutMs, connected);
   if (json) printJson({ domain: domain.name, domid: domain.domid, card: address.card, state: "connected" });
   else print(`${domain.name}/${address.card}: connected`);
 }

@@ -60,8 +60,9 @@ export class ControlClient implements Disposable {
           });
         }
         if (performance.now() >= deadline) {
+          const waited = waitMs > 0 ? ` (waited ${waitMs / 1000} s)` : "";
           throw new XsndError(
-            `no daemon answers at ${path} (waited ${waitMs / 1000} s); start it with \`xsnd serve\``,
+            `no daemon answers at ${path}${waited}; start it with \`xsnd serve\``,
             Exit.noDaemon,
           );
         }

@@ -10,6 +10,9 @@ const AT_ONCE = 8;
 
 const isPattern = (wanted: string) => /[*?]/.test(wanted);
 
+/** Whether `wanted` is the whole name of a stream, so that nobody need know which others there are. */
+const isOneStream = (wanted: string) => !isPattern(wanted) && wanted.split("/").length === 4;
+
 /** The names that `wanted` means: a stream, all streams of a domain, a card or a PCM, or all that match a pattern of `*` and `?`. */
 export function streamsMeant(names: readonly string[], wanted: string): string[] {
   if (!isPattern(wanted)) return names.filter((name) => isMeantBy(name, wanted));
@@ -59,7 +62,8 @@ export async function* askForEach<R extends StreamRequest>(
   request: (stream: string) => R,
   waitMs: number,
 ): AsyncGenerator<ControlResults[R["command"]]> {
-  const { streams, errors } = streamsToAsk(await servedStreams(waitMs), wanted);
+  const names = wanted.every(isOneStream) ? [] : await servedStreams(waitMs);
+  const { streams, errors } = streamsToAsk(names, wanted);
   const ask = async (stream: string) => {
     using daemon = await ControlClient.connect(waitMs);
     return await daemon.call(request(stream));

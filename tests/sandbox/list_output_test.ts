@@ -87,6 +87,36 @@ Deno.test("a serial console, which says 0 by 0, has 80 by 24", async () => {
   assert(top.some((line) => /domU\/0\/0\/1/.test(line)), top.join("\n"));
 });
 
+Deno.test("a command says at a terminal what it waits for, and nothing of it in a pipe", async () => {
+  const box = shared();
+  await using terminal = await Terminal.run(
+    box,
+    { columns: 80, rows: 12 },
+    `${launcher} wait domU/0/0/0 --for running --timeout 3`,
+  );
+  await terminal.untilScreen(/^waiting until domU\/0\/0\/0 is running, [123] s left; Ctrl-C ends$/m);
+  const screen = await terminal.untilScreen(/^code/m);
+  assert.match(screen, /^before\nxsnd: .*domU.*\n(.*\n)?code \d+\n/, "the note is gone");
+  const { stderr } = await box.run("wait", "domU/0/0/0", "--for", "running", "--timeout", "0.5");
+  assert.match(stderr, /^xsnd: domU\/0\/0\/0 is detached, and not running \(waited 0\.\d+ s\)\n$/);
+});
+
+Deno.test("status and top do not wait for a daemon that is not there, unless they are told to", async () => {
+  const box = shared();
+  const nowhere = { XSND_CONTROL: box.path("none.sock") };
+  for (const command of [["status"], ["top", "-n", "1"]]) {
+    const began = performance.now();
+    const { code, stderr } = await box.spawnWith(nowhere, ...command).result;
+    const atOnceMs = performance.now() - began;
+    assert.equal(code, Exit.noDaemon);
+    assert.match(stderr, /^xsnd: no daemon answers at \S+none\.sock; start it/);
+    const waiting = performance.now();
+    const { stderr: said } = await box.spawnWith(nowhere, ...command, "--wait", "2.5").result;
+    assert.match(said, /\(waited 2\.5 s\)/);
+    assert(performance.now() - waiting > atOnceMs + 1000, "it has waited");
+  }
+});
+
 Deno.test("--watch follows the changes in a table at a terminal, and q ends it", async () => {
   const box = shared();
   await using terminal = await Terminal.run(

@@ -107,7 +107,7 @@ Deno.test("its daemon serves, and every command that loads more works", async ()
     xsnd provision domU -f ${unpacked()}/usr/share/doc/xsnd/examples/dummy.yaml
     xsnd serve --metrics unix:metrics.sock 2>log & daemon=$!
     xsnd trace record domU/0/0/0 -o trace --until closed --timeout 20 & trace=$!
-    xsnd status --timeout 20 >/dev/null
+    xsnd status --wait 20 >/dev/null
     xsnd play ${unpacked()}/usr/lib/xsnd/fixtures/melody.wav domU/0/0/0
     wait $trace
     xsnd trace plot trace -o page.html
