@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd deprovision`, as a user runs it. */
 import assert from "node:assert/strict";
+import { assertFails, inBox, makeWav } from "./harness.ts";
 import { assertOk, inSandbox } from "./shell.ts";
 
 Deno.test("deprovision asks a backend to close and waits for it", async () => {
@@ -29,3 +30,27 @@ Deno.test("deprovision gives up in time with exit 124, and --force takes the car
   );
   assert.equal(result.stdout, "status 124\n5\ndefault\ndomU card 0: removed\nstatus 0\n");
 });
+
+Deno.test("deprovision leaves a card alone whose guest plays, and --force detaches it in order", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    const daemon = await box.serve();
+    const sound = makeWav(box.path("in.wav"), {
+      format: "s16_le",
+      channels: 2,
+      rate: 48000,
+      frames: 2_000_000,
+    });
+    const playing = box.spawn("play", sound, "domU");
+    await box.untilStream("domU/0/0/0", ({ state }) => state === "running");
+    assertFails(
+      await box.run("deprovision", "domU"),
+      1,
+      /domU\/0\/0\/0 is in use: its guest has it open, .* detach with --force/,
+    );
+    assert.equal((await box.stream("domU/0/0/0")).state, "running");
+    assert.equal(await box.ok("deprovision", "domU", "--force"), "domU card 0: removed\n");
+    assert.notEqual((await playing.result).code, 0);
+    assert.match(daemon.stderr, /domU\/0: disconnected: the toolstack detaches the card/);
+    assert.equal(await box.ok("list", "-o", "name"), "");
+  }));

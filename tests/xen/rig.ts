@@ -172,7 +172,7 @@ export async function give(lab: Lab, guest: Guest, spec: CardSpec): Promise<void
 export async function take(lab: Lab, guest: Guest): Promise<void> {
   given.delete(guest);
   await lab.dom0.run(
-    `if [ -n "$(xenstore-list /libxl/${guest.domid}/device/vsnd 2>/dev/null)" ]; then xsnd deprovision ${guest.domid}; fi`,
+    `if [ -n "$(xenstore-list /libxl/${guest.domid}/device/vsnd 2>/dev/null)" ]; then xsnd deprovision ${guest.domid} --force; fi`,
   );
   await until(guest, "! [ -d /proc/asound/card0 ]", "the guest to lose its card");
 }
