@@ -104,6 +104,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "show the streams that the daemon serves, refreshed",
     load: async () => (await import("./top.ts")).topCommand(),
   },
+  events: {
+    group: "watching",
+    summary: "tell what happens to the streams, a line each",
+    load: async () => (await import("./events.ts")).eventsCommand(),
+  },
   wait: {
     group: "watching",
     summary: "wait until a stream is connected, open, running or closed",

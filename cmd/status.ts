@@ -2,12 +2,13 @@
 /** `xsnd status`: the streams that the daemon serves. */
 import { Command } from "commander";
 import type { ControlClient } from "../lib/control/control_client.ts";
-import { streamsMeant } from "../lib/control/many_streams.ts";
+import { reportsMeant, streamsMeant } from "../lib/control/many_streams.ts";
 import { noSuchStream, steadyPart, type StreamReport } from "../lib/control/protocol.ts";
 import { type Column, STREAM_COLUMNS as COLUMN } from "../lib/observe/stream_columns.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { connectWithin, type DaemonWait, daemonWaitOption, hiddenTimeout } from "./shared/daemon_wait.ts";
 import { type ListOptions, printList, wantsJson, withListOutput } from "./shared/list_output.ts";
+import { STREAMS_HELP } from "./shared/options.ts";
 import { printJsonLine } from "./shared/output.ts";
 import { streamLines, streamTable } from "./shared/stream_table.ts";
 import { isLive, printWatch, showWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
@@ -43,15 +44,7 @@ async function* streamsOf(
   daemon: ControlClient,
   wanted: readonly string[],
 ): AsyncGenerator<readonly StreamReport[]> {
-  for await (const { streams } of daemon.watch({ command: "watch" })) yield meantBy(streams, wanted);
-}
-
-/** The streams that `wanted` means; all, if it is empty. */
-function meantBy(streams: readonly StreamReport[], wanted: readonly string[]): readonly StreamReport[] {
-  if (wanted.length === 0) return streams;
-  const names = streams.map(({ stream }) => stream);
-  const meant = new Set(wanted.flatMap((each) => streamsMeant(names, each)));
-  return streams.filter(({ stream }) => meant.has(stream));
+  for await (const { streams } of daemon.watch({ command: "watch" })) yield reportsMeant(streams, wanted);
 }
 
 /** Throws {@link XsndError} if one of `wanted` means no stream. */
@@ -67,10 +60,7 @@ export function statusCommand(): Command {
       "Show the streams that the daemon serves, with state, parameters and position. Counters such as XRUNS are totals since " +
         "the daemon began to serve the card, over all connections of its guest.",
     )
-    .argument(
-      "[stream...]",
-      "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell",
-    )
+    .argument("[stream...]", STREAMS_HELP)
     .addOption(daemonWaitOption())
     .addOption(hiddenTimeout())
     .option(WATCH_FLAG, `${WATCH_HELP}; counters that change all the time are no change`);
@@ -79,7 +69,7 @@ export function statusCommand(): Command {
       using daemon = await connectWithin(options);
       if (options.watch) return await watch(daemon, wanted, wantsJson(options));
       const whole = await daemon.call({ command: "status" });
-      const status = { ...whole, streams: meantBy(whole.streams, wanted) };
+      const status = { ...whole, streams: reportsMeant(whole.streams, wanted) };
       requireEach(wanted, whole.streams);
       const list = {
         ...streamTable(status.streams.map((report) => ({ report })), COLUMNS),

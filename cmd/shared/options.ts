@@ -12,12 +12,13 @@ export function streamArgument(): Argument {
   );
 }
 
+/** The help of an argument that names several streams. */
+export const STREAMS_HELP =
+  "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell";
+
 /** `<stream...>`: the streams to act on. */
 export function streamsArgument(): Argument {
-  return new Argument(
-    "<stream...>",
-    "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell",
-  );
+  return new Argument("<stream...>", STREAMS_HELP);
 }
 
 /** `--timeout`: the longest time that `what` takes. The value 0 has the same meaning in every command. */

@@ -3,7 +3,7 @@
 import { XsndError } from "../base/error.ts";
 import { isMeantBy } from "../stream/stream_name.ts";
 import { ControlClient } from "./control_client.ts";
-import { type ControlRequest, type ControlResults, noSuchStream } from "./protocol.ts";
+import { type ControlRequest, type ControlResults, noSuchStream, type StreamReport } from "./protocol.ts";
 
 /** How many requests are under way at once. The daemon has a place for each of 64 clients. */
 const AT_ONCE = 8;
@@ -21,6 +21,17 @@ export function streamsMeant(names: readonly string[], wanted: string): string[]
     const own = name.split("/");
     return parts.length <= own.length && parts.every((part, index) => part.test(own[index]!));
   });
+}
+
+/** The reports of the streams that `wanted` means; all, if `wanted` is empty. */
+export function reportsMeant(
+  reports: readonly StreamReport[],
+  wanted: readonly string[],
+): readonly StreamReport[] {
+  if (wanted.length === 0) return reports;
+  const names = reports.map(({ stream }) => stream);
+  const meant = new Set(wanted.flatMap((each) => streamsMeant(names, each)));
+  return reports.filter(({ stream }) => meant.has(stream));
 }
 
 /** Matches a part of a name. */

@@ -16,6 +16,7 @@ const COMMANDS = [
   "mute",
   "unmute",
   "status",
+  "events",
   "wait",
   "top",
   "play",
