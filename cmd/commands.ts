@@ -54,6 +54,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "validate a configuration file",
     load: async () => (await import("./check.ts")).checkCommand(),
   },
+  example: {
+    group: "provisioning",
+    summary: "print a configuration with every key, annotated",
+    load: async () => (await import("./example.ts")).exampleCommand(),
+  },
   probe: {
     group: "provisioning",
     summary: "show the formats, rates and channels of this host's PCMs",

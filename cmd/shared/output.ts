@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Prints text and JSON. Escapes control characters, since guests write some of the texts. */
 import { STANDARD } from "../../lib/base/standard_file.ts";
-import { printable, printableJson, visible } from "../../lib/base/text.ts";
+import { COLUMNS, printable, printableJson, visible, wrapped } from "../../lib/base/text.ts";
 
-export { count, printable } from "../../lib/base/text.ts";
+export { count, printable, wrapped } from "../../lib/base/text.ts";
 
-/** The widest line of text for people, off a terminal. */
-const COLUMNS = 80;
 /** The widest line of `--help`. */
 const MOST_OF_HELP = 100;
 
@@ -72,20 +70,4 @@ export function helpWidth(): number {
 /** Prints `text` in lines of at most 80 columns, broken at spaces and indented by `indent`. */
 export function printWrapped(text: string, indent: string): void {
   for (const line of wrapped(text, indent)) console.log(line);
-}
-
-/** The lines that {@link printWrapped} prints. */
-export function wrapped(text: string, indent: string): string[] {
-  const lines = [indent];
-  for (const word of printable(text).split(" ")) {
-    const line = lines.at(-1)!;
-    if (line === indent) lines[lines.length - 1] += word;
-    else if (length(line) + 1 + length(word) > COLUMNS) lines.push(indent + word);
-    else lines[lines.length - 1] += ` ${word}`;
-  }
-  return lines;
-}
-
-function length(text: string): number {
-  return [...text].length;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Escapes unprintable characters in texts of guests and files, for a terminal, JSON, YAML and xl. */
 
-import { hexUnit, UNSAFE } from "../../ffi/base/printable.ts";
+import { hexUnit, printable, UNSAFE } from "../../ffi/base/printable.ts";
 
 export { printable } from "../../ffi/base/printable.ts";
 
@@ -48,4 +48,19 @@ export function brief(text: string, most: number): string {
 /** `1 stream`, `2 streams`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** The widest line of text for people, off a terminal. */
+export const COLUMNS = 80;
+
+/** Lines of at most `columns` characters, broken at spaces, each behind `indent`. */
+export function wrapped(text: string, indent: string, columns = COLUMNS): string[] {
+  const lines = [indent];
+  for (const word of printable(text).split(" ")) {
+    const line = lines.at(-1)!;
+    if (line === indent) lines[lines.length - 1] += word;
+    else if ([...line].length + 1 + [...word].length > columns) lines.push(indent + word);
+    else lines[lines.length - 1] += ` ${word}`;
+  }
+  return lines;
 }

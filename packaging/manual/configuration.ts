@@ -43,6 +43,18 @@ const EXAMPLE = `domains:
               - { type: capture, unique-id: mic, device: "hw:0,0" }
 `;
 
+/** What streams share, said once. */
+const SHARED_EXAMPLE = `x-speakers: &speakers
+  type: playback
+  device: "hw:0,0"
+  sample-rates: [48000]
+domains:
+  domU:
+    cards: [{ pcms: [{ streams: [*speakers] }] }]
+  domV:
+    cards: [{ pcms: [{ streams: [{ <<: *speakers, device: "hw:1,0" }] }] }]
+`;
+
 /** Inheritance, several PCMs, and a stream that is denied. */
 const LARGER_EXAMPLE = `domains:
   music:
@@ -85,6 +97,10 @@ export function configurationPage(): Page {
           "error, and so is a key that occurs twice. xsnd-check(1) reports every error with its line, the reason, and what " +
           "to write instead.",
           { code: EXAMPLE, language: "yaml" },
+          "xsnd-example(1) prints a file with every key. What several streams share can be said once: a key that begins with " +
+          "`x-` has no meaning of its own, `&name` names a value, `*name` repeats it, and `<<` merges a map, or those of a " +
+          "list, into its own map, whose own keys count more:",
+          { code: SHARED_EXAMPLE, language: "yaml" },
           "A domain has cards, a card has PCMs, and a PCM has streams. The guest sees a card as a sound card, a PCM as a device of " +
           "that card, and the streams as the subdevices of the PCM. Cards, PCMs and streams have no numbers in the file: the " +
           "number of each is its place in its list, from 0.",

@@ -68,9 +68,9 @@ Deno.test("each command says in one line what is wrong, with its exit code, and 
         /'served' is invalid.*Allowed choices are initwait, connected/,
       ],
       [
-        "provision domU --timeout 1m",
+        "provision domU --timeout 1q",
         Exit.usage,
-        /'1m' is invalid. Write a number of seconds, such as 2\.5, or 500ms/,
+        /'1q' is invalid. Write a number of seconds, such as 2\.5, or a time such as 500ms or 1m30s/,
       ],
       ["diff", Exit.usage, /diff what\? name a DOMAIN, or a file with --file/],
       ["diff nobody", Exit.failed, /there is no domain "nobody"/],

@@ -26,6 +26,7 @@ const COMMANDS = [
   "demo",
   "doctor",
   "check",
+  "example",
   "probe",
   "import",
   "export",

@@ -145,9 +145,10 @@ Deno.test("`xsnd check` accepts every example of xsnd.yaml(5), at each level tha
     typeof block === "object" && "code" in block ? [block.code] : []
   )
     .filter((code) => !code.startsWith("#"));
-  const whole = examples.filter((code) => code.startsWith("domains:"));
-  const fragments = examples.filter((code) => !code.startsWith("domains:"));
-  assert.deepEqual([whole.length, fragments.length], [3, Object.keys(KEY_TABLE).length - 1]);
+  const isWhole = (code: string) => /^(domains:|x-)/.test(code);
+  const whole = examples.filter(isWhole);
+  const fragments = examples.filter((code) => !isWhole(code));
+  assert.deepEqual([whole.length, fragments.length], [4, Object.keys(KEY_TABLE).length - 1]);
   const texts = [
     ...whole,
     ...fragments.flatMap((code) => {

@@ -90,8 +90,8 @@ domains:
     "1:1: extra: unknown key;",
     "4:5: domains.domU.sound: unknown key;",
     "6:9: domains.domU.cards[0].volume: unknown key;",
-    "8:13: domains.domU.cards[0].pcms[0].nmae: unknown key;",
-    "10:39: domains.domU.cards[0].pcms[0].streams[0].unique_id: unknown key;",
+    "8:13: domains.domU.cards[0].pcms[0].nmae: unknown key (did you mean name?);",
+    "10:39: domains.domU.cards[0].pcms[0].streams[0].unique_id: unknown key (did you mean unique-id?);",
   ]);
   assert.match(findings(text)[4]!, /write one of type, unique-id, device, denied, buffer-size, sample-rates/);
 });
@@ -125,7 +125,7 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
   [
     "another type",
     file("type: playbak, device: d"),
-    /type: "playbak" is not allowed; write playback or capture$/,
+    /type: "playbak" is not allowed \(did you mean playback\?\); write playback or capture$/,
   ],
   [
     "no device",
@@ -174,7 +174,7 @@ const wrong: [name: string, text: string, expected: RegExp][] = [
   [
     "ALSA's spelling",
     file(good, "sample-formats: [S16_LE],"),
-    /"S16_LE" is not allowed; write one of sndif\.h's/,
+    /"S16_LE" is not allowed \(did you mean s16_le\?\); write one of sndif\.h's/,
   ],
   ["a compressed format", file(good, "sample-formats: [mpeg],"), /"mpeg" is not allowed/],
   [

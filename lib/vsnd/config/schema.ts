@@ -98,9 +98,14 @@ export const KEYS: Readonly<Record<string, readonly string[]>> = {
   streams: Object.keys(stream.shape),
 };
 
-/** The schema as JSON Schema (draft 2020-12), for editors. */
+/** The schema as JSON Schema (draft 2020-12), for editors. Every map of known keys may have `x-` keys besides (`merge_keys.ts`). */
 export function jsonSchema(): object {
-  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: "input" });
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, {
+    io: "input",
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.additionalProperties === false) jsonSchema.patternProperties = { "^x-": {} };
+    },
+  });
   return {
     $schema,
     title: "Sound cards of Xen guests",

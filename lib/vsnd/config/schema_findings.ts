@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** Turning the schema's issues into findings: what is wrong with a value, why it matters, what to write instead. */
 import type { z } from "zod";
+import { didYouMean } from "../../base/suggest.ts";
 import type { DocumentPath, Finding } from "../model/finding.ts";
 import { type ConfigKey, describeKey } from "./key_table.ts";
+import { MERGE } from "./merge_keys.ts";
 import { KEYS } from "./schema.ts";
 
 const WHOLE_FILE = "a map with the key domains";
 const DOMAIN = "a map with the key cards";
+const MERGED = "write a map behind <<, an alias of one, or a list of these";
+/** A number is meant to be another that differs by that share at most. */
+const NEAR = 0.1;
 const WHY_UNKNOWN = "a misspelt key would have no effect, and nobody would notice";
 
 /** The truth values of YAML 1.1 and of people. In YAML 1.2 each of these is a text, unless unquoted true or false. */
@@ -56,12 +61,12 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
   // A domain may have any name. Below a domain, all texts of a path are keys of the schema.
   const key = (path.findLast((part) => typeof part === "string") ?? "") as ConfigKey | "";
   if (issue.code === "unrecognized_keys") {
-    const known = KEYS[isDomain ? "domains" : key]?.join(", ");
+    const known = KEYS[isDomain ? "domains" : key] ?? [];
     return issue.keys.map((unknown) => ({
       path: [...path, unknown],
-      what: "unknown key",
+      what: `unknown key${didYouMean(unknown, known)}`,
       why: WHY_UNKNOWN,
-      instead: `write one of ${known}`,
+      instead: unknown === MERGE ? MERGED : `write one of ${known.join(", ")}`,
     }));
   }
   if (issue.code === "invalid_key") {
@@ -95,13 +100,23 @@ export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[
     ? `${quote(value)} ${issue.message}`
     : Array.isArray(value)
     ? `a list of ${value.length} is not allowed`
-    : `${quote(value)} is not allowed`;
+    : `${quote(value)} is not allowed${meant(value, issue)}`;
   return [{
     path,
     what,
     ...(why !== undefined && { why }),
     instead: `write ${elementOf(path, values)}`,
   }];
+}
+
+/** What a wrong text or number was probably meant to be, as {@link didYouMean}. */
+function meant(value: unknown, issue: z.core.$ZodIssue): string {
+  if (issue.code !== "invalid_value") return "";
+  if (typeof value === "string") return didYouMean(value, issue.values.map(String));
+  if (typeof value !== "number") return "";
+  const numbers = issue.values.map(Number);
+  const nearest = numbers.reduce((a, b) => Math.abs(b - value) < Math.abs(a - value) ? b : a);
+  return Math.abs(nearest - value) <= NEAR * nearest ? ` (did you mean ${nearest}?)` : "";
 }
 
 /** The allowed values of the element at `path`, given those of its list. */

@@ -8,8 +8,10 @@ import {
   isScalar,
   isSeq,
   LineCounter,
+  type Pair,
   type ParsedNode,
   parseDocument,
+  type YAMLMap,
 } from "yaml";
 import type { Config } from "../model/card.ts";
 import type { DocumentPath, Finding, LocatedFinding } from "../model/finding.ts";
@@ -19,6 +21,7 @@ import { ConfigError, MAX_LOCATED, refuseForeign } from "./config_error.ts";
 import { readConfigText } from "./config_text.ts";
 import { foreignText } from "./file_kind.ts";
 import { excessOf } from "./yaml_bounds.ts";
+import { MERGE, withoutYamlKeys } from "./merge_keys.ts";
 import {
   aliasFinding,
   repeatedKeys,
@@ -133,7 +136,7 @@ function toValue(document: Document.Parsed, fail: (finding: YamlFinding) => neve
   const finding = aliasFinding(document);
   if (finding !== undefined) fail(finding);
   try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES });
+    return withoutYamlKeys(document.toJS({ maxAliasCount: MAX_ALIASES }));
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
     return fail(TOO_MANY_ALIASES);
@@ -149,7 +152,7 @@ function offsetOf(document: Document.Parsed, path: DocumentPath): number {
     if (isSeq(node) && typeof part === "number") {
       node = node.items[part];
     } else if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+      const pair = pairOf(document, node, String(part));
       offset = startOf(pair?.key) ?? offset;
       node = pair?.value;
       continue;
@@ -157,6 +160,21 @@ function offsetOf(document: Document.Parsed, path: DocumentPath): number {
     offset = startOf(node) ?? offset;
   }
   return offset;
+}
+
+/** The pair with the key `name` in `map`, or in a map that is merged into it. */
+function pairOf(document: Document.Parsed, map: YAMLMap, name: string): Pair | undefined {
+  const own = (wanted: string) =>
+    map.items.find(({ key }) => isScalar(key) && String(key.value) === wanted) as Pair | undefined;
+  const pair = own(name);
+  const merged = own(MERGE)?.value;
+  if (pair !== undefined || merged === undefined) return pair;
+  const meant = (node: unknown) => isAlias(node) ? node.resolve(document) : node;
+  const sources = isSeq(merged) ? merged.items : [merged];
+  for (const source of sources.map(meant)) {
+    const found = isMap(source) ? pairOf(document, source, name) : undefined;
+    if (found !== undefined) return found;
+  }
 }
 
 function startOf(node: unknown): number | undefined {
