@@ -9,6 +9,7 @@ import { print, printJsonLine } from "./shared/output.ts";
 import {
   addSessionOptions,
   findStream,
+  requireNoXrun,
   SESSION_EXITS,
   type SessionCommandOptions,
   sessionFile,
@@ -41,6 +42,7 @@ export function playCommand(): Command {
       });
       if (options.json) printJsonLine(report);
       else print(`played ${describeReport(report)}`);
+      requireNoXrun(report, options);
     },
   );
   return withManual(command, {
@@ -48,6 +50,7 @@ export function playCommand(): Command {
       ["xsnd play melody.wav domU/0/0/0", "play a WAV file"],
       ["xsnd play noise.raw domU --raw --rate 48000 --channels 2", "play samples without a header"],
       ["xsnd play melody.wav domU --json | jq .xruns", "count the xruns"],
+      ["xsnd play melody.wav domU --fail-on-xrun", "test that there is none"],
     ],
     exits: SESSION_EXITS,
     environment: XEN_VARIABLES,

@@ -9,6 +9,7 @@ import { printEnd, printJsonEnd } from "./shared/output.ts";
 import {
   addSessionOptions,
   findStream,
+  requireNoXrun,
   SESSION_EXITS,
   type SessionCommandOptions,
   sessionFile,
@@ -49,6 +50,7 @@ export function recordCommand(): Command {
       });
       if (options.json) printJsonEnd(path, report);
       else printEnd(path, `recorded ${describeReport(report)}`);
+      requireNoXrun(report, options);
     },
   );
   return withManual(command, {

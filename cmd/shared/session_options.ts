@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Options of the commands that run the software frontend: `play`, `record`, `trace replay` and `demo`. */
 import { type Command, Option } from "commander";
-import type { SessionFile, SessionStream } from "../../lib/guest/session.ts";
+import { XsndError } from "../../lib/base/error.ts";
+import { count } from "../../lib/base/text.ts";
+import type { SessionFile, SessionReport, SessionStream } from "../../lib/guest/session.ts";
 import type { Direction } from "../../lib/pcm/pcm.ts";
 import { type EventIdBehaviour, FORMATS } from "../../lib/sndif/mod.ts";
 import type { Manual } from "./manual.ts";
@@ -18,6 +20,7 @@ export interface FrontendOptions {
 
 /** Options of {@link addSessionOptions}. */
 export interface SessionCommandOptions extends FrontendOptions {
+  readonly failOnXrun?: boolean;
   readonly raw?: boolean;
   readonly format: string;
   readonly rate: number;
@@ -29,7 +32,7 @@ const FORMAT_NAMES = FORMATS.filter(({ octets }) => octets !== undefined).map(({
 
 /** Exit codes of `play` and `record`. */
 export const SESSION_EXITS: Manual["exits"] = {
-  failed: "the stream or file does not exist, or the backend refused a request",
+  failed: "the stream or file does not exist, the backend refused a request, or --fail-on-xrun saw an xrun",
   permission: "this user may not use XenStore or Xen's devices",
   xenOrLibraryMissing: "Xen or a library is missing",
   timedOut: "the backend did not answer in time",
@@ -61,8 +64,18 @@ export function addSessionOptions(command: Command): Command {
           .default("s16_le"),
       )
       .option("--rate <hz>", "sample rate", positiveCount, 48000)
-      .option("--channels <n>", "number of channels", positiveCount, 2),
+      .option("--channels <n>", "number of channels", positiveCount, 2)
+      .option("--fail-on-xrun", "fail if the sound had an xrun, for tests"),
   );
+}
+
+/** Throws {@link XsndError} (exit 1) if the options want no xrun, and the session had one. */
+export function requireNoXrun(
+  { xruns }: Pick<SessionReport, "xruns">,
+  { failOnXrun }: SessionCommandOptions,
+): void {
+  if (failOnXrun !== true || xruns === 0) return;
+  throw new XsndError(`the sound had ${count(xruns, "xrun")}; the daemon's log says whose doing each was`);
 }
 
 /** The file at `path`, as the options describe its content. */

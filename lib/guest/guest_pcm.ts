@@ -216,6 +216,16 @@ export class GuestPcm implements Disposable {
     return true;
   }
 
+  /** Takes the events that have come, without waiting. */
+  takeEvents(): void {
+    while (this.stream.waitForEvents(0));
+  }
+
+  /** Whether a playback device that runs has played all that was written, as the core's `stop_threshold` has it. */
+  get isDry(): boolean {
+    return this.#running && this.playbackAvail >= this.bufferFrames;
+  }
+
   /** As `xen_snd_front_alsa_handle_cur_pos`, and then as the core updates `hw_ptr` from the driver's pointer. */
   #handleCurPos(): void {
     const frame = this.stream.positionBytes / this.frameBytes;

@@ -30,6 +30,9 @@ export function play(
         const read = reader.readFrames(period);
         if (read === 0) ended = true;
         rest = period.subarray(0, read * pcm.frameBytes);
+        // A pipe may have taken its time. A kernel would know the position, and whether the device has run dry meanwhile.
+        pcm.takeEvents();
+        if (pcm.isDry) return;
       }
       const count = Math.min(rest.length / pcm.frameBytes, pcm.playbackAvail);
       const part = rest.subarray(0, count * pcm.frameBytes);
@@ -47,7 +50,7 @@ export function play(
   while (!ended || pcm.hwPtr < pcm.applPtr) {
     if (!pcm.waitForPeriod(STALL_MS) && pcm.hwPtr < pcm.applPtr) stalled(pcm);
     progress(before + Math.min(pcm.hwPtr, pcm.applPtr));
-    if (!ended && pcm.playbackAvail >= pcm.bufferFrames) {
+    if (!ended && pcm.isDry) {
       meter.xruns++;
       before += pcm.applPtr;
       pcm.stop();

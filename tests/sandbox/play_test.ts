@@ -6,7 +6,9 @@ import {
   assertSameSamples,
   type Box,
   inBox,
+  launcher,
   makeWav,
+  Process,
   samplesOf,
   sharedBox,
   type Sound,
@@ -207,4 +209,19 @@ Deno.test("play says why a stream will not do", () =>
       assertFails(await box.run("play", path, stream), code, message);
     }
     await box.ok("play", plain, "domU/0/1/0");
+  }));
+
+Deno.test("--fail-on-xrun fails for a sound that came too late, and for no other", () =>
+  inServedBox(async (box, input) => {
+    await box.ok("play", input, STREAM, "--fail-on-xrun");
+    // The second half of the file comes a second after the device has played the first.
+    const late =
+      `{ head -c 24000 ${input}; sleep 1.5; tail -c +24001 ${input}; } | ${launcher} play - ${STREAM} --buffer-frames 2048`;
+    const play = (options: string) =>
+      new Process("sh", ["-c", `${late} ${options}`], { env: box.environment }).result;
+    assert.equal((await play("")).code, 0);
+    const { code, stdout, stderr } = await play("--fail-on-xrun");
+    assert.equal(code, 1);
+    assert.match(stdout, /^played 12000 frames .* [1-9]\d* xruns/);
+    assert.match(stderr, /^xsnd: the sound had \d+ xruns?; the daemon's log says whose doing each was$/m);
   }));
