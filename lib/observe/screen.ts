@@ -6,6 +6,7 @@
 
 const ENTER = "\x1b[?1049h\x1b[?25l"; // alternate screen, no cursor
 const LEAVE = "\x1b[?25h\x1b[?1049l";
+const ESCAPE = "\x1b";
 const HOME = "\x1b[H";
 const CLEAR_REST_OF_LINE = "\x1b[K";
 const CLEAR_REST = "\x1b[J";
@@ -18,9 +19,11 @@ const RESIZE: Deno.Signal = "SIGWINCH";
 export class Screen implements Disposable {
   readonly #encoder = new TextEncoder();
   readonly #keyboard = Deno.stdin.isTerminal();
-  /** Resolves when a key is pressed (with the key) or the size changes ("resize"). {@link pause} replaces it. */
-  #event = Promise.withResolvers<string>();
-  readonly #resized = () => this.#event.resolve("resize");
+  /** Keys that were pressed, and changes of the size ("resize"), which {@link pause} has yet to return. */
+  readonly #events: string[] = [];
+  /** Resolves when there is an event. {@link pause} replaces it. */
+  #event = Promise.withResolvers<void>();
+  readonly #resized = () => this.#add("resize");
   readonly #ignore = () => {};
 
   constructor() {
@@ -50,13 +53,15 @@ export class Screen implements Disposable {
 
   /** Waits for an event. Returns the key that was pressed, "resize" for a new size, or "" after `ms` or when `signal` is aborted. */
   async pause(ms: number, signal: AbortSignal): Promise<string> {
-    const done = Promise.withResolvers<string>();
-    const end = () => done.resolve("");
+    const done = Promise.withResolvers<void>();
+    const end = () => done.resolve();
+    if (this.#events.length > 0) return this.#events.shift()!;
     const timer = setTimeout(end, ms);
     signal.addEventListener("abort", end);
     if (signal.aborted) end();
     try {
-      return await Promise.race([this.#event.promise, done.promise]);
+      await Promise.race([this.#event.promise, done.promise]);
+      return this.#events.shift() ?? "";
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", end);
@@ -64,11 +69,18 @@ export class Screen implements Disposable {
     }
   }
 
+  #add(event: string): void {
+    this.#events.push(event);
+    this.#event.resolve();
+  }
+
   async #readKeys(): Promise<void> {
     const buffer = new Uint8Array(16);
     // The loop ends with the terminal. A read that is pending when the screen is disposed of ends with the process.
     for (let n; (n = await Deno.stdin.read(buffer).catch(() => null)) !== null;) {
-      this.#event.resolve(new TextDecoder().decode(buffer.subarray(0, n)));
+      const text = new TextDecoder().decode(buffer.subarray(0, n));
+      // A key with a name, such as an arrow, is a sequence of characters. Somebody who types fast types several keys at once.
+      for (const key of text.startsWith(ESCAPE) ? [text] : text) this.#add(key);
     }
   }
 

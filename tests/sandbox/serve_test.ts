@@ -161,7 +161,7 @@ Deno.test("serve takes up cards that come, and lets go of cards that are taken a
       const output = box.path(`played-${round}.wav`);
       await box.provision("domU", [{ type: "playback", device: `dummy:${output}` }]);
       const playing = await startPlaying(box);
-      const { code, stderr } = await box.run("deprovision", "domU");
+      const { code, stderr } = await box.run("deprovision", "domU", "--force");
       assert.equal(code, 0, stderr);
       await until("the stream is gone", async () => (await box.status()).streams.length === 0);
       assert.equal(await box.ok("list", "--json"), "[]\n");

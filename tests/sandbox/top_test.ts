@@ -56,8 +56,7 @@ Deno.test("top fits 80 columns, with the notes, shows more in wider terminals, a
     await terminal.tmux("resize-window", "-x", "40", "-y", "5");
     await terminal.untilScreen(/^domU/m);
     assert.equal((await terminal.screen()).trimEnd().split("\n").length, 5);
-    await terminal.tmux("send-keys", "x");
-    await terminal.tmux("send-keys", "q");
+    await terminal.tmux("send-keys", "xyq");
     await terminal.assertRestored(Exit.done);
   }));
 
