@@ -3,6 +3,7 @@
 import { XenbusState } from "../../../lib/xenbus/mod.ts";
 import type { Process } from "../machine/process.ts";
 import type { World } from "../world.ts";
+import type { Domain } from "../xen/domain.ts";
 
 const STATE = /^\/local\/domain\/0\/backend\/vsnd\/(\d+)\/(\d+)\/state$/;
 
@@ -19,17 +20,27 @@ export class ClosedCards {
     if (GIVEN_UP.test(text)) this.#giveUps.add(process);
   }
 
+  /** The grants of a card's rings, as its guest has published them. */
+  #ringsOf(domain: Domain, nodename: string): Set<number> {
+    const guest = this.world.population.of(domain);
+    const hostiles = guest?.hostile?.nodename === nodename ? guest.hostile.streams : [];
+    const honest = [...guest?.kernel.accounts ?? []].filter(({ name }) => name.startsWith(`${nodename} `));
+    return new Set([...hostiles.flatMap(({ ring }) => ring.grefs), ...honest.map(({ ringRef }) => ringRef)]);
+  }
+
   /** What is wrong, as the node at `path` has changed. */
   problem(path: string): string | undefined {
-    const { account, daemons, host: { xen: { hypervisor, xenstored } } } = this.world;
+    const { daemons, host: { xen: { hypervisor, xenstored } } } = this.world;
     const [, domid, card] = STATE.exec(path)?.map(Number) ?? [];
     if (domid === undefined || xenstored.peek(path) !== String(XenbusState.Closed)) return;
-    // Nobody can tell the pages of two cards apart.
-    if (account.cards.filter(({ address }) => address.domid === domid).length > 1) return;
     if (daemons.running.some(({ process }) => this.#giveUps.has(process))) return;
     const domain = hypervisor.domain(domid);
-    const count = [...hypervisor.mappings].filter((mapping) => mapping.domain === domain).length;
-    if (domain !== undefined && count > 0) {
+    const rings = domain === undefined ? new Set() : this.#ringsOf(domain, `device/vsnd/${card}`);
+    const count =
+      [...hypervisor.mappings].filter((mapping) =>
+        mapping.domain === domain && mapping.grants.some(({ gref }) => rings.has(gref))
+      ).length;
+    if (count > 0) {
       return `card ${card} of domain ${domid} is Closed, and ${count} of its mappings are left`;
     }
   }
