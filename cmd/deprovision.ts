@@ -6,7 +6,7 @@ import { ControlClient } from "../lib/control/control_client.ts";
 import type { StatusReport } from "../lib/control/protocol.ts";
 import { deprovisionCards, type Deprovisioned } from "../lib/vsnd/provision/deprovision_cards.ts";
 import { type Domain, resolveDomain } from "../lib/xenbus/mod.ts";
-import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
+import { CONTROL_VARIABLES, STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
 import { print, printJson } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
@@ -55,9 +55,9 @@ export function deprovisionCommand(): Command {
     },
     details: [
       "The command removes cards of xl's, too, in the order in which libxl detaches a device.",
-      "After a time-out nothing has been removed. Another call continues to wait.",
+      "After a time-out nothing has been removed, unless --force was given. Another call continues to wait.",
     ],
-    environment: STORE_VARIABLES,
+    environment: [...new Set([...STORE_VARIABLES, ...CONTROL_VARIABLES])],
     seeAlso: ["xsnd-provision(1)", "xsnd-list(1)", "xl(1)"],
   });
 }

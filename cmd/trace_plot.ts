@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd trace plot`: draws a trace as one HTML page. */
 import { Command } from "commander";
-import { withManual } from "./shared/manual.ts";
 import { STANDARD } from "../lib/base/standard_file.ts";
+import { withManual } from "./shared/manual.ts";
 import { print } from "./shared/output.ts";
 
 export function tracePlotCommand(): Command {

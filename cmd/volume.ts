@@ -33,7 +33,7 @@ export function volumeCommand(): Command {
     .action(async (words: string[], options: Options) => {
       const { streams, change } = await streamsAndVolume(words, options, volume);
       if (change?.isRelative !== true) return await setAll(streams, { volume: change?.(0) }, options);
-      // No other command is asked for a change: the daemon says the volume, and is told another.
+      // The daemon knows no changes: it tells the present volume, and is then told the new one.
       await changeAll(streams, change, options);
     });
   return withManual(volume, {

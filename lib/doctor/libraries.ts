@@ -9,7 +9,8 @@ import { libxenstore } from "../../ffi/xen/libxenstore.ts";
 import { type Check, type Finding, fromError, ok } from "./doctor_finding.ts";
 import { readText, thisHost } from "./host.ts";
 
-interface Library {
+/** A library of `ffi`: what it is, and the call that loads it. */
+export interface Library {
   readonly info: LibraryInfo;
   (): unknown;
 }

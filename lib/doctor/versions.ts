@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Which versions of everything are at work here: what a report of a fault begins with. */
 import { libasound } from "../../ffi/alsa/libasound.ts";
-import type { LibraryInfo } from "../../ffi/base/library.ts";
 import { libxenevtchn } from "../../ffi/xen/libxenevtchn.ts";
 import { libxengnttab } from "../../ffi/xen/libxengnttab.ts";
 import { libxenstore } from "../../ffi/xen/libxenstore.ts";
@@ -9,7 +8,7 @@ import { VERSION } from "../base/version.ts";
 import { announcementPath } from "../daemon/announcement.ts";
 import { openXen } from "../xen/mod.ts";
 import { kernelRelease, readText, thisHost } from "./host.ts";
-import { loadedFile, packageVersion } from "./libraries.ts";
+import { type Library, loadedFile, packageVersion } from "./libraries.ts";
 
 /** Versions as texts; null: not there, or unknown. */
 export interface Versions {
@@ -30,11 +29,6 @@ export interface LibraryVersion {
   readonly file: string | null;
   /** The version of the library's Debian package; null on another distribution. */
   readonly package: string | null;
-}
-
-interface Library {
-  readonly info: LibraryInfo;
-  (): unknown;
 }
 
 const LIBRARIES: readonly Library[] = [libasound, libxenstore, libxengnttab, libxenevtchn];

@@ -252,7 +252,7 @@ export class HostCard {
   readonly playback: HostEnd | undefined;
   readonly capture: HostEnd | undefined;
   #isPlugged = true;
-  /** When its open handles last began to fail, µs. */
+  /** When its open handles began to fail, the last few times, µs. */
   readonly #losses: number[] = [];
 
   constructor(private readonly services: HostServices, readonly options: HostCardOptions) {
