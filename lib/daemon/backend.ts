@@ -5,8 +5,16 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../base/error.ts";
-import { backendsPath, type CardAddress, cardPaths, domainName, parseBackendPath } from "../xenbus/mod.ts";
+import {
+  backendsPath,
+  type CardAddress,
+  cardPaths,
+  domainName,
+  parseBackendPath,
+  readState,
+} from "../xenbus/mod.ts";
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
+import { firstPhase } from "./handshake.ts";
 import { VirtualCard } from "./virtual_card.ts";
 import type { Changes } from "../bridge/changes.ts";
 import { Engines } from "./engines/engines.ts";
@@ -314,9 +322,12 @@ export class Backend implements AsyncDisposable {
   /** Undefined if the toolstack has not finished the card, or the host does not allow the card. */
   #makeCard(address: CardAddress, path: string): Served | undefined {
     const { store } = this.xen;
-    const frontend = store.read(`${path}/frontend`);
     const forget = () => void this.#totals.forget(path);
-    if (frontend === undefined || store.read(`${path}/state`) === undefined) return forget();
+    const frontend = store.read(`${path}/frontend`);
+    if (frontend === undefined) return forget();
+    // The state before the policy: if the toolstack replaces the card in between, a later look at the state tells.
+    const state = readState(store, path);
+    if (state === undefined) return forget();
     const policy = this.#policyOf(address, path);
     if (policy === undefined) return forget();
     const name = `${domainName(store, address.domid)}/${address.card}`;
@@ -329,7 +340,7 @@ export class Backend implements AsyncDisposable {
       totals: this.#totals,
     };
     const domain = this.#domainNow(address.domid);
-    const card = new VirtualCard(name, address, paths, policy, services);
+    const card = new VirtualCard(name, address, paths, policy, services, firstPhase(state));
     const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
     return {
       card,

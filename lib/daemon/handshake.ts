@@ -5,7 +5,7 @@
  *
  * The phases, each with the state that the backend has written, and the actions that lead from one to another:
  *
- *       found ───────────── adopt ─────────────────────────────╮
+ *       found, new ──────── adopt ─────────────────────────────╮
  *         │                                                    │
  *     initWait                                                 ▼
  *         │             wait, connect (frontend Initialised)
@@ -20,6 +20,9 @@
  *
  *       any phase ── close ──▶ Closed      the toolstack detaches the card (online=0)
  *       any phase ── removed, replaced     the toolstack has removed the card, or made another in its place
+ *
+ * A card is new if the toolstack has just made it, and found if a former daemon had begun with it. A found card may be of a domain that
+ * is dead: if the toolstack makes another card in its place, the backend's state is Initialising, as that of no found card.
  *
  * In the phase waiting the backend also writes InitWait again (initWait) when something else has written another state, and writes
  * the frontend's Initialising for a guest that takes a fresh card for a detached one (remind).
@@ -47,7 +50,7 @@ export interface CardEnds {
 }
 
 /** How far the daemon is with a card: see the drawing above. */
-export type Phase = "found" | "waiting" | "refused" | "connected";
+export type Phase = "new" | "found" | "waiting" | "refused" | "connected";
 
 /** What the daemon knows of a card. */
 export interface CardFacts {
@@ -88,9 +91,14 @@ export type Action =
   /** Take the rings that the frontend has published, and write Connected. */
   | "connect";
 
+/** The phase of a card that a daemon comes upon with its backend in this state. */
+export function firstPhase(backend: XenbusState | undefined): Phase {
+  return backend === XenbusState.Initialising ? "new" : "found";
+}
+
 /** Whether the toolstack has put a new card in the place of the one that the daemon is in `phase` with. */
 export function isReplaced(backend: XenbusState | undefined, phase: Phase): boolean {
-  return phase !== "found" && backend === XenbusState.Initialising;
+  return phase !== "new" && backend === XenbusState.Initialising;
 }
 
 export function nextAction({ backend, frontend, isOffline }: CardEnds, facts: CardFacts): Action {
@@ -99,6 +107,7 @@ export function nextAction({ backend, frontend, isOffline }: CardEnds, facts: Ca
   if (isReplaced(backend, phase)) return "replaced";
   if (isOffline) return "close";
   switch (phase) {
+    case "new":
     case "found":
       return frontend === XenbusState.Connected ? "adopt" : "initWait";
     case "connected": {

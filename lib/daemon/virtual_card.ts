@@ -35,7 +35,7 @@ const LOOK_MS = 20;
 export class VirtualCard {
   readonly #log;
   readonly #streams: CardStreams;
-  #phase: Phase = "found";
+  #phase: Phase;
   /** Whether the toolstack has just made the card, and the frontend has yet to find it. */
   #isFresh = false;
   #initWaitUntil = 0;
@@ -59,14 +59,19 @@ export class VirtualCard {
   #look: ReturnType<typeof setTimeout> | undefined;
   #lookedAt = -Infinity;
 
-  /** @param name `domU/0` */
+  /**
+   * @param name `domU/0`
+   * @param phase the first phase of the handshake
+   */
   constructor(
     readonly name: string,
     readonly address: CardAddress,
     readonly paths: CardPaths,
     readonly policy: CardPolicy,
     private readonly services: CardServices,
+    phase: Phase,
   ) {
+    this.#phase = phase;
     this.#log = getLogger(["xsnd", "card"]).with({ card: name });
     this.#streams = new CardStreams(name, address, paths, policy, services);
     this.#meant = new Set([paths.frontend, `${paths.frontend}/state`, ...this.#streams.transportNodes]);

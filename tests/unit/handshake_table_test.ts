@@ -5,6 +5,7 @@ import {
   type Action,
   type CardEnds,
   type CardFacts,
+  firstPhase,
   isReplaced,
   nextAction,
   type Phase,
@@ -13,7 +14,7 @@ import { stateName, XenbusState } from "../../lib/xenbus/mod.ts";
 
 const { Initialising, InitWait, Initialised, Connected, Closed } = XenbusState;
 const STATES = [undefined, ...Object.values(XenbusState)];
-const PHASES: readonly Phase[] = ["found", "waiting", "refused", "connected"];
+const PHASES: readonly Phase[] = ["new", "found", "waiting", "refused", "connected"];
 const BOTH = [false, true];
 
 type State = XenbusState | undefined;
@@ -36,7 +37,7 @@ const but = (...states: State[]): State[] => STATES.filter((state) => !states.in
 
 /** The backend's states in which the card is neither removed nor replaced by another card. */
 const THIS_CARD = but(undefined, Initialising);
-const BEGUN: readonly Phase[] = ["waiting", "refused", "connected"];
+const BEGUN: readonly Phase[] = ["found", "waiting", "refused", "connected"];
 
 /** `rows`, limited to situations in which the toolstack leaves the handshake to the two ends. */
 const online = (...rows: Row[]): Row[] =>
@@ -47,11 +48,13 @@ const TABLE: readonly Row[] = [
   // The toolstack takes precedence.
   { backend: [undefined], action: "removed" },
   { backend: [Initialising], phase: BEGUN, action: "replaced" },
-  { backend: [Initialising], phase: ["found"], isOffline: true, action: "close" },
+  { backend: [Initialising], phase: ["new"], isOffline: true, action: "close" },
   { backend: THIS_CARD, isOffline: true, action: "close" },
   ...online(
-    { phase: ["found"], backend: but(undefined), frontend: [Connected], action: "adopt" },
-    { phase: ["found"], backend: but(undefined), frontend: but(Connected), action: "initWait" },
+    { phase: ["found"], frontend: [Connected], action: "adopt" },
+    { phase: ["found"], frontend: but(Connected), action: "initWait" },
+    { phase: ["new"], backend: but(undefined), frontend: [Connected], action: "adopt" },
+    { phase: ["new"], backend: but(undefined), frontend: but(Connected), action: "initWait" },
     // A connected frontend continues, starts over, or closes.
     { phase: ["connected"], backend: [InitWait], action: "restate" },
     ...[Connected, Initialised].flatMap((state): Row[] => [
@@ -157,6 +160,10 @@ Deno.test("isReplaced() is what nextAction() goes by", () => {
       describe(situation),
     );
   }
+});
+
+Deno.test("firstPhase() calls no card replaced", () => {
+  for (const backend of STATES) assert.equal(isReplaced(backend, firstPhase(backend)), false);
 });
 
 /** The situation after `VirtualCard` carries out an action; undefined if `VirtualCard` then waits for a change. */
