@@ -73,7 +73,7 @@ export function isPlain(seed: number): boolean {
 
 /** Whether the world of `seed` is one of stories: little happens beside them. Some of these have a busy host. */
 export function isStoried(seed: number): boolean {
-  return seed % 8 === 2 || seed % 16 === 7;
+  return seed % 4 === 2 || seed % 16 === 7;
 }
 
 /** By how much a kind of events is more frequent in a world whose passion it is. */

@@ -20,8 +20,12 @@ function stall(world: World, random: Random): void {
 }
 
 /** `thread` has no processor for `micros` µs. A daemon has half of the time, at least. */
-export function stallThread({ host, excuses, log }: World, thread: Thread, micros: number): void {
-  if (excuses.isOn("no processor")) return;
+export function stallThread(world: World, thread: Thread, micros: number): void {
+  if (!world.excuses.isOn("no processor")) stallAlso(world, thread, micros);
+}
+
+/** The same, while another thread may be without a processor, too. */
+export function stallAlso({ host, excuses, log }: World, thread: Thread, micros: number): void {
   log.write(`${thread.name} has no processor for ${micros} µs`);
   thread.stallUntil(host.clock.now + micros);
   excuses.last("no processor", micros + CATCH_UP_MICROS);

@@ -6,12 +6,13 @@
 import { ERRNO } from "../../../ffi/libc/errno.ts";
 import { PROMPT } from "../guest/blocking_store.ts";
 import type { Random } from "../machine/random.ts";
+import type { StreamAccount } from "../guest/account.ts";
 import type { Guest } from "../population.ts";
 import type { HostEnd } from "../sound/host_card.ts";
 import type { World } from "../world.ts";
 import type { EventTable } from "./events.ts";
 import { addGuest, reloadDriver } from "./guest_events.ts";
-import { stallPool, stallThread, takeDescriptors } from "./host_events.ts";
+import { stallAlso, stallPool, stallThread, takeDescriptors } from "./host_events.ts";
 import { deviceEnds, isRunning } from "./hardware_events.ts";
 import { patientPlan } from "../operator/plan.ts";
 import { targetsOf } from "./operator_events.ts";
@@ -71,6 +72,38 @@ function useAgain(world: World, guest: Guest, random: Random, left = 50): void {
   });
 }
 
+/** An operator sets something of a stream, which runs if any of the guest's does; the guest comes again, and uses the stream. */
+function setAndUse(world: World, guest: Guest, random: Random): void {
+  const isRunning = ({ segment }: StreamAccount) => (segment?.starts.length ?? 0) > 0;
+  const ofGuest = ({ domid }: { domid: number }) => domid === guest.domain.domid;
+  const running = targetsOf(world, isRunning).filter(ofGuest);
+  const targets = running.length > 0 ? running : targetsOf(world).filter(ofGuest);
+  if (targets.length === 0) return;
+  const verb = random.pick(["mute", "volume", "trigger", "trigger", "trace"] as const);
+  const plan = patientPlan(verb, random.pick(targets), random);
+  world.operators.start({ ...plan, trigger: random.pick(["pause", "stop"]), volume: -6 });
+  world.later(2 * SECOND, () => {
+    for (const program of guest.running) program.kill();
+    if (random.oneIn(3)) world.happens("daemon.kill", random.word());
+    else if (random.oneIn(2)) reloadDriver(guest, random.below(20 * MILLI));
+    useAgain(world, guest, random);
+  });
+  for (const after of [5, 7, 9]) world.later(after * SECOND, () => useAgain(world, guest, random));
+  world.later(12 * SECOND, () => {
+    const undo = verb === "mute" ? "unmute" : verb;
+    world.operators.start({ ...plan, verb: undo, trigger: "resume", volume: 0 });
+  });
+}
+
+/** Has a guest play something, and the story told a moment later, which is about a device that runs. */
+function playBefore(world: World, random: Random, story: string): void {
+  const guest = aGuest(world, random);
+  if (guest === undefined || random.oneIn(3)) return;
+  startPrograms(world, guest, random);
+  const seed = random.word();
+  world.later(random.between(SECOND, 2 * SECOND), () => world.happens(story, seed));
+}
+
 /** Makes a domain as soon as the number `domid` is free, and gives it that. */
 function takeNumber(world: World, domid: number, random: Random, left = 50): void {
   world.later(100 * MILLI, () => {
@@ -79,6 +112,9 @@ function takeNumber(world: World, domid: number, random: Random, left = 50): voi
     }
     world.host.xen.hypervisor.nextDomid = domid;
     if (hasRoom(world)) createGuest(world, random, true);
+    for (const after of [4, 7, 12]) {
+      world.later(after * SECOND, () => void world.operators.operate("status", [], random));
+    }
   });
 }
 
@@ -90,7 +126,8 @@ function breakAsDetached(world: World, random: Random, left = 50): void {
   const card = world.account.cards.find(({ address: { domid } }) => domid === guest?.domain.domid)?.address
     .card;
   if (guest?.hostile === undefined || card === undefined) {
-    if (left > 0) world.later(100 * MILLI, () => breakAsDetached(world, random, left - 1));
+    if (left === 0) world.population.isNextHostile = false;
+    else world.later(100 * MILLI, () => breakAsDetached(world, random, left - 1));
     return;
   }
   const { hostile, domain: { domid } } = guest;
@@ -104,6 +141,8 @@ function breakAsDetached(world: World, random: Random, left = 50): void {
     world.moments.aim("log", () => stallThread(world, engine, random.between(200 * MILLI, 400 * MILLI)));
     for (const stream of hostile.streams) stream.breakRing();
     world.xl.detach(domid, card, random);
+    // Other stories need honest guests, and there is room for few.
+    world.later(2 * SECOND, () => void world.xl.destroy(domid, random));
   });
 }
 
@@ -135,13 +174,18 @@ export const STORY_EVENTS: EventTable = {
     weight: 1,
     run(world, random) {
       const guests = world.population.present.filter(({ kernel }) => kernel.streams.length > 0);
-      if (guests.length < 2) return addGuest(world, random);
+      if (guests.length < 2) {
+        addGuest(world, random);
+        const seed = random.word();
+        if (random.oneIn(2)) world.later(4 * SECOND, () => world.happens("story.slotsNext", seed));
+        return;
+      }
       const first = random.pick(guests);
       const next = random.pick(guests.filter((guest) => guest !== first));
       next.kernel.xenbus.unload();
       for (const program of first.running) program.kill();
       world.later(random.between(100 * MILLI, 300 * MILLI), () => {
-        for (const { faults } of slowOpens(world, () => random.between(400 * MILLI, 800 * MILLI), 4)) {
+        for (const { faults } of slowOpens(world, () => random.between(600 * MILLI, 1000 * MILLI), 4)) {
           faults.fail("open", ERRNO.EIO);
         }
         startPrograms(world, first, random);
@@ -164,14 +208,22 @@ export const STORY_EVENTS: EventTable = {
   "story.lostAsDecided": {
     weight: 1,
     run(world, random) {
+      if (world.administrator.options.config === undefined) return;
       const end = aRunningEnd(world, random);
-      if (end === undefined || world.administrator.options.config === undefined) return;
+      if (end === undefined) return playBefore(world, random, "story.lostAsDecided");
       world.administrator.flip(random, 0);
-      const away = random.between(SECOND, 3 * SECOND);
+      // Perhaps the host decides otherwise before the engine has given the lost device back, and the device is there again.
+      const isUndone = random.oneIn(2);
+      const away = isUndone ? random.between(60 * MILLI, 100 * MILLI) : random.between(SECOND, 3 * SECOND);
       // The daemon has begun to read its configuration, and hears of the loss after it has decided.
       world.later(20, () => {
         const { current } = world.daemons;
-        if (current !== undefined) stallThread(world, current.process.main, 30 * MILLI);
+        if (current === undefined) return;
+        stallThread(world, current.process.main, 30 * MILLI);
+        const [, engine] = current.process.threads;
+        if (!isUndone || engine === undefined) return;
+        world.moments.aim("log", () => stallAlso(world, engine, 300 * MILLI));
+        world.later(80 * MILLI, () => world.administrator.flip(random, 0));
       });
       world.later(random.between(MILLI, 20 * MILLI), () => unplug(world, end, away));
     },
@@ -192,27 +244,10 @@ export const STORY_EVENTS: EventTable = {
   "story.setsAndUses": {
     weight: 2,
     run(world, random) {
-      const guest = aGuest(world, random, true);
+      const guest = aGuest(world, random);
       if (guest === undefined) return;
-      const targets = targetsOf(world).filter(({ domid }) => domid === guest.domain.domid);
-      if (targets.length === 0) return;
-      const target = random.pick(targets);
-      const verb = random.pick(["mute", "volume", "trigger", "trigger", "trace"] as const);
-      const plan = patientPlan(verb, target, random);
-      // A trigger waits for a stream that runs.
       startPrograms(world, guest, random);
-      world.operators.start({ ...plan, trigger: random.pick(["pause", "stop"]), volume: -6 });
-      world.later(2 * SECOND, () => {
-        for (const program of guest.running) program.kill();
-        if (random.oneIn(3)) world.happens("daemon.kill", random.word());
-        else if (random.oneIn(2)) reloadDriver(guest, random.below(20 * MILLI));
-        useAgain(world, guest, random);
-      });
-      for (const after of [5, 7, 9]) world.later(after * SECOND, () => useAgain(world, guest, random));
-      world.later(12 * SECOND, () => {
-        const undo = verb === "mute" ? "unmute" : verb;
-        world.operators.start({ ...plan, verb: undo, trigger: "resume", volume: 0 });
-      });
+      world.later(700 * MILLI, () => setAndUse(world, guest, random));
     },
   },
   /** An operator pauses a stream that has run for a while, and has it go on soon. */

@@ -182,7 +182,7 @@ const SHAPES: readonly (readonly [format: string, channels: number])[] = [
 ];
 
 /** µs of a period. */
-const PERIODS = [5000, 10_000, 20_000, 20_000, 40_000, 40_000, 100_000, 100_000, 250_000, 500_000];
+const PERIODS = [5000, 10_000, 20_000, 20_000, 40_000, 40_000, 100_000, 100_000, 250_000, 500_000, 2_000_000];
 
 /** A configuration that a stream of `params` may have. One in eight has frames without numbers, if the stream can. */
 export function chooseConfig(

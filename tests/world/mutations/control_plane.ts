@@ -64,8 +64,8 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "totals-of-another-domain",
     sentence: "a card counts on from that of a domain that had its number before, and whose nodes were left",
     file: "lib/daemon/backend.ts",
-    find: `      served.isOfDead = true;`,
-    replace: ``,
+    find: `card.isClosed || served.isOfDead || isOfAnother`,
+    replace: `card.isClosed`,
     finds: "framesAccounted",
   },
   {
