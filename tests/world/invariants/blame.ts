@@ -5,7 +5,7 @@
  * Another guest is late each time that a device has run dry; or, where nobody knows when that was, whenever the clock alone says so.
  */
 import type { DryMoments, DrySpan } from "./dry_moments.ts";
-import type { OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
+import type { EventRecord, OpenRecord, SegmentRecord, StreamAccount } from "../guest/account.ts";
 import { mayHavePassed, positionsMayBegin, steadyPieces } from "./segments_judged.ts";
 
 /** µs in which a guest writes that does nothing else. */
@@ -101,7 +101,7 @@ function toldBy(
   open: OpenRecord,
   time: number,
 ): number {
-  const known = events.findLast((event) => event.isAccepted && event.time <= time);
+  const known = lastAccepted(events, time);
   if (known === undefined || known.open !== segment.open) return 0;
   return Math.max(0, known.position / open.frameBytes - positionsMayBegin(segment, open.bufferFrames));
 }
@@ -119,7 +119,7 @@ function wasFull(
 ): boolean {
   const { rate, bufferFrames, periodFrames, frameBytes } = open;
   const until = time - PROMPT_MICROS;
-  const known = events.findLast(({ time, isAccepted }) => isAccepted && time <= until);
+  const known = lastAccepted(events, until);
   if (known === undefined || known.open !== segment.open) return false;
   // A guest that stood still was told, and did not know.
   if (pauses.some(({ from, to }) => from < time && to > known.time)) return false;
@@ -128,6 +128,18 @@ function wasFull(
   if (queued >= bufferFrames) return true;
   const isLarge = queued - mayHavePassed(0, open) >= LEAST_SECONDS * rate;
   return isLarge && queued > bufferFrames - periodFrames;
+}
+
+/** The last event that the guest has accepted by the time `until`. A long segment has many, so that a look at each would take long. */
+function lastAccepted(events: readonly EventRecord[], until: number): EventRecord | undefined {
+  let [from, to] = [0, events.length];
+  while (from < to) {
+    const middle = from + to >> 1;
+    if (events[middle]!.time <= until) from = middle + 1;
+    else to = middle;
+  }
+  while (from > 0 && !events[from - 1]!.isAccepted) from--;
+  return events[from - 1];
 }
 
 /** Of one stream's account. */
