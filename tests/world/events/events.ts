@@ -8,7 +8,10 @@ import { GUEST_EVENTS } from "./guest_events.ts";
 import { HARDWARE_EVENTS } from "./hardware_events.ts";
 import { HOST_EVENTS } from "./host_events.ts";
 import { OPERATOR_EVENTS } from "./operator_events.ts";
-import { STORY_EVENTS } from "./story_events.ts";
+import { CARD_STORIES } from "./stories/card_stories.ts";
+import { DEVICE_STORIES } from "./stories/device_stories.ts";
+import { HOSTILE_STORIES } from "./stories/hostile_stories.ts";
+import { OPERATOR_STORIES } from "./stories/operator_stories.ts";
 import { TOOLSTACK_EVENTS } from "./toolstack_events.ts";
 import { XENSTORE_EVENTS } from "./xenstore_events.ts";
 
@@ -29,5 +32,10 @@ export const EVENTS: EventTable = {
   ...TOOLSTACK_EVENTS,
   ...XENSTORE_EVENTS,
   ...AIMED_EVENTS,
-  ...STORY_EVENTS,
+  // Stories are a few things in an order that chance alone seldom finds. Each is told of somebody who is there, with times drawn by
+  // chance, and in the midst of all that happens besides.
+  ...CARD_STORIES,
+  ...DEVICE_STORIES,
+  ...HOSTILE_STORIES,
+  ...OPERATOR_STORIES,
 };

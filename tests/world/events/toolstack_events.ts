@@ -48,6 +48,14 @@ export function createGuest(world: World, random: Random, isSafe = false): void 
   if (!isSafe) perhapsKilled(program, random);
 }
 
+/** The domain is paused for `micros` µs. */
+export function pauseFor({ host, xl }: World, domid: number, micros: number, random: Random): void {
+  xl.pause(domid, random);
+  host.clock.after(micros, () => {
+    if (host.xen.hypervisor.domain(domid) !== undefined) xl.unpause(domid, random);
+  });
+}
+
 export const TOOLSTACK_EVENTS: EventTable = {
   "xl.create": {
     weight: 8,
@@ -101,10 +109,7 @@ export const TOOLSTACK_EVENTS: EventTable = {
     run(world, random) {
       const domid = aDomain(world, random);
       if (domid === undefined) return;
-      world.xl.pause(domid, random);
-      world.host.clock.after(random.below(random.oneIn(4) ? 4_000_000 : 400_000), () => {
-        if (world.host.xen.hypervisor.domain(domid) !== undefined) world.xl.unpause(domid, random);
-      });
+      pauseFor(world, domid, random.below(random.oneIn(4) ? 4_000_000 : 400_000), random);
     },
   },
   "xl.save": {

@@ -7,7 +7,7 @@ import { XenbusState } from "../../../lib/xenbus/mod.ts";
 import { Random } from "../machine/random.ts";
 import { type GuestDomain, GuestStoreError } from "../xen/guest_domain.ts";
 import { type Attack, type AttackName, ATTACKS, TRANSPORT } from "./attacks.ts";
-import { LONG_ATTACKS } from "./long_attacks.ts";
+import { LONG_ATTACKS, type LongAttackName } from "./long_attacks.ts";
 import { RawStream } from "./raw_stream.ts";
 
 export interface HostileOptions {
@@ -124,8 +124,8 @@ export class HostileGuest {
   }
 
   /** Makes the attack called `name`. */
-  make(name: AttackName, random: Random): void {
-    const [, attack] = ATTACKS.find(([known]) => known === name)!;
+  make(name: AttackName | LongAttackName, random: Random): void {
+    const [, attack] = [...ATTACKS, ...LONG_ATTACKS].find(([known]) => known === name)!;
     this.#attack(name, attack, random);
   }
 

@@ -138,8 +138,10 @@ const NAMED = {
   },
 } satisfies Record<string, Attack>;
 
-/** All long attacks, by name. The one that needs most luck stands twice. */
-export const LONG_ATTACKS: readonly (readonly [string, Attack])[] = [
-  ...Object.entries(NAMED),
-  ["spin", NAMED.spin],
-];
+export type LongAttackName = keyof typeof NAMED;
+
+/** All long attacks, by name. */
+export const LONG_ATTACKS: readonly (readonly [LongAttackName, Attack])[] = Object.entries(NAMED) as [
+  LongAttackName,
+  Attack,
+][];
