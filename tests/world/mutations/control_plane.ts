@@ -131,6 +131,16 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     test: "tests/unit/handshake_table_test.ts",
   },
   {
+    name: "found-card-never-replaced",
+    sentence:
+      "a card that a daemon found with its domain dead counts as the card of the next domain of the number",
+    file: "lib/daemon/handshake.ts",
+    find: `return phase !== "new" && backend === XenbusState.Initialising;`,
+    replace: `return phase !== "new" && phase !== "found" && backend === XenbusState.Initialising;`,
+    finds: "settingsInForce",
+    test: "tests/unit/handshake_table_test.ts",
+  },
+  {
     name: "adopts-at-the-first-try",
     sentence: "a daemon that has no memory for a moment as it takes a card over has the guest start over",
     file: "lib/daemon/virtual_card.ts",

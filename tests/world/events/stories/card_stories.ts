@@ -52,8 +52,8 @@ export const CARD_STORIES: EventTable = {
     },
   },
   /**
-   * A toolstack dies as it detaches a card, or a domain dies without any toolstack, so that some nodes outlive the domain. The next
-   * domain has the number.
+   * A toolstack dies as it detaches a card, or a domain dies without any toolstack, so that some nodes outlive the domain. Perhaps
+   * a daemon starts, which has never known the domain. The next domain has the number.
    */
   "story.numberAgain": {
     weight: 1,
@@ -65,7 +65,10 @@ export const CARD_STORIES: EventTable = {
         world.log.write(`${guest.name}(${domid}) dies`);
         world.services.hypervisor.destroyDomain(domid);
         world.account.domainLost(domid);
-        return takeNumber(world, domid, random);
+        if (random.oneIn(2)) return takeNumber(world, domid, random);
+        world.happens("daemon.kill", random.word());
+        world.later(random.between(SECOND, 4 * SECOND), () => takeNumber(world, domid, random));
+        return;
       }
       for (const { address } of world.account.cards.filter(({ address }) => address.domid === domid)) {
         world.xl.detach(domid, address.card, random).killAfter(random.between(8, 40));
