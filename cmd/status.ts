@@ -49,9 +49,8 @@ async function* streamsOf(
 
 /** Throws {@link XsndError} if one of `wanted` means no stream. */
 function requireEach(wanted: readonly string[], streams: readonly StreamReport[]): void {
-  const names = streams.map(({ stream }) => stream);
-  const wrong = wanted.find((each) => streamsMeant(names, each).length === 0);
-  if (wrong !== undefined) throw noSuchStream(names, wrong);
+  const wrong = wanted.find((each) => streamsMeant(streams, each).length === 0);
+  if (wrong !== undefined) throw noSuchStream(streams, wrong);
 }
 
 export function statusCommand(): Command {

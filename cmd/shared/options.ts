@@ -8,13 +8,13 @@ import type { Manual } from "./manual.ts";
 export function streamArgument(): Argument {
   return new Argument(
     "<stream>",
-    "DOMAIN/CARD/PCM/STREAM; trailing parts can be omitted if the rest names one stream",
+    "DOMAIN/CARD/PCM/STREAM; DOMAIN is a name or number; trailing parts can be omitted if the rest names one stream",
   );
 }
 
 /** The help of an argument that names several streams. */
 export const STREAMS_HELP =
-  "DOMAIN/CARD/PCM/STREAM; without trailing parts all streams below; * and ? match as in a shell";
+  "DOMAIN/CARD/PCM/STREAM; DOMAIN is a name or number; without trailing parts all streams below; * and ? match as in a shell";
 
 /** `<stream...>`: the streams to act on. */
 export function streamsArgument(): Argument {

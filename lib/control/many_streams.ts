@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** One request for several streams: names whose trailing parts are left out mean all streams below, and patterns all that match. */
 import { XsndError } from "../base/error.ts";
-import { isMeantBy } from "../stream/stream_name.ts";
+import { isMeantBy, type KnownStream } from "../stream/stream_name.ts";
 import { ControlClient } from "./control_client.ts";
 import { type ControlRequest, type ControlResults, noSuchStream, type StreamReport } from "./protocol.ts";
 
@@ -13,12 +13,12 @@ const isPattern = (wanted: string) => /[*?]/.test(wanted);
 /** Whether `wanted` is the whole name of a stream, so that nobody need know which others there are. */
 const isOneStream = (wanted: string) => !isPattern(wanted) && wanted.split("/").length === 4;
 
-/** The names that `wanted` means: a stream, all streams of a domain, a card or a PCM, or all that match a pattern of `*` and `?`. */
-export function streamsMeant(names: readonly string[], wanted: string): string[] {
-  if (!isPattern(wanted)) return names.filter((name) => isMeantBy(name, wanted));
+/** The streams that `wanted` means: one, all of a domain, a card or a PCM, or all that match a pattern of `*` and `?`. */
+export function streamsMeant<S extends KnownStream>(streams: readonly S[], wanted: string): S[] {
+  if (!isPattern(wanted)) return streams.filter((stream) => isMeantBy(stream, wanted));
   const parts = wanted.split("/").map(matcherOf);
-  return names.filter((name) => {
-    const own = name.split("/");
+  return streams.filter(({ stream }) => {
+    const own = stream.split("/");
     return parts.length <= own.length && parts.every((part, index) => part.test(own[index]!));
   });
 }
@@ -29,9 +29,8 @@ export function reportsMeant(
   wanted: readonly string[],
 ): readonly StreamReport[] {
   if (wanted.length === 0) return reports;
-  const names = reports.map(({ stream }) => stream);
-  const meant = new Set(wanted.flatMap((each) => streamsMeant(names, each)));
-  return reports.filter(({ stream }) => meant.has(stream));
+  const meant = new Set(wanted.flatMap((each) => streamsMeant(reports, each)));
+  return reports.filter((report) => meant.has(report));
 }
 
 /** Matches a part of a name. */
@@ -45,16 +44,16 @@ function matcherOf(pattern: string): RegExp {
  * waits for such a stream. A pattern that matches none gives an error.
  */
 export function streamsToAsk(
-  names: readonly string[],
+  served: readonly KnownStream[],
   wanted: readonly string[],
 ): { readonly streams: string[]; readonly errors: XsndError[] } {
   const streams = new Set<string>();
   const errors: XsndError[] = [];
   for (const each of wanted) {
-    const meant = streamsMeant(names, each);
-    if (meant.length > 0) meant.forEach((name) => streams.add(name));
+    const meant = streamsMeant(served, each);
+    if (meant.length > 0) meant.forEach(({ stream }) => streams.add(stream));
     else if (!isPattern(each)) streams.add(each);
-    else errors.push(noSuchStream(names, each));
+    else errors.push(noSuchStream(served, each));
   }
   return { streams: [...streams], errors };
 }
@@ -73,8 +72,8 @@ export async function* askForEach<R extends StreamRequest>(
   request: (stream: string) => R,
   waitMs: number,
 ): AsyncGenerator<ControlResults[R["command"]]> {
-  const names = wanted.every(isOneStream) ? [] : await servedStreams(waitMs);
-  const { streams, errors } = streamsToAsk(names, wanted);
+  const served = wanted.every(isOneStream) ? [] : await servedStreams(waitMs);
+  const { streams, errors } = streamsToAsk(served, wanted);
   const ask = async (stream: string) => {
     using daemon = await ControlClient.connect(waitMs);
     return await daemon.call(request(stream));
@@ -101,8 +100,7 @@ export async function* askForEach<R extends StreamRequest>(
 }
 
 /** The streams that the daemon serves. */
-export async function servedStreams(waitMs: number): Promise<string[]> {
+export async function servedStreams(waitMs: number): Promise<readonly StreamReport[]> {
   using daemon = await ControlClient.connect(waitMs);
-  const { streams } = await daemon.call({ command: "status" });
-  return streams.map(({ stream }) => stream);
+  return (await daemon.call({ command: "status" })).streams;
 }

@@ -10,7 +10,7 @@
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import type { Percentiles } from "../base/percentiles.ts";
 import { didYouMean } from "../base/suggest.ts";
-import { isMeantBy, shortenedAs } from "../stream/stream_name.ts";
+import { isMeantBy, type KnownStream, nameByNumber, shortenedAs } from "../stream/stream_name.ts";
 import { controlPath } from "../xen/embedded/layout.ts";
 import { CONTROL_VARIABLE, SANDBOX_VARIABLE } from "../base/environment.ts";
 import type { Hold, OperatorTrigger, StreamState } from "../stream/stream_state.ts";
@@ -302,24 +302,28 @@ export function controlSocketPath(): string {
   return sandbox ? controlPath(sandbox) : `${RUN_DIRECTORY}/control.sock`;
 }
 
-/** The error for a name that means none of `names`, which the daemon serves. */
-export function noSuchStream(names: readonly string[], wanted: string): XsndError {
+/** The error for a name that means none of `streams`, which the daemon serves. */
+export function noSuchStream(streams: readonly KnownStream[], wanted: string): XsndError {
+  const names = streams.map(({ stream }) => stream);
   const known = names.length === 0 ? "it serves none" : `it serves ${names.join(", ")}`;
   const meant = didYouMean(wanted, names.map((name) => shortenedAs(name, wanted)));
   return new XsndError(`the daemon serves no stream ${JSON.stringify(wanted)}${meant}; ${known}`);
 }
 
 /**
- * The name in `names` that `wanted` means: `DOMAIN/CARD/PCM/STREAM`, whose trailing parts may be left out while one name matches.
- * Throws {@link XsndError} if no name matches, or several.
+ * The one of `streams` that `wanted` means: `DOMAIN/CARD/PCM/STREAM`, whose trailing parts may be left out while one stream matches.
+ * Throws {@link XsndError} if none matches, or several.
  */
-export function resolveStream(names: readonly string[], wanted: string): string {
-  const matches = names.filter((name) => isMeantBy(name, wanted));
+export function resolveStream<S extends KnownStream>(streams: readonly S[], wanted: string): S {
+  const matches = streams.filter((stream) => isMeantBy(stream, wanted));
   const [match] = matches;
   if (match !== undefined && matches.length === 1) return match;
-  if (matches.length === 0) throw noSuchStream(names, wanted);
+  if (match === undefined) throw noSuchStream(streams, wanted);
+  const names = new Set(matches.map(({ stream }) => stream));
+  // Two domains may have one name. Their numbers tell them apart.
+  const candidates = names.size === matches.length ? [...names] : matches.map(nameByNumber);
   throw new XsndError(
-    `${JSON.stringify(wanted)} could be ${matches.join(" or ")}; say which stream`,
+    `${JSON.stringify(wanted)} could be ${candidates.join(" or ")}; say which stream`,
     Exit.usage,
   );
 }

@@ -5,15 +5,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../base/error.ts";
-import {
-  backendsPath,
-  type CardAddress,
-  cardPaths,
-  domainName,
-  parseBackendPath,
-  readState,
-} from "../xenbus/mod.ts";
+import { backendsPath, type CardAddress, cardPaths, parseBackendPath, readState } from "../xenbus/mod.ts";
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
+import { GuestDomain } from "./guest_domain.ts";
 import { firstPhase } from "./handshake.ts";
 import { VirtualCard } from "./virtual_card.ts";
 import type { Changes } from "../bridge/changes.ts";
@@ -37,17 +31,14 @@ export interface BackendOptions {
 /** A card that is served. */
 interface Served {
   readonly card: VirtualCard;
-  readonly watch: StoreWatch;
+  readonly domain: GuestDomain;
+  readonly watches: readonly StoreWatch[];
   /** Resolves when the card has been taken over from the state in which it was found. */
   readonly started: Promise<void>;
   /** The host's last decision; undefined: not to serve the card. */
   decided: CardPolicy | undefined;
   /** Whether the card was made by a policy that no longer holds: the card is made anew as soon as it is not connected. */
   isOutdated: boolean;
-  /** Which domain has the number: numbers are used again. undefined: that may not be read. */
-  readonly domain: string | undefined;
-  /** The card's domain has died. A card in its place is another domain's, even if the toolstack has left the nodes of this one. */
-  isOfDead: boolean;
 }
 
 /** How long the writer of a card or of its policy, who writes node by node, has until the backend reads the whole. */
@@ -246,9 +237,8 @@ export class Backend implements AsyncDisposable {
    * Makes the card anew, by the policy that holds now; serves the card that the toolstack has put in its place, if there is one.
    */
   async #takeAnew(key: string, served: Served): Promise<void> {
-    const { card } = served;
-    const isOfAnother = this.#domainNow(card.address.domid) !== served.domain;
-    if (card.isClosed || served.isOfDead || isOfAnother) this.#totals.forget(card.paths.backend);
+    const { card, domain } = served;
+    if (card.isClosed || domain.isAnother()) this.#totals.forget(card.paths.backend);
     served.isOutdated = false;
     if (await this.#end(key, served)) this.#take(key, card.address);
   }
@@ -257,9 +247,11 @@ export class Backend implements AsyncDisposable {
    * Ends serving the card. It stays in the list until it is shut down, lest another be served beside it. Returns whether this call has
    * taken it off the list.
    */
-  async #end(key: string, { card, watch }: Served): Promise<boolean> {
-    this.#watches.delete(watch);
-    watch[Symbol.dispose]();
+  async #end(key: string, { card, watches }: Served): Promise<boolean> {
+    for (const watch of watches) {
+      this.#watches.delete(watch);
+      watch[Symbol.dispose]();
+    }
     await card.shutDown({ leave: false });
     if (this.#cards.get(key)?.card !== card) return false;
     return this.#cards.delete(key);
@@ -330,7 +322,7 @@ export class Backend implements AsyncDisposable {
     if (state === undefined) return forget();
     const policy = this.#policyOf(address, path);
     if (policy === undefined) return forget();
-    const name = `${domainName(store, address.domid)}/${address.card}`;
+    const domain = new GuestDomain(store, address.domid);
     const paths = { ...cardPaths(address), frontend };
     const services = {
       store,
@@ -339,18 +331,21 @@ export class Backend implements AsyncDisposable {
       guests: this.guests,
       totals: this.#totals,
     };
-    const domain = this.#domainNow(address.domid);
-    const card = new VirtualCard(name, address, paths, policy, services, firstPhase(state));
-    const watch = this.#watch(frontend, (path) => card.frontendChanged(path));
-    return {
-      card,
-      watch,
-      started: card.start(),
-      isOutdated: false,
-      domain,
-      isOfDead: false,
-      decided: policy,
-    };
+    const card = new VirtualCard(domain, address, paths, policy, services, firstPhase(state));
+    const watches = [
+      this.#watch(frontend, (path) => card.frontendChanged(path)),
+      this.#watch(domain.namePath, () => this.#nameChanged(card, domain)),
+    ];
+    return { card, domain, watches, started: card.start(), isOutdated: false, decided: policy };
+  }
+
+  /** Has the card found by its domain's new name. The configuration may say something else of a domain of that name. */
+  #nameChanged(card: VirtualCard, domain: GuestDomain): void {
+    const former = card.name;
+    if (!domain.readName()) return;
+    this.#log.info("{former} is called {card} now", { former, card: card.name });
+    this.engines.changes.tell();
+    this.#lookSoon(`${card.address.domid}/${card.address.card}`);
   }
 
   #policyOf(address: CardAddress, path: string): CardPolicy | undefined {
@@ -363,33 +358,11 @@ export class Backend implements AsyncDisposable {
     }
   }
 
-  /** What tells the domain from others that have, or have had, the number: the path of its `/vm` directory, which has its uuid. */
-  #domainNow(domid: number): string | undefined {
-    try {
-      return this.xen.store.read(`/local/domain/${domid}/vm`);
-    } catch (error) {
-      if (error instanceof StoreError && error.code === "EACCES") return undefined;
-      throw error;
-    }
-  }
-
   /** Unmaps the pages of domains that are gone: a mapped page would keep the domain alive. */
   #domainsChanged(): void {
-    for (const served of this.#cards.values()) {
-      const { card } = served;
-      if (!this.#isGone(card.address.domid)) continue;
-      served.isOfDead = true;
-      this.#spawn(card.name, card.shutDown({ leave: false }));
-    }
-  }
-
-  /** Always false in a driver domain, which may not ask: there the daemon learns of it when the toolstack removes the card. */
-  #isGone(domid: number): boolean {
-    try {
-      return !this.xen.store.isIntroduced(domid);
-    } catch (error) {
-      if (error instanceof StoreError && error.code === "EACCES") return false;
-      throw error;
+    for (const { card, domain } of this.#cards.values()) {
+      // A driver domain may not ask. There the daemon learns of it when the toolstack removes the card.
+      if (domain.look()) this.#spawn(card.name, card.shutDown({ leave: false }));
     }
   }
 

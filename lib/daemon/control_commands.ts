@@ -206,9 +206,10 @@ async function streamWhen(
 
 /** The stream; undefined if none has that name yet. At the `last` look that throws, as an ambiguous name always does. */
 function findStream(backend: Backend, wanted: string, last: boolean): StreamControl | undefined {
-  const streams = backend.streams;
-  const names = streams.map(({ name }) => name);
-  if (!last && !names.some((name) => isMeantBy(name, wanted))) return undefined;
-  const name = resolveStream(names, wanted);
-  return streams.find((stream) => stream.name === name);
+  const served = backend.streams.map((control) => ({ stream: control.name, domid: control.domid, control }));
+  const meant = served.filter((stream) => isMeantBy(stream, wanted));
+  if (!last && meant.length === 0) return undefined;
+  // A domain that has gone may have left its card, and another domain has its name.
+  const living = meant.filter(({ control }) => !control.isGivenUp);
+  return resolveStream(living.length > 0 ? living : served, wanted).control;
 }

@@ -3,11 +3,12 @@
  * One virtual sound card, served: keeps the facts of the XenBus hand-shake, asks `nextAction` what they call for, and carries that
  * out. handshake.ts has the drawing. Everything in the frontend's directory is the guest's to write.
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger, lazy } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { isStoreLost, StoreError } from "../xen/ports.ts";
 import { type Action, type CardEnds, isReplaced, nextAction, type Phase } from "./handshake.ts";
+import type { GuestDomain } from "./guest_domain.ts";
 import { OfferPause } from "./offer_pause.ts";
 import { isFrontends, isOutOfMemory } from "./link/attach_errors.ts";
 import { isTransportNode, type StreamTransport } from "./link/published.ts";
@@ -59,12 +60,9 @@ export class VirtualCard {
   #look: ReturnType<typeof setTimeout> | undefined;
   #lookedAt = -Infinity;
 
-  /**
-   * @param name `domU/0`
-   * @param phase the first phase of the handshake
-   */
+  /** @param phase the first phase of the handshake */
   constructor(
-    readonly name: string,
+    private readonly domain: GuestDomain,
     readonly address: CardAddress,
     readonly paths: CardPaths,
     readonly policy: CardPolicy,
@@ -72,9 +70,14 @@ export class VirtualCard {
     phase: Phase,
   ) {
     this.#phase = phase;
-    this.#log = getLogger(["xsnd", "card"]).with({ card: name });
-    this.#streams = new CardStreams(name, address, paths, policy, services);
+    this.#log = getLogger(["xsnd", "card"]).with({ card: lazy(() => this.name) });
+    this.#streams = new CardStreams(this, paths, policy, services);
     this.#meant = new Set([paths.frontend, `${paths.frontend}/state`, ...this.#streams.transportNodes]);
+  }
+
+  /** `domU/0`. It changes with the domain's name. */
+  get name(): string {
+    return `${this.domain.name}/${this.address.card}`;
   }
 
   get streams(): readonly StreamControl[] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What has happened to streams between two looks, in sentences for people. */
 import type { StreamReport } from "../control/protocol.ts";
+import { nameByNumber } from "../stream/stream_name.ts";
 
 /** Something that has happened to a stream. */
 export interface StreamEvent {
@@ -13,15 +14,16 @@ export function eventsBetween(
   before: readonly StreamReport[] | undefined,
   now: readonly StreamReport[],
 ): StreamEvent[] {
-  const former = new Map(before?.map((report) => [report.stream, report]));
+  // A domain's name may change, and its number does not.
+  const former = new Map(before?.map((report) => [nameByNumber(report), report]));
   const events: StreamEvent[] = [];
   for (const report of now) {
-    const was = former.get(report.stream);
+    const was = former.get(nameByNumber(report));
     const texts = was === undefined ? [appeared(report)] : changes(was, report);
     events.push(...texts.map((text) => ({ stream: report.stream, text })));
-    former.delete(report.stream);
+    former.delete(nameByNumber(report));
   }
-  for (const stream of former.keys()) events.push({ stream, text: "is served no more" });
+  for (const { stream } of former.values()) events.push({ stream, text: "is served no more" });
   return events;
 }
 
@@ -36,6 +38,7 @@ function appeared({ type, device, state, denied, hold, muted }: StreamReport): s
 
 function changes(was: StreamReport, now: StreamReport): string[] {
   const texts: string[] = [];
+  if (was.stream !== now.stream) texts.push(`was called ${was.stream}, its domain has another name`);
   if (was.denied !== now.denied) texts.push(now.denied ? "is denied: silence" : "is denied no more");
   if (was.device !== now.device) texts.push(`its device is ${now.device} from now on`);
   if (was.state !== now.state) texts.push(stateText(was, now));

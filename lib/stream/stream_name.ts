@@ -41,8 +41,25 @@ export function parseStreamName(text: string): StreamName {
   return { domain, card: number(card), pcm: number(pcm), stream: number(stream) };
 }
 
-/** Whether `wanted`, of which trailing parts may be left out, means the stream called `name`. */
-export function isMeantBy(name: string, wanted: string): boolean {
+/** A stream as the daemon reports it. */
+export interface KnownStream {
+  /** `domU/0/0/1` */
+  readonly stream: string;
+  /** The number of the stream's domain. */
+  readonly domid: number;
+}
+
+/** The name with the domain's number in the place of the domain's name: `3/0/0/1`. */
+export function nameByNumber({ stream, domid }: KnownStream): string {
+  return [domid, ...stream.split("/").slice(-3)].join("/");
+}
+
+/**
+ * Whether `wanted`, of which trailing parts may be left out, means the stream. A decimal number in the place of the domain is the
+ * domain's number, as for xl.
+ */
+export function isMeantBy(stream: KnownStream, wanted: string): boolean {
+  const name = /^\d+(\/|$)/.test(wanted) ? nameByNumber(stream) : stream.stream;
   return name === wanted || name.startsWith(`${wanted}/`);
 }
 

@@ -110,21 +110,35 @@ Deno.test("controlSocketPath() is what XSND_CONTROL says, else in the sandbox, e
 
 Deno.test("resolveStream() takes a name whose trailing parts are left out while it is unambiguous", () => {
   const names = ["domU/0/0/0", "domU/0/1/0", "domU/0/1/1", "domU2/0/0/0", "domU/10/0/0"];
-  assert.equal(resolveStream(names, "domU/0/0/0"), "domU/0/0/0");
-  assert.equal(resolveStream(names, "domU/0/0"), "domU/0/0/0");
-  assert.equal(resolveStream(names, "domU2"), "domU2/0/0/0");
-  assert.equal(resolveStream(names, "domU/10"), "domU/10/0/0");
+  const streams = names.map((stream) => ({ stream, domid: stream.startsWith("domU/") ? 3 : 14 }));
+  const resolved = (wanted: string) => resolveStream(streams, wanted).stream;
+  assert.equal(resolved("domU/0/0/0"), "domU/0/0/0");
+  assert.equal(resolved("domU/0/0"), "domU/0/0/0");
+  assert.equal(resolved("domU2"), "domU2/0/0/0");
+  assert.equal(resolved("domU/10"), "domU/10/0/0");
   assert.throws(
-    () => resolveStream(names, "domU/0/1"),
+    () => resolved("domU/0/1"),
     xsndError(Exit.usage, /"domU\/0\/1" could be domU\/0\/1\/0 or domU\/0\/1\/1; say which/),
   );
   assert.throws(
-    () => resolveStream(names, "domU/1"),
+    () => resolved("domU/1"),
     xsndError(Exit.failed, /no stream "domU\/1" \(did you mean domU\/0\?\); it serves domU/),
   );
-  assert.throws(() => resolveStream(names, "dom"), XsndError);
-  assert.throws(() => resolveStream(names, ""), XsndError);
+  assert.equal(resolved("14"), "domU2/0/0/0");
+  assert.equal(resolved("3/10"), "domU/10/0/0");
+  assert.throws(() => resolved("1"), xsndError(Exit.failed, /no stream "1"/));
+  assert.throws(() => resolved("dom"), XsndError);
+  assert.throws(() => resolved(""), XsndError);
   assert.throws(() => resolveStream([], "domU"), xsndError(Exit.failed, /no stream "domU"; it serves none$/));
+});
+
+Deno.test("resolveStream() tells domains of one name apart by their numbers", () => {
+  const streams = [3, 14].map((domid) => ({ stream: "domU/0/0/0", domid }));
+  assert.throws(
+    () => resolveStream(streams, "domU"),
+    xsndError(Exit.usage, /"domU" could be 3\/0\/0\/0 or 14\/0\/0\/0; say which/),
+  );
+  assert.equal(resolveStream(streams, "14").domid, 14);
 });
 
 Deno.test("lines() splits what comes in any pieces, and gives up a line without end", async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Tests a change of device while the former device is lost: the session never closes the device that the engine uses. */
 import assert from "node:assert/strict";
+import { getLogger } from "@logtape/logtape";
 import type { ChosenDevice } from "../../lib/daemon/stream/chosen_device.ts";
 import { DeviceSession } from "../../lib/daemon/stream/device_session.ts";
 import type { PcmDescriptor } from "../../lib/pcm/descriptor.ts";
@@ -25,7 +26,7 @@ class Rig {
     },
   };
   readonly card = new DeviceSession(
-    "domU/0/0/0",
+    getLogger(["xsnd", "stream"]),
     {
       device: this.#device,
       policy: { device: "hw:0,0", type: "capture" },

@@ -33,8 +33,8 @@ class Rig {
     unbind: () => void this.held--,
   };
   readonly stream = new StreamControl(
-    "domU/0/0/0",
-    DOMID,
+    { name: "domU/0", address: { domid: DOMID, card: 0, backendDomid: 0 } },
+    "0/0",
     { type: "playback", uniqueId: "pulse", device: "dummy:", effective: DEFAULT_PARAMS },
     {
       guests: new GuestUse(),

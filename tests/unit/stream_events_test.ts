@@ -6,6 +6,7 @@ import { eventsBetween } from "../../lib/observe/stream_events.ts";
 
 const REPORT = {
   stream: "domU/0/0/0",
+  domid: 3,
   type: "playback",
   device: "hw:0,0",
   state: "closed",
@@ -28,6 +29,16 @@ const OPENED = {
   bufferFrames: 8192,
   periodFrames: 2048,
 };
+
+Deno.test("a stream whose domain has another name is the same stream", () => {
+  assert.deepEqual(eventsBetween([REPORT], [{ ...REPORT, stream: "web/0/0/0" }]), [
+    { stream: "web/0/0/0", text: "was called domU/0/0/0, its domain has another name" },
+  ]);
+  assert.deepEqual(eventsBetween([REPORT], [{ ...REPORT, domid: 4 }]).map(({ text }) => text), [
+    "is served, playback on hw:0,0: closed",
+    "is served no more",
+  ]);
+});
 
 const told = (was: object, now: object) =>
   eventsBetween([{ ...REPORT, ...was }], [{ ...REPORT, ...now }]).map(({ text }) => text);

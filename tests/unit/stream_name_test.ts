@@ -47,13 +47,15 @@ for (const text of BAD) {
   });
 }
 
-Deno.test("a name is meant by itself and by its beginnings, part by part", () => {
+Deno.test("a stream is meant by its name or number, and by the beginnings of these, part by part", () => {
   const name = "domU/1/10/2";
+  const stream = { stream: name, domid: 3 };
   for (const wanted of ["domU", "domU/1", "domU/1/10", name]) {
-    assert.ok(isMeantBy(name, wanted), wanted);
+    assert.ok(isMeantBy(stream, wanted), wanted);
     assert.equal(shortenedAs(name, wanted), wanted);
   }
-  for (const wanted of ["dom", "domU/1/1", "domU/1/10/2/0", "domU/", ""]) {
-    assert.ok(!isMeantBy(name, wanted), wanted);
+  for (const wanted of ["3", "3/1", "3/1/10", "3/1/10/2"]) assert.ok(isMeantBy(stream, wanted), wanted);
+  for (const wanted of ["dom", "domU/1/1", "domU/1/10/2/0", "domU/", "", "1", "3/", "3/2", "33"]) {
+    assert.ok(!isMeantBy(stream, wanted), wanted);
   }
 });

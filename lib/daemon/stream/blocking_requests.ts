@@ -3,7 +3,7 @@
  * The requests of a stream that may block, which the engine passes on: OPEN, CLOSE and the first of some parameter queries. One after
  * the other, with the host's changes of the device between them. Also takes the engine's other events about the stream.
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger, lazy } from "@logtape/logtape";
 import { errnoName } from "../../../ffi/libc/errno.ts";
 import type { PcmDescriptor } from "../../pcm/descriptor.ts";
 import { PcmError } from "../../pcm/pcm_error.ts";
@@ -49,10 +49,10 @@ export class BlockingRequests {
     private readonly services: LinkServices,
     private readonly changes: Changes,
   ) {
-    this.#log = getLogger(["xsnd", "stream"]).with({ stream: stream.name });
+    this.#log = getLogger(["xsnd", "stream"]).with({ stream: lazy(() => stream.name) });
     this.#chosen = new ChosenDevice(policy);
     this.#session = new DeviceSession(
-      stream.name,
+      this.#log,
       this.#chosen,
       (work) => this.#enqueue(work),
       (pcm) => this.#replace(pcm),

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** The streams of one virtual card: made ready, connected, and given up together. */
-import { getLogger } from "@logtape/logtape";
+import { getLogger, lazy } from "@logtape/logtape";
 import { placeInCard } from "../../stream/stream_name.ts";
 import type { CardPolicy } from "../../vsnd/model/card.ts";
-import type { CardAddress, CardPaths } from "../../xenbus/mod.ts";
+import type { CardPaths } from "../../xenbus/mod.ts";
 import type { Store } from "../../xen/ports.ts";
 import { readTransport, type StreamTransport, transportNodes } from "../link/published.ts";
 import { OperatorNodes } from "../policy/operator_nodes.ts";
-import { StreamControl, type StreamServices } from "./stream_control.ts";
+import { type NamedCard, StreamControl, type StreamServices } from "./stream_control.ts";
 import type { Totals } from "./totals.ts";
 
 export interface CardServices extends StreamServices {
@@ -29,22 +29,20 @@ export class CardStreams {
   readonly #streams: readonly CardStream[];
   readonly controls: readonly StreamControl[];
 
-  /** @param card `domU/0` */
   constructor(
-    card: string,
-    { domid }: CardAddress,
+    card: NamedCard,
     { frontend, backend }: CardPaths,
     { pcms }: CardPolicy,
     private readonly services: CardServices,
   ) {
-    this.#log = getLogger(["xsnd", "card"]).with({ card });
+    this.#log = getLogger(["xsnd", "card"]).with({ card: lazy(() => card.name) });
     this.#streams = pcms.flatMap((pcm, p) =>
       pcm.streams.map((policy, s) => {
         const place = placeInCard(p, s);
         const nodes = new OperatorNodes(services.store, backend, place);
         // A policy that turns the stream's direction makes another stream of it.
         const past = services.totals.row(backend, `${place} ${policy.type}`);
-        const control = new StreamControl(`${card}/${place}`, domid, policy, services, nodes, past);
+        const control = new StreamControl(card, place, policy, services, nodes, past);
         return { control, pcm: p, stream: s, directory: `${frontend}/${place}` };
       })
     );

@@ -3,7 +3,7 @@
  * The host's device under a stream, from the guest's OPEN to its CLOSE. A device that is busy at OPEN, or is lost later, is replaced
  * by silence in real time; the session tries to open the device again until that works.
  */
-import { getLogger } from "@logtape/logtape";
+import type { Logger } from "@logtape/logtape";
 import type { PcmDescriptor } from "../../pcm/descriptor.ts";
 import type { OpenDevice, PcmRequest } from "../../pcm/device.ts";
 import { PcmError } from "../../pcm/pcm_error.ts";
@@ -21,25 +21,22 @@ const silence = (type: "playback" | "capture") => pcmDevice(SILENT_DEVICE, type)
 const isBusy = (error: unknown) => error instanceof PcmError && error.errno === XEN_EBUSY;
 
 export class DeviceSession {
-  readonly #log;
   #open: OpenDevice | undefined;
   /** The parameters that the guest has opened the stream with; undefined while the stream is closed. */
   #request: PcmRequest | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param stream its name, for the log
+   * @param log the stream's
    * @param enqueue queues work behind what is under way
    * @param onFound takes the device that has been opened again; false if nobody needs it any more
    */
   constructor(
-    stream: string,
+    private readonly log: Logger,
     private readonly chosen: ChosenDevice,
     private readonly enqueue: (work: () => Promise<void>) => void,
     private readonly onFound: (pcm: PcmDescriptor) => boolean,
-  ) {
-    this.#log = getLogger(["xsnd", "stream"]).with({ stream });
-  }
+  ) {}
 
   get isOpen(): boolean {
     return this.#open !== undefined || this.#request !== undefined;
@@ -66,10 +63,10 @@ export class DeviceSession {
     let isStandIn = false;
     try {
       this.#open = await device.open(request);
-      for (const warning of this.#open.warnings ?? []) this.#log.warn("{warning}", { warning });
+      for (const warning of this.#open.warnings ?? []) this.log.warn("{warning}", { warning });
     } catch (error) {
       if (!isBusy(error)) throw error;
-      this.#log.error("{reason}: the stream goes on in silence until it is free", {
+      this.log.error("{reason}: the stream goes on in silence until it is free", {
         reason: (error as PcmError).message,
       });
       this.#open = await silence(policy.type).open(request);
@@ -107,7 +104,7 @@ export class DeviceSession {
       await open?.close();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#log.warn("closing {device}: {reason}", { device: this.#device, reason });
+      this.log.warn("closing {device}: {reason}", { device: this.#device, reason });
     }
   }
 
@@ -140,7 +137,7 @@ export class DeviceSession {
     await this.chosen.change();
     await this.#look(request, "is used from now on");
     if (this.#open !== undefined || this.#request !== request) return;
-    this.#log.error("{device} cannot be opened: the stream goes on in silence", { device: this.#device });
+    this.log.error("{device} cannot be opened: the stream goes on in silence", { device: this.#device });
   }
 
   async #look(request: PcmRequest, news = "is there again"): Promise<void> {
@@ -152,11 +149,11 @@ export class DeviceSession {
       this.lookFor();
       if (!(error instanceof PcmError)) throw error;
       const isAway = isBusy(error) || error.errno === XEN_ENODEV;
-      return this.#log[isAway ? "debug" : "warn"]("{error}", { error: error.message });
+      return this.log[isAway ? "debug" : "warn"]("{error}", { error: error.message });
     }
     const isOfUse = this.#request === request && this.onFound(this.#open.descriptor);
     if (!isOfUse) return await this.close();
-    this.#log.info("{device} {news}", { device: this.#device, news });
+    this.log.info("{device} {news}", { device: this.#device, news });
   }
 
   get #device(): string {

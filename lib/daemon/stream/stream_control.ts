@@ -3,11 +3,12 @@
  * The daemon's half of a stream: everything that may block or allocate. Takes a seat at an engine, connects the stream to its
  * frontend and takes it away again. Its parts: the requests that may block, the operator's settings, the counters, a trace.
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger, lazy } from "@logtape/logtape";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import type { TraceReader } from "../../bridge/trace_ring.ts";
 import type { KeptSettings } from "../../stream/operator_settings.ts";
 import { type StreamPolicy, usedDevice } from "../../vsnd/model/card.ts";
+import type { CardAddress } from "../../xenbus/mod.ts";
 import { inTime } from "../engines/engine_client.ts";
 import type { Engines, Seat } from "../engines/engines.ts";
 import type { LinkServices } from "../link/frontend_link.ts";
@@ -21,6 +22,13 @@ import { StreamCounters } from "./stream_counters.ts";
 /** What all streams of a daemon share. */
 export interface StreamServices extends LinkServices {
   readonly engines: Engines;
+}
+
+/** What a stream tells of its card. The name changes with the domain's. */
+export interface NamedCard {
+  /** `domU/0` */
+  readonly name: string;
+  readonly address: CardAddress;
 }
 
 export class StreamControl implements AsyncDisposable {
@@ -41,24 +49,33 @@ export class StreamControl implements AsyncDisposable {
   #isGivenUp = false;
 
   /**
-   * @param name `domU/0/0/0`, for logs and status
+   * @param place `0/0`, in the card
    * @param nodes where the operator's settings are kept
    * @param past counters of the connections that have ended
    */
   constructor(
-    readonly name: string,
-    readonly domid: number,
+    private readonly card: NamedCard,
+    private readonly place: string,
     policy: StreamPolicy,
     private readonly services: StreamServices,
     nodes: OperatorNodes,
     past: StatusRow,
   ) {
     const { changes } = services.engines;
-    this.#log = getLogger(["xsnd", "stream"]).with({ stream: name });
+    this.#log = getLogger(["xsnd", "stream"]).with({ stream: lazy(() => this.name) });
     this.#requests = new BlockingRequests(this, policy, services, changes);
     this.operator = new OperatorControl(this, nodes, changes);
     this.counters = new StreamCounters(this, past);
     changes.tell();
+  }
+
+  /** `domU/0/0/0`, for logs and status. */
+  get name(): string {
+    return `${this.card.name}/${this.place}`;
+  }
+
+  get domid(): number {
+    return this.card.address.domid;
   }
 
   /**

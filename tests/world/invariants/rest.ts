@@ -71,7 +71,7 @@ export const backAtTheBeginning: Invariant = {
       }
       // A card that a killed toolstack has left behind is followed as any other.
       const cards = backendDirectories(world.nodes).length;
-      if (watches > 2 + cards) {
+      if (watches > 2 + 2 * cards) {
         return `${process.name} has ${watches} watches for ${cards} cards, and no guest`;
       }
       const { files, timers } = process;

@@ -55,7 +55,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "totals-vanish-with-the-policy",
     sentence: "a card that is made anew by another policy begins to count at 0",
     file: "lib/daemon/backend.ts",
-    find: `if (card.isClosed || served.isOfDead || isOfAnother) this.#totals.forget(card.paths.backend);`,
+    find: `if (card.isClosed || domain.isAnother()) this.#totals.forget(card.paths.backend);`,
     replace: `this.#totals.forget(card.paths.backend);`,
     finds: "framesAccounted",
     test: "tests/sandbox/totals_test.ts",
@@ -64,7 +64,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "totals-of-another-domain",
     sentence: "a card counts on from that of a domain that had its number before, and whose nodes were left",
     file: "lib/daemon/backend.ts",
-    find: `card.isClosed || served.isOfDead || isOfAnother`,
+    find: `card.isClosed || domain.isAnother()`,
     replace: `card.isClosed`,
     finds: "framesAccounted",
   },
@@ -99,9 +99,11 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "watch-left-behind",
     sentence: "the watch of a card that has gone is not removed",
     file: "lib/daemon/backend.ts",
-    find: `    watch[Symbol.dispose]();
+    find: `      watch[Symbol.dispose]();
+    }
     await card.shutDown`,
-    replace: `    await card.shutDown`,
+    replace: `    }
+    await card.shutDown`,
     finds: "backAtTheBeginning",
   },
   {

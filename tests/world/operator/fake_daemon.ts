@@ -128,11 +128,11 @@ export class FakeDaemon {
     gone: AbortSignal,
     isReady: (stream: string) => boolean,
   ): Promise<string> {
-    const names = [...this.settings.keys()];
+    const streams = [...this.settings.keys()].map((stream) => ({ stream, domid: domidOf(stream) }));
     const look = () => {
-      if (!names.some((name) => isMeantBy(name, wanted))) return undefined;
-      const name = resolveStream(names, wanted);
-      return isReady(name) ? name : undefined;
+      if (!streams.some((stream) => isMeantBy(stream, wanted))) return undefined;
+      const { stream } = resolveStream(streams, wanted);
+      return isReady(stream) ? stream : undefined;
     };
     const signal = this.misbehaviour === "late" ? new AbortController().signal : gone;
     const found = await this.#changes.until(look, waitMs, signal);
@@ -140,7 +140,7 @@ export class FakeDaemon {
     if (signal.aborted) {
       throw new XsndError("the request was given up before it could be done", Exit.interrupted);
     }
-    throw new XsndError(`${resolveStream(names, wanted)} is not ready`, Exit.timedOut);
+    throw new XsndError(`${resolveStream(streams, wanted).stream} is not ready`, Exit.timedOut);
   }
 
   async *#watch(gone: AbortSignal): AsyncGenerator<StatusReport> {

@@ -5,8 +5,7 @@
  * was written, by what was seen before, too. So a command that was refused, timed out or cancelled must never be seen to happen, and
  * one that was answered must be in force from its answer until another one may have undone it.
  */
-import type { StreamReport } from "../../../lib/control/protocol.ts";
-import { isMeantBy } from "../../../lib/stream/stream_name.ts";
+import { isMeantBy, nameByNumber } from "../../../lib/stream/stream_name.ts";
 import { afterOperatorTrigger, type Hold } from "../../../lib/stream/stream_state.ts";
 import { Exit } from "../../../lib/base/error.ts";
 import type { Clock } from "../machine/clock.ts";
@@ -71,9 +70,7 @@ export interface Patience {
 }
 
 /** `DOMID/CARD/PCM/STREAM`: a stream whatever its domain is called. */
-export function streamKey({ domid, stream }: Pick<StreamReport, "domid" | "stream">): string {
-  return [domid, ...stream.split("/").slice(-3)].join("/");
-}
+export { nameByNumber as streamKey };
 
 export class InForce {
   readonly #registers = new Map<string, Register>();
@@ -238,10 +235,12 @@ export class InForce {
 
   /** Whether the request is about `stream`. Without an answer, the daemon may have understood any of its names so. */
   #isMeant({ request, outcome }: Asked, stream: string): boolean {
-    if (outcome?.kind === "done" && outcome.report !== undefined) return streamKey(outcome.report) === stream;
+    if (outcome?.kind === "done" && outcome.report !== undefined) {
+      return nameByNumber(outcome.report) === stream;
+    }
     if (typeof request === "string" || !("stream" in request)) return false;
-    for (const name of this.namesOf(stream)) if (isMeantBy(name, request.stream)) return true;
-    return false;
+    const domid = Number.parseInt(stream);
+    return [...this.namesOf(stream)].some((name) => isMeantBy({ stream: name, domid }, request.stream));
   }
 
   /** Goes through the new requests, and drops those that have turned out to have no effect. */
