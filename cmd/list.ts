@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd list`: shows the virtual sound cards of all guests. */
 import { Command } from "commander";
+import { declaredGuests } from "../lib/control/declared_guests.ts";
 import { formatStreamName } from "../lib/stream/stream_name.ts";
 import { type PresentCard, readAllCards } from "../lib/vsnd/nodes/inventory.ts";
 import { watchCards } from "../lib/vsnd/provision/watch_cards.ts";
@@ -8,7 +9,7 @@ import { stateName } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { type ListOptions, printList, wantsJson, withListOutput } from "./shared/list_output.ts";
-import { count, printJson } from "./shared/output.ts";
+import { count, printJson, warn } from "./shared/output.ts";
 import { withStore } from "./shared/store.ts";
 import { tableLines } from "./shared/table.ts";
 import { converted, isLive, printWatch, showWatch, WATCH_FLAG, WATCH_HELP } from "./shared/watch_option.ts";
@@ -34,6 +35,7 @@ export function listCommand(): Command {
       document: cards.map(toJson),
     };
     await printList(list, options, printJson);
+    if (options.output === undefined && !wantsJson(options)) await tellMissing();
   });
   return withManual(command, {
     examples: [
@@ -49,6 +51,16 @@ export function listCommand(): Command {
     environment: STORE_VARIABLES,
     seeAlso: ["xsnd-show(1)", "xsnd-provision(1)", "xl(1)"],
   });
+}
+
+/** Names the guests that should have cards, and do not. */
+async function tellMissing(): Promise<void> {
+  const declared = await declaredGuests();
+  for (const { domain, problem } of declared?.guests ?? []) {
+    if (problem !== undefined) {
+      warn(`${domain} has not the cards that ${declared!.file} declares: ${problem}`);
+    }
+  }
 }
 
 function watchList(store: Store, isJson: boolean): Promise<void> {

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd provision`: writes the XenStore nodes of virtual sound cards. */
 import { Command, Option } from "commander";
+import { declaredGuests } from "../lib/control/declared_guests.ts";
 import { Exit, throwAll, XsndError } from "../lib/base/error.ts";
 import { awaitCards, CARD_GOALS, type CardGoal } from "../lib/vsnd/provision/await_cards.ts";
-import { type Choice, provision, provisionIn, type WantedCard } from "../lib/vsnd/provision/plan.ts";
+import {
+  type Choice,
+  type PlannedCard,
+  provision,
+  provisionIn,
+  type WantedCard,
+} from "../lib/vsnd/provision/plan.ts";
 import { dryRun, type StoreChange } from "../lib/vsnd/provision/dry_run.ts";
 import { provisionReplacing, replaceIn } from "../lib/vsnd/provision/replace.ts";
 import { formatNode, formatPermissions } from "../lib/vsnd/nodes/xenstore_ls.ts";
-import { cardPaths } from "../lib/xenbus/mod.ts";
+import { cardPaths, type Domain } from "../lib/xenbus/mod.ts";
 import type { Store } from "../lib/xen/ports.ts";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
@@ -94,13 +101,33 @@ async function carryOut(store: Store, choose: Choice, options: Options): Promise
     ? await noting("until the cards are replaced", timeoutMs, provisionReplacing(store, choose, timeoutMs))
     : { cards: provision(store, choose), failures: [] };
   if (options.json) printJson(cards.map(planToJson));
-  else for (const line of planLines(cards, { done: true })) print(line);
+  else await report(cards);
   throwAll(failures);
   if (options.wait === undefined) return;
   const awaited = cards.map((card) => ({ ...card, paths: cardPaths(card.address) }));
   const names = cards.map(({ domain, address }) => `${domain.name}/${address.card}`).join(", ");
   const what = options.wait === "connected" ? `until ${names} connect` : `until a daemon serves ${names}`;
   await noting(what, timeoutMs, awaitCards(store, awaited, options.wait, timeoutMs));
+}
+
+/** Prints what has become of the cards, and in the end whether they outlive a reboot of their guests. */
+async function report(cards: readonly PlannedCard[]): Promise<void> {
+  for (const line of planLines(cards, { done: true })) print(line);
+  const declared = await declaredGuests();
+  const isDeclared = ({ name, domid }: Domain) =>
+    declared?.guests.some(({ domain }) => domain === name || domain === String(domid)) === true;
+  const names = (domains: readonly Domain[]) => [...new Set(domains.map(({ name }) => name))].join(", ");
+  const domains = cards.map(({ domain }) => domain);
+  const [lasting, passing] = [
+    names(domains.filter(isDeclared)),
+    names(domains.filter((d) => !isDeclared(d))),
+  ];
+  if (lasting !== "") print(`the cards of ${lasting} are made again after each reboot, by ${declared!.file}`);
+  if (passing !== "") {
+    print(
+      `the cards of ${passing} end at a reboot, unless the file of \`xsnd serve --config\` declares them`,
+    );
+  }
 }
 
 /** Prints cards in lines with `#`, then nodes as `xenstore-ls -fp` shows them, and removals. */

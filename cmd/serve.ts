@@ -17,14 +17,19 @@ interface Options extends ServeOptions {
 export function serveCommand(): Command {
   const command = new Command("serve")
     .description(
-      "Serve the virtual sound cards whose backend is this domain, until SIGTERM or SIGINT. `xsnd provision` stores the " +
-        "device of each stream in XenStore. The streams of cards that xl made get their devices from --config, " +
-        "--default-device or --default-capture-device. The file's streams are matched by domain, unique-id and type, or by " +
-        "place (CARD/PCM/STREAM) where a unique-id is missing or shared.",
+      "Serve the virtual sound cards whose backend is this domain, until SIGTERM or SIGINT. The guests of --config get their " +
+        "cards as soon as they are there, and again after each reboot. `xsnd provision` stores the device of each stream in " +
+        "XenStore. The streams of cards that xl made get their devices from --config, --default-device or " +
+        "--default-capture-device. The file's streams are matched by domain, unique-id and type, or by place " +
+        "(CARD/PCM/STREAM) where a unique-id is missing or shared.",
     )
     .option(
       "--config <file>",
-      "YAML file, as for provision, with the devices of cards that xl made; SIGHUP reads it again",
+      "YAML file, as for provision, with guests and their cards; SIGHUP reads it again",
+    )
+    .option(
+      "--no-provision",
+      "make no cards: the file of --config has the devices of cards that xl makes",
     )
     .option(
       "--default-device <pcm>",
@@ -67,7 +72,7 @@ export function serveCommand(): Command {
       ["xsnd serve --default-device hw:0,0", "also play the streams of xl's cards, on one device"],
       [
         "xsnd serve --config /etc/xsnd/xsnd.yaml --group audio",
-        "serve by a file, and let the group audio control the daemon",
+        "give guests their cards by a file, and let the group audio control the daemon",
       ],
       ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "log for programs"],
     ],
@@ -81,6 +86,9 @@ export function serveCommand(): Command {
     details: [
       "Domain 0 runs this command, or a driver domain that is named as the backend of cards. The command does not fork. The " +
       "service xsnd.service runs it, with the options in XSND_SERVE of /etc/default/xsnd.",
+      "The daemon makes the cards of --config by the rules of `xsnd provision`. A card in use changes only as the protocol " +
+      "allows; the log says what is refused, and why. The daemon takes no card away. A guest with a card that xl made gets no " +
+      "other. A driver domain may not make cards.",
       "SIGHUP makes the daemon read the file of --config again, and with it the policy of each card. If the file is invalid, " +
       "the daemon logs the reason and keeps the former policy. A guest whose stream loses its permission hears silence at once.",
       "The daemon may write in the directory of its control socket, and below the directories of XSND_FILES.",

@@ -43,7 +43,7 @@ export interface WatchRequest {
 export interface TriggerRequest {
   /** Names the request. */
   readonly command: "trigger";
-  /** `DOMAIN/CARD/PCM/STREAM`; trailing parts may be left out while one stream matches. */
+  /** `DOMAIN/CARD/PCM/STREAM`; DOMAIN is a name or a number; trailing parts may be left out while one stream matches. */
   readonly stream: string;
   /** `pause` stops the device's pointer; `stop` also empties the device; `resume` and `start` release the stream. */
   readonly trigger: OperatorTrigger;
@@ -255,6 +255,26 @@ export interface StatusReport {
   readonly residentBytes: number;
   /** All streams that the daemon serves. */
   readonly streams: readonly StreamReport[];
+  /** The guests whose cards the daemon makes. Missing without `--config`, and with `--no-provision`. */
+  readonly declared?: DeclaredReport;
+}
+
+/** What a daemon says of the guests whose cards it makes. */
+export interface DeclaredReport {
+  /** The configuration's file. */
+  readonly file: string;
+  /** All guests of the configuration whose cards the daemon serves. */
+  readonly guests: readonly DeclaredGuest[];
+}
+
+/** A guest that the configuration declares. */
+export interface DeclaredGuest {
+  /** The guest's name or number in the configuration. */
+  readonly domain: string;
+  /** The number of the domain that has the name. Missing if the guest does not run. */
+  readonly domid?: number;
+  /** Why the guest has not the cards that are declared. Missing if it has them. */
+  readonly problem?: string;
 }
 
 /** Records of a trace. */

@@ -13,6 +13,7 @@ import {
   CONTROL_VERSION,
   type ControlRequest,
   type ControlResults,
+  type DeclaredReport,
   type StatusReport,
   type StreamReport,
   type TraceChunk,
@@ -79,6 +80,13 @@ export const STREAM_FIELDS = {
 
 const streamReport = z.looseObject(STREAM_FIELDS);
 
+const declared: z.ZodType<DeclaredReport> = z.looseObject({
+  file: z.string(),
+  guests: z.array(
+    z.looseObject({ domain: z.string(), domid: count.optional(), problem: z.string().optional() }),
+  ),
+});
+
 /** The fields of a {@link StatusReport}. */
 export const STATUS_FIELDS = {
   version: z.literal(CONTROL_VERSION),
@@ -88,6 +96,7 @@ export const STATUS_FIELDS = {
   sharedEngineCpuSeconds: seconds.optional(),
   residentBytes: count,
   streams: z.array(streamReport),
+  declared: declared.optional(),
 } as const satisfies Fields<StatusReport>;
 
 const statusReport = z.looseObject(STATUS_FIELDS);

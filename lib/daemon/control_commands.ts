@@ -16,6 +16,7 @@ import type { TraceHead } from "../trace/trace_format.ts";
 import { isMeantBy } from "../stream/stream_name.ts";
 import { isStoreLost } from "../xen/ports.ts";
 import type { Backend } from "./backend.ts";
+import type { DeclaredCards } from "./declared_cards.ts";
 import { inTime } from "./engines/engine_client.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 import { reportStream } from "./stream/stream_report.ts";
@@ -23,19 +24,27 @@ import { reportStream } from "./stream/stream_report.ts";
 /** How often `watch` looks at the streams. */
 const WATCH_MS = 100;
 
+/** What the commands are about. */
+export interface Commanded {
+  readonly backend: Backend;
+  /** The cards that the daemon makes. */
+  readonly declared?: DeclaredCards;
+}
+
 /**
  * Answers a client's request. `gone` is aborted when the client is gone. Throws {@link XsndError}, which is the answer then.
  */
 export async function answerCommand(
-  backend: Backend,
+  commanded: Commanded,
   request: ControlRequest,
   gone: AbortSignal,
 ): Promise<unknown> {
+  const { backend } = commanded;
   switch (request.command) {
     case "status":
-      return status(backend);
+      return status(commanded);
     case "watch":
-      return watch(backend, gone);
+      return watch(commanded, gone);
     case "trigger":
       return await trigger(backend, request, gone);
     case "volume":
@@ -47,7 +56,7 @@ export async function answerCommand(
   }
 }
 
-function status(backend: Backend): StatusReport {
+function status({ backend, declared }: Commanded): StatusReport {
   return {
     version: 2,
     pid: Deno.pid,
@@ -56,6 +65,7 @@ function status(backend: Backend): StatusReport {
     sharedEngineCpuSeconds: backend.sharedEngineCpuSeconds,
     residentBytes: Deno.memoryUsage().rss,
     streams: backend.streams.map(reportStream),
+    ...(declared !== undefined && { declared: declared.report }),
   };
 }
 
@@ -63,10 +73,10 @@ function status(backend: Backend): StatusReport {
  * The status, at once and after each change. An engine announces changes of state, but writes counters to memory without a word. So
  * the daemon polls while somebody watches; a change that is undone between two polls goes unseen.
  */
-async function* watch(backend: Backend, gone: AbortSignal): AsyncGenerator<StatusReport> {
+async function* watch(commanded: Commanded, gone: AbortSignal): AsyncGenerator<StatusReport> {
   let told: string | undefined;
   while (!gone.aborted) {
-    const report = status(backend);
+    const report = status(commanded);
     const steady = JSON.stringify(report.streams.map(steadyPart));
     if (steady !== told) yield report;
     told = steady;

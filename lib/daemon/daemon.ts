@@ -7,11 +7,14 @@ import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
 import { CaptureLog } from "./capture_log.ts";
 import { answerCommand } from "./control_commands.ts";
+import type { DeclaredCards } from "./declared_cards.ts";
 
 export interface DaemonOptions extends BackendOptions {
   readonly controlSocket: string;
   /** The group whose members may use the control socket, besides this user. */
   readonly controlGroup?: string;
+  /** The cards that the daemon makes. The caller ends them. */
+  readonly declared?: DeclaredCards;
 }
 
 export class Daemon implements AsyncDisposable {
@@ -34,9 +37,12 @@ export class Daemon implements AsyncDisposable {
     // The socket first: a second daemon must not touch the first one's cards.
     const control = stack.use(await ControlServer.listen(options.controlSocket, options.controlGroup));
     const announcement = new Announcement(xen.store, xen.domid);
+    // Whoever finds the daemon finds the declared cards, and finds them served.
+    const { declared } = options;
+    declared?.begin();
     const backend = stack.use(await Backend.start(xen, options));
     announcement.make();
-    control.serve((request, gone) => answerCommand(backend, request, gone));
+    control.serve((request, gone) => answerCommand({ backend, declared }, request, gone));
     stack.move();
     return new Daemon(backend, control, announcement);
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Checking that the daemon answers, and that its streams are well. */
 import { ControlClient } from "../control/control_client.ts";
-import type { StatusReport, StreamReport } from "../control/protocol.ts";
+import type { DeclaredGuest, StatusReport, StreamReport } from "../control/protocol.ts";
 import { Exit, XsndError } from "../base/error.ts";
-import { type Check, type Finding, fromError, ok, warn } from "./doctor_finding.ts";
+import { type Check, type Finding, fromError, ok, skip, warn } from "./doctor_finding.ts";
 
 /** A stream with this many xruns of the host's is reported. A few fewer may come from one busy moment. */
 const MANY_XRUNS = 10;
@@ -26,8 +26,19 @@ async function daemon(): Promise<Finding[]> {
     }
     return [fromError("daemon", error)];
   }
-  const { pid, streams } = status;
-  return [ok("daemon", `process ${pid}, streams: ${streams.length}`), ...streams.flatMap(ofStream)];
+  const { pid, streams, declared } = status;
+  return [
+    ok("daemon", `process ${pid}, streams: ${streams.length}`),
+    ...(declared?.guests ?? []).flatMap((guest) => ofDeclared(guest, declared!.file)),
+    ...streams.flatMap(ofStream),
+  ];
+}
+
+function ofDeclared({ domain, domid, problem }: DeclaredGuest, file: string): Finding[] {
+  if (problem === undefined) return [];
+  if (domid === undefined) return [skip(domain, `${file} declares its cards, and it does not run`)];
+  const what = `it has not the cards that ${file} declares: ${problem}`;
+  return [warn(domain, what, { command: `xsnd diff ${domid} -f ${file}` })];
 }
 
 function ofStream(report: StreamReport): Finding[] {

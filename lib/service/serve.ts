@@ -5,6 +5,7 @@ import { releaseStartup } from "../../ffi/libc/startup_memory.ts";
 import type { Backend } from "../daemon/backend.ts";
 import { choosePolicy } from "../daemon/policy/choose_policy.ts";
 import { Daemon } from "../daemon/daemon.ts";
+import type { DeclaredCards } from "../daemon/declared_cards.ts";
 import type { GuestLimits } from "../daemon/policy/guest_limits.ts";
 import { controlSocketPath } from "../control/protocol.ts";
 import { Exit } from "../base/error.ts";
@@ -13,13 +14,16 @@ import { onSignal, untilSignal } from "../base/signals.ts";
 import { requireRegular } from "../base/text_file.ts";
 import type { Config } from "../vsnd/model/card.ts";
 import { openXen } from "../xen/mod.ts";
+import type { Xen } from "../xen/ports.ts";
 import { ServiceManager } from "./manager.ts";
 import { reload } from "./reload.ts";
 import { Service } from "./service.ts";
 
 export interface ServeOptions {
-  /** Configuration file for cards that xl made. */
+  /** Configuration file: the cards that guests get, and the devices of cards that xl made. */
   readonly config?: string;
+  /** Whether the daemon makes the cards of {@link config}. */
+  readonly provision?: boolean;
   /** Device of playback streams without another device. */
   readonly defaultDevice?: string;
   /** Device of capture streams without another device. */
@@ -43,13 +47,15 @@ export async function serve(options: ServeOptions): Promise<void> {
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
   using xen = await openXen({ reconnects: true });
-  let readPolicy = choosePolicy(xen.store, config, defaults);
+  let policy = { config, read: choosePolicy(xen.store, config, defaults) };
+  using declared = options.provision ? await declaredCards(xen, file, config) : undefined;
   await using daemon = await Daemon.start(xen, {
     controlSocket: controlSocketPath(),
     controlGroup: group,
-    readPolicy: (...card) => readPolicy(...card),
+    readPolicy: (...card) => policy.read(...card),
     guestLimits,
     realtime,
+    ...(declared !== undefined && { declared }),
   });
   // The handlers are set before the first message that a script may take for the end of the start.
   const ending = untilSignal("SIGTERM", "SIGINT");
@@ -62,23 +68,34 @@ export async function serve(options: ServeOptions): Promise<void> {
     }
     await reload(file, {
       get policy() {
-        return readPolicy;
+        return policy;
       },
-      set policy(policy) {
-        readPolicy = policy;
+      set policy(chosen) {
+        policy = chosen;
       },
       read: async () => {
         // Opening a pipe would block all guests until somebody writes to the pipe.
         requireRegular(file, "the configuration", Exit.badConfiguration);
-        return choosePolicy(xen.store, await readConfig(file), defaults);
+        const config = await readConfig(file);
+        return { config, read: choosePolicy(xen.store, config, defaults) };
       },
-      apply: () => daemon.backend.reload(),
+      apply: async () => {
+        if (policy.config !== undefined) declared?.apply(policy.config);
+        return await daemon.backend.reload();
+      },
     });
   };
   using hangUps = onSignal("SIGHUP", () => service.reload(readAgain));
   releaseStartup(Deno.execPath());
   const signal = await Promise.race([ending, daemon.failed, hangUps.failed]);
   log.info("{signal}: ending; a second signal forces the end", { signal });
+}
+
+/** The modules that make cards are loaded only on demand. */
+async function declaredCards(xen: Xen, file?: string, config?: Config): Promise<DeclaredCards | undefined> {
+  if (file === undefined || config === undefined) return undefined;
+  const { DeclaredCards } = await import("../daemon/declared_cards.ts");
+  return new DeclaredCards(xen.store, xen.domid, file, config);
 }
 
 /** The metrics modules are loaded only on demand. */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { ERRORS, EVER, FaultyCards } from "./faulty_cards.ts";
 import { assertFails, type Box, inBox, makeWav } from "./harness.ts";
+import { endAtReboot } from "./shell.ts";
 import { PulseServer } from "./pulse_server.ts";
 
 /** An ALSA configuration with two PCMs; a hint advertises one of them. */
@@ -70,7 +71,7 @@ Deno.test("what probe --yaml prints passes check --probe and provision; --xl say
     const provisioned = await run("provision", "-f", yaml);
     assert.deepEqual(
       [provisioned.code, provisioned.stdout],
-      [0, "domU card 0: created\n"],
+      [0, `domU card 0: created\n${endAtReboot("domU")}\n`],
       provisioned.stderr,
     );
     const xl = await run("probe", "--xl", "pulse", "dummy:", "hw:31,0");

@@ -2,7 +2,7 @@
 /** provision and diff as a user runs them: the real command in the embedded Xen, checked with Debian's XenStore tools. */
 import assert from "node:assert/strict";
 import { root } from "./harness.ts";
-import { assertOk, backend, frontend, inSandbox } from "./shell.ts";
+import { assertOk, backend, endAtReboot, frontend, inSandbox } from "./shell.ts";
 
 for (const name of ["domU", "two-guests"]) {
   Deno.test(`provision -f fixtures/${name}.yaml writes what xenstore-ls shows as fixtures/trees/${name}.txt`, async () => {
@@ -37,10 +37,13 @@ Deno.test("provision DOMAIN makes one card, is idempotent, and deprovision leave
   assertOk(result);
   assert.deepEqual(result.stdout.split("\n"), [
     "domU card 0 (xsnd): created",
+    endAtReboot("domU"),
     "domU card 0 (xsnd): unchanged",
+    endAtReboot("domU"),
     "domU card 0 (xsnd): changed",
     `  ${backend}/xsnd/0/0/device: "hw:0,0" -> "dummy:"`,
     `  ${backend}/xsnd/0/1/device: "hw:0,0" -> "dummy:"`,
+    endAtReboot("domU"),
     "dummy:",
     "p",
     "c",
@@ -92,7 +95,7 @@ Deno.test("provision refuses to change a card in use: exit 1, and nothing at all
     result.stderr,
     /^xsnd: card 0 of domU is in use \(frontend Initialised, backend Initialising\) and cannot change as wanted: [^\n]+ Unload the guest's driver first, or let --replace detach the card and attach it anew\n$/,
   );
-  assert.equal(result.stdout, "status 1\ndomU card 0 (xsnd): unchanged\nstatus 0\n");
+  assert.equal(result.stdout, `status 1\ndomU card 0 (xsnd): unchanged\n${endAtReboot("domU")}\nstatus 0\n`);
 });
 
 Deno.test("provision of several cards ends in a summary, and --wait says of each what keeps it", async () => {
@@ -100,7 +103,10 @@ Deno.test("provision of several cards ends in a summary, and --wait says of each
     xsnd provision domU >/dev/null
     status xsnd provision -f fixtures/two-guests.yaml --wait=connected --timeout=100ms`);
   assert.match(result.stdout, /^domU card 0 \(Music\): changed\n( {2}.*\n)+domU card 1 \(Calls\): created\n/);
-  assert.match(result.stdout, /\nguest2 card 0: created\n3 cards: 2 created, 1 changed\nstatus 124\n$/);
+  assert.match(
+    result.stdout,
+    /\nguest2 card 0: created\n3 cards: 2 created, 1 changed\nthe cards of domU, guest2 end at a reboot,.*\nstatus 124\n$/,
+  );
   const lines = result.stderr.replace(/^xsnd: /, "").trim().split("\n");
   assert.deepEqual(lines.map((line) => line.slice(0, line.indexOf(" is"))), [
     "card 0 of domU",
@@ -138,7 +144,10 @@ Deno.test("provision --wait tells the cases apart in which a card does not come 
     status xsnd provision domU --wait=closed`);
   const lines = result.stderr.split("\n");
   cases.forEach(([, , advice], i) => assert.match(lines[i]!, advice));
-  assert.match(result.stdout, /status 0\ndomU card 0 \(xsnd\): unchanged\nstatus 0\nstatus 2\n$/);
+  assert.match(
+    result.stdout,
+    /status 0\ndomU card 0 \(xsnd\): unchanged\nthe cards of domU end.*\nstatus 0\nstatus 2\n$/,
+  );
 });
 
 Deno.test("provision --dry-run prints what xenstore-ls shows of what it would write, and writes nothing", async () => {

@@ -24,6 +24,10 @@ be=${backend} fe=${frontend}
   );
 }
 
+/** The last line of `provision` about guests whose cards no daemon makes. */
+export const endAtReboot = (domains: string) =>
+  `the cards of ${domains} end at a reboot, unless the file of \`xsnd serve --config\` declares them`;
+
 export function assertOk({ code, stderr }: Result): void {
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
 }
