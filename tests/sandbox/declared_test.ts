@@ -169,3 +169,23 @@ Deno.test("a guest with a card of xl's gets no other, and --no-provision makes n
     "domU",
     "domV",
   ));
+
+Deno.test("a driver domain makes no cards, says so once, and serves what the toolstack makes", () =>
+  inBox(
+    async (box) => {
+      const file = declare(box, { domU: "dummy:" });
+      const config = JSON.parse(Deno.readTextFileSync(file));
+      config.domains.domU.backend = "snd";
+      Deno.writeTextFileSync(file, JSON.stringify(config));
+      const daemon = await box.serveWith({ XSND_DOMID: "1" }, "--config", file);
+      daemon.kill("SIGHUP");
+      await until("the reload", () => /is reloaded/.test(daemon.stderr) || undefined);
+      assert.equal(await box.ok("list", "-o", "name"), "");
+      await box.ok("provision", "-f", file);
+      await until("the card", async () => (await box.status()).streams[0]);
+      assert.equal(daemon.stderr.match(/cards are made in domain 0/g)?.length, 1);
+      assert.doesNotMatch(daemon.stderr, /error|warning/);
+    },
+    "snd",
+    "domU",
+  ));
