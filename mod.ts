@@ -83,6 +83,8 @@ export {
   CONTROL_VERSION,
   type ControlRequest,
   type ControlResults,
+  type DeclaredGuest,
+  type DeclaredReport,
   type StatusReport,
   type StatusRequest,
   STREAM_GOALS,

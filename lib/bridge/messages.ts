@@ -6,6 +6,7 @@ import type { OpenRequest } from "../sndif/mod.ts";
 import type { StreamParams } from "../vsnd/model/card.ts";
 import type { EventChannelsShare } from "../xen/ports.ts";
 import type { OperatorSettings } from "../stream/operator_settings.ts";
+import type { KeptOpen } from "./kept_stream.ts";
 import type { Hold } from "../stream/stream_state.ts";
 
 /** An address in this process, as a decimal string: JSON has no 64-bit integers. */
@@ -22,6 +23,20 @@ export interface EngineStart {
   readonly wakeFd: number;
   readonly channels: EventChannelsShare;
   readonly realtime: boolean;
+}
+
+/** The answer to an OPEN that succeeded. */
+export interface Opened {
+  readonly op: "opened";
+  readonly slot: number;
+  readonly buffer: Address;
+  readonly mappedBytes: number;
+  readonly open: OpenRequest;
+  readonly pcm: PcmDescriptor;
+  /** Whether `pcm` is silence in the place of a device that somebody else uses. */
+  readonly isStandIn: boolean;
+  /** Whether `pcm` is silence since the stream is denied. */
+  readonly isDenied: boolean;
 }
 
 /** A command to the engine; `slot` is the stream's row in the status table. */
@@ -47,21 +62,18 @@ export type EngineCommand =
     readonly settings: OperatorSettings;
     /** As in `trace`. */
     readonly trace: Address | null;
+    /** The block of a `KeptStream`; null: nothing is kept. */
+    readonly kept: Address | null;
+    /** Whether `resumed` or `notResumed` follows. The stream takes no request before. */
+    readonly resumes: boolean;
   }
-  | { readonly op: "detach"; readonly slot: number }
-  | {
-    /** The answer to an OPEN that succeeded. */
-    readonly op: "opened";
-    readonly slot: number;
-    readonly buffer: Address;
-    readonly mappedBytes: number;
-    readonly open: OpenRequest;
-    readonly pcm: PcmDescriptor;
-    /** Whether `pcm` is silence in the place of a device that somebody else uses. */
-    readonly isStandIn: boolean;
-    /** Whether `pcm` is silence since the stream is denied. */
-    readonly isDenied: boolean;
-  }
+  /** `leaves`: an open stream is left to the next daemon. */
+  | { readonly op: "detach"; readonly slot: number; readonly leaves: boolean }
+  | Opened
+  /** A stream that a former daemon had open is open again: as `opened`, with what was kept of the stream. */
+  | Omit<Opened, "op"> & { readonly op: "resumed"; readonly kept: KeptOpen }
+  /** What a former daemon had open cannot be opened again. The guest's requests fail until its next OPEN. */
+  | { readonly op: "notResumed"; readonly slot: number }
   /** The status of a CLOSE, or of another request that failed. */
   | { readonly op: "respond"; readonly slot: number; readonly status: number }
   /**

@@ -8,6 +8,7 @@ import { Exit, XsndError } from "../base/error.ts";
 import { backendsPath, type CardAddress, cardPaths, parseBackendPath, readState } from "../xenbus/mod.ts";
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { GuestDomain } from "./guest_domain.ts";
+import type { KeptFiles } from "./kept_files.ts";
 import { firstPhase } from "./handshake.ts";
 import { VirtualCard } from "./virtual_card.ts";
 import type { Changes } from "../bridge/changes.ts";
@@ -26,6 +27,8 @@ export interface BackendOptions {
   readonly guestLimits?: GuestLimits;
   /** Whether the engines run under SCHED_FIFO, where that is permitted. */
   readonly realtime?: boolean;
+  /** Where open streams are kept for the next daemon; undefined: nowhere. */
+  readonly kept?: KeptFiles;
 }
 
 /** A card that is served. */
@@ -91,6 +94,7 @@ export class Backend implements AsyncDisposable {
     this.#rescan();
     const started = Array.from(this.#cards.values(), (served) => served.started.catch(() => {}));
     await Promise.race([Promise.all(started), this.failed]);
+    this.options.kept?.sweep();
   }
 
   /** Rejects if the shared engine fails, or XenStore is lost for good; otherwise pending for ever. */
@@ -330,6 +334,7 @@ export class Backend implements AsyncDisposable {
       grants: this.grants,
       guests: this.guests,
       totals: this.#totals,
+      ...(this.options.kept !== undefined && { kept: this.options.kept }),
     };
     const card = new VirtualCard(domain, address, paths, policy, services, firstPhase(state));
     const watches = [

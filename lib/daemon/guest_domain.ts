@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The domain that a card is for. */
+import { fnv1a } from "../base/fnv.ts";
 import { domainName } from "../xenbus/mod.ts";
 import { type Store, StoreError } from "../xen/ports.ts";
 
@@ -25,6 +26,11 @@ export class GuestDomain {
   /** Where XenStore has the name. */
   get namePath(): string {
     return `/local/domain/${this.domid}/name`;
+  }
+
+  /** A number that tells the domain from most others of its number. */
+  get hash(): number {
+    return fnv1a(new TextEncoder().encode(this.#identity));
   }
 
   /** Reads the name again, and returns whether it has changed. A domain that goes keeps its name. */

@@ -80,6 +80,10 @@ export class VirtualCard {
     return `${this.domain.name}/${this.address.card}`;
   }
 
+  get domainHash(): number {
+    return this.domain.hash;
+  }
+
   get streams(): readonly StreamControl[] {
     return this.#streams.controls;
   }
@@ -286,7 +290,7 @@ export class VirtualCard {
     if (failure !== undefined) return await this.#tryAgain(failure);
     if (this.#isShutDown) return;
     try {
-      this.#attach(this.#streams.readTransports());
+      this.#attach(this.#streams.readTransports(), true);
     } catch (error) {
       if (isOutOfMemory(error)) return await this.#tryAgain(error);
       if (!isFrontends(error)) throw error;
@@ -337,7 +341,7 @@ export class VirtualCard {
     try {
       const transports = await this.#readTransports();
       if (isOver()) return;
-      this.#attach(transports);
+      this.#attach(transports, false);
     } catch (error) {
       if (isStoreLost(error)) throw error;
       if (isOver()) return;
@@ -365,8 +369,8 @@ export class VirtualCard {
     }
   }
 
-  #attach(transports: readonly StreamTransport[]): void {
-    this.#streams.attach(transports);
+  #attach(transports: readonly StreamTransport[], resumes: boolean): void {
+    this.#streams.attach(transports, resumes);
     this.#phase = "connected";
     this.#pause.connected(performance.now());
     this.#requestsBefore = this.#streams.requests;
@@ -393,11 +397,12 @@ export class VirtualCard {
     this.#writeState(XenbusState.Closing);
   }
 
-  async #disconnect(reason: string, next?: Phase): Promise<void> {
+  /** @param leaves whether the next daemon is to go on with what the guest has open */
+  async #disconnect(reason: string, next?: Phase, leaves = false): Promise<void> {
     clearTimeout(this.#timer);
     const wasConnected = this.connected;
     this.#phase = next ?? (wasConnected ? "waiting" : this.#phase);
-    await this.#streams.detach();
+    await this.#streams.detach(leaves);
     if (wasConnected) this.#log.info("disconnected: {reason}", { reason });
   }
 
@@ -410,7 +415,7 @@ export class VirtualCard {
     clearTimeout(this.#look);
     await this.#evaluating;
     const isUntouched = !leave || this.connected || this.#phase === "found";
-    await this.#disconnect("the daemon ends");
+    await this.#disconnect("the daemon ends", undefined, leave);
     await this.#streams.giveUp();
     try {
       if (isUntouched || this.#isOffline()) return;

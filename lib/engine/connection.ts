@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What belongs to a guest's connection of one stream and outlives its OPENs, for the parts of the engine that share it. */
 import type { EngineEvent } from "../bridge/messages.ts";
+import type { KeptStream } from "../bridge/kept_stream.ts";
 import type { StatusRow } from "../bridge/stream_status.ts";
 import type { EventPageProducer } from "../sndif/mod.ts";
 import type { EventChannels } from "../xen/ports.ts";
@@ -26,6 +27,8 @@ export interface Connection {
   readonly events: EventPageProducer;
   readonly queries: Queries;
   readonly status: StatusRow;
+  /** What the next daemon goes on by. */
+  readonly kept: KeptStream;
   readonly trace: StreamTrace;
   readonly services: EngineServices;
 }

@@ -255,7 +255,7 @@ export class Engine {
     else if (command.op !== "ping") {
       const stream = this.#streams[command.slot];
       if (command.op === "detach") {
-        if (stream !== undefined) this.#detach(stream);
+        if (stream !== undefined) this.#detach(stream, command.leaves);
         this.#events.post({ op: "detached", slot: command.slot });
       } else if (stream !== undefined) this.#tell(stream, command);
     }
@@ -304,14 +304,14 @@ export class Engine {
   }
 
   /** The engine reaches nothing of the stream after this, even if the stream throws. */
-  #detach(stream: EngineStream): void {
+  #detach(stream: EngineStream, leaves = false): void {
     this.#streams[stream.slot] = undefined;
     this.#byPort.delete(stream.requestPort);
     this.#byPort.delete(stream.eventPort);
     this.#unfinished.delete(stream);
     this.#pollSetStale = true;
     try {
-      stream.detach();
+      stream.detach(leaves);
     } catch (error) {
       this.#events.post({ op: "defect", slot: stream.slot, reason: stackOf(error) });
     }

@@ -5,6 +5,7 @@
  */
 import { mappedBuffer } from "../../ffi/libc/memory.ts";
 import { stackOf } from "../base/error.ts";
+import { KEPT_BYTES, KeptStream } from "../bridge/kept_stream.ts";
 import type { Address, EngineCommand, StreamCommand } from "../bridge/messages.ts";
 import type { StatusRow } from "../bridge/stream_status.ts";
 import type { Pcm } from "../pcm/pcm.ts";
@@ -53,7 +54,8 @@ export class EngineStream {
   readonly #queries: Queries;
   readonly #services: EngineServices;
   readonly #status: StatusRow;
-  readonly #pages: readonly [ring: ArrayBuffer, events: ArrayBuffer];
+  readonly #pages: readonly [ring: ArrayBuffer, events: ArrayBuffer, kept: ArrayBuffer];
+  readonly #kept: KeptStream;
   readonly #trace: StreamTrace;
   readonly #connection: Connection;
   readonly #queue: RequestQueue;
@@ -66,6 +68,8 @@ export class EngineStream {
   taken = 0;
   /** Whether the stream is served no more. */
   #broken = false;
+  /** Whether the stream takes no request yet: what a former daemon had open is being opened again. */
+  #isResuming: boolean;
 
   /** @param budget of the guest, which all of its streams share */
   constructor(
@@ -82,7 +86,11 @@ export class EngineStream {
     this.#services = services;
     this.#status = status;
     const page = (address: Address) => mappedBuffer(address, XENSND_EVENT_PAGE_SIZE);
-    this.#pages = [page(command.ring), page(command.eventPage)];
+    const kept = command.kept === null ? new ArrayBuffer(KEPT_BYTES) : mappedBuffer(command.kept, KEPT_BYTES);
+    this.#pages = [page(command.ring), page(command.eventPage), kept];
+    this.#isResuming = command.resumes;
+    this.#kept = new KeptStream(kept);
+    if (command.resumes) this.#kept.freeze();
     this.#trace = new StreamTrace(status, command.trace);
     this.#connection = {
       slot,
@@ -92,6 +100,7 @@ export class EngineStream {
       events: new EventPageProducer(this.#pages[1]),
       queries: this.#queries,
       status,
+      kept: this.#kept,
       trace: this.#trace,
       services,
     };
@@ -154,7 +163,7 @@ export class EngineStream {
    * @param arrival when the engine woke up for the requests, by its `MicrosClock`
    */
   serveRing(arrival?: number): boolean {
-    if (this.#broken) return false;
+    if (this.#broken || this.#isResuming) return false;
     const queue = this.#queue;
     queue.begin(arrival);
     let served = 0;
@@ -255,6 +264,10 @@ export class EngineStream {
     switch (command.op) {
       case "opened":
         return this.opened(command);
+      case "resumed":
+        return this.resumed(command);
+      case "notResumed":
+        return this.#beginAnew();
       case "respond":
         return this.answer(command.status);
       case "refiner":
@@ -286,6 +299,26 @@ export class EngineStream {
     }
     this.#life.prepared();
     this.answer(0);
+  }
+
+  /** As {@link opened}, of what a former daemon had open. */
+  resumed(command: EngineCommand & { op: "resumed" }): void {
+    this.#isResuming = false;
+    try {
+      this.#life.opened(command);
+    } catch (error) {
+      this.#beginAnew();
+      this.#life.release();
+      return this.#services.post({ op: "openFailed", slot: this.slot, reason: String(error) });
+    }
+    this.#life.resumed(command.kept);
+  }
+
+  /** Nothing is open any more, and requests are taken from now on. */
+  #beginAnew(): void {
+    this.#isResuming = false;
+    this.#kept.thaw();
+    this.#kept.setState("closed");
   }
 
   /** Answers the request that the main thread worked on. The caller goes on with the requests behind it. */
@@ -332,8 +365,9 @@ export class EngineStream {
   }
 
   /** Lets go of everything: even if this throws, the stream touches no memory afterwards that the main thread may unmap. */
-  detach(): void {
+  detach(leaves = false): void {
     try {
+      if (leaves) this.#life.leave();
       this.#life.release();
       this.#trace.mark(RecordKind.disconnected);
     } finally {

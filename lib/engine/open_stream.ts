@@ -9,6 +9,7 @@ import { POLL } from "../../ffi/libc/libc.ts";
 import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import { Memory } from "../../ffi/libc/memory.ts";
 import { TimerFd } from "../../ffi/libc/timer_fd.ts";
+import type { KeptOpen } from "../bridge/kept_stream.ts";
 import type { EngineCommand } from "../bridge/messages.ts";
 import { openPcm } from "../pcm/descriptor.ts";
 import { DummyPcm } from "../pcm/dummy/pcm.ts";
@@ -40,7 +41,7 @@ export class OpenStream {
   readonly #standInTimer: TimerFd;
 
   /** Takes the device that the main thread has opened, and the buffer that it has mapped. Throws with nothing left behind. */
-  static open(command: EngineCommand & { op: "opened" }, connection: Connection): OpenStream {
+  static open(command: EngineCommand & { op: "opened" | "resumed" }, connection: Connection): OpenStream {
     const { open: { bufferSz, periodSz }, mappedBytes, isStandIn, isDenied } = command;
     const pcm = openPcm(command.pcm);
     let buffer: GuestBuffer | undefined;
@@ -51,7 +52,11 @@ export class OpenStream {
       buffer = new GuestBuffer(Memory.mapped(BigInt(command.buffer), bufferSz), pcm.staging);
       const passed = isStandIn ? "standInFrames" : soundOrSilence(isDenied);
       const periodFrames = periodSz / pcm.params.frameBytes;
+      const { events } = connection;
+      if (command.op === "opened") events.opened();
+      else events.resumed(command.kept.eventBase);
       const stream = new OpenStream(pcm, buffer, timer, periodFrames, passed, connection);
+      if (command.op === "resumed") stream.#resume(command.kept);
       if (isStandIn) stream.#standIn();
       return stream;
     } catch (error) {
@@ -70,18 +75,18 @@ export class OpenStream {
     passed: PassedFrames,
     connection: Connection,
   ) {
-    const { direction, events, services, status, trace } = connection;
+    const { direction, kept, services, status, trace } = connection;
     this.#connection = connection;
     this.#buffer = buffer;
     this.#standInTimer = standInTimer;
     const { rate, channels, format, frameBytes } = pcm.params;
     const bufferFrames = buffer.bytes / frameBytes;
-    events.opened();
     this.#feed = new PositionFeed(
       periodFrames > 0 ? { periodFrames, bufferFrames, frameBytes, connection } : undefined,
+      kept,
     );
     const Direction = direction === "playback" ? Playback : Capture;
-    this.transfer = new Direction(pcm, buffer, this.#feed, status, { periodFrames, trace, passed });
+    this.transfer = new Direction(pcm, buffer, this.#feed, status, { periodFrames, trace, passed, kept });
     status.set("rate", rate);
     status.set("channels", channels);
     status.set("format", format);
@@ -90,6 +95,15 @@ export class OpenStream {
     this.#deviceChanged(pcm);
     this.transfer.report();
     services.pollSetChanged();
+  }
+
+  /** Goes on with what a former daemon had open. */
+  #resume(kept: KeptOpen): void {
+    const { events, services, eventPort } = this.#connection;
+    this.#feed.resume(kept);
+    this.transfer.resume(kept);
+    // A daemon that died may have published an event without notifying.
+    if (events.inProd !== events.base) services.channels.notify(eventPort);
   }
 
   /** The device's PCM; undefined if none is left that could be polled. */
@@ -105,7 +119,9 @@ export class OpenStream {
   /** The guest's STOP. The guest is told its position before the answer, while its driver still listens. */
   stop(): void {
     this.#reportNow();
-    this.#feed.tell(this.transfer.restart());
+    const at = this.transfer.restart();
+    this.#feed.tell(at);
+    this.#connection.kept.stopped(at);
     this.#goes("stopped");
   }
 
@@ -268,6 +284,17 @@ export class OpenStream {
   #report(): void {
     if (this.#deviceState === "running") this.#feed.follow(this.transfer.reportable());
     this.transfer.report();
+  }
+
+  /** Leaves the stream to the next daemon, which goes on from the position that the guest is told now. {@link release} follows. */
+  leave(): void {
+    if (this.#deviceState === "running") {
+      // A device that can pause plays nothing more, which the next daemon would have played again.
+      this.transfer.pcm.pause(true);
+      this.#reportNow();
+    }
+    this.transfer.report();
+    this.#connection.kept.freeze();
   }
 
   /** Lets go of device and buffer: nothing here touches them afterwards, even if this throws. */

@@ -88,6 +88,8 @@ export class SoloStream implements Disposable {
         moved: 100_000,
         settings: { volume: 0, muted: false },
         trace: null,
+        kept: null,
+        resumes: false,
       },
       { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
       this.status,

@@ -5,6 +5,7 @@
  * is on top of the guest's own; both outlive an OPEN.
  */
 import { SND_ERROR_BEGIN } from "../../ffi/alsa/libasound.ts";
+import type { KeptOpen } from "../bridge/kept_stream.ts";
 import type { EngineCommand } from "../bridge/messages.ts";
 import { XEN_EINVAL, XEN_EIO } from "../sndif/mod.ts";
 import type { OperatorSettings } from "../stream/operator_settings.ts";
@@ -31,15 +32,31 @@ export class StreamLife {
 
   /** Sets the state, and tells the status row and the trace. The device is left alone. */
   setState(state: StreamState): void {
-    const { status, trace } = this.connection;
+    const { kept, status, trace } = this.connection;
     this.#state = state;
+    kept.setState(state);
     status.setState(state, this.hold);
     trace.sample(this.#open?.pcm);
   }
 
   /** The main thread has opened the device and mapped the buffer. Throws with nothing left behind. {@link prepared} follows. */
-  opened(command: EngineCommand & { op: "opened" }): void {
+  opened(command: EngineCommand & { op: "opened" | "resumed" }): void {
+    const { events, kept } = this.connection;
     this.#open = OpenStream.open(command, this.connection);
+    kept.thaw();
+    kept.opened(command.open, events.base, command.op === "resumed" ? command.kept : undefined);
+  }
+
+  /** The stream goes on as a former daemon has left it. {@link opened} has come before. */
+  resumed({ state }: KeptOpen): void {
+    this.setOperators(this.settings);
+    this.setState(state);
+    this.#runDevice();
+  }
+
+  /** Leaves an open stream to the next daemon. {@link release} follows. */
+  leave(): void {
+    this.#open?.leave();
   }
 
   /** The stream is open, and waits for the guest's START. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Runs the daemon as `xsnd serve` does: start, reload at SIGHUP, end. */
 import { getLogger } from "@logtape/logtape";
+import { dirname } from "node:path";
 import { releaseStartup } from "../../ffi/libc/startup_memory.ts";
 import type { Backend } from "../daemon/backend.ts";
+import { KeptFiles } from "../daemon/kept_files.ts";
 import { choosePolicy } from "../daemon/policy/choose_policy.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import type { DeclaredCards } from "../daemon/declared_cards.ts";
@@ -55,6 +57,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     readPolicy: (...card) => policy.read(...card),
     guestLimits,
     realtime,
+    kept: new KeptFiles(`${dirname(controlSocketPath())}/streams`),
     ...(declared !== undefined && { declared }),
   });
   // The handlers are set before the first message that a script may take for the end of the start.

@@ -98,6 +98,11 @@ export class EventPageProducer {
     this.#base = this.#inProd;
   }
 
+  /** Goes on with an OPEN of a former backend's, which found the page at the index `base`. */
+  resumed(base: number): void {
+    this.#base = base | 0;
+  }
+
   /**
    * Publishes XENSND_EVT_CUR_POS with a position, octets since OPEN, in the halves of {@link positionLow} and
    * {@link positionHigh}. Returns true if the position was published: then notify the event channel. Returns false if the page

@@ -31,6 +31,8 @@ function attach(
     moved: 128,
     settings: { volume: 0, muted: false },
     trace: null,
+    kept: null,
+    resumes: false,
   };
 }
 

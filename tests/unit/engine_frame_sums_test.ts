@@ -109,6 +109,8 @@ class Rig {
       moved: this.moved,
       settings: { volume: 0, muted: false },
       trace: null,
+      kept: null,
+      resumes: false,
     };
     const services = { channels, post: () => {}, pollSetChanged: () => {} };
     this.#stream = new EngineStream(attach, services, this.#row, new GuestBudget(1_000_000, this.moved));

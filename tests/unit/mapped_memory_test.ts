@@ -51,7 +51,7 @@ Deno.test("where bare addresses become memory: nowhere but in the few files that
   assert.deepEqual(found.sort(), [
     "ffi/libc/failed_call.ts", // errno
     "ffi/libc/memory.ts",
-    "lib/xen/embedded/shared_file.ts",
+    "ffi/libc/shared_file.ts",
     "lib/xen/mapped_pages.ts",
   ]);
 });

@@ -5,11 +5,13 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { KeptStream } from "../../lib/bridge/kept_stream.ts";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { TraceReader } from "../../lib/bridge/trace_ring.ts";
 import { PositionFeed } from "../../lib/engine/samples/position_feed.ts";
 import { StreamTrace } from "../../lib/engine/stream_trace.ts";
 import {
+  type EventIdBehaviour,
   EventPageConsumer,
   EventPageProducer,
   EventView,
@@ -22,6 +24,14 @@ import { RecordKind } from "../../lib/trace/trace_format.ts";
 
 const FRAME_BYTES = 4;
 const EVENT_PORT = 7;
+const OPEN = {
+  pcmRate: 48_000,
+  pcmFormat: 2,
+  pcmChannels: 2,
+  bufferSz: 65_536,
+  grefDirectory: 17,
+  periodSz: 16_384,
+};
 
 /** Model of `xen_snd_front_alsa_handle_cur_pos`, with `snd_pcm_update_hw_ptr` at each period. */
 class Driver {
@@ -50,22 +60,39 @@ class Driver {
 
 /** A stream and its guest. The test moves the device's pointer; the guest takes the events. */
 class Stream {
-  readonly feed: PositionFeed;
+  feed: PositionFeed;
   readonly driver: Driver;
   /** Number of notifications to the guest. */
   notified = 0;
   device = 0;
   readonly #consumer: EventPageConsumer;
   readonly #event = new EventView();
+  readonly kept = new KeptStream();
+  readonly #page = new ArrayBuffer(XENSND_EVENT_PAGE_SIZE);
+  readonly #base: number;
 
   constructor(
     readonly period: number,
     readonly buffer: number,
-    trace: string | null = null,
+    private readonly traced: string | null = null,
     readonly status = new StatusRow(createStatusTable(1), 0),
+    { generation = "linux-6.1" as EventIdBehaviour, earlierEvents = 0 } = {},
   ) {
-    const page = new ArrayBuffer(XENSND_EVENT_PAGE_SIZE);
-    this.#consumer = new EventPageConsumer(page, 0, "linux-6.1");
+    this.#consumer = new EventPageConsumer(this.#page, 0, generation);
+    const events = new EventPageProducer(this.#page);
+    for (let i = 0; i < earlierEvents; i++) events.publishCurPos(0, 0);
+    while (this.#consumer.take(this.#event) !== Taken.none);
+    this.#consumer.pcmOpened();
+    events.opened();
+    this.#base = events.base;
+    this.kept.begin({ domain: 1, ringRef: 1, evtRingRef: 1, eventChannel: 1, evtEventChannel: 1 });
+    this.kept.opened(OPEN, this.#base);
+    this.kept.setState("running");
+    this.feed = this.#feed(events);
+    this.driver = new Driver(period, buffer);
+  }
+
+  #feed(events: EventPageProducer): PositionFeed {
     const notify = (port: number) => {
       assert.equal(port, EVENT_PORT);
       this.notified++;
@@ -75,19 +102,35 @@ class Stream {
       post: (event: unknown) => assert.fail(`posted ${JSON.stringify(event)}`),
       pollSetChanged: () => assert.fail("the poll set has nothing to do with it"),
     };
-    this.feed = new PositionFeed({
-      periodFrames: period,
-      bufferFrames: buffer,
+    const subscriber = {
+      periodFrames: this.period,
+      bufferFrames: this.buffer,
       frameBytes: FRAME_BYTES,
       connection: {
         eventPort: EVENT_PORT,
-        events: new EventPageProducer(page),
+        events,
         status: this.status,
-        trace: new StreamTrace(this.status, trace),
+        trace: new StreamTrace(this.status, this.traced),
         services,
       },
-    });
-    this.driver = new Driver(period, buffer);
+    };
+    return new PositionFeed(subscriber, this.kept);
+  }
+
+  /** The daemon dies, and the next one goes on with what was kept. */
+  die(): void {
+    const kept = this.kept.read({
+      domain: 1,
+      ringRef: 1,
+      evtRingRef: 1,
+      eventChannel: 1,
+      evtEventChannel: 1,
+    })!;
+    const events = new EventPageProducer(this.#page);
+    events.resumed(kept.eventBase);
+    this.feed = this.#feed(events);
+    this.feed.resume(kept);
+    this.device = Math.max(kept.told, this.device);
   }
 
   /** The guest takes all pending events. Returns their positions, in frames. */
@@ -159,6 +202,40 @@ Deno.test("PositionFeed wakes the guest once a period, under any jitter of the d
     }
   }));
 });
+
+for (const generation of ["linux-6.1", "linux-7.2"] as const) {
+  Deno.test(`PositionFeed goes on where that of a dead daemon has ended, ${generation}`, () => {
+    const deaths = fc.array(fc.constantFrom("lives", "lives", "dies", "dies before it tells"), {
+      minLength: 1,
+      maxLength: 300,
+      size: "max",
+    });
+    fc.assert(
+      fc.property(sizes, jitter, deaths, fc.nat(70), ({ period, buffer }, jitter, deaths, earlier) => {
+        fc.pre(period >= 32);
+        const options = { generation, earlierEvents: earlier };
+        const stream = new Stream(period, buffer, null, undefined, options);
+        let last = 0;
+        for (const [i, share] of jitter.entries()) {
+          const frames = Math.floor(share * period);
+          stream.device += frames;
+          const isSecond = deaths[(i - 1) % deaths.length] === "dies before it tells";
+          const fate = isSecond ? "lives" : deaths[i % deaths.length]!;
+          if (fate === "dies before it tells") stream.kept.setTold(stream.device);
+          else stream.feed.follow(stream.device);
+          for (const position of stream.take()) {
+            assert(position > last && position - last < buffer, `from ${last} to ${position} of ${buffer}`);
+            last = position;
+          }
+          if (fate !== "lives") stream.die();
+        }
+        stream.device += Math.ceil(period / 8);
+        stream.feed.follow(stream.device);
+        assert.equal(stream.take().at(-1), stream.device, "the guest hears of the daemon no more");
+      }),
+    );
+  });
+}
 
 Deno.test("PositionFeed keeps the guest within a twelfth of a period of the device", () => {
   fc.assert(fc.property(sizes, jitter, ({ period, buffer }, jitter) => {

@@ -33,7 +33,7 @@ class Rig {
     unbind: () => void this.held--,
   };
   readonly stream = new StreamControl(
-    { name: "domU/0", address: { domid: DOMID, card: 0, backendDomid: 0 } },
+    { name: "domU/0", address: { domid: DOMID, card: 0, backendDomid: 0 }, domainHash: 0 },
     "0/0",
     { type: "playback", uniqueId: "pulse", device: "dummy:", effective: DEFAULT_PARAMS },
     {

@@ -17,6 +17,7 @@ import { HostCards, ORDINARY, PULSE } from "./sound/host_cards.ts";
 import { virtualLibasound } from "./sound/libasound.ts";
 import type { SoundReports } from "./sound/reports.ts";
 import { addressSpace, installViewWatch } from "./xen/address_space.ts";
+import { mappedFiles } from "./xen/mapped_files.ts";
 import { virtualLibxenevtchn } from "./xen/libxenevtchn.ts";
 import { virtualLibxengnttab } from "./xen/libxengnttab.ts";
 import { virtualLibxenstore } from "./xen/libxenstore.ts";
@@ -150,7 +151,7 @@ export function currentHost(): Host {
 export async function install(): Promise<void> {
   const realLibc = real.dlopen("libc.so.6", libcSymbols).symbols;
   installPlatform({
-    "libc.so": () => virtualLibc(realLibc, addressSpace),
+    "libc.so": () => virtualLibc(realLibc, addressSpace, mappedFiles),
     libxenstore: virtualLibxenstore,
     libxengnttab: virtualLibxengnttab,
     libxenevtchn: virtualLibxenevtchn,

@@ -188,6 +188,7 @@ export class World {
       const problem = this.#closedCards.problem(path);
       if (problem !== undefined) this.violated("statesKnown", problem);
       this.moments.nodeChanged(path);
+      this.settings.nodeChanged(path);
     });
     this.host.xen.xenstored.onPathAsked = (process) => {
       // It waits for its watches, and has no other use for the answer.
@@ -233,6 +234,7 @@ export class World {
   }
 
   #daemonEnded(run: DaemonRun): void {
+    if (run.ending === "killed") this.ledger.died(run.process, this.now);
     this.administrator.ended(run, new Random(mix(this.seed, 11, this.daemons.runs.length)));
     if (this.daemons.current === undefined || run.servesSince !== undefined) this.excuses.begin("no daemon");
   }

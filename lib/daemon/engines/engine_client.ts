@@ -154,8 +154,10 @@ export class EngineClient implements AsyncDisposable {
    * Takes a slot's stream from the engine. Calls `letGo` as soon as the engine uses none of the stream's memory, before it passes on
    * any later event. The row is still valid then; afterwards it is cleared, and the slot is free. Resolves after that, or rejects
    * with the error of `letGo`.
+   *
+   * @param leaves whether an open stream is left to the next daemon
    */
-  detach(slot: number, letGo: () => void): Promise<void> {
+  detach(slot: number, letGo: () => void, leaves = false): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#detached.set(slot, () => {
       this.#detached.delete(slot);
@@ -168,7 +170,7 @@ export class EngineClient implements AsyncDisposable {
       this.status(slot).clear();
     });
     if (this.#hasEnded) this.#detached.get(slot)!();
-    else this.post({ op: "detach", slot });
+    else this.post({ op: "detach", slot, leaves });
     return promise;
   }
 

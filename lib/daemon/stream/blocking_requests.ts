@@ -5,6 +5,7 @@
  */
 import { getLogger, lazy } from "@logtape/logtape";
 import { errnoName } from "../../../ffi/libc/errno.ts";
+import type { KeptOpen } from "../../bridge/kept_stream.ts";
 import type { PcmDescriptor } from "../../pcm/descriptor.ts";
 import { PcmError } from "../../pcm/pcm_error.ts";
 import { FORMATS, type OpenRequest, XEN_EINVAL, XEN_EIO, XEN_ENOMEM } from "../../sndif/mod.ts";
@@ -121,6 +122,21 @@ export class BlockingRequests {
   async #changeClosedDevice(): Promise<void> {
     if (this.#session.isOpen || !await this.#chosen.change()) return;
     this.#log.info("its device is {device} from now on", { device: usedDevice(this.policy) });
+  }
+
+  /** Opens once more what a former daemon had open for the guest, as `open` says, and has the engine go on. */
+  resume(kept: KeptOpen, connection: StreamConnection): void {
+    this.#enqueue(async () => {
+      try {
+        await this.#open(kept.open, connection, kept);
+      } catch (error) {
+        this.#log.warn("its guest has to open it anew: {reason}", {
+          reason: error instanceof Error ? error.message : String(error),
+        });
+        await this.#chosen.device.closeProbe();
+        if (this.#isCurrent(connection)) connection.engine.post({ op: "notResumed", slot: connection.slot });
+      }
+    });
   }
 
   /** The guest's connection ends: nothing is looked for, and no loan recalled, any more. */
@@ -240,7 +256,8 @@ export class BlockingRequests {
     connection.engine.post({ op: "respond", slot: connection.slot, status });
   }
 
-  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {
+  /** @param kept what a former daemon has kept of the open stream; without it `open` is the guest's request */
+  async #open(open: OpenRequest, connection: StreamConnection, kept?: KeptOpen): Promise<void> {
     await this.#session.close();
     await this.#changeClosedDevice();
     if (!this.#isCurrent(connection)) return;
@@ -267,17 +284,20 @@ export class BlockingRequests {
     if (!this.#isCurrent(connection)) return;
     this.#session.use(request, device.isStandIn);
     connection.logXruns(this.#log, type);
-    connection.engine.post({
-      op: "opened",
+    const opened = {
       slot: connection.slot,
       buffer: String(buffer.address),
       mappedBytes: buffer.buffer.byteLength,
       open,
       ...device,
-    });
+    };
+    connection.engine.post(
+      kept === undefined ? { op: "opened", ...opened } : { op: "resumed", ...opened, kept },
+    );
     this.#log.info(
-      "open: {rate} Hz, {format}, {channels} channels, buffer {buffer}, period {period} octets",
+      "{what}: {rate} Hz, {format}, {channels} channels, buffer {buffer}, period {period} octets",
       {
+        what: kept === undefined ? "open" : "goes on",
         rate: open.pcmRate,
         format,
         channels: open.pcmChannels,

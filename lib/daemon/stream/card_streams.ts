@@ -100,13 +100,17 @@ export class CardStreams {
     return this.#streams.map(({ directory }) => readTransport(this.services.store, directory));
   }
 
-  /** Connects all streams, each by its one of `transports`; after an error some may be connected. */
-  attach(transports: readonly StreamTransport[]): void {
-    for (const [i, { control }] of this.#streams.entries()) control.attach(transports[i]!);
+  /**
+   * Connects all streams, each by its one of `transports`; after an error some may be connected. `resumes`: goes on with what the guest
+   * has open since a former daemon.
+   */
+  attach(transports: readonly StreamTransport[], resumes: boolean): void {
+    for (const [i, { control }] of this.#streams.entries()) control.attach(transports[i]!, resumes);
   }
 
-  async detach(): Promise<void> {
-    await Promise.all(this.controls.map((stream) => stream.detach()));
+  /** @param leaves whether the next daemon is to go on with what the guest has open */
+  async detach(leaves: boolean): Promise<void> {
+    await Promise.all(this.controls.map((stream) => stream.detach(leaves)));
   }
 
   /** Gives up all streams for good. To be called after {@link detach}. */

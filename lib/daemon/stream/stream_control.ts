@@ -13,6 +13,7 @@ import { inTime } from "../engines/engine_client.ts";
 import type { Engines, Seat } from "../engines/engines.ts";
 import type { LinkServices } from "../link/frontend_link.ts";
 import type { StreamTransport } from "../link/published.ts";
+import type { KeptFile, KeptFiles } from "../kept_files.ts";
 import type { OperatorNodes } from "../policy/operator_nodes.ts";
 import { BlockingRequests } from "./blocking_requests.ts";
 import { StreamConnection } from "./stream_connection.ts";
@@ -22,6 +23,8 @@ import { StreamCounters } from "./stream_counters.ts";
 /** What all streams of a daemon share. */
 export interface StreamServices extends LinkServices {
   readonly engines: Engines;
+  /** Undefined: no open stream is kept for the next daemon. */
+  readonly kept?: KeptFiles;
 }
 
 /** What a stream tells of its card. The name changes with the domain's. */
@@ -29,6 +32,8 @@ export interface NamedCard {
   /** `domU/0` */
   readonly name: string;
   readonly address: CardAddress;
+  /** Tells the card's domain from others of the number. */
+  readonly domainHash: number;
 }
 
 export class StreamControl implements AsyncDisposable {
@@ -42,6 +47,12 @@ export class StreamControl implements AsyncDisposable {
   #admission: Disposable | undefined;
   #seat: Seat | undefined;
   #connection: StreamConnection | undefined;
+  /** What the next daemon goes on by. */
+  #kept: KeptFile | undefined;
+  /** Whether the next daemon is to go on with the stream. */
+  #isLeft = false;
+  /** Resolves when the engine has let go of the last connection. */
+  #freed: Promise<void> = Promise.resolve();
   #detaching: Promise<void> | undefined;
   #trace: TraceReader | undefined;
   /** Called when the stream is given up for good. */
@@ -145,10 +156,11 @@ export class StreamControl implements AsyncDisposable {
   }
 
   /**
-   * Connects the stream to its frontend and hands it to the engine. Throws GrantError, EventChannelError or RangeError, with
-   * nothing left mapped or bound, if the frontend's numbers do not hold.
+   * Connects the stream to its frontend and hands it to the engine; `resumes`: goes on with what the guest has open since a former
+   * daemon. Throws GrantError, EventChannelError or RangeError, with nothing left mapped or bound, if the frontend's numbers do not
+   * hold.
    */
-  attach(transport: StreamTransport): void {
+  attach(transport: StreamTransport, resumes = false): void {
     if (this.#seat === undefined) throw new RangeError(`${this.name} has no engine yet, or none any more`);
     const { settings, services: { guests: { limits } } } = this;
     const connection = this.#connection = StreamConnection.open(
@@ -159,6 +171,7 @@ export class StreamControl implements AsyncDisposable {
       (event, connection) => this.#requests.handle(event, connection),
     );
     const { type, effective } = this.#requests.usedPolicy;
+    const open = this.#keep(transport, resumes);
     connection.begin({
       direction: type,
       allowed: effective,
@@ -166,16 +179,33 @@ export class StreamControl implements AsyncDisposable {
       settings,
       requests: limits.requests,
       moved: limits.moved,
+      kept: this.#kept?.address ?? null,
+      resumes: open !== undefined,
     }, this.#trace);
+    if (open !== undefined) this.#requests.resume(open, connection);
   }
 
-  /** Takes the stream from the engine, unmaps all that is the guest's and closes the device. Calls while it does are merged. */
-  detach(): Promise<void> {
-    this.#detaching ??= this.#letGo().finally(() => this.#detaching = undefined);
+  /** Begins to keep the stream. Returns what a former daemon has kept, if the stream is the one that it was, and `resumes`. */
+  #keep({ ringRef, evtRingRef, eventChannel, evtEventChannel }: StreamTransport, resumes: boolean) {
+    const { domid, card, place } = this;
+    this.#kept ??= this.services.kept?.open(`${domid}-${card.address.card}-${place.replace("/", "-")}`);
+    if (this.#kept === undefined) return undefined;
+    const owner = { domain: card.domainHash, ringRef, evtRingRef, eventChannel, evtEventChannel };
+    const open = resumes ? this.#kept.stream.read(owner) : undefined;
+    if (open === undefined) this.#kept.stream.begin(owner);
+    return open;
+  }
+
+  /**
+   * Takes the stream from the engine, unmaps all that is the guest's and closes the device; `leaves`: the next daemon is to go on with
+   * what the guest has open. Calls while it does are merged.
+   */
+  detach(leaves = false): Promise<void> {
+    this.#detaching ??= this.#letGo(leaves).finally(() => this.#detaching = undefined);
     return this.#detaching;
   }
 
-  async #letGo(): Promise<void> {
+  async #letGo(leaves: boolean): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#requests.leave();
@@ -191,7 +221,9 @@ export class StreamControl implements AsyncDisposable {
       connection.release();
       this.#requests.close();
     };
-    const freed = engine.detach(slot, letGo).then(() => this.#requests.done);
+    this.#isLeft = leaves;
+    this.#freed = engine.detach(slot, letGo, leaves);
+    const freed = this.#freed.then(() => this.#requests.done);
     if (await inTime(freed)) return;
     // Nothing is unmapped before the engine has let go of it, lest it touch that.
     this.#log.error("{device} does not come back: what it holds of the guest's stays until it does", {
@@ -207,6 +239,9 @@ export class StreamControl implements AsyncDisposable {
     this.#seat = undefined;
     this.#isGivenUp = true;
     this.services.engines.changes.tell();
+    const kept = this.#kept;
+    if (kept !== undefined && !this.#isLeft) kept.remove();
+    this.#freed.then(() => kept?.[Symbol.dispose](), () => {});
     this.#onEnd();
     await seat?.[Symbol.asyncDispose]();
     this.#admission?.[Symbol.dispose]();

@@ -9,6 +9,7 @@ import type { Pcm } from "../../pcm/pcm.ts";
 import { fillSilence, knownFormat, type SampleFormat, XEN_EAGAIN } from "../../sndif/mod.ts";
 import { GuestBuffer } from "./guest_buffer.ts";
 import type { PositionFeed } from "./position_feed.ts";
+import type { KeptPositions } from "../../bridge/kept_stream.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import { Transfer, type TransferOptions } from "./transfer.ts";
 
@@ -130,6 +131,17 @@ export class Capture extends Transfer {
     this.pass(to - this.deviceFrames);
     this.deviceFrames = to;
     this.status.add("discardedFrames", to - this.guestFrames);
+  }
+
+  /** What the guest has yet to read was in the former daemon's memory: the guest reads silence. */
+  override resume(kept: KeptPositions): void {
+    const { position } = kept;
+    const guestFrames = Math.max(kept.guestFrames, position - this.bufferFrames);
+    super.resume({ ...kept, guestFrames });
+    this.deviceFrames = this.settled = guestFrames;
+    this.#passOver(position);
+    this.status.add("movedFrames", position - guestFrames);
+    this.settled = position;
   }
 
   /** What the device has heard, and nobody has taken from it, is lost. */

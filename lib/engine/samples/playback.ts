@@ -4,6 +4,7 @@ import type { Pcm } from "../../pcm/pcm.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
 import type { PositionFeed } from "./position_feed.ts";
 import { QueuedSilence } from "./queued_silence.ts";
+import type { KeptPositions } from "../../bridge/kept_stream.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import { Transfer, type TransferOptions } from "./transfer.ts";
 import { Underrun } from "./underrun.ts";
@@ -163,6 +164,12 @@ export class Playback extends Transfer {
     this.#stallEnd = -1;
     this.#waiting = false;
     return at;
+  }
+
+  override resume(kept: KeptPositions): void {
+    super.resume(kept);
+    this.#beginning = kept.beginning;
+    this.status.add("transferredFrames", Math.max(0, kept.guestFrames - kept.position));
   }
 
   protected override hasStopped(isSuspended: boolean): void {

@@ -11,6 +11,7 @@
  * How far an event goes. A step is smaller than the guest's buffer, or the ALSA core could not count the rounds of the buffer.
  * After a stall longer than the buffer the feed catches up in steps of half a buffer.
  */
+import { type KeptPositions, KeptStream } from "../../bridge/kept_stream.ts";
 import { positionHigh, positionLow } from "../../sndif/mod.ts";
 import type { Connection } from "../connection.ts";
 
@@ -34,8 +35,11 @@ export class PositionFeed {
   /** The driver's out_frames: frames told since it last woke the guest. A STOP does not clear them. */
   #outFrames = 0;
 
-  /** @param subscriber undefined for a guest that wants no events (OPEN with a `period_sz` of 0) */
-  constructor(private readonly subscriber?: Subscriber) {
+  /**
+   * @param subscriber undefined for a guest that wants no events (OPEN with a `period_sz` of 0)
+   * @param kept gets each position before the guest does
+   */
+  constructor(private readonly subscriber?: Subscriber, private readonly kept = new KeptStream()) {
     this.#stepFrames = Math.max(1, Math.floor((subscriber?.periodFrames ?? 0) / EVENTS_A_PERIOD));
   }
 
@@ -47,13 +51,16 @@ export class PositionFeed {
     return this.#toldFrames;
   }
 
+  /** Goes on where a former daemon's feed has ended. */
+  resume({ told, unwoken }: KeptPositions): void {
+    this.#toldFrames = told;
+    this.#outFrames = unwoken;
+  }
+
   /** Tells the guest that the stream, which runs, is at `frames`, as far as events are due and the page has room. */
   follow(frames: number): void {
     const { subscriber } = this;
-    if (subscriber === undefined) {
-      this.#toldFrames = frames;
-      return;
-    }
+    if (subscriber === undefined) return this.#tells(frames);
     for (let i = 0; i < EVENTS_A_TURN; i++) {
       const next = this.#due(subscriber, frames);
       if (next < 0 || !this.#publish(subscriber, next)) break;
@@ -63,7 +70,7 @@ export class PositionFeed {
   /** Tells the guest `frames`, whether an event is due or not. If the page has no room, {@link follow} makes up for it. */
   tell(frames: number): void {
     const { subscriber } = this;
-    if (subscriber === undefined || frames === this.#toldFrames) this.#toldFrames = frames;
+    if (subscriber === undefined || frames === this.#toldFrames) this.#tells(frames);
     else this.#publish(subscriber, frames);
   }
 
@@ -73,6 +80,11 @@ export class PositionFeed {
     if (step <= 0) return -1;
     if (step >= bufferFrames) return this.#toldFrames + Math.max(1, bufferFrames >> 1);
     return step >= this.#stepFrames || this.#outFrames + step > periodFrames ? frames : -1;
+  }
+
+  #tells(frames: number): void {
+    this.kept.setTold(frames);
+    this.#toldFrames = frames;
   }
 
   /** Returns false if the page has no room. */
@@ -86,7 +98,12 @@ export class PositionFeed {
     const bytes = frames * frameBytes;
     const low = positionLow(bytes);
     const high = positionHigh(bytes);
-    if (!events.publishCurPos(low, high)) return false;
+    // A daemon that dies in between has told less than it keeps: the guest's next step is greater, and none goes back.
+    this.kept.setTold(frames);
+    if (!events.publishCurPos(low, high)) {
+      this.kept.setTold(this.#toldFrames);
+      return false;
+    }
     trace.position(events, low, high);
     this.#toldFrames = frames;
     this.#outFrames += step;
@@ -94,6 +111,7 @@ export class PositionFeed {
       this.#outFrames %= periodFrames;
       status.add("periods", 1);
     }
+    this.kept.setUnwoken(this.#outFrames);
     status.add("events", 1);
     services.channels.notify(eventPort);
     return true;

@@ -11,6 +11,7 @@ import type { Pcm } from "../../pcm/pcm.ts";
 import { XEN_EINVAL } from "../../sndif/mod.ts";
 import type { GuestBuffer } from "./guest_buffer.ts";
 import type { PositionFeed } from "./position_feed.ts";
+import { type KeptPositions, KeptStream } from "../../bridge/kept_stream.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
 import type { StreamTrace } from "../stream_trace.ts";
 import { Volume } from "./volume.ts";
@@ -25,6 +26,8 @@ export interface TransferOptions {
   /** The guest's period; 0 for a guest that wants no events. */
   readonly periodFrames?: number;
   readonly trace?: StreamTrace;
+  /** What the next daemon goes on by. */
+  readonly kept?: KeptStream;
 }
 
 /** Octets that one stream moves in a turn at most: a fraction of a millisecond. */
@@ -52,6 +55,7 @@ export abstract class Transfer {
   /** The device's last error, -errno; 0 while the device is well. */
   error = 0;
   protected readonly xruns: Xruns;
+  protected readonly kept: KeptStream;
   #pcm: Pcm;
   /** The end of the frames that {@link settle} has counted. */
   protected settled = 0;
@@ -62,8 +66,9 @@ export abstract class Transfer {
     readonly buffer: GuestBuffer,
     protected readonly feed: PositionFeed,
     protected readonly status: StatusRow,
-    { trace, passed = "heardFrames" }: TransferOptions = {},
+    { trace, passed = "heardFrames", kept = new KeptStream() }: TransferOptions = {},
   ) {
+    this.kept = kept;
     this.#pcm = pcm;
     this.#passed = passed;
     this.xruns = new Xruns(status, pcm.params.rate, trace);
@@ -110,7 +115,9 @@ export abstract class Transfer {
   request(offset: number, length: number): number {
     if (offset >= this.buffer.bytes || length > this.buffer.bytes - offset) return -XEN_EINVAL;
     if (offset % this.frameBytes !== 0 || length % this.frameBytes !== 0) return -XEN_EINVAL;
-    return this.serve(offset / this.frameBytes, length / this.frameBytes);
+    const status = this.serve(offset / this.frameBytes, length / this.frameBytes);
+    this.kept.setGuestFrames(this.guestFrames);
+    return status;
   }
 
   /** The price, in octets, of all that was moved since this was last asked: changing volumes costs extra. */
@@ -201,6 +208,15 @@ export abstract class Transfer {
     this.rebase(at);
     this.guestFrames = at;
     return at;
+  }
+
+  /**
+   * Goes on where a former daemon's transfer has ended. A frame that the former device had played, and that the former daemon had not
+   * seen played, is played once more.
+   */
+  resume({ position, guestFrames }: KeptPositions): void {
+    this.rebase(position);
+    this.guestFrames = guestFrames;
   }
 
   /** The guest has closed the stream, or is gone: device and buffer are released next. */
@@ -305,5 +321,7 @@ export abstract class Transfer {
     this.status.set("positionFrames", this.#position);
     this.status.set("guestFrames", this.guestFrames);
     this.status.set("cardFrames", this.deviceFrames);
+    this.kept.setPosition(this.reportable());
+    this.kept.setGuestFrames(this.guestFrames);
   }
 }

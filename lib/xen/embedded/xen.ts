@@ -6,7 +6,7 @@ import type { EventChannels, GrantSharer, GrantTable, Store, Xen } from "../port
 import { EmbeddedEventChannels } from "./events/event_channels.ts";
 import { EmbeddedGrantSharer, EmbeddedGrantTable } from "./pages/grants.ts";
 import { evtchnLockPath, socketPath } from "./layout.ts";
-import { SharedFile } from "./shared_file.ts";
+import { SharedFile } from "../../../ffi/libc/shared_file.ts";
 
 /** Octet of `evtchn.lock` that a thread locks while it opens XenStore. */
 const OPENING = 1;

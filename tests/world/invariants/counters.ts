@@ -189,8 +189,10 @@ function excessProblem(stream: StreamReport, account: StreamAccount): string | u
   const sent = requests.length + forgotten.requests;
   const counts = stream as unknown as Counts;
   if (Number(counts.requests) > sent) return `${counts.requests} requests, and the guest has sent ${sent}`;
-  // Frames that the guest has jumped over count with those that it writes behind them.
-  const isPlain = direction === "playback" && !account.hasJumpedOn && !account.hasRewound;
+  // Frames that the guest has jumped over count with those that it writes behind them. Whether a WRITE that waits has jumped is known
+  // once it is over.
+  const isPlain = direction === "playback" && requests.at(-1)?.outcome !== "waits" && !account.hasJumpedOn &&
+    !account.hasRewound;
   if (isPlain && Number(counts.transferredFrames) >= nextFrame) {
     return `${counts.transferredFrames} frames, and the guest has written ${nextFrame - 1}`;
   }

@@ -3,6 +3,7 @@
  * What the host's devices play and record, by the streams of the guests whose frames they are. Guests play frames that carry their
  * stream's tag and a number, see `guest/account.ts`.
  */
+import type { Process } from "../machine/process.ts";
 import type { HostPcm } from "../sound/host_pcm.ts";
 import type { PlayedRun, ReadRun, SoundReports, StopCause } from "../sound/reports.ts";
 import type { StreamAccount } from "../guest/account.ts";
@@ -18,11 +19,28 @@ export const COUNTABLE = 4;
 /** The shortest run that begins anywhere. Runs of ten words have come by chance, of a stream whose volume was changed. */
 const LEAST_RUN = 16;
 
+/** µs before the death of a daemon that the daemon may not have looked at a device. */
+const UNSEEN_MICROS = 1_000_000;
+/** The runs of each stream that are remembered, at least. */
+const RECENT = 40;
+
+/** Frames that were heard one after the other. */
+interface HeardRun {
+  readonly first: number;
+  readonly count: number;
+  readonly until: number;
+  readonly by: HostPcm;
+  readonly text: string;
+}
+
 /** What was heard of one stream. */
 export class Heard {
   /** The numbers of the frames that were heard. */
   readonly frames = new IntervalSet();
-  /** Those among them that a device played while its pointer stood still. If the device stops before, they may come again. */
+  /**
+   * Those among them that a device played while its pointer stood still, or whose daemon died before it looked at the pointer. They may
+   * come again.
+   */
   readonly unseen = new IntervalSet();
   /** How many were heard in all, whatever their numbers: of streams whose frames have four octets. */
   count = 0;
@@ -32,7 +50,12 @@ export class Heard {
   /** The number that comes after the last frame. */
   next = 1;
   /** The latest runs, for whoever looks for the reason of a violation. */
-  readonly recent: string[] = [];
+  readonly recent: HeardRun[] = [];
+}
+
+function forgetOld(runs: HeardRun[]): void {
+  const from = runs.at(-1)!.until - UNSEEN_MICROS;
+  while (runs.length > RECENT && runs[0]!.until < from) runs.shift();
 }
 
 export class Ledger implements Omit<SoundReports, "violated"> {
@@ -100,12 +123,12 @@ export class Ledger implements Omit<SoundReports, "violated"> {
     const twice = again > 0 ? again - heard.unseen.count(first, first + count) : 0;
     const { from, until, before } = pcm.blind;
     if (share(at + count) > from && share(at) < until) heard.unseen.add(first - before, first + count);
-    heard.recent.push(
-      `frames ${first} to ${first + count}, from ${share(at)} to ${
-        share(at + count)
-      } µs, by ${pcm.label}, position ${run.position + at}, source ${run.source + at}`,
-    );
-    if (heard.recent.length > 40) heard.recent.shift();
+    const text = `frames ${first} to ${first + count}, from ${share(at)} to ${
+      share(at + count)
+    } µs, by ${pcm.label}, position ${run.position + at}, source ${run.source + at}`;
+    heard.recent.push({ first, count, until: share(at + count), by: pcm, text });
+    forgetOld(heard.recent);
+    if (!pcm.process.isAlive) heard.unseen.add(first, first + count);
     heard.lastAt = share(at + count);
     heard.lastBy = pcm;
     this.seconds += (share(at + count) - share(at)) / 1e6;
@@ -117,7 +140,7 @@ export class Ledger implements Omit<SoundReports, "violated"> {
           first + frames
         }, sent ${request.sent}, status ${request.status}`
       );
-      for (const line of [...heard.recent, ...written]) this.note(line);
+      for (const line of [...heard.recent.map(({ text }) => text), ...written]) this.note(line);
       this.violated(
         "playedOnce",
         `${twice} frames of ${owner.guest.name} ${owner.account.name} from ${first} on are played again, by ${pcm.label}`,
@@ -127,6 +150,15 @@ export class Ledger implements Omit<SoundReports, "violated"> {
 
   /** Whether the guest's requests may be served so late that the daemon takes a rewind for a jump. */
   mayRepeat: (account: StreamAccount) => boolean = () => false;
+
+  /** A daemon has died at the time `now`. The next one plays again what this one has not seen played. */
+  died(process: Process, now: number): void {
+    for (const { recent, unseen } of this.#heard.values()) {
+      for (const { first, count, until, by } of recent) {
+        if (by.process === process && until >= now - UNSEEN_MICROS) unseen.add(first, first + count);
+      }
+    }
+  }
 
   /** Called when a device starts. */
   onStarted: () => void = () => {};

@@ -89,10 +89,10 @@ function channelProblem(
 }
 
 /** What is there without cards and guests, with room for what begins or ends just now. */
-const [WATCHES, TIMERS, DESCRIPTORS] = [4, 16, 14];
+const [WATCHES, TIMERS, DESCRIPTORS] = [8, 16, 14];
 
 /**
- * A card has three watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine
+ * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine
  * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has one more if it is libasound's.
  */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
@@ -109,7 +109,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const devices = sound.open.filter((pcm) => pcm.process === process).length;
   const engines = lately(process, "engines", process.threads.length - 1);
   const bounds = {
-    watches: [watches, WATCHES + 3 * cards],
+    watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2],
     descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + devices],
   };

@@ -7,6 +7,7 @@ import type { Guest } from "../population.ts";
 import { STATE } from "../sound/host_pcm.ts";
 import type { World } from "../world.ts";
 import { placeOf } from "./allowed.ts";
+import { Refusals } from "./refusals_told.ts";
 import { hasTightBudgets } from "./limits.ts";
 import type { Invariant } from "./invariants.ts";
 
@@ -24,20 +25,24 @@ function hasWork({ substream }: XenStream): boolean {
     : substream.avail < substream.bufferFrames;
 }
 
+/** µs in which a daemon opens once more what its predecessor had open. Some devices are slow. */
+const OPENING_MICROS = 2_000_000;
+
 function standstill(world: World, guest: Guest, stream: XenStream): string | undefined {
   const { account } = stream;
   const { open, segment } = account;
   const started = segment?.starts.at(-1);
   if (!hasWork(stream) || open === undefined || started === undefined) return undefined;
   const { apart, connectedAt } = world.connections.of(guest.domain, account.ringRef);
-  // Another daemon knows nothing of what its predecessor had open.
-  if (connectedAt === undefined || open.request.sent < connectedAt) return undefined;
+  if (connectedAt === undefined) return undefined;
+  const isResumed = open.request.sent < connectedAt;
+  if (isResumed && Refusals.of(world).wasAnew(world, guest, account, world.now)) return undefined;
   const { domid, card, pcm, stream: number } = placeOf(guest, account);
   const steady = world.settings.steady(domid, card, placeInCard(pcm, number));
   if (steady === undefined || steady.settings.hold !== "none") return undefined;
   const event = account.events.findLast(({ isAccepted }) => isAccepted)?.time ?? 0;
   const written = segment!.writes.at(-1)?.request.over ?? 0;
-  const from = Math.max(started, event, written, steady.since);
+  const from = Math.max(started, event, written, steady.since, isResumed ? connectedAt + OPENING_MICROS : 0);
   const still = unexcused(from, world.now, [...world.excuses.spans, ...guest.domain.pauses, ...apart]);
   const most = hasTightBudgets(world) ? RESTING_MICROS : STILL_MICROS;
   if (still <= most + STILL_PERIODS * open.periodFrames / open.rate * 1e6) return undefined;
@@ -60,6 +65,7 @@ export const soundGoesOn: Invariant = {
     const stopped = stoppedDevice(world);
     if (stopped !== undefined) return stopped;
     for (const guest of world.population.present) {
+      if (guest.kernel.hasOopsed) continue;
       for (const stream of guest.kernel.streams) {
         const problem = standstill(world, guest, stream);
         if (problem !== undefined) return problem;

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 /**
  * That the log says why a guest gets no device: an OPEN or a parameter query that the main thread refuses has a line of the stream's
- * between request and answer. An answer that was meant for somebody else has none.
+ * between request and answer. An answer that was meant for somebody else has none. A READ or WRITE is refused with EIO if the stream is
+ * not open: then the log says why the daemon has not gone on with what the guest had open.
  */
 import type { LogRecord } from "@logtape/logtape";
 import {
   XEN_EINVAL,
+  XEN_EIO,
   XEN_EOPNOTSUPP,
   XENSND_OP_HW_PARAM_QUERY,
   XENSND_OP_OPEN,
+  XENSND_OP_READ,
+  XENSND_OP_WRITE,
 } from "../../../lib/sndif/mod.ts";
 import type { RequestRecord, StreamAccount } from "../guest/account.ts";
 import type { Guest } from "../population.ts";
@@ -18,6 +22,8 @@ import type { Invariant } from "./invariants.ts";
 
 /** What an engine answers by itself: the guest asks for what cannot be. */
 const UNTOLD = new Set([-XEN_EINVAL, -XEN_EOPNOTSUPP]);
+const ANEW = /has to open it anew/;
+const MOVING = new Set([XENSND_OP_READ, XENSND_OP_WRITE]);
 const JUDGED = new Set([XENSND_OP_OPEN, XENSND_OP_HW_PARAM_QUERY]);
 /** µs in which an engine gives back a lent device that is gone. */
 const LOSS_MICROS = 1_000_000;
@@ -27,6 +33,10 @@ const LINES = 200;
 export class Refusals {
   /** When daemons have logged a line of a stream, µs, by the stream's name in the log. */
   readonly #lines = new Map<string, number[]>();
+  /** When a daemon last said of a stream that it does not go on with what the guest has open, µs. */
+  readonly #lastAnew = new Map<string, number>();
+  /** When a daemon last said that it cannot keep streams for the next one, µs. */
+  #lastUnkept = -Infinity;
 
   static readonly #all = new WeakMap<World, Refusals>();
 
@@ -36,12 +46,25 @@ export class Refusals {
     return refusals;
   }
 
-  logged({ properties: { stream } }: LogRecord, now: number): void {
+  logged({ category, properties: { stream }, rawMessage }: LogRecord, now: number): void {
+    if (category.at(-1) === "kept") this.#lastUnkept = now;
     if (typeof stream !== "string") return;
+    if (ANEW.test(String(rawMessage))) this.#lastAnew.set(stream, now);
     let lines = this.#lines.get(stream);
     if (lines === undefined) this.#lines.set(stream, lines = []);
     lines.push(now);
     if (lines.length > 2 * LINES) lines.splice(0, LINES);
+  }
+
+  /** Whether daemons have said why they do not go on with what the guest had open at the time `time`. */
+  wasAnew(world: World, guest: Guest, account: StreamAccount, time: number): boolean {
+    const open = account.opens.findLast(({ request: { sent } }) => sent <= time);
+    if (open === undefined) return false;
+    // What cannot be kept is said once, by the daemon that served then.
+    const { sent } = open.request;
+    const began = world.daemons.runs.findLast(({ began }) => began <= sent)?.began ?? 0;
+    return this.#lastUnkept >= began ||
+      namesOf(world, guest, account).some((name) => (this.#lastAnew.get(name) ?? -Infinity) >= sent);
   }
 
   hasLine(stream: string, from: number, until: number): boolean {
@@ -76,18 +99,25 @@ function refusalProblem(
   account: StreamAccount,
   { operation, status = 0, sent, answered }: RequestRecord,
 ): string | undefined {
-  if (answered === undefined || status >= 0 || UNTOLD.has(status) || !JUDGED.has(operation)) return undefined;
+  if (answered === undefined || status >= 0) return undefined;
+  const isClosed = MOVING.has(operation) && status === -XEN_EIO;
+  if (!isClosed && (UNTOLD.has(status) || !JUDGED.has(operation))) return undefined;
   // An engine finds out by itself that the device it was lent to answer queries is gone.
   if (world.host.sound.cards.some((card) => card.hasLostHandles(sent - LOSS_MICROS, answered))) {
     return undefined;
   }
   // After a restore nobody can tell which domain the request was made in.
   if (guest.wasSaved) return undefined;
-  const { domid, card, pcm, stream } = placeOf(guest, account);
+  const { domid } = guest.domain;
   const refusals = Refusals.of(world);
-  for (const name of [String(domid), ...world.account.namesOf(domid)]) {
-    if (refusals.hasLine(`${name}/${card}/${pcm}/${stream}`, sent, answered)) return undefined;
-  }
+  if (isClosed && refusals.wasAnew(world, guest, account, sent)) return undefined;
+  if (namesOf(world, guest, account).some((name) => refusals.hasLine(name, sent, answered))) return undefined;
   return `${guest.name}(${domid}) ${account.name}: operation ${operation} is refused with ${status} at ${answered}, ` +
     `and no log says why`;
+}
+
+/** The names by which the log may call the stream. */
+function namesOf(world: World, guest: Guest, account: StreamAccount): string[] {
+  const { domid, card, pcm, stream } = placeOf(guest, account);
+  return [String(domid), ...world.account.namesOf(domid)].map((name) => `${name}/${card}/${pcm}/${stream}`);
 }

@@ -23,7 +23,7 @@ export const STATEMENTS = {
   logKept:
     "Each line of the daemon's log comes in its order, or is counted as lost, whoever reads the log and when.",
   refusalsTold:
-    "A guest that the main thread refuses a device, or the answer to a parameter query, has a line of its stream in the log that says why.",
+    "A guest that the main thread refuses a device, or the answer to a parameter query, has a line of its stream in the log that says why; so has one whose open stream a daemon does not go on with.",
   backAtTheBeginning:
     "When the last guest has gone, the daemon has no mapping, port, device or engine left, and the watches, descriptors and timers that it began with.",
   nothingStale:

@@ -7,7 +7,10 @@ import { ERRNO } from "../../../ffi/libc/errno.ts";
 import { AF, CLOCK, type libcSymbols, POLL, SO } from "../../../ffi/libc/libc.ts";
 import { setUmask, userOf } from "./credentials.ts";
 import { EventFile, type OpenFile, TimerFile } from "./files.ts";
-import { currentThread, type Thread } from "./process.ts";
+import { currentThread, type Process, type Thread } from "./process.ts";
+import type { FileNode } from "./file_tree.ts";
+import { RegularFile } from "./regular_file.ts";
+import { openAt } from "./virtual_files.ts";
 import { ListeningFile, SocketFile } from "./socket_file.ts";
 
 type Pointer = NonNullable<Deno.PointerValue>;
@@ -16,6 +19,14 @@ type Libc = Deno.DynamicLibrary<typeof libcSymbols>["symbols"];
 /** Called before each memcpy(3) with both addresses: a hook for whoever watches mapped memory. */
 export interface MemoryWatch {
   copied(to: bigint, from: bigint, length: number): void;
+}
+
+/** Maps regular files. */
+export interface FileMapper {
+  /** Maps the first `bytes` octets of a file, shared. Returns the address. */
+  map(process: Process, node: FileNode, bytes: number): number;
+  /** Ends the mapping at `address`; false if there is none. */
+  unmap(address: number): boolean;
 }
 
 const errnoWord = new Int32Array(new ArrayBuffer(4));
@@ -41,6 +52,8 @@ export function memoryOf(pointer: Pointer, bytes: number): Uint8Array<ArrayBuffe
   }
   return new Uint8Array(buffer, 0, bytes);
 }
+
+const MAP_FAILED = Deno.UnsafePointer.create(0xffff_ffff_ffff_ffffn);
 
 /** A thread that waits in poll(2), until one of `files` is ready or the time has come. */
 class Sleep {
@@ -143,8 +156,8 @@ function result(value: number): number {
   return value < 0 ? fails(-value) : value;
 }
 
-/** The library's functions, over `real`. */
-export function virtualLibc(real: Libc, watch: MemoryWatch): Libc {
+/** The library's functions, over `real`. Without `mapper` no file can be mapped. */
+export function virtualLibc(real: Libc, watch: MemoryWatch, mapper?: FileMapper): Libc {
   const opened = (file: OpenFile) => {
     const fd = currentThread().process.open(file);
     return fd < 0 ? fails(ERRNO.EMFILE) : fd;
@@ -189,7 +202,20 @@ export function virtualLibc(real: Libc, watch: MemoryWatch): Libc {
       const memory = memoryOf(time, 16);
       return gettime(clock, new Int32Array(memory.buffer, memory.byteOffset, 4));
     },
-    open: () => fails(ERRNO.ENOENT),
+    open: (path: Uint8Array) => result(openAt(new TextDecoder().decode(path.subarray(0, path.indexOf(0))))),
+    mmap: (...given: Parameters<Libc["mmap"]>) => {
+      const [, bytes, , , fd] = given;
+      const { process } = currentThread();
+      const file = fileOf(fd);
+      if (!(file instanceof RegularFile)) return real.mmap(...given);
+      process.call();
+      if (mapper === undefined) return fails(ERRNO.ENODEV), MAP_FAILED;
+      return Deno.UnsafePointer.create(BigInt(mapper.map(process, file.node, Number(bytes))));
+    },
+    munmap: (address: Deno.PointerValue, bytes: bigint) => {
+      if (mapper?.unmap(Number(Deno.UnsafePointer.value(address)))) return currentThread().process.call(), 0;
+      return real.munmap(address, bytes);
+    },
     fcntl: () => 0,
     access: () => fails(ERRNO.ENOENT),
     close: (fd: number) => {

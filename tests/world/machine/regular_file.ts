@@ -10,7 +10,7 @@ export class RegularFile extends OpenFile {
   #position = 0;
 
   constructor(
-    private readonly node: FileNode,
+    readonly node: FileNode,
     private readonly isReadable: boolean,
     private readonly isWritable: boolean,
     private readonly appends: boolean,
@@ -55,7 +55,7 @@ export class RegularFile extends OpenFile {
 export class VirtualFsFile implements Disposable {
   constructor(
     private readonly process: Process,
-    private readonly fd: number,
+    readonly fd: number,
     private readonly file: RegularFile,
   ) {}
 
@@ -81,6 +81,13 @@ export class VirtualFsFile implements Disposable {
     const count = this.#begin().write(octets);
     if (count < 0) throw systemError(codeOf(count));
     return count;
+  }
+
+  truncateSync(length = 0): void {
+    const { node } = this.#begin();
+    const octets = new Uint8Array(length);
+    octets.set(node.octets.subarray(0, length));
+    node.octets = octets;
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { FileNode, FileTree, type Place } from "./file_tree.ts";
 import { replace } from "./platform.ts";
 import { currentThread, type Process, runningThread } from "./process.ts";
 import { RegularFile, VirtualFsFile } from "./regular_file.ts";
-import { type ErrorCode, systemError } from "./system_error.ts";
+import { type ErrorCode, negative, systemError } from "./system_error.ts";
 
 /** The root directory of the virtual machine's files. */
 export const WORLD = "/world";
@@ -108,6 +108,7 @@ const REPLACED = [
   "lstatSync",
   "mkdirSync",
   "openSync",
+  "readDirSync",
   "readTextFileSync",
   "removeSync",
   "statSync",
@@ -124,6 +125,14 @@ const real = Object.fromEntries(REPLACED.map((name) => [name, Deno[name]])) as P
  */
 export function installFiles(files: VirtualFiles): void {
   const calls = virtualCalls(files.tree);
+  openAt = (path) => {
+    const { process } = currentThread();
+    try {
+      return calls.openSync(process, path, { read: true, write: true }).fd;
+    } catch (error) {
+      return negative((error as { code?: ErrorCode }).code ?? "EACCES");
+    }
+  };
   for (const name of REPLACED) {
     const call = calls[name] as (process: Process, path: string, ...rest: unknown[]) => unknown;
     const realCall = real[name] as (...given: unknown[]) => unknown;
@@ -134,6 +143,9 @@ export function installFiles(files: VirtualFiles): void {
     });
   }
 }
+
+/** open(2), to read and write: a descriptor, or -errno. */
+export let openAt: (path: string) => number = () => negative("ENOENT");
 
 /** The path that a process gives to `Deno[name]`. Reports a path that the virtual machine does not have as a defect, and throws. */
 export function virtualPath(path: string | URL, name: string): string {
@@ -238,6 +250,11 @@ function virtualCalls(tree: FileTree) {
       const node = owned(process, path, `chown '${path}'`);
       node.uid = uid ?? node.uid;
       node.gid = gid ?? node.gid;
+    },
+    readDirSync: (process: Process, path: string): Pick<Deno.DirEntry, "name">[] => {
+      const node = existing(process, path, `readdir '${path}'`);
+      if (node.kind !== "directory") throw systemError("ENOTDIR", `readdir '${path}'`);
+      return [...node.entries.keys()].map((name) => ({ name }));
     },
     readTextFileSync: (process: Process, path: string): string => {
       using file = open(process, path);

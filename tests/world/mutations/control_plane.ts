@@ -133,6 +133,50 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     test: "tests/unit/handshake_table_test.ts",
   },
   {
+    name: "left-stream-forgotten",
+    sentence: "a daemon that ends leaves no open stream to the next one",
+    file: "lib/engine/engine_stream.ts",
+    find: `      if (leaves) this.#life.leave();`,
+    replace: ``,
+    finds: "refusalsTold",
+    test: "tests/sandbox/resumed_test.ts",
+  },
+  {
+    name: "open-stream-not-kept",
+    sentence: "a daemon that is killed leaves no open stream to the next one",
+    file: "lib/engine/stream_life.ts",
+    find: `    kept.setState(state);`,
+    replace: ``,
+    finds: "refusalsTold",
+    test: "tests/sandbox/resumed_test.ts",
+  },
+  {
+    name: "resumed-at-the-beginning",
+    sentence: "a daemon that goes on with a stream has forgotten the position that the guest was told",
+    file: "lib/engine/open_stream.ts",
+    find: `    this.#feed.resume(kept);`,
+    replace: ``,
+    finds: "noDefect",
+    test: "tests/sandbox/resumed_test.ts",
+  },
+  {
+    name: "resumed-with-another-base",
+    sentence: "a daemon that goes on with a stream counts events from where it finds the page",
+    file: "lib/engine/open_stream.ts",
+    find: `      else events.resumed(command.kept.eventBase);`,
+    replace: ``,
+    finds: "soundGoesOn",
+  },
+  {
+    name: "another-owner-resumed",
+    sentence: "a daemon goes on with a stream for whoever has the rings of its place now",
+    file: "lib/bridge/kept_stream.ts",
+    find: `      OWNER.every((name) => get(name) === owner[name]);`,
+    replace: `      owner !== undefined;`,
+    finds: "requestsAnswered",
+    test: "tests/unit/kept_stream_test.ts",
+  },
+  {
     name: "found-card-never-replaced",
     sentence:
       "a card that a daemon found with its domain dead counts as the card of the next domain of the number",
@@ -330,9 +374,9 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "device-left-at-implicit-close",
     sentence: "an OPEN without a CLOSE before it leaves the former device open",
     file: "lib/daemon/stream/blocking_requests.ts",
-    find: `  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {
+    find: `connection: StreamConnection, kept?: KeptOpen): Promise<void> {
     await this.#session.close();`,
-    replace: `  async #open(open: OpenRequest, connection: StreamConnection): Promise<void> {`,
+    replace: `connection: StreamConnection, kept?: KeptOpen): Promise<void> {`,
     finds: "backAtTheBeginning",
   },
   {
@@ -358,9 +402,9 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "unmap-before-let-go",
     sentence: "the guest's pages are unmapped while the engine still has them",
     file: "lib/daemon/stream/stream_control.ts",
-    find: `    const freed = engine.detach(slot, letGo).then(() => this.#requests.done);`,
+    find: `    this.#freed = engine.detach(slot, letGo, leaves);`,
     replace: `    letGo();
-    const freed = engine.detach(slot, () => {}).then(() => this.#requests.done);`,
+    this.#freed = engine.detach(slot, () => {}, leaves);`,
     finds: "noDefect",
     test: "tests/sandbox/handshake_test.ts",
   },
@@ -368,9 +412,9 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     name: "second-detach-does-not-wait",
     sentence: "a card that is shut down while a stream is being detached does not wait for that",
     file: "lib/daemon/stream/stream_control.ts",
-    find: `    this.#detaching ??= this.#letGo().finally(() => this.#detaching = undefined);
+    find: `    this.#detaching ??= this.#letGo(leaves).finally(() => this.#detaching = undefined);
     return this.#detaching;`,
-    replace: `    return this.#letGo();`,
+    replace: `    return this.#letGo(leaves);`,
     finds: "statesKnown",
     test: "tests/unit/stream_control_test.ts",
   },

@@ -18,6 +18,9 @@ export interface Peek {
   children(path: string): readonly string[];
 }
 
+/** A node of a stream's settings. */
+const OPERATOR_NODE = /^\/local\/domain\/0\/backend\/vsnd\/(\d+\/\d+)\/operator\/(\d+\/\d+)\//;
+
 /** A card that is there. */
 export interface KnownCard {
   readonly domid: number;
@@ -92,6 +95,12 @@ export class SettingsOracle {
       }
     }
     return this.#inForce.belatedComplaint();
+  }
+
+  /** To be told of each node that changes: settings that change, and change back, are not steady. */
+  nodeChanged(path: string): void {
+    const [, card, place] = OPERATOR_NODE.exec(path) ?? [];
+    if (card !== undefined) this.#steady.delete(`${card}/${place}`);
   }
 
   /** What XenStore keeps of the stream, and since when; undefined if the last look has found something else, or no such stream. */

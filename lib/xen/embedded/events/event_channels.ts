@@ -16,7 +16,7 @@ import {
 } from "../../ports.ts";
 import { evtchnLockPath, fifoPath, PORT_WORDS, PORTS } from "../layout.ts";
 import { Event, Kind, PortTable, Word } from "./port_table.ts";
-import { openFd, SharedFile } from "../shared_file.ts";
+import { openFd, SharedFile } from "../../../../ffi/libc/shared_file.ts";
 
 type EmbeddedShare = EventChannelsShare & { kind: "embedded" };
 

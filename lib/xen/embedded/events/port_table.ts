@@ -4,7 +4,7 @@
  * unbinding take the lock `evtchn.lock`. Events need no lock, only Atomics.
  */
 import { EVTCHN_FILE_BYTES, evtchnPath, GONE, PORT_WORDS, PORTS } from "../layout.ts";
-import { SharedFile, type SharedWords } from "../shared_file.ts";
+import { SharedFile, type SharedWords } from "../../../../ffi/libc/shared_file.ts";
 
 /** The words of a port. */
 export const Word = {

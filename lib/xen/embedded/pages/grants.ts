@@ -19,7 +19,7 @@ import {
   XEN_PAGE_SIZE,
 } from "../../ports.ts";
 import { GONE, GRANT_ENTRIES, GRANT_TABLE_BYTES, grantsPath } from "../layout.ts";
-import { reserveAddresses, SharedFile, type SharedWords } from "../shared_file.ts";
+import { reserveAddresses, SharedFile, type SharedWords } from "../../../../ffi/libc/shared_file.ts";
 
 /** grant_table.h: references below this one are the toolstack's (GNTTAB_NR_RESERVED_ENTRIES). */
 const FIRST_GREF = 8;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Files that several processes map and lock. The kernel releases both when a process dies. */
-import { clearErrno, Errno, errno, unwrap } from "../../../ffi/libc/failed_call.ts";
-import { F, libc, MAP, O, PROT } from "../../../ffi/libc/libc.ts";
-import { cString } from "../../../ffi/base/c_string.ts";
-import { ERRNO } from "../../../ffi/libc/errno.ts";
+import { clearErrno, Errno, errno, unwrap } from "./failed_call.ts";
+import { F, libc, MAP, O, PROT } from "./libc.ts";
+import { cString } from "../base/c_string.ts";
+import { ERRNO } from "./errno.ts";
 
 type Address = NonNullable<Deno.PointerValue>;
 
@@ -101,7 +101,7 @@ export class SharedFile implements Disposable {
 export class SharedWords implements Disposable {
   readonly words: Int32Array<ArrayBuffer>;
 
-  constructor(private readonly address: Address, private readonly bytes: number) {
+  constructor(readonly address: Address, private readonly bytes: number) {
     this.words = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(address, bytes));
   }
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The files of open streams, by which the next daemon goes on with them: one for each stream, in a directory of this host's that lives
+ * until the host's next start (/run). A stream whose file cannot be had is opened anew by its guest, as the log says once.
+ */
+import { getLogger } from "@logtape/logtape";
+import { Errno } from "../../ffi/libc/failed_call.ts";
+import { SharedFile, type SharedWords } from "../../ffi/libc/shared_file.ts";
+import { KEPT_BYTES, KeptStream } from "../bridge/kept_stream.ts";
+import type { Address } from "../bridge/messages.ts";
+import { fileProblem } from "../base/file_error.ts";
+
+export class KeptFiles {
+  readonly #log = getLogger(["xsnd", "kept"]);
+  /** The files that were opened. */
+  readonly #known = new Set<string>();
+  #hasFailed = false;
+
+  constructor(private readonly directory: string) {}
+
+  /** Maps the file of the stream `name`, a new one if there is none. Returns undefined if that fails. */
+  open(name: string): KeptFile | undefined {
+    this.#known.add(name);
+    const path = `${this.directory}/${name}`;
+    try {
+      Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+      file.truncateSync(KEPT_BYTES);
+      using shared = SharedFile.open(path);
+      return shared && new KeptFile(path, shared.map(0, KEPT_BYTES));
+    } catch (error) {
+      if (!this.#hasFailed) {
+        this.#log.warn("{path}: {reason}; after a restart of this daemon guests open their streams anew", {
+          path,
+          reason: error instanceof Errno ? error.message : fileProblem(error),
+        });
+      }
+      this.#hasFailed = true;
+      return undefined;
+    }
+  }
+
+  /** Removes the files of streams that are not there any more. To be called when all cards have been found. */
+  sweep(): void {
+    try {
+      for (const { name } of Deno.readDirSync(this.directory)) {
+        if (!this.#known.has(name)) Deno.removeSync(`${this.directory}/${name}`);
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+/** One stream's file, mapped. */
+export class KeptFile implements Disposable {
+  readonly stream: KeptStream;
+
+  constructor(private readonly path: string, private readonly mapping: SharedWords) {
+    this.stream = new KeptStream(mapping.words.buffer);
+  }
+
+  get address(): Address {
+    return String(Deno.UnsafePointer.value(this.mapping.address));
+  }
+
+  /** The stream is gone for good. */
+  remove(): void {
+    try {
+      Deno.removeSync(this.path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** Unmaps the file, which stays. To be called when no engine uses the memory. */
+  [Symbol.dispose](): void {
+    this.mapping[Symbol.dispose]();
+  }
+}
