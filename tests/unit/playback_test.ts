@@ -15,6 +15,7 @@ import { DummyCard, FRAME_BYTES, frames } from "./dummy_card.ts";
 
 const EPIPE = 32;
 const ENOSYS = 38;
+const ESTRPIPE = 86;
 /** Five weeks at 192 kHz, times 11: far beyond 2^32 frames, and a multiple of every buffer size here. */
 const WEEKS = 5 * 7 * 24 * 3600 * 192_000 * 11;
 
@@ -309,6 +310,22 @@ Deno.test("Playback counts what a stall of any length has cost as the host's", (
   stream.applPtr = stream.transfer.position();
   stream.write(50);
   assert.deepEqual([stream.status.get("xruns"), stream.status.get("hostXruns")], [1, 1]);
+});
+
+Deno.test("Playback calls the gap behind a suspension the host's, though the guest stops and starts for it", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  const { status, transfer } = stream;
+  stream.write(100);
+  transfer.start();
+  stream.run(10);
+  assert.equal(transfer.recover(-ESTRPIPE), 0);
+  stream.publish();
+  stream.takeEvents();
+  assert.equal(stream.hwPtr, 100, "the guest's buffer is empty");
+  stream.run(2);
+  transfer.restart();
+  transfer.started();
+  assert.deepEqual([status.get("xruns"), status.get("hostXruns"), status.get("lateFrames")], [2, 2, 90]);
 });
 
 Deno.test("Playback counts no xrun while a dry card is held", () => {

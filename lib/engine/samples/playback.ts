@@ -175,6 +175,8 @@ export class Playback extends Transfer {
   protected override hasStopped(isSuspended: boolean): void {
     const { deviceFrames, guestFrames, lastPosition, xruns } = this;
     const lost = isSuspended ? Math.max(0, Math.min(deviceFrames, guestFrames) - lastPosition) : 0;
+    // The pointer leaps over what is lost, and the guest, which is told the pointer, runs dry.
+    if (lost > 0) this.#stallEnd = Math.max(this.#stallEnd, deviceFrames + this.bufferFrames);
     xruns.late(lost);
     if ((lost === 0 && deviceFrames >= guestFrames) || xruns.isOn) return;
     xruns.begin(lost > 0 ? lastPosition : deviceFrames, true, 0);
