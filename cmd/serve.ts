@@ -39,6 +39,16 @@ export function serveCommand(): Command {
       "--default-capture-device <pcm>",
       "the same for capture streams, which otherwise record silence",
     )
+    .addOption(
+      new Option(
+        "--standby",
+        "where another daemon serves: wait, ready to serve, until it has ended, however it ends; then serve",
+      ).conflicts("replace"),
+    )
+    .option(
+      "--replace",
+      "where another daemon serves: end it and serve in its place, as soon as this one is ready",
+    )
     .option("--realtime", "schedule the engine in real time (SCHED_FIFO), if permitted")
     .option("--group <name>", "let the members of this group use the control socket")
     .option(
@@ -74,6 +84,7 @@ export function serveCommand(): Command {
         "xsnd serve --config /etc/xsnd/xsnd.yaml --group audio",
         "give guests their cards by a file, and let the group audio control the daemon",
       ],
+      ["xsnd serve --replace", "upgrade a daemon that was started by hand, under guests that play"],
       ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "log for programs"],
     ],
     exits: {
@@ -86,6 +97,8 @@ export function serveCommand(): Command {
     details: [
       "Domain 0 runs this command, or a driver domain that is named as the backend of cards. The command does not fork. The " +
       "service xsnd.service runs it, with the options in XSND_SERVE of /etc/default/xsnd.",
+      "A daemon that starts goes on with what guests have open since a former daemon. With --standby or --replace it has " +
+      "started before the other one ends, so that guests hear a gap of milliseconds.",
       "The daemon makes the cards of --config by the rules of `xsnd provision`. A card in use changes only as the protocol " +
       "allows; the log says what is refused, and why. The daemon takes no card away. A guest with a card that xl made gets no " +
       "other. A driver domain may not make cards.",

@@ -4,6 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import { dirname } from "node:path";
 import { groupId } from "../../ffi/libc/groups.ts";
 import { libc } from "../../ffi/libc/libc.ts";
+import { SharedFile } from "../../ffi/libc/shared_file.ts";
 import { Peers } from "../../ffi/libc/peers.ts";
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import { fileProblem } from "../base/file_error.ts";
@@ -29,6 +30,13 @@ const FIRST_REQUEST_MS = 10_000;
 const ACCEPT_RETRY_MS = 200;
 const ENDING = "the daemon is ending; start it again with `xsnd serve`";
 
+/** Another daemon listens. */
+export class AlreadyServedError extends XsndError {
+  constructor(path: string) {
+    super(`a daemon is already running: it answers at ${path}`);
+  }
+}
+
 export class ControlServer implements Disposable {
   readonly #listener: Deno.UnixListener;
   readonly #peers: Peers;
@@ -41,6 +49,7 @@ export class ControlServer implements Disposable {
 
   private constructor(
     readonly path: string,
+    private readonly lock: SharedFile,
     gid: number | undefined,
     private readonly firstRequestMs: number,
   ) {
@@ -52,8 +61,8 @@ export class ControlServer implements Disposable {
 
   /**
    * Listens at `path`, for this user and the members of `group`. Replaces the socket of a dead daemon. Hangs up on a client whose
-   * first request takes longer than `firstRequestMs`. Throws {@link XsndError} if another daemon listens, or if there is no such
-   * group.
+   * first request takes longer than `firstRequestMs`. Throws {@link AlreadyServedError} if another daemon listens, and
+   * {@link XsndError} if there is no such group.
    */
   static async listen(
     path: string,
@@ -61,10 +70,17 @@ export class ControlServer implements Disposable {
     firstRequestMs = FIRST_REQUEST_MS,
   ): Promise<ControlServer> {
     const gid = group === undefined ? undefined : existingGroup(group);
+    using stack = new DisposableStack();
     try {
-      if (await isServed(path)) throw new XsndError(`a daemon is already running: it answers at ${path}`);
       makeDirectory(dirname(path), gid);
-      return new ControlServer(path, gid, firstRequestMs);
+      // Of several daemons that find no other one, a single one goes on. A daemon of a version without locks is found by its socket.
+      const lock = takeLock(path);
+      if (lock === undefined) throw new AlreadyServedError(path);
+      stack.use(lock);
+      if (await isServed(path)) throw new AlreadyServedError(path);
+      const server = new ControlServer(path, lock, gid, firstRequestMs);
+      stack.move();
+      return server;
     } catch (error) {
       if (error instanceof XsndError) throw error;
       const isPermission = error instanceof Deno.errors.PermissionDenied;
@@ -161,8 +177,20 @@ export class ControlServer implements Disposable {
       Deno.removeSync(this.path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
+    } finally {
+      this.lock[Symbol.dispose]();
     }
   }
+}
+
+/** Takes the lock of the daemon that listens at `path`; undefined if another process has it. The lock ends with the process. */
+function takeLock(path: string): SharedFile | undefined {
+  const name = `${path}.lock`;
+  Deno.openSync(name, { write: true, create: true, mode: 0o600 }).close();
+  const file = SharedFile.open(name);
+  if (file?.lock(0, 1)) return file;
+  file?.[Symbol.dispose]();
+  return undefined;
 }
 
 /** Sends a response. Throws if the client has gone. */

@@ -71,30 +71,33 @@ export class Backend implements AsyncDisposable {
     engines.failed.catch((error) => this.#failed.reject(error));
   }
 
-  /** Resolves when all present cards have been taken over: whoever finds the daemon finds it serving. */
+  /** A backend that serves: {@link make}, and {@link takeOver}. */
   static async start(xen: Xen, options: BackendOptions): Promise<Backend> {
+    await using stack = new AsyncDisposableStack();
+    const backend = stack.use(await Backend.make(xen, options));
+    await backend.takeOver();
+    stack.move();
+    return backend;
+  }
+
+  /** Makes ready what takes long, and touches no card. */
+  static async make(xen: Xen, options: BackendOptions): Promise<Backend> {
     await using stack = new AsyncDisposableStack();
     const grants = stack.use(xen.openGrantTable());
     const guests = new GuestUse(options.guestLimits);
     const engines = stack.use(await Engines.start(xen, guests, options));
-    const backend = new Backend(xen, options, engines, grants, guests);
     stack.move();
-    try {
-      await backend.#takeOver();
-    } catch (error) {
-      await backend[Symbol.asyncDispose]();
-      throw error;
-    }
-    return backend;
+    return new Backend(xen, options, engines, grants, guests);
   }
 
-  async #takeOver(): Promise<void> {
+  /** Resolves when all present cards have been taken over: whoever finds the daemon finds it serving. */
+  async takeOver(): Promise<void> {
     this.#watch(this.#root, (path) => this.#changed(path));
     this.#watch("@releaseDomain", () => this.#domainsChanged());
     this.#rescan();
     const started = Array.from(this.#cards.values(), (served) => served.started.catch(() => {}));
     await Promise.race([Promise.all(started), this.failed]);
-    this.options.kept?.sweep();
+    this.options.kept?.sweep((domid) => new GuestDomain(this.xen.store, domid).look());
   }
 
   /** Rejects if the shared engine fails, or XenStore is lost for good; otherwise pending for ever. */

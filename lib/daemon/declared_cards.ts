@@ -38,12 +38,13 @@ export class DeclaredCards implements Disposable {
   /**
    * @param domid this domain's number
    * @param file where the configuration is from
+   * @param config what it says now
    */
   constructor(
     private readonly store: Store,
     private readonly domid: number,
     private readonly file: string,
-    private config: Config,
+    private readonly config: () => Config,
   ) {}
 
   /** The guests that are declared, with what was wrong at the last look. */
@@ -63,9 +64,8 @@ export class DeclaredCards implements Disposable {
     for (const path of ["@introduceDomain", "@releaseDomain"]) this.#watches.push(this.#follow(path));
   }
 
-  /** Goes by `config` from now on. */
-  apply(config: Config): void {
-    this.config = config;
+  /** The configuration has changed. */
+  reload(): void {
     this.#said.clear();
     this.#provided.clear();
     if (this.domid === 0) this.#look();
@@ -79,7 +79,7 @@ export class DeclaredCards implements Disposable {
   /** The names and numbers of the configuration's guests whose cards this domain serves. */
   get #declared(): string[] {
     const own = [domainName(this.store, this.domid), String(this.domid)];
-    return [...this.config].filter(([, { backend }]) => own.includes(backend)).map(([name]) => name);
+    return [...this.config()].filter(([, { backend }]) => own.includes(backend)).map(([name]) => name);
   }
 
   /** Has the domains looked at after each change of the node at `path`. */
@@ -148,7 +148,10 @@ export class DeclaredCards implements Disposable {
       }
       const identity = this.#identityOf(domain);
       if (this.#provided.get(domid) === identity) return undefined;
-      const plans = provision(this.store, (view) => cardsOfFile(view, this.config, this.file, String(domid)));
+      const plans = provision(
+        this.store,
+        (view) => cardsOfFile(view, this.config(), this.file, String(domid)),
+      );
       for (const { address, action, notes } of plans) {
         if (action === "unchanged") continue;
         this.#log.info("card {card} of {name} is {action}, as {file} says{notes}", {

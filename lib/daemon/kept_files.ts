@@ -12,15 +12,15 @@ import { fileProblem } from "../base/file_error.ts";
 
 export class KeptFiles {
   readonly #log = getLogger(["xsnd", "kept"]);
-  /** The files that were opened. */
-  readonly #known = new Set<string>();
   #hasFailed = false;
 
   constructor(private readonly directory: string) {}
 
-  /** Maps the file of the stream `name`, a new one if there is none. Returns undefined if that fails. */
-  open(name: string): KeptFile | undefined {
-    this.#known.add(name);
+  /**
+   * Maps the file of the stream at `place`, CARD/PCM/STREAM, of a domain: a new one if there is none. Returns undefined if that fails.
+   */
+  open(domid: number, place: string): KeptFile | undefined {
+    const name = `${domid}-${place.replaceAll("/", "-")}`;
     const path = `${this.directory}/${name}`;
     try {
       Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
@@ -40,11 +40,11 @@ export class KeptFiles {
     }
   }
 
-  /** Removes the files of streams that are not there any more. To be called when all cards have been found. */
-  sweep(): void {
+  /** Removes the files of domains that have gone. */
+  sweep(hasGone: (domid: number) => boolean): void {
     try {
       for (const { name } of Deno.readDirSync(this.directory)) {
-        if (!this.#known.has(name)) Deno.removeSync(`${this.directory}/${name}`);
+        if (hasGone(Number.parseInt(name))) Deno.removeSync(`${this.directory}/${name}`);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;

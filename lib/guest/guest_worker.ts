@@ -84,6 +84,7 @@ async function run({ options, stopFd }: SessionStart): Promise<SessionReport | R
     periods: pcm.periods,
     xruns: meter.xruns,
     maxPositionErrorFrames: meter.maxPositionErrorFrames,
+    positionGapMicros: meter.positionGaps(),
     writeRttMicros: meter.roundTrips(),
     pingPongMicros: pingPong && meter.pingPongs(),
     seconds: Math.round(meter.seconds * 1000) / 1000,

@@ -99,6 +99,8 @@ export interface SessionReport {
   readonly xruns: number;
   /** The largest distance, in frames, between a position and the one that this machine's clock expects. */
   readonly maxPositionErrorFrames: number;
+  /** From one position to the next, in µs. */
+  readonly positionGapMicros: Percentiles;
   /** Round trips of WRITE (READ), in µs. */
   readonly writeRttMicros: Percentiles;
   /** An eventfd ping-pong between two threads of this process, in µs. */

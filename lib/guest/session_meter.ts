@@ -11,6 +11,9 @@ export class SessionMeter {
   frames = 0;
   readonly #micros: number[] = [];
   readonly #pingPongMicros: number[] = [];
+  /** From each position to the next one. */
+  readonly #gapMicros: number[] = [];
+  #lastPosition = NaN;
   #startedAt = 0;
   #firstStart = 0;
 
@@ -31,6 +34,7 @@ export class SessionMeter {
     trigger();
     this.#startedAt = (sent + performance.now()) / 2;
     this.#firstStart ||= this.#startedAt;
+    this.#lastPosition = NaN;
   }
 
   /** Ends the measurement at the last sample: STOP moves the position, which would count as an error. */
@@ -48,9 +52,16 @@ export class SessionMeter {
     return percentiles(this.#pingPongMicros);
   }
 
+  positionGaps(): Percentiles {
+    return percentiles(this.#gapMicros);
+  }
+
   #judgePosition(): void {
-    if (this.#startedAt > performance.now()) return;
-    const expected = (performance.now() - this.#startedAt) * this.pcm.rate / 1000;
+    const now = performance.now();
+    if (this.#startedAt > now) return;
+    if (!Number.isNaN(this.#lastPosition)) this.#gapMicros.push((now - this.#lastPosition) * 1000);
+    this.#lastPosition = now;
+    const expected = (now - this.#startedAt) * this.pcm.rate / 1000;
     const error = Math.abs(this.pcm.hwPtr - expected);
     if (error > this.maxPositionErrorFrames) this.maxPositionErrorFrames = Math.round(error);
   }

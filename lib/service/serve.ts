@@ -20,6 +20,8 @@ import type { Xen } from "../xen/ports.ts";
 import { ServiceManager } from "./manager.ts";
 import { reload } from "./reload.ts";
 import { Service } from "./service.ts";
+import { endOther, isServedAt, untilNobodyServes } from "./succession.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 export interface ServeOptions {
   /** Configuration file: the cards that guests get, and the devices of cards that xl made. */
@@ -31,6 +33,10 @@ export interface ServeOptions {
   /** Device of capture streams without another device. */
   readonly defaultCaptureDevice?: string;
   readonly realtime?: boolean;
+  /** Where another daemon serves: waits, ready to serve, until it has ended. */
+  readonly standby?: boolean;
+  /** Where another daemon serves: takes its place. */
+  readonly replace?: boolean;
   /** Group whose members may use the control socket. */
   readonly group?: string;
   readonly guestLimits?: GuestLimits;
@@ -46,18 +52,39 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { config: file, realtime, group, metrics, guestLimits } = options;
   const defaults = { playback: options.defaultDevice, capture: options.defaultCaptureDevice };
   const log = getLogger(["xsnd", "serve"]);
+  const controlSocket = controlSocketPath();
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
   using xen = await openXen({ reconnects: true });
-  let policy = { config, read: choosePolicy(xen.store, config, defaults) };
-  using declared = options.provision ? await declaredCards(xen, file, config) : undefined;
+  const policyOf = (config?: Config) => ({ config, read: choosePolicy(xen.store, config, defaults) });
+  let policy = policyOf(config);
+  using declared = options.provision && file !== undefined
+    ? await declaredCards(xen, file, () => policy.config!)
+    : undefined;
+  /** Waits until the other daemon has gone. The file may have changed meanwhile. */
+  const succeed = async () => {
+    if (!await isServedAt(controlSocket)) return;
+    if (options.replace) await endOther(controlSocket);
+    else log.info("standing by: another daemon serves, and this one does when that one ends");
+    await standBy(controlSocket, manager);
+    if (file === undefined) return;
+    await readConfig(file).then(
+      (config) => policy = policyOf(config),
+      (error) =>
+        log.error("{file} is refused; the configuration of this daemon's start is in force: {reason}", {
+          file,
+          reason: error.message,
+        }),
+    );
+  };
   await using daemon = await Daemon.start(xen, {
-    controlSocket: controlSocketPath(),
+    controlSocket,
     controlGroup: group,
     readPolicy: (...card) => policy.read(...card),
     guestLimits,
     realtime,
-    kept: new KeptFiles(`${dirname(controlSocketPath())}/streams`),
+    kept: new KeptFiles(`${dirname(controlSocket)}/streams`),
+    ...((options.standby || options.replace) && { untilAlone: succeed }),
     ...(declared !== undefined && { declared }),
   });
   // The handlers are set before the first message that a script may take for the end of the start.
@@ -79,11 +106,10 @@ export async function serve(options: ServeOptions): Promise<void> {
       read: async () => {
         // Opening a pipe would block all guests until somebody writes to the pipe.
         requireRegular(file, "the configuration", Exit.badConfiguration);
-        const config = await readConfig(file);
-        return { config, read: choosePolicy(xen.store, config, defaults) };
+        return policyOf(await readConfig(file));
       },
       apply: async () => {
-        if (policy.config !== undefined) declared?.apply(policy.config);
+        declared?.reload();
         return await daemon.backend.reload();
       },
     });
@@ -94,9 +120,17 @@ export async function serve(options: ServeOptions): Promise<void> {
   log.info("{signal}: ending; a second signal forces the end", { signal });
 }
 
+/** Waits, with everything ready, until no daemon listens at `controlSocket`. */
+async function standBy(controlSocket: string, manager: ServiceManager): Promise<void> {
+  // The configuration is read afterwards in any case.
+  using _hangUps = onSignal("SIGHUP", () => Promise.resolve());
+  manager.ready("standing by");
+  using _watchdog = startWatchdog(manager, () => Promise.resolve());
+  await untilNobodyServes(controlSocket);
+}
+
 /** The modules that make cards are loaded only on demand. */
-async function declaredCards(xen: Xen, file?: string, config?: Config): Promise<DeclaredCards | undefined> {
-  if (file === undefined || config === undefined) return undefined;
+async function declaredCards(xen: Xen, file: string, config: () => Config): Promise<DeclaredCards> {
   const { DeclaredCards } = await import("../daemon/declared_cards.ts");
   return new DeclaredCards(xen.store, xen.domid, file, config);
 }

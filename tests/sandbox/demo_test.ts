@@ -40,6 +40,7 @@ const PROMISED = [
   "events",
   "periods",
   "maxPositionErrorFrames",
+  "positionGapMicros",
   "xruns",
   "writeRttMicros",
   "pingPongMicros",

@@ -188,7 +188,7 @@ export class StreamControl implements AsyncDisposable {
   /** Begins to keep the stream. Returns what a former daemon has kept, if the stream is the one that it was, and `resumes`. */
   #keep({ ringRef, evtRingRef, eventChannel, evtEventChannel }: StreamTransport, resumes: boolean) {
     const { domid, card, place } = this;
-    this.#kept ??= this.services.kept?.open(`${domid}-${card.address.card}-${place.replace("/", "-")}`);
+    this.#kept ??= this.services.kept?.open(domid, `${card.address.card}/${place}`);
     if (this.#kept === undefined) return undefined;
     const owner = { domain: card.domainHash, ringRef, evtRingRef, eventChannel, evtEventChannel };
     const open = resumes ? this.#kept.stream.read(owner) : undefined;
