@@ -28,6 +28,8 @@ const RESERVED = 8;
 const FIRST_REQUEST_MS = 10_000;
 /** Pause after a failed accept(2), most likely for want of file descriptors. */
 const ACCEPT_RETRY_MS = 200;
+/** What the path at which the socket is bound ends in. The socket is moved from there. */
+const BOUND = "~";
 const ENDING = "the daemon is ending; start it again with `xsnd serve`";
 
 /** Another daemon listens. */
@@ -53,9 +55,13 @@ export class ControlServer implements Disposable {
     gid: number | undefined,
     private readonly firstRequestMs: number,
   ) {
-    this.#listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path }));
-    this.#peers = new Peers(path);
-    share(path, gid, 0o600, 0o660);
+    // Deno removes what is at the listener's path some time after the listener is closed: another daemon's socket, by then.
+    const bound = `${path}${BOUND}`;
+    remove(bound);
+    this.#listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path: bound }));
+    this.#peers = new Peers(bound);
+    share(bound, gid, 0o600, 0o660);
+    Deno.renameSync(bound, path);
     void this.#accept();
   }
 
@@ -170,16 +176,24 @@ export class ControlServer implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isClosed) return;
     this.end();
     this.#isClosed = true;
     this.#listener.close();
     try {
-      Deno.removeSync(this.path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      remove(this.path);
     } finally {
       this.lock[Symbol.dispose]();
     }
+  }
+}
+
+/** Removes the file, if it is there. */
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -56,6 +56,7 @@ export class Backend implements AsyncDisposable {
   /** Cards whose directories or policies have changed, served or not, each with the timer of the look. */
   readonly #looks = new Map<string, ReturnType<typeof setTimeout>>();
   #isEnding = false;
+  #lettingGo: Promise<boolean> | undefined;
   /** Rejects when the backend cannot go on. */
   readonly #failed = Promise.withResolvers<never>();
 
@@ -374,12 +375,25 @@ export class Backend implements AsyncDisposable {
     }
   }
 
-  /** Closes all streams and leaves the cards for the next daemon to find. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Closes all streams and leaves the cards for the next daemon to find. Resolves to whether another daemon can have them now: false if an
+   * engine hangs, and has something in use still.
+   */
+  letGo(): Promise<boolean> {
+    return this.#lettingGo ??= this.#letGo();
+  }
+
+  async #letGo(): Promise<boolean> {
     this.#isEnding = true;
     for (const watch of this.#watches) watch[Symbol.dispose]();
     for (const timer of this.#looks.values()) clearTimeout(timer);
+    const { streams } = this;
     await Promise.all([...this.#cards.values()].map(({ card }) => card.shutDown({ leave: true })));
+    return streams.every(({ isFree }) => isFree);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.letGo();
     // What an engine that hangs may still touch stays mapped until the process ends.
     if (!await this.engines.stop()) return;
     this.grants[Symbol.dispose]();

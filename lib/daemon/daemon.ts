@@ -64,10 +64,11 @@ export class Daemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The socket last: a second daemon must find neither cards nor event channels in use.
     using control = this.control;
     control.end();
     this.announcement[Symbol.dispose]();
+    // A second daemon must find neither cards nor event channels in use. One that stands by need not wait for more.
+    if (await this.backend.letGo()) control[Symbol.dispose]();
     await this.backend[Symbol.asyncDispose]();
     this.#ending.abort();
   }

@@ -49,7 +49,7 @@ Deno.test({
       assert.deepEqual([accessOf(directory), accessOf(socket)], [["700", 0], ["600", 0]]);
       assert.equal(await mayConnect(socket, GROUP), false);
       await daemon.end("SIGTERM");
-      Deno.removeSync(directory);
+      Deno.removeSync(directory, { recursive: true });
       await serveAt(box, socket, "--group", GROUP);
       assert.deepEqual([accessOf(directory), accessOf(socket)], [["750", GID], ["660", GID]]);
       assert.equal(await mayConnect(socket, GROUP), true);

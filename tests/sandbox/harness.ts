@@ -288,7 +288,7 @@ export function controlClients(box: Box): number {
   const CONNECTED = "03";
   return Deno.readTextFileSync("/proc/net/unix").split("\n").filter((line) => {
     const [, , , , , state, , path] = line.trim().split(/ +/);
-    return path === `${box.xen}/control.sock` && state === CONNECTED;
+    return path === `${box.xen}/control.sock~` && state === CONNECTED;
   }).length;
 }
 

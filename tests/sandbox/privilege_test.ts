@@ -38,7 +38,7 @@ Deno.test("serve may write in its own directory, use its own socket, start no pr
     "--allow-ffi",
     "--allow-read",
     "--allow-write=/run/xsnd",
-    "--allow-net=unix:/run/xsnd/control.sock",
+    "--allow-net=unix:/run/xsnd/control.sock,unix:/run/xsnd/control.sock~",
   ]);
 });
 
@@ -47,27 +47,27 @@ Deno.test("serve may write and listen where its user says, and only there", asyn
     (await permissions(env, ...args)).filter((flag) => /write|net/.test(flag));
   assert.deepEqual(await of({ XSND_CONTROL: "here/socket", XSND_FILES: "/srv/a,/srv/b" }), [
     "--allow-write=/tmp/here,/srv/a,/srv/b",
-    "--allow-net=unix:/tmp/here/socket",
+    "--allow-net=unix:/tmp/here/socket,unix:/tmp/here/socket~",
   ]);
   assert.deepEqual(await of({}, "--metrics", "unix:/run/m.sock"), [
     "--allow-write=/run/xsnd,/run/m.sock",
-    "--allow-net=unix:/run/xsnd/control.sock,unix:/run/m.sock",
+    "--allow-net=unix:/run/xsnd/control.sock,unix:/run/xsnd/control.sock~,unix:/run/m.sock",
   ]);
   for (const none of ["*", "0.0.0.0:80", "127.0.0.1:1,10.0.0.1", "unix:", "example:1"]) {
     assert.deepEqual(await of({}, "--metrics", none), await of({}), none);
   }
   assert.deepEqual(await of({ XSND_FILES: ",/srv/a/,rel," }), [
     "--allow-write=/run/xsnd,/srv/a,/tmp/rel",
-    "--allow-net=unix:/run/xsnd/control.sock",
+    "--allow-net=unix:/run/xsnd/control.sock,unix:/run/xsnd/control.sock~",
   ]);
   // For a socket in /, the daemon may write that one file and nothing else in /.
   assert.deepEqual(await of({}, "--metrics", "unix:/m.sock"), [
     "--allow-write=/run/xsnd,/m.sock",
-    "--allow-net=unix:/run/xsnd/control.sock,unix:/m.sock",
+    "--allow-net=unix:/run/xsnd/control.sock,unix:/run/xsnd/control.sock~,unix:/m.sock",
   ]);
   assert.deepEqual(await of({}, "--metrics=localhost:9465", "-q"), [
     "--allow-write=/run/xsnd",
-    "--allow-net=unix:/run/xsnd/control.sock,127.0.0.1:9465",
+    "--allow-net=unix:/run/xsnd/control.sock,unix:/run/xsnd/control.sock~,127.0.0.1:9465",
   ]);
 });
 

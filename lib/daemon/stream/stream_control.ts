@@ -53,6 +53,8 @@ export class StreamControl implements AsyncDisposable {
   #isLeft = false;
   /** Resolves when the engine has let go of the last connection. */
   #freed: Promise<void> = Promise.resolve();
+  /** Whether the engine has yet to let go of it. */
+  #isHeld = false;
   #detaching: Promise<void> | undefined;
   #trace: TraceReader | undefined;
   /** Called when the stream is given up for good. */
@@ -145,6 +147,11 @@ export class StreamControl implements AsyncDisposable {
     return this.#isGivenUp;
   }
 
+  /** Whether nothing of the guest's is mapped or bound any more. */
+  get isFree(): boolean {
+    return this.#connection === undefined && !this.#isHeld;
+  }
+
   /** The connection to the frontend, if there is one. */
   get connection(): StreamConnection | undefined {
     return this.#connection;
@@ -222,7 +229,9 @@ export class StreamControl implements AsyncDisposable {
       this.#requests.close();
     };
     this.#isLeft = leaves;
+    this.#isHeld = true;
     this.#freed = engine.detach(slot, letGo, leaves);
+    this.#freed.finally(() => this.#isHeld = false).catch(() => {}); // see below
     const freed = this.#freed.then(() => this.#requests.done);
     if (await inTime(freed)) return;
     // Nothing is unmapped before the engine has let go of it, lest it touch that.

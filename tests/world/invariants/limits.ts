@@ -89,7 +89,7 @@ function channelProblem(
 }
 
 /** What is there without cards and guests, with room for what begins or ends just now. */
-const [WATCHES, TIMERS, DESCRIPTORS] = [8, 16, 14];
+const [WATCHES, TIMERS, DESCRIPTORS] = [8, 16, 15];
 
 /**
  * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine

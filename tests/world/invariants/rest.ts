@@ -11,7 +11,7 @@ const REST_MICROS = 30_000_000;
 const RECONNECT_MICROS = 10_000_000;
 
 /** Descriptors and timers of a daemon that has nobody to serve. */
-const [IDLE_DESCRIPTORS, IDLE_TIMERS] = [8, 2];
+const [IDLE_DESCRIPTORS, IDLE_TIMERS] = [9, 2];
 
 export const nothingStale: Invariant = {
   name: "nothingStale",

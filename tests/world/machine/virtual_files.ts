@@ -111,6 +111,7 @@ const REPLACED = [
   "readDirSync",
   "readTextFileSync",
   "removeSync",
+  "renameSync",
   "statSync",
 ] as const;
 
@@ -242,6 +243,18 @@ function virtualCalls(tree: FileTree) {
       if (!mayAccess(userOf(process), directory, 2)) throw systemError("EACCES", attempt);
       if (node.entries.size > 0) throw systemError("ENOTEMPTY", attempt);
       directory.entries.delete(name);
+    },
+    renameSync: (process: Process, from: string, to: string): void => {
+      const attempt = `rename '${from}' -> '${to}'`;
+      const source = find(process, from, attempt);
+      const target = find(process, virtualPath(to, "renameSync"), attempt);
+      const user = userOf(process);
+      if (source.node === undefined) throw systemError("ENOENT", attempt);
+      for (const { directory } of [source, target]) {
+        if (!mayAccess(user, directory, 2)) throw systemError("EACCES", attempt);
+      }
+      source.directory.entries.delete(source.name);
+      target.directory.entries.set(target.name, source.node);
     },
     chmodSync: (process: Process, path: string, mode: number): void => {
       owned(process, path, `chmod '${path}'`).mode = mode & 0o7777;
