@@ -341,10 +341,11 @@ export class Backend implements AsyncDisposable {
       ...(this.options.kept !== undefined && { kept: this.options.kept }),
     };
     const card = new VirtualCard(domain, address, paths, policy, services, firstPhase(state));
-    const watches = [
-      this.#watch(frontend, (path) => card.frontendChanged(path)),
-      this.#watch(domain.namePath, () => this.#nameChanged(card, domain)),
-    ];
+    const watches = [this.#watch(frontend, (path) => card.frontendChanged(path))];
+    // A driver domain may not read names, and has few watches.
+    if (this.xen.domid === 0) {
+      watches.push(this.#watch(domain.namePath, () => this.#nameChanged(card, domain)));
+    }
     return { card, domain, watches, started: card.start(), isOutdated: false, decided: policy };
   }
 

@@ -108,8 +108,11 @@ export function nextAction({ backend, frontend, isOffline }: CardEnds, facts: Ca
   if (isOffline) return "close";
   switch (phase) {
     case "new":
-    case "found":
-      return frontend === XenbusState.Connected ? "adopt" : "initWait";
+    case "found": {
+      // A former daemon has just said Connected: the driver makes its card, and says Connected in a moment.
+      const isAboutTo = backend === XenbusState.Connected && frontend === XenbusState.Initialised;
+      return frontend === XenbusState.Connected || isAboutTo ? "adopt" : "initWait";
+    }
     case "connected": {
       if (backend === XenbusState.InitWait) return "restate";
       const isInStep = frontend === XenbusState.Connected || frontend === XenbusState.Initialised;

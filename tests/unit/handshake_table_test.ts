@@ -52,9 +52,18 @@ const TABLE: readonly Row[] = [
   { backend: THIS_CARD, isOffline: true, action: "close" },
   ...online(
     { phase: ["found"], frontend: [Connected], action: "adopt" },
-    { phase: ["found"], frontend: but(Connected), action: "initWait" },
+    { phase: ["found"], frontend: but(Connected, Initialised), action: "initWait" },
+    { phase: ["found"], backend: [Connected], frontend: [Initialised], action: "adopt" },
+    {
+      phase: ["found"],
+      backend: but(undefined, Initialising, Connected),
+      frontend: [Initialised],
+      action: "initWait",
+    },
     { phase: ["new"], backend: but(undefined), frontend: [Connected], action: "adopt" },
-    { phase: ["new"], backend: but(undefined), frontend: but(Connected), action: "initWait" },
+    { phase: ["new"], backend: but(undefined), frontend: but(Connected, Initialised), action: "initWait" },
+    { phase: ["new"], backend: [Connected], frontend: [Initialised], action: "adopt" },
+    { phase: ["new"], backend: but(undefined, Connected), frontend: [Initialised], action: "initWait" },
     // A connected frontend continues, starts over, or closes.
     { phase: ["connected"], backend: [InitWait], action: "restate" },
     ...[Connected, Initialised].flatMap((state): Row[] => [

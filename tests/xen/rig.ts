@@ -85,22 +85,69 @@ export function assertHolds(recorded: Uint8Array, played: Uint8Array, step: numb
   return at + played.length;
 }
 
+/**
+ * Asserts that `recorded` contains all of `played`, each frame once and in order, with silence at `gaps` places at most. Returns how
+ * many frames of silence there were.
+ */
+export function assertHoldsButGaps(
+  recorded: Uint8Array,
+  played: Uint8Array,
+  step: number,
+  gaps: number,
+): number {
+  let at = find(recorded, played.subarray(0, PROBE), step);
+  assert.notEqual(at, -1, `the beginning was not heard in ${recorded.length} octets`);
+  const isSilent = (from: number) => recorded.subarray(from, from + step).every((octet) => octet === 0);
+  let [silent, seen] = [0, 0];
+  for (let done = 0; done < played.length;) {
+    const heard = recorded.subarray(at);
+    const rest = played.subarray(done);
+    const difference = rest.findIndex((octet, i) => octet !== heard[i]);
+    if (difference === -1) break;
+    const same = difference - difference % step;
+    done += same;
+    at += same;
+    const before = silent;
+    for (; at < recorded.length && isSilent(at); at += step) silent++;
+    assert(silent > before && ++seen <= gaps, `what was heard differs from frame ${done / step} on`);
+  }
+  return silent;
+}
+
 /** The daemon in dom0. */
 export class Daemon {
   private constructor(private readonly lab: Lab, private readonly job: Job, readonly pid: number) {}
 
   /** @param xsnd the command; this tree's by default */
   static async start(lab: Lab, options = "", xsnd = "xsnd"): Promise<Daemon> {
+    const daemon = await Daemon.#begin(lab, options, xsnd);
+    await daemon.serves();
+    return daemon;
+  }
+
+  /** A daemon that stands by. */
+  static async standBy(lab: Lab): Promise<Daemon> {
+    const daemon = await Daemon.#begin(lab, "--standby", "xsnd");
+    while (!/standing by/.test(await daemon.log())) await new Promise((resolve) => setTimeout(resolve, 500));
+    return daemon;
+  }
+
+  static async #begin(lab: Lab, options: string, xsnd: string): Promise<Daemon> {
     const job = await lab.dom0.start(`echo $$; exec ${xsnd} serve ${options}`);
-    // The start takes some 10 s, and several times as long on a busy machine. The daemon writes its number when it has taken the
-    // cards over; a daemon that was killed has left another.
-    const number = "$(xenstore-read /local/domain/0/data/xsnd/pid 2>/dev/null)";
     while (await job.output("stdout") === "") await new Promise((resolve) => setTimeout(resolve, 50));
-    const pid = Number(await job.output("stdout"));
-    await lab.dom0.run(`until [ "${number}" = ${pid} ]; do kill -0 ${pid} && sleep 0.2 || exit; done`, {
+    return new Daemon(lab, job, Number(await job.output("stdout")));
+  }
+
+  /**
+   * Resolves when the daemon serves. The start takes some 10 s, and several times as long on a busy machine. The daemon writes its number
+   * when it has taken the cards over; a daemon that was killed has left another.
+   */
+  async serves(): Promise<void> {
+    const { pid } = this;
+    const number = "$(xenstore-read /local/domain/0/data/xsnd/pid 2>/dev/null)";
+    await this.lab.dom0.run(`until [ "${number}" = ${pid} ]; do kill -0 ${pid} && sleep 0.2 || exit; done`, {
       timeout: 180,
     });
-    return new Daemon(lab, job, pid);
   }
 
   /** The daemon's log so far. */

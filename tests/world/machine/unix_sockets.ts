@@ -94,7 +94,7 @@ export class UnixSockets {
       const mine = new SocketFile(capacity, undefined, ++this.#lastCookie, listener.peerCredentials);
       const fd = process.open(mine);
       if (fd < 0) throw systemError("EMFILE");
-      const theirs = new SocketFile(capacity, path, ++this.#lastCookie, credentialsOf(process));
+      const theirs = new SocketFile(capacity, listener.address, ++this.#lastCookie, credentialsOf(process));
       SocketFile.connect(mine, theirs);
       listener.arrive(theirs);
       const connection = new VirtualConn(this, process, fd, mine, null, path);

@@ -131,7 +131,10 @@ export function installFiles(files: VirtualFiles): void {
     try {
       return calls.openSync(process, path, { read: true, write: true }).fd;
     } catch (error) {
-      return negative((error as { code?: ErrorCode }).code ?? "EACCES");
+      const { code } = error as { code?: ErrorCode };
+      // The process dies in the call.
+      if (code === undefined) throw error;
+      return negative(code);
     }
   };
   for (const name of REPLACED) {

@@ -36,7 +36,7 @@ async function withRig(body: (rig: OperatorRig) => Promise<void>, seed = 1): Pro
   assert.deepEqual([...rig.machine.defects, ...unhandled.splice(0)], []);
   const { process } = rig.daemon;
   if (!process.isAlive) return;
-  assert.equal(process.files.size, 1, "the daemon has its listener and no client");
+  assert.equal(process.files.size, 2, "the daemon has its listener and its lock, and no client");
   assert.equal(process.timers.size, 0, "no request of the daemon's still waits");
 }
 
