@@ -10,6 +10,9 @@ import { KEPT_BYTES, KeptStream } from "../bridge/kept_stream.ts";
 import type { Address } from "../bridge/messages.ts";
 import { fileProblem } from "../base/file_error.ts";
 
+/** DOMID-CARD-PCM-STREAM */
+const FILE_NAME = /^(\d+)-\d+-\d+-\d+$/;
+
 export class KeptFiles {
   readonly #log = getLogger(["xsnd", "kept"]);
   #hasFailed = false;
@@ -40,11 +43,12 @@ export class KeptFiles {
     }
   }
 
-  /** Removes the files of domains that have gone. */
+  /** Removes the files of domains that have gone, and nothing else that may be in the directory. */
   sweep(hasGone: (domid: number) => boolean): void {
     try {
       for (const { name } of Deno.readDirSync(this.directory)) {
-        if (hasGone(Number.parseInt(name))) Deno.removeSync(`${this.directory}/${name}`);
+        const domid = FILE_NAME.exec(name)?.[1];
+        if (domid !== undefined && hasGone(Number(domid))) Deno.removeSync(`${this.directory}/${name}`);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
