@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** One request for several streams: names whose trailing parts are left out mean all streams below, and patterns all that match. */
 import { XsndError } from "../base/error.ts";
-import { isMeantBy, type KnownStream } from "../stream/stream_name.ts";
+import { isMeantBy, type KnownStream, nameAsIn } from "../stream/stream_name.ts";
 import { ControlClient } from "./control_client.ts";
 import { type ControlRequest, type ControlResults, noSuchStream, type StreamReport } from "./protocol.ts";
 
@@ -17,8 +17,8 @@ const isOneStream = (wanted: string) => !isPattern(wanted) && wanted.split("/").
 export function streamsMeant<S extends KnownStream>(streams: readonly S[], wanted: string): S[] {
   if (!isPattern(wanted)) return streams.filter((stream) => isMeantBy(stream, wanted));
   const parts = wanted.split("/").map(matcherOf);
-  return streams.filter(({ stream }) => {
-    const own = stream.split("/");
+  return streams.filter((stream) => {
+    const own = nameAsIn(wanted, stream).split("/");
     return parts.length <= own.length && parts.every((part, index) => part.test(own[index]!));
   });
 }

@@ -54,12 +54,14 @@ export function nameByNumber({ stream, domid }: KnownStream): string {
   return [domid, ...stream.split("/").slice(-3)].join("/");
 }
 
-/**
- * Whether `wanted`, of which trailing parts may be left out, means the stream. A decimal number in the place of the domain is the
- * domain's number, as for xl.
- */
+/** The stream's name in the form of `wanted`: a decimal number in the place of the domain is the domain's number, as for xl. */
+export function nameAsIn(wanted: string, stream: KnownStream): string {
+  return /^\d+(\/|$)/.test(wanted) ? nameByNumber(stream) : stream.stream;
+}
+
+/** Whether `wanted`, of which trailing parts may be left out, means the stream. */
 export function isMeantBy(stream: KnownStream, wanted: string): boolean {
-  const name = /^\d+(\/|$)/.test(wanted) ? nameByNumber(stream) : stream.stream;
+  const name = nameAsIn(wanted, stream);
   return name === wanted || name.startsWith(`${wanted}/`);
 }
 

@@ -25,6 +25,8 @@ Deno.test("a name or a number means all streams below it, and a pattern all that
     "1/1": ["domU/1/0/0"],
     "10/0/0/0": ["we.b/0/0/0"],
     "0": [],
+    "1/*/0/0": ["domU/0/0/0", "domU/1/0/0"],
+    "10/*": ["we.b/0/0/0"],
   };
   for (const [wanted, meant] of Object.entries(cases)) {
     assert.deepEqual(streamsMeant(SERVED, wanted).map(({ stream }) => stream), meant, wanted);
