@@ -30,7 +30,7 @@ export class KeptFiles {
       using file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
       file.truncateSync(KEPT_BYTES);
       using shared = SharedFile.open(path);
-      return shared && new KeptFile(path, shared.map(0, KEPT_BYTES));
+      return shared && new KeptFile(shared.map(0, KEPT_BYTES), () => this.#remove(path));
     } catch (error) {
       if (!this.#hasFailed) {
         this.#log.warn("{path}: {reason}; after a restart of this daemon guests open their streams anew", {
@@ -48,10 +48,20 @@ export class KeptFiles {
     try {
       for (const { name } of Deno.readDirSync(this.directory)) {
         const domid = FILE_NAME.exec(name)?.[1];
-        if (domid !== undefined && hasGone(Number(domid))) Deno.removeSync(`${this.directory}/${name}`);
+        if (domid !== undefined && hasGone(Number(domid))) this.#remove(`${this.directory}/${name}`);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** What is left behind does no harm: a later daemon sees that the file is another domain's. */
+  #remove(path: string): void {
+    try {
+      Deno.removeSync(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      this.#log.warn("{path} stays: {reason}", { path, reason: fileProblem(error) });
     }
   }
 }
@@ -60,21 +70,13 @@ export class KeptFiles {
 export class KeptFile implements Disposable {
   readonly stream: KeptStream;
 
-  constructor(private readonly path: string, private readonly mapping: SharedWords) {
+  /** @param remove for a stream that is gone for good */
+  constructor(private readonly mapping: SharedWords, readonly remove: () => void) {
     this.stream = new KeptStream(mapping.words.buffer);
   }
 
   get address(): Address {
     return String(Deno.UnsafePointer.value(this.mapping.address));
-  }
-
-  /** The stream is gone for good. */
-  remove(): void {
-    try {
-      Deno.removeSync(this.path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
   }
 
   /** Unmaps the file, which stays. To be called when no engine uses the memory. */
