@@ -437,6 +437,28 @@ Deno.test("Playback takes a jump back for one though the position has passed all
   assert.deepEqual(played.slice(30, 75), Array.from(frames(61, 45)));
 });
 
+Deno.test("Playback takes a WRITE that goes on behind a jump back for that, though the position has leapt over both", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  stream.write(100);
+  stream.transfer.start();
+  stream.run(40);
+  stream.publish();
+  stream.takeEvents();
+  stream.write(40);
+  // The guest goes back by 40 frames, and writes them anew, in two requests. The engine is late for the first by more than a buffer.
+  stream.applPtr -= 40;
+  stream.card.advance(250);
+  stream.write(20);
+  stream.run(0);
+  stream.publish();
+  stream.write(20);
+  assert.equal(stream.transfer.guestFrames, 140);
+  stream.takeEvents();
+  drain(stream);
+  assert.deepEqual(stream.card.played().slice(0, 140), Array.from(frames(1, 140)));
+  assert(stream.card.played().slice(140).every((frame) => frame === 0), "a frame that was played already");
+});
+
 Deno.test("Playback.restart() begins at a multiple of the buffer, and what was queued is not heard", () => {
   const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
   fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {

@@ -25,6 +25,8 @@ export class Playback extends Transfer {
   readonly #queuedSilence = new QueuedSilence();
   /** The guest's first frame since its last STOP. */
   #beginning = 0;
+  /** How far before {@link guestFrames} the last WRITE has ended: a guest that goes back writes what it has written once more. */
+  #rewound = 0;
 
   constructor(
     pcm: Pcm,
@@ -41,18 +43,18 @@ export class Playback extends Transfer {
    * WRITE. The samples stay in the guest's buffer until the device has room: the guest overwrites no sample before it is told
    * that the sample was played.
    *
-   * Which round of the buffer `offset` means: a driver writes on from where it left off. The position may have passed that
-   * frame while the request was under way, and says nothing. A driver that jumps, back over queued samples or on past a
+   * Which round of the buffer `offset` means: a driver writes on from where its last WRITE ended. The position may have passed
+   * that frame while the request was under way, and says nothing. A driver that jumps, back over queued samples or on past a
    * silence, jumps from the position. No driver writes a frame that is a buffer or more ahead of the position that it was told:
    * such a WRITE jumps back, to a place that the position has passed while the request was under way.
    */
   protected serve(offsetFrames: number, frames: number): number {
     const limit = this.#knownFrames + this.bufferFrames;
-    let from = this.guestFrames % this.bufferFrames === offsetFrames
-      ? this.guestFrames
-      : this.#jumpTo(offsetFrames);
+    let from = this.guestFrames - this.#rewound;
+    if (from % this.bufferFrames !== offsetFrames) from = this.#jumpTo(offsetFrames);
     if (from + frames > limit) from -= this.bufferFrames;
     const end = from + frames;
+    this.#rewound = Math.max(0, this.guestFrames - end);
     if (end <= this.guestFrames) return 0;
     // A guest jumps over silence that it was told of. Of a jump ahead of the device the device plays what the buffer holds.
     const begin = Math.max(this.guestFrames, Math.min(from, this.settled));
@@ -160,6 +162,7 @@ export class Playback extends Transfer {
   override restart(): number {
     const at = super.restart();
     this.#beginning = at;
+    this.#rewound = 0;
     // The guest has time to fill its buffer before the next START.
     this.#stallEnd = -1;
     this.#waiting = false;
