@@ -295,6 +295,8 @@ export class OpenStream {
     }
     this.transfer.report();
     this.#connection.kept.freeze();
+    // The next daemon would not know of what the guest is told from now on.
+    this.#goes("stopped");
   }
 
   /** Lets go of device and buffer: nothing here touches them afterwards, even if this throws. */

@@ -49,6 +49,8 @@ export interface SoloOptions {
   readonly bufferBytes?: number;
   /** By default a quarter of the buffer. */
   readonly periodBytes?: number;
+  /** What the next daemon goes on by: `KEPT_BYTES` of memory. */
+  readonly kept?: Uint8Array<ArrayBuffer>;
 }
 
 /** A stream that is open for playback, and prepared. */
@@ -66,7 +68,7 @@ export class SoloStream implements Disposable {
   readonly #eventWords = new Int32Array(this.events.buffer);
   protected id = 0;
 
-  constructor({ fd = -1, bufferBytes = BUFFER_BYTES, periodBytes }: SoloOptions = {}) {
+  constructor({ fd = -1, bufferBytes = BUFFER_BYTES, periodBytes, kept }: SoloOptions = {}) {
     this.buffer = new Uint8Array(bufferBytes);
     initSharedRing(this.#page.buffer);
     this.ring = new FrontRing(this.#page.buffer);
@@ -88,7 +90,7 @@ export class SoloStream implements Disposable {
         moved: 100_000,
         settings: { volume: 0, muted: false },
         trace: null,
-        kept: null,
+        kept: kept === undefined ? null : address(kept),
         resumes: false,
       },
       { channels, post: (event) => this.told.push(event), pollSetChanged: () => {} },
