@@ -49,10 +49,6 @@ export class Engine {
   readonly #turns = new GuestTurns();
   /** The device behind the one that was served last, as an index of {@link #polled}: the first one of the next turn. */
   #firstDevice = 0;
-  /** Whether devices or unfinished streams are served first in the next turn that serves anybody. */
-  #areDevicesFirst = true;
-  /** Whether somebody was served in this turn. */
-  #hasServed = false;
   readonly #clock = new MicrosClock();
   /** When poll(2) last returned for something else than a device, by {@link #clock}. */
   #wokenAt = 0;
@@ -104,13 +100,10 @@ export class Engine {
       this.#pollSetStale = true;
       return;
     }
-    this.#hasServed = false;
     if (this.#poll.revents(CHANNELS) !== 0) this.#serveChannels();
-    // Devices and unfinished streams take turns at being first: a guest's budget may end with the first.
-    if (this.#areDevicesFirst) this.#serveDevices();
+    this.#serveDevices(true);
     if (this.#unfinished.size > 0) this.#serveUnfinished();
-    if (!this.#areDevicesFirst) this.#serveDevices();
-    if (this.#hasServed) this.#areDevicesFirst = !this.#areDevicesFirst;
+    this.#serveDevices(false);
   }
 
   /** Lets go of everything. The engine touches nothing any more afterwards. */
@@ -178,8 +171,11 @@ export class Engine {
     }
   }
 
-  /** Begins behind the device that was served last: a guest's turn may end with any device, and the next one is then the first. */
-  #serveDevices(): void {
+  /**
+   * Serves the devices of those guests whose devices are, or are not, served first. Begins behind the device that was served last: a
+   * guest's turn may end with any device, and the next one is then the first.
+   */
+  #serveDevices(areFirst: boolean): void {
     const count = this.#polled.length;
     const first = this.#firstDevice;
     for (let n = 0; n < count; n++) {
@@ -191,7 +187,7 @@ export class Engine {
       // If the device was replaced since, poll(2) has said nothing of the new one.
       if (stream.pcm !== pcm) continue;
       // A device whose guest's turn has ended stays ready.
-      if (!this.#mayServe(stream)) continue;
+      if (!this.#mayServe(stream) || stream.budget.areDevicesFirst !== areFirst) continue;
       this.#firstDevice = i + 1;
       this.#servePcm(stream, revents, hasStopped);
     }
@@ -232,7 +228,6 @@ export class Engine {
 
   /** Charges the stream's guest, which rests from now on if its budget is used up. */
   #charge({ budget }: EngineStream, cost: number): void {
-    this.#hasServed = true;
     budget.charge(this.#wokenAt, cost);
     if (!budget.isUsedUp(this.#wokenAt)) return;
     // While devices alone wake the engine, nobody reads the clock: what counts is the time now.

@@ -40,6 +40,11 @@ export class GuestBudget {
   /** The engine's turn in which the guest was last served, and the µs that it has claimed in that turn. */
   #turn = 0;
   #claimed = 0;
+  /**
+   * Whether the guest's devices are served before its waiting requests in this turn. Each is first in every second turn of the guest's:
+   * what is first may use up the budget.
+   */
+  areDevicesFirst = false;
   readonly requestCost: number;
 
   /**
@@ -70,6 +75,7 @@ export class GuestBudget {
     if (turn !== this.#turn) {
       this.#turn = turn;
       this.#claimed = 0;
+      this.areDevicesFirst = !this.areDevicesFirst;
     }
     return this.#claimed < TURN_MICROS;
   }

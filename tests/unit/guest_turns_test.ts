@@ -52,3 +52,19 @@ Deno.test("GuestTurns looks at resting guests every 5 ms, and no more often", ()
   assert.equal(turns.endRests(1000 + REST_MS * 1000 - 1), false, "though the budget is whole");
   assert.equal(turns.endRests(1000 + REST_MS * 1000), true);
 });
+
+Deno.test("a guest's devices and requests take turns at being first, whatever turns other guests have", () => {
+  const turns = new GuestTurns();
+  const [one, two] = [turns.budgetOf(guest(1)), turns.budgetOf(guest(2))];
+  const orders: boolean[] = [];
+  for (let others = 0; others < 8; others++) {
+    for (let i = 0; i < others; i++) {
+      turns.begin();
+      assert(turns.mayServe(two));
+    }
+    turns.begin();
+    assert(turns.mayServe(one) && turns.mayServe(two) && turns.mayServe(one));
+    orders.push(one.areDevicesFirst);
+  }
+  assert.deepEqual(orders, [true, false, true, false, true, false, true, false]);
+});
