@@ -23,14 +23,14 @@ export function devicePeriodFrames(request: PcmRequest): number {
 
 /**
  * The interval, in frames, at which the engine reads the pointer of a device without interrupts. The engine keeps four of these
- * intervals queued (`KEEP_AHEAD`), which together should be no longer than the guest's period.
+ * intervals queued (`KEEP_AHEAD`), which together should be no longer than the guest's period, and are half of the device's buffer at
+ * most: the engine may be late by the other half.
+ *
+ * @param request with the size of the device's buffer, which may be another one than the guest's
  */
 export function pollPeriodFrames(request: PcmRequest): number {
   const period = guestPeriod(request);
   const millisecond = Math.ceil(request.rate / 1000);
-  return Math.max(
-    Math.floor(period / 8),
-    Math.min(Math.floor(period / 4), 4 * millisecond),
-    millisecond,
-  );
+  const wanted = Math.max(Math.floor(period / 8), Math.min(Math.floor(period / 4), 4 * millisecond));
+  return Math.max(Math.min(wanted, request.bufferFrames >> 3), millisecond);
 }

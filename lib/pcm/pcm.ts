@@ -75,6 +75,11 @@ export interface Pcm {
   next(): number;
   /** Plays the first `frames` frames of {@link staging}; returns how many the device took, or -errno. */
   write(frames: number): number;
+  /**
+   * Playback: queues silence behind what was written, if the device would stop without. To be called whenever the samples that there
+   * are have been written.
+   */
+  keepGoing(): void;
   /** Captures up to `frames` frames to the start of {@link staging}; returns how many, or -errno. */
   read(frames: number): number;
   /** {@link STAGING_BYTES} of memory, private to this process, for samples on their way to and from the device. */

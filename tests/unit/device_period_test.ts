@@ -40,3 +40,13 @@ Deno.test("pollPeriodFrames() lets four periods ahead of a PCM without interrupt
     assert(4 * pollPeriodFrames(request(period)) <= period);
   }));
 });
+
+Deno.test("pollPeriodFrames() lets four periods be half of the device's buffer at most, however long the guest's period is", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 192, max: 100_000 }),
+    fc.integer({ min: 8 * 48, max: 400_000 }),
+    (period, bufferFrames) => {
+      assert(4 * pollPeriodFrames(request(period, 48000, bufferFrames)) <= bufferFrames / 2);
+    },
+  ));
+});

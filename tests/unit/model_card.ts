@@ -198,6 +198,8 @@ export class ModelCard implements Pcm {
   pointerAge(): number {
     return 0;
   }
+  keepGoing(): void {}
+
   release(): void {
     this.#isRunning = false;
   }

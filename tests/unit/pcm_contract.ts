@@ -31,13 +31,14 @@ export interface ContractCase {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until `done`. Serves the device's descriptor meanwhile, as the engine does. */
+/** Waits until `done`. Serves the device meanwhile, as the engine does. */
 async function serve(pcm: Pcm, done: () => boolean): Promise<void> {
   const poll = new PollSet(1);
   poll.add(pcm.pollFd, pcm.pollEvents);
   const deadline = performance.now() + PATIENCE_MS;
   while (!done()) {
     assert(performance.now() < deadline, `within ${PATIENCE_MS} ms it never came true: ${done}`);
+    if (pcm.params.direction === "playback") pcm.keepGoing();
     if (poll.wait(0) > 0) pcm.acknowledge();
     else await sleep(1);
   }

@@ -459,6 +459,22 @@ Deno.test("Playback takes a WRITE that goes on behind a jump back for that, thou
   assert(stream.card.played().slice(140).every((frame) => frame === 0), "a frame that was played already");
 });
 
+Deno.test("Playback lets a device queue silence only behind all samples that there are, and that it has room for", () => {
+  fc.assert(fc.property(bufferFrames, share, turns, (bufferFrames, cardShare, turns) => {
+    const cardFrames = Math.max(1, of(cardShare, bufferFrames));
+    using stream = new Stream({ bufferFrames, cardFrames });
+    let calls = 0;
+    stream.card.pcm.keepGoing = () => {
+      calls++;
+      const { deviceFrames, guestFrames } = stream.transfer;
+      assert(deviceFrames === guestFrames || stream.card.pcm.avail() === 0);
+    };
+    stream.transfer.start();
+    keepUp(stream, turns);
+    assert(calls > 0);
+  }));
+});
+
 Deno.test("Playback.restart() begins at a multiple of the buffer, and what was queued is not heard", () => {
   const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
   fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {

@@ -96,6 +96,7 @@ export class Playback extends Transfer {
     this.pointer();
     this.#lookForUnderrun();
     this.#move();
+    this.pcm.keepGoing();
     this.#waiting = this.deviceFrames < this.guestFrames;
   }
 

@@ -175,7 +175,7 @@ async function setUp(pcm: SndPcm, direction: Direction, request: PcmRequest): Pr
   const isHardware = pcm.type === "HW";
   // The buffer first: on a device with few sizes the period, which matters less, would otherwise decide the buffer.
   const bufferFrames = hw.setBufferSizeNear(request.bufferFrames);
-  const period = isHardware ? devicePeriodFrames(request) : pollPeriodFrames(request);
+  const period = isHardware ? devicePeriodFrames(request) : pollPeriodFrames({ ...request, bufferFrames });
   const setPeriod = hw.setPeriodSizeNear(period);
   const periodFrames = isHardware ? setPeriod : period;
   await pcm.setHwParams(hw);

@@ -109,17 +109,19 @@ export class AlsaPcm implements Pcm {
   #positionOf(avail: number): number {
     if (avail < 0) return avail;
     if (this.params.direction === "capture") return this.#applFrames + avail;
-    const position = this.#applFrames - this.params.bufferFrames + avail;
-    if (this.#running && !this.#descriptor.silencesItself) this.#keepGoing(position);
-    return this.#position = Math.max(0, position);
+    return this.#position = Math.max(0, this.#applFrames - this.params.bufferFrames + avail);
   }
 
   /**
-   * Queues silence behind the last samples. A PCM of plugins stops where its samples end, and a sound server even before: after an
-   * underrun the server waits for a good part of its buffer. So a few periods of silence follow when the samples are about to
-   * end, and as much as fits when the pointer has stood still for too long.
+   * A PCM of plugins stops where its samples end, and a sound server even before: after an underrun the server waits for a good part
+   * of its buffer. So a few periods of silence follow when the samples are about to end, and as much as fits when the pointer has
+   * stood still for too long.
    */
-  #keepGoing(position: number): void {
+  keepGoing(): void {
+    if (this.#running && !this.#descriptor.silencesItself) this.#keepAhead(this.#position);
+  }
+
+  #keepAhead(position: number): void {
     const { bufferFrames, periodFrames, rate } = this.params;
     const now = performance.now();
     if (position !== this.#lastPosition) {
@@ -169,7 +171,7 @@ export class AlsaPcm implements Pcm {
     // A device that has waited for its start since prepare does not stand still.
     this.#movedAt = performance.now();
     if (this.params.direction === "playback") {
-      if (!this.#descriptor.silencesItself) this.#keepGoing(0);
+      if (!this.#descriptor.silencesItself) this.#keepAhead(0);
       // Hardware does not start with an empty buffer.
       else if (this.#applFrames === 0) {
         this.#applFrames += Math.max(0, this.#io.writei(this.#silenceAddress, 1));

@@ -158,6 +158,8 @@ export class DummyPcm implements Pcm {
     return count;
   }
 
+  keepGoing(): void {}
+
   read(frames: number): number {
     const { frameBytes } = this.params;
     const count = Math.min(frames, this.avail(), Math.floor(STAGING_BYTES / frameBytes));
