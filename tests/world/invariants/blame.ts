@@ -73,8 +73,7 @@ function dryTimes(
     if (written < 0 || written >= steady.length) return true;
     const { request: { sent, over = Infinity }, at, frames } = writes[written]!;
     // The device ran dry before the WRITE was served, and the guest had left less than that takes.
-    const left = at - toldBy(blamed, segment, open, sent);
-    if (over > time && left < SERVE_MICROS / 1e6 * open.rate) return true;
+    if (over > time && time - sent < SERVE_MICROS) return true;
     return !wasFull(blamed, segment, open, at + frames, time);
   };
   const spans = dry.between(start.sent, (end?.time ?? Infinity) + TRIGGER_MICROS).filter(({ from }) =>
