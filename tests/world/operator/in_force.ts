@@ -126,15 +126,15 @@ export class InForce {
 
   /**
    * The time, after `after`, in which requests for settings of the stream were refused that XenStore may keep all the same, or whose
-   * clients had gone as XenStore was lost: from the first request to the last refusal, µs. undefined: there was none.
+   * clients had gone, or did not read, as XenStore was lost: from the first request to the last refusal, or to the present if an answer
+   * was not read yet, µs. undefined: there was none.
    */
   doubt(stream: string, after: number): { readonly from: number; readonly to: number } | undefined {
     let [from, to] = [Infinity, -Infinity];
     for (const asked of this.asked()) {
       const { sentAt, endedAt } = asked;
-      if (endedAt === Infinity || endedAt <= after || !this.#mayBeLost(asked)) continue;
-      if (!this.#isMeant(asked, stream)) continue;
-      [from, to] = [Math.min(from, sentAt), Math.max(to, endedAt)];
+      if (endedAt <= after || !this.#mayBeLost(asked) || !this.#isMeant(asked, stream)) continue;
+      [from, to] = [Math.min(from, sentAt), Math.max(to, Math.min(endedAt, this.clock.now))];
     }
     return to === -Infinity ? undefined : { from, to };
   }
@@ -142,7 +142,7 @@ export class InForce {
   /** Whether XenStore may have been lost as the daemon kept what the request sets, and the request is refused. */
   #mayBeLost({ request, outcome, sentAt, endedAt }: Asked): boolean {
     if (outcome?.kind === "refused") return IS_AWAY.test(outcome.error);
-    const isUnread = outcome?.kind === "cancelled" || outcome?.kind === "broken";
+    const isUnread = outcome === undefined || outcome.kind === "cancelled" || outcome.kind === "broken";
     return isUnread && FIELDS.some((field) => writtenValue(request, field) !== undefined) &&
       this.wasStoreLost(sentAt, endedAt + this.patience.grace);
   }
