@@ -170,6 +170,8 @@ export class Backend implements AsyncDisposable {
     const key = `${domid}/${id}`;
     const served = this.#cards.get(key);
     if (served === undefined) {
+      // The toolstack removes a card that is not served, or makes one.
+      if (node === undefined || node === "frontend") this.#totals.forget(`${this.#root}/${key}`);
       if (id !== undefined) return this.#lookSoon(key);
       // The watch has overflowed and names no card.
       if (domid === undefined) { for (const key of this.#cards.keys()) this.#lookSoon(key); }
@@ -283,6 +285,10 @@ export class Backend implements AsyncDisposable {
 
   #rescan(): void {
     const { store } = this.xen;
+    for (const path of [...this.#totals.paths]) {
+      const isServed = this.#cards.has(path.slice(this.#root.length + 1));
+      if (!isServed && readState(store, path) === undefined) this.#totals.forget(path);
+    }
     for (const [key, served] of this.#cards) this.#spawn(served.card.name, this.#evaluate(key, served));
     for (const domid of store.list(this.#root) ?? []) {
       for (const id of store.list(`${this.#root}/${domid}`) ?? []) {
@@ -329,7 +335,8 @@ export class Backend implements AsyncDisposable {
     const state = readState(store, path);
     if (state === undefined) return forget();
     const policy = this.#policyOf(address, path);
-    if (policy === undefined) return forget();
+    // The host may allow the card again, which keeps its totals until then.
+    if (policy === undefined) return undefined;
     const domain = new GuestDomain(store, address.domid);
     const paths = { ...cardPaths(address), frontend };
     const services = {

@@ -99,6 +99,38 @@ Deno.test("a configuration that is read again makes the card anew, and its count
     assert.equal((await playOnce(box)).connections, 2);
   }));
 
+Deno.test("a card that the host does not allow for a while goes on counting; one that has taken its place meanwhile does not", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
+    const policy = "/local/domain/0/backend/vsnd/1/0/xsnd";
+    await box.xenstore("rm", policy); // xl's cards have no policy
+    const config = box.path("devices.yaml");
+    const configure = (domain: string) => {
+      const streams = [{ type: "playback", "unique-id": "speakers", device: "dummy:" }];
+      const cards = [{ pcms: [{ streams }] }];
+      Deno.writeTextFileSync(config, JSON.stringify({ domains: { [domain]: { cards } } }));
+    };
+    configure("domU");
+    const daemon = await box.serve("--config", config);
+    const served = () => box.ok("status", "--json").then((text) => JSON.parse(text).streams.length);
+    const allow = async (isAllowed: boolean) => {
+      configure(isAllowed ? "domU" : "another");
+      daemon.kill("SIGHUP");
+      await until("the configuration is in force", async () => await served() === (isAllowed ? 1 : 0));
+    };
+    const before = counters(await playOnce(box));
+    await allow(false);
+    await allow(true);
+    assert.deepEqual(counters(await box.untilStream(STREAM, () => true)), before);
+
+    await allow(false);
+    await box.ok("deprovision", "domU", "--force");
+    await box.provision("domU", [{ type: "playback", device: "dummy:", "unique-id": "speakers" }]);
+    await box.xenstore("rm", policy);
+    await allow(true);
+    assert.deepEqual(counters(await box.untilStream(STREAM, () => true)), COUNTERS.map(() => 0));
+  }));
+
 Deno.test("a card that is made anew by another policy goes on counting; one that is provisioned anew does not", () =>
   inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The counters of each stream's former connections. They stay for as long as the backend serves the card, also if another policy
- * makes the card anew.
+ * The counters of each stream's former connections. They stay for as long as the card is there, also if another policy makes the card
+ * anew, or has it not served for a while.
  */
 import { createStatusTable, StatusRow } from "../../bridge/stream_status.ts";
 
@@ -21,7 +21,12 @@ export class Totals {
     return row;
   }
 
-  /** The card at `path` is served no longer: a card that takes its place is another one. */
+  /** The cards that have a row, by the path of their backend directory. */
+  get paths(): Iterable<string> {
+    return this.#cards.keys();
+  }
+
+  /** The card at `path` is there no longer: a card that takes its place is another one. */
   forget(path: string): void {
     this.#cards.delete(path);
   }
