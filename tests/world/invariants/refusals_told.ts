@@ -62,7 +62,8 @@ export class Refusals {
     if (open === undefined) return false;
     // What cannot be kept is said once, by the daemon that served then.
     const { sent } = open.request;
-    const began = world.daemons.runs.findLast(({ began }) => began <= sent)?.began ?? 0;
+    const began = world.daemons.runs.findLast(({ servesSince = Infinity }) => servesSince <= sent)?.began ??
+      0;
     return this.#lastUnkept >= began ||
       namesOf(world, guest, account).some((name) => (this.#lastAnew.get(name) ?? -Infinity) >= sent);
   }

@@ -29,11 +29,10 @@ function map(process: Process, node: FileNode, bytes: number): number {
   return range.address;
 }
 
-/** Returns whether there was a mapping at `address`. */
+/** Returns whether `address` is of this kind. The mappings of a process that has died have ended, and what is left of its code ends them again. */
 function unmap(address: number): boolean {
-  const end = ends.get(address);
-  end?.();
-  return end !== undefined;
+  ends.get(address)?.();
+  return addressSpace.at(address) !== undefined;
 }
 
 const memoryOf = ({ address }: Range, bytes: number) => new Uint8Array(bufferAt(address, bytes));
