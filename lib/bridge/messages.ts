@@ -122,6 +122,10 @@ export type EngineEvent =
   | { readonly op: "forgotten"; readonly slot: number }
   /** The device has failed. The engine has let go of it, and plays into a stand-in. */
   | { readonly op: "lost"; readonly slot: number; readonly errno: number }
+  /** The device stands still without an error: a stand-in plays in its place, and the device is kept. */
+  | { readonly op: "stalled"; readonly slot: number }
+  /** The device that has stood still moves, and has its place again. */
+  | { readonly op: "moves"; readonly slot: number }
   /** The device and buffer of `opened` cannot be used. The OPEN waits for its answer. */
   | { readonly op: "openFailed"; readonly slot: number; readonly reason: string }
   /** The command with this ticket has been carried out. */

@@ -63,6 +63,8 @@ export const COUNTERS = [
   "starts",
   /** How often the device was lost. While `cardLost` is 1 a stand-in plays in its place. */
   "losses",
+  /** How often the device has stood still, and was there. While `cardStalled` is 1, `cardLost` is 1 for that. */
+  "stalls",
 ] as const;
 
 /** Columns of a row, by the names that JSON has: `card` is the host's device there. Frames count from OPEN, counters aside. */
@@ -84,6 +86,7 @@ export const FIELDS = [
   "cardFrames",
   ...COUNTERS,
   "cardLost",
+  "cardStalled",
   /** Where the last xrun began, and whether it has yet to end. */
   "xrunFrame",
   "xrunIsOn",
@@ -94,7 +97,7 @@ type Field = typeof FIELDS[number];
 type Counter = typeof COUNTERS[number];
 
 /** Columns that {@link StatusRow.snapshot} does not have as numbers, or leaves out. */
-type Special = "state" | "hold" | "cardLost" | "xrunFrame" | "xrunIsOn";
+type Special = "state" | "hold" | "cardLost" | "cardStalled" | "xrunFrame" | "xrunIsOn";
 
 export type Counts = Readonly<Record<Counter, number>>;
 
@@ -102,6 +105,7 @@ export type StatusSnapshot = Record<Exclude<Field, Special>, number> & {
   readonly state: StreamState;
   readonly hold: Hold;
   readonly cardLost: boolean;
+  readonly cardStalled: boolean;
   readonly eventDelayMicros: Percentiles;
   readonly requestMicros: Percentiles;
 };
@@ -123,7 +127,7 @@ export class StatusRow {
   /** From the engine's waking up for a request to the answer, in µs. */
   readonly requestTimes: Durations;
 
-  /** @param changes counts the changes by {@link setState} and {@link setDeviceLost}; not needed where nobody waits for them */
+  /** @param changes counts the changes by {@link setState} and {@link setDevice}; not needed where nobody waits for them */
   constructor(
     table: SharedArrayBuffer,
     slot: number,
@@ -151,8 +155,9 @@ export class StatusRow {
   }
 
   /** Sets whether a stand-in plays in the device's place, and wakes whoever waits for that. */
-  setDeviceLost(isLost: boolean): void {
-    this.set("cardLost", isLost ? 1 : 0);
+  setDevice(device: "there" | "lost" | "stalled"): void {
+    this.set("cardLost", device === "there" ? 0 : 1);
+    this.set("cardStalled", device === "stalled" ? 1 : 0);
     countChange(this.changes);
   }
 
@@ -186,12 +191,14 @@ export class StatusRow {
 
   /** The row by name, states as words. */
   snapshot(): StatusSnapshot {
-    const { state, hold, cardLost, xrunFrame: _frame, xrunIsOn: _isOn, ...numbers } = this.#numbers(FIELDS);
+    const { state, hold, cardLost, cardStalled, xrunFrame: _frame, xrunIsOn: _isOn, ...numbers } = this
+      .#numbers(FIELDS);
     return {
       ...numbers,
       state: named(STREAM_STATES, state),
       hold: named(HOLDS, hold),
       cardLost: cardLost === 1,
+      cardStalled: cardStalled === 1,
       eventDelayMicros: this.eventDelays.percentiles(),
       requestMicros: this.requestTimes.percentiles(),
     };

@@ -171,8 +171,10 @@ export interface StreamReport {
   readonly engine?: "shared" | "own";
   /** Processor time of this thread, in seconds. */
   readonly engineCpuSeconds?: number;
-  /** Whether the device is lost or busy, and the guest gets silence. Missing while the stream is detached. */
+  /** Whether the device is lost or busy or stands still, and the guest gets silence. Missing while the stream is detached. */
   readonly cardLost?: boolean;
+  /** Whether the device is there, and stands still: a sound server that hangs, for one. Missing while the stream is detached. */
+  readonly cardStalled?: boolean;
   /** Hz; 0 before the first OPEN. Missing while the stream is detached, as all of the next nine. */
   readonly rate?: number;
   /** Samples in a frame; 0 before the first OPEN. */
@@ -233,6 +235,8 @@ export interface StreamReport {
   readonly starts: number;
   /** Times that the device went away. */
   readonly losses: number;
+  /** Times that the device stood still for the length of the guest's buffer. */
+  readonly stalls: number;
   /** From the device's interrupt to the event that tells the guest, in µs; of this connection. */
   readonly eventDelayMicros?: Percentiles;
   /** From the engine's wake-up for a request to its response, in µs; of this connection. */

@@ -44,6 +44,7 @@ export const STREAM_FIELDS = {
   engine: z.enum(["shared", "own"]).optional(),
   engineCpuSeconds: seconds.optional(),
   cardLost: z.boolean().optional(),
+  cardStalled: z.boolean().optional(),
   rate: count.optional(),
   channels: count.optional(),
   format: z.string().optional(),
@@ -74,6 +75,7 @@ export const STREAM_FIELDS = {
   protocolErrors: count,
   starts: count,
   losses: count,
+  stalls: count,
   eventDelayMicros: percentiles.optional(),
   requestMicros: percentiles.optional(),
 } as const satisfies Fields<StreamReport>;

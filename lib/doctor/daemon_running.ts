@@ -42,9 +42,12 @@ function ofDeclared({ domain, domid, problem }: DeclaredGuest, file: string): Fi
 }
 
 function ofStream(report: StreamReport): Finding[] {
-  const { stream, device, cardLost, hostXruns, protocolErrors } = report;
+  const { stream, device, cardLost, cardStalled, hostXruns, protocolErrors } = report;
   const findings: Finding[] = [];
-  if (cardLost) {
+  if (cardStalled) {
+    const mend = "resume its sound server, or give it a sink or source: the daemon goes on by itself";
+    findings.push(warn(stream, `its device ${device} stands still: the guest gets silence`, { mend }));
+  } else if (cardLost) {
     const mend =
       "plug the device in, start its sound server, or end the program that uses it: the daemon goes on by itself";
     findings.push(warn(stream, `its device ${device} is lost or busy: the guest gets silence`, { mend }));

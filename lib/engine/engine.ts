@@ -22,6 +22,8 @@ import { GuestTurns, REST_MS } from "./guest_turns.ts";
 
 /** Entries of the poll set: the eventfd and the event channels, then the devices. */
 const [WAKE, CHANNELS, DEVICES] = [0, 1, 2];
+/** Entries of each device: {@link Pcm.pollFd}, {@link EngineStream.stopFd} and {@link EngineStream.watchFd}. */
+const [INTERRUPT, STOP, WATCH, ENTRIES] = [0, 1, 2, 3];
 
 /** A stream whose device is in the poll set. */
 interface Polled {
@@ -37,11 +39,11 @@ export class Engine {
   readonly #statusTable: SharedArrayBuffer;
   readonly #changes: Int32Array;
   readonly #wake: EventFd;
-  readonly #poll = new PollSet(DEVICES + 2 * MAX_STREAMS);
+  readonly #poll = new PollSet(DEVICES + ENTRIES * MAX_STREAMS);
   /** Streams by slot, and by the local port of each of their two channels. */
   readonly #streams: (EngineStream | undefined)[] = new Array(MAX_STREAMS).fill(undefined);
   readonly #byPort = new Map<number, EngineStream>();
-  /** The entries of the poll set from {@link DEVICES} on, two for each: {@link Pcm.pollFd}, and {@link EngineStream.stopFd}. */
+  /** The entries of the poll set from {@link DEVICES} on, {@link ENTRIES} for each. */
   #polled: readonly Polled[] = [];
   #pollSetStale = true;
   /** Streams with requests or samples left over from the last turn, or whose guest may not be served. */
@@ -125,6 +127,7 @@ export class Engine {
       polled.push({ stream, pcm });
       this.#poll.add(pcm.pollFd, pcm.pollEvents);
       this.#poll.add(stream.stopFd, 0);
+      this.#poll.add(stream.watchFd, POLL.IN);
     }
     this.#polled = polled;
   }
@@ -180,16 +183,18 @@ export class Engine {
     const first = this.#firstDevice;
     for (let n = 0; n < count; n++) {
       const i = (first + n) % count;
-      const revents = this.#poll.revents(DEVICES + 2 * i);
-      const hasStopped = this.#poll.revents(DEVICES + 2 * i + 1) !== 0;
-      if (revents === 0 && !hasStopped) continue;
+      const at = DEVICES + ENTRIES * i;
+      const revents = this.#poll.revents(at + INTERRUPT);
+      const hasStopped = this.#poll.revents(at + STOP) !== 0;
+      const isWatched = this.#poll.revents(at + WATCH) !== 0;
+      if (revents === 0 && !hasStopped && !isWatched) continue;
       const { stream, pcm } = this.#polled[i]!;
       // If the device was replaced since, poll(2) has said nothing of the new one.
       if (stream.pcm !== pcm) continue;
       // A device whose guest's turn has ended stays ready.
       if (!this.#mayServe(stream) || stream.budget.areDevicesFirst !== areFirst) continue;
       this.#firstDevice = i + 1;
-      this.#servePcm(stream, revents, hasStopped);
+      this.#servePcm(stream, revents, hasStopped, isWatched);
     }
   }
 
@@ -215,10 +220,11 @@ export class Engine {
     return more;
   }
 
-  #servePcm(stream: EngineStream, revents: number, hasStopped: boolean): void {
+  #servePcm(stream: EngineStream, revents: number, hasStopped: boolean, isWatched: boolean): void {
     try {
       if (revents !== 0) stream.servePcm(revents);
       else if (hasStopped) stream.deviceStopped();
+      if (isWatched) stream.watchDevice();
     } catch (error) {
       stream.fail(error);
     }
@@ -236,8 +242,7 @@ export class Engine {
     this.#turns.rest(budget, this.#wokenAt);
     for (let i = 0; i < this.#polled.length; i++) {
       if (this.#polled[i]!.stream.budget !== budget) continue;
-      this.#poll.ignore(DEVICES + 2 * i);
-      this.#poll.ignore(DEVICES + 2 * i + 1);
+      for (let entry = 0; entry < ENTRIES; entry++) this.#poll.ignore(DEVICES + ENTRIES * i + entry);
     }
   }
 

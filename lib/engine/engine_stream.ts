@@ -130,12 +130,17 @@ export class EngineStream {
 
   /** The device's PCM, while one is open. */
   get pcm(): Pcm | undefined {
-    return this.#life.open?.pcm;
+    return this.#life.open?.device.pcm;
   }
 
-  /** As of {@link OpenStream.stopFd}. */
+  /** As of {@link DevicePlace.stopFd}. */
   get stopFd(): number {
-    return this.#life.open?.stopFd ?? -1;
+    return this.#life.open?.device.stopFd ?? -1;
+  }
+
+  /** As of {@link DevicePlace.watchFd}. */
+  get watchFd(): number {
+    return this.#life.open?.device.watchFd ?? -1;
   }
 
   /** Whether samples are left that could be moved at once: the last turn was too long. */
@@ -276,9 +281,9 @@ export class EngineStream {
         return this.forget();
       case "replaced":
         // The guest may have closed the stream meanwhile.
-        return this.#life.open?.replaced(command);
+        return this.#life.open?.device.replaced(command);
       case "giveBackDevice":
-        return this.#life.open?.giveBackDevice();
+        return this.#life.open?.device.giveBack();
       case "settings":
         return this.#life.setOperators(command.settings);
       case "hold":
@@ -362,6 +367,12 @@ export class EngineStream {
   deviceStopped(): void {
     this.#cost += INTERRUPT_COST;
     this.#life.open?.deviceStopped();
+  }
+
+  /** Called when {@link watchFd} was ready. */
+  watchDevice(): void {
+    this.#cost += INTERRUPT_COST;
+    this.#life.open?.watch();
   }
 
   /** Lets go of everything: even if this throws, the stream touches no memory afterwards that the main thread may unmap. */

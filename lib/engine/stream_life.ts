@@ -36,7 +36,7 @@ export class StreamLife {
     this.#state = state;
     kept.setState(state);
     status.setState(state, this.hold);
-    trace.sample(this.#open?.pcm);
+    trace.sample(this.#open?.device.pcm);
   }
 
   /** The main thread has opened the device and mapped the buffer. Throws with nothing left behind. {@link prepared} follows. */
@@ -87,7 +87,7 @@ export class StreamLife {
     this.hold = hold;
     status.setState(this.#state, hold);
     this.#runDevice();
-    trace.sample(this.#open?.pcm);
+    trace.sample(this.#open?.device.pcm);
   }
 
   /** `xsnd volume`, `mute` and `unmute`. */

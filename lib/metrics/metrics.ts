@@ -209,9 +209,15 @@ const METRICS: readonly Metric[] = [
     ({ totals }) => totals.get("losses"),
   ),
   each(
+    "counter",
+    "xsnd_stream_card_stalls_total",
+    "Times that the device stood still while the guest used it.",
+    ({ totals }) => totals.get("stalls"),
+  ),
+  each(
     "gauge",
     "xsnd_stream_card_lost",
-    "1 while silence replaces a device that disappeared.",
+    "1 while silence replaces a device that disappeared or stands still.",
     ({ report }) => report.cardLost === true ? 1 : 0,
   ),
   each(

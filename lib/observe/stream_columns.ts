@@ -61,11 +61,11 @@ export function clockTime(seconds: number): string {
 }
 
 /** The reasons why the sound differs from the guest's: operator's hold, policy, lost device, volume. */
-function notes({ hold, volume, muted, denied, cardLost }: StreamReport): string {
+function notes({ hold, volume, muted, denied, cardLost, cardStalled }: StreamReport): string {
   return [
     hold === "none" ? "" : `${hold} by operator`,
     denied ? "denied" : "",
-    cardLost ? "card lost" : "",
+    cardStalled ? "card stands still" : cardLost ? "card lost" : "",
     muted ? "muted" : volume === 0 ? "" : `${volume} dB`,
   ].filter((note) => note !== "").join(", ");
 }

@@ -50,8 +50,9 @@ function changes(was: StreamReport, now: StreamReport): string[] {
   }
   if (was.muted !== now.muted) texts.push(now.muted ? "is muted" : "is muted no more");
   if (was.volume !== now.volume) texts.push(`its volume is ${now.volume} dB`);
-  if (now.cardLost !== undefined && (was.cardLost ?? false) !== now.cardLost) {
-    texts.push(now.cardLost ? `${now.device} is lost or busy: silence` : `${now.device} is there again`);
+  if (now.cardLost !== undefined) {
+    const before = deviceText(was), after = deviceText(now);
+    if (before !== after) texts.push(`${now.device} ${after}`);
   }
   const xruns = now.xruns - was.xruns;
   if (xruns > 0) texts.push(xrunText(xruns, now.hostXruns - was.hostXruns, now.type));
@@ -59,6 +60,11 @@ function changes(was: StreamReport, now: StreamReport): string[] {
     texts.push("its guest breaks the protocol, or asks for what cannot be");
   }
   return texts;
+}
+
+function deviceText({ cardLost, cardStalled }: StreamReport): string {
+  if (cardStalled) return "stands still: silence";
+  return cardLost ? "is lost or busy: silence" : "is there again";
 }
 
 function stateText(

@@ -44,6 +44,8 @@ export interface Pcm {
    * become ready any more then. -1 if {@link pollFd} goes on.
    */
   readonly stopFd: number;
+  /** Whether the started device may stand still without an error. */
+  readonly mayStand: boolean;
   /** Makes {@link pollFd} unready until the next period. Called when it was ready, before the next poll. */
   acknowledge(): void;
   /** Notes the time of the device's last interrupt, by its time-stamp; false if that time is unknown. */
@@ -90,6 +92,11 @@ export interface Pcm {
   prepare(): number;
   /** Stops (true) or continues (false) the pointer without losing a frame; -ENOSYS if the device cannot pause. */
   pause(enable: boolean): number;
+  /**
+   * Lets a device alone that stands still: nothing is written until {@link prepare}. Before that a device that may wait for samples
+   * gets silence, as much as it takes. Returns the position.
+   */
+  standAside(): number;
   /** Releases this thread's resources. Afterwards the main thread closes the device. */
   release(): void;
 }

@@ -94,6 +94,13 @@ export class PulseServer implements AsyncDisposable {
     this.#server!.kill(signal);
   }
 
+  /** Suspends the null sink and its monitor, as `pactl` does, or resumes both: nothing moves meanwhile. */
+  async suspend(isSuspended: boolean): Promise<void> {
+    const { code, stderr } = await this.#run("pactl", ["suspend-sink", "null", isSuspended ? "1" : "0"])
+      .result;
+    assert.equal(code, 0, stderr);
+  }
+
   /** The number of programs that are connected to the server. */
   async clients(): Promise<number> {
     const { code, stdout, stderr } = await this.#run("pactl", ["list", "short", "clients"]).result;

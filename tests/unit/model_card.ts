@@ -31,6 +31,7 @@ export class ModelCard implements Pcm {
   readonly pollFd = -1;
   readonly pollEvents = 0;
   readonly stopFd = -1;
+  readonly mayStand = false;
   readonly #samples: Uint32Array<ArrayBuffer>;
   #isRunning = false;
   /** Since prepare: the device's pointer, the pointer as last read, and the end of what was written or read. */
@@ -199,6 +200,10 @@ export class ModelCard implements Pcm {
     return 0;
   }
   keepGoing(): void {}
+
+  standAside(): number {
+    return this.position();
+  }
 
   release(): void {
     this.#isRunning = false;

@@ -204,7 +204,7 @@ export class ModelStream {
   #replace(passed: PassedFrames): void {
     const card = this.#newCard(passed, this.#card.staging);
     this.#card = card;
-    assert.equal(this.#transfer.replaceDevice(card, this.#device === "running", passed), 0);
+    assert.equal(this.#transfer.replaceDevice(card, this.#device === "running", { passed }), 0);
     this.#transfer.report();
   }
 

@@ -459,6 +459,30 @@ Deno.test("Playback takes a WRITE that goes on behind a jump back for that, thou
   assert(stream.card.played().slice(140).every((frame) => frame === 0), "a frame that was played already");
 });
 
+Deno.test("Playback does not play again what a device has played that stood aside, and takes its place again", () => {
+  using stream = new Stream({ bufferFrames: 100 });
+  const { transfer, card: { pcm } } = stream;
+  stream.write(100);
+  transfer.start();
+  stream.run(20);
+  // A stand-in has the device's place at frame 20. The device moves before the stand-in does much, and plays what it has queued.
+  const standIn = new DummyCard("playback", { bufferFrames: 100, staging: pcm.staging, now: 20 });
+  assert.equal(transfer.replaceDevice(standIn.pcm, true, { passed: "standInFrames", keeps: true }), 0);
+  standIn.advance(3);
+  stream.card.advance(10);
+  const least = pcm.position();
+  assert.equal(least, 30);
+  pcm.drop();
+  assert.equal(transfer.replaceDevice(pcm, true, { least }), 0);
+  standIn.retire();
+  assert.equal(transfer.position(), 30);
+  drain(stream);
+  assert.deepEqual(stream.card.played().slice(0, 100), Array.from(frames(1, 100)));
+  const { heardFrames, standInFrames, movedFrames, silenceFrames } = stream.status.counts();
+  assert.deepEqual([standInFrames, heardFrames], [10, 90]);
+  assert.equal(heardFrames + standInFrames + silenceFrames, movedFrames);
+});
+
 Deno.test("Playback lets a device queue silence only behind all samples that there are, and that it has room for", () => {
   fc.assert(fc.property(bufferFrames, share, turns, (bufferFrames, cardShare, turns) => {
     const cardFrames = Math.max(1, of(cardShare, bufferFrames));

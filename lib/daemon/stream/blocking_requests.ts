@@ -180,6 +180,12 @@ export class BlockingRequests {
           code: errnoName(event.errno),
         });
         return this.#session.lost();
+      case "stalled":
+        return this.#log.error("{device} does not move: the stream goes on in silence until it does", {
+          device: usedDevice(this.#chosen.policy),
+        });
+      case "moves":
+        return this.#log.info("{device} moves again", { device: usedDevice(this.#chosen.policy) });
       case "openFailed":
         connection.endXrunLog();
         this.#session.leave();

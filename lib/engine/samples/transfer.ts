@@ -30,6 +30,16 @@ export interface TransferOptions {
   readonly kept?: KeptStream;
 }
 
+/** How one device takes another's place. */
+export interface Succession {
+  /** What passes the new device. */
+  readonly passed?: PassedFrames;
+  /** Whether the former device is left alone, and not released. */
+  readonly keeps?: boolean;
+  /** The new device has passed all before this frame already. */
+  readonly least?: number;
+}
+
 /** Octets that one stream moves in a turn at most: a fraction of a millisecond. */
 const TURN_BYTES = 1 << 18;
 /** Changing one sample's volume takes as long as moving this many octets. */
@@ -285,11 +295,15 @@ export abstract class Transfer {
   }
 
   /**
-   * Goes on with the device `pcm` in the place of the former one, which is released. The new device has the same rate, format
-   * and staging. It takes over at the position, and gets the samples that the former one has not played; `passed` counts what
-   * passes it. Returns 0, or -errno if the device is to run and does not.
+   * Goes on with the device `pcm` in the place of the former one, which is released, unless the caller `keeps` it. The new device has
+   * the same rate, format and staging. It takes over at the position, at `least` there, and gets the samples that the former one has
+   * not played; `passed` counts what passes it. Returns 0, or -errno if the device is to run and does not.
    */
-  replaceDevice(pcm: Pcm, runs: boolean, passed: PassedFrames = "heardFrames"): number {
+  replaceDevice(
+    pcm: Pcm,
+    runs: boolean,
+    { passed = "heardFrames", keeps = false, least = 0 }: Succession = {},
+  ): number {
     const { params: { rate, channels, format }, staging } = pcm;
     const former = this.#pcm.params;
     if (
@@ -299,8 +313,8 @@ export abstract class Transfer {
       pcm.release();
       throw new Error("a device of another rate, format or staging in the place of the stream's");
     }
-    this.position();
-    this.#pcm.release();
+    this.#position = Math.max(this.position(), least);
+    if (!keeps) this.#pcm.release();
     this.#pcm = pcm;
     // The frames up to here are those of the former device.
     this.rebase(this.reportable());

@@ -41,6 +41,7 @@ const ENOSYS = 38;
 export class AlsaPcm implements Pcm {
   readonly params: PcmParams;
   readonly pollEvents = POLL.IN;
+  readonly mayStand = true;
   readonly #descriptor: AlsaDescriptor;
   readonly #io: SndPcmIo;
   readonly #staging: NonNullable<Deno.PointerValue>;
@@ -131,12 +132,23 @@ export class AlsaPcm implements Pcm {
     const standsStill = (now - this.#movedAt) * rate / 1000 > this.#descriptor.steadyFrames;
     // The null plugin takes everything, and its pointer leaps: at most one buffer of silence goes in.
     const ahead = standsStill ? bufferFrames : KEEP_AHEAD * periodFrames;
-    const enough = Math.min(position + ahead, this.#applFrames + bufferFrames);
+    this.#fill(Math.min(position + ahead, this.#applFrames + bufferFrames));
+  }
+
+  /** Queues silence up to frame `enough` at least, as far as there is room. */
+  #fill(enough: number): void {
+    const { periodFrames } = this.params;
     while (this.#applFrames < enough) {
       const taken = this.#io.writei(this.#silenceAddress, periodFrames);
       if (taken <= 0) return;
       this.#applFrames += taken;
     }
+  }
+
+  /** The pointer of a pulse PCM moves with what is written beyond the server's wish (`pulse_write`): so all is written first. */
+  standAside(): number {
+    if (this.params.direction === "playback") this.#fill(this.#applFrames + this.params.bufferFrames);
+    return this.position();
   }
 
   avail(): number {

@@ -85,6 +85,7 @@ export class DummyPcm implements Pcm {
 
   readonly pollEvents = POLL.IN;
   readonly stopFd = -1;
+  readonly mayStand = false;
 
   acknowledge(): void {
     this.#timer.drain();
@@ -199,6 +200,10 @@ export class DummyPcm implements Pcm {
     if (enable) this.#stand();
     else this.start();
     return 0;
+  }
+
+  standAside(): number {
+    return this.position();
   }
 
   release(): void {

@@ -137,18 +137,27 @@ export const DATA_PLANE: readonly Mutation[] = [
   {
     name: "new-device-not-polled",
     sentence: "the engine polls the descriptor of the device that another one has replaced",
-    file: "lib/engine/open_stream.ts",
-    find: `    this.#deviceChanged(pcm);
-    this.#connection.services.pollSetChanged();`,
-    replace: `    this.#deviceChanged(pcm);`,
+    file: "lib/engine/device_place.ts",
+    find: `    this.watchAnew();
+    this.connection.services.pollSetChanged();`,
+    replace: `    this.watchAnew();`,
     finds: "soundGoesOn",
     test: "tests/sandbox/busy_card_test.ts",
   },
   {
+    name: "standing-device-stays",
+    sentence: "a device that stands still keeps its place, and its guest waits",
+    file: "lib/engine/device_watch.ts",
+    find: `return this.#readings >= most;`,
+    replace: `return false;`,
+    finds: "soundGoesOn",
+    test: "tests/sandbox/standing_device_test.ts",
+  },
+  {
     name: "stand-in-without-a-timer",
     sentence: "a device that is lost while the host has no descriptor left has no stand-in",
-    file: "lib/engine/open_stream.ts",
-    find: `undefined, staging, this.#standInTimer);`,
+    file: "lib/engine/device_place.ts",
+    find: `undefined, staging, this.timer);`,
     replace: `undefined, staging);`,
     finds: "soundGoesOn",
     test: "tests/unit/engine_loss_test.ts",
@@ -157,7 +166,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     name: "taken-for-a-stand-in",
     sentence:
       "a device that came back counts as a stand-in, and is not given back when the main thread closes it",
-    file: "lib/engine/open_stream.ts",
+    file: "lib/engine/device_place.ts",
     find: `    this.#isLost = false;
     queries.end();`,
     replace: `    queries.end();`,

@@ -183,7 +183,15 @@ export class FakeDaemon {
       periods: 0,
       xruns: 0,
     };
-    const further = { hostXruns: 0, xrunSeconds: 0, lateFrames: 0, protocolErrors: 0, starts: 0, losses: 0 };
+    const further = {
+      hostXruns: 0,
+      xrunSeconds: 0,
+      lateFrames: 0,
+      protocolErrors: 0,
+      starts: 0,
+      losses: 0,
+      stalls: 0,
+    };
     const frames = {
       transferredFrames: 0,
       heardFrames: 0,

@@ -2,6 +2,7 @@
 /** Stories of devices that are lost, slow or dry. */
 import { ERRNO } from "../../../../ffi/libc/errno.ts";
 import type { Random } from "../../machine/random.ts";
+import type { HostEnd } from "../../sound/host_card.ts";
 import type { World } from "../../world.ts";
 import type { EventTable } from "../events.ts";
 import { addGuest, reloadDriver } from "../guest_events.ts";
@@ -25,6 +26,29 @@ function playBefore(world: World, random: Random, story: string): void {
   startPrograms(world, guest, random);
   const seed = random.word();
   world.later(random.between(SECOND, 2 * SECOND), () => world.happens(story, seed));
+}
+
+/** The device stands still for a while. */
+function standStill(world: World, end: HostEnd, random: Random): void {
+  world.disturbs();
+  end.disturbedAt = world.now;
+  const micros = random.between(300 * MILLI, 8 * SECOND);
+  end.stall(micros, "resume");
+  // Perhaps it stands still again at once.
+  if (random.oneIn(3)) world.later(micros + random.below(50 * MILLI), () => end.stall(SECOND, "resume"));
+  const seed = random.word();
+  world.later(random.between(100 * MILLI, micros + 100 * MILLI), () => {
+    switch (random.below(5)) {
+      case 0:
+        return world.happens("story.heldForAMoment", seed);
+      case 1:
+        return world.administrator.flip(random, 0);
+      case 2:
+        return world.happens("guest.killProgram", seed);
+      case 3:
+        return world.happens("operator.command", seed);
+    }
+  });
 }
 
 export const DEVICE_STORIES: EventTable = {
@@ -97,6 +121,22 @@ export const DEVICE_STORIES: EventTable = {
       for (const after of [3, 9, 11]) {
         world.later(after * SECOND, () => void world.operators.operate("status", [], random));
       }
+    },
+  },
+  /**
+   * A device stands still, as a sound server does that hangs. Perhaps an operator or the host decides something about its stream
+   * meanwhile, or the guest goes.
+   */
+  "story.deviceStands": {
+    weight: 2,
+    run(world, random) {
+      const guest = aGuest(world, random);
+      if (guest !== undefined) startPrograms(world, guest, random);
+      world.moments.aim("started", () =>
+        world.later(random.below(2 * SECOND), () => {
+          const end = aRunningEnd(world, random);
+          if (end !== undefined) standStill(world, end, random);
+        }));
     },
   },
   /** A device stops by itself, soon after its start. */

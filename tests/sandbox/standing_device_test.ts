@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/** A device that stands still, and reports no error: silence in real time until it moves, and sound from then on. */
+import assert from "node:assert/strict";
+import { type Box, inBox, makeWav, type Process, sleep, until } from "./harness.ts";
+import { PulseServer } from "./pulse_server.ts";
+
+const RATE = 48_000;
+const SOUND = { format: "s16_le", channels: 2, rate: RATE, frames: 60 * RATE };
+const STREAM = "domU/0/0/0";
+
+/** What makes a sound server stand still, and go on. */
+const STANDS: Record<string, (server: PulseServer, stands: boolean) => Promise<void> | void> = {
+  "is suspended": (server, stands) => server.suspend(stands),
+  "hangs": (server, stands) => server.signal(stands ? "SIGSTOP" : "SIGCONT"),
+};
+
+/** A guest plays or records through a sound server; `stand` makes the server stand still, or go on. */
+function inServedBox(
+  type: "playback" | "capture",
+  body: (box: Box, server: PulseServer, daemon: Process) => Promise<void>,
+): Promise<void> {
+  return inBox(async (box) => {
+    await using server = await PulseServer.start({ rate: RATE, channels: 2, format: "s16le" });
+    await box.provision("domU", [{ type, device: "pulse" }]);
+    const daemon = await box.serveWith(server.environment);
+    await body(box, server, daemon);
+    assert(!daemon.ended && !/^\s+at /m.test(daemon.stderr), daemon.stderr);
+  });
+}
+
+/** Waits for two seconds of sound, and asserts that they have taken two seconds. */
+async function assertRealTime(box: Box): Promise<void> {
+  const start = performance.now();
+  const { positionFrames: from } = await box.stream(STREAM);
+  const { positionFrames: to } = await box.untilStream(
+    STREAM,
+    ({ positionFrames }) => positionFrames >= from + 2 * RATE,
+  );
+  const expected = (performance.now() - start) / 1000 * RATE;
+  assert(Math.abs(to - from - expected) < RATE / 2, `${to - from} frames for ${expected}`);
+}
+
+for (const [what, stand] of Object.entries(STANDS)) {
+  Deno.test(`a sound server that ${what} is silence in real time until it moves again, and its player sees nothing`, () =>
+    inServedBox("playback", async (box, server, daemon) => {
+      const playing = box.spawn("play", makeWav(box.path("long.wav"), SOUND), "domU");
+      await box.untilStream(STREAM, ({ state, heardFrames }) => state === "running" && heardFrames! > 4800);
+      await stand(server, true);
+      const silent = await box.untilStream(STREAM, ({ cardStalled }) => cardStalled === true);
+      assert.equal(silent.cardLost, true);
+      await assertRealTime(box);
+      assert.match(await box.ok("status"), / card stands still$/m);
+      const said = "pulse does not move: the stream goes on in silence until it does";
+      assert.equal(daemon.stderr.split(said).length, 2, daemon.stderr);
+
+      await stand(server, false);
+      const back = await box.untilStream(STREAM, ({ cardLost }) => cardLost === false);
+      assert.deepEqual([back.state, back.cardStalled, back.stalls], ["running", false, 1]);
+      await until("it is said", () => daemon.stderr.includes("pulse moves again"));
+      await box.untilStream(STREAM, ({ heardFrames }) => heardFrames! > back.heardFrames! + RATE);
+      assert(!playing.ended, playing.stderr);
+      assert.equal((await box.stream(STREAM)).losses, 0);
+      await playing.end("SIGINT");
+    }));
+}
+
+Deno.test("a source that stands still is recorded as silence in real time", () =>
+  inServedBox("capture", async (box, server) => {
+    await server.suspend(true);
+    const recording = box.spawn("record", box.path("out.wav"), STREAM);
+    await box.untilStream(STREAM, ({ cardStalled }) => cardStalled === true);
+    await assertRealTime(box);
+    await server.suspend(false);
+    const back = await box.untilStream(STREAM, ({ cardLost }) => cardLost === false);
+    await box.untilStream(STREAM, ({ heardFrames }) => heardFrames! > back.heardFrames! + RATE);
+    assert(!recording.ended, recording.stderr);
+    await recording.end("SIGINT");
+  }));
+
+Deno.test("a hold, a stop and a change of the device take a device out that stands still", () =>
+  inServedBox("playback", async (box, server) => {
+    const playing = box.spawn("play", makeWav(box.path("long.wav"), SOUND), "domU");
+    for (const hold of ["pause", "stop"]) {
+      await box.untilStream(STREAM, ({ cardLost, state }) => state === "running" && cardLost === false);
+      await server.suspend(true);
+      await box.untilStream(STREAM, ({ cardStalled }) => cardStalled === true);
+      await box.ok("trigger", hold, "domU");
+      const held = await box.stream(STREAM);
+      await sleep(500);
+      const later = await box.stream(STREAM);
+      assert.equal(later.positionFrames, held.positionFrames, "a position moves that is held");
+      await server.suspend(false);
+      await box.ok("trigger", "start", "domU");
+      await box.untilStream(STREAM, ({ heardFrames }) => heardFrames! > later.heardFrames! + RATE / 2);
+    }
+    await playing.end("SIGINT");
+  }));
