@@ -51,6 +51,6 @@ lifeCases(bench, () => daemon!, restart);
 outlivesCases(bench, () => daemon!, (next) => daemon = next);
 hostCases(bench, amd64);
 hostileCases(bench, () => daemon!);
-if (amd64) xlCases(bench, restart);
+if (amd64) xlCases(bench, () => daemon!, restart);
 if (amd64) packageCases(bench, () => daemon!, restart);
 if (amd64) gettingStartedCases(bench, () => daemon);

@@ -8,6 +8,7 @@ import {
   assertHolds,
   CD,
   countUnderruns,
+  type Daemon,
   frameOctets,
   give,
   LOOPBACK,
@@ -26,13 +27,18 @@ pcm.mixed { type dmix ipc_key 4711 slave { pcm "hw:0,0" rate 48000 format S16_LE
 /** The line of `xl vsnd-list` for card 0 while the card is connected (XenbusStateConnected is 4). */
 const LISTED = /^devid: 0, be-domid: 0, .*state: 4, /m;
 
-export function xlCases(bench: Bench, restart: (options?: string) => Promise<void>): void {
+/** A card in a guest's xl.cfg. */
+const XL_CARD = "vsnd = [[ 'card, backend=Domain-0, buffer-size=65536, short-name=XL, sample-rates=48000, " +
+  "sample-formats=s16_le, channels-max=2', 'pcm, name=dev1', 'stream, unique-id=x, type=P' ]]\n";
+
+export function xlCases(
+  bench: Bench,
+  daemon: () => Daemon,
+  restart: (options?: string) => Promise<void>,
+): void {
   bench.test("a card that xl makes with the guest is served, listed, attached and detached", async (lab) => {
     await restart("--default-device hw:5,0");
-    await using guest = await lab.guest("xl-made", {
-      config: "vsnd = [[ 'card, backend=Domain-0, buffer-size=65536, short-name=XL, sample-rates=48000, " +
-        "sample-formats=s16_le, channels-max=2', 'pcm, name=dev1', 'stream, unique-id=x, type=P' ]]\n",
-    });
+    await using guest = await lab.guest("xl-made", { config: XL_CARD });
     await waitForCard(lab, guest);
     const bytes = noise(CD, 2);
     const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
@@ -49,6 +55,36 @@ export function xlCases(bench: Bench, restart: (options?: string) => Promise<voi
     await waitForCard(lab, guest);
     assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
   });
+
+  for (const kernel of ["6.1", "7"] as const) {
+    bench.test(`a guest that is saved and restored with its PCM closed plays as before, Linux ${kernel}`, async (lab) => {
+      let guest = await lab.guest(`saved-${kernel}`, { kernel, config: XL_CARD });
+      try {
+        await waitForCard(lab, guest);
+        assert.equal(countUnderruns(await aplay(guest, noise(CD, 1), CD)), 0);
+        const descriptors = () => lab.dom0.run(`ls /proc/${daemon().pid}/fd | wc -l`);
+        const before = await descriptors();
+        await guest.run("dmesg -c >/dev/null");
+        for (let times = 0; times < 2; times++) {
+          const { domid } = guest;
+          guest = await guest.restored();
+          assert.notEqual(guest.domid, domid);
+          await waitForCard(lab, guest);
+          const bytes = noise(CD, 2);
+          const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
+          assertHolds(heard, bytes, frameOctets(CD));
+          const left = await lab.dom0.run(
+            `xenstore-ls /local/domain/0/backend/vsnd/${domid} 2>/dev/null || true`,
+          );
+          assert.equal(left, "");
+        }
+        assert.doesNotMatch(await guest.run("dmesg"), /WARNING|BUG|Oops|fault|Call Trace/);
+        assert.equal(await descriptors(), before);
+      } finally {
+        await guest[Symbol.asyncDispose]();
+      }
+    });
+  }
 
   bench.test("xl lists and detaches a card that xsnd provisioned", async (lab) => {
     const guest = await bench.guest("6.1");

@@ -15,7 +15,13 @@ export interface GuestOptions {
 }
 
 export class Guest extends Domain implements AsyncDisposable {
-  private constructor(name: string, readonly domid: number, private readonly dom0: Dom0) {
+  /** @param bootedAs the number of the domain that the guest has booted in, from which its address is derived */
+  private constructor(
+    name: string,
+    readonly domid: number,
+    private readonly dom0: Dom0,
+    private readonly bootedAs = domid,
+  ) {
     super(name);
   }
 
@@ -39,12 +45,36 @@ export class Guest extends Domain implements AsyncDisposable {
     return new Guest(name, domid, dom0);
   }
 
+  /** `xl save` and `xl restore`: returns the guest in its new domain. */
+  async restored(): Promise<Guest> {
+    const { dom0, bootedAs } = this;
+    const [name, file] = [quote(this.name), quote(`/tmp/${this.name}.save`)];
+    await dom0.run(`xl save ${name} ${file} && xl restore ${file} && rm ${file}`, { timeout: 180 });
+    const domid = Number(await dom0.run(`xl domid ${name}`));
+    await dom0.run(`ip address add 10.77.0.1 peer "$(guest-address ${bootedAs})" dev vif${domid}.0`);
+    const guest = new Guest(this.name, domid, dom0, bootedAs);
+    await guest.#answers();
+    return guest;
+  }
+
+  /** Resolves when the guest runs scripts. Its network card connects again, which takes a moment. */
+  async #answers(): Promise<void> {
+    for (let tries = 20;; tries--) {
+      try {
+        return void await this.run("true", { timeout: 10 });
+      } catch (error) {
+        if (tries === 0 || !(error instanceof LabError)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    }
+  }
+
   override async attempt(script: string, { stdin = "", timeout = 60 }: RunOptions = {}): Promise<Outcome> {
     const encoder = new TextEncoder();
     const text = encoder.encode(script);
     const input = typeof stdin === "string" ? encoder.encode(stdin) : stdin;
     const request = new Blob([`${text.length} ${input.length} ${timeout}\n`, text, new Uint8Array(input)]);
-    const answer = await this.dom0.attempt(`exec guest-connect ${this.domid}`, {
+    const answer = await this.dom0.attempt(`exec guest-connect ${this.bootedAs}`, {
       stdin: new Uint8Array(await request.arrayBuffer()),
       timeout: timeout + 20, // the guest's agent enforces the script's own timeout
     });
