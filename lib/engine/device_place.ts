@@ -77,7 +77,7 @@ export class DevicePlace {
   /** Begins or ends the watch over the device, which is another one, or was started, or stands. */
   watchAnew(): void {
     const { pcm } = this.transfer;
-    if (this.#isWatched) this.#watch.begin(this.transfer.position());
+    if (this.#isWatched) this.#watch.begin();
     else if (pcm.mayStand) this.#watch.end();
     if (pcm.stopFd >= 0 || pcm.mayStand) this.connection.services.pollSetChanged();
   }

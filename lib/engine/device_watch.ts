@@ -24,7 +24,8 @@ const FIRST_STEPS = 4;
 export class DeviceWatch {
   readonly #intervalNs: number;
   readonly #startReadings: number;
-  #position = 0;
+  /** Where the device was found last; -1: nowhere since its start. */
+  #position = -1;
   /** Steps since the start, up to {@link FIRST_STEPS}, and the readings that the longest but the first has taken. */
   #steps = 0;
   #longest = 0;
@@ -46,9 +47,12 @@ export class DeviceWatch {
     return this.timer.fd;
   }
 
-  /** The device was at `position` and runs from now on. */
-  begin(position: number): void {
-    this.#position = position;
+  /**
+   * The device runs from now on. Its pointer is not read yet: just after a pause, that of an AC97 goes back a little, which ALSA takes for
+   * a round of the buffer.
+   */
+  begin(): void {
+    this.#position = -1;
     this.#steps = this.#longest = this.#readings = 0;
     this.timer.arm(this.#intervalNs, this.#intervalNs);
   }
@@ -64,6 +68,10 @@ export class DeviceWatch {
     this.#readings++;
     const most = this.#steps < FIRST_STEPS ? this.#startReadings : Math.max(READINGS, 2 * this.#longest);
     if (position === this.#position) return this.#readings >= most;
+    if (this.#position < 0) {
+      this.#position = position;
+      return false;
+    }
     if (this.#steps > 0) this.#longest = Math.max(this.#longest, this.#readings);
     if (this.#steps < FIRST_STEPS) this.#steps++;
     this.#position = position;

@@ -9,7 +9,7 @@ function foundAt(bufferMs: number, at: (ms: number) => number, forMs = 20_000): 
   let intervalMs = 0;
   const timer = { fd: 0, arm: (_first: number, ns: number) => intervalMs = ns / 1e6, drain: () => true };
   const watch = new DeviceWatch(timer as unknown as TimerFd, bufferMs / 1000);
-  watch.begin(0);
+  watch.begin();
   for (let ms = intervalMs; ms < forMs; ms += intervalMs) if (watch.standsAt(at(ms))) return ms;
   return -1;
 }
