@@ -55,10 +55,10 @@ Deno.test("a daemon that replaces another under 8 players: no error, no xrun, an
     for (let round = 0; round < ROUNDS; round++) {
       const next = box.spawn("serve", "--replace");
       assert.equal((await daemon.result).code, 0);
-      await until(
-        "the next one serves",
-        () => pid(box).then((now) => now === next.pid || undefined, () => undefined),
-      );
+      await until("the next one serves", () => {
+        assert(!next.ended, next.stderr);
+        return pid(box).then((now) => now === next.pid || undefined, () => undefined);
+      });
       daemon = next;
     }
     const replaced = await ended(playing);
