@@ -83,6 +83,10 @@ export class World {
     dryMoments: () => this.ledger.dryMoments,
     descriptorsLackedAt: () => this.descriptorsLackedAt,
     hasTightBudgets: () => hasTightBudgets(this),
+    movesSince: (device, direction) => {
+      const found = this.host.sound.find(device, direction);
+      return typeof found === "number" ? undefined : found.end.standsUntil;
+    },
     freeSince: (device, direction) => {
       const found = this.host.sound.find(device, direction);
       if (typeof found === "number") return undefined;

@@ -48,6 +48,8 @@ export interface WitnessWorld {
   descriptorsLackedAt(): number;
   /** Since when anybody could open a device, and nothing has happened to it, µs; undefined: nobody can. */
   freeSince(device: string, direction: Direction): number | undefined;
+  /** Since when the device has not stood still, µs; in the future while it stands, undefined if there is no such device. */
+  movesSince(device: string, direction: Direction): number | undefined;
 }
 
 interface Report {
@@ -69,8 +71,8 @@ export class CounterWitness {
     StreamAccount,
     { readonly stream: string; readonly frames: number; readonly at: number }
   >();
-  /** The losses of each stream that is without its device, and since when the reports have that many. */
-  readonly #lost = new Map<string, { readonly losses: number; readonly since: number }>();
+  /** The losses and stalls of each stream that is without its device, and since when the reports have that many. */
+  readonly #lost = new Map<string, { readonly times: number; readonly since: number }>();
 
   constructor(private readonly world: WitnessWorld) {}
 
@@ -152,16 +154,19 @@ export class CounterWitness {
   /** What is wrong with a stream that does without its device, although nobody else has had that for long. */
   #lossProblem(
     key: string,
-    { cardLost, device, type, losses }: StreamReport & { losses?: number },
+    { cardLost, cardStalled, device, type, losses, stalls }:
+      & StreamReport
+      & Partial<Record<"losses" | "stalls", number>>,
     from: number,
   ): string | undefined {
-    if (cardLost !== true || !losses) return undefined;
+    const times = (losses ?? 0) + (stalls ?? 0);
+    if (cardLost !== true || !(cardStalled ? stalls : losses)) return undefined;
     let lost = this.#lost.get(key);
-    if (lost?.losses !== losses) this.#lost.set(key, lost = { losses, since: from });
-    const since = this.world.freeSince(device, type);
-    if (since === undefined) return undefined;
+    if (lost?.times !== times) this.#lost.set(key, lost = { times, since: from });
+    const since = cardStalled ? this.world.movesSince(device, type) : this.world.freeSince(device, type);
+    if (since === undefined || cardStalled && this.world.hasTightBudgets()) return undefined;
     if (Math.max(since, lost.since, this.world.descriptorsLackedAt()) + FIND_MICROS > from) return undefined;
-    return `${device} is there again since ${since}, and is not used`;
+    return `${device} ${cardStalled ? "moves" : "is there again"} since ${since}, and is not used`;
   }
 }
 

@@ -154,6 +154,16 @@ export const DATA_PLANE: readonly Mutation[] = [
     test: "tests/sandbox/standing_device_test.ts",
   },
   {
+    name: "standing-device-forgotten",
+    sentence: "a device that has stood still, and moves, is left out for good",
+    file: "lib/engine/open_stream.ts",
+    find: `    this.device.look();
+`,
+    replace: ``,
+    finds: "framesAccounted",
+    test: "tests/sandbox/standing_device_test.ts",
+  },
+  {
     name: "stand-in-without-a-timer",
     sentence: "a device that is lost while the host has no descriptor left has no stand-in",
     file: "lib/engine/device_place.ts",

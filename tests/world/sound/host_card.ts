@@ -67,6 +67,8 @@ export class HostEnd {
   freeSince: number | undefined;
   /** When something has last happened to the end, or a call on it has failed, as far as {@link look} has seen, µs. */
   disturbedAt = -Infinity;
+  /** Until when the device stands still, or has last stood still, µs. */
+  standsUntil = -Infinity;
   #failures = 0;
   isServerDead = false;
   readonly #random: Random;
@@ -189,6 +191,8 @@ export class HostEnd {
    * on meanwhile, and the pointer shows that (`jump`): but for whole buffers, which no kernel notices.
    */
   stall(micros: number, then: "resume" | "jump"): void {
+    // One stall is added to another.
+    this.standsUntil = Math.max(this.standsUntil, this.#now) + micros;
     this.#eachSetUp((pcm) => pcm.stall(this.#now, micros, then));
   }
 
