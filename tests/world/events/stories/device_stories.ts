@@ -34,11 +34,19 @@ function standStill(world: World, end: HostEnd, random: Random): void {
   end.disturbedAt = world.now;
   const micros = random.between(300 * MILLI, 8 * SECOND);
   end.stall(micros, "resume");
+  const isLeftAlone = random.oneIn(3);
+  if (isLeftAlone) {
+    // Somebody looks later whether the device is used.
+    for (const after of [2, 9, 11]) {
+      world.later(micros + after * SECOND, () => void world.operators.operate("status", [], random));
+    }
+    return;
+  }
   // Perhaps it stands still again at once.
   if (random.oneIn(3)) world.later(micros + random.below(50 * MILLI), () => end.stall(SECOND, "resume"));
   const seed = random.word();
   world.later(random.between(100 * MILLI, micros + 100 * MILLI), () => {
-    switch (random.below(5)) {
+    switch (random.below(4)) {
       case 0:
         return world.happens("story.heldForAMoment", seed);
       case 1:
