@@ -28,8 +28,8 @@ const RESERVED = 8;
 const FIRST_REQUEST_MS = 10_000;
 /** Pause after a failed accept(2), most likely for want of file descriptors. */
 const ACCEPT_RETRY_MS = 200;
-/** How many sockets this process has bound. */
-let bindings = 0;
+/** What the path at which the socket is bound ends in. The socket is moved from there. */
+const BOUND = "~";
 const ENDING = "the daemon is ending; start it again with `xsnd serve`";
 
 /** Another daemon listens. */
@@ -55,9 +55,8 @@ export class ControlServer implements Disposable {
     gid: number | undefined,
     private readonly firstRequestMs: number,
   ) {
-    // Deno removes what is at the listener's path some time after the listener is closed: another daemon's socket, by then. So the
-    // socket is moved from a path that no other has.
-    const bound = `${path}~${Deno.pid}-${++bindings}`;
+    // Deno removes what is at the listener's path some time after the listener is closed: another daemon's socket, by then.
+    const bound = `${path}${BOUND}`;
     remove(bound);
     this.#listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path: bound }));
     this.#peers = new Peers(bound);
