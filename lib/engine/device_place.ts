@@ -72,14 +72,14 @@ export class DevicePlace {
     if (this.#state === state) return;
     this.#state = state;
     this.watchAnew();
+    const { stopFd, mayStand } = this.transfer.pcm;
+    if (stopFd >= 0 || mayStand) this.connection.services.pollSetChanged();
   }
 
-  /** Begins or ends the watch over the device, which is another one, or was started, or stands. */
+  /** Begins the watch over a device that was just started, or ends it over a device that is to stand. */
   watchAnew(): void {
-    const { pcm } = this.transfer;
     if (this.#isWatched) this.#watch.begin();
-    else if (pcm.mayStand) this.#watch.end();
-    if (pcm.stopFd >= 0 || pcm.mayStand) this.connection.services.pollSetChanged();
+    else if (this.transfer.pcm.mayStand) this.#watch.end();
   }
 
   /** Reads the pointer of the device, when {@link watchFd} is ready. Whether the device stands still: {@link standAside} is to follow. */
