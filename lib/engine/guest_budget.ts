@@ -40,11 +40,7 @@ export class GuestBudget {
   /** The engine's turn in which the guest was last served, and the µs that it has claimed in that turn. */
   #turn = 0;
   #claimed = 0;
-  /**
-   * Whether the guest's devices are served before its waiting requests in this turn. Each is first in every second turn of the guest's:
-   * what is first may use up the budget.
-   */
-  areDevicesFirst = false;
+  #areDevicesFirst = false;
   readonly requestCost: number;
 
   /**
@@ -70,12 +66,20 @@ export class GuestBudget {
     return this.#owed(now) > BUDGET_MICROS;
   }
 
+  /**
+   * Whether the guest's devices come before its waiting requests in this turn. Both alternate over the turns in which the guest is served:
+   * what comes first may use up the budget.
+   */
+  get areDevicesFirst(): boolean {
+    return this.#areDevicesFirst;
+  }
+
   /** Whether the guest may still be served in the engine's turn of this number, before others are. */
   hasTurn(turn: number): boolean {
     if (turn !== this.#turn) {
       this.#turn = turn;
       this.#claimed = 0;
-      this.areDevicesFirst = !this.areDevicesFirst;
+      this.#areDevicesFirst = !this.#areDevicesFirst;
     }
     return this.#claimed < TURN_MICROS;
   }
