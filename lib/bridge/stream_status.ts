@@ -63,7 +63,7 @@ export const COUNTERS = [
   "starts",
   /** How often the device was lost. While `cardLost` is 1 a stand-in plays in its place. */
   "losses",
-  /** How often the device has stood still, and was there. While `cardStalled` is 1, `cardLost` is 1 for that. */
+  /** How often the device stood still without an error. While it does, `cardStalled` and `cardLost` are 1. */
   "stalls",
 ] as const;
 
@@ -191,8 +191,8 @@ export class StatusRow {
 
   /** The row by name, states as words. */
   snapshot(): StatusSnapshot {
-    const { state, hold, cardLost, cardStalled, xrunFrame: _frame, xrunIsOn: _isOn, ...numbers } = this
-      .#numbers(FIELDS);
+    const row = this.#numbers(FIELDS);
+    const { state, hold, cardLost, cardStalled, xrunFrame: _frame, xrunIsOn: _isOn, ...numbers } = row;
     return {
       ...numbers,
       state: named(STREAM_STATES, state),

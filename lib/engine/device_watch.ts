@@ -6,28 +6,28 @@
 import type { TimerFd } from "../../ffi/libc/timer_fd.ts";
 
 /**
- * A device stands still if its pointer has not moved for as long as the guest's buffer takes, within these bounds, in ms, and for twice
- * as long as it has taken for its steps before: the pointer of a sound server's PCM may move in steps of half its buffer.
+ * A device stands still if its pointer has not moved for the time of the guest's buffer, within these bounds, in ms. A sound server may
+ * move the pointer in long steps, of half its buffer: a device also has twice the time of its longest step so far.
  */
 const [LEAST_MS, MOST_MS] = [100, 375];
-/** Readings without a move. One third more of the time may pass until the last of them. */
+/** The readings in that time. The last of them comes up to a third of the time later. */
 const READINGS = 3;
 /**
- * For so long at least a device may stand between its start and its first steps, in ms: a server wakes up for it, and nothing of the
- * sound is to be lost meanwhile. (PulseAudio 16 before its null sink has taken up to 0.5 s.)
+ * The time that a device has from its start to its first steps, in ms. A sound server wakes up for a stream, and the sound waits for that:
+ * PulseAudio 16 with a null sink took up to 0.5 s.
  */
 const START_MS = 1500;
-/** The steps after which the device's way to move is known. */
+/** The number of steps that show how long a step of the device is. */
 const FIRST_STEPS = 4;
 
-/** Nothing here allocates but {@link begin} and {@link end}. */
 export class DeviceWatch {
   readonly #intervalNs: number;
   readonly #startReadings: number;
-  /** Where the device was found last; -1: nowhere since its start. */
+  /** The last position that was read; -1: none since the start. */
   #position = -1;
-  /** Steps since the start, up to {@link FIRST_STEPS}, and the readings that the longest but the first has taken. */
+  /** Steps since the start, up to {@link FIRST_STEPS}. */
   #steps = 0;
+  /** Readings during the longest step, the first one aside. */
   #longest = 0;
   /** Readings since the last step. */
   #readings = 0;
@@ -48,8 +48,8 @@ export class DeviceWatch {
   }
 
   /**
-   * The device runs from now on. Its pointer is not read yet: just after a pause, that of an AC97 goes back a little, which ALSA takes for
-   * a round of the buffer.
+   * The device runs from now on. This does not read its pointer: a reading just after the end of a pause made the pointer of an AC97
+   * leap by a round of its buffer (Linux 6.1, QEMU).
    */
   begin(): void {
     this.#position = -1;

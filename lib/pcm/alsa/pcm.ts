@@ -145,7 +145,7 @@ export class AlsaPcm implements Pcm {
     }
   }
 
-  /** The pointer of a pulse PCM moves with what is written beyond the server's wish (`pulse_write`): so all is written first. */
+  /** A server that waits for samples would wait for ever: {@link keepGoing} is not called while the device stands aside. */
   standAside(): number {
     if (this.params.direction === "playback") this.#fill(this.#applFrames + this.params.bufferFrames);
     return this.position();
