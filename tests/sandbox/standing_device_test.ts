@@ -14,7 +14,7 @@ const STANDS: Record<string, (server: PulseServer, stands: boolean) => Promise<v
   "hangs": (server, stands) => server.signal(stands ? "SIGSTOP" : "SIGCONT"),
 };
 
-/** A guest plays or records through a sound server; `stand` makes the server stand still, or go on. */
+/** A box whose guest plays or records through a sound server of its own. */
 function inServedBox(
   type: "playback" | "capture",
   body: (box: Box, server: PulseServer, daemon: Process) => Promise<void>,
@@ -77,7 +77,7 @@ Deno.test("a source that stands still is recorded as silence in real time", () =
     await recording.end("SIGINT");
   }));
 
-Deno.test("a hold, a stop and a change of the device take a device out that stands still", () =>
+Deno.test("a pause and a stop hold a stream whose device stands still, and it is heard again after them", () =>
   inServedBox("playback", async (box, server) => {
     const playing = box.spawn("play", makeWav(box.path("long.wav"), SOUND), "domU");
     for (const hold of ["pause", "stop"]) {
@@ -93,5 +93,23 @@ Deno.test("a hold, a stop and a change of the device take a device out that stan
       await box.ok("trigger", "start", "domU");
       await box.untilStream(STREAM, ({ heardFrames }) => heardFrames! > later.heardFrames! + RATE / 2);
     }
+    await playing.end("SIGINT");
+  }));
+
+Deno.test("a stream that is denied while its device stands still is silent, also when the device moves", () =>
+  inServedBox("playback", async (box, server, daemon) => {
+    const playing = box.spawn("play", makeWav(box.path("long.wav"), SOUND), "domU");
+    await box.untilStream(STREAM, ({ state, heardFrames }) => state === "running" && heardFrames! > 4800);
+    await server.suspend(true);
+    const standing = await box.untilStream(STREAM, ({ cardStalled }) => cardStalled === true);
+    await box.provision("domU", [{ type: "playback", device: "pulse", denied: true }]);
+    const denied = await box.untilStream(STREAM, ({ denied, cardLost }) => denied && cardLost === false);
+    assert.equal(denied.cardStalled, false);
+    await server.suspend(false);
+    await assertRealTime(box);
+    const later = await box.stream(STREAM);
+    assert(later.deniedFrames > RATE);
+    assert.equal(later.heardFrames, standing.heardFrames, "a denied stream is heard");
+    assert(!daemon.ended && !playing.ended, daemon.stderr);
     await playing.end("SIGINT");
   }));
