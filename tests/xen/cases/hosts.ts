@@ -58,6 +58,7 @@ export function xlCases(
 
   for (const kernel of ["6.1", "7"] as const) {
     bench.test(`a guest that is saved and restored with its PCM closed plays as before, Linux ${kernel}`, async (lab) => {
+      await restart("--default-device hw:5,0");
       let guest = await lab.guest(`saved-${kernel}`, { kernel, config: XL_CARD });
       try {
         await waitForCard(lab, guest);
