@@ -64,17 +64,15 @@ function describe({ finder, seed, events }: Outcome): string {
 
 /** Hunts each defect. Throws if the world finds something in the unchanged program. */
 async function huntAll(mutations: readonly Mutation[], budget: Budget): Promise<Row[]> {
-  const [sound] = await inCopies([undefined], (copy) => world(copy, budget));
-  if (sound!.finder !== undefined) {
-    throw new Error(`the world finds a defect in the unchanged program: ${describe(sound!)}`);
-  }
-  console.log(`the unchanged program: nothing in ${sound!.events} events`);
-  return await inCopies(mutations, async (copy, mutation) => {
-    using _planted = copy.plant(mutation);
+  const rows = await inCopies([undefined, ...mutations], async (copy, mutation) => {
+    using _planted = mutation && copy.plant(mutation);
     const finding = await world(copy, budget);
-    console.log(`${mutation.name}: ${describe(finding)}`);
-    return { mutation, finding };
+    console.log(`${mutation?.name ?? "the unchanged program"}: ${describe(finding)}`);
+    if (mutation !== undefined) return [{ mutation, finding }];
+    if (finding.finder !== undefined) throw new Error("the world finds a defect in the unchanged program");
+    return [];
   });
+  return rows.flat();
 }
 
 /** Runs `deno ARGS` with each defect planted; returns the names of those for which the exit code is 0. */
