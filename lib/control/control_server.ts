@@ -30,6 +30,8 @@ const FIRST_REQUEST_MS = 10_000;
 const ACCEPT_RETRY_MS = 200;
 /** What the path at which the socket is bound ends in. The socket is moved from there. */
 const BOUND = "~";
+/** How often a socket is bound anew that is gone before it is moved. A daemon that ends removes one. */
+const BINDINGS = 10;
 const ENDING = "the daemon is ending; start it again with `xsnd serve`";
 
 /** Another daemon listens. */
@@ -55,13 +57,8 @@ export class ControlServer implements Disposable {
     gid: number | undefined,
     private readonly firstRequestMs: number,
   ) {
-    // Deno removes what is at the listener's path some time after the listener is closed: another daemon's socket, by then.
-    const bound = `${path}${BOUND}`;
-    remove(bound);
-    this.#listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path: bound }));
-    this.#peers = new Peers(bound);
-    share(bound, gid, 0o600, 0o660);
-    Deno.renameSync(bound, path);
+    this.#listener = bind(path, gid);
+    this.#peers = new Peers(`${path}${BOUND}`);
     void this.#accept();
   }
 
@@ -184,6 +181,26 @@ export class ControlServer implements Disposable {
       remove(this.path);
     } finally {
       this.lock[Symbol.dispose]();
+    }
+  }
+}
+
+/**
+ * Binds a socket beside `path`, and moves it there. Deno removes what is at the path of a listener's address, some time after the
+ * listener is closed: at `path` that could be another daemon's socket. Beside `path` that can be this one's: then binds again.
+ */
+function bind(path: string, gid: number | undefined): Deno.UnixListener {
+  const bound = `${path}${BOUND}`;
+  for (let left = BINDINGS;; left--) {
+    remove(bound);
+    const listener = forThisUserAlone(() => Deno.listen({ transport: "unix", path: bound }));
+    try {
+      share(bound, gid, 0o600, 0o660);
+      Deno.renameSync(bound, path);
+      return listener;
+    } catch (error) {
+      listener.close();
+      if (!(error instanceof Deno.errors.NotFound) || left === 1) throw error;
     }
   }
 }

@@ -221,6 +221,23 @@ Deno.test("a server takes the place of a dead one, not of a live one", () =>
     assert.deepEqual(await client.call(status), FIRST);
   }));
 
+Deno.test("a server listens though one that ends removes its socket before it is at its path", () =>
+  withSocket(async (path) => {
+    (await listen(path, () => Promise.resolve(FINE)))[Symbol.dispose]();
+    const remove = `while :; do rm -f '${path}~'; done`;
+    const remover = new Deno.Command("sh", { args: ["-c", remove] }).spawn();
+    try {
+      for (let i = 0; i < 200; i++) {
+        using _server = await listen(path, () => Promise.resolve(FINE));
+        using client = await ControlClient.connect(0);
+        assert.deepEqual(await client.call(status), FINE);
+      }
+    } finally {
+      remover.kill();
+      await remover.status;
+    }
+  }));
+
 Deno.test("a server takes the place of no file that is not a socket", () =>
   withSocket(async (path) => {
     const directory = path.replace(/\/deeper\/.*/, "");
