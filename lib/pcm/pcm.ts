@@ -78,8 +78,8 @@ export interface Pcm {
   /** Plays the first `frames` frames of {@link staging}; returns how many the device took, or -errno. */
   write(frames: number): number;
   /**
-   * Playback: queues silence behind what was written, if the device would stop without. To be called whenever the samples that there
-   * are have been written.
+   * Playback: queues silence behind what was written, if the device would stop without. To be called whenever all samples that there
+   * are have been written, as far as the device has room, and after {@link start}.
    */
   keepGoing(): void;
   /** Captures up to `frames` frames to the start of {@link staging}; returns how many, or -errno. */

@@ -106,11 +106,11 @@ export class ModelCard implements Pcm {
 
   #read(pointer: number): number {
     if (this.#error !== 0) return this.#error;
-    this.#seen = pointer;
-    if (this.#isRunning && this.options.kind === "plugins" && this.params.direction === "playback") {
-      this.#queueSilence();
-    }
-    return pointer;
+    return this.#seen = pointer;
+  }
+
+  keepGoing(): void {
+    if (this.#isRunning && this.options.kind === "plugins") this.#queueSilence();
   }
 
   #queueSilence(): void {
@@ -162,7 +162,8 @@ export class ModelCard implements Pcm {
   start(): number {
     if (this.#error !== 0) return this.#error;
     this.#isRunning = true;
-    if (this.params.direction === "playback" && this.options.kind === "plugins") this.#queueSilence();
+    const isEmpty = this.params.direction === "playback" && this.#applFrames === 0;
+    if (isEmpty && this.options.kind === "plugins") this.#queueSilence();
     return 0;
   }
 
@@ -199,7 +200,6 @@ export class ModelCard implements Pcm {
   pointerAge(): number {
     return 0;
   }
-  keepGoing(): void {}
 
   standAside(): number {
     return this.position();

@@ -499,6 +499,19 @@ Deno.test("Playback lets a device queue silence only behind all samples that the
   }));
 });
 
+Deno.test("Playback lets a device queue no silence between samples that it moves in several turns, at its start or later", () => {
+  using stream = new Stream({ bufferFrames: 200_000 });
+  const { transfer } = stream;
+  const calls: number[] = [];
+  stream.card.pcm.keepGoing = () => calls.push(transfer.deviceFrames);
+  stream.write(200_000);
+  assert.equal(transfer.start(), 0);
+  assert(transfer.hasMore, "two turns were enough");
+  assert.deepEqual(calls, []);
+  while (transfer.hasMore) transfer.pump();
+  assert.deepEqual(calls, [200_000]);
+});
+
 Deno.test("Playback.restart() begins at a multiple of the buffer, and what was queued is not heard", () => {
   const segments = fc.array(turns, { minLength: 1, maxLength: 6 });
   fc.assert(fc.property(bufferFrames, segments, (bufferFrames, segments) => {

@@ -96,8 +96,19 @@ export class Playback extends Transfer {
     this.pointer();
     this.#lookForUnderrun();
     this.#move();
-    this.pcm.keepGoing();
+    this.#keepGoing();
     this.#waiting = this.deviceFrames < this.guestFrames;
+  }
+
+  override start(): number {
+    const status = super.start();
+    if (status === 0) this.#keepGoing();
+    return status;
+  }
+
+  /** Samples that a turn has left behind come next. */
+  #keepGoing(): void {
+    if (!this.hasMore) this.pcm.keepGoing();
   }
 
   /**

@@ -182,12 +182,10 @@ export class AlsaPcm implements Pcm {
   start(): number {
     // A device that has waited for its start since prepare does not stand still.
     this.#movedAt = performance.now();
-    if (this.params.direction === "playback") {
+    // Hardware does not start with an empty buffer, and a PCM of plugins would stop at once.
+    if (this.params.direction === "playback" && this.#applFrames === 0) {
       if (!this.#descriptor.silencesItself) this.#keepAhead(0);
-      // Hardware does not start with an empty buffer.
-      else if (this.#applFrames === 0) {
-        this.#applFrames += Math.max(0, this.#io.writei(this.#silenceAddress, 1));
-      }
+      else this.#applFrames += Math.max(0, this.#io.writei(this.#silenceAddress, 1));
     }
     const status = this.#io.start();
     if (status === 0) this.#run(true);

@@ -255,10 +255,19 @@ export const DATA_PLANE: readonly Mutation[] = [
       "a device of plugins that is started some time after its prepare begins with a buffer of silence",
     file: "lib/pcm/alsa/pcm.ts",
     find: `    this.#movedAt = performance.now();
-    if (this.params.direction === "playback") {`,
-    replace: `    if (this.params.direction === "playback") {`,
+    // Hardware does not start`,
+    replace: `    // Hardware does not start`,
     finds: "heardInFull",
     test: "tests/world/sound/server_test.ts",
+  },
+  {
+    name: "silence-between-turns",
+    sentence: "a device of plugins gets silence between samples that the engine moves in several turns",
+    file: "lib/engine/samples/playback.ts",
+    find: `    if (!this.hasMore) this.pcm.keepGoing();`,
+    replace: `    this.pcm.keepGoing();`,
+    finds: "framesAccounted",
+    test: "tests/unit/playback_test.ts",
   },
   {
     name: "untold-stop-is-a-jump",

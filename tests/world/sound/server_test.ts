@@ -57,6 +57,17 @@ Deno.test("a PCM of plugins that is started long after it was prepared has room 
   assert.equal(await machine.run(() => sound.pcm.avail()), bufferFrames - 4 * periodFrames);
 });
 
+Deno.test("a PCM of plugins that is started with a few samples takes the next ones right behind them", async () => {
+  const { machine } = server();
+  const sound = await machine.open("pulse");
+  await machine.run(() => {
+    const { pcm } = sound;
+    assert.equal(pcm.write(100), 100);
+    assert.equal(pcm.start(), 0);
+    assert.equal(pcm.next(), 100);
+  });
+});
+
 Deno.test("a server that waits for samples gets silence once the pointer has stood for a buffer", async () => {
   const { machine, card } = server();
   const sound = await machine.started("pulse");
