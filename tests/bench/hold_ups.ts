@@ -10,19 +10,25 @@ export interface HoldUpStart {
   /** In µs, by processor: the longest time that its thread has overslept. */
   readonly overslept: Int32Array<SharedArrayBuffer>;
   readonly processor: number;
+  /** One word; 1: the thread is to end. A thread that never ends by itself cannot be terminated. */
+  readonly end: Int32Array<SharedArrayBuffer>;
 }
 
-/** A hold-up that explains an xrun lasts for half of the player's buffer at least: four periods of 48 kHz, in ms. */
-export const explainsXrunMs = (periodFrames: number): number => 2 * periodFrames / 48;
+/**
+ * The least hold-up, in ms, that explains an xrun of a player at 48 kHz: a period. The player's buffer is four, and several threads
+ * wait for one another.
+ */
+export const explainsXrunMs = (periodFrames: number): number => periodFrames / 48;
 
 export class HoldUps implements Disposable {
   readonly #overslept = new Int32Array(new SharedArrayBuffer(4 * availableParallelism()));
+  readonly #end = new Int32Array(new SharedArrayBuffer(4));
   readonly #threads: Worker[];
 
   constructor() {
     this.#threads = Array.from(this.#overslept, (_, processor) => {
       const thread = new Worker(new URL("hold_ups_worker.ts", import.meta.url), { type: "module" });
-      thread.postMessage({ overslept: this.#overslept, processor } satisfies HoldUpStart);
+      thread.postMessage({ overslept: this.#overslept, processor, end: this.#end } satisfies HoldUpStart);
       return thread;
     });
   }
@@ -37,6 +43,8 @@ export class HoldUps implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    Atomics.store(this.#end, 0, 1);
+    Atomics.notify(this.#end, 0);
     for (const thread of this.#threads) thread.terminate();
   }
 }

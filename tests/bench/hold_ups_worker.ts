@@ -17,12 +17,11 @@ function stayOn(processor: number): void {
   }
 }
 
-self.onmessage = ({ data: { overslept, processor } }: MessageEvent<HoldUpStart>) => {
+self.onmessage = ({ data: { overslept, processor, end } }: MessageEvent<HoldUpStart>) => {
   stayOn(processor);
-  const never = new Int32Array(new SharedArrayBuffer(4));
-  while (true) {
+  while (Atomics.load(end, 0) === 0) {
     const start = performance.now();
-    Atomics.wait(never, 0, 0, SLEEP_MS);
+    Atomics.wait(end, 0, 0, SLEEP_MS);
     const micros = Math.round((performance.now() - start - SLEEP_MS) * 1000);
     if (micros > Atomics.load(overslept, processor)) Atomics.store(overslept, processor, micros);
   }
