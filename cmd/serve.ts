@@ -96,7 +96,8 @@ export function serveCommand(): Command {
     },
     details: [
       "Domain 0 runs this command, or a driver domain that is named as the backend of cards. The command does not fork. The " +
-      "service xsnd.service runs it, with the options in XSND_SERVE of /etc/default/xsnd.",
+      "service xsnd.service runs it, and xsnd-standby.service a second one that stands by, both with the options in XSND_SERVE " +
+      "of /etc/default/xsnd.",
       "A daemon that starts goes on with what guests have open since a former daemon. With --standby or --replace it has " +
       "started before the other one ends, so that guests hear a gap of milliseconds.",
       "The daemon makes the cards of --config by the rules of `xsnd provision`. A card in use changes only as the protocol " +

@@ -20,6 +20,7 @@ import { copyright } from "./copyright.ts";
 import { manualPages } from "./manual/pages.ts";
 import { roffOf } from "./manual/roff.ts";
 import { sbomText } from "./sbom.ts";
+import { SERVICE, STANDBY_SERVICE, standbyUnit } from "./units.ts";
 
 const project = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -109,7 +110,9 @@ async function writeDocumentation(
 }
 
 function writeSettings(root: string): void {
-  copy(`${project}/packaging/xsnd.service`, join(root, "lib/systemd/system/xsnd.service"));
+  const [unit, units] = [`${project}/packaging/${SERVICE}`, join(root, "lib/systemd/system")];
+  copy(unit, join(units, SERVICE));
+  write(join(units, STANDBY_SERVICE), standbyUnit(Deno.readTextFileSync(unit)));
   for (const [path, content] of Object.entries(DEFAULTS)) write(join(root, path), content);
 }
 

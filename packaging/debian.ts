@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What dpkg reads: the control file, the settings, and the maintainer scripts. */
+import { SERVICE, STANDBY_SERVICE } from "./units.ts";
 
 /** Debian wants an address; the top-level domain invalid is reserved for addresses that reach nobody (RFC 2606). */
 export const MAINTAINER = "The xsnd project <xsnd@xsnd.invalid>";
@@ -51,29 +52,33 @@ const SYSTEMD = '[ -z "${DPKG_ROOT-}" ] && [ -d /run/systemd/system ]';
 /** Shell: removes the code that V8 compiled from another version. */
 const EMPTY_CACHE = 'rm -rf "${DPKG_ROOT-}"/var/cache/xsnd/*';
 
+const UNITS = `${SERVICE} ${STANDBY_SERVICE}`;
+
 /**
- * The scripts that dpkg runs. They neither enable nor start the service: the operator decides first which devices it gets.
- * An upgrade restarts a running service.
+ * The scripts that dpkg runs. They neither enable nor start a service: the operator decides first which devices it gets. An upgrade
+ * restarts the services that run, one after the other: the one that stands by has the sound meanwhile.
  */
 export const MAINTAINER_SCRIPTS: Readonly<Record<string, string>> = {
   postinst: `#!/bin/sh
 set -e
 if [ "$1" = configure ]; then
     ${EMPTY_CACHE}
-    # Records the unit, so that a purge removes the links of \`systemctl enable\`.
+    # Records the units, so that a purge removes the links of \`systemctl enable\`.
     if [ -z "\${DPKG_ROOT-}" ] && command -v deb-systemd-helper >/dev/null; then
-        deb-systemd-helper update-state xsnd.service >/dev/null || true
+        deb-systemd-helper update-state ${UNITS} >/dev/null || true
     fi
     if ${SYSTEMD}; then
         systemctl --system daemon-reload >/dev/null || true
-        if [ -n "$2" ]; then deb-systemd-invoke try-restart xsnd.service >/dev/null || true; fi
+        if [ -n "$2" ]; then
+            for unit in ${UNITS}; do deb-systemd-invoke try-restart "$unit" >/dev/null || true; done
+        fi
     fi
 fi
 `,
   prerm: `#!/bin/sh
 set -e
 if [ "$1" = remove ] && ${SYSTEMD}; then
-    deb-systemd-invoke stop xsnd.service >/dev/null || true
+    deb-systemd-invoke stop ${UNITS} >/dev/null || true
 fi
 if [ "$1" = remove ]; then ${EMPTY_CACHE}; fi
 `,
@@ -81,7 +86,7 @@ if [ "$1" = remove ]; then ${EMPTY_CACHE}; fi
 set -e
 if [ "$1" = remove ] && ${SYSTEMD}; then systemctl --system daemon-reload >/dev/null || true; fi
 if [ "$1" = purge ] && [ -z "\${DPKG_ROOT-}" ] && command -v deb-systemd-helper >/dev/null; then
-    deb-systemd-helper purge xsnd.service >/dev/null || true
+    deb-systemd-helper purge ${UNITS} >/dev/null || true
 fi
 `,
 };

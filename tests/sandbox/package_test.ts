@@ -66,6 +66,7 @@ Deno.test("the package says what it is, and its files are root's", async () => {
       "usr/share/doc/xsnd/changelog.gz",
       "usr/share/doc/xsnd/examples/domU.yaml",
       "lib/systemd/system/xsnd.service",
+      "lib/systemd/system/xsnd-standby.service",
       "etc/default/xsnd",
     ]
   ) assert(paths.includes(path), `${path} is not in it`);

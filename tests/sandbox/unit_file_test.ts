@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** packaging/xsnd.service: systemd's checks of the unit, and the daemon under the unit's restrictions. */
+/** packaging/xsnd.service and the unit that stands by: systemd's checks, and the daemon under the units' restrictions. */
 import assert from "node:assert/strict";
+import { SERVICE, STANDBY_SERVICE, standbyUnit } from "../../packaging/units.ts";
 import { inBox, launcher, Process, root, until } from "./harness.ts";
 
 const unit = Deno.readTextFileSync(`${root}packaging/xsnd.service`);
@@ -11,17 +12,21 @@ const hasSystemd = await new Process("sh", ["-c", "command -v systemd-analyze"])
 async function analyze(verb: string, ...options: string[]) {
   const directory = Deno.makeTempDirSync({ prefix: "xsnd-unit-" });
   try {
-    const file = `${directory}/xsnd.service`;
-    // The command is not installed, so the unit names the launcher in this tree.
-    Deno.writeTextFileSync(file, unit.replace("/usr/bin/xsnd", launcher));
-    return await new Process("systemd-analyze", [verb, ...options, file]).result;
+    const files = Object.entries({ [SERVICE]: unit, [STANDBY_SERVICE]: standbyUnit(unit) }).map(
+      ([name, text]) => {
+        // The command is not installed, so the units name the launcher in this tree.
+        Deno.writeTextFileSync(`${directory}/${name}`, text.replace("/usr/bin/xsnd", launcher));
+        return `${directory}/${name}`;
+      },
+    );
+    return await new Process("systemd-analyze", [verb, ...options, ...files]).result;
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
 }
 
 Deno.test({
-  name: "systemd finds nothing wrong with the unit (needs systemd-analyze)",
+  name: "systemd finds nothing wrong with the units (needs systemd-analyze)",
   ignore: !hasSystemd,
   fn: async () => {
     assert.deepEqual(await analyze("verify", "--man=no"), { code: 0, stdout: "", stderr: "" });
@@ -29,7 +34,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd finds the unit's exposure to be below 1.5 of 10 (needs systemd-analyze)",
+  name: "systemd finds each unit's exposure to be below 1.5 of 10 (needs systemd-analyze)",
   ignore: !hasSystemd,
   fn: async () => {
     const { code, stdout, stderr } = await analyze(
