@@ -101,6 +101,7 @@ function reportsTo(listener: HostListener): SoundReports {
     read: (...report) => sound.read?.(...report),
     started: (...report) => sound.started?.(...report),
     stopped: (...report) => sound.stopped?.(...report),
+    unread: (...report) => sound.unread?.(...report),
     violated: (what) => listener.defect(`libasound: ${what}`),
   };
 }

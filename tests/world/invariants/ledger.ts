@@ -19,7 +19,7 @@ export const COUNTABLE = 4;
 /** The shortest run that begins anywhere. Runs of ten words have come by chance, of a stream whose volume was changed. */
 const LEAST_RUN = 16;
 
-/** µs before the death of a daemon that the daemon may not have looked at a device. */
+/** µs before the death of a daemon, or a device's failure to tell its pointer, that the daemon may not have looked at the device. */
 const UNSEEN_MICROS = 1_000_000;
 /** The runs of each stream that are remembered, at least. */
 const RECENT = 40;
@@ -153,9 +153,18 @@ export class Ledger implements Omit<SoundReports, "violated"> {
 
   /** A daemon has died at the time `now`. The next one plays again what this one has not seen played. */
   died(process: Process, now: number): void {
+    this.#unseen(({ process: of }) => of === process, now);
+  }
+
+  /** A daemon that ends hands over the position that it knows. */
+  unread(pcm: HostPcm, now: number): void {
+    this.#unseen((by) => by === pcm, now);
+  }
+
+  #unseen(isBy: (pcm: HostPcm) => boolean, now: number): void {
     for (const { recent, unseen } of this.#heard.values()) {
       for (const { first, count, until, by } of recent) {
-        if (by.process === process && until >= now - UNSEEN_MICROS) unseen.add(first, first + count);
+        if (isBy(by) && until >= now - UNSEEN_MICROS) unseen.add(first, first + count);
       }
     }
   }

@@ -45,6 +45,11 @@ export function ordered(pcm: HostPcm, call: SoundCall): number {
     thread.spend(micros);
     [pcm.busyThread, pcm.busyUntil] = [thread, thread.now];
   }
+  if (errno !== 0 && call === "avail" && pcm.configuration !== undefined) {
+    const { now } = currentThread();
+    pcm.settle(now);
+    pcm.end.reports.unread?.(pcm, now);
+  }
   return -errno;
 }
 

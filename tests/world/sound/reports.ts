@@ -51,6 +51,8 @@ export interface SoundReports {
   started?(pcm: HostPcm, time: number): void;
   /** What is in the buffer is not played any more. `position`: as of {@link PlayedRun}. */
   stopped?(pcm: HostPcm, cause: StopCause, position: number, time: number): void;
+  /** The device was asked for its pointer, and has not told it. */
+  unread?(pcm: HostPcm, time: number): void;
   /** The program has done what no program may do with libasound. */
   violated(what: string): void;
 }
