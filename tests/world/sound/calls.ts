@@ -45,11 +45,6 @@ export function ordered(pcm: HostPcm, call: SoundCall): number {
     thread.spend(micros);
     [pcm.busyThread, pcm.busyUntil] = [thread, thread.now];
   }
-  if (errno !== 0 && call === "avail" && pcm.configuration !== undefined) {
-    const { now } = currentThread();
-    pcm.settle(now);
-    pcm.end.reports.unread?.(pcm, now);
-  }
   return -errno;
 }
 
@@ -62,6 +57,10 @@ export function call(host: HostCards, pointer: Pointer, name: SoundCall, work: W
   const failure = ordered(pcm, name);
   const result = failure < 0 ? failure : work(pcm, thread.now);
   pcm.isDropping = false;
+  if (name === "avail" && result < 0 && result !== -ERRNO.EPIPE && pcm.configuration !== undefined) {
+    pcm.settle(thread.now);
+    pcm.end.reports.unread?.(pcm, thread.now);
+  }
   return result;
 }
 
