@@ -57,7 +57,8 @@ export function call(host: HostCards, pointer: Pointer, name: SoundCall, work: W
   const failure = ordered(pcm, name);
   const result = failure < 0 ? failure : work(pcm, thread.now);
   pcm.isDropping = false;
-  if (name === "avail" && result < 0 && result !== -ERRNO.EPIPE && pcm.configuration !== undefined) {
+  const isUnread = result < 0 && result !== -ERRNO.EPIPE || thread.now < pcm.blind.until;
+  if (name === "avail" && isUnread && pcm.configuration !== undefined) {
     pcm.settle(thread.now);
     pcm.end.reports.unread?.(pcm, thread.now);
   }
