@@ -159,6 +159,8 @@ export class OpenStream {
     const stands = this.device.stands();
     if (this.transfer.error !== 0) this.pump();
     else if (stands) this.device.standAside();
+    // A device that stands makes no interrupt. The next daemon goes on where this look has found the pointer.
+    else this.#report();
   }
 
   /** Moves the samples that are there, and tells the guest its position if that is due. */
