@@ -10,6 +10,7 @@ import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } f
 import { GuestDomain } from "./guest_domain.ts";
 import type { KeptFiles } from "./kept_files.ts";
 import { firstPhase } from "./handshake.ts";
+import { OpenAtEnd } from "./open_at_end.ts";
 import { VirtualCard } from "./virtual_card.ts";
 import type { Changes } from "../bridge/changes.ts";
 import { Engines } from "./engines/engines.ts";
@@ -52,6 +53,7 @@ export class Backend implements AsyncDisposable {
   readonly #cards = new Map<string, Served>();
   readonly #root: string;
   readonly #totals = new Totals();
+  readonly #openAtEnd = new OpenAtEnd();
   readonly #watches = new Set<StoreWatch>();
   /** Cards whose directories or policies have changed, served or not, each with the timer of the look. */
   readonly #looks = new Map<string, ReturnType<typeof setTimeout>>();
@@ -346,6 +348,7 @@ export class Backend implements AsyncDisposable {
       guests: this.guests,
       totals: this.#totals,
       ...(this.options.kept !== undefined && { kept: this.options.kept }),
+      ...(this.xen.domid === 0 && { openAtEnd: this.#openAtEnd }),
     };
     const card = new VirtualCard(domain, address, paths, policy, services, firstPhase(state));
     const watches = [this.#watch(frontend, (path) => card.frontendChanged(path))];

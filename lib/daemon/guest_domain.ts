@@ -9,13 +9,17 @@ import { type Store, StoreError } from "../xen/ports.ts";
  * used again once the domain has gone.
  */
 export class GuestDomain {
-  readonly #identity: string | undefined;
+  /**
+   * What tells the domain from others that have, or have had, the number. A domain that is saved and restored has the same, with
+   * another number. Undefined: that may not be read.
+   */
+  readonly identity: string | undefined;
   #name: string;
   #isDead = false;
 
   constructor(private readonly store: Store, readonly domid: number) {
     this.#name = domainName(store, domid);
-    this.#identity = this.#identityNow();
+    this.identity = this.#identityNow();
   }
 
   /** The last name that XenStore had for the domain; the number if there was none. */
@@ -30,7 +34,7 @@ export class GuestDomain {
 
   /** A number that tells the domain from most others of its number. */
   get hash(): number {
-    return fnv1a(new TextEncoder().encode(this.#identity));
+    return fnv1a(new TextEncoder().encode(this.identity));
   }
 
   /** Reads the name again, and returns whether it has changed. A domain that goes keeps its name. */
@@ -58,13 +62,10 @@ export class GuestDomain {
 
   /** Whether another domain has the number now, or the domain has died. */
   isAnother(): boolean {
-    return this.#isDead || this.#identityNow() !== this.#identity;
+    return this.#isDead || this.#identityNow() !== this.identity;
   }
 
-  /**
-   * What tells the domain from others that have, or have had, the number: the path of its `/vm` directory, which has its uuid.
-   * undefined: that may not be read.
-   */
+  /** The path of the domain's `/vm` directory, which has its uuid. */
   #identityNow(): string | undefined {
     try {
       return this.store.read(`/local/domain/${this.domid}/vm`);

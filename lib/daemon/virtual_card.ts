@@ -9,6 +9,7 @@ import { type CardAddress, type CardPaths, readState, switchState, XenbusState }
 import { isStoreLost, StoreError } from "../xen/ports.ts";
 import { type Action, type CardEnds, isReplaced, nextAction, type Phase } from "./handshake.ts";
 import type { GuestDomain } from "./guest_domain.ts";
+import { GuestView, hasNotBooted } from "./guest_view.ts";
 import { OfferPause } from "./offer_pause.ts";
 import { isFrontends, isOutOfMemory } from "./link/attach_errors.ts";
 import { isTransportNode, type StreamTransport } from "./link/published.ts";
@@ -44,6 +45,8 @@ export class VirtualCard {
   #writtenAt = 0;
   #hasPublishedAnew = false;
   readonly #pause = new OfferPause();
+  /** Of a guest that does not see the backend's own state. */
+  #view: GuestView | undefined;
   /** The requests that the frontend had sent when it was connected. */
   #requestsBefore = 0;
   /** The card's state as of the last look. */
@@ -120,6 +123,7 @@ export class VirtualCard {
     this.#evaluating = begun.promise;
     try {
       if (!await this.#getReady()) return;
+      this.#view = GuestView.find(this.services.store, this.paths, this.address.domid);
       await this.#step();
     } finally {
       this.#evaluating = undefined;
@@ -226,7 +230,7 @@ export class VirtualCard {
       case "replaced":
         return await this.#disconnect("the toolstack has put another card in its place");
       case "close":
-        await this.#disconnect("the toolstack detaches the card", "waiting");
+        await this.#disconnect("the toolstack detaches the card", { next: "waiting" });
         this.#writeState(XenbusState.Closed);
         this.#isClosed = true;
         return;
@@ -241,7 +245,7 @@ export class VirtualCard {
         this.#again = true;
         return;
       case "startOver":
-        await this.#disconnect("the frontend is gone or starts over");
+        await this.#disconnect("the frontend is gone or starts over", { isOpen: false });
         if (this.#isToPause(ends.frontend)) this.#writeState(XenbusState.Closing);
         else this.#enterInitWait(XenbusState.Connected);
         this.#again = true;
@@ -278,7 +282,7 @@ export class VirtualCard {
   #writeState(state: XenbusState): void {
     const isOurs = (present: XenbusState) =>
       present !== XenbusState.Initialising || this.#seen === XenbusState.Initialising;
-    switchState(this.services.store, this.paths.backend, state, isOurs);
+    if (switchState(this.services.store, this.paths.backend, state, isOurs)) this.#view?.tell(state);
   }
 
   /**
@@ -307,9 +311,18 @@ export class VirtualCard {
     if (from === XenbusState.Initialising) {
       this.#initWaitUntil = performance.now() + INIT_WAIT_MS;
       this.#isFresh = true;
+      if (this.#mayHaveOpenPcm()) {
+        this.#view ??= GuestView.begin(this.services.store, this.paths, this.address.domid);
+      }
     }
     this.#writeState(XenbusState.InitWait);
     this.#phase = "waiting";
+  }
+
+  /** Whether the guest may have been restored with a PCM open that is a former card's. */
+  #mayHaveOpenPcm(): boolean {
+    const { domain, services: { openAtEnd, store } } = this;
+    return openAtEnd?.mayBeOpen(domain) === true && hasNotBooted(store, domain.domid);
   }
 
   /**
@@ -375,6 +388,7 @@ export class VirtualCard {
     this.#pause.connected(performance.now());
     this.#requestsBefore = this.#streams.requests;
     this.#hasPublishedAnew = this.#isFresh = false;
+    this.services.openAtEnd?.began(this.domain);
   }
 
   /**
@@ -393,14 +407,26 @@ export class VirtualCard {
   /** The frontend does not keep to the protocol: nothing is served until it starts over. */
   async #refuse(reason: string): Promise<void> {
     this.#log.error("not served until its frontend starts over: {reason}", { reason });
-    await this.#disconnect(reason, "refused");
+    await this.#disconnect(reason, { next: "refused" });
     this.#writeState(XenbusState.Closing);
   }
 
-  /** @param leaves whether the next daemon is to go on with what the guest has open */
-  async #disconnect(reason: string, next?: Phase, leaves = false): Promise<void> {
+  /**
+   * @param leaves whether the next daemon is to go on with what the guest has open
+   * @param isOpen whether the guest's kernel has a PCM open for which the card is gone
+   */
+  async #disconnect(
+    reason: string,
+    { next, leaves = false, isOpen = this.#streams.anyIsOpen }: {
+      next?: Phase;
+      leaves?: boolean;
+      isOpen?: boolean;
+    } = {},
+  ): Promise<void> {
     clearTimeout(this.#timer);
     const wasConnected = this.connected;
+    // A driver that goes by itself leaves nothing open.
+    if (wasConnected && !leaves) this.services.openAtEnd?.ended(this.domain, isOpen);
     this.#phase = next ?? (wasConnected ? "waiting" : this.#phase);
     await this.#streams.detach(leaves);
     if (wasConnected) this.#log.info("disconnected: {reason}", { reason });
@@ -413,9 +439,10 @@ export class VirtualCard {
   async shutDown({ leave }: { leave: boolean }): Promise<void> {
     this.#isShutDown = true;
     clearTimeout(this.#look);
+    this.#view?.[Symbol.dispose]();
     await this.#evaluating;
     const isUntouched = !leave || this.connected || this.#phase === "found";
-    await this.#disconnect("the daemon ends", undefined, leave);
+    await this.#disconnect("the daemon ends", { leaves: leave });
     await this.#streams.giveUp();
     try {
       if (isUntouched || this.#isOffline()) return;

@@ -53,6 +53,14 @@ export function cardPaths({ domid, card, backendDomid }: CardAddress): CardPaths
   };
 }
 
+/**
+ * The directory, below a card's backend directory, in which a guest that may have been restored finds the backend's state. The
+ * frontend's `backend` node names it then.
+ */
+export function restoredPath(backend: string): string {
+  return `${backend}/restored`;
+}
+
 /** The address of the card whose backend directory is `path`; undefined for any other path. */
 export function parseBackendPath(path: string): CardAddress | undefined {
   const match = /^\/local\/domain\/(\d{1,5})\/backend\/vsnd\/(\d{1,5})\/(\d{1,5})$/.exec(path);

@@ -5,6 +5,7 @@ import { placeInCard } from "../../stream/stream_name.ts";
 import type { CardPolicy } from "../../vsnd/model/card.ts";
 import type { CardPaths } from "../../xenbus/mod.ts";
 import type { Store } from "../../xen/ports.ts";
+import type { OpenAtEnd } from "../open_at_end.ts";
 import { readTransport, type StreamTransport, transportNodes } from "../link/published.ts";
 import { OperatorNodes } from "../policy/operator_nodes.ts";
 import { type NamedCard, StreamControl, type StreamServices } from "./stream_control.ts";
@@ -13,6 +14,8 @@ import type { Totals } from "./totals.ts";
 export interface CardServices extends StreamServices {
   readonly store: Store;
   readonly totals: Totals;
+  /** Undefined in a driver domain, which may not write its frontends' nodes. */
+  readonly openAtEnd?: OpenAtEnd;
 }
 
 interface CardStream {
@@ -52,6 +55,11 @@ export class CardStreams {
   /** The requests that the frontend has sent, over all streams and connections. */
   get requests(): number {
     return this.controls.reduce((sum, { counters }) => sum + counters.requests, 0);
+  }
+
+  /** Whether the guest has a stream open. */
+  get anyIsOpen(): boolean {
+    return this.controls.some(({ counters }) => !["detached", "closed"].includes(counters.snapshot().state));
   }
 
   /** The nodes in which the frontend publishes the streams' rings. */

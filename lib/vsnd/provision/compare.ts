@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Comparing a card in XenStore with a wanted card, node by node. */
 import * as sndif from "../../sndif/mod.ts";
-import type { CardPaths } from "../../xenbus/mod.ts";
+import { type CardPaths, restoredPath } from "../../xenbus/mod.ts";
 import type { StoreView } from "../../xen/ports.ts";
 import { POLICY_DENIED, POLICY_DEVICE, POLICY_DIRECTORY, type TreeNode } from "../nodes/card_tree.ts";
 import { formatPermissions } from "../nodes/xenstore_ls.ts";
@@ -46,6 +46,9 @@ function isDirectory(name: string): boolean {
 export function presentNodes(view: StoreView, paths: CardPaths): Nodes {
   const nodes = new Map<string, TreeNode>();
   for (const path of Object.values(paths)) collect(view, path, 3, nodes);
+  // Of a guest that may have been restored, the daemon has changed the node.
+  const link = nodes.get(`${paths.frontend}/backend`);
+  if (link?.value === restoredPath(paths.backend)) nodes.set(link.path, { ...link, value: paths.backend });
   return nodes;
 }
 

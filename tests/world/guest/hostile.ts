@@ -3,6 +3,7 @@
  * A guest that does not behave. It connects its card as a driver does, or does not, and each {@link HostileGuest.step} is one
  * attack of {@link ATTACKS}, by what a Random says. What XenStore refuses is no matter to the guest.
  */
+import { BOOTED } from "./linux_kernel.ts";
 import { XenbusState } from "../../../lib/xenbus/mod.ts";
 import { Random } from "../machine/random.ts";
 import { type GuestDomain, GuestStoreError } from "../xen/guest_domain.ts";
@@ -47,6 +48,7 @@ export class HostileGuest {
 
   /** Waits for the card, and for its backend. */
   start(): void {
+    this.try(() => this.domain.store.write(BOOTED, "1"));
     this.try(() => this.domain.store.watch(this.nodename, () => this.#cardChanged()));
   }
 

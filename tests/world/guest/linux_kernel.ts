@@ -17,6 +17,9 @@ import { Xenbus } from "./xenbus.ts";
 /** µs in which all programs must have been frozen (`freeze_timeout_msecs`). */
 const FREEZE_MICROS = 20_000_000;
 
+/** The node in which a kernel says that it heeds a shutdown. */
+export const BOOTED = "control/feature-poweroff";
+
 export interface KernelOptions {
   readonly generation: EventIdBehaviour;
   /** Gives each stream's frames their tag, 1 to 255: another one for each stream of the world. */
@@ -56,7 +59,13 @@ export class LinuxKernel implements DriverKernel {
 
   /** Boots. */
   start(): void {
+    // drivers/xen/manage.c: setup_shutdown_watcher. A kernel that is restored writes nothing.
+    this.store.post(() => this.#announce());
     this.xenbus.begin();
+  }
+
+  *#announce(): Blocking<void> {
+    yield* this.store.try((view) => view.write(BOOTED, "1"));
   }
 
   #complain(nodename: string, text: string): void {

@@ -77,6 +77,13 @@ function backendProblems(
   for (const [name, is] of [["online", online], ["state", state]] as const) {
     if (is !== undefined) wanted.set(name, is);
   }
+  const shown = value("restored/state");
+  if (shown !== undefined) {
+    // A guest that may have been restored sees Closing for a while, and then what the daemon has written last.
+    const isShown = shown === "5" || shown === state || online === "0";
+    if (!isShown) problems.push(`${backend}/restored/state is ${shown}, and state ${state}`);
+    wanted.set("restored", "").set("restored/state", shown);
+  }
   const own = (name: string) => !/^(xsnd|pinned|operator)(\/|$)/.test(name);
   const { domid, backendDomid } = address;
   const permissions = [`n${backendDomid},r${domid}`];

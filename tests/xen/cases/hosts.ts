@@ -13,7 +13,9 @@ import {
   give,
   LOOPBACK,
   noise,
+  quote,
   recordLoopback,
+  shapeOptions,
   take,
   until,
   waitForCard,
@@ -81,6 +83,36 @@ export function xlCases(
         }
         assert.doesNotMatch(await guest.run("dmesg"), /WARNING|BUG|Oops|fault|Call Trace/);
         assert.equal(await descriptors(), before);
+      } finally {
+        await guest[Symbol.asyncDispose]();
+      }
+    });
+  }
+
+  for (const kernel of ["6.1", "7"] as const) {
+    bench.test(`a guest that is saved and restored with its PCM open fails its program once, and plays, Linux ${kernel}`, async (lab) => {
+      await restart("--default-device hw:5,0");
+      let guest = await lab.guest(`saved-${kernel}`, { kernel, config: XL_CARD });
+      try {
+        await waitForCard(lab, guest);
+        await guest.run("dmesg -c >/dev/null");
+        for (let times = 0; times < 2; times++) {
+          // No shell of this host's waits for the program: the guest has another connection after the restore.
+          const play = `aplay -q -D hw:0,0 ${
+            shapeOptions(CD)
+          } -d 60 /dev/zero 2>/tmp/said; echo $? >/tmp/ended`;
+          await guest.run(`rm -f /tmp/ended; setsid sh -c ${quote(play)} >/dev/null 2>&1 </dev/null &`);
+          await until(lab.dom0, "grep -q RUNNING /proc/asound/card5/pcm0p/sub0/status", "the guest to play");
+          guest = await guest.restored();
+          await until(guest, "[ -s /tmp/ended ]", "the program's end", 40);
+          assert.match(await guest.run("cat /tmp/said"), /timed out|Input.output error/);
+          const state = `/local/domain/0/backend/vsnd/${guest.domid}/0/state`;
+          await until(lab.dom0, `[ "$(xenstore-read ${state})" = 4 ]`, "the driver to have its card", 60);
+          const bytes = noise(CD, 2);
+          const heard = await recordLoopback(lab, CD, async () => void await aplay(guest, bytes, CD));
+          assertHolds(heard, bytes, frameOctets(CD));
+        }
+        assert.doesNotMatch(await guest.run("dmesg"), /WARNING|BUG|Oops|fault|Call Trace/);
       } finally {
         await guest[Symbol.asyncDispose]();
       }

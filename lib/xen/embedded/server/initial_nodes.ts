@@ -11,7 +11,7 @@ import { toOctets } from "./wire.ts";
 const DOM0 = { domid: 0 };
 const MEMORY_KIB = 262144;
 
-/** Makes the nodes of dom0 and of the guests `names`, whose ids count from 1. */
+/** Makes the nodes of dom0 and of the guests `names`, whose ids count from 1 and whose kernels have booted. */
 export function makeInitialNodes(database: Database, names: readonly string[]): void {
   const ours: Permission[] = [{ domid: 0, access: "none" }];
   makeNodes(database, ours, {
@@ -22,10 +22,16 @@ export function makeInitialNodes(database: Database, names: readonly string[]): 
     [`${domainPath(0)}/domid`]: "0",
     [`${domainPath(0)}/name`]: "Domain-0",
   });
-  names.forEach((name, index) => makeGuestNodes(database, index + 1, name));
+  names.forEach((name, index) => {
+    makeGuestNodes(database, index + 1, name);
+    // Linux writes that as it boots.
+    makeNodes(database, [{ domid: index + 1, access: "none" }], { [bootedNode(index + 1)]: "1" });
+  });
 }
 
-/** Makes the nodes of guest `domid`. */
+const bootedNode = (domid: number) => `${domainPath(domid)}/control/feature-poweroff`;
+
+/** Makes the nodes of guest `domid`, whose kernel has yet to boot. */
 export function makeGuestNodes(database: Pick<Database, "run">, domid: number, name: string): void {
   const home = domainPath(domid);
   const uuid = `00000000-0000-4000-8000-${domid.toString(16).padStart(12, "0")}`;
@@ -59,7 +65,7 @@ export function makeGuestNodes(database: Pick<Database, "run">, domid: number, n
   });
   makeNodes(database, [{ domid, access: "none" }], {
     [`${home}/control/shutdown`]: "",
-    [`${home}/control/feature-poweroff`]: "",
+    [bootedNode(domid)]: "",
     [`${home}/control/feature-reboot`]: "",
     [`${home}/control/feature-suspend`]: "",
     [`${home}/control/sysrq`]: "",
