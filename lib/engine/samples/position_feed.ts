@@ -8,15 +8,16 @@
  * pointer two to eight times a period, and the feed tells the guest each reading: it publishes up to twelve events a period.
  * A position that would wake the guest is published at once.
  *
- * How far an event goes. A step is smaller than the guest's buffer, or the ALSA core could not count the rounds of the buffer.
- * After a stall longer than the buffer the feed catches up in steps of half a buffer.
+ * How far an event goes. A step is smaller than the guest's buffer, or the ALSA core could not count the rounds of the buffer. A daemon
+ * that dies may have kept a step that it has not told, so that the next daemon's first step has two in one. So two steps are smaller
+ * than the buffer, and after a stall the feed catches up in several.
  */
 import { type KeptPositions, KeptStream } from "../../bridge/kept_stream.ts";
 import { positionHigh, positionLow } from "../../sndif/mod.ts";
 import type { Connection } from "../connection.ts";
 
 const EVENTS_A_PERIOD = 12;
-/** Events in one turn of the stream. Only a stall longer than the buffer takes more than one. */
+/** Events in one turn of the stream. Only a stall of half the buffer takes more than one. */
 const EVENTS_A_TURN = 8;
 
 /** A guest that wants events. */
@@ -78,7 +79,8 @@ export class PositionFeed {
   #due({ bufferFrames, periodFrames }: Subscriber, frames: number): number {
     const step = frames - this.#toldFrames;
     if (step <= 0) return -1;
-    if (step >= bufferFrames) return this.#toldFrames + Math.max(1, bufferFrames >> 1);
+    const most = Math.max(1, bufferFrames - 1 >> 1);
+    if (step > most) return this.#toldFrames + most;
     return step >= this.#stepFrames || this.#outFrames + step > periodFrames ? frames : -1;
   }
 

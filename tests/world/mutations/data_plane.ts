@@ -215,7 +215,7 @@ export const DATA_PLANE: readonly Mutation[] = [
     name: "catches-up-in-one-step",
     sentence: "after a stall the position steps by more than the guest's buffer",
     file: "lib/engine/samples/position_feed.ts",
-    find: `    if (step >= bufferFrames) return this.#toldFrames + Math.max(1, bufferFrames >> 1);`,
+    find: `    if (step > most) return this.#toldFrames + most;`,
     replace: ``,
     finds: "requestsAnswered",
     test: "tests/unit/position_feed_test.ts",
