@@ -128,6 +128,8 @@ export type EngineEvent =
   | { readonly op: "moves"; readonly slot: number }
   /** The device and buffer of `opened` cannot be used. The OPEN waits for its answer. */
   | { readonly op: "openFailed"; readonly slot: number; readonly reason: string }
+  /** What a former daemon had open cannot go on: nothing is open. */
+  | { readonly op: "resumeFailed"; readonly slot: number; readonly reason: string }
   /** The command with this ticket has been carried out. */
   | { readonly op: "done"; readonly ticket: number }
   /** The stream's frontend has broken the protocol. The stream is served no more. */

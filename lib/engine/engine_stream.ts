@@ -314,7 +314,7 @@ export class EngineStream {
     } catch (error) {
       this.#beginAnew();
       this.#life.release();
-      return this.#services.post({ op: "openFailed", slot: this.slot, reason: String(error) });
+      return this.#services.post({ op: "resumeFailed", slot: this.slot, reason: String(error) });
     }
     this.#life.resumed(command.kept);
   }

@@ -15,6 +15,8 @@ class Rig {
   readonly connection = {
     slot: 3,
     engine: { post: (command: EngineCommand) => this.told.push(command) },
+    endXrunLog() {},
+    unmapBuffer() {},
   } as unknown as StreamConnection;
   readonly stream = {
     name: "domU/0/0/0",
@@ -43,4 +45,14 @@ Deno.test("a query that fails after its connection has ended is not answered: an
   stream.connection = undefined;
   await requests.done;
   assert.deepEqual(told, []);
+});
+
+Deno.test("an OPEN that fails in the engine is answered; what cannot go on since a former daemon is no request", async () => {
+  const { requests, connection, told } = new Rig();
+  requests.handle({ op: "resumeFailed", slot: 3, reason: "EMFILE" }, connection);
+  await requests.done;
+  assert.deepEqual(told, []);
+  requests.handle({ op: "openFailed", slot: 3, reason: "EMFILE" }, connection);
+  await requests.done;
+  assert.deepEqual(told, [{ op: "respond", slot: 3, status: -ERRNO.EIO }]);
 });

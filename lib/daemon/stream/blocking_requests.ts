@@ -130,13 +130,15 @@ export class BlockingRequests {
       try {
         await this.#open(kept.open, connection, kept);
       } catch (error) {
-        this.#log.warn("its guest has to open it anew: {reason}", {
-          reason: error instanceof Error ? error.message : String(error),
-        });
+        this.#tellAnew(error instanceof Error ? error.message : String(error));
         await this.#chosen.device.closeProbe();
         if (this.#isCurrent(connection)) connection.engine.post({ op: "notResumed", slot: connection.slot });
       }
     });
+  }
+
+  #tellAnew(reason: string): void {
+    this.#log.warn("its guest has to open it anew: {reason}", { reason });
   }
 
   /** The guest's connection ends: nothing is looked for, and no loan recalled, any more. */
@@ -187,13 +189,16 @@ export class BlockingRequests {
       case "moves":
         return this.#log.info("{device} moves again", { device: usedDevice(this.#chosen.policy) });
       case "openFailed":
-        connection.endXrunLog();
-        this.#session.leave();
+        this.#endOpen(connection);
         return this.#queue(connection, async () => {
-          connection.unmapBuffer();
           await this.#session.close();
           throw new PcmError(`OPEN failed: ${event.reason}`, XEN_EIO);
         });
+      case "resumeFailed":
+        // No request waits for an answer, or one that came later.
+        this.#endOpen(connection);
+        this.#tellAnew(event.reason);
+        return this.#enqueue(() => this.#session.close());
       case "open":
         this.#endOpen(connection);
         return this.#queue(connection, async () => {
