@@ -9,7 +9,7 @@
  * its PCM. From then on the guest sees what the backend's own node has.
  */
 import { getLogger } from "@logtape/logtape";
-import { type CardPaths, readState, restoredPath, switchState, XenbusState } from "../xenbus/mod.ts";
+import { type CardPaths, readState, restoredPath, XenbusState } from "../xenbus/mod.ts";
 import { isStoreLost, type Store } from "../xen/ports.ts";
 
 /**
@@ -72,8 +72,7 @@ export class GuestView implements Disposable {
     this.#timer = setInterval(() => {
       try {
         if (performance.now() < until && hasNotBooted(this.store, this.domid)) return;
-        const state = readState(this.store, this.paths.backend);
-        if (state !== undefined) switchState(this.store, this.#directory, state);
+        this.#show();
         this.#isHeld = false;
         this[Symbol.dispose]();
       } catch (error) {
@@ -88,9 +87,16 @@ export class GuestView implements Disposable {
     );
   }
 
-  /** The backend's state is `state` now. */
-  tell(state: XenbusState): void {
-    if (!this.#isHeld) switchState(this.store, this.#directory, state);
+  #show(): void {
+    this.store.transaction((t) => {
+      const state = readState(t, this.paths.backend);
+      if (state !== undefined) t.write(`${this.#directory}/state`, String(state));
+    });
+  }
+
+  /** The directory whose state is to be the backend's; undefined while the guest sees Closing. */
+  get mirror(): string | undefined {
+    return this.#isHeld ? undefined : this.#directory;
   }
 
   /** What is shown stays as it is, for the next daemon to find. */

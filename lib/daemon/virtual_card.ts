@@ -282,7 +282,7 @@ export class VirtualCard {
   #writeState(state: XenbusState): void {
     const isOurs = (present: XenbusState) =>
       present !== XenbusState.Initialising || this.#seen === XenbusState.Initialising;
-    if (switchState(this.services.store, this.paths.backend, state, isOurs)) this.#view?.tell(state);
+    switchState(this.services.store, this.paths.backend, state, isOurs, this.#view?.mirror);
   }
 
   /**
