@@ -67,6 +67,7 @@ export class GuestView implements Disposable {
   }
 
   #hold(): void {
+    const [log, card] = [getLogger(["xsnd", "card"]), this.paths.backend];
     const until = performance.now() + HOLD_MS;
     this.#isHeld = true;
     this.#timer = setInterval(() => {
@@ -76,21 +77,23 @@ export class GuestView implements Disposable {
         this.#isHeld = false;
         this[Symbol.dispose]();
       } catch (error) {
-        // XenStore comes back.
-        if (!isStoreLost(error)) throw error;
+        if (isStoreLost(error)) return; // XenStore comes back
+        this[Symbol.dispose]();
+        log.error("{card}: its guest does not see its state: {error}", { card, error: String(error) });
       }
     }, LOOK_MS);
-    getLogger(["xsnd", "card"]).debug(
+    log.debug(
       "{card}: shown to its guest when the guest's kernel has booted, or in {seconds} s: the guest may have been restored with its " +
         "PCM open",
-      { card: this.paths.backend, seconds: HOLD_MS / 1000 },
+      { card, seconds: HOLD_MS / 1000 },
     );
   }
 
   #show(): void {
     this.store.transaction((t) => {
       const state = readState(t, this.paths.backend);
-      if (state !== undefined) t.write(`${this.#directory}/state`, String(state));
+      const isThere = t.read(`${this.#directory}/state`) !== undefined;
+      if (isThere && state !== undefined) t.write(`${this.#directory}/state`, String(state));
     });
   }
 

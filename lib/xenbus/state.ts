@@ -64,7 +64,7 @@ export function readStates(view: StoreView, { frontend, backend }: CardPaths): C
  * Writes one's own state if the state node exists: a directory that the toolstack has just removed must not come back (Linux's
  * `__xenbus_switch_state` does the same). Returns whether that is so. Writes nothing if the node holds `state` already.
  * @param isOurs whether a device in the present state is the one to be switched, and none that the toolstack has put in its place
- * @param mirror another directory, whose state node gets the same state at the same time
+ * @param mirror another directory, whose state node, if it exists, gets the same state at the same time
  */
 export function switchState(
   store: Store,
@@ -76,9 +76,9 @@ export function switchState(
   return store.transaction((view) => {
     const present = view.read(`${device}/state`);
     if (present === undefined || !isOurs(parseState(present))) return false;
-    for (const directory of mirror === undefined ? [device] : [device, mirror]) {
-      if (view.read(`${directory}/state`) !== String(state)) view.write(`${directory}/state`, String(state));
-    }
+    if (present !== String(state)) view.write(`${device}/state`, String(state));
+    const shown = mirror && view.read(`${mirror}/state`);
+    if (shown !== undefined && shown !== String(state)) view.write(`${mirror}/state`, String(state));
     return true;
   });
 }
