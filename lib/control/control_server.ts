@@ -322,6 +322,8 @@ export async function isServed(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
+    // A daemon has closed its socket just then.
+    if (error instanceof Deno.errors.ConnectionReset) return await isServed(path);
     if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
     Deno.removeSync(path);
     return false;

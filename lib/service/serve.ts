@@ -53,6 +53,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   const defaults = { playback: options.defaultDevice, capture: options.defaultCaptureDevice };
   const log = getLogger(["xsnd", "serve"]);
   const controlSocket = controlSocketPath();
+  // From the first moment on: a SIGHUP during the start, or while another daemon serves, ends nothing, and is not lost.
+  let isReloadDue = false;
+  let reloads = (): Promise<void> => Promise.resolve(void (isReloadDue = true));
+  using hangUps = onSignal("SIGHUP", () => reloads());
   const config = file === undefined ? undefined : await readConfig(file);
   using manager = ServiceManager.fromEnvironment();
   using xen = await openXen({ reconnects: true });
@@ -67,6 +71,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     if (options.replace) await endOther(controlSocket);
     else log.info("standing by: another daemon serves, and this one does when that one ends");
     await standBy(controlSocket, manager);
+    isReloadDue = false;
     if (file === undefined) return;
     await readConfig(file).then(
       (config) => policy = policyOf(config),
@@ -114,7 +119,8 @@ export async function serve(options: ServeOptions): Promise<void> {
       },
     });
   };
-  using hangUps = onSignal("SIGHUP", () => service.reload(readAgain));
+  reloads = () => service.reload(readAgain);
+  if (isReloadDue) await reloads();
   releaseStartup(Deno.execPath());
   const signal = await Promise.race([ending, daemon.failed, hangUps.failed]);
   log.info("{signal}: ending; a second signal forces the end", { signal });
@@ -122,8 +128,6 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 /** Waits, with everything ready, until no daemon listens at `controlSocket`. */
 async function standBy(controlSocket: string, manager: ServiceManager): Promise<void> {
-  // The configuration is read afterwards in any case.
-  using _hangUps = onSignal("SIGHUP", () => Promise.resolve());
   manager.ready("standing by");
   using _watchdog = startWatchdog(manager, () => Promise.resolve());
   await untilNobodyServes(controlSocket);

@@ -39,6 +39,9 @@ async function connection(path: string): Promise<Deno.UnixConn | undefined> {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
       return undefined;
     }
-    throw error;
+    // The daemon has closed its socket just then: whether it has gone, the next try tells.
+    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    return await connection(path);
   }
 }

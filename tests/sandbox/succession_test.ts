@@ -90,10 +90,10 @@ Deno.test("a daemon that stands by goes on at once when the other one is killed,
       standby.kill("SIGHUP");
       write(round);
       await daemon.end("SIGKILL");
-      await until(
-        "it serves",
-        () => pid(box).then((now) => now === standby.pid || undefined, () => undefined),
-      );
+      await until("it serves", () => {
+        assert(!standby.ended, standby.stderr);
+        return pid(box).then((now) => now === standby.pid || undefined, () => undefined);
+      });
       assert.equal((await box.stream("dom5/0/0/0")).uniqueId, `r${round}`);
       daemon = standby;
     }
