@@ -13,8 +13,7 @@ Documentation=man:xsnd-serve(1)
 ConditionPathExists=/sys/hypervisor/type
 # The first daemon serves as soon as it can.
 After=${SERVICE}
-# A reload reaches the daemon that serves, which may be either.
-PropagatesReloadTo=${SERVICE}
+# (Not PropagatesReloadTo= back to it: systemd 252 crashes at a reload that two units propagate to each other.)
 StartLimitIntervalSec=0
 
 `;
