@@ -4,7 +4,7 @@
 export const SERVICE = "xsnd.service";
 export const STANDBY_SERVICE = "xsnd-standby.service";
 
-/** What `systemctl enable` and the boot do with the daemon that stands by, in the place of what they do with the daemon. */
+/** The section [Unit] of the daemon that stands by. */
 const STANDBY_UNIT = `# Of xsnd.service, but for the sections [Unit] and [Install].
 
 [Unit]
@@ -13,7 +13,7 @@ Documentation=man:xsnd-serve(1)
 ConditionPathExists=/sys/hypervisor/type
 # The first daemon serves as soon as it can.
 After=${SERVICE}
-# (Not PropagatesReloadTo= back to it: systemd 252 crashes at a reload that two units propagate to each other.)
+# No PropagatesReloadTo=xsnd.service: of two units that had each other there, a reload ended systemd 252 at times (SIGABRT).
 StartLimitIntervalSec=0
 
 `;
