@@ -101,6 +101,27 @@ Deno.test("a daemon that stands by goes on at once when the other one is killed,
     console.log(`longest gap of ${ROUNDS} kills: ${ms(Math.max(...gaps.map(({ max }) => max)))} ms`);
   }, ...names(5)));
 
+Deno.test("a daemon that stands by is ended by no SIGHUP, before or while it takes the other one's place", () =>
+  inBox(async (box) => {
+    await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
+    let daemon = await box.serve();
+    for (let round = 0; round < ROUNDS; round++) {
+      const standby = box.spawn("serve", "--standby");
+      await until("it stands by", () => /standing by/.test(standby.stderr) || undefined);
+      const storm = setInterval(() => standby.kill("SIGHUP"), 1);
+      try {
+        await daemon.end("SIGKILL");
+        await until("it serves", () => {
+          assert(!standby.ended, `it has ended: ${standby.stderr}`);
+          return pid(box).then((now) => now === standby.pid || undefined, () => undefined);
+        });
+      } finally {
+        clearInterval(storm);
+      }
+      daemon = standby;
+    }
+  }));
+
 Deno.test("several daemons that stand by: one of them serves, and the others go on waiting", () =>
   inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "dummy:" }]);
