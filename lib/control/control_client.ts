@@ -2,6 +2,7 @@
 /** The client's end of the control socket: connects to the daemon, sends requests, yields the results. */
 import { Exit, XsndError } from "../base/error.ts";
 import { fileProblem } from "../base/file_error.ts";
+import { connectUnlessGone } from "./connect.ts";
 import { lines, received } from "./lines.ts";
 import { type ControlRequest, type ControlResults, controlSocketPath } from "./protocol.ts";
 
@@ -44,8 +45,9 @@ export class ControlClient implements Disposable {
   ): Promise<ControlClient> {
     const deadline = performance.now() + waitMs;
     for (;;) {
+      let connection: Deno.UnixConn | undefined;
       try {
-        return new ControlClient(await Deno.connect({ transport: "unix", path }));
+        connection = await connectUnlessGone(path);
       } catch (error) {
         if (error instanceof Deno.errors.PermissionDenied) {
           throw new XsndError(
@@ -54,20 +56,19 @@ export class ControlClient implements Disposable {
             Exit.permission,
           );
         }
-        if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused)) {
-          throw new XsndError(`cannot reach a daemon at ${path}: ${fileProblem(error)}`, Exit.noDaemon, {
-            cause: error,
-          });
-        }
-        if (performance.now() >= deadline) {
-          const waited = waitMs > 0 ? ` (waited ${waitMs / 1000} s)` : "";
-          throw new XsndError(
-            `no daemon answers at ${path}${waited}; start it with \`xsnd serve\``,
-            Exit.noDaemon,
-          );
-        }
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        throw new XsndError(`cannot reach a daemon at ${path}: ${fileProblem(error)}`, Exit.noDaemon, {
+          cause: error,
+        });
       }
+      if (connection !== undefined) return new ControlClient(connection);
+      if (performance.now() >= deadline) {
+        const waited = waitMs > 0 ? ` (waited ${waitMs / 1000} s)` : "";
+        throw new XsndError(
+          `no daemon answers at ${path}${waited}; start it with \`xsnd serve\``,
+          Exit.noDaemon,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 

@@ -9,6 +9,7 @@ import { Peers } from "../../ffi/libc/peers.ts";
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import { fileProblem } from "../base/file_error.ts";
 import { unlessAborted } from "../base/signals.ts";
+import { connectUnlessGone } from "./connect.ts";
 import { lines, received, turn } from "./lines.ts";
 import { CONTROL_VERSION, type ControlRequest, type ControlResponse, RUN_DIRECTORY } from "./protocol.ts";
 import { parseRequest } from "./request_schema.ts";
@@ -318,14 +319,11 @@ export async function isServed(path: string): Promise<boolean> {
     if (!Deno.lstatSync(path).isSocket) {
       throw new Deno.errors.AlreadyExists("a file that is no socket is there");
     }
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    // A daemon has closed its socket just then.
-    if (error instanceof Deno.errors.ConnectionReset) return await isServed(path);
-    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
-    Deno.removeSync(path);
-    return false;
+    throw error;
   }
+  using daemon = await connectUnlessGone(path);
+  if (daemon === undefined) remove(path);
+  return daemon !== undefined;
 }

@@ -2,6 +2,7 @@
 /** How one daemon comes after another: it waits until the other one has gone, or has that one end. */
 import { Errno, errno } from "../../ffi/libc/failed_call.ts";
 import { libc } from "../../ffi/libc/libc.ts";
+import { connectUnlessGone } from "../control/connect.ts";
 import { ControlClient } from "../control/control_client.ts";
 
 /** signal.h */
@@ -11,14 +12,14 @@ const LOOK_MS = 2;
 
 /** Whether a daemon listens at `path`. */
 export async function isServedAt(path: string): Promise<boolean> {
-  using other = await connection(path);
+  using other = await connectUnlessGone(path);
   return other !== undefined;
 }
 
 /** Resolves when no daemon listens at `path`. A daemon that ends, however that is, hangs up. */
 export async function untilNobodyServes(path: string): Promise<void> {
   for (;;) {
-    using other = await connection(path);
+    using other = await connectUnlessGone(path);
     if (other === undefined) return;
     await other.read(new Uint8Array(1024)).catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -30,18 +31,4 @@ export async function endOther(path: string): Promise<void> {
   using daemon = await ControlClient.connect(0, path);
   const { pid } = await daemon.call({ command: "status" });
   if (libc().kill(pid, SIGTERM) !== 0) throw new Errno(`end process ${pid}`, errno());
-}
-
-async function connection(path: string): Promise<Deno.UnixConn | undefined> {
-  try {
-    return await Deno.connect({ transport: "unix", path });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
-      return undefined;
-    }
-    // The daemon has closed its socket just then: whether it has gone, the next try tells.
-    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    return await connection(path);
-  }
 }

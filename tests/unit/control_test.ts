@@ -12,7 +12,13 @@ import {
   resolveStream,
   type StatusReport,
 } from "../../lib/control/protocol.ts";
-import { type ControlHandler, ControlServer, forThisUserAlone } from "../../lib/control/control_server.ts";
+import {
+  type ControlHandler,
+  ControlServer,
+  forThisUserAlone,
+  isServed,
+} from "../../lib/control/control_server.ts";
+import { isServedAt } from "../../lib/service/succession.ts";
 import { Exit, type ExitCode, XsndError } from "../../lib/base/error.ts";
 
 /** Runs `body` with the variables of `env` set or unset, then restores them. */
@@ -237,6 +243,30 @@ Deno.test("a server listens though one that ends removes its socket before it is
       await remover.status;
     }
   }));
+
+Deno.test("a socket that is closed before it accepts a connection is nobody's: for clients, daemons, and those that stand by", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/control.sock`;
+  const message = new RegExp(`no daemon answers at ${path}; start it with \`xsnd serve\``);
+  try {
+    for (let i = 0; i < 20; i++) {
+      // connect(2) itself succeeds, and the connection is reset: ECONNRESET.
+      const closing = () => Deno.listen({ transport: "unix", path });
+      let listener = closing();
+      const connecting = ControlClient.connect(0, path);
+      listener.close();
+      await assert.rejects(connecting, xsndError(Exit.noDaemon, message));
+      for (const asks of [isServed, isServedAt]) {
+        listener = closing();
+        const served = asks(path);
+        listener.close();
+        assert.equal(await served, false);
+      }
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
 
 Deno.test("a server takes the place of no file that is not a socket", () =>
   withSocket(async (path) => {
