@@ -7,12 +7,13 @@ import { getLogger, lazy } from "@logtape/logtape";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { isStoreLost, StoreError } from "../xen/ports.ts";
+import { FrontendWrites } from "./frontend_writes.ts";
 import { type Action, type CardEnds, isReplaced, nextAction, type Phase } from "./handshake.ts";
 import type { GuestDomain } from "./guest_domain.ts";
 import { GuestView, hasNotBooted } from "./guest_view.ts";
 import { OfferPause } from "./offer_pause.ts";
 import { isFrontends, isOutOfMemory } from "./link/attach_errors.ts";
-import { isTransportNode, type StreamTransport } from "./link/published.ts";
+import type { StreamTransport } from "./link/published.ts";
 import { type CardServices, CardStreams } from "./stream/card_streams.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 
@@ -21,18 +22,8 @@ import type { StreamControl } from "./stream/stream_control.ts";
  * watch tells it to.
  */
 const INIT_WAIT_MS = 300;
-/**
- * How long a frontend must have written nothing before its rings are taken. A kernel that finds InitWait twice publishes twice within
- * a few ms. It frees the first rings before it writes again: if the rings were taken then, they would be refused.
- */
-const QUIET_MS = 200;
 /** How long a card that the host could not connect waits for the next try. */
 const RETRY_MS = 1000;
-/**
- * How often at most the daemon looks at what a card's guest writes: 50 times a second, three reads each. A guest that writes in a
- * loop waits for its own card, and nobody else does (XSA-349 is the same for memory).
- */
-const LOOK_MS = 20;
 
 export class VirtualCard {
   readonly #log;
@@ -41,8 +32,8 @@ export class VirtualCard {
   /** Whether the toolstack has just made the card, and the frontend has yet to find it. */
   #isFresh = false;
   #initWaitUntil = 0;
-  /** When the frontend last wrote something, and whether it has published rings since it was connected. */
-  #writtenAt = 0;
+  readonly #writes: FrontendWrites;
+  /** Whether the frontend has published rings since it was connected. */
   #hasPublishedAnew = false;
   readonly #pause = new OfferPause();
   /** Of a guest that does not see the backend's own state. */
@@ -57,11 +48,6 @@ export class VirtualCard {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #evaluating: Promise<void> | undefined;
   #again = false;
-  /** The nodes of the frontend's directory that mean something. */
-  readonly #meant: ReadonlySet<string>;
-  /** Set while a look at what the frontend has written is due. */
-  #look: ReturnType<typeof setTimeout> | undefined;
-  #lookedAt = -Infinity;
 
   /** @param phase the first phase of the handshake */
   constructor(
@@ -75,7 +61,8 @@ export class VirtualCard {
     this.#phase = phase;
     this.#log = getLogger(["xsnd", "card"]).with({ card: lazy(() => this.name) });
     this.#streams = new CardStreams(this, paths, policy, services);
-    this.#meant = new Set([paths.frontend, `${paths.frontend}/state`, ...this.#streams.transportNodes]);
+    const meant = [paths.frontend, `${paths.frontend}/state`, ...this.#streams.transportNodes];
+    this.#writes = new FrontendWrites(new Set(meant), () => void this.evaluate());
   }
 
   /** `domU/0`. It changes with the domain's name. */
@@ -149,17 +136,9 @@ export class VirtualCard {
 
   /** The node at `path` in the frontend's directory has changed. The guest writes there what it likes, as often as it likes. */
   frontendChanged(path: string): void {
-    if (!this.#meant.has(path)) return;
-    this.#writtenAt = performance.now();
-    if (isTransportNode(path)) {
-      if (this.#phase === "refused") this.#phase = "waiting";
-      this.#hasPublishedAnew = true;
-    }
-    this.#look ??= setTimeout(() => {
-      this.#look = undefined;
-      this.#lookedAt = performance.now();
-      void this.evaluate();
-    }, Math.max(0, this.#lookedAt + LOOK_MS - this.#writtenAt));
+    if (!this.#writes.changed(path)) return;
+    if (this.#phase === "refused") this.#phase = "waiting";
+    this.#hasPublishedAnew = true;
   }
 
   /** Looks at both ends' states and does what they call for. Called after each change; calls while it runs are merged. */
@@ -198,7 +177,7 @@ export class VirtualCard {
     const ends = this.#readEnds();
     this.#seen = ends.backend;
     const now = performance.now();
-    const dwellMs = Math.max(this.#initWaitUntil, this.#writtenAt + QUIET_MS) - now;
+    const dwellMs = Math.max(this.#initWaitUntil, this.#writes.quietAt) - now;
     const offerMs = this.#pause.remaining(now);
     const action = nextAction(ends, {
       phase: this.#phase,
@@ -347,8 +326,8 @@ export class VirtualCard {
 
   /** Takes the frontend's rings, unless the frontend writes meanwhile: then another look is due already. */
   async #connect(): Promise<void> {
-    const writtenAt = this.#writtenAt;
-    const isOver = () => this.#writtenAt !== writtenAt || this.#isShutDown;
+    const { writtenAt } = this.#writes;
+    const isOver = () => this.#writes.writtenAt !== writtenAt || this.#isShutDown;
     const failure = await this.#streams.takeSeats();
     if (failure !== undefined) return await this.#tryAgain(failure);
     try {
@@ -438,7 +417,7 @@ export class VirtualCard {
    */
   async shutDown({ leave }: { leave: boolean }): Promise<void> {
     this.#isShutDown = true;
-    clearTimeout(this.#look);
+    this.#writes[Symbol.dispose]();
     this.#view?.[Symbol.dispose]();
     await this.#evaluating;
     const isUntouched = !leave || this.connected || this.#phase === "found";
