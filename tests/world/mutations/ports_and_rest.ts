@@ -128,7 +128,7 @@ export const PORTS_AND_REST: readonly Mutation[] = [
     file: "lib/xen/store/library_store.ts",
     find: `    if (!(cause instanceof Errno)) throw cause;
     throw new XsndError(\`cannot watch`,
-    replace: `    if (cause !== undefined) throw cause;
+    replace: `    if (!(cause instanceof TypeError)) throw cause;
     throw new XsndError(\`cannot watch`,
     finds: "noDefect",
   },
