@@ -113,12 +113,14 @@ export class KeptStream {
     this.#set("unwoken", frames);
   }
 
-  /** The guest has stopped the stream, whose frames begin at `at` from now on. */
+  /**
+   * The guest has stopped the stream, whose frames begin at `at` from now on. What the guest was told stays: its page may have had no
+   * room for `at`.
+   */
   stopped(at: number): void {
     this.setState("closed");
     this.#set("position", at);
     this.#set("guestFrames", at);
-    this.#set("told", at);
     this.#set("beginning", at);
     this.setState("prepared");
   }

@@ -71,17 +71,26 @@ export class PositionFeed {
   /** Tells the guest `frames`, whether an event is due or not. If the page has no room, {@link follow} makes up for it. */
   tell(frames: number): void {
     const { subscriber } = this;
-    if (subscriber === undefined || frames === this.#toldFrames) this.#tells(frames);
-    else this.#publish(subscriber, frames);
+    if (subscriber === undefined) return this.#tells(frames);
+    const step = frames - this.#toldFrames;
+    // The driver divides by zero, or loses count of the buffer's rounds, otherwise.
+    if (step < 0 || step > subscriber.bufferFrames) {
+      throw new Error(`a position ${step} frames on, in a buffer of ${subscriber.bufferFrames}`);
+    }
+    while (this.#toldFrames < frames && this.#publish(subscriber, this.#towards(subscriber, frames)));
+  }
+
+  /** `frames`, or as far towards them as one event goes. */
+  #towards({ bufferFrames }: Subscriber, frames: number): number {
+    return Math.min(frames, this.#toldFrames + Math.max(1, bufferFrames - 1 >> 1));
   }
 
   /** The position to publish while the stream is at `frames`; -1 if no event is due. */
-  #due({ bufferFrames, periodFrames }: Subscriber, frames: number): number {
+  #due(subscriber: Subscriber, frames: number): number {
     const step = frames - this.#toldFrames;
     if (step <= 0) return -1;
-    const most = Math.max(1, bufferFrames - 1 >> 1);
-    if (step > most) return this.#toldFrames + most;
-    return step >= this.#stepFrames || this.#outFrames + step > periodFrames ? frames : -1;
+    const isDue = step >= this.#stepFrames || this.#outFrames + step > subscriber.periodFrames;
+    return isDue ? this.#towards(subscriber, frames) : -1;
   }
 
   #tells(frames: number): void {
@@ -90,13 +99,9 @@ export class PositionFeed {
   }
 
   /** Returns false if the page has no room. */
-  #publish({ bufferFrames, frameBytes, periodFrames, connection }: Subscriber, frames: number): boolean {
+  #publish({ frameBytes, periodFrames, connection }: Subscriber, frames: number): boolean {
     const { eventPort, events, services, status, trace } = connection;
     const step = frames - this.#toldFrames;
-    // The driver divides by zero, or loses count of the buffer's rounds, otherwise.
-    if (step <= 0 || step > bufferFrames) {
-      throw new Error(`a position ${step} frames on, in a buffer of ${bufferFrames}`);
-    }
     const bytes = frames * frameBytes;
     const low = positionLow(bytes);
     const high = positionHigh(bytes);
