@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * That no guest delays another. A guest that has claimed little lately has its requests answered within a moment, whatever other
- * guests ask for meanwhile. The slow calls of the engines, on devices, are left out of that.
+ * guests ask for meanwhile. The slow calls of the engines, on devices, are left out of that, and so is the stream that a daemon takes
+ * over, whose own device it opens.
  */
 import { DEFAULT_LIMITS, type GuestLimits } from "../../../lib/daemon/policy/guest_limits.ts";
 import {
@@ -86,6 +87,16 @@ function delayOf(
   return unexcused(sent, answered!, [...slow, ...guest.domain.pauses, ...world.excuses.spans]);
 }
 
+/** Whether the stream has had an answer since `since` and before the request at `index`. Until then it may still be taken over. */
+function isTakenOver(requests: readonly RequestRecord[], index: number, since: number): boolean {
+  const { sent } = requests[index]!;
+  for (let before = index - 1; before >= 0; before--) {
+    const { answered = Infinity } = requests[before]!;
+    if (answered <= sent) return answered >= since;
+  }
+  return true;
+}
+
 function complaint(world: World, guest: Guest, account: StreamAccount, run: DaemonRun): string | undefined {
   const { requests, forgotten } = account;
   const limits = run.options.guestLimits ?? DEFAULT_LIMITS;
@@ -98,7 +109,8 @@ function complaint(world: World, guest: Guest, account: StreamAccount, run: Daem
     if (outcome === "waits") break;
     if (outcome !== "answered" || isSlow(operation) || sent < since) continue;
     const delay = delayOf(world, guest, run, request);
-    if (delay <= MOST_DELAY || claimed(world, guest, request, limits) > LITTLE) continue;
+    if (delay <= MOST_DELAY || !isTakenOver(requests, index, run.servesSince!)) continue;
+    if (claimed(world, guest, request, limits) > LITTLE) continue;
     seen.set(account, forgotten.requests + index + 1);
     return `${guest.name}(${guest.domain.domid}) ${account.name} waits ${delay} µs for the answer to operation ${operation}, ` +
       `sent at ${sent}, and has claimed little of its budget`;
