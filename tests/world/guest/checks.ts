@@ -95,9 +95,11 @@ export class AccountCheck {
   /** What is wrong with a request, and whether there is nothing more to say about it. */
   #judge(request: RequestRecord, circumstances: Circumstances): { text?: string; isOver: boolean } {
     const { now, excuses = [] } = circumstances;
-    const { status, answered, sent, outcome } = request;
+    const { status, answered, sent, outcome, over } = request;
     if (outcome === "aborted") return { isOver: true };
-    const took = unexcused(sent, answered ?? now, excuses);
+    // A driver that has given up, and closed the PCM, leaves the answer on the ring until it waits for another one.
+    const seen = outcome === "timedOut" && answered !== undefined ? over : answered;
+    const took = unexcused(sent, seen ?? now, excuses);
     const bound = this.options.bound(request);
     if (answered !== undefined) {
       if (took > bound) return { text: `was answered after ${took} µs, not ${bound}`, isOver: true };
