@@ -3,7 +3,7 @@
 # Prepares a Debian machine to run xsnd from this directory. Each step prints what it does; a repeated run skips finished steps.
 #
 #     ./setup.sh           to run xsnd: installs Deno, and the libraries of ALSA and Xen
-#     ./setup.sh --tests   to test xsnd too: also installs Xen's client tools, a sound server, headers and a compiler
+#     ./setup.sh --tests   to test xsnd too: also installs Xen's client tools, sound servers, headers and a compiler
 #
 # Needs npm if Deno is missing, and root or sudo if packages are missing. Deno comes from the npm registry. Deno and xsnd's
 # modules go to .cache beside this file. Apart from packages nothing else changes.
@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 DENO_VERSION=2.9.6
 PACKAGES="libasound2 libasound2-plugins libxenstore4 libxengnttab1 libxenevtchn1"
 TEST_PACKAGES="xenstore-utils pulseaudio pulseaudio-utils alsa-utils sox gcc libc6-dev libxen-dev libasound2-dev tmux
-  chromium-headless-shell zsh fish groff-base mandoc dpkg-dev strace systemd"
+  chromium-headless-shell zsh fish groff-base mandoc dpkg-dev strace systemd pipewire wireplumber dbus-daemon"
 
 say() {
   echo "setup: $*"
@@ -72,6 +72,25 @@ if command -v dpkg-query >/dev/null; then
   fi
 else
   say "this is not a Debian system; install the content of these packages yourself: $PACKAGES"
+fi
+
+# --- ALSA's plugin for PipeWire ---
+
+# Debian's package of it would remove PulseAudio. Only its library is used, from .cache/pipewire-alsa.
+unpack_pipewire_plugin() {
+  rm -rf .cache/pipewire-alsa.new
+  mkdir -p .cache/pipewire-alsa.new
+  (cd .cache/pipewire-alsa.new && apt-get -qq -o APT::Sandbox::User=root download pipewire-alsa)
+  dpkg-deb --extract .cache/pipewire-alsa.new/*.deb .cache/pipewire-alsa.new
+  mkdir -p .cache/pipewire-alsa
+  mv .cache/pipewire-alsa.new/usr/lib/*/alsa-lib/libasound_module_pcm_pipewire.so .cache/pipewire-alsa
+  rm -rf .cache/pipewire-alsa.new
+}
+
+if [ "${1-}" = --tests ] && [ ! -e .cache/pipewire-alsa/libasound_module_pcm_pipewire.so ] &&
+  command -v dpkg-query >/dev/null; then
+  say "unpacking ALSA's plugin for PipeWire into .cache/pipewire-alsa"
+  unpack_pipewire_plugin
 fi
 
 # --- Deno ---

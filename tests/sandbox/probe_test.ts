@@ -57,7 +57,7 @@ Deno.test("probe says what each PCM can do, and what cannot be asked, without st
 
 Deno.test("what probe --yaml prints passes check --probe and provision; --xl says the same", () =>
   inBox(async (box) => {
-    await using pulse = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
+    await using pulse = await PulseServer.start({ rate: 48000, channels: 2 });
     const run = (...args: string[]) => box.spawnWith(pulse.environment, ...args).result;
     const { code, stdout, stderr } = await run("probe", "--yaml", "pulse", "dummy:", "hw:31,0");
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });

@@ -46,7 +46,7 @@ Deno.test("a query is answered by what the card can do of what is provisioned, w
   }));
 
 Deno.test("a card that a guest has asked about is let go of soon after", async () => {
-  await using server = await PulseServer.start({ rate: 48000, channels: 2, format: "s16le" });
+  await using server = await PulseServer.start({ rate: 48000, channels: 2 });
   await inBox(async (box) => {
     await box.provision("domU", [{ type: "playback", device: "pulse" }]);
     await box.serveWith(server.environment);
