@@ -26,6 +26,7 @@ import { noting } from "./shared/waiting_note.ts";
 
 interface Options extends WantedOptions {
   readonly dryRun?: boolean;
+  readonly nodes?: boolean;
   readonly replace?: boolean;
   readonly strict?: boolean;
   readonly wait?: CardGoal;
@@ -43,7 +44,11 @@ export function provisionCommand(): Command {
         "effect when the guest opens the stream again. The command opens the devices of new and changed streams for a moment.",
     )
     .addOption(
-      new Option("--dry-run", "write nothing; print the nodes to write and to remove").conflicts("wait"),
+      new Option("--dry-run", "write nothing; print what would become of each card").conflicts("wait"),
+    )
+    .addOption(
+      new Option("--nodes", "write nothing; print the nodes to write and to remove, too")
+        .implies({ dryRun: true }).conflicts("wait"),
     )
     .option("--strict", "fail, instead of warn, if a device cannot be opened now")
     .option("--replace", "detach and attach a card that cannot change while it is in use")
@@ -72,7 +77,8 @@ export function provisionCommand(): Command {
         "xsnd provision -f guests.yaml --wait=connected",
         "provision all cards of a file, and wait for their guests",
       ],
-      ["xsnd provision -f guests.yaml --dry-run", "show the nodes as `xenstore-ls -fp /` would"],
+      ["xsnd provision -f guests.yaml --dry-run", "say what would become of each card"],
+      ["xsnd provision -f guests.yaml --nodes", "show the nodes, too, as `xenstore-ls -fp /` would"],
       ["xsnd provision domU -f guests.yaml --replace", "also change what a card in use cannot change"],
     ],
     exits: {
@@ -86,8 +92,8 @@ export function provisionCommand(): Command {
     },
     details: [
       "The command reads and writes XenStore in one transaction: it provisions all cards, or changes nothing.",
-      "With --dry-run, lines that begin with # describe the cards. The other lines are nodes as `xenstore-ls -fp /` prints " +
-      "them, or nodes to remove.",
+      "With --nodes, lines that begin with # describe the cards. The other lines are nodes as `xenstore-ls -fp /` prints them, " +
+      "or nodes to remove.",
     ],
     environment: [...STORE_VARIABLES, "XSND_LIBASOUND"],
     files: ["/usr/share/doc/xsnd/examples", "/usr/share/xsnd/xsnd.schema.json"],
@@ -130,11 +136,13 @@ async function report(cards: readonly PlannedCard[]): Promise<void> {
   }
 }
 
-/** Prints cards in lines with `#`, then nodes as `xenstore-ls -fp` shows them, and removals. */
-function printDryRun(store: Store, choose: Choice, { replace, json }: Options): void {
+/** Prints what would become of the cards; with `nodes` in lines with `#`, before nodes as `xenstore-ls -fp` shows them, and removals. */
+function printDryRun(store: Store, choose: Choice, { replace, nodes, json }: Options): void {
   const { result, changes } = dryRun(store, (view) => (replace ? replaceIn : provisionIn)(view, choose));
   if (json) return printJson({ cards: result.map(planToJson), changes: changes.map(changeToJson) });
-  for (const line of planLines(result, { done: false })) print(`# ${line}`);
+  const lines = planLines(result, { done: false });
+  if (nodes !== true) return lines.forEach((line) => print(line));
+  for (const line of lines) print(`# ${line}`);
   for (const change of changes) print(change.op === "remove" ? `remove ${change.path}` : formatNode(change));
 }
 

@@ -150,29 +150,34 @@ Deno.test("provision --wait tells the cases apart in which a card does not come 
   );
 });
 
-Deno.test("provision --dry-run prints what xenstore-ls shows of what it would write, and writes nothing", async () => {
+Deno.test("provision --dry-run says what it would do, --nodes what xenstore-ls would show of it, and neither writes", async () => {
   const result = await inSandbox(`
     cd $XSND_SANDBOX
     shown() { xenstore-ls -fp / | sort > $1; }
     file=${root}fixtures/two-guests.yaml
     shown before
-    xsnd provision -f $file --dry-run > dry
+    xsnd provision -f $file --dry-run
+    xsnd provision -f $file --nodes > dry
     shown still && cmp before still
     xsnd provision -f $file > /dev/null
     shown after
     comm -13 before after > made
     grep '^/' dry | sort | cmp - made && echo the same
     grep '^#' dry
-    xsnd provision -f $file --dry-run
+    xsnd provision -f $file --dry-run --nodes
     cat > odd.yaml <<'END'
 { domains: { domU: { cards: [ { long-name: '\\ é', pcms: [ { streams: [ { type: p, device: 'dummy:' } ] } ] } ] } } }
 END
-    xsnd provision -f odd.yaml --dry-run | grep '^/.*long-name'
+    xsnd provision -f odd.yaml --nodes | grep '^/.*long-name'
     xsnd provision -f odd.yaml > /dev/null; xenstore-ls -fp $fe | grep long-name
     xsnd provision domU --dry-run --json`);
   assertOk(result);
   const lines = result.stdout.split("\n");
-  assert.deepEqual(lines.slice(0, 9), [
+  assert.deepEqual(lines.slice(0, 13), [
+    "domU card 0 (Music): would be created",
+    "domU card 1 (Calls): would be created",
+    "guest2 card 0: would be created",
+    "3 cards: 3 created",
     "the same",
     "# domU card 0 (Music): would be created",
     "# domU card 1 (Calls): would be created",
@@ -183,9 +188,9 @@ END
     "# guest2 card 0: unchanged",
     "# 3 cards: 3 unchanged",
   ]);
-  assert.equal(lines[9], lines[10], "as xenstore-ls escapes it");
-  assert.match(lines[9]!, /long-name = "\\\\ \\xc3\\xa9"/);
-  const { cards, changes } = JSON.parse(lines.slice(11).join("\n"));
+  assert.equal(lines[13], lines[14], "as xenstore-ls escapes it");
+  assert.match(lines[13]!, /long-name = "\\\\ \\xc3\\xa9"/);
+  const { cards, changes } = JSON.parse(lines.slice(15).join("\n"));
   assert.equal(cards[0].action, "changed");
   assert.deepEqual(changes[0], { op: "remove", path: frontend });
   assert.deepEqual(changes.find(({ path }: { path: string }) => path === `${backend}/online`), {
