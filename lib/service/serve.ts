@@ -19,7 +19,7 @@ import { openXen } from "../xen/mod.ts";
 import type { Xen } from "../xen/ports.ts";
 import { ServiceManager } from "./manager.ts";
 import { reload } from "./reload.ts";
-import { Service } from "./service.ts";
+import { served, Service } from "./service.ts";
 import { endOther, isServedAt, untilNobodyServes } from "./succession.ts";
 import { startWatchdog } from "./watchdog.ts";
 
@@ -119,11 +119,18 @@ export async function serve(options: ServeOptions): Promise<void> {
       },
     });
   };
+  log.info("serving {what}", { what: served(daemon.backend) ?? waitingFor(declared && file) });
   reloads = () => service.reload(readAgain);
   if (isReloadDue) await reloads();
   releaseStartup(Deno.execPath());
   const signal = await Promise.race([ending, daemon.failed, hangUps.failed]);
   log.info("{signal}: ending; a second signal forces the end", { signal });
+}
+
+/** For people: whose cards come next, where no guest has one. */
+function waitingFor(file: string | undefined): string {
+  if (file === undefined) return "no guest yet: `xsnd provision DOMAIN` gives one a card";
+  return `no guest yet: those of ${file} get their cards as soon as they are there`;
 }
 
 /** Waits, with everything ready, until no daemon listens at `controlSocket`. */

@@ -43,6 +43,18 @@ export class Service implements Disposable {
   }
 }
 
+/** The most guests that {@link served} names. */
+const NAMED_GUESTS = 4;
+
+/** For people: `3 streams of domU, web`; undefined if no guest has a card. */
+export function served({ streams }: Backend): string | undefined {
+  if (streams.length === 0) return undefined;
+  const guests = [...new Set(streams.map(({ name }) => name.split("/").slice(0, -3).join("/")))];
+  const rest = guests.length - NAMED_GUESTS;
+  const named = rest > 1 ? [...guests.slice(0, NAMED_GUESTS), `${rest} other guests`] : guests;
+  return `${count(streams.length, "stream")} of ${named.join(", ")}`;
+}
+
 /** `3 streams, 1 running`. */
 function describe({ streams }: Backend): string {
   const running = streams.filter((stream) => stream.counters.snapshot().state === "running").length;

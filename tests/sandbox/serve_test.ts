@@ -46,6 +46,38 @@ async function startPlaying(box: Box) {
 
 const backendState = (box: Box) => box.xenstore("read", `${BACKEND}/state`).then((text) => text.trim());
 
+const GUESTS = ["g1", "g2", "g3", "g4", "g5"];
+
+Deno.test("serve says in one line that it serves, and whom", () =>
+  inBox(
+    async (box) => {
+      const config = box.path("none.yaml");
+      Deno.writeTextFileSync(
+        config,
+        'domains: { later: { cards: [{ pcms: [{ streams: [{ type: playback, device: "dummy:" }] }] }] } }\n',
+      );
+      const said = async (...args: string[]) => {
+        const { stderr } = await (await box.serve(...args)).end("SIGTERM");
+        return /^xsnd: info: serve: (serving .*)$/m.exec(stderr)?.[1];
+      };
+      assert.equal(await said(), "serving no guest yet: `xsnd provision DOMAIN` gives one a card");
+      assert.equal(
+        await said("--config", config),
+        `serving no guest yet: those of ${config} get their cards as soon as they are there`,
+      );
+      await box.provision("domU", [{ type: "playback", device: "dummy:" }], [{
+        type: "capture",
+        device: "dummy:",
+      }]);
+      assert.equal(await said(), "serving 2 streams of domU");
+      for (const guest of GUESTS) await box.provision(guest, [{ type: "playback", device: "dummy:" }]);
+      assert.equal(await said(), "serving 7 streams of domU, g1, g2, g3, 2 other guests");
+      assert.equal(await said("--quiet"), undefined);
+    },
+    "domU",
+    ...GUESTS,
+  ));
+
 Deno.test("serve ended in mid-play closes its streams, leaves its cards to the next one, which goes on with them", () =>
   inProvisionedBox(async (box, output) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
