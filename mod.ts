@@ -108,7 +108,7 @@ export {
 export type { TraceHead, TraceParameters } from "./lib/trace/trace_format.ts";
 
 // The software guest.
-export { runSession } from "./lib/guest/run_session.ts";
+export { runSession, runSessions } from "./lib/guest/run_session.ts";
 export type {
   SessionFile,
   SessionListener,

@@ -92,6 +92,7 @@ export class CardFrontend implements AsyncDisposable {
     this.#claimed = true;
     switchState(store, this.#path, XenbusState.Initialising);
     await this.#await(name, XenbusState.InitWait);
+    const byEventPort = new Map<number, StreamFrontend>();
     this.config.pcms.forEach((pcm, p) =>
       pcm.streams.forEach((_, s) => {
         const stream = new StreamFrontend(
@@ -100,6 +101,7 @@ export class CardFrontend implements AsyncDisposable {
           this.sharer,
           this.backendDomid,
           this.options,
+          byEventPort,
         );
         this.streams.set(placeInCard(p, s), stream);
       })

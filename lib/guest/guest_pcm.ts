@@ -204,18 +204,6 @@ export class GuestPcm implements Disposable {
     }
   }
 
-  /** Waits up to `timeoutMs` for the wake-up of a period; returns whether there was one. */
-  waitForPeriod(timeoutMs: number): boolean {
-    const before = this.periods;
-    const deadline = performance.now() + timeoutMs;
-    while (this.periods === before) {
-      const left = deadline - performance.now();
-      if (left <= 0) return false;
-      if (this.stream.waitForEvents(Math.ceil(left)) && this.periods === before) this.onOtherEvents();
-    }
-    return true;
-  }
-
   /** Takes the events that have come, without waiting. */
   takeEvents(): void {
     while (this.stream.waitForEvents(0));

@@ -4,20 +4,18 @@ import { XsndError } from "../base/error.ts";
 import type { AudioReader } from "../wav/mod.ts";
 import type { GuestPcm } from "./guest_pcm.ts";
 import type { SessionMeter } from "./session_meter.ts";
-
-/** Longer than any period: a backend without a position for so long has failed. aplay waits 10 s. */
-const STALL_MS = 10_000;
+import { STALL_MS, type Turns } from "./turns.ts";
 
 /**
- * Plays the rest of `reader` through `pcm`, which is open. Returns when the last sample is played and the stream is stopped. Calls
+ * Plays the rest of `reader` through `pcm`, which is open. Ends when the last sample is played and the stream is stopped. Calls
  * `progress` a few times a second with the frames played.
  */
-export function play(
+export function* play(
   pcm: GuestPcm,
   reader: AudioReader,
   meter: SessionMeter,
   progress: (frames: number) => void,
-): void {
+): Turns {
   const period = new Uint8Array(pcm.periodFrames * pcm.frameBytes);
   /** Samples that are read and not yet written: at most a period. */
   let rest = period.subarray(0, 0);
@@ -48,7 +46,7 @@ export function play(
   /** Frames played before the last restart. */
   let before = 0;
   while (!ended || pcm.hwPtr < pcm.applPtr) {
-    if (!pcm.waitForPeriod(STALL_MS) && pcm.hwPtr < pcm.applPtr) stalled(pcm);
+    if (!(yield pcm) && pcm.hwPtr < pcm.applPtr) stalled(pcm);
     progress(before + Math.min(pcm.hwPtr, pcm.applPtr));
     if (!ended && pcm.isDry) {
       meter.xruns++;

@@ -4,22 +4,21 @@ import { XsndError } from "../base/error.ts";
 import type { AudioWriter } from "../wav/mod.ts";
 import type { GuestPcm } from "./guest_pcm.ts";
 import type { SessionMeter } from "./session_meter.ts";
-
-const STALL_MS = 10_000;
+import { STALL_MS, type Turns } from "./turns.ts";
 
 /** Records `frames` frames from `pcm`, which is open, to `writer`. Calls `progress` with the frames so far. */
-export function record(
+export function* record(
   pcm: GuestPcm,
   writer: AudioWriter,
   frames: number,
   meter: SessionMeter,
   progress: (frames: number) => void,
-): void {
+): Turns {
   const period = new Uint8Array(pcm.periodFrames * pcm.frameBytes);
   let done = 0;
   meter.start(() => pcm.start());
   while (done < frames) {
-    if (!pcm.waitForPeriod(STALL_MS)) {
+    if (!(yield pcm)) {
       throw new XsndError(`${pcm.stream.name} stands still: nothing was captured for ${STALL_MS / 1000} s`);
     }
     if (pcm.captureAvail > pcm.bufferFrames) {

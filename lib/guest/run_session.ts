@@ -42,12 +42,25 @@ import type {
  * await Deno.remove(path);
  * ```
  */
-export function runSession(
+export async function runSession(
   options: SessionOptions,
   listener?: SessionListener,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<SessionReport> {
-  return runInThread<SessionReport>(options, listener, signal);
+  const [report] = await runSessions([options], listener, signal);
+  return report!;
+}
+
+/**
+ * Plays and records at the same time, as programs of one guest do with several streams of one card. The reports are in the order of
+ * `options`, of which there is one at least. Otherwise as {@link runSession}; one session that fails ends all.
+ */
+export function runSessions(
+  options: readonly SessionOptions[],
+  listener?: SessionListener,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<readonly SessionReport[]> {
+  return runInThread<readonly SessionReport[]>(options, listener, signal);
 }
 
 /** Replays a trace as a guest; otherwise as {@link runSession}. */

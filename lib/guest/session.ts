@@ -110,7 +110,8 @@ export interface SessionReport {
 }
 
 export interface SessionStart {
-  readonly options: SessionOptions | ReplayOptions;
+  /** One session, or several on streams of one card. */
+  readonly options: readonly SessionOptions[] | ReplayOptions;
   /** An eventfd that becomes readable when the session shall end. */
   readonly stopFd: number;
 }
@@ -126,5 +127,5 @@ export interface SessionListener {
 export type SessionMessage =
   | { readonly kind: "warning"; readonly warning: string }
   | { readonly kind: "progress"; readonly progress: SessionProgress }
-  | { readonly kind: "report"; readonly report: SessionReport | ReplayReport }
+  | { readonly kind: "report"; readonly report: readonly SessionReport[] | ReplayReport }
   | { readonly kind: "failed"; readonly message: string; readonly exitCode: number | undefined };

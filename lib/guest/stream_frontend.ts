@@ -71,6 +71,8 @@ export class StreamFrontend implements Disposable {
     sharer: GrantSharer,
     backendDomid: number,
     private readonly options: StreamFrontendOptions,
+    /** All streams of the card, by their event channels: whoever waits takes the events of all. */
+    private readonly byEventPort: Map<number, StreamFrontend>,
   ) {
     this.#ringPage = sharer.share(backendDomid, 1, "write");
     this.#eventPage = sharer.share(backendDomid, 1, "write");
@@ -79,6 +81,7 @@ export class StreamFrontend implements Disposable {
     this.#events = new EventPageConsumer(this.#eventPage.buffer, 0, options.behaviour);
     this.requestPort = channels.bindUnbound(backendDomid);
     this.eventPort = channels.bindUnbound(backendDomid);
+    byEventPort.set(this.eventPort, this);
     this.#poll.add(channels.fd, POLL.IN);
     this.#poll.add(options.stopFd, POLL.IN);
   }
@@ -145,7 +148,7 @@ export class StreamFrontend implements Disposable {
     return this.#push("a request");
   }
 
-  /** Takes events, and waits for them up to `timeoutMs`. Returns whether there were any. */
+  /** Takes the events of all streams of the card, and waits for them up to `timeoutMs`. Returns whether any was this stream's. */
   waitForEvents(timeoutMs: number): boolean {
     const before = this.events;
     this.#wait(timeoutMs);
@@ -207,7 +210,8 @@ export class StreamFrontend implements Disposable {
     if (this.#poll.wait(timeoutMs) <= 0) return;
     if (this.#poll.revents(1) !== 0) throw new XsndError("interrupted", Exit.interrupted);
     for (let port = this.channels.pending(); port >= 0; port = this.channels.pending()) {
-      if (port === this.eventPort) this.#takeEvents();
+      const stream = this.byEventPort.get(port);
+      if (stream !== undefined) stream.#takeEvents();
       this.channels.unmask(port);
     }
   }

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { EventFd } from "../../ffi/libc/event_fd.ts";
 import { CardFrontend } from "../../lib/guest/card_frontend.ts";
 import { GuestPcm } from "../../lib/guest/guest_pcm.ts";
+import { runTogether } from "../../lib/guest/turns.ts";
 import { RequestError, type StreamFrontend } from "../../lib/guest/stream_frontend.ts";
 import { type EventIdBehaviour, formatByName, XEN_EIO } from "../../lib/sndif/mod.ts";
 import { openXen } from "../../lib/xen/mod.ts";
@@ -32,6 +33,12 @@ async function withGuest(
   body((changes) => new GuestPcm(stream, card.sharer, card.backendDomid, { ...params, ...changes }), stream);
 }
 
+function waitForPeriod(pcm: GuestPcm): void {
+  runTogether([(function* () {
+    assert(yield pcm, "no period");
+  })()]);
+}
+
 /** A check that an error is a refusal with this status. */
 function refused(status: number) {
   return (error: unknown) => {
@@ -53,7 +60,7 @@ for (const behaviour of ["linux-6.1", "linux-7.2"] as const) {
           pcm.write(numbered(first, pcm.bufferFrames));
           const events = stream.events;
           pcm.start();
-          assert(pcm.waitForPeriod(5000), `no period in round ${round}`);
+          waitForPeriod(pcm);
           assert(pcm.hwPtr > 128 && stream.positionBytes === pcm.hwPtr * FRAME_BYTES);
           assert(stream.events > events);
           pcm.stop();
@@ -75,7 +82,7 @@ Deno.test("hw_params twice, and an OPEN for each without a CLOSE: the second one
         pcm.open();
         pcm.write(numbered(round * 10_000 + 1, pcm.bufferFrames));
         pcm.start();
-        assert(pcm.waitForPeriod(5000));
+        waitForPeriod(pcm);
       }
       pcm.stop();
       pcm.close();
