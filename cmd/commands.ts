@@ -149,6 +149,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "test the whole path: sandbox, provision, serve and play",
     load: async () => (await import("./demo.ts")).demoCommand(),
   },
+  test: {
+    group: "trying",
+    summary: "test sound from a guest to devices, with a verdict for each check",
+    load: async () => (await import("./test.ts")).testCommand(),
+  },
   version: {
     group: "help",
     summary: "print the versions of xsnd, the daemon, Xen and the libraries",

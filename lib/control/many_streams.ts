@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** One request for several streams: names whose trailing parts are left out mean all streams below, and patterns all that match. */
 import { XsndError } from "../base/error.ts";
+import { isPattern, matcherOf } from "../base/pattern.ts";
 import { isMeantBy, type KnownStream, nameAsIn } from "../stream/stream_name.ts";
 import { ControlClient } from "./control_client.ts";
 import { type ControlRequest, type ControlResults, noSuchStream, type StreamReport } from "./protocol.ts";
 
 /** How many requests are under way at once. The daemon has a place for each of 64 clients. */
 const AT_ONCE = 8;
-
-const isPattern = (wanted: string) => /[*?]/.test(wanted);
 
 /** Whether `wanted` is the whole name of a stream, so that nobody need know which others there are. */
 const isOneStream = (wanted: string) => !isPattern(wanted) && wanted.split("/").length === 4;
@@ -31,12 +30,6 @@ export function reportsMeant(
   if (wanted.length === 0) return reports;
   const meant = new Set(wanted.flatMap((each) => streamsMeant(reports, each)));
   return reports.filter((report) => meant.has(report));
-}
-
-/** Matches a part of a name. */
-function matcherOf(pattern: string): RegExp {
-  const text = pattern.replace(/[\\^$.|+()[\]{}]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
-  return new RegExp(`^${text}$`, "su");
 }
 
 /**

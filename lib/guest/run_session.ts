@@ -54,6 +54,30 @@ export async function runSession(
 /**
  * Plays and records at the same time, as programs of one guest do with several streams of one card. The reports are in the order of
  * `options`, of which there is one at least. Otherwise as {@link runSession}; one session that fails ends all.
+ *
+ * @example
+ * ```ts
+ * import { applyConfig, openXen, parseConfig, runSessions, startDaemon, withSandbox } from "@xsnd/xsnd";
+ * import assert from "node:assert/strict";
+ *
+ * const stream = "{type: capture, device: 'dummy:'}";
+ * const config = parseConfig(`domains: {domU: {cards: [{pcms: [{streams: [${stream}, ${stream}]}]}]}}`, "guests.yaml");
+ * const path = await Deno.makeTempDir();
+ * await withSandbox({ domains: ["domU"] }, async ({ directory, controlSocket }) => {
+ *   using xen = await openXen({ sandbox: directory });
+ *   applyConfig(xen.store, config);
+ *   await using _daemon = await startDaemon(xen, { controlSocket });
+ *   const reports = await runSessions([0, 1].map((stream) => ({
+ *     kind: "record",
+ *     sandbox: directory,
+ *     stream: { name: `domU/0/0/${stream}`, domain: "domU", domid: 1, card: 0, pcm: 0, stream },
+ *     file: { path: `${path}/${stream}.wav` },
+ *     record: { format: "s16_le", rate: 48000, channels: 2, seconds: 0.1 },
+ *   })));
+ *   assert.deepEqual(reports.map(({ frames }) => frames), [4800, 4800]);
+ * });
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export function runSessions(
   options: readonly SessionOptions[],

@@ -24,6 +24,7 @@ const COMMANDS = [
   "trace",
   "sandbox",
   "demo",
+  "test",
   "doctor",
   "check",
   "example",
