@@ -4,7 +4,10 @@ import { Command, Option } from "commander";
 import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { type DemoReport, runDemo } from "../lib/demo/run_demo.ts";
+import { silenceAlsa } from "../ffi/alsa/alsa_error.ts";
 import { Exit } from "../lib/base/error.ts";
+import { PERIODS, sweep } from "../lib/demo/sweep.ts";
+import type { SessionReport } from "../lib/guest/session.ts";
 import { startLogging } from "../lib/log/mod.ts";
 import { interruptible } from "../lib/base/signals.ts";
 import { withManual, XEN_VARIABLES } from "./shared/manual.ts";
@@ -17,6 +20,8 @@ const MELODY = fileURLToPath(new URL("../fixtures/melody.wav", import.meta.url))
 interface Options extends FrontendOptions {
   readonly input: string;
   readonly output?: string;
+  readonly device?: string;
+  readonly sweep?: boolean;
 }
 
 export function demoCommand(): Command {
@@ -32,9 +37,19 @@ export function demoCommand(): Command {
         "a short melody",
       ),
     )
-    .option("--output <file>", "WAV file to write, with every sample that the device played");
+    .option("--output <file>", "WAV file to write, with every sample that the dummy device played")
+    .addOption(
+      new Option("--device <pcm>", "play to this PCM of the host, whose samples nobody can compare")
+        .conflicts("output"),
+    )
+    .addOption(
+      new Option("--sweep", "play the file at ever smaller periods, and find the smallest that plays clean")
+        .conflicts(["output", "bufferFrames", "periodFrames"]),
+    );
   addFrontendOptions(command).action(async (options: Options) => {
-    using _log = await startLogging({ level: "warning" });
+    using _log = await startLogging({ level: options.sweep ? "error" : "warning" });
+    if (options.device !== undefined) silenceAlsa();
+    if (options.sweep) return await runSweep(options);
     const report = await interruptible((signal) =>
       runDemo(options, showSession, signal).finally(clearProgress)
     );
@@ -47,10 +62,12 @@ export function demoCommand(): Command {
       ["xsnd demo", "play a short melody, and print a verdict"],
       ["xsnd demo --input song.wav --output played.wav", "play another file, and keep the result"],
       ["xsnd demo --json | jq .bitExact", "smoke test in a script"],
+      ["xsnd demo --device hw:0,0 --sweep", "find the smallest period that the first device plays clean"],
     ],
     exits: {
       done: "passed",
-      failed: "a sample was lost or changed, or a reported position was wrong",
+      failed:
+        "a sample was lost or changed, or a reported position was wrong; with --sweep: no period played clean",
       permission: "this user may not use Xen's devices",
       xenOrLibraryMissing: "a library is missing",
       interrupted: "interrupted by SIGINT or SIGTERM",
@@ -60,7 +77,33 @@ export function demoCommand(): Command {
   });
 }
 
-function printVerdict(report: DemoReport, { input, output }: Options): void {
+/** Prints a line for each period as it was tried. */
+async function runSweep({ json, ...options }: Options): Promise<void> {
+  const columns = ["PERIOD", "MS", "TRIES", "XRUNS", "DEVICE XRUNS", "WRITE P99"];
+  const widths = columns.map((name) => Math.max(name.length, 6));
+  const row = (cells: readonly (string | number)[]) =>
+    print(cells.map((cell, i) => String(cell).padStart(widths[i]!)).join("  "));
+  if (!json) row(columns);
+  const ms = ({ periodFrames, rate }: SessionReport) => (periodFrames * 1000 / rate).toFixed(1);
+  const steps = await interruptible((signal) =>
+    sweep(options, (step) => {
+      const { report, tries, deviceXruns } = step;
+      if (json) return printJsonLine(step);
+      const micros = `${Math.round(report.writeRttMicros.p99)} µs`;
+      row([report.periodFrames, ms(report), tries, report.xruns, deviceXruns, micros]);
+    }, signal)
+  );
+  const smallest = steps.findLast(({ isClean }) => isClean)?.report;
+  if (smallest === undefined) Deno.exit(Exit.failed);
+  if (json) return;
+  print(
+    `the smallest period that plays clean, of ${PERIODS} in the buffer: ${smallest.periodFrames} frames, ${
+      ms(smallest)
+    } ms`,
+  );
+}
+
+function printVerdict(report: DemoReport, { input, output, device }: Options): void {
   const { writeRttMicros: write, pingPongMicros: ping } = report;
   const yes = (good: boolean) => good ? styleText("green", "yes") : styleText("red", "no");
   const rows: [string, string][] = [
@@ -72,7 +115,7 @@ function printVerdict(report: DemoReport, { input, output }: Options): void {
       }: ${report.rate} Hz, ${report.channels} channels, ${report.format}`,
     ],
     ["length", `${report.frames} frames, played in ${report.seconds.toFixed(3)} s`],
-    ["bit-exact", yes(report.bitExact)],
+    report.bitExact === undefined ? ["device", device!] : ["bit-exact", yes(report.bitExact)],
     ["xruns", String(report.xruns)],
     [
       "positions",

@@ -230,3 +230,53 @@ Deno.test("demo says what is wrong with its files, and leaves no output", () =>
     ]);
     assertFails(nowhere, 1, /cannot (write|create) .*no\/out\.wav/);
   }));
+
+Deno.test("demo --sweep tries ever smaller periods, and names the smallest that plays clean", () =>
+  withDirectory(async (directory) => {
+    const input = makeWav(`${directory}/in.wav`, {
+      format: "s16_le",
+      channels: 2,
+      rate: 48000,
+      frames: 24_000,
+    });
+    const people = await xsnd(["demo", "--sweep", "--input", input], { NO_COLOR: "1" });
+    assert.equal(people.code, 0, people.stderr);
+    const lines = people.stdout.trimEnd().split("\n");
+    const smallest = /^the smallest period that plays clean, of 4 in the buffer: (\d+) frames, ([\d.]+) ms$/
+      .exec(
+        lines.pop()!,
+      )!;
+    assert.equal(Number(smallest[2]), Math.round(Number(smallest[1]) / 4.8) / 10);
+    assert.match(lines[0]!, /^PERIOD +MS +TRIES +XRUNS +DEVICE XRUNS +WRITE P99$/);
+    const clean = lines.slice(1).map((line) => line.trim().split(/ +/).map(Number))
+      .filter(([, , , xruns, deviceXruns]) => xruns === 0 && deviceXruns === 0);
+    assert.equal(clean.at(-1)![0], Number(smallest[1]));
+
+    const { stdout } = await xsnd(["demo", "--sweep", "--input", input, "--json"]);
+    const steps = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    steps.forEach(({ isClean, tries, report, deviceXruns }, i) => {
+      assert.equal(report.periodFrames, 4096 >> i);
+      assert.equal(report.bufferFrames, 4 * report.periodFrames);
+      assert.equal(isClean, report.xruns === 0 && deviceXruns === 0);
+      assert(isClean || i === steps.length - 1 && tries === 2, "it goes on after a period that is not clean");
+    });
+  }));
+
+Deno.test("demo plays to a device of the host, and compares no samples", async () => {
+  const { code, stdout } = await xsnd(["demo", "--device", "null", "--json"]);
+  const report = JSON.parse(stdout);
+  // The null PCM takes all sound at once.
+  assert.deepEqual([code, report.passed, "bitExact" in report], [1, false, false]);
+  assert(report.seconds < report.frames / report.rate / 2, `${report.seconds} s`);
+  const refused = await xsnd(["demo", "--device", "nosuch"]);
+  assert.match(
+    refused.stderr,
+    /^xsnd: warning: .* cannot open PCM "nosuch" .*\nxsnd: the backend refuses the parameters: ENODEV\n$/,
+  );
+  assert.equal(refused.code, 1);
+  assertFails(
+    await xsnd(["demo", "--device", "null", "--output", "x"]),
+    2,
+    /'--device <pcm>' cannot be used with option '--output <file>'/,
+  );
+});
