@@ -9,13 +9,14 @@ import {
   type PlannedCard,
   provision,
   provisionIn,
+  requireNoChange,
   type WantedCard,
 } from "../lib/vsnd/provision/plan.ts";
 import { dryRun, type StoreChange } from "../lib/vsnd/provision/dry_run.ts";
 import { provisionReplacing, replaceIn } from "../lib/vsnd/provision/replace.ts";
 import { formatNode, formatPermissions } from "../lib/vsnd/nodes/xenstore_ls.ts";
 import { cardPaths, type Domain } from "../lib/xenbus/mod.ts";
-import type { Store } from "../lib/xen/ports.ts";
+import type { Store, StoreView } from "../lib/xen/ports.ts";
 import { STORE_VARIABLES, withManual } from "./shared/manual.ts";
 import { timeoutOption } from "./shared/options.ts";
 import { print, printJson, warn } from "./shared/output.ts";
@@ -39,7 +40,7 @@ export function provisionCommand(): Command {
   const command = withWantedCards(new Command("provision"))
     .description(
       "Write the XenStore nodes of virtual sound cards, which the guest's driver and `xsnd serve` read. DOMAIN without --file " +
-        "gets one card with a stereo playback stream and a stereo capture stream. A card that is already as wanted stays " +
+        "gets one card with a stereo playback stream and a stereo capture stream, unless it has another one. A card that is already as wanted stays " +
         "untouched. While a guest uses its card, only the devices and the denied streams can change; the change takes " +
         "effect when the guest opens the stream again. The command opens the devices of new and changed streams for a moment.",
     )
@@ -61,8 +62,11 @@ export function provisionCommand(): Command {
     )
     .addOption(timeoutOption("how long --replace and --wait may take, each", 10))
     .option("--json", "print the result as JSON")
-    .action(async (domain: string | undefined, options: Options) => {
-      const choose = await wantedCards("provision", domain, options);
+    .action(async (domain: string | undefined, options: Options, command: Command) => {
+      const wanted = await wantedCards("provision", domain, options);
+      // Nobody has asked for the default card in another one's place.
+      const isBare = options.file === undefined && command.getOptionValueSource("device") === "default";
+      const choose: Choice = isBare ? (view) => unchanging(view, wanted(view)) : wanted;
       await withStore(async (store, domid) => {
         const served = choose(store).filter(({ address }) => address.backendDomid === domid);
         await examineDevices(store, served, options.strict === true);
@@ -99,6 +103,11 @@ export function provisionCommand(): Command {
     files: ["/usr/share/doc/xsnd/examples", "/usr/share/xsnd/xsnd.schema.json"],
     seeAlso: ["xsnd-diff(1)", "xsnd-deprovision(1)", "xsnd-check(1)", "xsnd-serve(1)", "xl.cfg(5)"],
   });
+}
+
+function unchanging(view: StoreView, wanted: readonly WantedCard[]): readonly WantedCard[] {
+  requireNoChange(view, wanted);
+  return wanted;
 }
 
 async function carryOut(store: Store, choose: Choice, options: Options): Promise<void> {

@@ -170,7 +170,7 @@ Deno.test("provision --dry-run says what it would do, --nodes what xenstore-ls w
 END
     xsnd provision -f odd.yaml --nodes | grep '^/.*long-name'
     xsnd provision -f odd.yaml > /dev/null; xenstore-ls -fp $fe | grep long-name
-    xsnd provision domU --dry-run --json`);
+    xsnd provision domU --device default --dry-run --json`);
   assertOk(result);
   const lines = result.stdout.split("\n");
   assert.deepEqual(lines.slice(0, 13), [
@@ -199,6 +199,29 @@ END
     value: "1",
     permissions: "n0,r1",
   });
+});
+
+Deno.test("provision without --file or --device makes a card where there is none, and changes none", async () => {
+  const result = await inSandbox(`
+    status xsnd provision domU
+    xsnd provision -f fixtures/two-guests.yaml >/dev/null
+    xenstore-ls -f / > $XSND_SANDBOX/before
+    status xsnd provision domU
+    status xsnd provision domU --dry-run
+    status xsnd provision domU --replace
+    xenstore-ls -f / | cmp - $XSND_SANDBOX/before; rm $XSND_SANDBOX/before
+    xsnd provision domU --device default | head -n 1
+    status xsnd provision domU`);
+  const refused =
+    "xsnd: domU has a card 0, which is not the default card; `xsnd provision domU -f FILE` changes the card, " +
+    "--device PCM puts the default card on PCM in its place\n";
+  assert.equal(result.stderr, refused.repeat(3));
+  const end = endAtReboot("domU");
+  assert.equal(
+    result.stdout,
+    `domU card 0 (xsnd): created\n${end}\nstatus 0\nstatus 1\nstatus 1\nstatus 1\n` +
+      `domU card 0 (xsnd): changed\ndomU card 0 (xsnd): unchanged\n${end}\nstatus 0\n`,
+  );
 });
 
 Deno.test("diff says what provision would change: exit 1, or 0 if that is nothing", async () => {

@@ -65,6 +65,20 @@ export function planIn(view: StoreView, choose: Choice): Plan[] {
   return choose(view).map((wanted) => planCard(view, wanted));
 }
 
+/** Throws {@link XsndError} (exit 1) if one of `wanted` would change a card that there is. */
+export function requireNoChange(view: StoreView, wanted: readonly WantedCard[]): void {
+  const changed = planIn(view, () => wanted).find(({ action }) =>
+    action !== "created" && action !== "unchanged"
+  );
+  if (changed === undefined) return;
+  const { domain: { name }, address: { card } } = changed;
+  throw new XsndError(
+    `${name} has a card ${card}, which is not the default card; \`xsnd provision ${name} -f FILE\` changes the card, ` +
+      "--device PCM puts the default card on PCM in its place",
+    Exit.failed,
+  );
+}
+
 /** Removes a card's three directories. */
 export function removeCard(view: StoreView, { paths }: CardRecord): void {
   for (const path of [paths.frontend, paths.backend, paths.libxl]) removeWithEmptyParents(view, path);
