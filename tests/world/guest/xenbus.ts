@@ -124,6 +124,15 @@ export class Xenbus {
     private readonly complain: (nodename: string, text: string) => void,
   ) {}
 
+  /**
+   * Whether the device got no driver, as it changed while its other end was read: a card was detached, and another one attached. Linux
+   * does not try again before the device goes.
+   */
+  hasFailed(nodename: string): boolean {
+    const device = this.devices.get(nodename);
+    return device !== undefined && device.driver === undefined && device.state === XenbusState.Closing;
+  }
+
   /** Watches for cards. To be called once. */
   begin(): void {
     this.store.post(() => this.#watch());

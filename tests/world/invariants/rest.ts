@@ -44,8 +44,9 @@ export const statesKnown: Invariant = {
       const domain = world.host.xen.hypervisor.domain(domid);
       const guest = domain && world.population.of(domain);
       const isHonest = guest !== undefined && guest.isHonest && !guest.domain.isPaused;
-      // A stock guest registers one card, and after an oops or a restore its driver may be of no use.
+      // A stock guest registers one card, and after an oops, a restore or a failed probe its driver may be of no use.
       const isWell = isHonest && !guest.kernel.hasOopsed && !guest.wasSaved &&
+        !guest.kernel.xenbus.hasFailed(`device/vsnd/${card}`) &&
         cards.filter(({ address }) => address.domid === domid).length === 1;
       const isServed = isServing && isWell &&
         world.history.isServedSince(domid, card, world.now - REST_MICROS);
