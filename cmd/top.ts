@@ -8,8 +8,9 @@ import { interruptible, pause, unlessAborted } from "../lib/base/signals.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { connectWithin, type DaemonWait, daemonWaitOption, hiddenTimeout } from "./shared/daemon_wait.ts";
 import { interval, positiveCount } from "./shared/options.ts";
-import { printable, printJsonLine, printLine } from "./shared/output.ts";
+import { printJsonLine, printLine } from "./shared/output.ts";
 import { streamLines } from "./shared/stream_table.ts";
+import { TopScreen } from "./shared/top_screen.ts";
 
 interface Options extends DaemonWait {
   readonly interval: number;
@@ -21,8 +22,9 @@ interface Options extends DaemonWait {
 export function topCommand(): Command {
   const command = new Command("top")
     .description(
-      "Show the streams that the daemon serves, a line each, and refresh them until q or Ctrl-C. Off a terminal the command " +
-        "prints plain lines, as with --batch. FILL is the part of the guest's buffer that waits to be played or read, LAT " +
+      "Show the streams that the daemon serves, a line each, and refresh them until q or Ctrl-C. On a terminal, keys " +
+        "select a stream, mute it, pause it and change its volume, and sort and filter the list: ? says which. Off a terminal the " +
+        "command prints plain lines, as with --batch. FILL is the part of the guest's buffer that waits to be played or read, LAT " +
         "the same in ms. POSITION is the sound played or recorded since the guest opened the stream. CPU% is the processor " +
         "time of the stream's engine; the first view has the average since the daemon's start.",
     )
@@ -52,15 +54,16 @@ async function top(options: Options, signal: AbortSignal): Promise<void> {
   const isBatch = options.batch === true || options.json === true || !Deno.stdout.isTerminal();
   using daemon = await unlessAborted(connectWithin(options), signal);
   using screen = isBatch ? undefined : new Screen();
+  const shown = screen && new TopScreen(screen);
   let before: StatusReport | undefined;
   for (let left = options.iterations ?? Infinity; left > 0; left--) {
     const status = await unlessAborted(daemon.call({ command: "status" }), signal);
     const view = topView(status, before, new Date());
     const more = left > 1;
     if (options.json) printJsonLine(status);
-    else if (screen === undefined) printView(view, more);
-    else if (await showView(screen, view, options.interval * 1000, signal) === "q") return;
-    if (screen === undefined && more) await pause(options.interval * 1000, signal);
+    else if (shown === undefined) printView(view, more);
+    else if (!await shown.show(view, options.interval * 1000, signal)) return;
+    if (shown === undefined && more) await pause(options.interval * 1000, signal);
     before = status;
   }
 }
@@ -68,16 +71,4 @@ async function top(options: Options, signal: AbortSignal): Promise<void> {
 function printView({ header, streams }: TopView, more: boolean): void {
   for (const line of [...header, ...streamLines(streams, TOP_COLUMNS, { gap: 1 })]) printLine(line);
   if (more) printLine();
-}
-
-/** Shows a view until the next view is due (returns "") or the user presses q (returns "q"). */
-async function showView(screen: Screen, view: TopView, ms: number, signal: AbortSignal): Promise<string> {
-  const end = performance.now() + ms;
-  for (;;) {
-    const { header, streams } = view;
-    const table = streamLines(streams, TOP_COLUMNS, { gap: 1, width: screen.size.columns });
-    screen.draw([...header.map(printable), "", ...table], header.length + 1);
-    const key = await screen.pause(end - performance.now(), signal);
-    if (key === "" || key === "q") return key;
-  }
 }

@@ -6,6 +6,9 @@
  */
 import { lazyLibrary } from "../base/library.ts";
 
+/** SIGSTOP, for kill(2): Deno has no permission to send signals. */
+export const SIGSTOP = 19;
+
 /** poll.h: events and revents. */
 export const POLL = { IN: 0x1, OUT: 0x4, ERR: 0x8, HUP: 0x10, NVAL: 0x20 } as const;
 /** fcntl.h: open flags. */

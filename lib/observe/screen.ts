@@ -4,17 +4,41 @@
  * content.
  */
 
+import { libc, SIGSTOP } from "../../ffi/libc/libc.ts";
+
 const ENTER = "\x1b[?1049h\x1b[?25l"; // alternate screen, no cursor
 const LEAVE = "\x1b[?25h\x1b[?1049l";
-const ESCAPE = "\x1b";
 const HOME = "\x1b[H";
 const CLEAR_REST_OF_LINE = "\x1b[K";
 const CLEAR_REST = "\x1b[J";
 const [INVERSE, PLAIN] = ["\x1b[7m", "\x1b[m"];
 
-/** SIGTSTP would leave the shell on the alternate screen, so the screen ignores it. SIGWINCH reports a new size. */
+/** Ctrl-Z: the shell gets its own screen before the process stops. SIGWINCH reports a new size. */
 const SUSPEND: Deno.Signal = "SIGTSTP";
 const RESIZE: Deno.Signal = "SIGWINCH";
+
+/** Keys with names, by the characters that a terminal sends for them. */
+const KEYS: Readonly<Record<string, string>> = {
+  "\x1b[A": "up",
+  "\x1bOA": "up",
+  "\x1b[B": "down",
+  "\x1bOB": "down",
+  "\x1b[5~": "page-up",
+  "\x1b[6~": "page-down",
+  "\x1b[H": "home",
+  "\x1bOH": "home",
+  "\x1b[1~": "home",
+  "\x1b[F": "end",
+  "\x1bOF": "end",
+  "\x1b[4~": "end",
+  "\x1b": "escape",
+  "\r": "enter",
+  "\n": "enter",
+  "\x7f": "backspace",
+  "\b": "backspace",
+};
+// deno-lint-ignore no-control-regex
+const KEY = /\x1b(?:\[[0-9;]*[~A-Za-z]|O[A-Z])?|[^\x1b]/gsu;
 
 export class Screen implements Disposable {
   readonly #encoder = new TextEncoder();
@@ -24,15 +48,31 @@ export class Screen implements Disposable {
   /** Resolves when there is an event. {@link pause} replaces it. */
   #event = Promise.withResolvers<void>();
   readonly #resized = () => this.#add("resize");
-  readonly #ignore = () => {};
+  readonly #suspended = () => this.#suspend();
 
   constructor() {
     Deno.addSignalListener(RESIZE, this.#resized);
-    Deno.addSignalListener(SUSPEND, this.#ignore);
+    Deno.addSignalListener(SUSPEND, this.#suspended);
+    this.#enter();
+    if (this.#keyboard) void this.#readKeys();
+  }
+
+  #enter(): void {
     this.#write(ENTER);
-    if (!this.#keyboard) return;
-    Deno.stdin.setRaw(true, { cbreak: true }); // Ctrl-C stays a signal
-    void this.#readKeys();
+    if (this.#keyboard) Deno.stdin.setRaw(true, { cbreak: true }); // Ctrl-C stays a signal
+  }
+
+  #leave(): void {
+    if (this.#keyboard) Deno.stdin.setRaw(false);
+    this.#write(LEAVE);
+  }
+
+  /** Stops the process, as Ctrl-Z does, with the shell's screen; goes on with this one as soon as the shell says so (`fg`). */
+  #suspend(): void {
+    this.#leave();
+    libc().kill(Deno.pid, SIGSTOP);
+    this.#enter();
+    this.#add("resize");
   }
 
   /** A serial console says that it has no size. */
@@ -41,17 +81,17 @@ export class Screen implements Disposable {
     return { columns: columns || 80, rows: rows || 24 };
   }
 
-  /** Shows `lines`, cut at the screen's edges, with the line at index `heading` inverted. One write draws everything, so that nothing flickers. */
-  draw(lines: readonly string[], heading = -1): void {
+  /** Shows `lines`, cut at the screen's edges, with those at the indices `inverted` inverted. One write draws everything, so that nothing flickers. */
+  draw(lines: readonly string[], ...inverted: readonly number[]): void {
     const { columns, rows } = this.size;
     const drawn = lines.slice(0, rows).map((line, index) => {
       const text = [...line].slice(0, columns).join("");
-      return index === heading && !Deno.noColor ? `${INVERSE}${text.padEnd(columns)}${PLAIN}` : text;
+      return inverted.includes(index) && !Deno.noColor ? `${INVERSE}${text.padEnd(columns)}${PLAIN}` : text;
     });
     this.#write(HOME + drawn.map((line) => line + CLEAR_REST_OF_LINE).join("\r\n") + CLEAR_REST);
   }
 
-  /** Waits for an event. Returns the key that was pressed, "resize" for a new size, or "" after `ms` or when `signal` is aborted. */
+  /** Waits for an event. Returns the key that was pressed (a character, or a name: `up`, `page-down`, `escape`), "resize" for a new size, or "" after `ms` or when `signal` is aborted. */
   async pause(ms: number, signal: AbortSignal): Promise<string> {
     const done = Promise.withResolvers<void>();
     const end = () => done.resolve();
@@ -75,12 +115,12 @@ export class Screen implements Disposable {
   }
 
   async #readKeys(): Promise<void> {
-    const buffer = new Uint8Array(16);
+    const buffer = new Uint8Array(256);
     // The loop ends with the terminal. A read that is pending when the screen is disposed of ends with the process.
     for (let n; (n = await Deno.stdin.read(buffer).catch(() => null)) !== null;) {
-      const text = new TextDecoder().decode(buffer.subarray(0, n));
-      // A key with a name, such as an arrow, is a sequence of characters. Somebody who types fast types several keys at once.
-      for (const key of text.startsWith(ESCAPE) ? [text] : text) this.#add(key);
+      // Somebody who types fast types several keys at once.
+      const keys = new TextDecoder().decode(buffer.subarray(0, n)).match(KEY) ?? [];
+      for (const key of keys) this.#add(KEYS[key] ?? key);
     }
   }
 
@@ -90,9 +130,8 @@ export class Screen implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#keyboard) Deno.stdin.setRaw(false);
-    this.#write(LEAVE);
-    Deno.removeSignalListener(SUSPEND, this.#ignore);
+    this.#leave();
+    Deno.removeSignalListener(SUSPEND, this.#suspended);
     Deno.removeSignalListener(RESIZE, this.#resized);
   }
 }
