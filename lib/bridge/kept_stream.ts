@@ -55,8 +55,6 @@ export interface KeptPositions {
   readonly beginning: number;
 }
 
-const AT_OPEN: KeptPositions = { position: 0, guestFrames: 0, told: 0, unwoken: 0, beginning: 0 };
-
 /** A stream as a former daemon left it. */
 export interface KeptOpen extends KeptPositions {
   readonly open: OpenRequest;
@@ -85,10 +83,10 @@ export class KeptStream {
   }
 
   /** The guest has opened the stream. It counts as kept from {@link setState} on. */
-  opened(open: OpenRequest, eventBase: number, positions: KeptPositions = AT_OPEN): void {
+  opened(open: OpenRequest, eventBase: number): void {
     this.setState("closed");
     for (const name of OPENED) this.#set(name, name === "eventBase" ? eventBase : open[name]);
-    for (const name of POSITIONS) this.#set(name, positions[name]);
+    for (const name of POSITIONS) this.#set(name, 0);
     this.#set("version", VERSION);
     this.#set("checksum", this.#sum());
   }

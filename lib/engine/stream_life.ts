@@ -44,7 +44,8 @@ export class StreamLife {
     const { events, kept } = this.connection;
     this.#open = OpenStream.open(command, this.connection);
     kept.thaw();
-    kept.opened(command.open, events.base, command.op === "resumed" ? command.kept : undefined);
+    // What a former daemon has kept of a stream that goes on is right as it is: a daemon that dies now takes nothing of it away.
+    if (command.op === "opened") kept.opened(command.open, events.base);
   }
 
   /** The stream goes on as a former daemon has left it. {@link opened} has come before. */
