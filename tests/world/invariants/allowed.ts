@@ -96,17 +96,15 @@ export function heardProblem(
   const known = seen.get(account);
   if (open === undefined || known?.domid !== place.domid || open.request.sent < known.since) return undefined;
   const { history } = world;
-  let devices = history.during(place, open.request.sent - LOOK_MICROS, until);
+  const hangUp = world.host.xen.xenstored.lastHangUpOn(pcm.process);
+  /** `time`; without XenStore, the last time at which the daemon could learn anything. */
+  const knowing = (time: number) => hangUp + HANG_UP_MICROS > time ? Math.min(time, hangUp) : time;
+  let devices = history.during(place, knowing(open.request.sent) - LOOK_MICROS, until);
   // A device that may wait needs an engine of the stream's own, which a stream gets as it connects: it keeps its device until then.
   if (devices.some(({ device }) => mayWait(device))) {
     devices = history.during(place, connectingSince(world, guest, account, open.request.sent), until);
   }
-  const hangUp = world.host.xen.xenstored.lastHangUpOn(pcm.process);
-  const isDeaf = hangUp + HANG_UP_MICROS > from;
-  const lastHeard = Math.min(
-    world.excuses.before(from, DENIAL_MICROS, "no processor"),
-    isDeaf ? hangUp : Infinity,
-  );
+  const lastHeard = Math.min(world.excuses.before(from, DENIAL_MICROS, "no processor"), knowing(from));
   const lately = history.during(place, lastHeard, until);
   const problem = deviceProblem(pcm.name, devices, lately);
   return problem && `${guest.name}(${place.domid}) ${account.name} is heard on ${pcm.label}: ${problem}`;

@@ -14,6 +14,7 @@ import {
   XENSND_OP_READ,
   XENSND_OP_WRITE,
 } from "../../../lib/sndif/mod.ts";
+import type { DaemonRun } from "../daemon.ts";
 import type { RequestRecord, StreamAccount } from "../guest/account.ts";
 import type { Guest } from "../population.ts";
 import type { World } from "../world.ts";
@@ -27,6 +28,8 @@ const MOVING = new Set([XENSND_OP_READ, XENSND_OP_WRITE]);
 const JUDGED = new Set([XENSND_OP_OPEN, XENSND_OP_HW_PARAM_QUERY]);
 /** µs in which an engine gives back a lent device that is gone. */
 const LOSS_MICROS = 1_000_000;
+/** µs in which a daemon takes over what is open. */
+const TAKING_OVER_MICROS = 100_000;
 /** Lines that are remembered of a stream. */
 const LINES = 200;
 
@@ -64,13 +67,18 @@ export class Refusals {
     const { sent } = open.request;
     const began = world.daemons.runs.findLast(({ servesSince = Infinity }) => servesSince <= sent)?.began ??
       0;
-    return this.#lastUnkept >= began ||
+    return this.#lastUnkept >= began || world.daemons.runs.some((run) => hasDiedSoon(run, sent)) ||
       namesOf(world, guest, account).some((name) => (this.#lastAnew.get(name) ?? -Infinity) >= sent);
   }
 
   hasLine(stream: string, from: number, until: number): boolean {
     return this.#lines.get(stream)?.some((time) => from <= time && time <= until) ?? false;
   }
+}
+
+/** Whether the daemon came after `since`, and died before it could say of all streams why it does not go on with them. */
+function hasDiedSoon({ began, servesSince, ending, endedAt = Infinity }: DaemonRun, since: number): boolean {
+  return began > since && ending === "killed" && endedAt - (servesSince ?? endedAt) < TAKING_OVER_MICROS;
 }
 
 /** How many requests of each stream were looked at. */

@@ -209,7 +209,10 @@ export class InForce {
   ): ReadonlySet<Value> | undefined {
     const { initial, since } = this.#registers.get(`${field} ${stream}`) ??
       { initial: UNTOUCHED[field], since: 0 };
-    const writes = this.#writesOf(stream, field).filter(({ by }) => by > since);
+    // The daemon takes a while to learn of another card: what it answers until then may be about the former one.
+    const learnt = since + this.patience.grace;
+    const writes = this.#writesOf(stream, field).filter(({ by }) => by > since)
+      .map((write) => since > 0 && write.by < learnt ? { ...write, isSure: false } : write);
     if (before !== undefined) writes.push(before);
     const isOverwritten = (by: number) =>
       writes.some((write) => write.isSure && write.from > by && write.by < from);
