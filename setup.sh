@@ -74,23 +74,33 @@ else
   say "this is not a Debian system; install the content of these packages yourself: $PACKAGES"
 fi
 
-# --- ALSA's plugin for PipeWire ---
+# --- single files of Debian packages ---
 
-# Debian's package of it would remove PulseAudio. Only its library is used, from .cache/pipewire-alsa.
-unpack_pipewire_plugin() {
-  rm -rf .cache/pipewire-alsa.new
-  mkdir -p .cache/pipewire-alsa.new
-  (cd .cache/pipewire-alsa.new && apt-get -qq -o APT::Sandbox::User=root download pipewire-alsa)
-  dpkg-deb --extract .cache/pipewire-alsa.new/*.deb .cache/pipewire-alsa.new
-  mkdir -p .cache/pipewire-alsa
-  mv .cache/pipewire-alsa.new/usr/lib/*/alsa-lib/libasound_module_pcm_pipewire.so .cache/pipewire-alsa
-  rm -rf .cache/pipewire-alsa.new
+# unpack PACKAGE FILE: gets FILE, a pattern of a path in the package, into .cache/unpacked, and installs nothing.
+unpack() {
+  if [ -e ".cache/unpacked/${2##*/}" ]; then return; fi
+  say "unpacking ${2##*/} of Debian's $1 into .cache/unpacked"
+  rm -rf .cache/unpacked.new
+  mkdir -p .cache/unpacked .cache/unpacked.new
+  if ! download "$1" 2>/dev/null; then
+    say "apt-get could not get $1; updating its lists"
+    apt update
+    download "$1"
+  fi
+  dpkg-deb --extract .cache/unpacked.new/*.deb .cache/unpacked.new
+  mv .cache/unpacked.new/$2 .cache/unpacked
+  rm -rf .cache/unpacked.new
 }
 
-if [ "${1-}" = --tests ] && [ ! -e .cache/pipewire-alsa/libasound_module_pcm_pipewire.so ] &&
-  command -v dpkg-query >/dev/null; then
-  say "unpacking ALSA's plugin for PipeWire into .cache/pipewire-alsa"
-  unpack_pipewire_plugin
+download() {
+  (cd .cache/unpacked.new && apt-get -qq -o APT::Sandbox::User=root download "$1" </dev/null)
+}
+
+if [ "${1-}" = --tests ] && command -v dpkg-query >/dev/null; then
+  # ALSA's plugin for PipeWire: its package would remove PulseAudio.
+  unpack pipewire-alsa 'usr/lib/*/alsa-lib/libasound_module_pcm_pipewire.so'
+  # Its package is 100 MB of a server that nobody starts.
+  unpack prometheus usr/bin/promtool
 fi
 
 # --- Deno ---

@@ -104,6 +104,7 @@ async function writeDocumentation(
     copy(`${project}/fixtures/${name}.yaml`, join(doc, `examples/${name}.yaml`));
   }
   copy(`${project}/contrib/grafana/xsnd.json`, join(doc, "examples/grafana.json"));
+  copy(`${project}/contrib/prometheus/xsnd.rules.yml`, join(doc, "examples/xsnd.rules.yml"));
   write(join(root, "usr/share/bash-completion/completions/xsnd"), SCRIPTS.bash);
   write(join(root, "usr/share/zsh/vendor-completions/_xsnd"), SCRIPTS.zsh);
   write(join(root, "usr/share/fish/vendor_completions.d/xsnd.fish"), SCRIPTS.fish);

@@ -8,7 +8,7 @@ import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";
 import type { Backend } from "../daemon/backend.ts";
 import { reportStream } from "../daemon/stream/stream_report.ts";
 import type { Durations } from "../bridge/durations.ts";
-import { STREAM_STATES } from "../stream/stream_state.ts";
+import { HOLDS, STREAM_STATES } from "../stream/stream_state.ts";
 import type { StatusRow } from "../bridge/stream_status.ts";
 import type { StreamReport } from "../control/protocol.ts";
 import { waitingFrames } from "../observe/stream_columns.ts";
@@ -60,6 +60,19 @@ function each(
     help: type === "counter" ? `${help} ${SINCE}` : help,
     read: ({ streams }) => streams.map((reading) => ({ labels: reading.labels, value: value(reading) })),
   };
+}
+
+/** A metric with a value for each stream and each of `values`: 1 for the one that the stream has, 0 for the others. */
+function which(
+  name: string,
+  help: string,
+  label: string,
+  values: readonly string[],
+  value: (report: StreamReport) => string,
+): Metric {
+  const read = ({ labels, report }: Reading): Value[] =>
+    values.map((each) => ({ labels: { ...labels, [label]: each }, value: Number(value(report) === each) }));
+  return { name, type: "gauge", help, read: ({ streams }) => streams.flatMap(read) };
 }
 
 function histogram(name: string, help: string, durations: (totals: StatusRow) => Durations): Metric {
@@ -165,6 +178,38 @@ const METRICS: readonly Metric[] = [
     "xsnd_stream_recording",
     "1 while the guest records a device; 0 otherwise, and while the stream is denied, muted or held.",
     ({ report }) => Number(report.recording),
+  ),
+  which(
+    "xsnd_stream_state",
+    "1 for the state that the stream is in.",
+    "state",
+    STREAM_STATES,
+    ({ state }) => state,
+  ),
+  which(
+    "xsnd_stream_hold",
+    "1 for what an operator's trigger has made of the stream; none: it is not held.",
+    "hold",
+    HOLDS,
+    ({ hold }) => hold,
+  ),
+  each(
+    "gauge",
+    "xsnd_stream_muted",
+    "1 while an operator mutes the stream.",
+    ({ report }) => Number(report.muted),
+  ),
+  each(
+    "gauge",
+    "xsnd_stream_volume_decibels",
+    "The operator's volume, in dB on top of the guest's own.",
+    ({ report }) => report.volume,
+  ),
+  each(
+    "gauge",
+    "xsnd_stream_denied",
+    "1 while the configuration denies the stream.",
+    ({ report }) => Number(report.denied),
   ),
   each(
     "counter",

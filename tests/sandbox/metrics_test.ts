@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd serve --metrics`: the metrics that Prometheus scrapes, and the dashboard that shows them. */
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { Exit } from "../../lib/base/error.ts";
 import {
   assertFails,
@@ -115,15 +116,79 @@ function assertHistograms(samples: Map<string, number>): void {
   assert.equal(buckets.at(-1)![1], samples.get(of("xsnd_stream_request_duration_seconds_count")));
 }
 
-/** Checks the metrics with promtool, if Debian's prometheus is installed. The package is too large to require. */
+/** Prometheus' own check of what it scrapes and of its rules. `setup.sh --tests` unpacks it. */
+const PROMTOOL = `${root}.cache/unpacked/promtool`;
+
 async function assertPromtool(box: Box, metrics: string): Promise<void> {
   const file = box.path("metrics.txt");
   Deno.writeTextFileSync(file, metrics);
-  const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", 'command -v promtool >/dev/null || exit 0; promtool check metrics <"$1"', "sh", file],
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+  const { code, stdout, stderr } = await new Process("sh", [
+    "-c",
+    '"$1" check metrics <"$2"',
+    "sh",
+    PROMTOOL,
+    file,
+  ]).result;
+  assert.equal(code, 0, stdout + stderr);
 }
+
+Deno.test("the alert rules name metrics that there are, and fire when they should", () =>
+  whileServed(async (_box, connect) => {
+    const directory = `${root}contrib/prometheus`;
+    for (
+      const args of [["check", "rules", "--lint-fatal", "xsnd.rules.yml"], ["test", "rules", "xsnd.test.yml"]]
+    ) {
+      const { code, stdout, stderr } = await new Process(PROMTOOL, args, { cwd: directory }).result;
+      assert.equal(code, 0, stdout + stderr);
+    }
+    const there = new Set([...(await scrape(connect)).keys()].map((name) => name.replace(/\{.*/, "")));
+    const { groups } = parse(Deno.readTextFileSync(`${directory}/xsnd.rules.yml`));
+    const rules: { alert: string; expr: string }[] = groups.flatMap(({ rules }: { rules: unknown[] }) =>
+      rules
+    );
+    for (const { expr } of rules) {
+      for (const [name] of expr.matchAll(/\b(xsnd|process)_[a-z_]+/g)) assert(there.has(name), name);
+    }
+    // Each alert has a test in which it fires.
+    const tests = Deno.readTextFileSync(`${directory}/xsnd.test.yml`);
+    for (const { alert } of rules) assert(tests.includes(`alertname: ${alert}\n`), alert);
+  }));
+
+Deno.test("metrics say what an operator has set, and in which state each stream is", () =>
+  whileServed(async (box, connect) => {
+    const set = async () => {
+      const samples = await scrape(connect);
+      const where = (name: string, label: string) =>
+        [...samples].filter(([key, value]) =>
+          value === 1 && key.startsWith(of(name, `,${label}=`).slice(0, -1))
+        )
+          .map(([key]) => /="([a-z]+)"\}$/.exec(key)![1]);
+      return {
+        state: where("xsnd_stream_state", "state"),
+        hold: where("xsnd_stream_hold", "hold"),
+        muted: samples.get(of("xsnd_stream_muted")),
+        volume: samples.get(of("xsnd_stream_volume_decibels")),
+        denied: samples.get(of("xsnd_stream_denied")),
+      };
+    };
+    const untouched = { state: ["detached"], hold: ["none"], muted: 0, volume: 0, denied: 0 };
+    assert.deepEqual(await set(), untouched);
+    await box.ok("volume", STREAM, "-6.5");
+    await box.ok("mute", STREAM);
+    assert.deepEqual(await set(), { ...untouched, muted: 1, volume: -6.5 });
+    const playing = box.spawn("play", makeWav(box.path("long.wav"), { ...sound, frames: 960_000 }), STREAM);
+    await box.ok("trigger", "pause", STREAM);
+    assert.deepEqual(await set(), {
+      ...untouched,
+      state: ["running"],
+      hold: ["paused"],
+      muted: 1,
+      volume: -6.5,
+    });
+    await playing.end("SIGINT");
+    await box.ok("volume", STREAM, "0");
+    await box.ok("unmute", STREAM);
+  }));
 
 Deno.test("each metric that the dashboard names is there, and the other way round", () =>
   whileServed(async (_box, connect) => {

@@ -10,7 +10,7 @@ import { type Sink, SoundServer } from "./sound_server.ts";
 const SINK = "silent";
 
 /** ALSA's plugin for PipeWire. Debian's package of it cannot be installed beside PulseAudio: `setup.sh --tests` unpacks it. */
-const PLUGIN = `${root}.cache/pipewire-alsa/libasound_module_pcm_pipewire.so`;
+const PLUGIN = `${root}.cache/unpacked/libasound_module_pcm_pipewire.so`;
 
 export class PipeWireServer extends SoundServer {
   static readonly device = "pipewire";
