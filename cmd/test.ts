@@ -32,7 +32,7 @@ export function testCommand(): Command {
         "and on real Xen domain 0 is its own guest. Cards of guests are not touched.",
     )
     .argument("[check...]", "names or patterns, as 'capture*'; by default all checks")
-    .option("--device <pcm>", "also play on this PCM of the host: in real time, without an xrun")
+    .option("--device <pcm>", "also play silence on this PCM of the host: in real time, without an xrun")
     .option("--capture-device <pcm>", "also record from this PCM of the host")
     .option("--list", "print the names of the checks, and run none")
     .addOption(new Option("--tap", "print the verdicts in the Test Anything Protocol").conflicts("json"))

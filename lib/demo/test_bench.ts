@@ -43,24 +43,27 @@ export class TestBench {
   }
 
   /** A file of noise that is the same each time. */
-  noise({ format, rate, channels }: Shape, seconds: number): string {
-    const path = this.file();
-    using writer = new WavWriter(path, { format: formatByName(format)!, rate, channels });
-    const octets = new Uint8Array(Math.round(seconds * rate) * writer.frameOctets);
-    let state = 1;
-    for (let i = 0; i < octets.length; i++) {
-      state = Math.imul(state, 1_664_525) + 1_013_904_223 | 0;
-      octets[i] = state >>> 24;
-    }
-    writer.writeFrames(octets);
-    return path;
+  noise(shape: Shape, seconds: number): string {
+    return this.#sound(shape, seconds, (octets) => {
+      let state = 1;
+      for (let i = 0; i < octets.length; i++) {
+        state = Math.imul(state, 1_664_525) + 1_013_904_223 | 0;
+        octets[i] = state >>> 24;
+      }
+    });
   }
 
   /** A file of silence. */
-  silence({ format, rate, channels }: Shape, seconds: number): string {
+  silence(shape: Shape, seconds: number): string {
+    return this.#sound(shape, seconds, () => {});
+  }
+
+  #sound({ format, rate, channels }: Shape, seconds: number, fill: (octets: Uint8Array) => void): string {
     const path = this.file();
     using writer = new WavWriter(path, { format: formatByName(format)!, rate, channels });
-    writer.writeFrames(new Uint8Array(Math.round(seconds * rate) * writer.frameOctets));
+    const octets = new Uint8Array(Math.round(seconds * rate) * writer.frameOctets);
+    fill(octets);
+    writer.writeFrames(octets);
     return path;
   }
 
