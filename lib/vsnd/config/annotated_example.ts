@@ -21,9 +21,13 @@ export function annotatedExample(): string {
   return [
     ...comment("", HEAD),
     "",
+    ...optional("", "defaults"),
+    "",
     ...key("", "domains"),
     "  domU:",
     ...optional("    ", "backend"),
+    "",
+    ...optional("    ", "defaults"),
     "",
     ...key("    ", "cards"),
     ...item("      ", "short-name"),

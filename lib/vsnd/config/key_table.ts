@@ -35,6 +35,14 @@ function inherited(value: string): string {
 }
 
 export const KEY_TABLE = {
+  defaults: {
+    meaning:
+      "Parameters of the cards below, where neither the card nor anything in it has its own value. At the top it is for all " +
+      "guests, in a guest's entry for that guest.",
+    values: "a map with any of buffer-size, sample-rates, sample-formats, channels-min and channels-max",
+    default: "nothing",
+    example: { "sample-rates": [44100, 48000], "channels-max": 2 },
+  },
   domains: {
     meaning: "The guests that get sound cards. Each key is a guest's name as in xl.cfg, or its number.",
     values: "a map from domain names to their cards",

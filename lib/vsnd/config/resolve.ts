@@ -43,6 +43,29 @@ function declaredBy(raw: RawParams): Partial<StreamParams> {
   });
 }
 
+/**
+ * The card with the values of `defaults` for what neither the card nor anything in it sets. What a PCM or a stream sets need not be
+ * within a default: then the streams that have no value get the default, and not the card.
+ */
+function withDefaults(card: RawCard, defaults: RawParams): RawCard {
+  const keys = (Object.keys(defaults) as (keyof RawParams)[]).filter((key) => card[key] === undefined);
+  const isSetBelow = (key: keyof RawParams) =>
+    card.pcms.some((pcm) =>
+      pcm[key] !== undefined || pcm.streams.some((stream) => stream[key] !== undefined)
+    );
+  const some = (keys: readonly (keyof RawParams)[]): RawParams =>
+    Object.fromEntries(keys.map((key) => [key, defaults[key]]));
+  const below = keys.filter(isSetBelow);
+  const pcms = card.pcms.map((pcm) => ({
+    ...pcm,
+    streams: pcm.streams.map((stream) => ({
+      ...some(below.filter((key) => pcm[key] === undefined)),
+      ...compact(stream),
+    })),
+  }));
+  return { ...compact(card), ...some(keys.filter((key) => !isSetBelow(key))), pcms };
+}
+
 class Resolver {
   readonly findings: Finding[] = [];
 
@@ -52,7 +75,13 @@ class Resolver {
       const instead = "write at least one domain with its cards";
       this.#find(["domains"], "empty", "there is no card to provision or to serve", instead);
     }
-    return new Map(domains.map(([name, domain]) => [name, this.#domain(domain, ["domains", name])]));
+    const all = raw.defaults;
+    return new Map(domains.map(([name, domain]) => {
+      const cards = domain.cards.map((card) =>
+        withDefaults(card, { ...all, ...compact(domain.defaults ?? {}) })
+      );
+      return [name, this.#domain({ ...domain, cards }, ["domains", name])];
+    }));
   }
 
   #find(path: DocumentPath, what: string, why: string, instead: string): void {

@@ -69,16 +69,20 @@ const card = z.strictObject({
   pcms: described("pcms", z.array(pcm).min(1).max(Limits.pcmsPerCard)),
 });
 
+const defaults = described("defaults", z.strictObject(params).optional());
+
 const domain = z.strictObject({
   backend: described(
     "backend",
     z.union([text(Limits.textOctets, "comma"), z.int().min(0).max(32751)]).optional(),
   ),
+  defaults,
   cards: described("cards", z.array(card).min(1).max(Limits.cardsPerDomain)),
 });
 
 /** A whole file. */
 export const configSchema = z.strictObject({
+  defaults,
   domains: described("domains", z.record(z.string().regex(/^[^/\p{Cc}]{1,255}$/u), domain)),
 });
 
@@ -92,6 +96,7 @@ export type RawParams = Pick<RawStream, keyof typeof params>;
 /** The keys that the map under `parent` may hold; `parent` is the last key on the way to it, if any. */
 export const KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(configSchema.shape),
+  defaults: Object.keys(params),
   domains: Object.keys(domain.shape),
   cards: Object.keys(card.shape),
   pcms: Object.keys(pcm.shape),

@@ -57,7 +57,7 @@ function valueAt(document: unknown, path: DocumentPath): unknown {
 /** The findings for one issue that zod has with `document`. */
 export function findingsOf(issue: z.core.$ZodIssue, document: unknown): Finding[] {
   const path = issue.path as DocumentPath;
-  const isDomain = path.length === 2;
+  const isDomain = path.length === 2 && path[0] === "domains";
   // A domain may have any name. Below a domain, all texts of a path are keys of the schema.
   const key = (path.findLast((part) => typeof part === "string") ?? "") as ConfigKey | "";
   if (issue.code === "unrecognized_keys") {
