@@ -11,7 +11,7 @@ import type { SessionReport } from "../lib/guest/session.ts";
 import { startLogging } from "../lib/log/mod.ts";
 import { interruptible } from "../lib/base/signals.ts";
 import { withManual, XEN_VARIABLES } from "./shared/manual.ts";
-import { print, printJsonLine } from "./shared/output.ts";
+import { print, printable, printJsonLine } from "./shared/output.ts";
 import { addFrontendOptions, type FrontendOptions } from "./shared/session_options.ts";
 import { clearProgress, showSession } from "./shared/session_output.ts";
 
@@ -129,6 +129,8 @@ function printVerdict(report: DemoReport, { input, output, device }: Options): v
     ],
   ];
   if (output !== undefined) rows.push(["output", output]);
-  for (const [name, value] of rows) print(`${name.padEnd(10)} ${value}`);
+  for (const [name, value] of rows) {
+    console.log(`${name.padEnd(10)} ${name === "bit-exact" ? value : printable(value)}`);
+  }
   console.log(report.passed ? styleText("green", "PASSED") : styleText("red", "FAILED"));
 }

@@ -35,6 +35,8 @@ export async function sweep(
   return await DemoHost.run((host) =>
     host.withCard(demoCard(input, device), async ([stream]) => {
       const bench = new TestBench(host, signal);
+      // The daemon takes a moment to see the card.
+      await bench.wait(stream!, "closed");
       const steps: SweepStep[] = [];
       for (let periodFrames = LARGEST; periodFrames >= SMALLEST; periodFrames /= 2) {
         const sizes = { periodFrames, bufferFrames: PERIODS * periodFrames };

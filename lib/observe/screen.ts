@@ -11,7 +11,7 @@ const LEAVE = "\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
 const CLEAR_REST_OF_LINE = "\x1b[K";
 const CLEAR_REST = "\x1b[J";
-const [INVERSE, PLAIN] = ["\x1b[7m", "\x1b[m"];
+const [INVERSE, HEADING, PLAIN] = ["\x1b[7m", "\x1b[1;4m", "\x1b[m"];
 
 /** Ctrl-Z: the shell gets its own screen before the process stops. SIGWINCH reports a new size. */
 const SUSPEND: Deno.Signal = "SIGTSTP";
@@ -81,12 +81,17 @@ export class Screen implements Disposable {
     return { columns: columns || 80, rows: rows || 24 };
   }
 
-  /** Shows `lines`, cut at the screen's edges, with those at the indices `inverted` inverted. One write draws everything, so that nothing flickers. */
-  draw(lines: readonly string[], ...inverted: readonly number[]): void {
+  /**
+   * Shows `lines`, cut at the screen's edges: the line at the index `heading` bold and underlined, the one at `selected` inverted. One
+   * write draws everything, so that nothing flickers.
+   */
+  draw(lines: readonly string[], heading = -1, selected = -1): void {
     const { columns, rows } = this.size;
     const drawn = lines.slice(0, rows).map((line, index) => {
       const text = [...line].slice(0, columns).join("");
-      return inverted.includes(index) && !Deno.noColor ? `${INVERSE}${text.padEnd(columns)}${PLAIN}` : text;
+      // Also with NO_COLOR: without the mark nobody sees what is selected.
+      if (index === selected) return `${INVERSE}${text.padEnd(columns)}${PLAIN}`;
+      return index === heading && !Deno.noColor ? `${HEADING}${text.padEnd(columns)}${PLAIN}` : text;
     });
     this.#write(HOME + drawn.map((line) => line + CLEAR_REST_OF_LINE).join("\r\n") + CLEAR_REST);
   }

@@ -28,6 +28,8 @@ async function demo(terminal: boolean, env: Record<string, string>): Promise<str
 Deno.test("at a terminal there are colours, and progress that goes when it is done", async () => {
   const said = await demo(true, {});
   assert(said.includes(`${ESCAPE}[32mPASSED${ESCAPE}[39m`), said);
+  assert(said.includes(`${ESCAPE}[32myes${ESCAPE}[39m`), said);
+  assert(!said.includes("\\u001b"), said);
   assert.match(said, /\r\d+\.\d of 0\.5 s [^]*\r\S*\[Kxen /);
 });
 
