@@ -20,12 +20,15 @@ export class ClosedCards {
     if (GIVEN_UP.test(text)) this.#giveUps.add(process);
   }
 
-  /** The grants of a card's rings, as its guest has published them. */
+  /** The grants of a card's rings, as its guest has published them. A ring that the guest has freed may be another card's buffer now. */
   #ringsOf(domain: Domain, nodename: string): Set<number> {
     const guest = this.world.population.of(domain);
     const hostiles = guest?.hostile?.nodename === nodename ? guest.hostile.streams : [];
-    const honest = [...guest?.kernel.accounts ?? []].filter(({ name }) => name.startsWith(`${nodename} `));
-    return new Set([...hostiles.flatMap(({ ring }) => ring.grefs), ...honest.map(({ ringRef }) => ringRef)]);
+    const [own, others] = [new Set(hostiles.flatMap(({ ring }) => ring.grefs)), new Set<number>()];
+    for (const { name, ringRef } of guest?.kernel.accounts ?? []) {
+      (name.startsWith(`${nodename} `) ? own : others).add(ringRef);
+    }
+    return own.difference(others);
   }
 
   /** What is wrong, as the node at `path` has changed. */
@@ -38,7 +41,7 @@ export class ClosedCards {
     const rings = domain === undefined ? new Set() : this.#ringsOf(domain, `device/vsnd/${card}`);
     const count =
       [...hypervisor.mappings].filter((mapping) =>
-        mapping.domain === domain && mapping.grants.some(({ gref }) => rings.has(gref))
+        mapping.domain === domain && mapping.grants.length === 1 && rings.has(mapping.grants[0]!.gref)
       ).length;
     if (count > 0) {
       return `card ${card} of domain ${domid} is Closed, and ${count} of its mappings are left`;

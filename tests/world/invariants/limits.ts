@@ -93,7 +93,8 @@ const [WATCHES, TIMERS, DESCRIPTORS] = [8, 16, 15];
 
 /**
  * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine
- * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has one more if it is libasound's.
+ * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has two more if it is libasound's: a PCM of
+ * plugins has two descriptors, and a timer that looks at its pointer.
  */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;
@@ -111,7 +112,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2],
-    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + devices],
+    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + 2 * devices],
   };
   for (const [what, [has, most]] of Object.entries(bounds)) {
     if (has! > most!) {
