@@ -141,22 +141,30 @@ export function lifeCases(
     assert(underruns <= 2, stderr);
   });
 
-  bench.test("a card that dom0 itself plays to is silence for its guest, and is its as soon as that ends", async (lab) => {
-    const guest = await bench.guest("6.1");
-    await give(lab, guest, AC97);
-    await guest.put("/tmp/long", noise(CD, 40));
-    const own = `aplay -q -D hw:0,0 ${shapeOptions(CD)} /dev/zero`;
-    const card = "/proc/asound/card0/pcm0p/sub0/status";
-    await lab.dom0.run(`${own} & echo $! >/tmp/own; until grep -q RUNNING ${card}; do sleep 0.1; done`);
-    const playing = background(
-      guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 }),
-    );
-    await until(lab.dom0, "xsnd status | grep -q ' running .* card lost$'", "the guest to play into silence");
-    await lab.dom0.run("kill $(cat /tmp/own)");
-    await until(lab.dom0, `grep -q RUNNING ${card}`, "the card to play again");
-    await until(lab.dom0, "xsnd status | grep ' running ' | grep -vq 'card lost'", "that to be known");
-    await endPlay(guest, playing);
-  });
+  bench.test(
+    "a card that dom0 itself plays to is silence for its guest, and is its as soon as that ends",
+    async (lab) => {
+      const guest = await bench.guest("6.1");
+      await give(lab, guest, AC97);
+      await guest.put("/tmp/long", noise(CD, 40));
+      const own = `aplay -q -D hw:0,0 ${shapeOptions(CD)} /dev/zero`;
+      const card = "/proc/asound/card0/pcm0p/sub0/status";
+      await lab.dom0.run(`${own} & echo $! >/tmp/own; until grep -q RUNNING ${card}; do sleep 0.1; done`);
+      const playing = background(
+        guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} /tmp/long`, { timeout: 90 }),
+      );
+      await until(
+        lab.dom0,
+        "xsnd status | grep -q ' running .* card lost$'",
+        "the guest to play into silence",
+      );
+      await lab.dom0.run("kill $(cat /tmp/own)");
+      await until(lab.dom0, `grep -q RUNNING ${card}`, "the card to play again");
+      await until(lab.dom0, "xsnd status | grep ' running ' | grep -vq 'card lost'", "that to be known");
+      await endPlay(guest, playing);
+    },
+    { needs: ["ac97"] },
+  );
 
   bench.test("a card that is taken away leaves nothing in XenStore", async (lab) => {
     const guest = await bench.guest("6.1");

@@ -49,8 +49,15 @@ export class Bench {
    * guests. The first failure is printed, and kept in `failures.log` in the run's folder. The run ends with a list of such cases,
    * and fails if they exceed the budget of tools/flaky.ts.
    * The error ends with the console's last lines and names the logs.
+   *
+   * @param needs sound cards without which the case cannot be: a machine that lacks one is not offered the case
    */
-  test(name: string, body: (lab: Lab) => Promise<void>): void {
+  test(
+    name: string,
+    body: (lab: Lab) => Promise<void>,
+    { needs = [] }: { readonly needs?: LabOptions["cards"] } = {},
+  ): void {
+    if (needs.some((card) => this.options.cards?.includes(card) !== true)) return;
     Deno.test({
       name,
       // All cases share the connection to dom0 and its pending read.
