@@ -6,8 +6,8 @@
  */
 import { lazyLibrary } from "../base/library.ts";
 
-/** SIGSTOP, for kill(2): Deno has no permission to send signals. */
-export const SIGSTOP = 19;
+/** signal.h: the number, and the size of a `struct sigaction` at most, in octets. */
+export const [SIGTSTP, SIGACTION_OCTETS] = [20, 256];
 
 /** poll.h: events and revents. */
 export const POLL = { IN: 0x1, OUT: 0x4, ERR: 0x8, HUP: 0x10, NVAL: 0x20 } as const;
@@ -98,6 +98,8 @@ export const libcSymbols = {
   getgrnam: { parameters: ["buffer"], result: "pointer" }, // name
   gettid: { parameters: [], result: "i32", optional: true }, // glibc 2.30
   kill: { parameters: ["i32", "i32"], result: "i32" }, // pid, sig
+  raise: { parameters: ["i32"], result: "i32" }, // sig
+  sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" }, // sig, act, oldact
   sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" }, // pid (0: this thread), policy, param
 
   // The address of a function: see functionWithoutEffect()

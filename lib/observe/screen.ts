@@ -4,7 +4,7 @@
  * content.
  */
 
-import { libc, SIGSTOP } from "../../ffi/libc/libc.ts";
+import { libc, SIGACTION_OCTETS, SIGTSTP } from "../../ffi/libc/libc.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l"; // alternate screen, no cursor
 const LEAVE = "\x1b[?25h\x1b[?1049l";
@@ -67,10 +67,17 @@ export class Screen implements Disposable {
     this.#write(LEAVE);
   }
 
-  /** Stops the process, as Ctrl-Z does, with the shell's screen; goes on with this one as soon as the shell says so (`fg`). */
+  /**
+   * Stops the process with the shell's screen, and goes on with this one when the shell says so (`fg`). The kernel does that, by SIGTSTP's
+   * own action, and does nothing where no shell could go on with the process, as in `ssh -t HOST xsnd top`.
+   */
   #suspend(): void {
     this.#leave();
-    libc().kill(Deno.pid, SIGSTOP);
+    // All zero is SIG_DFL.
+    const [own, former] = [new Uint8Array(SIGACTION_OCTETS), new Uint8Array(SIGACTION_OCTETS)];
+    libc().sigaction(SIGTSTP, own, former);
+    libc().raise(SIGTSTP);
+    libc().sigaction(SIGTSTP, former, own);
     this.#enter();
     this.#add("resize");
   }

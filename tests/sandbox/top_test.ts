@@ -103,20 +103,36 @@ Deno.test("keys select a stream, mute it, pause it, change its volume, and sort,
     await terminal.assertRestored(Exit.done);
   }));
 
-Deno.test("Ctrl-Z gives the shell its screen, and top goes on with its own", async () => {
+Deno.test("Ctrl-Z gives the shell its screen, and fg gives top its own", async () => {
   const box = served();
-  const command = `sh -c 'echo $$ >${box.path("pid")}; exec ${launcher} top'`;
-  await using terminal = await Terminal.run(box, { columns: 80, rows: 10 }, command);
+  await using terminal = await Terminal.run(box, { columns: 80, rows: 10 }, "bash --norc --noprofile -i");
+  await terminal.tmux("send-keys", `${launcher} top`, "Enter");
   await terminal.untilScreen(/^domU/m);
-  const pid = Number(Deno.readTextFileSync(box.path("pid")));
-  const state = () => /^State:\t(\w)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1];
   await terminal.tmux("send-keys", "C-z");
-  await until("it stops", () => state() === "T");
-  assert.match(await terminal.screen(), /^before\n/);
+  await terminal.untilScreen(/Stopped/);
   assert.equal(await terminal.tmux("display", "-p", "#{alternate_on} #{cursor_flag}"), "0 1\n");
-  Deno.kill(pid, "SIGCONT");
+  await terminal.tmux("send-keys", "fg", "Enter");
   await terminal.untilScreen(/^domU/m);
   assert.equal(await terminal.tmux("display", "-p", "#{alternate_on} #{cursor_flag}"), "1 0\n");
+  await terminal.tmux("send-keys", "q");
+  await until(
+    "the shell has its screen",
+    async () => await terminal.tmux("display", "-p", "#{alternate_on}") === "0\n",
+  );
+  await terminal.tmux("send-keys", "exit", "Enter");
+  await terminal.untilScreen(/^code 0$/m);
+});
+
+Deno.test("Ctrl-Z stops no top that no shell could go on with", async () => {
+  const box = served();
+  await using terminal = await Terminal.run(box, { columns: 80, rows: 10 }, `${launcher} top --interval 0.1`);
+  const first = await terminal.untilScreen(/^domU/m);
+  await terminal.tmux("send-keys", "C-z");
+  const time = /^\S+Z/.exec(first)![0];
+  await until("it shows a later time", async () => {
+    const screen = await terminal.screen();
+    return /^domU/m.test(screen) && !screen.startsWith(time);
+  });
   await terminal.tmux("send-keys", "q");
   await terminal.assertRestored(Exit.done);
 });
