@@ -117,9 +117,9 @@ export class TopScreen {
     else if ([...key].length === 1) list.filter += key;
   }
 
-  /** Lines that the table's streams have: all but two of the header, an empty one, the titles, and the last. */
+  /** Lines that the streams have on the screen: all but those of the header, an empty one, the titles and the last one. */
   get #rows(): number {
-    return this.screen.size.rows - this.#view!.header.length - 3;
+    return Math.max(1, this.screen.size.rows - this.#view!.header.length - 3);
   }
 
   #draw(): void {

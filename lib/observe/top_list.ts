@@ -2,7 +2,7 @@
 /** The list of `xsnd top`: which streams it shows, in which order, from which one on, and which one is selected. */
 import { type Seen, waitingFrames } from "./stream_columns.ts";
 
-/** What the list can be sorted by. Numbers are sorted largest first. */
+/** What the list can be sorted by: the largest number first, and streams of one number by name. */
 const SORTS: Readonly<Record<string, (seen: Seen) => number>> = {
   name: () => 0,
   "CPU%": ({ cpuPercent = 0 }) => cpuPercent,
@@ -10,6 +10,8 @@ const SORTS: Readonly<Record<string, (seen: Seen) => number>> = {
   LAT: ({ report }) => waitingFrames(report) / (report.rate ?? Infinity),
 };
 const SORT_NAMES = Object.keys(SORTS);
+const byName = ({ report: { stream: a } }: Seen, { report: { stream: b } }: Seen) =>
+  a < b ? -1 : Number(a > b);
 
 /** A part of the list that fits the screen. */
 export interface Page {
@@ -58,7 +60,7 @@ export class TopList {
     const text = this.#filter.toLowerCase();
     const has = (part: string) => part.toLowerCase().includes(text);
     this.#shown = this.#streams.filter(({ report: { stream, device } }) => has(stream) || has(device))
-      .toSorted((a, b) => value(b) - value(a));
+      .toSorted((a, b) => value(b) - value(a) || byName(a, b));
   }
 
   /** The selected stream. */
