@@ -229,6 +229,7 @@ export class StreamFrontend implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.byEventPort.delete(this.eventPort);
     this.channels.unbind(this.requestPort);
     this.channels.unbind(this.eventPort);
     this.#ringPage[Symbol.dispose]();
