@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { type DemoReport, runDemo } from "../lib/demo/run_demo.ts";
 import { silenceAlsa } from "../ffi/alsa/alsa_error.ts";
-import { Exit } from "../lib/base/error.ts";
+import { Exit, XsndError } from "../lib/base/error.ts";
 import { PERIODS, sweep } from "../lib/demo/sweep.ts";
 import type { SessionReport } from "../lib/guest/session.ts";
 import { startLogging } from "../lib/log/mod.ts";
@@ -94,7 +94,11 @@ async function runSweep({ json, ...options }: Options): Promise<void> {
     }, signal)
   );
   const smallest = steps.findLast(({ isClean }) => isClean)?.report;
-  if (smallest === undefined) Deno.exit(Exit.failed);
+  if (smallest === undefined) {
+    throw new XsndError(
+      "no period plays clean: the largest that was tried has xruns, too; `xsnd doctor` looks at the host",
+    );
+  }
   if (json) return;
   print(
     `the smallest period that plays clean, of ${PERIODS} in the buffer: ${smallest.periodFrames} frames, ${

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a check of the self-test works with: cards of dummy devices, noise in files, sessions, an operator. */
+import { XsndError } from "../base/error.ts";
 import { ControlClient } from "../control/control_client.ts";
 import type { StreamGoal, StreamReport } from "../control/protocol.ts";
 import { runSession, runSessions } from "../guest/run_session.ts";
@@ -29,7 +30,7 @@ const WAIT_MS = 10_000;
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** What is wrong, in words. */
-export class CheckFailure extends Error {}
+export class CheckFailure extends XsndError {}
 
 /** What a check works with. */
 export class TestBench {
@@ -121,26 +122,19 @@ export function recording(
 }
 
 function cardOf(streams: readonly TestStream[]): CardConfig {
-  const declared = { rates: [], formats: [], channelsMin: 1, channelsMax: 8, bufferSizeBytes: 4 << 20 };
   return {
     shortName: "xsnd test",
     declared: {},
-    pcms: streams.map(({ type, device, shape: { format, rate, channels } }, pcm) => ({
-      name: "Test",
-      declared: {},
-      streams: [{
-        type,
-        uniqueId: `test${pcm}`,
-        device,
-        declared: {},
-        effective: {
-          ...declared,
-          rates: [rate],
-          formats: [format],
-          channelsMin: channels,
-          channelsMax: channels,
-        },
-      }],
-    })),
+    pcms: streams.map(({ type, device, shape: { format, rate, channels } }, pcm) => {
+      const effective = {
+        rates: [rate],
+        formats: [format],
+        channelsMin: channels,
+        channelsMax: channels,
+        bufferSizeBytes: 4 << 20,
+      };
+      const stream = { type, uniqueId: `test${pcm}`, device, declared: {}, effective };
+      return { name: "Test", declared: {}, streams: [stream] };
+    }),
   };
 }
