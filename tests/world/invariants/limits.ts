@@ -93,8 +93,8 @@ const [WATCHES, TIMERS, DESCRIPTORS] = [8, 16, 15];
 
 /**
  * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine
- * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has two more if it is libasound's: a PCM of
- * plugins has two descriptors, and a timer that looks at its pointer.
+ * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has one more if it is libasound's. A PCM of
+ * plugins has two more: a timer looks at its pointer.
  */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;
@@ -107,12 +107,13 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const { watches, ports } = processCounters(xen, process);
   const files = [...process.files.values()];
   const clients = files.filter((file) => file instanceof SocketFile).length;
-  const devices = sound.open.filter((pcm) => pcm.process === process).length;
+  const devices = sound.open.filter((pcm) => pcm.process === process);
+  const plugins = devices.filter(({ type }) => type !== "HW").length;
   const engines = lately(process, "engines", process.threads.length - 1);
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2],
-    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + 2 * devices],
+    descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + devices.length + plugins],
   };
   for (const [what, [has, most]] of Object.entries(bounds)) {
     if (has! > most!) {
