@@ -4,7 +4,7 @@
  * the PCM `pipewire`.
  */
 import assert from "node:assert/strict";
-import { type Process, root, until } from "./harness.ts";
+import { root, until } from "./harness.ts";
 import { type Sink, SoundServer } from "./sound_server.ts";
 
 const SINK = "silent";
@@ -15,7 +15,6 @@ const PLUGIN = `${root}.cache/unpacked/libasound_module_pcm_pipewire.so`;
 export class PipeWireServer extends SoundServer {
   static readonly device = "pipewire";
   protected readonly recorder: readonly [string, ...string[]];
-  #server: Process | undefined;
 
   private constructor(directory: string, sink: Sink) {
     super(directory, sink, {
@@ -43,7 +42,7 @@ pcm.pipewire { type pipewire server "pipewire-0" playback_node "-1" capture_node
     );
     const bus = `--address=${this.environment.DBUS_SESSION_BUS_ADDRESS}`;
     this.run("dbus-daemon", "--session", "--nofork", "--nopidfile", bus);
-    const server = this.#server = this.run("pipewire");
+    const server = this.server = this.run("pipewire");
     await until("the sound server listens", async () => {
       assert(!server.ended, server.stderr);
       return (await this.run("pw-cli", "info", "0").result).code === 0;
@@ -56,10 +55,6 @@ pcm.pipewire { type pipewire server "pipewire-0" playback_node "-1" capture_node
     // A busy machine misses shorter cycles. In a longer one the server asks for more than the engine's four intervals of a small buffer.
     await this.ask("pw-metadata", "--name", "settings", "0", "clock.force-quantum", "512");
     await this.stand(false);
-  }
-
-  override signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.#server!.kill(signal);
   }
 
   /** Removes the sink, or makes it anew. */

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** PulseAudio with a null sink, and an ALSA configuration that has the PCM `pulse`. */
 import assert from "node:assert/strict";
-import { type Process, until } from "./harness.ts";
+import { until } from "./harness.ts";
 import { type Sink, SoundServer } from "./sound_server.ts";
 
 export class PulseServer extends SoundServer {
   static readonly device = "pulse";
   protected readonly recorder: readonly [string, ...string[]];
-  #server: Process | undefined;
 
   private constructor(directory: string, sink: Sink) {
     super(directory, sink, {
@@ -32,7 +31,7 @@ export class PulseServer extends SoundServer {
       `${directory}/asound.conf`,
       "</usr/share/alsa/alsa.conf>\npcm.pulse { type pulse }\nctl.pulse { type pulse }\n",
     );
-    const server = this.#server = this.run(
+    const server = this.server = this.run(
       "pulseaudio",
       "-n",
       "--daemonize=no",
@@ -50,10 +49,6 @@ export class PulseServer extends SoundServer {
     // An idle sink suspends itself, and takes seconds to resume.
     this.run("pacat", "--playback", "--latency-msec=20", "/dev/zero");
     await until("it plays", async () => /RUNNING/.test(await this.ask("pactl", "list", "short", "sinks")));
-  }
-
-  override signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.#server!.kill(signal);
   }
 
   /** Suspends the null sink and its monitor, as `pactl` does, or resumes both. */

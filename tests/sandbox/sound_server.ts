@@ -42,8 +42,13 @@ export abstract class SoundServer implements AsyncDisposable {
   /** Starts the server, also after {@link stop}; resolves when its sink is there. */
   abstract restart(): Promise<void>;
 
+  /** The server's process. */
+  protected server: Process | undefined;
+
   /** Makes the server hang (SIGSTOP), or continue (SIGCONT). */
-  abstract signal(signal: "SIGSTOP" | "SIGCONT"): void;
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.server!.kill(signal);
+  }
 
   /** Makes the sink stand still, or go on: who plays sees no error, and nothing moves meanwhile. */
   abstract stand(isStanding: boolean): Promise<void>;
