@@ -40,8 +40,8 @@ export function provisionCommand(): Command {
   const command = withWantedCards(new Command("provision"))
     .description(
       "Write the XenStore nodes of virtual sound cards, which the guest's driver and `xsnd serve` read. DOMAIN without --file " +
-        "gets one card with a stereo playback stream and a stereo capture stream, unless it has another one. A card that is already as wanted stays " +
-        "untouched. While a guest uses its card, only the devices and the denied streams can change; the change takes " +
+        "gets one card with a stereo playback stream and a stereo capture stream. A card that is already as wanted stays " +
+        "untouched; DOMAIN without --file and without --device changes no card at all. While a guest uses its card, only the devices and the denied streams can change; the change takes " +
         "effect when the guest opens the stream again. The command opens the devices of new and changed streams for a moment.",
     )
     .addOption(

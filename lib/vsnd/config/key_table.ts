@@ -37,8 +37,8 @@ function inherited(value: string): string {
 export const KEY_TABLE = {
   defaults: {
     meaning:
-      "Parameters of the cards below, where neither the card nor anything in it has its own value. At the top it is for all " +
-      "guests, in a guest's entry for that guest.",
+      "Parameters for cards, where neither the card nor anything in it has its own value. At the top of the file they are for the " +
+      "cards of all guests. In a guest's entry they are for the cards of that guest, and come first.",
     values: "a map with any of buffer-size, sample-rates, sample-formats, channels-min and channels-max",
     default: "nothing",
     example: { "sample-rates": [44100, 48000], "channels-max": 2 },
