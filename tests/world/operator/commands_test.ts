@@ -146,6 +146,18 @@ for (const kind of CUTS) {
     }));
 }
 
+Deno.test("a trace that is interrupted before the daemon has answered is given up, and not refused", () =>
+  withRig(async ({ operators, machine }) => {
+    const asked = [];
+    for (let afterMs = 0.05; afterMs < 2; afterMs += 0.05) {
+      const record = operators.start({ ...PLAIN, verb: "trace", seconds: 5, cut: cut("interrupt", afterMs) });
+      await machine.pass(10_000);
+      asked.push(...outcomes(record));
+    }
+    assert(asked.length > 0);
+    assert.deepEqual(new Set(asked), new Set(["cancelled", "done"]));
+  }));
+
 Deno.test("a command that waits is told when the daemon is killed, and the next daemon takes its socket", () =>
   withRig(async ({ operators, daemon, machine }) => {
     const start = (plan: Partial<CommandPlan>) => operators.start({ ...PLAIN, waitMs: 3000, ...plan });

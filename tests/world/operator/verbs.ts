@@ -138,10 +138,15 @@ async function trace(command: Command): Promise<void> {
     using files = new DisposableStack();
     const open = () => files.use(createFile(traceFile));
     cutRequest(command, daemon);
-    await recorder.call(
-      requestOf(plan),
-      () => record(daemon, open, { stream, waitMs, untilClosed, seconds }, signal),
-    );
+    await recorder.call(requestOf(plan), async () => {
+      try {
+        await record(daemon, open, { stream, waitMs, untilClosed, seconds }, signal);
+      } catch (error) {
+        // The daemon may have begun the trace.
+        if (signal.aborted) recorder.cut("interrupt");
+        throw error;
+      }
+    });
   });
   // What was recorded can be read.
   readTrace(traceFile);
