@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Prints text and JSON. Escapes control characters, since guests write some of the texts. */
 import { STANDARD } from "../../lib/base/standard_file.ts";
-import { COLUMNS, printable, printableJson, visible, wrapped } from "../../lib/base/text.ts";
+import { COLUMNS, printable, printableJson, visible, wrapped as wrappedAt } from "../../lib/base/text.ts";
 
-export { count, printable, wrapped } from "../../lib/base/text.ts";
+export { count, printable } from "../../lib/base/text.ts";
 
 /** The widest line of `--help`. */
 const MOST_OF_HELP = 100;
@@ -67,7 +67,12 @@ export function helpWidth(): number {
   return Math.min(terminalColumns() ?? COLUMNS, MOST_OF_HELP);
 }
 
-/** Prints `text` in lines of at most 80 columns, broken at spaces and indented by `indent`. */
+/** Lines of at most 80 columns that fit the terminal, broken at spaces, each behind `indent`. */
+export function wrapped(text: string, indent: string): string[] {
+  return wrappedAt(text, indent, Math.min(terminalColumns() ?? COLUMNS, COLUMNS));
+}
+
+/** Prints the lines of {@link wrapped}. */
 export function printWrapped(text: string, indent: string): void {
   for (const line of wrapped(text, indent)) console.log(line);
 }

@@ -23,7 +23,8 @@ const HELP = [
   "?       this help; any key ends it",
   "q       end top",
 ];
-const HINT = "? help  s sort  / filter  m mute  p pause  + - volume  q quit";
+/** What the last line says of the keys, as far as the line has room, the most useful ones first. */
+const HINTS = ["? help", "q quit", "s sort", "/ filter", "m mute", "p pause", "+ - volume"];
 
 /** What a key has the daemon do about a stream. */
 function requestFor(key: string, { stream, hold, muted, volume }: StreamReport): ControlRequest | undefined {
@@ -136,6 +137,7 @@ export class TopScreen {
     this.screen.draw(lines, top.length, selected);
   }
 
+  /** What a user types, or what went wrong; otherwise what is not on the screen, and the keys. */
   #lastLine(above: number, below: number): string {
     const { sort, filter } = this.#list;
     if (this.#edits) return printable(`/${filter}_`);
@@ -146,6 +148,12 @@ export class TopScreen {
       sort === "name" ? "" : `by ${sort}`,
       filter === "" ? "" : printable(`/${filter}`),
     ].filter((part) => part !== "");
-    return [...parts, HINT].join("  ");
+    let line = parts.join("  ");
+    for (const hint of HINTS) {
+      const longer = line === "" ? hint : `${line}  ${hint}`;
+      if ([...longer].length > this.screen.size.columns) break;
+      line = longer;
+    }
+    return line;
   }
 }

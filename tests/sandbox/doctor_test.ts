@@ -315,13 +315,19 @@ testAtOnce("doctor", {
     const { stdout } = await xsnd(["doctor", ...PATIENT], NO_XEN);
     for (const line of stdout.split("\n")) assert(line.length <= 80 || /^ +\$ /.test(line), line);
     assert(!stdout.includes("\u001b"));
-    const onTerminal = async (noColor: string) => {
-      const args = ["-qec", `env ${noColor} ./xsnd doctor ${PATIENT.join(" ")}`, "/dev/null"];
+    const onTerminal = async (noColor: string, columns = 80) => {
+      const line = `stty cols ${columns}; env ${noColor} ./xsnd doctor ${PATIENT.join(" ")}`;
+      const args = ["-qec", line, "/dev/null"];
       const process = new Process("script", args, { env: { ...NO_XEN, TERM: "xterm" } });
       await until("it ends", () => process.ended);
       return process.stdout;
     };
     assert(!(await onTerminal("NO_COLOR=1")).includes("\u001b"));
     assert((await onTerminal("--unset=NO_COLOR")).includes("\u001b[31mfail"));
+    const narrow = (await onTerminal("NO_COLOR=1", 60)).split(/\r?\n/);
+    // A word is never broken, and a detail has 27 columns before it.
+    const fits = (line: string) => line.length <= 60 || !line.slice(27).includes(" ") || /^ +\$ /.test(line);
+    assert.deepEqual(narrow.filter((line) => !fits(line)), []);
+    assert(narrow.some((line) => line.length > 40));
   },
 });

@@ -99,6 +99,9 @@ Deno.test("keys select a stream, mute it, pause it, change its volume, and sort,
     await terminal.untilScreen(/^m +mute it, or end the mute$/m);
     await press("x", "Home");
     await terminal.untilScreen(/^1 more below /m);
+    // A narrow screen tells of the keys that it has room for, and of no part of a key.
+    await terminal.tmux("resize-window", "-x", "40", "-y", "6");
+    await terminal.untilScreen(/^1 more below {2}by CPU% {2}\? help {2}q quit$/m);
     await press("q");
     await terminal.assertRestored(Exit.done);
   }));
