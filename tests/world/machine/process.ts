@@ -115,12 +115,12 @@ export class Thread {
     if (!this.#begin()) return;
     try {
       turn();
-      await settled(rounds);
     } catch (error) {
       this.#failed(error);
-    } finally {
-      this.#end();
     }
+    // Also after an error: the reactions to what came before it are this thread's.
+    await settled(rounds);
+    this.#end();
   }
 
   /** Runs `turn`, from which no promise's reaction follows, as the thread's code. */
