@@ -110,6 +110,8 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   const devices = sound.open.filter((pcm) => pcm.process === process);
   const plugins = devices.filter(({ type }) => type !== "HW").length;
   const engines = lately(process, "engines", process.threads.length - 1);
+  // Of what the daemon had as it began, and has yet to give back, there may have been no look.
+  if (servesSince + GIVE_BACK_MICROS > process.clock.now) return undefined;
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2],
