@@ -15,6 +15,9 @@ export interface KeptSettings extends OperatorSettings {
   readonly hold: Hold;
 }
 
+/** The settings of a stream that nobody has touched. */
+export const UNTOUCHED: KeptSettings = { volume: 0, muted: false, hold: "none" };
+
 /** Whether a stream can have this volume, in steps of 0.001 dB. */
 export function isVolume(volume: number): boolean {
   return Number.isInteger(volume) && volume >= MIN_VOLUME && volume <= MAX_VOLUME;

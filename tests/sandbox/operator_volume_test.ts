@@ -116,6 +116,48 @@ Deno.test("the guest sees nothing of it", () =>
     assert.doesNotMatch(await box.xenstore("ls", "-f", "/"), /operator/);
   }));
 
+Deno.test("a stream begins with the volume and the mute of its file, and keeps an operator's: provisioned, declared, and xl's", () =>
+  inBox(
+    async (box) => {
+      const file = box.path("guests.yaml");
+      const write = (first: object) => {
+        const stream = (type: string) => ({ type, "unique-id": type, device: "dummy:", ...first });
+        const cards = [{ pcms: [{ streams: [stream("playback"), stream("capture")] }] }];
+        const domains = Object.fromEntries(["domU", "domV", "domW"].map((name) => [name, { cards }]));
+        Deno.writeTextFileSync(file, JSON.stringify({ domains }));
+      };
+      const shown = async (domain: string) =>
+        (await box.ok("volume", `${domain}/0/0/*`)).replaceAll(`${domain}/0/0/`, "").trim().split("\n");
+      write({ volume: -6, muted: true });
+      await box.ok("provision", "domU", "-f", file);
+      {
+        // Another domain's card is as xl makes it.
+        await box.ok("provision", "domW", "-f", file);
+        const backend = "/local/domain/0/backend/vsnd/3/0";
+        await box.xenstore("rm", `${backend}/xsnd`);
+        await box.xenstore("rm", `${backend}/operator`);
+      }
+      const daemon = await box.serve("--config", file);
+      await until("all are served", async () => (await box.status()).streams.length === 6);
+      const first = ["0: -6 dB, muted", "1: -6 dB, muted"];
+      for (const domain of ["domU", "domV", "domW"]) assert.deepEqual(await shown(domain), first, domain);
+      await box.ok("unmute", "dom*/0/0/0");
+      await box.ok("volume", "domW/0/0/1", "-20");
+      write({ volume: -1 });
+      await daemon.end("SIGKILL");
+      await box.serve("--config", file);
+      await until("all are served", async () => (await box.status()).streams.length === 6);
+      const [playback, capture] = first;
+      for (const domain of ["domU", "domV"]) {
+        assert.deepEqual(await shown(domain), ["0: -6 dB", capture], domain);
+      }
+      assert.deepEqual(await shown("domW"), ["0: -6 dB", "1: -20 dB, muted"], playback);
+    },
+    "domU",
+    "domV",
+    "domW",
+  ));
+
 Deno.test("settings that somebody spoilt by hand are as if nobody had set them", () =>
   withCard(async (box) => {
     for (const volume of ["loud", "99999", "-1e9", ""]) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Exit, XsndError } from "../../lib/base/error.ts";
 import { Changes } from "../../lib/bridge/changes.ts";
-import { OperatorNodes } from "../../lib/daemon/policy/operator_nodes.ts";
+import { OperatorNodes } from "../../lib/vsnd/nodes/operator_nodes.ts";
 import { OperatorControl } from "../../lib/daemon/stream/operator_control.ts";
 import { StoreError } from "../../lib/xen/ports.ts";
 import { TestXen } from "./vsnd_store.ts";

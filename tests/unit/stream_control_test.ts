@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Changes } from "../../lib/bridge/changes.ts";
 import { GuestUse } from "../../lib/daemon/policy/guest_limits.ts";
-import { OperatorNodes } from "../../lib/daemon/policy/operator_nodes.ts";
+import { OperatorNodes } from "../../lib/vsnd/nodes/operator_nodes.ts";
 import { StreamControl, type StreamServices } from "../../lib/daemon/stream/stream_control.ts";
 import { newRow } from "../../lib/daemon/stream/totals.ts";
 import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";

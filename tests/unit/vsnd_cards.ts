@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Generators of valid cards, and helpers to provision them in a {@link TestXen}. */
 import fc from "fast-check";
+import { MAX_VOLUME, MIN_VOLUME } from "../../lib/stream/volume_bounds.ts";
 import { type CardConfig, LINUX_RATES } from "../../lib/vsnd/model/card.ts";
 import { type PlannedCard, provision, type WantedCard } from "../../lib/vsnd/provision/plan.ts";
 import { SERVED_FORMATS } from "../../lib/vsnd/model/param_nodes.ts";
@@ -52,6 +53,8 @@ const stream = fc.record({
   type: fc.constantFrom("playback" as const, "capture" as const, "p" as const, "c" as const),
   device: fc.string({ minLength: 1, maxLength: 60, unit: "grapheme-ascii" }),
   denied: maybe(fc.boolean()),
+  volume: maybe(fc.integer({ min: MIN_VOLUME, max: MAX_VOLUME }).map((volume) => volume / 1000)),
+  muted: maybe(fc.boolean()),
   params,
 });
 

@@ -93,7 +93,10 @@ domains:
     "8:13: domains.domU.cards[0].pcms[0].nmae: unknown key (did you mean name?);",
     "10:39: domains.domU.cards[0].pcms[0].streams[0].unique_id: unknown key (did you mean unique-id?);",
   ]);
-  assert.match(findings(text)[4]!, /write one of type, unique-id, device, denied, buffer-size, sample-rates/);
+  assert.match(
+    findings(text)[4]!,
+    /write one of type, unique-id, device, denied, volume, muted, buffer-size, sample-rates/,
+  );
 });
 
 Deno.test("parseConfig() finds what is wrong with single values and between values at once", () => {

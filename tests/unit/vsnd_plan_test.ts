@@ -40,10 +40,12 @@ Deno.test("provision() turns any card into any other, as if it had been made so"
       provisionCards(changed.store(), one);
       provisionCards(changed.store(), two);
       provisionCards(made.store(), two);
-      assert.equal(
-        changed.dump("/libxl/1/device", frontend, backend),
-        made.dump("/libxl/1/device", frontend, backend),
-      );
+      // What operators may have set stays with a card that changes.
+      const dumpOf = (xen: TestXen) =>
+        xen.dump("/libxl/1/device", frontend, backend).split("\n").filter((line) =>
+          !line.includes("/operator")
+        );
+      assert.deepEqual(dumpOf(changed), dumpOf(made));
     }),
     { numRuns: 30 },
   );

@@ -127,7 +127,7 @@ Deno.test("cardTree() tells Linux and the backend the same of every stream, wher
         policy,
         {
           pcms: card.pcms.map(({ streams }) => ({
-            streams: streams.map(({ declared: _, ...stream }) => stream),
+            streams: streams.map(({ declared: _, first: _first, ...stream }) => stream),
           })),
         },
       );

@@ -76,8 +76,9 @@ function decide(
   defaults: DefaultDevices,
 ): [Grounds, StreamPolicy] {
   if (match !== undefined) {
-    const denied = match.denied ? { denied: true } : {};
-    return ["configured", { type, uniqueId, device: match.device, ...denied, effective: match.effective }];
+    const { device, denied, first, effective } = match;
+    const policy = { type, uniqueId, device, ...(denied && { denied }), ...(first && { first }), effective };
+    return ["configured", policy];
   }
   const effective = within(asked, isLate ? DEFAULT_PARAMS : XL_CAPS);
   const silence = { type, uniqueId, device: defaults[type] ?? SILENT_DEVICE, denied: true, effective };

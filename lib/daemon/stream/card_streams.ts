@@ -7,7 +7,7 @@ import type { CardPaths } from "../../xenbus/mod.ts";
 import type { Store } from "../../xen/ports.ts";
 import type { OpenAtEnd } from "../open_at_end.ts";
 import { readTransport, type StreamTransport, transportNodes } from "../link/published.ts";
-import { OperatorNodes } from "../policy/operator_nodes.ts";
+import { OperatorNodes } from "../../vsnd/nodes/operator_nodes.ts";
 import { type NamedCard, StreamControl, type StreamServices } from "./stream_control.ts";
 import type { Totals } from "./totals.ts";
 

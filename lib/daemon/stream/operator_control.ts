@@ -5,7 +5,8 @@ import type { Changes } from "../../bridge/changes.ts";
 import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "../../stream/stream_state.ts";
 import { isStoreLost } from "../../xen/ports.ts";
-import type { OperatorNodes } from "../policy/operator_nodes.ts";
+import type { FirstSettings } from "../../vsnd/model/card.ts";
+import type { OperatorNodes } from "../../vsnd/nodes/operator_nodes.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 
 /** The stream that is operated. */
@@ -20,12 +21,14 @@ export class OperatorControl {
   /** Whether XenStore was lost in a write of settings: it may have those, and not the ones in force. */
   #isUnsure = false;
 
+  /** @param first what holds until an operator sets something */
   constructor(
     private readonly stream: OperatedStream,
     private readonly nodes: OperatorNodes,
     private readonly changes: Changes,
+    first?: FirstSettings,
   ) {
-    this.#settings = nodes.read();
+    this.#settings = first === undefined ? nodes.read() : nodes.begin(first);
   }
 
   get settings(): KeptSettings {

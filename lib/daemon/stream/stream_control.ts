@@ -14,7 +14,7 @@ import type { Engines, Seat } from "../engines/engines.ts";
 import type { LinkServices } from "../link/frontend_link.ts";
 import type { StreamTransport } from "../link/published.ts";
 import type { KeptFile, KeptFiles } from "../kept_files.ts";
-import type { OperatorNodes } from "../policy/operator_nodes.ts";
+import type { OperatorNodes } from "../../vsnd/nodes/operator_nodes.ts";
 import { BlockingRequests } from "./blocking_requests.ts";
 import { StreamConnection } from "./stream_connection.ts";
 import { OperatorControl } from "./operator_control.ts";
@@ -77,7 +77,7 @@ export class StreamControl implements AsyncDisposable {
     const { changes } = services.engines;
     this.#log = getLogger(["xsnd", "stream"]).with({ stream: lazy(() => this.name) });
     this.#requests = new BlockingRequests(this, policy, services, changes);
-    this.operator = new OperatorControl(this, nodes, changes);
+    this.operator = new OperatorControl(this, nodes, changes, policy.first);
     this.counters = new StreamCounters(this, past);
     changes.tell();
   }

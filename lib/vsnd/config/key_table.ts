@@ -3,6 +3,7 @@
  * What each key of a configuration file means. The JSON Schema, the manual page xsnd.yaml(5) and the findings about a file are
  * made from this table, so that the three agree.
  */
+import { MAX_VOLUME, MIN_VOLUME } from "../../stream/volume_bounds.ts";
 import { DEFAULT_BACKEND, DEFAULT_PARAMS, Limits, LINUX_RATES } from "../model/card.ts";
 
 /** One key. All texts are for people. */
@@ -137,6 +138,23 @@ export const KEY_TABLE = {
     default: "false",
     example: true,
     why: "the key keeps a guest from a device, so its value must not be in doubt",
+  },
+  volume: {
+    meaning:
+      "The stream's volume in dB, until `xsnd volume` sets another one: 0 leaves the sound unchanged, -6 halves the amplitude. The " +
+      "value is for a new card: a later change of the file leaves the volume of a card that there is as it is.",
+    values: `a number of dB from ${MIN_VOLUME / 1000}, which is silence, to ${MAX_VOLUME / 1000}`,
+    default: "0",
+    example: -6,
+    why: "sound that is louder would be clipped",
+  },
+  muted: {
+    meaning:
+      "Whether the stream is muted, until `xsnd unmute` ends that. The value is for a new card, as that of `volume` is.",
+    values: "true or false",
+    default: "false",
+    example: true,
+    why: "whether a stream is heard must not be in doubt",
   },
   "buffer-size": {
     meaning: `The largest buffer, in octets, that the guest can share for one stream. ${NARROWS}`,

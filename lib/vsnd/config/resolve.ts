@@ -143,7 +143,7 @@ class Resolver {
     const type: Direction = raw.type.startsWith("p") ? "playback" : "capture";
     const uniqueId = raw["unique-id"] ?? place;
     const denied = raw.denied === true ? { denied: true } : {};
-    return { type, uniqueId, device: raw.device, ...denied, declared, effective };
+    return { type, uniqueId, device: raw.device, ...denied, ...firstSettings(raw), declared, effective };
   }
 
   #level(raw: RawParams, path: DocumentPath, upper: Level | undefined): Level {
@@ -188,6 +188,14 @@ class Resolver {
       }
     }
   }
+}
+
+/** `first` of a stream, if it has a volume or a mute of its own. */
+function firstSettings({ volume, muted }: RawStream): Pick<StreamConfig, "first"> {
+  if (volume === undefined && muted === undefined) return {};
+  return {
+    first: compact({ volume: volume === undefined ? undefined : Math.round(volume * 1000) + 0, muted }),
+  } as Pick<StreamConfig, "first">;
 }
 
 function elements(value: StreamParams[keyof StreamParams]): readonly (number | string)[] {

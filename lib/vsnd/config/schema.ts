@@ -4,6 +4,7 @@
  * resolve.ts has the rules that tie several values together: inheritance, duplicates. Keys are those of xl.cfg and sndif.h.
  */
 import { z } from "zod";
+import { MAX_VOLUME, MIN_VOLUME } from "../../stream/volume_bounds.ts";
 import { Limits, LINUX_RATES } from "../model/card.ts";
 import { SERVED_FORMATS } from "../model/param_nodes.ts";
 import { textProblem } from "../model/node_text.ts";
@@ -53,6 +54,8 @@ const stream = z.strictObject({
   "unique-id": described("unique-id", text(Limits.textOctets, "no comma").optional()),
   device: described("device", text(Limits.textOctets, "comma")),
   denied: described("denied", z.boolean().optional()),
+  volume: described("volume", z.number().min(MIN_VOLUME / 1000).max(MAX_VOLUME / 1000).optional()),
+  muted: described("muted", z.boolean().optional()),
   ...params,
 });
 

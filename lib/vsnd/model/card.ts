@@ -19,6 +19,13 @@ export interface StreamParams {
   readonly bufferSizeBytes: number;
 }
 
+/** What a configuration says of a stream until an operator sets something. */
+export interface FirstSettings {
+  /** In steps of 0.001 dB, on top of the guest's own volume. */
+  readonly volume?: number;
+  readonly muted?: boolean;
+}
+
 /** The host's decisions about a stream. The guest can neither read nor change them. */
 export interface StreamPolicy {
   /** Playback: the guest plays; capture: the guest records. */
@@ -29,6 +36,8 @@ export interface StreamPolicy {
   readonly device: string;
   /** The guest plays to nowhere and captures silence. The device is not opened, and the guest sees no difference. */
   readonly denied?: boolean;
+  /** Volume and mute until an operator sets them. A policy that was read from XenStore has none: they are with the operator's there. */
+  readonly first?: FirstSettings;
   /** What the guest may open the stream with. */
   readonly effective: StreamParams;
 }

@@ -16,6 +16,7 @@ import { describeDifference, type Difference, differencesOf, presentNodes } from
 import { type CardRecord, cardRecords } from "../nodes/inventory.ts";
 import { decide } from "./change_rules.ts";
 import { cardTree, type TreeNode, writeTree } from "../nodes/card_tree.ts";
+import { readCardSettings, writeCardSettings } from "../nodes/operator_nodes.ts";
 
 /** A card that XenStore is to hold. */
 export interface WantedCard {
@@ -113,7 +114,7 @@ function planCard(view: StoreView, wanted: WantedCard): Plan {
   return refusals.length === 0 ? changed : { ...changed, refusal: refusal(view, wanted, record, refusals) };
 }
 
-function apply(view: StoreView, { action, address, nodes, record, changes }: Plan): void {
+function apply(view: StoreView, { action, address, card, nodes, record, changes }: Plan): void {
   if (action === "unchanged") return;
   if (changes !== undefined) {
     for (const { path, wanted } of changes) {
@@ -122,9 +123,13 @@ function apply(view: StoreView, { action, address, nodes, record, changes }: Pla
     }
     return;
   }
+  const paths = cardPaths(address);
+  // A card that changes keeps what operators have set.
+  const kept = record === undefined ? new Map() : readCardSettings(view, record.paths.backend, card);
   if (record !== undefined) removeCard(view, record);
-  for (const path of Object.values(cardPaths(address))) view.remove(path); // remains without a record
+  for (const path of Object.values(paths)) view.remove(path); // remains without a record
   writeTree(view, nodes);
+  writeCardSettings(view, paths.backend, card, kept);
 }
 
 function refusal(

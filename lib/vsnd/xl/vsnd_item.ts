@@ -28,7 +28,7 @@ const TYPES: Readonly<Record<string, string>> = { p: "playback", c: "capture" };
 const MARKED: Readonly<Record<Level, readonly string[]>> = {
   CARD: ["backend"],
   PCM: [],
-  STREAM: ["device", "denied"],
+  STREAM: ["device", "denied", "volume", "muted"],
 };
 
 /** Builds the YAML value of a card, item by item. */

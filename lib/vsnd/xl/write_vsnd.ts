@@ -32,10 +32,12 @@ function cardLines({ shortName, longName, declared, pcms }: CardConfig, backend:
     card,
     ...pcms.flatMap(({ name, declared, streams }) => [
       item("PCM", [["name", name], ...params(declared)]),
-      ...streams.map(({ uniqueId, type, declared, device, denied }) =>
+      ...streams.map(({ uniqueId, type, declared, device, denied, first }) =>
         item("STREAM", [["unique-id", uniqueId], ["type", type[0]], ...params(declared)], {
           device,
           ...(denied && { denied }),
+          ...(first?.volume !== undefined && { volume: first.volume / 1000 }),
+          ...(first?.muted !== undefined && { muted: first.muted }),
         })
       ),
     ]),
