@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Whether the sound of a guest that wants some goes on: the guest is told positions, one after the other. */
+import { XENSND_OP_TRIGGER } from "../../../lib/sndif/mod.ts";
 import { placeInCard } from "../../../lib/stream/stream_name.ts";
 import { unexcused } from "../guest/checks.ts";
 import type { XenStream } from "../guest/stream_ops.ts";
@@ -33,6 +34,9 @@ function standstill(world: World, guest: Guest, stream: XenStream): string | und
   const { open, segment } = account;
   const started = segment?.starts.at(-1);
   if (!hasWork(stream) || open === undefined || started === undefined) return undefined;
+  // The daemon may have carried out a trigger whose answer its guest has yet to see, as one that is being suspended.
+  const last = account.requests.at(-1);
+  if (last?.operation === XENSND_OP_TRIGGER && last.over === undefined) return undefined;
   const { apart, connectedAt } = world.connections.of(guest.domain, account.ringRef);
   if (connectedAt === undefined) return undefined;
   const isResumed = open.request.sent < connectedAt;
