@@ -114,6 +114,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "tell what happens to the streams, a line each",
     load: async () => (await import("./events.ts")).eventsCommand(),
   },
+  logs: {
+    group: "watching",
+    summary: "show the daemon's log, of all or of some streams",
+    load: async () => (await import("./logs.ts")).logsCommand(),
+  },
   wait: {
     group: "watching",
     summary: "wait until a stream is connected, open, running or closed",

@@ -72,9 +72,9 @@ export function serveCommand(): Command {
     .action(async (options: Options) => {
       const { logFormat: format, verbose, quiet, guestLimits } = options;
       const level = verbose ? "debug" : quiet ? "warning" : "info";
-      using _log = await startLogging({ format, level, linesAMinute: guestLimits?.logLines });
+      using log = await startLogging({ format, level, linesAMinute: guestLimits?.logLines });
       silenceAlsa();
-      await serve(options);
+      await serve({ ...options, log: log.tail });
     });
   return withManual(command, {
     examples: [

@@ -32,6 +32,15 @@ export const listedCard = z.strictObject({
   })),
 });
 
+export const logLine = z.strictObject({
+  time: z.iso.datetime().describe("UTC"),
+  level: z.enum(["debug", "info", "warning", "error", "fatal"]),
+  subject: z.string().describe(
+    "the stream, the card or the guest that the line is about, or a part of the daemon",
+  ),
+  message: z.string(),
+});
+
 const end = (what: string) => z.object({ path: z.string(), state }).describe(what);
 
 export const shownCard = z.strictObject({

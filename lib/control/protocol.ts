@@ -10,6 +10,7 @@
 import { Exit, type ExitCode, XsndError } from "../base/error.ts";
 import type { Percentiles } from "../base/percentiles.ts";
 import { didYouMean } from "../base/suggest.ts";
+import type { LogLine } from "../log/log_tail.ts";
 import { isMeantBy, type KnownStream, nameByNumber, shortenedAs } from "../stream/stream_name.ts";
 import { controlPath } from "../xen/embedded/layout.ts";
 import { CONTROL_VARIABLE, SANDBOX_VARIABLE } from "../base/environment.ts";
@@ -93,6 +94,14 @@ export interface TraceRequest {
   readonly waitMs: number;
 }
 
+/** Asks for the lines of the daemon's log that the daemon has kept, the newest thousand. Each response is {@link LogLines}. */
+export interface LogsRequest {
+  /** Names the request. */
+  readonly command: "logs";
+  /** Whether lines that come later follow, as they come. */
+  readonly follow: boolean;
+}
+
 /** A request: one JSON object a line. */
 export type ControlRequest =
   | StatusRequest
@@ -100,7 +109,8 @@ export type ControlRequest =
   | TriggerRequest
   | VolumeRequest
   | WaitRequest
-  | TraceRequest;
+  | TraceRequest
+  | LogsRequest;
 
 /** The `result` of a response, by the request's `command`. */
 export interface ControlResults {
@@ -116,6 +126,8 @@ export interface ControlResults {
   readonly wait: StreamReport;
   /** Of {@link TraceRequest}: the head, then chunks. */
   readonly trace: TraceHead | TraceChunk;
+  /** Of {@link LogsRequest}, again and again. */
+  readonly logs: LogLines;
 }
 
 /** A response that carries a result. */
@@ -285,6 +297,14 @@ export interface DeclaredGuest {
 export interface TraceChunk {
   /** Records as a trace file has them, in base64. */
   readonly records: string;
+}
+
+/** Lines of the daemon's log, in their order. */
+export interface LogLines {
+  /** Each with its time, level, subject and message. */
+  readonly lines: readonly LogLine[];
+  /** Whether further lines of those that the daemon has kept follow at once. */
+  readonly more: boolean;
 }
 
 /** Fields that move all the time while a stream is open. */

@@ -40,11 +40,12 @@ export const REQUEST_SHAPES = {
   }),
   wait: z.strictObject({ command: z.literal("wait"), stream, goal: z.enum(STREAM_GOALS), waitMs }),
   trace: z.strictObject({ command: z.literal("trace"), stream, waitMs }),
+  logs: z.strictObject({ command: z.literal("logs"), follow: z.boolean() }),
 } as const satisfies { [C in ControlRequest["command"]]: z.ZodType<ControlRequest & { command: C }> };
 
 const COMMANDS = Object.keys(REQUEST_SHAPES).join(", ");
 
-const { status, watch, trigger, volume: setVolume, wait, trace } = REQUEST_SHAPES;
+const { status, watch, trigger, volume: setVolume, wait, trace, logs } = REQUEST_SHAPES;
 const request: z.ZodType<ControlRequest> = z.discriminatedUnion("command", [
   status,
   watch,
@@ -52,6 +53,7 @@ const request: z.ZodType<ControlRequest> = z.discriminatedUnion("command", [
   setVolume,
   wait,
   trace,
+  logs,
 ], {
   error: ({ code }) =>
     code === "invalid_union" ? `expected one of ${COMMANDS}` : "expected an object with a command",

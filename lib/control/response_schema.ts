@@ -14,6 +14,7 @@ import {
   type ControlRequest,
   type ControlResults,
   type DeclaredReport,
+  type LogLines,
   type StatusReport,
   type StreamReport,
   type TraceChunk,
@@ -103,6 +104,12 @@ export const STATUS_FIELDS = {
 
 const statusReport = z.looseObject(STATUS_FIELDS);
 const traceChunk: z.ZodType<TraceChunk> = z.looseObject({ records: z.base64() });
+const logLines: z.ZodType<LogLines> = z.looseObject({
+  lines: z.array(
+    z.looseObject({ time: z.string(), level: z.string(), subject: z.string(), message: z.string() }),
+  ),
+  more: z.boolean(),
+});
 const traceHead = z.custom<TraceHead>(isTraceHead, "not the head of a trace");
 
 /** The shape of a `result`, by the request's command. */
@@ -113,6 +120,7 @@ const RESULTS: { readonly [C in keyof ControlResults]: z.ZodType<ControlResults[
   volume: streamReport,
   wait: streamReport,
   trace: z.union([traceChunk, traceHead]),
+  logs: logLines,
 };
 
 const response = z.discriminatedUnion("ok", [

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** The commands of the control socket: status, watch, trigger, volume, wait and trace. One function answers each. */
+/** The commands of the control socket: status, watch, trigger, volume, wait, trace and logs. One function answers each. */
 import { processCpuSeconds } from "../../ffi/libc/cpu_clock.ts";
 import type { ControlRequest } from "../control/protocol.ts";
 import {
+  type LogLines,
   resolveStream,
   type StatusReport,
   steadyPart,
@@ -12,6 +13,7 @@ import {
 } from "../control/protocol.ts";
 import { Exit, XsndError } from "../base/error.ts";
 import { pause } from "../base/signals.ts";
+import type { LogTail } from "../log/log_tail.ts";
 import type { TraceHead } from "../trace/trace_format.ts";
 import { isMeantBy } from "../stream/stream_name.ts";
 import { isStoreLost } from "../xen/ports.ts";
@@ -24,11 +26,16 @@ import { reportStream } from "./stream/stream_report.ts";
 /** How often `watch` looks at the streams. */
 const WATCH_MS = 100;
 
+/** Lines of the log in one response, which is far shorter than the protocol allows. */
+const LOG_LINES = 20;
+
 /** What the commands are about. */
 export interface Commanded {
   readonly backend: Backend;
   /** The cards that the daemon makes. */
   readonly declared?: DeclaredCards;
+  /** The last lines of the daemon's log. */
+  readonly log?: LogTail;
 }
 
 /**
@@ -53,6 +60,8 @@ export async function answerCommand(
       return await waitFor(backend, request, gone);
     case "trace":
       return await trace(backend, request, gone);
+    case "logs":
+      return logs(commanded, request, gone);
   }
 }
 
@@ -189,6 +198,28 @@ async function trace(
   );
   const { traceStream } = await import("./trace_source.ts");
   return traceStream(stream, gone);
+}
+
+/** The lines of the log that are kept, and, if asked to follow, those that come. */
+async function* logs(
+  { log }: Commanded,
+  { follow }: ControlRequest & { command: "logs" },
+  gone: AbortSignal,
+): AsyncGenerator<LogLines> {
+  if (log === undefined) {
+    throw new XsndError("the daemon is part of another program, and keeps no lines of its log");
+  }
+  let told = 0;
+  for (let isFirst = true; !gone.aborted; isFirst = false) {
+    const lines = log.after(told);
+    told = log.count;
+    // The first look always has an answer.
+    for (let at = 0; at < lines.length || isFirst && at === 0; at += LOG_LINES) {
+      yield { lines: lines.slice(at, at + LOG_LINES), more: at + LOG_LINES < lines.length };
+    }
+    if (!follow) return;
+    await pause(WATCH_MS, gone).catch(() => {});
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 /** The daemon: a backend, and the control socket by which operators reach it. */
 import { getLogger } from "@logtape/logtape";
 import { AlreadyServedError, ControlServer } from "../control/control_server.ts";
+import type { LogTail } from "../log/log_tail.ts";
 import type { Xen } from "../xen/ports.ts";
 import { Announcement } from "./announcement.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
@@ -23,6 +24,8 @@ export interface DaemonOptions extends BackendOptions {
   readonly untilAlone?: () => Promise<void>;
   /** The cards that the daemon makes. The caller ends them. */
   readonly declared?: DeclaredCards;
+  /** The last lines of the daemon's log, for operators. */
+  readonly log?: LogTail;
 }
 
 export class Daemon implements AsyncDisposable {
@@ -48,12 +51,12 @@ export class Daemon implements AsyncDisposable {
     const control = stack.use(await listen(options));
     const announcement = new Announcement(xen.store, xen.domid);
     // Whoever finds the daemon finds the declared cards, and finds them served.
-    const { declared } = options;
+    const { declared, log } = options;
     declared?.begin();
     const backend = early ?? stack.use(await Backend.make(xen, options));
     await backend.takeOver();
     announcement.make();
-    control.serve((request, gone) => answerCommand({ backend, declared }, request, gone));
+    control.serve((request, gone) => answerCommand({ backend, declared, log }, request, gone));
     stack.move();
     return new Daemon(backend, control, announcement);
   }

@@ -42,6 +42,7 @@ export function domainOf(subject: string): string {
   return subject.replace(/\/.*$/s, "");
 }
 
-function messageOf({ message }: LogRecord): string {
+/** The text of the record, with its values. */
+export function messageOf({ message }: LogRecord): string {
   return message.map(String).join("");
 }

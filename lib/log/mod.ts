@@ -8,6 +8,7 @@ import { count } from "../base/text.ts";
 import { jsonLine, textLines } from "./format.ts";
 import { isJournal, withPriority } from "./journal.ts";
 import { LineQueue } from "./line_queue.ts";
+import { LogTail } from "./log_tail.ts";
 import { RateLimit } from "./rate_limit.ts";
 
 export const LOG_FORMATS = ["text", "json"] as const;
@@ -23,13 +24,16 @@ export interface LogOptions {
 const STDERR = 2;
 const encoder = new TextEncoder();
 
-/**
- * Starts to log records of `level` and above. Nothing is logged before. Disposing of the result logs the number of omitted lines and
- * writes the queue.
- */
+/** A log that has been started. Disposing of it logs the number of omitted lines and writes the queue. */
+export interface Log extends Disposable {
+  /** The last lines. */
+  readonly tail: LogTail;
+}
+
+/** Starts to log records of `level` and above. Nothing is logged before. */
 export async function startLogging(
   { level = "info", format = "text", linesAMinute = 20 }: LogOptions = {},
-): Promise<Disposable> {
+): Promise<Log> {
   const toJournal = isJournal(STDERR);
   const octetsOf = (record: LogRecord) => {
     const lines = format === "json" ? [jsonLine(record)] : textLines(record);
@@ -37,7 +41,11 @@ export async function startLogging(
     return encoder.encode(prefixed.map((line) => `${line}\n`).join(""));
   };
   const queue = new LineQueue(new NonblockingOutput(STDERR), (lost) => octetsOf(recordOfLost(lost)));
-  const limit = new RateLimit((record) => queue.push(octetsOf(record)), linesAMinute);
+  const tail = new LogTail();
+  const limit = new RateLimit((record) => {
+    tail.push(record);
+    queue.push(octetsOf(record));
+  }, linesAMinute);
   await configure({
     sinks: { stderr: (record) => limit.pass(record) },
     loggers: [
@@ -53,6 +61,7 @@ export async function startLogging(
   });
   reportDefects(queue);
   return {
+    tail,
     [Symbol.dispose]() {
       limit[Symbol.dispose]();
       queue[Symbol.dispose]();

@@ -11,6 +11,7 @@ import type { DeclaredCards } from "../daemon/declared_cards.ts";
 import type { GuestLimits } from "../daemon/policy/guest_limits.ts";
 import { controlSocketPath } from "../control/protocol.ts";
 import { Exit } from "../base/error.ts";
+import type { LogTail } from "../log/log_tail.ts";
 import type { MetricsAddress } from "../metrics/address.ts";
 import { onSignal, untilSignal } from "../base/signals.ts";
 import { requireRegular } from "../base/text_file.ts";
@@ -42,6 +43,8 @@ export interface ServeOptions {
   readonly guestLimits?: GuestLimits;
   /** Address of the metrics; no metrics without an address. */
   readonly metrics?: MetricsAddress;
+  /** The last lines of this process's log. */
+  readonly log?: LogTail;
 }
 
 /**
@@ -91,6 +94,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     kept: new KeptFiles(`${dirname(controlSocket)}/streams`),
     ...((options.standby || options.replace) && { untilAlone: succeed }),
     ...(declared !== undefined && { declared }),
+    log: options.log,
   });
   // The handlers are set before the first message that a script may take for the end of the start.
   const ending = untilSignal("SIGTERM", "SIGINT");

@@ -17,6 +17,7 @@ const COMMANDS = [
   "unmute",
   "status",
   "events",
+  "logs",
   "wait",
   "top",
   "play",

@@ -98,6 +98,7 @@ Deno.test("a daemon answers the requests of docs/control-protocol.md as the page
       volume: shapes.stream,
       wait: shapes.stream,
       trace: traceHead,
+      logs: z.object({ lines: z.array(shapes.logLine).min(1), more: z.literal(false) }),
     };
     for (const [command, shape] of Object.entries(results)) {
       const { version, ok, result } = await exchange(

@@ -15,6 +15,7 @@ import { type FieldDoc, interfaceDocs } from "./type_docs.ts";
 
 const PROTOCOL = interfaceDocs("lib/control/protocol.ts");
 const TRACE = interfaceDocs("lib/trace/trace_format.ts");
+const LOG = interfaceDocs("lib/log/log_tail.ts");
 
 /** A request of each command, as the page shows it. The tests send them to a daemon. */
 export const REQUEST_EXAMPLES: {
@@ -26,6 +27,7 @@ export const REQUEST_EXAMPLES: {
   volume: { command: "volume", stream: "domU/0/0/0", volume: -6, waitMs: 1000 },
   wait: { command: "wait", stream: "domU/0/0", goal: "open", waitMs: 60000 },
   trace: { command: "trace", stream: "domU/0/0/0", waitMs: 5000 },
+  logs: { command: "logs", follow: false },
 };
 
 /** A response that refuses, as the page shows it. */
@@ -43,6 +45,7 @@ const INTERFACES: { readonly [C in ControlRequest["command"]]: string } = {
   volume: "VolumeRequest",
   wait: "WaitRequest",
   trace: "TraceRequest",
+  logs: "LogsRequest",
 };
 
 const EXIT_MEANINGS: { readonly [K in Exclude<keyof typeof Exit, "done">]: string } = {
@@ -89,8 +92,8 @@ export function controlDocs(): string {
   );
   return `# The control protocol
 
-How a program talks to \`xsnd serve\`. \`xsnd status\`, \`top\`, \`trigger\`, \`volume\`, \`mute\`, \`unmute\`, \`wait\` and
-\`trace record\` are clients of this protocol. This page describes version ${CONTROL_VERSION}.
+How a program talks to \`xsnd serve\`. \`xsnd status\`, \`top\`, \`trigger\`, \`volume\`, \`mute\`, \`unmute\`, \`wait\`,
+\`trace record\` and \`logs\` are clients of this protocol. This page describes version ${CONTROL_VERSION}.
 
 \`deno task docs\` makes this page of the types and schemas that both ends check by. Tests hold the page to them and send its
 requests to a daemon.
@@ -106,7 +109,7 @@ daemon hangs up on a longer line.
 
 A client has one request at a time:
 
-- Each request is one line. Each response is one line. \`watch\` and \`trace\` have many responses, the others one.
+- Each request is one line. Each response is one line. \`watch\`, \`trace\` and \`logs\` have many responses, the others one.
 - A further line ends the request before it: \`watch\` and \`trace\` end, and a request that still waits is given up and never carried
   out. \`trace\` sends its last records first. Requests that need not wait are answered in their order.
 - An empty line ends the request and asks for nothing.
@@ -159,6 +162,12 @@ ${typeTable(TRACE, "TraceParameters")}
 ${typeTable(PROTOCOL, "TraceChunk")}
 The last record of a trace says why the trace ends. The head of \`lib/trace/trace_format.ts\` has the layout of records.
 
+### \`LogLines\`
+
+${typeTable(PROTOCOL, "LogLines")}
+### \`LogLine\`
+
+${typeTable(LOG, "LogLine")}
 ## Versions
 
 Every response says the daemon's version of the protocol. Under one version fields may be added to results and reports: a client

@@ -6,7 +6,7 @@ import { interfaceDocs } from "./type_docs.ts";
 
 const INTRODUCTION = `# JSON
 
-What \`list\`, \`show\`, \`status\`, \`top\`, \`trigger\`, \`volume\`, \`mute\` and \`unmute\` print with \`--json\`. \`version\` is the
+What \`list\`, \`show\`, \`status\`, \`top\`, \`logs\`, \`trigger\`, \`volume\`, \`mute\` and \`unmute\` print with \`--json\`. \`version\` is the
 version of an object's shape: 1 for cards, 2 for streams. \`list\` prints an array without a version; without cards the array is empty.
 Fields may be added under the same version. A field that is removed, or that changes its meaning, makes a new version. A field with a
 \`?\` may be missing.
@@ -78,6 +78,7 @@ export function jsonDocs(): string {
     INTRODUCTION,
     section("`list --json`", shapes.list),
     section("`show DOMAIN --json`", shapes.show),
+    section("a line of `logs --json`", shapes.logLine),
     section("`status --json`, and each line of `top --json`", shapes.status),
     "## `trigger`, `volume`, `mute` and `unmute` with `--json`\n\nThe stream, as in the `streams` of `status --json`.\n",
     `## \`--watch\`\n\n${WATCH}`,

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/** `xsnd logs`: shows the daemon's log, of all or of some streams. */
+import { Command } from "commander";
+import { interruptible, untilAborted } from "../lib/base/signals.ts";
+import { reportsMeant } from "../lib/control/many_streams.ts";
+import type { LogLine } from "../lib/log/log_tail.ts";
+import { connectWithin, type DaemonWait, daemonWaitOption } from "./shared/daemon_wait.ts";
+import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
+import { STREAMS_HELP } from "./shared/options.ts";
+import { printJsonLine, printLine } from "./shared/output.ts";
+
+interface Options extends DaemonWait {
+  readonly follow?: boolean;
+  readonly json?: boolean;
+}
+
+export function logsCommand(): Command {
+  const command = new Command("logs")
+    .description(
+      "Show the daemon's log: its last lines since its start, a thousand at most. With streams, show the lines about them, and " +
+        "about their cards and guests. The journal, or whatever reads the daemon's stderr, has the whole log.",
+    )
+    .argument("[stream...]", STREAMS_HELP)
+    .option("-f, --follow", "go on with the lines that come, until Ctrl-C")
+    .addOption(daemonWaitOption())
+    .option("--json", "print a JSON object a line: time, level, subject and message")
+    .action(logs);
+  return withManual(command, {
+    examples: [
+      ["xsnd logs", "see why a stream was silent"],
+      ["xsnd logs domU/0/0/0 -f", "follow one stream"],
+      [`xsnd logs --json | jq -r 'select(.level == "error").message'`, "the errors alone"],
+    ],
+    exits: {
+      noDaemon: "no daemon answers, or the daemon has ended",
+      permission: "this user may not use the control socket",
+      interrupted: "ended by SIGINT or SIGTERM",
+    },
+    environment: CONTROL_VARIABLES,
+    seeAlso: ["xsnd-events(1)", "xsnd-status(1)", "xsnd-serve(1)"],
+  });
+}
+
+function logs(wanted: string[], options: Options): Promise<void> {
+  const { follow = false } = options;
+  return interruptible(async (signal) => {
+    using daemon = await connectWithin(options);
+    // A domain may have another name than its streams, such as its number.
+    const { streams } = wanted.length > 0 ? await daemon.call({ command: "status" }) : { streams: [] };
+    const names = [...wanted, ...reportsMeant(streams, wanted).map(({ stream }) => stream)];
+    const request = { command: "logs", follow } as const;
+    for await (const { lines, more } of untilAborted(daemon.watch(request), signal)) {
+      for (const line of lines) {
+        if (wanted.length > 0 && !isAbout(line, names)) continue;
+        if (options.json) printJsonLine(line);
+        else printText(line);
+      }
+      if (!follow && !more) return;
+    }
+  });
+}
+
+/** Whether the line is about one of `names`, or about the card or the guest of one. */
+function isAbout({ subject }: LogLine, names: readonly string[]): boolean {
+  return names.some((name) =>
+    subject === name || subject.startsWith(`${name}/`) || name.startsWith(`${subject}/`)
+  );
+}
+
+/** Further lines of a message are indented, so that a guest's text cannot imitate a line of the log. */
+function printText({ time, level, subject, message }: LogLine): void {
+  const [first, ...rest] = message.split("\n");
+  printLine(`${time} ${level}: ${subject === "" ? "" : `${subject}: `}${first}`);
+  for (const line of rest) printLine(`  ${line}`);
+}
