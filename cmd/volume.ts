@@ -4,9 +4,10 @@ import { Command } from "commander";
 import { ControlClient } from "../lib/control/control_client.ts";
 import { askForEach, servedStreams, streamsMeant } from "../lib/control/many_streams.ts";
 import type { StreamReport } from "../lib/control/protocol.ts";
+import { muteText } from "../lib/observe/stream_columns.ts";
 import { LEAST_DECIBELS, MOST_DECIBELS, parseVolume, type VolumeChange } from "../lib/stream/volume_text.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
-import { DAEMON_EXITS, streamsArgument, timeoutOption } from "./shared/options.ts";
+import { DAEMON_EXITS, duration, streamsArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
 import { WaitingNote } from "./shared/waiting_note.ts";
 
@@ -76,11 +77,20 @@ const VOLUMES =
 export function muteCommand(): Command {
   const mute = command("mute")
     .description(`Mute streams. The position that a guest reads goes on. ${LASTING}`)
-    .action((streams: string[], options: Options) => setAll(streams, { muted: true }, options));
+    .option("--for <time>", "end the mute after this time, such as 10m or 1h30m", duration)
+    .action((streams: string[], options: Options & { for?: number }) => {
+      const seconds = options.for;
+      return setAll(
+        streams,
+        { muted: true, ...(seconds !== undefined && { muteMs: seconds * 1000 }) },
+        options,
+      );
+    });
   return withManual(mute, {
     examples: [
       ["xsnd mute domU/0/0/1", "keep a microphone from the guest"],
       ["xsnd mute 'web*'", "mute all guests whose names begin so"],
+      ["xsnd mute domU --for 10m", "no sound of a guest for ten minutes"],
     ],
     exits: DAEMON_EXITS,
     environment: CONTROL_VARIABLES,
@@ -112,6 +122,7 @@ function command(name: string): Command {
 interface Setting {
   readonly volume?: number;
   readonly muted?: boolean;
+  readonly muteMs?: number;
 }
 
 async function setAll(streams: readonly string[], setting: Setting, options: Options): Promise<void> {
@@ -138,5 +149,7 @@ async function changeAll(streams: readonly string[], change: VolumeChange, optio
 
 function show(report: StreamReport, { json }: Options): void {
   if (json) printJsonLine(report);
-  else print(`${report.stream}: ${report.volume} dB${report.muted ? ", muted" : ""}`);
+  else {print(
+      `${report.stream}: ${report.volume} dB${report.muted ? `, ${muteText(report.mutedUntil)}` : ""}`,
+    );}
 }

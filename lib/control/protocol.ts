@@ -65,6 +65,8 @@ export interface VolumeRequest {
   readonly volume?: number;
   /** Whether the stream is silent. */
   readonly muted?: boolean;
+  /** After how many ms the mute ends by itself, 1 to 2 147 483 647. Only with `muted: true`; without this field it does not end. */
+  readonly muteMs?: number;
   /** How long the daemon may wait, in ms: 0 to 86 400 000. */
   readonly waitMs: number;
 }
@@ -179,6 +181,8 @@ export interface StreamReport {
   readonly volume: number;
   /** Whether an operator has muted the stream. */
   readonly muted: boolean;
+  /** When the mute ends by itself, ISO 8601 in UTC. Missing if it does not, or if there is none. */
+  readonly mutedUntil?: string;
   /** Whether the stream's thread serves other streams, too. Missing while the device is not ready. */
   readonly engine?: "shared" | "own";
   /** Processor time of this thread, in seconds. */

@@ -42,6 +42,7 @@ export const STREAM_FIELDS = {
   hold: z.enum(HOLDS),
   volume: z.number(),
   muted: z.boolean(),
+  mutedUntil: z.string().optional(),
   engine: z.enum(["shared", "own"]).optional(),
   engineCpuSeconds: seconds.optional(),
   cardLost: z.boolean().optional(),

@@ -96,7 +96,7 @@ async function* watch(commanded: Commanded, gone: AbortSignal): AsyncGenerator<S
 /** Sets volume and mute for good, as soon as the stream is served. */
 async function volume(
   backend: Backend,
-  { stream: wanted, volume, muted, waitMs }: ControlRequest & { command: "volume" },
+  { stream: wanted, volume, muted, muteMs, waitMs }: ControlRequest & { command: "volume" },
   gone: AbortSignal,
 ): Promise<StreamReport> {
   const stream = await streamWhen(backend, wanted, waitMs, gone, () => true, () => "");
@@ -105,7 +105,7 @@ async function volume(
     ...(volume !== undefined && { volume: Math.round(volume * 1000) + 0 }),
     ...(muted !== undefined && { muted }),
   };
-  if (Object.keys(changes).length > 0) await keeping(stream, () => stream.operator.set(changes));
+  if (Object.keys(changes).length > 0) await keeping(stream, () => stream.operator.set(changes, muteMs));
   return reportStream(stream);
 }
 

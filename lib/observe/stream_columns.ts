@@ -60,13 +60,18 @@ export function clockTime(seconds: number): string {
   return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 }
 
+/** Says of a muted stream that it is muted, and when the mute ends by itself. */
+export function muteText(mutedUntil: string | undefined): string {
+  return mutedUntil === undefined ? "muted" : `muted until ${mutedUntil.slice(0, 19)}Z`;
+}
+
 /** The reasons why the sound differs from the guest's: operator's hold, policy, lost device, volume. */
-function notes({ hold, volume, muted, denied, cardLost, cardStalled }: StreamReport): string {
+function notes({ hold, volume, muted, mutedUntil, denied, cardLost, cardStalled }: StreamReport): string {
   return [
     hold === "none" ? "" : `${hold} by operator`,
     denied ? "denied" : "",
     cardStalled ? "card stands still" : cardLost ? "card lost" : "",
-    muted ? "muted" : volume === 0 ? "" : `${volume} dB`,
+    muted ? muteText(mutedUntil) : volume === 0 ? "" : `${volume} dB`,
   ].filter((note) => note !== "").join(", ");
 }
 

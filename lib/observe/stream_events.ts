@@ -2,6 +2,7 @@
 /** What has happened to streams between two looks, in sentences for people. */
 import type { StreamReport } from "../control/protocol.ts";
 import { nameByNumber } from "../stream/stream_name.ts";
+import { muteText } from "./stream_columns.ts";
 
 /** Something that has happened to a stream. */
 export interface StreamEvent {
@@ -48,7 +49,9 @@ function changes(was: StreamReport, now: StreamReport): string[] {
   if (was.hold !== now.hold) {
     texts.push(now.hold === "none" ? "an operator lets it go on" : `is ${now.hold} by an operator`);
   }
-  if (was.muted !== now.muted) texts.push(now.muted ? "is muted" : "is muted no more");
+  if (was.muted !== now.muted || was.mutedUntil !== now.mutedUntil) {
+    texts.push(now.muted ? `is ${muteText(now.mutedUntil)}` : "is muted no more");
+  }
   if (was.volume !== now.volume) texts.push(`its volume is ${now.volume} dB`);
   if (now.cardLost !== undefined) {
     const before = deviceText(was), after = deviceText(now);

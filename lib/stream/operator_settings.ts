@@ -13,6 +13,8 @@ export interface OperatorSettings {
 export interface KeptSettings extends OperatorSettings {
   /** The hold that `xsnd trigger` has left the stream in. */
   readonly hold: Hold;
+  /** When the mute ends by itself, ms since 1970; undefined: never. */
+  readonly mutedUntil?: number;
 }
 
 /** The settings of a stream that nobody has touched. */

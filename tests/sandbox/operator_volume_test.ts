@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd volume`, `mute` and `unmute`: an operator sets how loud a guest is. */
 import assert from "node:assert/strict";
+import { Exit } from "../../lib/base/error.ts";
 import { openXen } from "../../lib/xen/mod.ts";
 import {
   askAndHangUp,
@@ -114,6 +115,29 @@ Deno.test("the guest sees nothing of it", () =>
     assert.match(await box.ok("provision", "domU", "-f", box.path("domU.yaml")), /unchanged/);
     await box.ok("deprovision", "domU");
     assert.doesNotMatch(await box.xenstore("ls", "-f", "/"), /operator/);
+  }));
+
+Deno.test("a mute with an end ends by itself, and the next daemon keeps the end", () =>
+  withCard(async (box) => {
+    const daemon = await box.serve();
+    const until = Date.now() + 3_000;
+    const said = await box.ok("mute", STREAM, "--for", "3s");
+    assert.match(said, /^domU\/0\/0\/0: 0 dB, muted until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$/);
+    const { muted, mutedUntil } = await box.stream(STREAM);
+    assert(muted && Date.parse(mutedUntil!) >= until, mutedUntil);
+    await daemon.end("SIGKILL");
+    await box.serve();
+    const ended = await box.untilStream(STREAM, ({ muted }) => !muted);
+    assert(Date.now() >= Date.parse(mutedUntil!));
+    assert.equal(ended.mutedUntil, undefined);
+    assert.doesNotMatch(await box.xenstore("ls", "-f", "/"), /muted-until/);
+    for (const time of ["0", "-5", "soon", "30d"]) {
+      assertFails(
+        await box.run("mute", STREAM, "--for", time),
+        Exit.usage,
+        /it is a positive number of seconds/,
+      );
+    }
   }));
 
 Deno.test("a stream begins with the volume and the mute of its file, and keeps an operator's: provisioned, declared, and xl's", () =>

@@ -5,6 +5,7 @@ import { Changes } from "../../lib/bridge/changes.ts";
 import { OperatorNodes } from "../../lib/vsnd/nodes/operator_nodes.ts";
 import { OperatorControl } from "../../lib/daemon/stream/operator_control.ts";
 import { StoreError } from "../../lib/xen/ports.ts";
+import { FakeTime } from "./fake_time.ts";
 import { TestXen } from "./vsnd_store.ts";
 
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
@@ -63,4 +64,53 @@ Deno.test("OperatorControl keeps what is in force once more after a write in whi
   control.keepAgain();
   assert.deepEqual(nodes.read(), { ...UNTOUCHED, volume: -1000 });
   assert.deepEqual(control.settings, nodes.read());
+});
+
+Deno.test("a mute with an end ends by itself, unless an operator has set another one since", () => {
+  const { nodes, control, store } = setUp();
+  using time = new FakeTime(1_000_000);
+  control.set({ muted: true }, 5000);
+  const muted = { ...UNTOUCHED, muted: true, mutedUntil: 1_005_000 };
+  assert.deepEqual([control.settings, nodes.read()], [muted, muted]);
+  control.set({ volume: -1000 });
+  time.tick(4999);
+  assert.equal(control.settings.muted, true, "a volume changes no mute");
+  time.tick(1);
+  const after = { ...UNTOUCHED, volume: -1000 };
+  assert.deepEqual([control.settings, nodes.read()], [after, after]);
+  control.set({ muted: true }, 5000);
+  control.set({ muted: true });
+  time.tick(10_000);
+  assert.equal(control.settings.muted, true, "a mute without an end took its place");
+  assert.equal(store.read(`${BACKEND}/operator/0/0/muted-until`), undefined);
+  control.set({ muted: true }, 5000);
+  control.set({ muted: false });
+  control.set({ muted: true });
+  time.tick(10_000);
+  assert.equal(control.settings.muted, true);
+});
+
+Deno.test("a mute ends for the next daemon, too, at once if its time has passed, and once XenStore is there again", () => {
+  const { nodes, control, store } = setUp();
+  using time = new FakeTime(1_000_000);
+  control.set({ muted: true }, 5000);
+  control[Symbol.dispose]();
+  time.tick(3000);
+  const stream = { name: "domU/0/0/0", isGivenUp: false, connection: undefined };
+  const next = new OperatorControl(stream, nodes, new Changes());
+  const transaction = store.transaction.bind(store);
+  store.transaction = () => {
+    throw new StoreError("begin a transaction in", "/", "EBADF");
+  };
+  time.tick(2500);
+  assert.equal(next.settings.muted, true, "nothing changes that cannot be kept");
+  store.transaction = transaction;
+  time.tick(1000);
+  assert.deepEqual([next.settings, nodes.read()], [UNTOUCHED, UNTOUCHED]);
+  next.set({ muted: true }, 1000);
+  next[Symbol.dispose]();
+  time.tick(60_000);
+  const last = new OperatorControl(stream, nodes, new Changes());
+  time.tick(0);
+  assert.equal(last.settings.muted, false);
 });

@@ -16,8 +16,15 @@ interface OperatedStream {
   readonly connection: StreamConnection | undefined;
 }
 
-export class OperatorControl {
+/** Pause after a mute could not be ended, as XenStore was away. */
+const RETRY_MS = 1000;
+/** The longest delay of a timer. */
+const MOST_MS = 2 ** 31 - 1;
+
+export class OperatorControl implements Disposable {
   #settings: KeptSettings;
+  /** Ends the mute, or looks again. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** Whether XenStore was lost in a write of settings: it may have those, and not the ones in force. */
   #isUnsure = false;
 
@@ -29,6 +36,7 @@ export class OperatorControl {
     first?: FirstSettings,
   ) {
     this.#settings = first === undefined ? nodes.read() : nodes.begin(first);
+    this.#awaitEndOfMute();
   }
 
   get settings(): KeptSettings {
@@ -50,13 +58,50 @@ export class OperatorControl {
     else this.changes.tell();
   }
 
-  /** Sets volume and mute, at once and for good. Throws as {@link trigger}, with nothing changed. */
-  set(changes: Partial<OperatorSettings>): void {
-    const settings = { ...this.#settings, ...changes };
+  /**
+   * Sets volume and mute, at once and for good; with `muteMs` the mute ends by itself after so many ms. Throws as {@link trigger}, with
+   * nothing changed.
+   */
+  set(changes: Partial<OperatorSettings>, muteMs?: number): void {
+    const { mutedUntil, ...former } = this.#settings;
+    const until = changes.muted === undefined ? mutedUntil : muteMs && Math.round(Date.now() + muteMs);
+    const settings = { ...former, ...changes, ...(until !== undefined && { mutedUntil: until }) };
     this.#keep(settings);
+    this.#awaitEndOfMute();
     const { connection } = this.stream;
     connection?.engine.post({ op: "settings", slot: connection.slot, settings });
     this.changes.tell();
+  }
+
+  /** A mute may have an end, which may be past: no daemon was there. */
+  #awaitEndOfMute(): void {
+    const { mutedUntil } = this.#settings;
+    if (mutedUntil === undefined) this[Symbol.dispose]();
+    else this.#lookIn(Math.max(0, mutedUntil - Date.now()));
+  }
+
+  #lookIn(ms: number): void {
+    this[Symbol.dispose]();
+    this.#timer = setTimeout(() => this.#endMute(), Math.min(ms, MOST_MS));
+  }
+
+  #endMute(): void {
+    const { mutedUntil } = this.#settings;
+    if (mutedUntil === undefined || this.stream.isGivenUp) return;
+    if (Date.now() < mutedUntil) return this.#awaitEndOfMute();
+    try {
+      this.set({ muted: false });
+    } catch (error) {
+      // A card that is there no more has no stream to be heard.
+      if (isStoreLost(error)) this.#lookIn(RETRY_MS);
+      else if (!(error instanceof XsndError)) throw error;
+    }
+  }
+
+  /** To be called when the stream is given up. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Throws StoreError, or XsndError if the card is there no more. */

@@ -247,6 +247,7 @@ export class StreamControl implements AsyncDisposable {
     const seat = this.#seat;
     this.#seat = undefined;
     this.#isGivenUp = true;
+    this.operator[Symbol.dispose]();
     this.services.engines.changes.tell();
     const kept = this.#kept;
     if (kept !== undefined && !this.#isLeft) kept.remove();

@@ -8,7 +8,7 @@ import type { StreamControl } from "./stream_control.ts";
 /** What the daemon tells of a stream. */
 export function reportStream(stream: StreamControl): StreamReport {
   const { type, device, denied = false, uniqueId } = stream.policy;
-  const { volume, muted } = stream.settings;
+  const { volume, muted, mutedUntil } = stream.settings;
   const names = {
     stream: stream.name,
     domid: stream.domid,
@@ -24,6 +24,7 @@ export function reportStream(stream: StreamControl): StreamReport {
     ...names,
     volume: volume / 1000,
     muted,
+    ...(mutedUntil !== undefined && { mutedUntil: new Date(mutedUntil).toISOString() }),
     ...stream.engineUse,
     ...snapshot,
     // Until the guest's first OPEN the row is all zeros, and would read as s8.

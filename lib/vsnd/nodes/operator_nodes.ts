@@ -6,6 +6,7 @@
  *     <backend>/operator/0/0/volume   in steps of 0.001 dB
  *     <backend>/operator/0/0/muted    0 or 1
  *     <backend>/operator/0/0/hold     none, paused or stopped
+ *     <backend>/operator/0/0/muted-until   ms since 1970; only for a mute that ends by itself
  *
  * A configuration may give a stream its first volume and mute. They are written with the card, as if an operator had set them.
  */
@@ -22,6 +23,7 @@ const DIRECTORY = "operator";
 const VOLUME = "volume";
 const MUTED = "muted";
 const HOLD = "hold";
+const MUTED_UNTIL = "muted-until";
 
 /** The nodes of one stream. */
 export class OperatorNodes {
@@ -65,10 +67,13 @@ function readSettings(view: StoreView, backendPath: string, stream: string): Kep
   if (view.read(path) === undefined) return undefined;
   const volume = Number(view.read(`${path}/${VOLUME}`) ?? UNTOUCHED.volume);
   const hold = view.read(`${path}/${HOLD}`);
+  const muted = view.read(`${path}/${MUTED}`) === "1";
+  const mutedUntil = muted ? Number(view.read(`${path}/${MUTED_UNTIL}`) ?? NaN) : NaN;
   return {
     volume: isVolume(volume) ? volume : UNTOUCHED.volume,
-    muted: view.read(`${path}/${MUTED}`) === "1",
+    muted,
     hold: HOLDS.find((name) => name === hold) ?? UNTOUCHED.hold,
+    ...(Number.isSafeInteger(mutedUntil) && { mutedUntil }),
   };
 }
 
@@ -77,7 +82,7 @@ function writeSettings(
   view: StoreView,
   backendPath: string,
   stream: string,
-  { volume, muted, hold }: KeptSettings,
+  { volume, muted, hold, mutedUntil }: KeptSettings,
 ): boolean {
   const [owner] = view.getPermissions(backendPath) ?? [];
   if (owner === undefined) return false;
@@ -92,6 +97,8 @@ function writeSettings(
   put(`${path}/${VOLUME}`, String(volume));
   put(`${path}/${MUTED}`, muted ? "1" : "0");
   put(`${path}/${HOLD}`, hold);
+  if (mutedUntil === undefined) view.remove(`${path}/${MUTED_UNTIL}`);
+  else put(`${path}/${MUTED_UNTIL}`, String(mutedUntil));
   return true;
 }
 
