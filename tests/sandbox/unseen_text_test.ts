@@ -108,6 +108,8 @@ Deno.test("names with characters that cannot be seen are escapes in what every c
     }
     await seenJson(box, "wait", stream, "--for", "closed", "--json");
     await seen(box, "trigger", "pause", stream, "--timeout", "0");
+    assert((await seen(box, "logs", stream)).stdout.includes("dom\\u202e"));
+    assert((await seenJson(box, "logs", "--json")).includes("dom\\u202e"));
     const { stdout, stderr } = await recording.end("SIGINT");
     assertSeen("trace record", stdout + stderr);
     await seen(box, "trace", "show", trace);
