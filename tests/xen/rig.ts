@@ -86,19 +86,19 @@ export function assertHolds(recorded: Uint8Array, played: Uint8Array, step: numb
 }
 
 /**
- * Asserts that `recorded` contains all of `played`, each frame once and in order, with silence at `gaps` places at most. Returns how
- * many frames of silence there were.
+ * Asserts that `recorded` contains all of `played`, each frame once and in order, with silence at `most` places at most. Returns how
+ * many frames of silence there were at each place.
  */
 export function assertHoldsButGaps(
   recorded: Uint8Array,
   played: Uint8Array,
   step: number,
-  gaps: number,
-): number {
+  most: number,
+): number[] {
   let at = find(recorded, played.subarray(0, PROBE), step);
   assert.notEqual(at, -1, `the beginning was not heard in ${recorded.length} octets`);
   const isSilent = (from: number) => recorded.subarray(from, from + step).every((octet) => octet === 0);
-  let [silent, seen] = [0, 0];
+  const gaps: number[] = [];
   for (let done = 0; done < played.length;) {
     const heard = recorded.subarray(at);
     const rest = played.subarray(done);
@@ -107,11 +107,12 @@ export function assertHoldsButGaps(
     const same = difference - difference % step;
     done += same;
     at += same;
-    const before = silent;
-    for (; at < recorded.length && isSilent(at); at += step) silent++;
-    assert(silent > before && ++seen <= gaps, `what was heard differs from frame ${done / step} on`);
+    const from = at;
+    while (at < recorded.length && isSilent(at)) at += step;
+    assert(at > from && gaps.length < most, `what was heard differs from frame ${done / step} on`);
+    gaps.push((at - from) / step);
   }
-  return silent;
+  return gaps;
 }
 
 /** The daemon in dom0. */
@@ -281,18 +282,18 @@ export async function recordLoopback(
   return await lab.dom0.get(file);
 }
 
-/** Plays `bytes` with aplay in `domain`; returns its stderr. */
+/** Plays `bytes` with aplay in `domain`, within `seconds`; returns its stderr. */
 export async function aplay(
   domain: Domain,
   bytes: Uint8Array,
   shape: Shape,
-  options = "-D hw:0,0",
+  seconds = 90,
 ): Promise<string> {
-  const { code, stderr } = await domain.attempt(`aplay -q ${options} ${shapeOptions(shape)} -`, {
+  const { code, stderr } = await domain.attempt(`aplay -q -D hw:0,0 ${shapeOptions(shape)} -`, {
     stdin: bytes,
-    timeout: 90,
+    timeout: seconds,
   });
-  assert.equal(code, 0, `aplay ${options}: ${stderr}`);
+  assert.equal(code, 0, `aplay: ${stderr}`);
   return stderr;
 }
 

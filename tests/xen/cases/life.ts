@@ -166,6 +166,28 @@ export function lifeCases(
     { needs: ["ac97"] },
   );
 
+  bench.test("a card that is named, and comes back under another number, is used again", async (lab) => {
+    const guest = await bench.guest("6.1");
+    await give(lab, guest, { pcms: [[{ type: "playback", device: "hw:CARD=Loopback,DEV=0" }]] });
+    const playing = background(
+      guest.attempt(`aplay -q -D hw:0,0 ${shapeOptions(CD)} -d 60 /dev/zero`, { timeout: 120 }),
+    );
+    const plays = (card: number) => `grep -q RUNNING /proc/asound/card${card}/pcm0p/sub0/status`;
+    await until(lab.dom0, plays(5), "the guest to play");
+    const unbind = "echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/unbind";
+    const load = (index: number) => `modprobe --remove snd-aloop && modprobe snd-aloop index=${index}`;
+    try {
+      // The write returns when nobody has the device open any more.
+      await lab.dom0.run(`${unbind}; ${load(6)}`, { timeout: 60 });
+      await until(lab.dom0, plays(6), "the card to play under its new number");
+      const { stderr } = await endPlay(guest, playing);
+      // As with a card that comes back under its number: the emulated dom0 may stop meanwhile.
+      assert(countUnderruns(stderr) <= 2, stderr);
+    } finally {
+      await lab.dom0.run(`${unbind}; ${load(5)}`, { timeout: 60 });
+    }
+  });
+
   bench.test("a card that is taken away leaves nothing in XenStore", async (lab) => {
     const guest = await bench.guest("6.1");
     await give(lab, guest, LOOPBACK);
