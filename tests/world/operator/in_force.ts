@@ -3,7 +3,8 @@
  * Which hold, volume and mute may be in force, by what operators have asked and how that ended. Each of the three is a register, which
  * commands write at some moment between the sending of their request and its end. A value is allowed if it may be the last one that
  * was written, by what was seen before, too. So a command that was refused, timed out or cancelled must never be seen to happen, and
- * one that was answered must be in force from its answer until another one may have undone it.
+ * one that was answered must be in force from its answer until another one may have undone it. A mute may have an end, at which the
+ * daemon, or the next one, ends it, unless another mute or unmute has come before.
  */
 import { isMeantBy, nameByNumber } from "../../../lib/stream/stream_name.ts";
 import { afterOperatorTrigger, type Hold } from "../../../lib/stream/stream_state.ts";
@@ -41,6 +42,8 @@ interface Write {
   readonly by: number;
   /** Whether it has happened. */
   readonly isSure: boolean;
+  /** After how many µs the daemon undoes it. */
+  readonly endsAfter?: number;
 }
 
 /** How one stream's field began. */
@@ -226,14 +229,17 @@ export class InForce {
   /** What requests write, or may write, to the field. */
   #writesOf(stream: string, field: Field): Write[] {
     this.#take();
-    return this.#effective.flatMap((asked) => {
+    const writes: Write[] = this.#effective.flatMap((asked) => {
       const value = writtenValue(asked.request, field);
       const effect = effectOf(asked, this.patience.grace);
       if (value === undefined || effect === undefined || !this.#isMeant(asked, stream)) return [];
       // The answer follows soon, to a client that reads.
       const answered = Math.min(asked.endedAt, this.clock.now) - this.patience.answer;
-      return [{ value, from: asked.isRead ? Math.max(asked.sentAt, answered) : asked.sentAt, ...effect }];
+      const from = asked.isRead ? Math.max(asked.sentAt, answered) : asked.sentAt;
+      const muteMs = field === "muted" ? muteMsOf(asked.request) : undefined;
+      return [{ value, from, ...effect, ...(muteMs !== undefined && { endsAfter: muteMs * 1000 }) }];
     });
+    return [...writes, ...endsOfMutes(writes)];
   }
 
   /** Whether the request is about `stream`. Without an answer, the daemon may have understood any of its names so. */
@@ -268,6 +274,23 @@ function writtenValue(request: Asked["request"], field: Field): Value | undefine
   if (field === "muted") return request.muted;
   // The daemon keeps thousandths of a dB, and no -0.
   return request.volume === undefined ? undefined : (Math.round(request.volume * 1000) + 0) / 1000;
+}
+
+function muteMsOf(request: Asked["request"]): number | undefined {
+  return typeof request === "object" && request.command === "volume" ? request.muteMs : undefined;
+}
+
+/** The ends of mutes, which happen before the next mute or unmute, if at all. */
+function endsOfMutes(writes: readonly Write[]): Write[] {
+  return writes.flatMap(({ from, by, endsAfter }) => {
+    if (endsAfter === undefined) return [];
+    const next = Math.min(
+      ...writes.filter((other) => other.isSure && other.from > by).map(({ from }) => from),
+    );
+    // The daemon's clock has whole ms.
+    const end = { value: false, from: from + endsAfter - 1000, by: next - 1, isSure: false };
+    return end.from > end.by ? [] : [end];
+  });
 }
 
 /** Whether, and by when, a request has had its effect; undefined if it has none. */

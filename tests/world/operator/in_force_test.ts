@@ -112,6 +112,23 @@ Deno.test("what was cancelled may happen until the daemon knows, and not afterwa
   assert.deepEqual(unsent.allowed("volume", 1e9), [0]);
 });
 
+Deno.test("a mute may have an end, and is in force until then, unless another one takes its place", () => {
+  const mute = (muted: boolean, muteMs?: number): ControlRequest => (
+    { command: "volume", stream: NAME, muted, ...(muteMs !== undefined && { muteMs }), waitMs: 0 }
+  );
+  const history = new History().add(100, mute(true, 5), 200);
+  assert.deepEqual(history.allowed("muted", 250), [true]);
+  assert.deepEqual(history.allowed("muted", 5500), [false, true]);
+  history.add(6000, mute(true), 6100);
+  assert.deepEqual(history.allowed("muted", 6200), [true], "the end of the first one is past");
+  const early = new History().add(100, mute(true, 5), 200).add(300, mute(false), 400).add(
+    500,
+    mute(true),
+    600,
+  );
+  assert.deepEqual(early.allowed("muted", 50_000), [true]);
+});
+
 Deno.test("what was seen not to have happened by then never happens", () => {
   const history = new History().add(100, volume(1), 200, { kind: "cancelled", how: "kill" });
   assert.deepEqual(history.allowed("volume", 300), [0, 1]);

@@ -58,7 +58,7 @@ export interface CommandPlan {
   /** `top --interval`, ms, and `--iterations`. */
   readonly intervalMs: number;
   readonly iterations: number;
-  /** `trace record --seconds`, and `--until closed`. */
+  /** `mute --for`, `trace record --seconds`, and `--until closed`. */
   readonly seconds?: number;
   readonly untilClosed: boolean;
   readonly cut?: Cut;

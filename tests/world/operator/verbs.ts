@@ -31,7 +31,7 @@ export interface Command {
 
 /** The request that a command sends first. */
 export function requestOf(plan: CommandPlan): ControlRequest {
-  const { stream, waitMs, trigger, volume, goal } = plan;
+  const { stream, waitMs, trigger, volume, goal, seconds } = plan;
   switch (plan.verb) {
     case "status":
     case "top":
@@ -43,7 +43,13 @@ export function requestOf(plan: CommandPlan): ControlRequest {
     case "volume":
       return { command: "volume", stream, ...(volume !== undefined && { volume }), waitMs };
     case "mute":
-      return { command: "volume", stream, muted: true, waitMs };
+      return {
+        command: "volume",
+        stream,
+        muted: true,
+        ...(seconds !== undefined && { muteMs: seconds * 1000 }),
+        waitMs,
+      };
     case "unmute":
       return { command: "volume", stream, muted: false, waitMs };
     case "wait":
