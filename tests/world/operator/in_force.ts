@@ -44,6 +44,8 @@ interface Write {
   readonly isSure: boolean;
   /** After how many µs the daemon undoes it. */
   readonly endsAfter?: number;
+  /** Nothing that is seen after this time comes of it: another write has happened since. */
+  readonly gone?: number;
 }
 
 /** How one stream's field began. */
@@ -221,6 +223,7 @@ export class InForce {
       writes.some((write) => write.isSure && write.from > by && write.by < from);
     const last = writes
       .filter((write) => write.from <= to && !isOverwritten(write.by) && (pending || write.by < Infinity))
+      .filter(({ gone = Infinity }) => from <= gone)
       .map(({ value }) => value);
     if (isOverwritten(since)) return new Set(last);
     return initial === undefined ? undefined : new Set([initial, ...last]);
@@ -284,12 +287,10 @@ function muteMsOf(request: Asked["request"]): number | undefined {
 function endsOfMutes(writes: readonly Write[]): Write[] {
   return writes.flatMap(({ from, by, endsAfter }) => {
     if (endsAfter === undefined) return [];
-    const next = Math.min(
-      ...writes.filter((other) => other.isSure && other.from > by).map(({ from }) => from),
-    );
+    const next = writes.filter((other) => other.isSure && other.from > by);
+    const gone = Math.min(...next.map(({ by }) => by));
     // The daemon's clock has whole ms.
-    const end = { value: false, from: from + endsAfter - 1000, by: next - 1, isSure: false };
-    return end.from > end.by ? [] : [end];
+    return [{ value: false, from: from + endsAfter - 1000, by: Infinity, isSure: false, gone }];
   });
 }
 

@@ -127,6 +127,10 @@ Deno.test("a mute may have an end, and is in force until then, unless another on
     600,
   );
   assert.deepEqual(early.allowed("muted", 50_000), [true]);
+  // The daemon has read the second mute late.
+  const late = new History().add(100, mute(true, 5), 200).add(300, mute(true), 6000);
+  assert.deepEqual(late.allowed("muted", 5900), [false, true]);
+  assert.deepEqual(late.allowed("muted", 6100), [true]);
 });
 
 Deno.test("what was seen not to have happened by then never happens", () => {
