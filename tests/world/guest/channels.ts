@@ -85,6 +85,7 @@ export class ChannelPair {
   #isRequestConnected = false;
   #isEventConnected = false;
   #isFreed = false;
+  #answersAtEnd: number | undefined;
   readonly #answered: Completion;
   /** `req_io_lock`: one request at a time. */
   readonly #requestLock: Mutex;
@@ -141,9 +142,9 @@ export class ChannelPair {
     return this.domain.domid !== this.#domid;
   }
 
-  /** How many responses the backend has put on the ring. */
+  /** How many responses the backend has put on the ring, while the driver had it. */
   get #answers(): number {
-    return this.#isFreed ? 0 : Atomics.load(this.#ring, RSP_PROD) >>> 0;
+    return this.#answersAtEnd ?? Atomics.load(this.#ring, RSP_PROD) >>> 0;
   }
 
   /** The event page's producer index. */
@@ -354,6 +355,7 @@ export class ChannelPair {
     this.#isRequestConnected = this.#isEventConnected = false;
     this.#status = -ERRNO.EIO;
     yield* this.#eventLock.lock();
+    this.#answersAtEnd = this.#answers;
     this.#isFreed = true;
     this.#answered.completeAll();
     this.#eventLock.unlock();
