@@ -121,14 +121,32 @@ Deno.test("Capture reads what the card has heard since it was last woken, too", 
 Deno.test("Capture loses the oldest samples of a guest that is late, and counts them", () => {
   using stream = new Stream({ bufferFrames: 64, cardFrames: 1000 });
   stream.transfer.start();
-  stream.run(40);
+  for (let frames = 0; frames < 40; frames += 10) stream.run(10);
   stream.take(10);
-  stream.run(100);
+  for (let frames = 0; frames < 100; frames += 10) stream.run(10);
   assert.deepEqual([stream.status.get("xruns"), stream.status.get("lateFrames")], [1, 66]);
   assert.equal(stream.status.get("hostXruns"), 0);
   assert.equal(stream.transfer.guestFrames, 76);
   stream.take(64);
   assert.deepEqual(stream.read, [...frames(1, 10), ...frames(77, 64)]);
+});
+
+Deno.test("Capture counts the overrun of a guest that this host has told too late as the host's", () => {
+  using stream = new Stream({ bufferFrames: 64, cardFrames: 1000 });
+  const { status } = stream;
+  const xruns = () => [status.get("xruns"), status.get("hostXruns")];
+  stream.transfer.start();
+  for (let frames = 0; frames < 40; frames += 10) stream.run(10);
+  stream.take(40);
+  // The engine has no processor for longer than the guest's buffer lasts.
+  stream.run(100);
+  assert.deepEqual([...xruns(), status.get("lateFrames")], [1, 1, 36]);
+  stream.take(10);
+  stream.run(20);
+  assert.deepEqual(xruns(), [2, 2], "the guest has yet to catch up");
+  stream.take(64);
+  for (let frames = 0; frames < 200; frames += 10) stream.run(10);
+  assert.deepEqual(xruns(), [3, 2], "a buffer later it is the guest's");
 });
 
 Deno.test("Capture counts an overrun once, when it happens, however long the guest leaves it", () => {

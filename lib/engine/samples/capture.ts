@@ -23,6 +23,10 @@ export class Capture extends Transfer {
   #lost = 0;
   /** While {@link hasMore}: frames that the last turn left. */
   #left = 0;
+  /** The guest may be late until this frame, because this host was: it told the guest of too much at once. */
+  #stallEnd = -1;
+  /** Where the device's pointer was when {@link pump} looked last. */
+  #seenAt = 0;
 
   constructor(
     pcm: Pcm,
@@ -61,6 +65,7 @@ export class Capture extends Transfer {
 
   pump(): void {
     this.pointer();
+    this.#lookForStall();
     const missed = this.#passOver(this.base + this.pcm.next());
     const heardFrom = this.deviceFrames;
     // Frames that come while this turn takes some wait: ALSA's null plugin never runs out. The next turn takes what is left.
@@ -96,7 +101,10 @@ export class Capture extends Transfer {
     this.guestFrames += lost;
     const silent = Math.max(0, heardFrom - Math.max(heardFrom - missed, this.guestFrames));
     this.xruns.late(lost);
-    if (!this.xruns.isOn) this.xruns.begin(lost > 0 ? from : heardFrom - missed, missed > 0, lost + silent);
+    if (!this.xruns.isOn) {
+      const isHosts = missed > 0 || this.#isHostLate;
+      this.xruns.begin(lost > 0 ? from : heardFrom - missed, isHosts, lost + silent);
+    }
     this.#lost += lost + silent;
     if (lost === 0) this.#endXrun();
   }
@@ -110,8 +118,20 @@ export class Capture extends Transfer {
   stopped(): void {
     this.pump();
     const isFull = this.deviceFrames - this.guestFrames >= this.bufferFrames;
-    if (isFull && !this.xruns.isOn) this.xruns.begin(this.guestFrames, false, 0);
+    if (isFull && !this.xruns.isOn) this.xruns.begin(this.guestFrames, this.#isHostLate, 0);
     this.#endXrun();
+  }
+
+  /** A device's pointer is looked at once in a quarter of the guest's buffer at least, unless this host is late. */
+  #lookForStall(): void {
+    const { bufferFrames, lastPosition } = this;
+    if (lastPosition - this.#seenAt > bufferFrames >> 2) this.#stallEnd = lastPosition + bufferFrames;
+    this.#seenAt = lastPosition;
+  }
+
+  /** Whether an overrun that begins now is this host's. */
+  get #isHostLate(): boolean {
+    return this.lastPosition <= this.#stallEnd;
   }
 
   /** The end of what the device has heard: what was taken from it, or what it still has. */
@@ -133,6 +153,12 @@ export class Capture extends Transfer {
     this.status.add("discardedFrames", to - this.guestFrames);
   }
 
+  override restart(): number {
+    // The guest reads as it likes from the next START on.
+    this.#stallEnd = -1;
+    return super.restart();
+  }
+
   /** What the guest has yet to read was in the former daemon's memory: the guest reads silence. */
   override resume(kept: KeptPositions): void {
     const { position } = kept;
@@ -150,6 +176,7 @@ export class Capture extends Transfer {
     this.pass(left);
     this.xruns.late(left);
     super.rebase(at);
+    this.#seenAt = at;
   }
 
   /** What the device has heard, and nobody has taken from it, becomes silence, so that the guest's clock goes on. */
