@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd logs`: shows the daemon's log, of all or of some streams. */
 import { Command } from "commander";
+import { matcherOf } from "../lib/base/pattern.ts";
 import { interruptible, untilAborted } from "../lib/base/signals.ts";
 import { reportsMeant } from "../lib/control/many_streams.ts";
+import { layOut } from "../lib/log/format.ts";
 import type { LogLine } from "../lib/log/log_tail.ts";
 import { connectWithin, type DaemonWait, daemonWaitOption } from "./shared/daemon_wait.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { STREAMS_HELP } from "./shared/options.ts";
-import { printJsonLine, printLine } from "./shared/output.ts";
+import { count, printJsonLine, printLine, warn } from "./shared/output.ts";
 
 interface Options extends DaemonWait {
   readonly follow?: boolean;
@@ -17,7 +19,7 @@ interface Options extends DaemonWait {
 export function logsCommand(): Command {
   const command = new Command("logs")
     .description(
-      "Show the daemon's log: its last lines since its start, a thousand at most. With streams, show the lines about them, and " +
+      "Show the daemon's log: its newest lines, 1000 at most. With streams, show the lines about them, and " +
         "about their cards and guests. The journal, or whatever reads the daemon's stderr, has the whole log.",
     )
     .argument("[stream...]", STREAMS_HELP)
@@ -45,31 +47,32 @@ function logs(wanted: string[], options: Options): Promise<void> {
   const { follow = false } = options;
   return interruptible(async (signal) => {
     using daemon = await connectWithin(options);
-    // A domain may have another name than its streams, such as its number.
+    // A line has a domain's name, and the operator may know its number.
     const { streams } = wanted.length > 0 ? await daemon.call({ command: "status" }) : { streams: [] };
     const names = [...wanted, ...reportsMeant(streams, wanted).map(({ stream }) => stream)];
+    const isMeant = wanted.length === 0 ? () => true : meaning(names);
     const request = { command: "logs", follow } as const;
-    for await (const { lines, more } of untilAborted(daemon.watch(request), signal)) {
+    for await (const { lines, more, lost } of untilAborted(daemon.watch(request), signal)) {
+      if (lost !== undefined) warn(`${count(lost, "line")} of the log lost: this terminal was too slow`);
       for (const line of lines) {
-        if (wanted.length > 0 && !isAbout(line, names)) continue;
+        if (!isMeant(line)) continue;
         if (options.json) printJsonLine(line);
-        else printText(line);
+        else {layOut(`${line.time} ${line.level}`, line.subject, line.message).forEach((text) =>
+            printLine(text)
+          );}
       }
       if (!follow && !more) return;
     }
   });
 }
 
-/** Whether the line is about one of `names`, or about the card or the guest of one. */
-function isAbout({ subject }: LogLine, names: readonly string[]): boolean {
-  return names.some((name) =>
-    subject === name || subject.startsWith(`${name}/`) || name.startsWith(`${subject}/`)
-  );
-}
-
-/** Further lines of a message are indented, so that a guest's text cannot imitate a line of the log. */
-function printText({ time, level, subject, message }: LogLine): void {
-  const [first, ...rest] = message.split("\n");
-  printLine(`${time} ${level}: ${subject === "" ? "" : `${subject}: `}${first}`);
-  for (const line of rest) printLine(`  ${line}`);
+/** Whether a line is about what one of `names` means, or about the card or the guest of that. `*` and `?` match as in a shell. */
+function meaning(names: readonly string[]): (line: LogLine) => boolean {
+  const wanted = names.map((name) => name.split("/").map(matcherOf));
+  return ({ subject }) => {
+    const parts = subject.split("/");
+    return wanted.some((matchers) =>
+      matchers.slice(0, parts.length).every((matcher, i) => matcher.test(parts[i]!))
+    );
+  };
 }

@@ -7,7 +7,7 @@ import type { StreamReport } from "../lib/control/protocol.ts";
 import { muteText } from "../lib/observe/stream_columns.ts";
 import { LEAST_DECIBELS, MOST_DECIBELS, parseVolume, type VolumeChange } from "../lib/stream/volume_text.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
-import { DAEMON_EXITS, duration, streamsArgument, timeoutOption } from "./shared/options.ts";
+import { DAEMON_EXITS, muteTime, streamsArgument, timeoutOption } from "./shared/options.ts";
 import { print, printJsonLine } from "./shared/output.ts";
 import { WaitingNote } from "./shared/waiting_note.ts";
 
@@ -77,15 +77,10 @@ const VOLUMES =
 export function muteCommand(): Command {
   const mute = command("mute")
     .description(`Mute streams. The position that a guest reads goes on. ${LASTING}`)
-    .option("--for <time>", "end the mute after this time, such as 10m or 1h30m", duration)
-    .action((streams: string[], options: Options & { for?: number }) => {
-      const seconds = options.for;
-      return setAll(
-        streams,
-        { muted: true, ...(seconds !== undefined && { muteMs: seconds * 1000 }) },
-        options,
-      );
-    });
+    .option("--for <time>", "end the mute after this time, such as 10m or 1h30m", muteTime)
+    .action((streams: string[], options: Options & { for?: number }) =>
+      setAll(streams, { muted: true, ...(options.for !== undefined && { muteMs: options.for }) }, options)
+    );
   return withManual(mute, {
     examples: [
       ["xsnd mute domU/0/0/1", "keep a microphone from the guest"],

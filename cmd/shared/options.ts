@@ -2,6 +2,7 @@
 /** Arguments and options that several commands have, and the parsers of their values. */
 import { Argument, InvalidArgumentError, Option } from "commander";
 import { MAX_WAIT_MS } from "../../lib/control/max_wait.ts";
+import { LONGEST_MUTE_MS } from "../../lib/stream/operator_settings.ts";
 import type { Manual } from "./manual.ts";
 
 /** `<stream>`: the stream to act on. */
@@ -40,6 +41,15 @@ export function seconds(text: string): number {
   if (value <= MAX_WAIT_MS / 1000) return value;
   throw new InvalidArgumentError(
     "Write a number of seconds, such as 2.5, or a time such as 500ms or 1m30s; at most 86400, a day.",
+  );
+}
+
+/** Parses the time after which a mute ends, in ms. */
+export function muteTime(text: string): number {
+  const ms = parseSeconds(text) * 1000;
+  if (ms >= 1 && ms <= LONGEST_MUTE_MS) return ms;
+  throw new InvalidArgumentError(
+    "Write a time such as 10m or 1h30m, or a number of seconds; from 1ms to 24000h.",
   );
 }
 

@@ -65,7 +65,7 @@ export interface VolumeRequest {
   readonly volume?: number;
   /** Whether the stream is silent. */
   readonly muted?: boolean;
-  /** After how many ms the mute ends by itself, 1 to 2 147 483 647. Only with `muted: true`; without this field it does not end. */
+  /** After how many ms the mute ends by itself, 1 to 86 400 000 000: a thousand days. Only with `muted: true`. Without this field the mute does not end. */
   readonly muteMs?: number;
   /** How long the daemon may wait, in ms: 0 to 86 400 000. */
   readonly waitMs: number;
@@ -96,7 +96,10 @@ export interface TraceRequest {
   readonly waitMs: number;
 }
 
-/** Asks for the lines of the daemon's log that the daemon has kept, the newest thousand. Each response is {@link LogLines}. */
+/**
+ * Asks for the lines of the daemon's log that the daemon has kept: the newest ones, 1000 and 262 144 characters at most. Each response is
+ * {@link LogLines}.
+ */
 export interface LogsRequest {
   /** Names the request. */
   readonly command: "logs";
@@ -309,6 +312,8 @@ export interface LogLines {
   readonly lines: readonly LogLine[];
   /** Whether further lines of those that the daemon has kept follow at once. */
   readonly more: boolean;
+  /** How many lines before these the client was too slow for. Missing if none. */
+  readonly lost?: number;
 }
 
 /** Fields that move all the time while a stream is open. */

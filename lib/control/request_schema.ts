@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { OPERATOR_TRIGGERS } from "../stream/stream_state.ts";
+import { LONGEST_MUTE_MS } from "../stream/operator_settings.ts";
 import { MAX_VOLUME, MIN_VOLUME } from "../stream/volume_bounds.ts";
 import { Exit, XsndError } from "../base/error.ts";
 import { MAX_WAIT_MS } from "./max_wait.ts";
@@ -19,9 +20,7 @@ const stream = z.string("expected a stream: DOMAIN/CARD/PCM/STREAM").max(MAX_NAM
 const waitMs = z.number(`expected milliseconds, from 0 to ${MAX_WAIT_MS}`)
   .min(0, `expected milliseconds, from 0 to ${MAX_WAIT_MS}`)
   .max(MAX_WAIT_MS, `expected milliseconds, from 0 to ${MAX_WAIT_MS}: no request waits longer than a day`);
-/** The longest delay of a timer. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-const MUTE = `expected milliseconds, from 1 to ${MAX_TIMER_MS}`;
+const MUTE = `expected milliseconds, from 1 to ${LONGEST_MUTE_MS}`;
 const volume = `expected dB, from ${least} to ${most}`;
 
 /** The shape of each command's request. */
@@ -39,7 +38,7 @@ export const REQUEST_SHAPES = {
     stream,
     volume: z.number(volume).min(least, volume).max(most, volume).optional(),
     muted: z.boolean().optional(),
-    muteMs: z.number(MUTE).min(1, MUTE).max(MAX_TIMER_MS, MUTE).optional(),
+    muteMs: z.number(MUTE).min(1, MUTE).max(LONGEST_MUTE_MS, MUTE).optional(),
     waitMs,
   }).refine(({ muted, muteMs }) => muteMs === undefined || muted === true, {
     error: "only a mute has an end: expected muted to be true",

@@ -110,6 +110,7 @@ const logLines: z.ZodType<LogLines> = z.looseObject({
     z.looseObject({ time: z.string(), level: z.string(), subject: z.string(), message: z.string() }),
   ),
   more: z.boolean(),
+  lost: count.optional(),
 });
 const traceHead = z.custom<TraceHead>(isTraceHead, "not the head of a trace");
 

@@ -212,10 +212,12 @@ async function* logs(
   let told = 0;
   for (let isFirst = true; !gone.aborted; isFirst = false) {
     const lines = log.after(told);
+    const lost = isFirst ? 0 : log.count - told - lines.length;
     told = log.count;
     // The first look always has an answer.
     for (let at = 0; at < lines.length || isFirst && at === 0; at += LOG_LINES) {
-      yield { lines: lines.slice(at, at + LOG_LINES), more: at + LOG_LINES < lines.length };
+      const part = { lines: lines.slice(at, at + LOG_LINES), more: at + LOG_LINES < lines.length };
+      yield at === 0 && lost > 0 ? { ...part, lost } : part;
     }
     if (!follow) return;
     await pause(WATCH_MS, gone).catch(() => {});

@@ -4,7 +4,7 @@
  * out. handshake.ts has the drawing. Everything in the frontend's directory is the guest's to write.
  */
 import { getLogger, lazy } from "@logtape/logtape";
-import type { CardPolicy } from "../vsnd/model/card.ts";
+import { type CardPolicy, policyText } from "../vsnd/model/card.ts";
 import { type CardAddress, type CardPaths, readState, switchState, XenbusState } from "../xenbus/mod.ts";
 import { isStoreLost, StoreError } from "../xen/ports.ts";
 import { FrontendWrites } from "./frontend_writes.ts";
@@ -90,7 +90,7 @@ export class VirtualCard {
 
   /** Whether `policy` is the one that the card was made by. */
   isMadeBy(policy: CardPolicy): boolean {
-    return JSON.stringify(policy) === JSON.stringify(this.policy);
+    return policyText(policy) === policyText(this.policy);
   }
 
   /** Whether the toolstack has put a new card in the place of this one. */

@@ -3,15 +3,20 @@
 import type { LogRecord } from "@logtape/logtape";
 import { printable, printableJson } from "../base/text.ts";
 
-/**
- * `xsnd: warning: domU/0/0/0: what happened`. The subject is the stream, the card or the guest, or else the part of the program
- * that logs. Further lines are indented, so that a guest's text cannot imitate a record.
- */
+/** `xsnd: warning: domU/0/0/0: what happened`, in the lines of {@link layOut}. */
 export function textLines(record: LogRecord): string[] {
-  const { level, category } = record;
-  const about = subjectOf(record) ?? category.slice(1).join(" ");
-  const [first, ...rest] = messageOf(record).trimEnd().split("\n").map(printable);
-  return [`xsnd: ${level}: ${about && `${printable(about)}: `}${first}`, ...rest.map((line) => `  ${line}`)];
+  return layOut(`xsnd: ${record.level}`, aboutOf(record), messageOf(record));
+}
+
+/** `START: ABOUT: MESSAGE`. Further lines are indented, so that a guest's text cannot imitate a record. */
+export function layOut(start: string, about: string, message: string): string[] {
+  const [first, ...rest] = message.trimEnd().split("\n").map(printable);
+  return [`${start}: ${about && `${printable(about)}: `}${first}`, ...rest.map((line) => `  ${line}`)];
+}
+
+/** The stream, the card or the guest that the record is about, or else the part of the program that logs; may be empty. */
+export function aboutOf(record: LogRecord): string {
+  return subjectOf(record) ?? record.category.slice(1).join(" ");
 }
 
 /**

@@ -2,7 +2,7 @@
 /** Keeps the last lines of the log, for whoever asks for them later. The oldest lines go first. */
 import type { LogRecord } from "@logtape/logtape";
 import { brief } from "../base/text.ts";
-import { messageOf, subjectOf } from "./format.ts";
+import { aboutOf, messageOf } from "./format.ts";
 
 /** A line of the log. */
 export interface LogLine {
@@ -17,7 +17,7 @@ export interface LogLine {
 }
 
 /** The most lines, the most characters in all of them, and in one. */
-const [MOST_LINES, MOST_CHARACTERS, LONGEST] = [1000, 1 << 18, 1 << 12];
+const [MOST_LINES, MOST_CHARACTERS, LONGEST] = [1000, 1 << 18, 1 << 10];
 
 export class LogTail {
   readonly #lines: LogLine[] = [];
@@ -28,7 +28,7 @@ export class LogTail {
     const line: LogLine = {
       time: new Date(record.timestamp).toISOString(),
       level: record.level,
-      subject: subjectOf(record) ?? record.category.slice(1).join(" "),
+      subject: aboutOf(record),
       message: brief(messageOf(record).trimEnd(), LONGEST),
     };
     this.#lines.push(line);

@@ -110,7 +110,7 @@ daemon hangs up on a longer line.
 A client has one request at a time:
 
 - Each request is one line. Each response is one line. \`watch\`, \`trace\` and \`logs\` have many responses, the others one.
-- A further line ends the request before it: \`watch\` and \`trace\` end, and a request that still waits is given up and never carried
+- A further line ends the request before it: \`watch\`, \`trace\` and \`logs\` end, and a request that still waits is given up and never carried
   out. \`trace\` sends its last records first. Requests that need not wait are answered in their order.
 - An empty line ends the request and asks for nothing.
 - A client that hangs up, or shuts down its sending side, ends its request too. The daemon still sends what it has to say.

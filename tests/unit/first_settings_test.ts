@@ -60,15 +60,46 @@ Deno.test("a card that there is keeps what holds, whatever a file says later", (
 });
 
 Deno.test("a card that changes keeps what operators have set, and a stream that is another one then begins anew", () => {
-  const { store, nodes, provision } = setUp(cardOf("", "", "type: capture"));
+  const former = cardOf("", "", "type: capture", "unique-id: a", "unique-id: b");
+  const { store, nodes, provision } = setUp(former);
   store.write(`${BACKEND}/state`, "2");
   const set = { volume: -3000, muted: true, hold: "paused" } as const;
-  for (const stream of [0, 2]) assert(nodes(stream).write(set));
-  const changed = cardOf("sample-rates: [44100], volume: -1", "volume: -2", "type: playback, volume: -4");
+  for (const stream of [0, 2, 3]) assert(nodes(stream).write(set));
+  const changed = cardOf(
+    "sample-rates: [44100], volume: -1",
+    "volume: -2",
+    "type: playback, volume: -4",
+    "unique-id: b, volume: -5",
+    "unique-id: a, muted: true",
+  );
   assert.equal(provision(changed), "changed");
   assert.deepEqual(nodes(0).read(), set);
-  assert.deepEqual(nodes(1).read(), { ...UNTOUCHED, volume: -2000 });
+  assert.deepEqual(nodes(1).read(), UNTOUCHED, "the stream was there before");
   assert.deepEqual(nodes(2).read(), { ...UNTOUCHED, volume: -4000 });
+  assert.deepEqual(nodes(3).read(), { ...UNTOUCHED, volume: -5000 });
+  assert.deepEqual(nodes(4).read(), { ...UNTOUCHED, muted: true });
+});
+
+Deno.test("a card of xl's that becomes one of the configuration keeps what operators have set", () => {
+  const { store, nodes, provision } = setUp(cardOf("unique-id: a"));
+  store.write(`${BACKEND}/state`, "2");
+  store.remove(`${BACKEND}/xsnd`);
+  for (const [node, value] of [["type", "p"], ["unique-id", "a"]]) {
+    store.write(`${BACKEND}/pinned/0/0/${node}`, value!);
+  }
+  assert(nodes(0).write({ ...UNTOUCHED, muted: true }));
+  assert.equal(provision(cardOf("unique-id: a")), "changed");
+  assert.deepEqual(nodes(0).read(), { ...UNTOUCHED, muted: true });
+});
+
+Deno.test("a time that somebody spoilt by hand is no end of a mute", () => {
+  const { store, nodes } = setUp(cardOf("muted: true"));
+  for (const time of ["", "0", "-5", "soon", "1e3", "9007199254740991"]) {
+    store.write(`${BACKEND}/operator/0/0/muted-until`, time);
+    assert.deepEqual(nodes(0).read(), { ...UNTOUCHED, muted: true }, time);
+  }
+  store.write(`${BACKEND}/operator/0/0/muted-until`, "999999999999999");
+  assert.equal(new Date(nodes(0).read().mutedUntil!).toISOString(), "+033658-09-27T01:46:39.999Z");
 });
 
 Deno.test("what is left of a domain that had the number before means nothing", () => {

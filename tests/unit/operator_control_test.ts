@@ -98,6 +98,7 @@ Deno.test("a mute ends for the next daemon, too, at once if its time has passed,
   time.tick(3000);
   const stream = { name: "domU/0/0/0", isGivenUp: false, connection: undefined };
   const next = new OperatorControl(stream, nodes, new Changes());
+  next.begin();
   const transaction = store.transaction.bind(store);
   store.transaction = () => {
     throw new StoreError("begin a transaction in", "/", "EBADF");
@@ -105,12 +106,20 @@ Deno.test("a mute ends for the next daemon, too, at once if its time has passed,
   time.tick(2500);
   assert.equal(next.settings.muted, true, "nothing changes that cannot be kept");
   store.transaction = transaction;
+  // The card is being made anew.
+  store.write(`${BACKEND}/state`, "1");
+  time.tick(1000);
+  assert.equal(next.settings.muted, true);
+  store.write(`${BACKEND}/state`, "2");
   time.tick(1000);
   assert.deepEqual([next.settings, nodes.read()], [UNTOUCHED, UNTOUCHED]);
   next.set({ muted: true }, 1000);
   next[Symbol.dispose]();
   time.tick(60_000);
   const last = new OperatorControl(stream, nodes, new Changes());
+  time.tick(0);
+  assert.equal(last.settings.muted, true, "the stream is not served yet");
+  last.begin();
   time.tick(0);
   assert.equal(last.settings.muted, false);
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The differences between two policies of a card, as texts for people. */
 import { placeInCard } from "../../stream/stream_name.ts";
-import type { CardPolicy, StreamPolicy } from "../../vsnd/model/card.ts";
+import { type CardPolicy, policyText, type StreamPolicy } from "../../vsnd/model/card.ts";
 
 interface PolicyChange {
   /** `0/0: dummy: -> hw:0,0`. */
@@ -50,7 +50,7 @@ function policyChanges(before: CardPolicy, after: CardPolicy): PolicyChange[] {
   const names = [...new Set([...former.keys(), ...present.keys()])];
   return names.flatMap((name) => {
     const [was, is] = [former.get(name), present.get(name)];
-    if (JSON.stringify(was) === JSON.stringify(is)) return [];
+    if (policyText(was) === policyText(is)) return [];
     const devices = [deviceOf(was), deviceOf(is)];
     const text = `${name}: ${devices[0] === devices[1] ? "other limits" : devices.join(" -> ")}`;
     return [{ text, isAtOnce: Boolean(was?.denied) !== Boolean(is?.denied) }];

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** What an operator sets on a stream: volume, mute and hold. XenStore keeps each setting, and a connected stream obeys at once. */
+import { getLogger } from "@logtape/logtape";
 import { XsndError } from "../../base/error.ts";
 import type { Changes } from "../../bridge/changes.ts";
 import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
 import { afterOperatorTrigger, type OperatorTrigger } from "../../stream/stream_state.ts";
-import { isStoreLost } from "../../xen/ports.ts";
+import { isStoreLost, StoreError } from "../../xen/ports.ts";
 import type { FirstSettings } from "../../vsnd/model/card.ts";
 import type { OperatorNodes } from "../../vsnd/nodes/operator_nodes.ts";
 import type { StreamConnection } from "./stream_connection.ts";
@@ -16,10 +17,10 @@ interface OperatedStream {
   readonly connection: StreamConnection | undefined;
 }
 
-/** Pause after a mute could not be ended, as XenStore was away. */
+/** Pause after a mute could not be ended: XenStore is away or full, or the card is being made anew. */
 const RETRY_MS = 1000;
 /** The longest delay of a timer. */
-const MOST_MS = 2 ** 31 - 1;
+const LONGEST_MS = 2 ** 31 - 1;
 
 export class OperatorControl implements Disposable {
   #settings: KeptSettings;
@@ -36,7 +37,6 @@ export class OperatorControl implements Disposable {
     first?: FirstSettings,
   ) {
     this.#settings = first === undefined ? nodes.read() : nodes.begin(first);
-    this.#awaitEndOfMute();
   }
 
   get settings(): KeptSettings {
@@ -67,14 +67,14 @@ export class OperatorControl implements Disposable {
     const until = changes.muted === undefined ? mutedUntil : muteMs && Math.round(Date.now() + muteMs);
     const settings = { ...former, ...changes, ...(until !== undefined && { mutedUntil: until }) };
     this.#keep(settings);
-    this.#awaitEndOfMute();
+    this.begin();
     const { connection } = this.stream;
     connection?.engine.post({ op: "settings", slot: connection.slot, settings });
     this.changes.tell();
   }
 
-  /** A mute may have an end, which may be past: no daemon was there. */
-  #awaitEndOfMute(): void {
+  /** Has a mute end in its time, which may be past: no daemon was there. To be called when the stream begins to be served. */
+  begin(): void {
     const { mutedUntil } = this.#settings;
     if (mutedUntil === undefined) this[Symbol.dispose]();
     else this.#lookIn(Math.max(0, mutedUntil - Date.now()));
@@ -82,19 +82,21 @@ export class OperatorControl implements Disposable {
 
   #lookIn(ms: number): void {
     this[Symbol.dispose]();
-    this.#timer = setTimeout(() => this.#endMute(), Math.min(ms, MOST_MS));
+    this.#timer = setTimeout(() => this.#endMute(), Math.min(ms, LONGEST_MS));
   }
 
   #endMute(): void {
     const { mutedUntil } = this.#settings;
     if (mutedUntil === undefined || this.stream.isGivenUp) return;
-    if (Date.now() < mutedUntil) return this.#awaitEndOfMute();
+    if (Date.now() < mutedUntil) return this.begin();
     try {
       this.set({ muted: false });
     } catch (error) {
-      // A card that is there no more has no stream to be heard.
-      if (isStoreLost(error)) this.#lookIn(RETRY_MS);
-      else if (!(error instanceof XsndError)) throw error;
+      if (!(error instanceof StoreError || error instanceof XsndError)) throw error;
+      const { name } = this.stream;
+      const log = getLogger(["xsnd", "stream"]).with({ stream: name });
+      log.warn("its mute has come to its end, and goes on for a second: {reason}", { reason: error.message });
+      this.#lookIn(RETRY_MS);
     }
   }
 

@@ -99,6 +99,7 @@ export class StreamControl implements AsyncDisposable {
     this.#admission = this.services.guests.stream(this.domid);
     if (!this.#requests.mayWait) await this.takeSeat();
     await this.#requests.warmUp();
+    if (!this.#isGivenUp) this.operator.begin();
   }
 
   /**

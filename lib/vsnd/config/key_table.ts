@@ -142,7 +142,7 @@ export const KEY_TABLE = {
   volume: {
     meaning:
       "The stream's volume in dB, until `xsnd volume` sets another one: 0 leaves the sound unchanged, -6 halves the amplitude. The " +
-      "value is for a new card: a later change of the file leaves the volume of a card that there is as it is.",
+      "value is for a new card. A later change of the file does not change an existing one.",
     values: `a number of dB from ${MIN_VOLUME / 1000}, which is silence, to ${MAX_VOLUME / 1000}`,
     default: "0",
     example: -6,

@@ -61,6 +61,11 @@ export interface CardPolicy {
   readonly pcms: readonly { readonly streams: readonly StreamPolicy[] }[];
 }
 
+/** The policy as a text, for comparisons. What holds at the beginning alone makes no other policy. */
+export function policyText(policy: CardPolicy | StreamPolicy | undefined): string {
+  return JSON.stringify(policy, (key, value) => key === "first" ? undefined : value) ?? "";
+}
+
 /** A configured stream. `declared` has the parameters of the stream's own level, `effective` those that all levels come to. */
 export interface StreamConfig extends StreamPolicy {
   /** The parameters that the configuration gives at the stream itself. */

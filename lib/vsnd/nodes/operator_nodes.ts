@@ -15,8 +15,9 @@ import type { Permission, Store, StoreView } from "../../xen/ports.ts";
 import { isVolume, type KeptSettings, UNTOUCHED } from "../../stream/operator_settings.ts";
 import { placeInCard } from "../../stream/stream_name.ts";
 import { HOLDS } from "../../stream/stream_state.ts";
-import { XENSND_FIELD_TYPE } from "../../sndif/mod.ts";
+import { XENSND_FIELD_STREAM_UNIQUE_ID, XENSND_FIELD_TYPE } from "../../sndif/mod.ts";
 import type { CardPolicy, FirstSettings, StreamPolicy } from "../model/card.ts";
+import { SNAPSHOT_DIRECTORY } from "./card_snapshot.ts";
 import { POLICY_DIRECTORY, streamType } from "./card_tree.ts";
 
 const DIRECTORY = "operator";
@@ -68,12 +69,13 @@ function readSettings(view: StoreView, backendPath: string, stream: string): Kep
   const volume = Number(view.read(`${path}/${VOLUME}`) ?? UNTOUCHED.volume);
   const hold = view.read(`${path}/${HOLD}`);
   const muted = view.read(`${path}/${MUTED}`) === "1";
-  const mutedUntil = muted ? Number(view.read(`${path}/${MUTED_UNTIL}`) ?? NaN) : NaN;
+  const mutedUntil = muted ? view.read(`${path}/${MUTED_UNTIL}`) : undefined;
   return {
     volume: isVolume(volume) ? volume : UNTOUCHED.volume,
     muted,
     hold: HOLDS.find((name) => name === hold) ?? UNTOUCHED.hold,
-    ...(Number.isSafeInteger(mutedUntil) && { mutedUntil }),
+    // Times up to the year 33658, which Date can have.
+    ...(mutedUntil !== undefined && /^[1-9]\d{0,14}$/.test(mutedUntil) && { mutedUntil: Number(mutedUntil) }),
   };
 }
 
@@ -105,11 +107,18 @@ function writeSettings(
 /** The settings of a card, by `PCM/STREAM`. */
 export type CardSettings = ReadonlyMap<string, KeptSettings>;
 
-/** What operators have set of those streams of the card in `backendPath` that `card` has, too, in the same direction. */
+/**
+ * What holds for those streams of the card in `backendPath` that `card` has, too: in the same place and direction, with the same
+ * unique-id. A card of xl's has no policy; what its streams are stands in the record that the daemon has made of it.
+ */
 export function readCardSettings(view: StoreView, backendPath: string, card: CardPolicy): CardSettings {
-  return settingsOf(card, (place, { type }) => {
-    const former = view.read(`${backendPath}/${POLICY_DIRECTORY}/${place}/${XENSND_FIELD_TYPE}`);
-    return former === streamType(type) ? readSettings(view, backendPath, place) : undefined;
+  return settingsOf(card, (place, { type, uniqueId }) => {
+    const isSame = [POLICY_DIRECTORY, SNAPSHOT_DIRECTORY].some((directory) => {
+      const path = `${backendPath}/${directory}/${place}`;
+      return view.read(`${path}/${XENSND_FIELD_TYPE}`) === streamType(type) &&
+        view.read(`${path}/${XENSND_FIELD_STREAM_UNIQUE_ID}`) === uniqueId;
+    });
+    return isSame ? readSettings(view, backendPath, place) ?? UNTOUCHED : undefined;
   });
 }
 
@@ -124,7 +133,9 @@ export function writeCardSettings(
     card,
     (place, { first }) => kept.get(place) ?? (first && { ...UNTOUCHED, ...first }),
   );
-  for (const [place, each] of settings) writeSettings(view, backendPath, place, each);
+  for (const [place, each] of settings) {
+    if (each !== UNTOUCHED) writeSettings(view, backendPath, place, each);
+  }
 }
 
 function settingsOf(

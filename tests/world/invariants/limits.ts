@@ -92,7 +92,8 @@ function channelProblem(
 const [WATCHES, TIMERS, DESCRIPTORS] = [8, 16, 15];
 
 /**
- * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one. An engine
+ * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one timer, and so
+ * has a mute with an end. An engine
  * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has one more if it is libasound's. A PCM of
  * plugins has two more: a timer looks at its pointer.
  */
@@ -114,7 +115,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   if (servesSince + GIVE_BACK_MICROS > process.clock.now) return undefined;
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
-    timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2],
+    timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2 + mutesWithEnd(world)],
     descriptors: [files.length, DESCRIPTORS + clients + 2 * engines + ports + devices.length + plugins],
   };
   for (const [what, [has, most]] of Object.entries(bounds)) {
@@ -124,6 +125,14 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
       } streams and ${clients} clients; ${most} at most`;
     }
   }
+}
+
+function mutesWithEnd({ nodes }: World): number {
+  return backendDirectories(nodes).reduce((sum, card) => {
+    const pcms = nodes.children(`${card}/operator`).map((pcm) => `${card}/operator/${pcm}`);
+    const streams = pcms.flatMap((pcm) => nodes.children(pcm).map((stream) => `${pcm}/${stream}`));
+    return sum + streams.filter((stream) => nodes.children(stream).includes("muted-until")).length;
+  }, 0);
 }
 
 /** µs in which the main thread gives back what an engine had whose thread has ended, or what a card had that has gone. */

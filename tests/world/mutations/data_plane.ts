@@ -244,8 +244,10 @@ export const DATA_PLANE: readonly Mutation[] = [
     name: "overrun-counted-again",
     sentence: "an overrun counts once more at each interrupt until the guest reads",
     file: "lib/engine/samples/capture.ts",
-    find: `if (!this.xruns.isOn) this.xruns.begin(lost > 0 ? from`,
-    replace: `this.xruns.begin(lost > 0 ? from`,
+    find: `    if (!this.xruns.isOn) {
+      const isHosts = missed`,
+    replace: `    if (true) {
+      const isHosts = missed`,
     finds: "framesAccounted",
     test: "tests/unit/capture_test.ts",
   },
