@@ -8,6 +8,7 @@ const OPTIONAL = [
   COLUMN.events,
   COLUMN.type,
   COLUMN.format,
+  COLUMN.wait,
   COLUMN.channels,
   COLUMN.period,
   COLUMN.rate,

@@ -5,7 +5,7 @@ import type { StreamReport } from "../control/protocol.ts";
 /** A stream as a table shows it. */
 export interface Seen {
   readonly report: StreamReport;
-  /** Processor time of the stream's engine since the last view, in percent of a processor. */
+  /** Processor time that the stream has cost since the last view, in percent of a processor. Of a shared engine's, an estimate. */
   readonly cpuPercent?: number;
 }
 
@@ -99,7 +99,13 @@ export const STREAM_COLUMNS = {
     return Number.isFinite(seconds) ? clockTime(seconds) : NONE;
   }),
   xruns: counterColumn("XRUNS", "xruns"),
-  /** A star marks the shared engine. */
+  /** How late the guest is told, as a part of its period. */
+  wait: numberColumn("WAIT%", (report) => {
+    const share = (report.eventDelayMicros?.p99 ?? NaN) * counter(report, "rate") /
+      counter(report, "periodFrames") / 1e6;
+    return Number.isFinite(share) ? tenths(100 * share) : NONE;
+  }),
+  /** A star marks an estimate: the engine serves other streams, too. */
   cpu: {
     title: "CPU%",
     isNumber: true,

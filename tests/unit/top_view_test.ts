@@ -10,8 +10,8 @@ function report(uptimeSeconds: number, streams: Partial<StreamReport>[]): Status
   return { ...common, uptimeSeconds, sharedEngineCpuSeconds: shared, streams: streams as StreamReport[] };
 }
 
-const shared = (stream: string, engineCpuSeconds: number) =>
-  ({ stream, engine: "shared", engineCpuSeconds }) as const;
+const shared = (stream: string, engineCpuSeconds: number, requests = 10, events = 0) =>
+  ({ stream, engine: "shared", engineCpuSeconds, requests, events }) as const;
 const own = (stream: string, engineCpuSeconds: number) =>
   ({ stream, engine: "own", engineCpuSeconds }) as const;
 
@@ -22,9 +22,26 @@ function shares(before: Partial<StreamReport>[], after: Partial<StreamReport>[])
 }
 
 Deno.test("topView() gives a stream that has just come its engine's share of the interval, and not of all time", () => {
-  const [first, second] = [shared("domU/0/0/0", 180.5), shared("domU/1/0/0", 180.5)];
-  assert.deepEqual(shares([shared("domU/0/0/0", 180)], [first, second]), [50, 50]);
+  const [first, second] = [shared("domU/0/0/0", 180.5, 20), shared("domU/1/0/0", 180.5)];
+  assert.deepEqual(shares([shared("domU/0/0/0", 180)], [first, second]), [25, 25]);
   assert.deepEqual(shares([], [shared("domU/0/0/0", 180.5)]), [50]);
+});
+
+Deno.test("topView() shares the time of a shared engine out by what each stream has asked of it", () => {
+  const before = [
+    shared("a/0/0/0", 180, 100, 50),
+    shared("b/0/0/0", 180, 7, 7),
+    shared("c/0/0/0", 180, 500, 500),
+  ];
+  const after = [
+    shared("a/0/0/0", 180.5, 104, 50),
+    shared("b/0/0/0", 180.5, 7, 17),
+    // The card was made anew.
+    shared("c/0/0/0", 180.5, 8, 10),
+  ];
+  assert.deepEqual(shares(before, after), [10, 10, 30]);
+  const idle = after.map((report) => ({ ...report, engineCpuSeconds: 181 }));
+  assert.deepEqual(shares(after, idle), [0, 0, 0], "nobody has asked for anything");
 });
 
 Deno.test("topView() counts an engine of its own from its own beginning, also one that took another's place", () => {
