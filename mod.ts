@@ -64,6 +64,7 @@ export type {
   CardPolicy,
   Config,
   DomainConfig,
+  FirstSettings,
   PcmConfig,
   StreamConfig,
   StreamParams,
@@ -77,6 +78,7 @@ export type { Domain } from "./lib/xenbus/domains.ts";
 export type { CardAddress } from "./lib/xenbus/paths.ts";
 
 // The daemon, and its control socket.
+export type { LogLine } from "./lib/log/log_tail.ts";
 export { type DaemonHereOptions, startDaemon } from "./lib/demo/daemon_here.ts";
 export { ControlClient } from "./lib/control/control_client.ts";
 export {
@@ -85,6 +87,8 @@ export {
   type ControlResults,
   type DeclaredGuest,
   type DeclaredReport,
+  type LogLines,
+  type LogsRequest,
   type StatusReport,
   type StatusRequest,
   STREAM_GOALS,

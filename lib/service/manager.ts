@@ -5,8 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { DatagramSender } from "../../ffi/libc/datagram.ts";
-import { unwrap } from "../../ffi/libc/failed_call.ts";
-import { CLOCK, libc } from "../../ffi/libc/libc.ts";
+import { monotonicMicros } from "../../ffi/libc/monotonic.ts";
 
 /** Time between two attempts to send to a manager whose socket is full, and the most messages that wait for it. */
 const RETRY_MS = 100;
@@ -60,6 +59,7 @@ export class ServiceManager implements Disposable {
 
   /** Reports that the daemon reloads its configuration, until {@link ready}. */
   reloading(): void {
+    // By this time systemd identifies the reload.
     this.#tell("RELOADING=1", `MONOTONIC_USEC=${monotonicMicros()}`);
   }
 
@@ -119,12 +119,4 @@ export class ServiceManager implements Disposable {
     this.#sender?.[Symbol.dispose]();
     this.#sender = undefined;
   }
-}
-
-/** CLOCK_MONOTONIC in µs, by which systemd identifies a reload. */
-function monotonicMicros(): bigint {
-  const time = new BigInt64Array(2); // struct timespec { tv_sec, tv_nsec }
-  unwrap(libc().clock_gettime(CLOCK.MONOTONIC, time), "clock_gettime");
-  const [seconds = 0n, nanoseconds = 0n] = time;
-  return seconds * 1_000_000n + nanoseconds / 1000n;
 }

@@ -13,7 +13,7 @@ export interface OperatorSettings {
 export interface KeptSettings extends OperatorSettings {
   /** The hold that `xsnd trigger` has left the stream in. */
   readonly hold: Hold;
-  /** When the mute ends by itself, ms since 1970; undefined: never. */
+  /** When the mute ends by itself, ms of CLOCK_MONOTONIC; undefined: never. */
   readonly mutedUntil?: number;
 }
 

@@ -12,6 +12,7 @@ Deno.test("nothing in lib/ and ffi/ goes by the time of day but time-stamps", as
 
 /** Files that read the time of day for a timestamp. */
 const TIME_STAMPS: readonly string[] = [
+  "lib/daemon/stream/operator_control.ts",
   "lib/daemon/trace_source.ts",
   "lib/log/mod.ts",
   "lib/observe/watch.ts",

@@ -16,7 +16,7 @@ export class FakeTime implements Disposable {
   #last = 0;
 
   /** @param now ms since 1970 */
-  constructor(private now: number) {
+  constructor(public now: number) {
     const set = (run: () => void, ms = 0) => {
       this.#timers.set(++this.#last, { at: this.now + ms, run });
       return this.#last;

@@ -98,8 +98,8 @@ Deno.test("a time that somebody spoilt by hand is no end of a mute", () => {
     store.write(`${BACKEND}/operator/0/0/muted-until`, time);
     assert.deepEqual(nodes(0).read(), { ...UNTOUCHED, muted: true }, time);
   }
-  store.write(`${BACKEND}/operator/0/0/muted-until`, "999999999999999");
-  assert.equal(new Date(nodes(0).read().mutedUntil!).toISOString(), "+033658-09-27T01:46:39.999Z");
+  store.write(`${BACKEND}/operator/0/0/muted-until`, "99999999999999");
+  assert.equal(nodes(0).read().mutedUntil, 99_999_999_999_999);
 });
 
 Deno.test("what is left of a domain that had the number before means nothing", () => {

@@ -11,12 +11,12 @@ import { TestXen } from "./vsnd_store.ts";
 const BACKEND = "/local/domain/0/backend/vsnd/1/0";
 const UNTOUCHED = { volume: 0, muted: false, hold: "none" };
 
-function setUp() {
+function setUp(clock?: () => number) {
   const store = new TestXen(["domU"]).store();
   store.write(`${BACKEND}/state`, "2");
   const nodes = new OperatorNodes(store, BACKEND, "0/0");
   const stream = { name: "domU/0/0/0", isGivenUp: false, connection: undefined };
-  return { store, nodes, control: new OperatorControl(stream, nodes, new Changes()) };
+  return { store, nodes, control: new OperatorControl(stream, nodes, new Changes(), undefined, clock) };
 }
 
 Deno.test("OperatorControl keeps volume, mute and hold for the next daemon", async () => {
@@ -67,11 +67,12 @@ Deno.test("OperatorControl keeps what is in force once more after a write in whi
 });
 
 Deno.test("a mute with an end ends by itself, unless an operator has set another one since", () => {
-  const { nodes, control, store } = setUp();
   using time = new FakeTime(1_000_000);
+  const { nodes, control, store } = setUp(() => time.now);
   control.set({ muted: true }, 5000);
   const muted = { ...UNTOUCHED, muted: true, mutedUntil: 1_005_000 };
   assert.deepEqual([control.settings, nodes.read()], [muted, muted]);
+  assert.equal(control.mutedUntil, "1970-01-01T00:16:45.000Z");
   control.set({ volume: -1000 });
   time.tick(4999);
   assert.equal(control.settings.muted, true, "a volume changes no mute");
@@ -91,13 +92,13 @@ Deno.test("a mute with an end ends by itself, unless an operator has set another
 });
 
 Deno.test("a mute ends for the next daemon, too, at once if its time has passed, and once XenStore is there again", () => {
-  const { nodes, control, store } = setUp();
   using time = new FakeTime(1_000_000);
+  const { nodes, control, store } = setUp(() => time.now);
   control.set({ muted: true }, 5000);
   control[Symbol.dispose]();
   time.tick(3000);
   const stream = { name: "domU/0/0/0", isGivenUp: false, connection: undefined };
-  const next = new OperatorControl(stream, nodes, new Changes());
+  const next = new OperatorControl(stream, nodes, new Changes(), undefined, () => time.now);
   next.begin();
   const transaction = store.transaction.bind(store);
   store.transaction = () => {
@@ -116,7 +117,7 @@ Deno.test("a mute ends for the next daemon, too, at once if its time has passed,
   next.set({ muted: true }, 1000);
   next[Symbol.dispose]();
   time.tick(60_000);
-  const last = new OperatorControl(stream, nodes, new Changes());
+  const last = new OperatorControl(stream, nodes, new Changes(), undefined, () => time.now);
   time.tick(0);
   assert.equal(last.settings.muted, true, "the stream is not served yet");
   last.begin();

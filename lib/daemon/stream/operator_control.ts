@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What an operator sets on a stream: volume, mute and hold. XenStore keeps each setting, and a connected stream obeys at once. */
 import { getLogger } from "@logtape/logtape";
+import { monotonicMs } from "../../../ffi/libc/monotonic.ts";
 import { XsndError } from "../../base/error.ts";
 import type { Changes } from "../../bridge/changes.ts";
 import type { KeptSettings, OperatorSettings } from "../../stream/operator_settings.ts";
@@ -26,21 +27,33 @@ export class OperatorControl implements Disposable {
   #settings: KeptSettings;
   /** Ends the mute, or looks again. */
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The time of day at which the mute ends, for people. */
+  #mutedUntil: string | undefined;
   /** Whether XenStore was lost in a write of settings: it may have those, and not the ones in force. */
   #isUnsure = false;
 
-  /** @param first what holds until an operator sets something */
+  /**
+   * @param first what holds until an operator sets something
+   * @param clock ms of CLOCK_MONOTONIC: the time of day can step
+   */
   constructor(
     private readonly stream: OperatedStream,
     private readonly nodes: OperatorNodes,
     private readonly changes: Changes,
     first?: FirstSettings,
+    private readonly clock: () => number = monotonicMs,
   ) {
     this.#settings = first === undefined ? nodes.read() : nodes.begin(first);
+    this.#noteEnd();
   }
 
   get settings(): KeptSettings {
     return this.#settings;
+  }
+
+  /** The time of day at which the mute ends by itself, ISO 8601 in UTC; undefined if it does not. */
+  get mutedUntil(): string | undefined {
+    return this.#mutedUntil;
   }
 
   /**
@@ -64,9 +77,10 @@ export class OperatorControl implements Disposable {
    */
   set(changes: Partial<OperatorSettings>, muteMs?: number): void {
     const { mutedUntil, ...former } = this.#settings;
-    const until = changes.muted === undefined ? mutedUntil : muteMs && Math.round(Date.now() + muteMs);
+    const until = changes.muted === undefined ? mutedUntil : muteMs && Math.round(this.clock() + muteMs);
     const settings = { ...former, ...changes, ...(until !== undefined && { mutedUntil: until }) };
     this.#keep(settings);
+    this.#noteEnd();
     this.begin();
     const { connection } = this.stream;
     connection?.engine.post({ op: "settings", slot: connection.slot, settings });
@@ -77,7 +91,15 @@ export class OperatorControl implements Disposable {
   begin(): void {
     const { mutedUntil } = this.#settings;
     if (mutedUntil === undefined) this[Symbol.dispose]();
-    else this.#lookIn(Math.max(0, mutedUntil - Date.now()));
+    else this.#lookIn(Math.max(0, mutedUntil - this.clock()));
+  }
+
+  /** Once for each mute, so that reports agree. */
+  #noteEnd(): void {
+    const { mutedUntil } = this.#settings;
+    this.#mutedUntil = mutedUntil === undefined
+      ? undefined
+      : new Date(Date.now() + mutedUntil - this.clock()).toISOString();
   }
 
   #lookIn(ms: number): void {
@@ -88,7 +110,7 @@ export class OperatorControl implements Disposable {
   #endMute(): void {
     const { mutedUntil } = this.#settings;
     if (mutedUntil === undefined || this.stream.isGivenUp) return;
-    if (Date.now() < mutedUntil) return this.begin();
+    if (this.clock() < mutedUntil) return this.begin();
     try {
       this.set({ muted: false });
     } catch (error) {

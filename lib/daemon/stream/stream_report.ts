@@ -8,7 +8,8 @@ import type { StreamControl } from "./stream_control.ts";
 /** What the daemon tells of a stream. */
 export function reportStream(stream: StreamControl): StreamReport {
   const { type, device, denied = false, uniqueId } = stream.policy;
-  const { volume, muted, mutedUntil } = stream.settings;
+  const { volume, muted } = stream.settings;
+  const { mutedUntil } = stream.operator;
   const names = {
     stream: stream.name,
     domid: stream.domid,
@@ -24,7 +25,7 @@ export function reportStream(stream: StreamControl): StreamReport {
     ...names,
     volume: volume / 1000,
     muted,
-    ...(mutedUntil !== undefined && { mutedUntil: new Date(mutedUntil).toISOString() }),
+    ...(mutedUntil !== undefined && { mutedUntil }),
     ...stream.engineUse,
     ...snapshot,
     // Until the guest's first OPEN the row is all zeros, and would read as s8.

@@ -23,6 +23,7 @@ export interface StreamParams {
 export interface FirstSettings {
   /** In steps of 0.001 dB, on top of the guest's own volume. */
   readonly volume?: number;
+  /** Whether the stream is silent. */
   readonly muted?: boolean;
 }
 

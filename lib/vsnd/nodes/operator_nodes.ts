@@ -6,7 +6,7 @@
  *     <backend>/operator/0/0/volume   in steps of 0.001 dB
  *     <backend>/operator/0/0/muted    0 or 1
  *     <backend>/operator/0/0/hold     none, paused or stopped
- *     <backend>/operator/0/0/muted-until   ms since 1970; only for a mute that ends by itself
+ *     <backend>/operator/0/0/muted-until   ms of CLOCK_MONOTONIC; only for a mute that ends by itself
  *
  * A configuration may give a stream its first volume and mute. They are written with the card, as if an operator had set them.
  */
@@ -74,8 +74,8 @@ function readSettings(view: StoreView, backendPath: string, stream: string): Kep
     volume: isVolume(volume) ? volume : UNTOUCHED.volume,
     muted,
     hold: HOLDS.find((name) => name === hold) ?? UNTOUCHED.hold,
-    // Times up to the year 33658, which Date can have.
-    ...(mutedUntil !== undefined && /^[1-9]\d{0,14}$/.test(mutedUntil) && { mutedUntil: Number(mutedUntil) }),
+    // Up to some thousand years after the host's start.
+    ...(mutedUntil !== undefined && /^[1-9]\d{0,13}$/.test(mutedUntil) && { mutedUntil: Number(mutedUntil) }),
   };
 }
 
