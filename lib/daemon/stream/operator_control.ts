@@ -115,9 +115,13 @@ export class OperatorControl implements Disposable {
       this.set({ muted: false });
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof XsndError)) throw error;
-      const { name } = this.stream;
-      const log = getLogger(["xsnd", "stream"]).with({ stream: name });
-      log.warn("its mute has come to its end, and goes on for a second: {reason}", { reason: error.message });
+      // That XenStore is lost is in the log already.
+      if (!isStoreLost(error)) {
+        const log = getLogger(["xsnd", "stream"]).with({ stream: this.stream.name });
+        log.warn("its mute has come to its end, and goes on for a second: {reason}", {
+          reason: error.message,
+        });
+      }
       this.#lookIn(RETRY_MS);
     }
   }

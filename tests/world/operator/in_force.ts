@@ -34,6 +34,9 @@ const HOLDS_ALREADY = /^\w+ holds for .* has not obeyed yet/;
 /** A refusal of a setting that XenStore may have kept as it died: the daemon writes the former one again. */
 const IS_AWAY = /XenStore, which is to keep it, is away/;
 
+/** µs in which a daemon has ended a mute, once XenStore is there again. */
+const STORE_BACK_MICROS = 8_000_000;
+
 /** A value that a request writes. */
 interface Write {
   readonly value: Value;
@@ -141,6 +144,7 @@ export class InForce {
       if (endedAt <= after || !this.#mayBeLost(asked) || !this.#isMeant(asked, stream)) continue;
       [from, to] = [Math.min(from, sentAt), Math.max(to, Math.min(endedAt, this.clock.now))];
     }
+    for (const due of this.#endsInDoubt(stream)) [from, to] = [Math.min(from, due), this.clock.now];
     return to === -Infinity ? undefined : { from, to };
   }
 
@@ -150,6 +154,15 @@ export class InForce {
     const isUnread = outcome === undefined || outcome.kind === "cancelled" || outcome.kind === "broken";
     return isUnread && FIELDS.some((field) => writtenValue(request, field) !== undefined) &&
       this.wasStoreLost(sentAt, endedAt + this.patience.grace);
+  }
+
+  /** When mutes of the stream were to end whose end XenStore may keep, and not have told the daemon so. */
+  #endsInDoubt(stream: string): number[] {
+    const { now } = this.clock;
+    return this.#writesOf(stream, "muted").flatMap(({ from, endsAfter }) => {
+      const due = from + (endsAfter ?? Infinity);
+      return due <= now && this.wasStoreLost(Math.max(due, now - STORE_BACK_MICROS), now) ? [due] : [];
+    });
   }
 
   /** What was seen of the stream since `since` counts no more. */
