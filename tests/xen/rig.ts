@@ -129,7 +129,7 @@ export class Daemon {
   /** A daemon that stands by. */
   static async standBy(lab: Lab): Promise<Daemon> {
     const daemon = await Daemon.#begin(lab, "--standby", "xsnd");
-    while (!/standing by/.test(await daemon.log())) await new Promise((resolve) => setTimeout(resolve, 500));
+    await daemon.says(/standing by/);
     return daemon;
   }
 
@@ -149,6 +149,11 @@ export class Daemon {
     await this.lab.dom0.run(`until [ "${number}" = ${pid} ]; do kill -0 ${pid} && sleep 0.2 || exit; done`, {
       timeout: 180,
     });
+  }
+
+  /** Resolves when a line of the daemon's log matches `pattern`. */
+  async says(pattern: RegExp): Promise<void> {
+    while (!pattern.test(await this.log())) await new Promise((resolve) => setTimeout(resolve, 500));
   }
 
   /** The daemon's log so far. */

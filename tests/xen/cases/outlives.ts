@@ -44,8 +44,8 @@ export function outlivesCases(
         for (let round = 0; round < ROUNDS; round++) {
           const former = daemon();
           succeeded(await Daemon.start(lab, "--replace"));
-          assert.match(await former.log(), /SIGTERM: ending/);
-          assert.match(await daemon().log(), /goes on: \d+ Hz/);
+          await former.says(/SIGTERM: ending/);
+          await daemon().says(/goes on: \d+ Hz/);
         }
         assert.equal(countUnderruns(await playing), 0);
       });
