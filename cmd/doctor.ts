@@ -18,7 +18,8 @@ export function doctorCommand(): Command {
   const command = new Command("doctor")
     .description(
       "Check everything that serving guests needs: Xen, libraries, device nodes, XenStore and its cards, sound, limits and the " +
-        "daemon. Each finding has the level ok, warn, fail or skip (nothing to check), and a remedy. The command changes " +
+        "daemon. Each finding has the level ok, warn, fail or skip (nothing to check), and a remedy; a failure has the page of the docs " +
+        "that says more. The command changes " +
         "nothing; it opens the PCMs that cards name for a moment.",
     )
     .option("--timeout <seconds>", "how long each check may take", duration, 5)
@@ -52,13 +53,14 @@ export function doctorCommand(): Command {
 }
 
 function printFinding(finding: GroupedFinding, isFirst: boolean): void {
-  const { group, level, mend, command } = finding;
+  const { group, level, mend, command, page } = finding;
   if (isFirst) console.log(styleText("bold", group));
   // Only the level has a colour, so that wrapped lines contain no escape sequences.
   console.log(`  ${styleText(COLOURS[level], level.padEnd(4))}  ${subjectAndDetail(finding)}`);
   if (mend !== undefined) printWrapped(mend, INDENT);
   // A command stays on one line, however long, so that it can be copied.
   if (command !== undefined) print(`${INDENT}$ ${command}`);
+  if (page !== undefined) printWrapped(`see ${page}`, INDENT);
 }
 
 /** Two columns. A subject that is wider than its column has a line of its own. */

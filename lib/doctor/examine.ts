@@ -11,6 +11,8 @@ import type { CheckDone } from "./doctor_worker.ts";
 
 export interface GroupedFinding extends Finding {
   readonly group: string;
+  /** Of a failure: the page of the docs that says more. */
+  readonly page?: string;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface GroupedFinding extends Finding {
 export async function* examine(timeoutMs: number): AsyncGenerator<readonly GroupedFinding[]> {
   let thread: CheckThread | undefined;
   using stderr = keepStderr();
-  for (const [index, { group, subject }] of CHECKS.entries()) {
+  for (const [index, { group, page, subject }] of CHECKS.entries()) {
     thread ??= new CheckThread();
     const findings = await thread.check(index, timeoutMs);
     // A worker that answers late gets no further check.
@@ -30,7 +32,7 @@ export async function* examine(timeoutMs: number): AsyncGenerator<readonly Group
       stderr?.restore();
     }
     const found = findings ?? [fail(subject, `no answer within ${timeoutMs / 1000} s`)];
-    yield found.map((finding) => ({ group, ...finding }));
+    yield found.map((finding) => ({ group, ...finding, ...(finding.level === "fail" && { page }) }));
   }
 }
 

@@ -9,10 +9,12 @@ import { type Check, fail, type Finding, ok, skip, warn } from "./doctor_finding
 import { exists, refusal } from "./host.ts";
 import { owners } from "./pcm_owners.ts";
 import { pcmChecks } from "./pcms.ts";
+import { soundServerChecks } from "./sound_servers.ts";
 
 export const soundChecks: readonly Check[] = [
   { subject: "ALSA setup", run: configuration },
   { subject: "ALSA cards", run: cards },
+  ...soundServerChecks,
   ...pcmChecks,
 ];
 

@@ -25,8 +25,9 @@ async function reportOf(result: Promise<Result>): Promise<Report & { code: numbe
   assert.equal(code, report.fit ? 0 : 1, stdout);
   for (const { group, level, subject, detail, ...rest } of report.findings) {
     for (const text of [group, subject, detail, ...Object.values(rest)]) assert.equal(typeof text, "string");
+    assert.equal("page" in rest, level === "fail", stdout);
     assert(LEVELS.includes(level));
-    assert(Object.keys(rest).every((key) => key === "mend" || key === "command"));
+    assert(Object.keys(rest).every((key) => ["mend", "command", "page"].includes(key)));
   }
   return { code, ...report };
 }
@@ -99,6 +100,39 @@ testAtOnce("doctor", {
       }
       assert(findings.some(({ subject, level }) => subject === "playback dummy:" && level === "ok"));
       assert.equal(await box.xenstore("ls", "-f", "-p", "/"), before);
+    }),
+
+  "how far each guest's card has got, and what it waits for": () =>
+    inBox(async (box) => {
+      const guests = async () =>
+        (await examine(box)).findings.filter(({ group }) => group === "guests")
+          .map(({ level, subject, detail, command }) => [level, subject, detail, command]);
+      assert.deepEqual(await guests(), [["skip", "guests", "no guest has a card", undefined]]);
+      await box.provision("domU", STREAM);
+      const states = (frontend: string, backend: string) => `(frontend ${frontend}, backend ${backend})`;
+      assert.deepEqual(await guests(), [[
+        "warn",
+        "domU/0",
+        `no daemon has taken the card up ${states("Initialising", "Initialising")}`,
+        "xsnd serve",
+      ]]);
+      await box.serve();
+      await box.untilStream("domU/0/0/0", ({ state }) => state === "detached");
+      assert.deepEqual(await guests(), [[
+        "warn",
+        "domU/0",
+        `the daemon waits for the guest's driver ${states("Initialising", "InitWait")}`,
+        "modprobe snd_xen_front",
+      ]]);
+      const input = makeWav(box.path("in.wav"), {
+        format: "s16_le",
+        channels: 2,
+        rate: 8000,
+        frames: 800_000,
+      });
+      box.spawn("play", input, "domU");
+      await box.untilStream("domU/0/0/0", ({ state }) => state === "running");
+      assert.deepEqual(await guests(), [["ok", "domU/0", "the guest's driver is connected", undefined]]);
     }),
 
   "no daemon is a warning, and no fault": () =>
