@@ -209,10 +209,12 @@ export class StreamAccount {
   /** Items that {@link forget} has dropped from each list. */
   readonly forgotten = { requests: 0, events: 0, segments: 0 };
   /**
-   * The present ring, and how many responses the backend has put there. The driver looks at none while its PCM is closed;
-   * undefined before the first ring.
+   * The latest ring, how many responses the backend has put there, and when the driver gave the ring back. The driver looks at none
+   * while its PCM is closed; undefined before the first ring.
    */
-  answersOnRing: (() => { readonly ring: number; readonly count: number }) | undefined;
+  answersOnRing:
+    | (() => { readonly ring: number; readonly count: number; readonly endedAt?: number })
+    | undefined;
 
   constructor(
     /** `device/vsnd/CARD PCM/STREAM` */

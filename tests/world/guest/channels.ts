@@ -86,6 +86,7 @@ export class ChannelPair {
   #isEventConnected = false;
   #isFreed = false;
   #answersAtEnd: number | undefined;
+  #endedAt: number | undefined;
   readonly #answered: Completion;
   /** `req_io_lock`: one request at a time. */
   readonly #requestLock: Mutex;
@@ -125,7 +126,11 @@ export class ChannelPair {
     this.#eventLock = new Mutex(tasks);
     this.requestPort = domain.bindUnbound(backendDomid, () => this.#requestInterrupt());
     this.eventPort = domain.bindUnbound(backendDomid, () => this.#eventInterrupt());
-    account.answersOnRing = () => ({ ring: this.#ringNumber, count: this.#answers });
+    account.answersOnRing = () => ({
+      ring: this.#ringNumber,
+      count: this.#answers,
+      ...(this.#endedAt !== undefined && { endedAt: this.#endedAt }),
+    });
     tasks.spawn(`irq/${account.name}`, false, () => this.#handleEvents());
   }
 
@@ -356,6 +361,7 @@ export class ChannelPair {
     this.#status = -ERRNO.EIO;
     yield* this.#eventLock.lock();
     this.#answersAtEnd = this.#answers;
+    this.#endedAt = this.tasks.clock.now;
     this.#isFreed = true;
     this.#answered.completeAll();
     this.#eventLock.unlock();

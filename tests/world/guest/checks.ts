@@ -99,14 +99,16 @@ export class AccountCheck {
     if (outcome === "aborted") return { isOver: true };
     // A driver that has given up, and closed the PCM, leaves the answer on the ring until it waits for another one.
     const seen = outcome === "timedOut" && answered !== undefined ? over : answered;
-    const took = unexcused(sent, seen ?? now, excuses);
+    const produced = this.account.answersOnRing?.();
+    // Nobody can answer on a ring that the driver has given back.
+    const endedAt = produced?.ring === request.ring ? produced.endedAt : undefined;
+    const took = unexcused(sent, seen ?? endedAt ?? now, excuses);
     const bound = this.options.bound(request);
     if (answered !== undefined) {
       if (took > bound) return { text: `was answered after ${took} µs, not ${bound}`, isOver: true };
       if (status! > 0) return { text: `was answered with ${status}`, isOver: true };
       return { isOver: true };
     }
-    const produced = this.account.answersOnRing?.();
     if (produced !== undefined && produced.ring > request.ring) return { isOver: true };
     // A driver that opens again counts ids from 0, and may take the answer to a request that timed out for this one's.
     if (produced !== undefined && produced.count > request.index && outcome !== "waits") {
@@ -120,7 +122,7 @@ export class AccountCheck {
         isOver: true,
       };
     }
-    if (took <= bound) return { isOver: false };
+    if (took <= bound) return { isOver: endedAt !== undefined };
     return { text: `has no answer after ${took} µs`, isOver: true };
   }
 

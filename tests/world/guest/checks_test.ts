@@ -108,6 +108,11 @@ Deno.test("answers that wait on the ring of a closed PCM count", () => {
   assert.deepEqual(new AccountCheck(made, OPTIONS).check({ now: 5000 }), []);
   made.answersOnRing = () => ({ ring: 1, count: 0 });
   assert.equal(new AccountCheck(made, OPTIONS).check({ now: 5000 }).length, 1);
+  // The driver has given the ring back: late, or before the daemon was late.
+  made.answersOnRing = () => ({ ring: 1, count: 0, endedAt: 4000 });
+  assert.equal(new AccountCheck(made, OPTIONS).check({ now: 5000 }).length, 1);
+  made.answersOnRing = () => ({ ring: 1, count: 0, endedAt: 600 });
+  assert.deepEqual(new AccountCheck(made, OPTIONS).check({ now: 5000 }), []);
   // The driver has taken it meanwhile, when it waited for another one.
   Object.assign(made.requests[0]!, { answered: 4000, status: 0 });
   assert.deepEqual(new AccountCheck(made, OPTIONS).check({ now: 5000 }), []);
