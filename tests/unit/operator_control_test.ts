@@ -74,6 +74,11 @@ Deno.test("a mute with an end ends by itself, unless an operator has set another
   assert.deepEqual([control.settings, nodes.read()], [muted, muted]);
   assert.equal(control.mutedUntil, "1970-01-01T00:16:45.000Z");
   control.set({ volume: -1000 });
+  const now = Date.now;
+  Date.now = () => now() + 1;
+  control.set({ volume: -1000 });
+  Date.now = now;
+  assert.equal(control.mutedUntil, "1970-01-01T00:16:45.000Z", "a volume changes no time");
   time.tick(4999);
   assert.equal(control.settings.muted, true, "a volume changes no mute");
   time.tick(1);

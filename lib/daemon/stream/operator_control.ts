@@ -80,21 +80,23 @@ export class OperatorControl implements Disposable {
     const until = changes.muted === undefined ? mutedUntil : muteMs && Math.round(this.clock() + muteMs);
     const settings = { ...former, ...changes, ...(until !== undefined && { mutedUntil: until }) };
     this.#keep(settings);
-    this.#noteEnd();
+    if (until !== mutedUntil) this.#noteEnd();
     this.begin();
     const { connection } = this.stream;
     connection?.engine.post({ op: "settings", slot: connection.slot, settings });
     this.changes.tell();
   }
 
-  /** Has a mute end in its time, which may be past: no daemon was there. To be called when the stream begins to be served. */
+  /**
+   * Has a mute end in its time. Without a daemon that time may have passed already. To be called when the stream begins to be served.
+   */
   begin(): void {
     const { mutedUntil } = this.#settings;
-    if (mutedUntil === undefined) this[Symbol.dispose]();
+    if (mutedUntil === undefined) this.#stopTimer();
     else this.#lookIn(Math.max(0, mutedUntil - this.clock()));
   }
 
-  /** Once for each mute, so that reports agree. */
+  /** Once for each end, so that all reports have the same time. */
   #noteEnd(): void {
     const { mutedUntil } = this.#settings;
     this.#mutedUntil = mutedUntil === undefined
@@ -103,7 +105,7 @@ export class OperatorControl implements Disposable {
   }
 
   #lookIn(ms: number): void {
-    this[Symbol.dispose]();
+    this.#stopTimer();
     this.#timer = setTimeout(() => this.#endMute(), Math.min(ms, LONGEST_MS));
   }
 
@@ -118,7 +120,7 @@ export class OperatorControl implements Disposable {
       // That XenStore is lost is in the log already.
       if (!isStoreLost(error)) {
         const log = getLogger(["xsnd", "stream"]).with({ stream: this.stream.name });
-        log.warn("its mute has come to its end, and goes on for a second: {reason}", {
+        log.warn("its mute cannot end now, and the daemon tries again in a second: {reason}", {
           reason: error.message,
         });
       }
@@ -128,6 +130,10 @@ export class OperatorControl implements Disposable {
 
   /** To be called when the stream is given up. */
   [Symbol.dispose](): void {
+    this.#stopTimer();
+  }
+
+  #stopTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
