@@ -42,7 +42,8 @@ function users(directory: string): string[] {
   try {
     return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => /^\d+$/.test(name))
       .sort();
-  } catch {
-    return [];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
 }

@@ -2,7 +2,7 @@
 /** Checking that XenStore answers, how fast, and what this domain may do in it. */
 import { percentiles } from "../base/percentiles.ts";
 import { openXen } from "../xen/mod.ts";
-import { StoreError, type Xen } from "../xen/ports.ts";
+import { StoreError, type StoreView, type Xen } from "../xen/ports.ts";
 import { type Check, type Finding, fromError, ok, skip } from "./doctor_finding.ts";
 import { thisHost } from "./host.ts";
 
@@ -27,6 +27,21 @@ export async function withXen<T extends Finding | Finding[]>(
   }
   using _ = xen;
   return await body(xen);
+}
+
+/** Runs `body` in one transaction, so that no card is seen half written. Skipped in a domain that may not read all nodes of a card. */
+export function withCards(
+  subject: string,
+  body: (view: StoreView) => Finding[],
+): Promise<Finding[] | Finding> {
+  return withXen(subject, ({ store }) => {
+    try {
+      return store.transaction(body);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === "EACCES")) throw error;
+      return [skip(subject, "only the toolstack's domain may read all nodes of a card")];
+    }
+  });
 }
 
 function hasStore(): boolean {

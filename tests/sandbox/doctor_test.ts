@@ -86,6 +86,13 @@ async function emptyDirectories(box: Box): Promise<string[]> {
   );
 }
 
+/** Has domU play for longer than a test takes. */
+async function startPlaying(box: Box): Promise<void> {
+  const sound = { format: "s16_le", channels: 2, rate: 8000, frames: 800_000 };
+  box.spawn("play", makeWav(box.path("in.wav"), sound), "domU");
+  await box.untilStream("domU/0/0/0", ({ state }) => state === "running");
+}
+
 testAtOnce("doctor", {
   "a healthy embedded Xen, with a daemon: exit 0, and nothing in it is changed": () =>
     inBox(async (box) => {
@@ -124,14 +131,7 @@ testAtOnce("doctor", {
         `the daemon waits for the guest's driver ${states("Initialising", "InitWait")}`,
         "modprobe snd_xen_front",
       ]]);
-      const input = makeWav(box.path("in.wav"), {
-        format: "s16_le",
-        channels: 2,
-        rate: 8000,
-        frames: 800_000,
-      });
-      box.spawn("play", input, "domU");
-      await box.untilStream("domU/0/0/0", ({ state }) => state === "running");
+      await startPlaying(box);
       assert.deepEqual(await guests(), [["ok", "domU/0", "the guest's driver is connected", undefined]]);
     }),
 
@@ -147,14 +147,7 @@ testAtOnce("doctor", {
     inBox(async (box) => {
       await box.provision("domU", STREAM);
       await box.serve();
-      const input = makeWav(box.path("in.wav"), {
-        format: "s16_le",
-        channels: 2,
-        rate: 8000,
-        frames: 800_000,
-      });
-      box.spawn("play", input, "domU");
-      await box.untilStream("domU/0/0/0", ({ state }) => state === "running");
+      await startPlaying(box);
       const { findings } = await examine(box);
       assert(findings.some(({ detail }) => detail === "in use by domU/0/0/0"), JSON.stringify(findings));
     }),
