@@ -5,7 +5,14 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { Exit, XsndError } from "../base/error.ts";
-import { backendsPath, type CardAddress, cardPaths, parseBackendPath, readState } from "../xenbus/mod.ts";
+import {
+  backendsPath,
+  type CardAddress,
+  cardPaths,
+  domainName,
+  parseBackendPath,
+  readState,
+} from "../xenbus/mod.ts";
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { GuestDomain } from "./guest_domain.ts";
 import type { KeptFiles } from "./kept_files.ts";
@@ -312,8 +319,13 @@ export class Backend implements AsyncDisposable {
       this.#spawn(served.card.name, this.#untilStarted(key, served));
     } catch (error) {
       if (isStoreLost(error)) throw error;
-      this.#cardFailed(path, error);
+      this.#cardFailed(this.#nameOf(address), error);
     }
+  }
+
+  /** The card's name in the log. */
+  #nameOf({ domid, card }: CardAddress): string {
+    return `${domainName(this.xen.store, domid)}/${card}`;
   }
 
   async #untilStarted(key: string, served: Served): Promise<void> {
@@ -373,7 +385,8 @@ export class Backend implements AsyncDisposable {
       return this.options.readPolicy(address, path);
     } catch (error) {
       if (!(error instanceof XsndError)) throw error;
-      this.#log.error("card {path} is not served: {reason}", { path, reason: error.message });
+      const card = this.#nameOf(address);
+      this.#log.error("{path} is not served: {reason}", { card, path, reason: error.message });
       return undefined;
     }
   }

@@ -138,9 +138,9 @@ export class DeclaredCards implements Disposable {
       const makers = new Set(readCards(this.store, domain).map(({ provisionedBy }) => provisionedBy));
       if (makers.has("xl")) {
         if (makers.size === 1) {
-          this.#say(domid, "info", `xl makes the cards of ${name}, and ${this.file} makes no others`);
+          this.#say(domain, "info", `xl makes the cards of ${name}, and ${this.file} makes no others`);
         } else {this.#say(
-            domid,
+            domain,
             "warn",
             `${name} has cards of xl's and cards of ${this.file}'s: ${TWO_MAKERS}`,
           );}
@@ -154,9 +154,9 @@ export class DeclaredCards implements Disposable {
       );
       for (const { address, action, notes } of plans) {
         if (action === "unchanged") continue;
-        this.#log.info("card {card} of {name} is {action}, as {file} says{notes}", {
-          card: address.card,
-          name,
+        this.#log.info("card {number} of {domain} is {action}, as {file} says{notes}", {
+          number: address.card,
+          domain: name,
           action,
           file: this.file,
           notes: notes.map((note) => `; ${note}`).join(""),
@@ -167,7 +167,7 @@ export class DeclaredCards implements Disposable {
       return undefined;
     } catch (error) {
       if (isStoreLost(error) || !(error instanceof XsndError || error instanceof StoreError)) throw error;
-      this.#say(domid, "error", `${name} is not given what ${this.file} declares: ${error.message}`);
+      this.#say(domain, "error", `${name} is not given what ${this.file} declares: ${error.message}`);
       return error.message;
     }
   }
@@ -178,9 +178,9 @@ export class DeclaredCards implements Disposable {
   }
 
   /** Logs what is not a change, once as long as it holds. */
-  #say(domid: number, level: "info" | "warn" | "error", text: string): void {
+  #say({ domid, name }: Domain, level: "info" | "warn" | "error", text: string): void {
     if (this.#said.get(domid) === text) return;
     this.#said.set(domid, text);
-    this.#log[level]("{text}", { text });
+    this.#log[level]("{text}", { text, domain: name });
   }
 }

@@ -51,3 +51,31 @@ Deno.test("logs shows what the daemon has logged, of all or of some streams, and
     "domU",
     "domV",
   ));
+
+Deno.test("logs of a guest has the lines that say why it has no sound", () =>
+  inBox(
+    async (box) => {
+      const file = box.path("guests.yaml");
+      const streams = [{ type: "playback", device: "dummy:" }];
+      Deno.writeTextFileSync(
+        file,
+        JSON.stringify({ domains: { domU: { cards: [{ pcms: [{ streams }] }] } } }),
+      );
+      await box.provision("domV", streams as { type: "playback"; device: string }[]);
+      const broken = "/local/domain/0/backend/vsnd/2/0/xsnd/0/0/type";
+      await box.xenstore("write", broken, "neither");
+      await box.serve("--config", file);
+      await box.untilStream("domU/0/0/0", ({ state }) => state === "detached");
+      assert.match(
+        await box.ok("logs", "domU"),
+        / info: domU: card 0 of domU is created, as \S+guests\.yaml says\n/,
+      );
+      const refused = await box.ok("logs", "domV/0/0/0");
+      assert.match(
+        refused,
+        / error: domV\/0: \S+\/vsnd\/2\/0 is not served: the policy node \S+\/type holds "neither"/,
+      );
+    },
+    "domU",
+    "domV",
+  ));
