@@ -18,9 +18,8 @@ export function doctorCommand(): Command {
   const command = new Command("doctor")
     .description(
       "Check everything that serving guests needs: Xen, libraries, device nodes, XenStore and its cards, sound, limits and the " +
-        "daemon. Each finding has the level ok, warn, fail or skip (nothing to check), and a remedy; a failure has the page of the docs " +
-        "that says more. The command changes " +
-        "nothing; it opens the PCMs that cards name for a moment.",
+        "daemon. Each finding has the level ok, warn, fail or skip (nothing to check), and a remedy. A failure names the page of the " +
+        "docs that says more. The command changes nothing; it opens the PCMs that cards name for a moment.",
     )
     .option("--timeout <seconds>", "how long each check may take", duration, 5)
     .option("--json", "print a JSON object")

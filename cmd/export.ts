@@ -17,8 +17,8 @@ export function exportCommand(): Command {
   const command = new Command("export")
     .description(
       "Print cards as vsnd=[...] for an xl.cfg. SOURCE is a file if a file of that name exists, and otherwise a running domain. " +
-        "xl.cfg has no keys for a card's domain, devices, denied streams, first volumes and mutes. The command writes those of a file into comments, which xl " +
-        "ignores and `xsnd import` reads.",
+        "xl.cfg has no keys for a card's domain, devices, denied streams, first volumes and first mutes. The command writes those of " +
+        "a file into comments, which xl ignores and `xsnd import` reads.",
     )
     .argument("<source>", "a YAML file or an xl.cfg, or name or number of a domain; - is standard input")
     .argument("[domain]", "domain to export, of a file with several")

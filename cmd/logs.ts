@@ -57,9 +57,7 @@ function logs(wanted: string[], options: Options): Promise<void> {
       for (const line of lines) {
         if (!isMeant(line)) continue;
         if (options.json) printJsonLine(line);
-        else {layOut(`${line.time} ${line.level}`, line.subject, line.message).forEach((text) =>
-            printLine(text)
-          );}
+        else printText(line);
       }
       if (!follow && !more) return;
     }
@@ -75,4 +73,8 @@ function meaning(names: readonly string[]): (line: LogLine) => boolean {
       matchers.slice(0, parts.length).every((matcher, i) => matcher.test(parts[i]!))
     );
   };
+}
+
+function printText({ time, level, subject, message }: LogLine): void {
+  for (const text of layOut(`${time} ${level}`, subject, message)) printLine(text);
 }

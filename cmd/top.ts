@@ -25,10 +25,10 @@ export function topCommand(): Command {
       "Show the streams that the daemon serves, a line each, and refresh them until q or Ctrl-C. On a terminal, keys " +
         "select a stream, mute it, pause it and change its volume, and sort and filter the list: ? says which. Off a terminal the " +
         "command prints plain lines, as with --batch. FILL is the part of the guest's buffer that waits to be played or read, LAT " +
-        "the same in ms. POSITION is the sound played or recorded since the guest opened the stream. WAIT% is the " +
-        "part of the guest's period that passes at most, in 99 of 100 cases, from the device's interrupt until the guest is told. CPU% " +
-        "is the processor time that the stream has cost: its own engine's, or with a star its part of the shared engine's, estimated " +
-        "by its requests and events. The first view has the average since the daemon's start.",
+        "the same in ms. POSITION is the sound played or recorded since the guest opened the stream. WAIT% is how " +
+        "late the guest hears of the device's interrupt, as a part of the guest's period, in 99 of 100 cases at most. CPU% is the " +
+        "processor time that the stream has cost. With a star it is an estimate: the stream's part of the shared engine's time, by " +
+        "its requests and events. The first view has averages since the daemon's start.",
     )
     .option("-i, --interval <seconds>", "time between two views", interval, 1)
     .option("-b, --batch", "print views one after the other, for logs")

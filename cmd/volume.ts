@@ -143,8 +143,7 @@ async function changeAll(streams: readonly string[], change: VolumeChange, optio
 }
 
 function show(report: StreamReport, { json }: Options): void {
-  if (json) printJsonLine(report);
-  else {print(
-      `${report.stream}: ${report.volume} dB${report.muted ? `, ${muteText(report.mutedUntil)}` : ""}`,
-    );}
+  if (json) return printJsonLine(report);
+  const mute = report.muted ? `, ${muteText(report.mutedUntil)}` : "";
+  print(`${report.stream}: ${report.volume} dB${mute}`);
 }

@@ -65,7 +65,10 @@ export interface VolumeRequest {
   readonly volume?: number;
   /** Whether the stream is silent. */
   readonly muted?: boolean;
-  /** After how many ms the mute ends by itself, 1 to 86 400 000 000: a thousand days. Only with `muted: true`. Without this field the mute does not end. */
+  /**
+   * After how many ms the mute ends by itself, 1 to 86 400 000 000: a thousand days. Only with `muted: true`. Without this field the
+   * mute does not end.
+   */
   readonly muteMs?: number;
   /** How long the daemon may wait, in ms: 0 to 86 400 000. */
   readonly waitMs: number;

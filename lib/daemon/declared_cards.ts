@@ -137,13 +137,9 @@ export class DeclaredCards implements Disposable {
     try {
       const makers = new Set(readCards(this.store, domain).map(({ provisionedBy }) => provisionedBy));
       if (makers.has("xl")) {
-        if (makers.size === 1) {
-          this.#say(domain, "info", `xl makes the cards of ${name}, and ${this.file} makes no others`);
-        } else {this.#say(
-            domain,
-            "warn",
-            `${name} has cards of xl's and cards of ${this.file}'s: ${TWO_MAKERS}`,
-          );}
+        const both = `${name} has cards of xl's and cards of ${this.file}'s: ${TWO_MAKERS}`;
+        if (makers.size > 1) this.#say(domain, "warn", both);
+        else this.#say(domain, "info", `xl makes the cards of ${name}, and ${this.file} makes no others`);
         return undefined;
       }
       const identity = this.#identityOf(domain);

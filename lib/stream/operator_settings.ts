@@ -20,7 +20,7 @@ export interface KeptSettings extends OperatorSettings {
 /** The settings of a stream that nobody has touched. */
 export const UNTOUCHED: KeptSettings = { volume: 0, muted: false, hold: "none" };
 
-/** The longest time after which a mute ends, ms: some years. */
+/** The longest time after which a mute ends, ms: a thousand days. */
 export const LONGEST_MUTE_MS = 1000 * 24 * 3600 * 1000;
 
 /** Whether a stream can have this volume, in steps of 0.001 dB. */

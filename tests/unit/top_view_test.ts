@@ -2,6 +2,7 @@
 /** `top`'s view of two status reports. */
 import assert from "node:assert/strict";
 import type { StatusReport, StreamReport } from "../../lib/control/protocol.ts";
+import { STREAM_COLUMNS } from "../../lib/observe/stream_columns.ts";
 import { topView } from "../../lib/observe/top_view.ts";
 
 function report(uptimeSeconds: number, streams: Partial<StreamReport>[]): StatusReport {
@@ -48,4 +49,15 @@ Deno.test("topView() counts an engine of its own from its own beginning, also on
   assert.deepEqual(shares([], [own("domU/0/0/0", 0.25)]), [25]);
   assert.deepEqual(shares([own("domU/0/0/0", 40)], [own("domU/0/0/0", 0.25)]), [25]);
   assert.deepEqual(shares([own("domU/0/0/0", 40)], [own("domU/0/0/0", 40.1)]), [10]);
+});
+
+Deno.test("WAIT% is the delay of the 99th percentile as a part of the period, of an open stream that is told anything", () => {
+  const running = { state: "running", rate: 48_000, periodFrames: 480 } as const;
+  const cell = (report: Partial<StreamReport>) =>
+    STREAM_COLUMNS.wait.cell({ report: report as StreamReport });
+  const eventDelayMicros = { p50: 1, p99: 250, max: 9000 };
+  assert.equal(cell({ ...running, eventDelayMicros }), "2.5");
+  assert.equal(cell(running), "-");
+  assert.equal(cell({ ...running, eventDelayMicros, periodFrames: 0 }), "-");
+  assert.equal(cell({ ...running, eventDelayMicros, state: "closed" }), "-");
 });

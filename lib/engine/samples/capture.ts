@@ -23,7 +23,7 @@ export class Capture extends Transfer {
   #lost = 0;
   /** While {@link hasMore}: frames that the last turn left. */
   #left = 0;
-  /** The guest may be late until this frame, because this host was: it told the guest of too much at once. */
+  /** Until this frame the guest may be late because this host was: the guest was told of too much at once. */
   #stallEnd = -1;
   /** Where the device's pointer was when {@link pump} looked last. */
   #seenAt = 0;
@@ -122,7 +122,7 @@ export class Capture extends Transfer {
     this.#endXrun();
   }
 
-  /** A device's pointer is looked at once in a quarter of the guest's buffer at least, unless this host is late. */
+  /** The engine looks at the pointer at least once in a quarter of the guest's buffer. A longer way means that this host was late. */
   #lookForStall(): void {
     const { bufferFrames, lastPosition } = this;
     if (lastPosition - this.#seenAt > bufferFrames >> 2) this.#stallEnd = lastPosition + bufferFrames;

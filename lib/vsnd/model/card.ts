@@ -37,7 +37,7 @@ export interface StreamPolicy {
   readonly device: string;
   /** The guest plays to nowhere and captures silence. The device is not opened, and the guest sees no difference. */
   readonly denied?: boolean;
-  /** Volume and mute until an operator sets them. A policy that was read from XenStore has none: they are with the operator's there. */
+  /** Volume and mute until an operator sets them. A policy from XenStore has none: there, the operator's nodes have them. */
   readonly first?: FirstSettings;
   /** What the guest may open the stream with. */
   readonly effective: StreamParams;
@@ -62,7 +62,7 @@ export interface CardPolicy {
   readonly pcms: readonly { readonly streams: readonly StreamPolicy[] }[];
 }
 
-/** The policy as a text, for comparisons. What holds at the beginning alone makes no other policy. */
+/** The policy as a text, for comparisons. Two policies that differ in their first settings alone have one text. */
 export function policyText(policy: CardPolicy | StreamPolicy | undefined): string {
   return JSON.stringify(policy, (key, value) => key === "first" ? undefined : value) ?? "";
 }

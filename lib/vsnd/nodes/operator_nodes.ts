@@ -134,6 +134,7 @@ export function writeCardSettings(
     (place, { first }) => kept.get(place) ?? (first && { ...UNTOUCHED, ...first }),
   );
   for (const [place, each] of settings) {
+    // A stream that nobody has touched has no nodes.
     if (each !== UNTOUCHED) writeSettings(view, backendPath, place, each);
   }
 }
