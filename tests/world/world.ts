@@ -18,7 +18,7 @@ import { Demand } from "./invariants/demand.ts";
 import { Refusals } from "./invariants/refusals_told.ts";
 import { heardProblem } from "./invariants/allowed.ts";
 import { CHECKS, type Violation } from "./invariants/invariants.ts";
-import { hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
+import { cardsLately, hasTightBudgets, refusalProblem } from "./invariants/limits.ts";
 import { Takes } from "./invariants/takes.ts";
 import { leaveProblem, Publications } from "./invariants/connections_kept.ts";
 import { ClosedCards } from "./invariants/closed_cards.ts";
@@ -233,7 +233,10 @@ export class World {
     new StoreFollower(xenstored, path, () => {
       this.daemons.announcementChanged(xenstored.peek(path));
       this.history.changed();
-      if (this.daemons.current?.servesSince !== undefined) this.excuses.end("no daemon", SETTLING_MICROS);
+      const { current } = this.daemons;
+      if (current?.servesSince === undefined) return;
+      this.excuses.end("no daemon", SETTLING_MICROS);
+      cardsLately(this, current.process);
     });
   }
 

@@ -93,26 +93,19 @@ const [WATCHES, TIMERS, DESCRIPTORS] = [8, 16, 15];
 
 /**
  * A card has two watches, and two timers: its own, and that of a look at what has changed. A stream and a client have one timer, and so
- * has a mute with an end. An engine
- * has two descriptors. A stream has two: the timer of its stand-in, and its device, which has one more if it is libasound's. A PCM of
- * plugins has two more: a timer looks at its pointer.
+ * has a mute with an end. An engine has two descriptors. A stream has two: the timer of its stand-in, and its device, which has one more
+ * if it is libasound's. A PCM of plugins has two more: a timer looks at its pointer.
  */
 function holdingProblem(world: World, { process, servesSince }: DaemonRun): string | undefined {
   if (servesSince === undefined) return undefined;
   const { xen, sound } = world.host;
-  const cards = lately(
-    process,
-    "cards",
-    backendDirectories(world.nodes).length,
-  );
+  const cards = cardsLately(world, process);
   const { watches, ports } = processCounters(xen, process);
   const files = [...process.files.values()];
   const clients = files.filter((file) => file instanceof SocketFile).length;
   const devices = sound.open.filter((pcm) => pcm.process === process);
   const plugins = devices.filter(({ type }) => type !== "HW").length;
   const engines = lately(process, "engines", process.threads.length - 1);
-  // Of what the daemon had as it began, and has yet to give back, there may have been no look.
-  if (servesSince + GIVE_BACK_MICROS > process.clock.now) return undefined;
   const bounds = {
     watches: [watches, WATCHES + 2 * cards],
     timers: [process.timers.size, TIMERS + 2 * cards + clients + ports / 2 + mutesWithEnd(world)],
@@ -137,6 +130,11 @@ function mutesWithEnd({ nodes }: World): number {
 
 /** µs in which the main thread gives back what an engine had whose thread has ended, or what a card had that has gone. */
 const GIVE_BACK_MICROS = 3_000_000;
+
+/** The most cards within the last moments. To be called when a daemon begins to serve, too: some may go before the first check. */
+export function cardsLately({ nodes }: World, process: Process): number {
+  return lately(process, "cards", backendDirectories(nodes).length);
+}
 
 const mosts = new WeakMap<Process, Map<string, { count: number; at: number }>>();
 
