@@ -100,6 +100,7 @@ function holdingProblem(world: World, { process, servesSince }: DaemonRun): stri
   if (servesSince === undefined) return undefined;
   const { xen, sound } = world.host;
   const cards = cardsLately(world, process);
+  heldLately(process);
   const { watches, ports } = processCounters(xen, process);
   const files = [...process.files.values()];
   const clients = files.filter((file) => file instanceof SocketFile).length;
@@ -153,12 +154,23 @@ function lately(process: Process, what: string, count: number): number {
 const REFUSAL = /(its guest has|all guests together have) ([\d.]+) KiB; .* --guest-limits (?:total-)?mapped=/;
 
 /**
- * What is wrong with `text`, which a daemon has just logged: who is refused memory has not so much. The daemon holds two copies of a
- * buffer at most, and what samples are moved through.
+ * What is wrong with `text`, which a daemon has just logged: who is refused memory has not so much. The daemon logs some time after it
+ * has refused, and may have given memory back meanwhile.
  */
 export function refusalProblem(process: Process, text: string): string | undefined {
+  const { one, all } = heldLately(process);
   const [, who, kib] = REFUSAL.exec(text) ?? [];
   if (kib === undefined) return undefined;
+  const most = who === "its guest has" ? one : all;
+  if (Number(kib) * 1024 <= most) return undefined;
+  return `memory is refused, and no more than ${most >> 10} KiB are held: ${text}`;
+}
+
+/**
+ * The octets that the daemon may have held lately for one guest, and for all: two copies of a buffer at most, and what samples are moved
+ * through.
+ */
+function heldLately(process: Process): { one: number; all: number } {
   const held = new Map<number, number>();
   const add = (domid: number, octets: number) => held.set(domid, (held.get(domid) ?? 0) + octets);
   for (const { domain: { domid }, grants } of foreignMappings(process)) {
@@ -169,7 +181,8 @@ export function refusalProblem(process: Process, text: string): string | undefin
     for (const [domid, ports] of counts) add(domid, -2 * STAGING_BYTES * ports);
   }
   const amounts = [0, ...held.values()];
-  const most = who === "its guest has" ? Math.max(...amounts) : amounts.reduce((a, b) => a + Math.max(0, b));
-  if (Number(kib) * 1024 <= most) return undefined;
-  return `memory is refused, and no more than ${most >> 10} KiB are held: ${text}`;
+  return {
+    one: lately(process, "octets of a guest", Math.max(...amounts)),
+    all: lately(process, "octets", amounts.reduce((sum, amount) => sum + Math.max(0, amount))),
+  };
 }
