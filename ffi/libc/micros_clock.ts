@@ -18,6 +18,11 @@ export class MicrosClock {
     libc().hot_clock_gettime(CLOCK.MONOTONIC, this.#address);
     return wrappedMicros(this.#words[0]!, this.#words[2]!);
   }
+
+  /** The whole seconds of what {@link now} has returned last. They do not wrap. */
+  get seconds(): number {
+    return this.#words[0]!;
+  }
 }
 
 /** A `struct timespec` of CLOCK_MONOTONIC in {@link MicrosClock}'s µs. */

@@ -60,8 +60,8 @@ export type EngineCommand =
     /** The operator's hold and settings, which outlive the connection. */
     readonly hold: Hold;
     readonly settings: OperatorSettings;
-    /** As in `trace`. */
-    readonly trace: Address | null;
+    /** The `TraceRing` to which the stream's trace records go. */
+    readonly trace: Address;
     /** The block of a `KeptStream`; null: nothing is kept. */
     readonly kept: Address | null;
     /** Whether `resumed` or `notResumed` follows. The stream takes no request before. */
@@ -93,8 +93,6 @@ export type EngineCommand =
     readonly isDenied: boolean;
   }
   | { readonly op: "hold"; readonly slot: number; readonly hold: Hold; readonly ticket: number }
-  /** From now on the stream's trace records go to the `TraceReader` at the address `ring`, and to no other; null: to none. */
-  | { readonly op: "trace"; readonly slot: number; readonly ring: Address | null; readonly ticket: number }
   | { readonly op: "settings"; readonly slot: number; readonly settings: OperatorSettings }
   /** Is it alive? */
   | { readonly op: "ping"; readonly ticket: number }

@@ -87,14 +87,19 @@ export interface WaitRequest {
 }
 
 /**
- * Traces a stream, as soon as the daemon serves it. The first response is a {@link TraceHead}, each that follows a
- * {@link TraceChunk}. A stream has one tracer at a time.
+ * Traces a stream, as soon as the daemon serves it: from now on, or what the daemon's flight recorder has. The first response is a
+ * {@link TraceHead}, each that follows a {@link TraceChunk}.
  */
 export interface TraceRequest {
   /** Names the request. */
   readonly command: "trace";
   /** `DOMAIN/CARD/PCM/STREAM`, as in `trigger`. */
   readonly stream: string;
+  /**
+   * The trace of the past, and nothing that comes: this many seconds, up to the newest record. The flight recorder holds half a minute
+   * of a busy stream.
+   */
+  readonly lastSeconds?: number;
   /** How long the daemon may wait, in ms: 0 to 86 400 000. */
   readonly waitMs: number;
 }

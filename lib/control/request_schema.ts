@@ -21,6 +21,7 @@ const waitMs = z.number(`expected milliseconds, from 0 to ${MAX_WAIT_MS}`)
   .min(0, `expected milliseconds, from 0 to ${MAX_WAIT_MS}`)
   .max(MAX_WAIT_MS, `expected milliseconds, from 0 to ${MAX_WAIT_MS}: no request waits longer than a day`);
 const MUTE = `expected milliseconds, from 1 to ${LONGEST_MUTE_MS}`;
+const SECONDS = "expected a number of seconds, more than 0";
 const volume = `expected dB, from ${least} to ${most}`;
 
 /** The shape of each command's request. */
@@ -45,7 +46,12 @@ export const REQUEST_SHAPES = {
     path: ["muteMs"],
   }),
   wait: z.strictObject({ command: z.literal("wait"), stream, goal: z.enum(STREAM_GOALS), waitMs }),
-  trace: z.strictObject({ command: z.literal("trace"), stream, waitMs }),
+  trace: z.strictObject({
+    command: z.literal("trace"),
+    stream,
+    lastSeconds: z.number(SECONDS).positive(SECONDS).optional(),
+    waitMs,
+  }),
   logs: z.strictObject({ command: z.literal("logs"), follow: z.boolean() }),
 } as const satisfies { [C in ControlRequest["command"]]: z.ZodType<ControlRequest & { command: C }> };
 

@@ -17,6 +17,7 @@ import {
   type TraceRecord,
 } from "../trace/trace_format.ts";
 import { Summarizer, type Summary } from "../trace/summary.ts";
+import { Judge, type Verdict } from "../trace/verdict.ts";
 
 export interface RecorderOptions {
   readonly stream: string;
@@ -25,6 +26,14 @@ export interface RecorderOptions {
   /** Whether the trace ends when the guest closes the stream, or disconnects. */
   readonly untilClosed: boolean;
   readonly seconds?: number;
+  /** What the flight recorder has of the last seconds, instead of what comes. */
+  readonly lastSeconds?: number;
+}
+
+/** What was recorded. */
+export interface Recorded {
+  readonly summary: Summary;
+  readonly verdict: Verdict;
 }
 
 /**
@@ -33,36 +42,42 @@ export interface RecorderOptions {
  */
 export async function record(
   daemon: ControlClient,
-  open: () => (octets: Uint8Array) => void,
+  open: (head: TraceHead) => (octets: Uint8Array) => void,
   options: RecorderOptions,
   signal: AbortSignal,
-): Promise<Summary> {
-  const { stream, waitMs } = options;
-  const parts = daemon.parts({ command: "trace", stream, waitMs });
+): Promise<Recorded> {
+  const { stream, waitMs, lastSeconds } = options;
+  const parts = daemon.parts({ command: "trace", stream, waitMs, lastSeconds });
   const head = await unlessAborted(parts.next(), signal);
   if (head.done) throw new XsndError("the daemon hung up without an answer; see its log", Exit.noDaemon);
-  const write = open();
+  const { type } = head.value as TraceHead;
+  const write = open(head.value as TraceHead);
   write(encodeHead(head.value as TraceHead));
   const enough = () => void daemon.enough();
   signal.addEventListener("abort", enough);
   if (signal.aborted) enough();
   const timer = options.seconds === undefined ? undefined : setTimeout(enough, options.seconds * 1000);
-  const summarizer = new Summarizer();
+  const [summarizer, judge] = [new Summarizer(), new Judge(type)];
+  const add = (record: TraceRecord) => {
+    summarizer.add(record);
+    judge.add(record);
+  };
   try {
     let last: TraceRecord | undefined;
     for await (const part of parts) {
       const octets = Uint8Array.fromBase64((part as TraceChunk).records);
       write(octets);
       const { records } = decodeRecords(octets);
-      for (const record of records) summarizer.add(last = record);
+      for (const record of records) add(last = record);
       if (last?.kind === RecordKind.end) break;
       if (options.untilClosed && records.some(isStreamsEnd)) enough();
     }
-    if (last?.kind === RecordKind.end) return summarizer.summary();
-    const end = endRecord(last?.time ?? 0, "the daemon hung up");
-    write(encodeRecords([end]));
-    summarizer.add(end);
-    return summarizer.summary();
+    if (last?.kind !== RecordKind.end) {
+      const end = endRecord(last?.time ?? 0, "the daemon hung up");
+      write(encodeRecords([end]));
+      add(end);
+    }
+    return { summary: summarizer.summary(), verdict: judge.verdict() };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", enough);

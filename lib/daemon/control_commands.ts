@@ -182,10 +182,10 @@ async function waitFor(
   );
 }
 
-/** Everything that passes on the stream's rings from now on. */
+/** Everything that passes on the stream's rings from now on, or has passed within the last seconds. */
 async function trace(
   backend: Backend,
-  { stream: wanted, waitMs }: ControlRequest & { command: "trace" },
+  { stream: wanted, lastSeconds, waitMs }: ControlRequest & { command: "trace" },
   gone: AbortSignal,
 ): Promise<AsyncIterable<TraceHead | TraceChunk>> {
   const stream = await streamWhen(
@@ -196,8 +196,8 @@ async function trace(
     (stream) => !stream.isGivenUp,
     (stream) => `cannot trace ${stream.name}: ${NOT_SERVED}`,
   );
-  const { traceStream } = await import("./trace_source.ts");
-  return traceStream(stream, gone);
+  const { lastTrace, traceStream } = await import("./trace_source.ts");
+  return lastSeconds === undefined ? traceStream(stream, gone) : lastTrace(stream, lastSeconds);
 }
 
 /** The lines of the log that are kept, and, if asked to follow, those that come. */

@@ -1,55 +1,49 @@
 // SPDX-License-Identifier: MIT
-/** The daemon's end of a trace: takes the records that the engine has written of a stream and hands them on in the trace file's form. */
+/** The daemon's end of a trace: takes what the engine has recorded of a stream and hands it on in the trace file's form. */
+import type { TraceReader } from "../bridge/trace_ring.ts";
+import type { StatusSnapshot } from "../bridge/stream_status.ts";
 import type { TraceChunk } from "../control/protocol.ts";
 import { XsndError } from "../base/error.ts";
+import { VERSION } from "../base/version.ts";
+import { knownFormat, RequestView, XENSND_OP_OPEN } from "../sndif/mod.ts";
+import { STREAM_STATES } from "../stream/stream_state.ts";
+import { viewPacket } from "../trace/packets.ts";
 import {
+  decodeParameters,
+  decodePosition,
   encodeRecords,
   endRecord,
-  lostRecord,
+  isPacket,
+  RecordKind,
   type TraceHead,
   type TraceParameters,
   type TraceRecord,
 } from "../trace/trace_format.ts";
-import { knownFormat } from "../sndif/mod.ts";
-import { VERSION } from "../base/version.ts";
-import { inTime } from "./engines/engine_client.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
-import type { StatusSnapshot } from "../bridge/stream_status.ts";
-import { TraceReader } from "../bridge/trace_ring.ts";
 
-/** How often the trace ring is emptied. A busy stream fills it in some seconds. */
+/** States of a stream that is open. */
+const OPEN_STATES: readonly string[] = ["prepared", "running", "paused"];
+/** How often the trace ring is read. A busy stream fills it in half a minute. */
 const LOOK_MS = 20;
 /** Records in one chunk: 200 KB, well below what a line of the control socket holds. */
 const CHUNK_RECORDS = 2048;
 
 /**
  * A trace: its head, then what passes on the stream's rings until `gone` is aborted or the stream is given up, then the reason of its
- * end. Throws {@link XsndError} if somebody else traces the stream.
+ * end.
  */
 export async function* traceStream(
   stream: StreamControl,
   gone: AbortSignal,
 ): AsyncGenerator<TraceHead | TraceChunk> {
-  const reader = new TraceReader();
-  const head = headOf(stream);
-  let isGivenUp = false;
-  if (!stream.trace(reader, () => isGivenUp = true)) {
-    throw new XsndError(`${stream.name} is being traced already; end the other \`xsnd trace record\` first`);
-  }
-  try {
-    yield head;
-    while (!gone.aborted && !isGivenUp) {
-      yield* taken(reader);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-  } finally {
-    // Nobody waits for an engine that hangs. It keeps the trace ring until it comes back.
-    await inTime(stream.endTrace(reader));
+  const reader = stream.records.follow();
+  yield headOf(stream);
+  while (!gone.aborted && !stream.isGivenUp) {
+    yield* taken(reader);
+    await delay(LOOK_MS);
   }
   yield* taken(reader);
-  const last = [endRecord(reader.now(), isGivenUp ? "the card is gone" : "the recorder ends it")];
-  if (reader.lost > 0) last.unshift(lostRecord(reader.now(), reader.lost));
-  yield chunk(last);
+  yield chunk([endRecord(reader.now(), stream.isGivenUp ? "the card is gone" : "the recorder ends it")]);
 }
 
 function* taken(reader: TraceReader): Generator<TraceChunk> {
@@ -60,8 +54,74 @@ function* taken(reader: TraceReader): Generator<TraceChunk> {
   }
 }
 
+/**
+ * The trace of the last `seconds` in which something passed on the stream's rings, as far as the flight recorder goes back. Throws
+ * {@link XsndError} if nothing has passed.
+ */
+export async function* lastTrace(
+  stream: StreamControl,
+  seconds: number,
+): AsyncGenerator<TraceHead | TraceChunk> {
+  const reader = stream.records.past();
+  if (reader === undefined) {
+    throw new XsndError(`no guest has used ${stream.name} since the daemon began to serve its card`);
+  }
+  const { records, start, ...beginning } = cut(reader.take(), seconds);
+  const age = reader.now() - start;
+  yield { ...headOf(stream), startedAt: dateBefore(age), ...beginning };
+  for (let i = 0; i < records.length; i += CHUNK_RECORDS) {
+    yield chunk(records.slice(i, i + CHUNK_RECORDS));
+    await delay(0); // The daemon has other work.
+  }
+  yield chunk([endRecord(age, "the daemon has recorded no more until now")]);
+}
+
+/** The last `seconds` of `records`, with times from `start` on, and what the stream was before. */
+function cut(records: readonly TraceRecord[], seconds: number) {
+  const from = records.at(-1)!.time - seconds * 1e6;
+  let first = records.findIndex(({ time }) => time >= from);
+  let sample = records.slice(0, first).map(decodePosition).findLast((sample) => sample !== undefined);
+  if (sample === undefined) {
+    // Nothing says what the stream was before: the trace begins where something says what it is.
+    const known = records.slice(first).findIndex((record) =>
+      record.kind === RecordKind.connected || record.kind === RecordKind.position
+    );
+    first += Math.max(0, known);
+    sample = decodePosition(records[first]!);
+  }
+  const state = STREAM_STATES[sample?.state ?? 0] ?? "closed";
+  const start = records[first]!.time;
+  return {
+    records: records.slice(first).map((record) => ({ ...record, time: record.time - start })),
+    start,
+    state,
+    parameters: OPEN_STATES.includes(state) ? parametersAt(records, first) : undefined,
+  };
+}
+
+/** What the stream was open with as record `first` was written. */
+function parametersAt(records: readonly TraceRecord[], first: number): TraceParameters | undefined {
+  const before = records.slice(0, first).map(decodeParameters).findLast((found) => found !== undefined);
+  if (before !== undefined) return before;
+  for (const record of records.slice(first)) {
+    const found = decodeParameters(record);
+    if (found !== undefined) return found;
+    if (isPacket(record) && viewPacket(new RequestView(), record).operation === XENSND_OP_OPEN) {
+      return undefined;
+    }
+  }
+}
+
 function chunk(records: TraceRecord[]): TraceChunk {
   return { records: encodeRecords(records).toBase64() };
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function dateBefore(micros: number): string {
+  return new Date(Date.now() - micros / 1000).toISOString();
 }
 
 function headOf(stream: StreamControl): TraceHead {
@@ -74,14 +134,14 @@ function headOf(stream: StreamControl): TraceHead {
     device,
     uniqueId,
     xsnd: VERSION,
-    startedAt: new Date().toISOString(),
+    startedAt: dateBefore(0),
     state: snapshot.state,
     parameters: isOpen(snapshot) ? parametersOf(snapshot) : undefined,
   };
 }
 
 function isOpen(snapshot: ReturnType<StreamControl["counters"]["snapshot"]>): snapshot is StatusSnapshot {
-  return ["prepared", "running", "paused"].includes(snapshot.state);
+  return OPEN_STATES.includes(snapshot.state);
 }
 
 function parametersOf(snapshot: StatusSnapshot): TraceParameters {

@@ -288,8 +288,6 @@ export class EngineStream {
         return this.#life.setOperators(command.settings);
       case "hold":
         return this.#life.setHold(command.hold);
-      case "trace":
-        return this.trace(command.ring);
     }
   }
 
@@ -351,12 +349,6 @@ export class EngineStream {
     this.#services.post({ op: "forgotten", slot: this.slot });
   }
 
-  /** `xsnd trace`: the stream's records go to `ring` from now on; null: nowhere. */
-  trace(ring: Address | null): void {
-    this.#trace.writeTo(ring);
-    this.#trace.sample(this.pcm);
-  }
-
   /** Called when the PCM's descriptor was ready, for `revents`. */
   servePcm(revents: number): void {
     this.#cost += INTERRUPT_COST;
@@ -383,7 +375,7 @@ export class EngineStream {
       this.#trace.mark(RecordKind.disconnected);
     } finally {
       this.#broken = true;
-      this.#trace.writeTo(null);
+      this.#trace.end();
       for (const page of this.#pages) page.transfer(0);
       this.#life.setState("detached");
     }

@@ -21,6 +21,7 @@ import { EngineStream } from "./engine_stream.ts";
 import { GuestBudget } from "./guest_budget.ts";
 import type { Address, EngineEvent } from "../bridge/messages.ts";
 import { createStatusTable, StatusRow } from "../bridge/stream_status.ts";
+import { TraceRing } from "../bridge/trace_ring.ts";
 
 /** Octets of the guest's sample buffer, by default. */
 export const BUFFER_BYTES = 16384;
@@ -57,6 +58,8 @@ export interface SoloOptions {
 export class SoloStream implements Disposable {
   readonly stream: EngineStream;
   readonly status = new StatusRow(createStatusTable(1), 0);
+  /** What passes on the rings. */
+  readonly records = new TraceRing();
   readonly #page = new Uint8Array(4096);
   protected readonly events = new Uint8Array(4096);
   /** The guest's sample buffer. */
@@ -89,7 +92,7 @@ export class SoloStream implements Disposable {
         requests: 1_000_000,
         moved: 100_000,
         settings: { volume: 0, muted: false },
-        trace: null,
+        trace: this.records.address,
         kept: kept === undefined ? null : address(kept),
         resumes: false,
       },

@@ -41,8 +41,9 @@ export class StreamLife {
 
   /** The main thread has opened the device and mapped the buffer. Throws with nothing left behind. {@link prepared} follows. */
   opened(command: EngineCommand & { op: "opened" | "resumed" }): void {
-    const { events, kept } = this.connection;
+    const { events, kept, trace } = this.connection;
     this.#open = OpenStream.open(command, this.connection);
+    trace.opened();
     kept.thaw();
     // What a former daemon has kept of a stream that goes on is right as it is: a daemon that dies now takes nothing of it away.
     if (command.op === "opened") kept.opened(command.open, events.base);

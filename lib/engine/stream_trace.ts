@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Records what passes on a stream, for `xsnd trace`. While nobody traces the stream, this does nothing and costs nothing. */
+/** Records at all times what passes on a stream, for `xsnd trace`. Nothing here allocates, blocks or throws. */
 import { MicrosClock } from "../../ffi/libc/micros_clock.ts";
 import type { Pcm } from "../pcm/pcm.ts";
 import type { EventPageProducer, HwParam, RequestView } from "../sndif/mod.ts";
@@ -8,18 +8,22 @@ import type { Address } from "../bridge/messages.ts";
 import type { StatusRow } from "../bridge/stream_status.ts";
 import { TraceWriter } from "../bridge/trace_ring.ts";
 
+/** Samples between two records of the stream's parameters: the last 30 s of a stream have some. */
+const SAMPLES = 1024;
+
 export class StreamTrace {
   #writer: TraceWriter | undefined;
   readonly #clock = new MicrosClock();
+  #samples = 0;
 
-  /** @param ring where the records go, see {@link writeTo} */
-  constructor(private readonly status: StatusRow, ring: Address | null) {
-    this.writeTo(ring);
+  /** @param ring where the records go: a `TraceRing`'s address */
+  constructor(private readonly status: StatusRow, ring: Address) {
+    this.#writer = TraceWriter.at(ring);
   }
 
-  /** @param ring a `TraceReader`'s address; null: nobody traces */
-  writeTo(ring: Address | null): void {
-    this.#writer = ring === null ? undefined : TraceWriter.at(ring);
+  /** Writes nothing any more. */
+  end(): void {
+    this.#writer = undefined;
   }
 
   mark(kind: typeof RecordKind.connected | typeof RecordKind.disconnected): void {
@@ -41,8 +45,19 @@ export class StreamTrace {
   /** The stream's status row, as of when `pcm` was last asked for its pointer. */
   sample(pcm: Pcm | undefined): void {
     if (this.#writer === undefined) return;
+    if (pcm !== undefined) this.#writeParameters(this.#writer);
     const time = this.#clock.now();
     this.#writer.sample(this.status, pcm === undefined ? time : time - pcm.pointerAge(time) | 0);
+  }
+
+  /** The stream has been opened: the next sample is that of other parameters. */
+  opened(): void {
+    this.#samples = 0;
+  }
+
+  #writeParameters(writer: TraceWriter): void {
+    if (this.#samples === 0) writer.parameters(this.status);
+    this.#samples = (this.#samples + 1) % SAMPLES;
   }
 
   /** An xrun has begun, or `isOver`: see `XrunRecord`. */

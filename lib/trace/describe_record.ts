@@ -15,7 +15,14 @@ import {
   XENSND_OP_TRIGGER,
 } from "../sndif/mod.ts";
 import { printable } from "../base/text.ts";
-import { decodeLost, decodePosition, decodeXrun, RecordKind, type TraceRecord } from "./trace_format.ts";
+import {
+  decodeLost,
+  decodeParameters,
+  decodePosition,
+  decodeXrun,
+  RecordKind,
+  type TraceRecord,
+} from "./trace_format.ts";
 import { formatName, isOperation, operationName, triggerName } from "./names.ts";
 import { type Decoded, Decoder } from "./packets.ts";
 
@@ -120,6 +127,13 @@ function otherFields(record: TraceRecord): Fields {
       hold: HOLDS[sample.hold] ?? `hold ${sample.hold}`,
       ...(sample.cardLost ? { cardLost: true } : {}),
     };
+  }
+  const parameters = decodeParameters(record);
+  if (parameters !== undefined) {
+    const { rate, format, channels, bufferFrames, periodFrames, cardBufferFrames, cardPeriodFrames } =
+      parameters;
+    const guests = { rate, format, channels, buffer: bufferFrames, period: periodFrames };
+    return { kind: "parameters", ...guests, cardBuffer: cardBufferFrames, cardPeriod: cardPeriodFrames };
   }
   const xrun = decodeXrun(record);
   if (xrun !== undefined) {

@@ -27,6 +27,7 @@
  */
 export {
   decodeLost,
+  decodeParameters,
   decodePosition,
   decodeRecords,
   decodeTrace,
@@ -47,6 +48,7 @@ export {
 export { readTrace } from "./trace_file.ts";
 export { type Decoded, Decoder } from "./packets.ts";
 export { type Fields, fieldsOf, lineOf } from "./describe_record.ts";
+export { type Finding, judge, type Verdict } from "./verdict.ts";
 export { summarize, type Summary } from "./summary.ts";
 export type { Percentiles } from "../base/percentiles.ts";
 export type { EventView, Interval, RequestView, ResponseView } from "../sndif/mod.ts";

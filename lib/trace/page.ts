@@ -11,10 +11,10 @@ import { formatName } from "./names.ts";
 import { Decoder } from "./packets.ts";
 import { pictureOf } from "./series.ts";
 import { summarize, type Summary } from "./summary.ts";
-import { type Gap, gapInWords } from "./trace_xruns.ts";
+import { findingLine, judge } from "./verdict.ts";
 
-/** The most xruns that the page lists in words. */
-const MAX_GAPS = 20;
+/** The most findings that the page lists in words. */
+const MAX_FINDINGS = 20;
 
 /** A whole HTML document. */
 export function pageOf(trace: TraceFile): string {
@@ -48,7 +48,7 @@ ${style}
 <h1>${escape(head.stream)}</h1>
 <p>${escape(about)}</p>
 <dl>${facts.join("")}</dl>
-${verdictOf(picture.gaps, head.type)}
+${verdictOf(trace)}
 </header>
 <main></main>
 <footer>Drag to zoom all charts in time, double-click to see the whole again.</footer>
@@ -78,13 +78,14 @@ function parametersOf({ head, records }: TraceFile): string {
   return ` · ${rate} Hz, ${format}, ${channels} channels`;
 }
 
-/** A list of the xruns, one a line. */
-function verdictOf(gaps: readonly Gap[], type: "playback" | "capture"): string {
-  if (gaps.length === 0) return "";
-  const lines = gaps.slice(0, MAX_GAPS).map((gap) => gapInWords(gap, type));
-  const more = gaps.length - lines.length;
+/** Why the sound stuttered: a sentence, and a list of the findings. */
+function verdictOf({ head, records }: TraceFile): string {
+  const { summary, findings } = judge(head.type, records);
+  const lines = findings.slice(0, MAX_FINDINGS).map(findingLine);
+  const more = findings.length - lines.length;
   if (more > 0) lines.push(`and ${more} more`);
-  return `<ul>${lines.map((line) => `<li>${escape(line)}</li>`).join("")}</ul>`;
+  const list = lines.map((line) => `<li>${escape(line)}</li>`).join("");
+  return `<p class="verdict">Verdict: ${escape(summary)}.</p>${list && `<ul>${list}</ul>`}`;
 }
 
 function factsOf(trace: TraceFile, driftPpm: number | undefined): [name: string, value: string][] {

@@ -33,5 +33,17 @@ export const XRUN_AT = {
 } as const;
 export const XRUN_BYTES = 32;
 
+/** A `parameters` record: a u32 each, named as in the daemon's status table. `format` is sndif.h's number. */
+export const PARAMETERS_FIELDS = [
+  "rate",
+  "channels",
+  "format",
+  "bufferFrames",
+  "periodFrames",
+  "cardBufferFrames",
+  "cardPeriodFrames",
+] as const;
+export const PARAMETERS_BYTES = 4 * PARAMETERS_FIELDS.length;
+
 /** A `lost` record: u32, the number of missing records. */
 export const LOST_BYTES = 4;

@@ -4,7 +4,7 @@ import { XsndError } from "../base/error.ts";
 import { fileError } from "../base/file_error.ts";
 import { inputName, outputName, STANDARD } from "../base/standard_file.ts";
 import { readWhole } from "../base/text_file.ts";
-import { decodeTrace, type TraceFile, TraceFormatError } from "./trace_format.ts";
+import { decodeTrace, type TraceFile, TraceFormatError, type TraceHead } from "./trace_format.ts";
 
 /** Records take several times as much memory as their file: those of a larger file would not fit. */
 const MOST_OCTETS = 1 << 30;
@@ -43,6 +43,13 @@ export function readTrace(path: string): TraceFile {
       `cannot read trace ${inputName(path)}: ${error.message}; \`xsnd trace record\` makes traces`,
     );
   }
+}
+
+/** The name of a file for the trace with this head: `domU-0-0-0-20260101T000000Z.trace`. */
+export function traceName({ stream, startedAt }: TraceHead): string {
+  const time = startedAt.replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
+  // A domain may be called anything.
+  return `${stream.replaceAll(/[^A-Za-z0-9._]/g, "-").replace(/^[-.]/, "_")}-${time}.trace`;
 }
 
 /**

@@ -13,9 +13,10 @@
  *      3      a `struct xensnd_evt` (64 octets), copied after the daemon published it
  *      4      {@link PositionSample}, laid out as `POSITION_AT` in record_layout.ts
  *      5, 6   empty: the stream was connected to its frontend, was disconnected
- *      7      u32: the number of records that are missing here, since the ring to the daemon was full
+ *      7      u32: the number of records that are missing here, since the daemon read them too late
  *      8      UTF-8: why the trace ends
  *      9      {@link XrunRecord}, laid out as `XRUN_AT` in record_layout.ts
+ *      10     {@link TraceParameters}, laid out as `PARAMETERS_FIELDS` in record_layout.ts; written at OPEN, and now and then
  *
  * A trace goes on over the guest's reconnections. It ends with its recorder, or when the card is taken away.
  *
@@ -25,7 +26,15 @@
  */
 import { printable } from "../base/text.ts";
 import { formatByCode, formatByName, PACKET_SIZE } from "../sndif/mod.ts";
-import { LOST_BYTES, POSITION_AT, POSITION_BYTES, XRUN_AT, XRUN_BYTES } from "./record_layout.ts";
+import {
+  LOST_BYTES,
+  PARAMETERS_BYTES,
+  PARAMETERS_FIELDS,
+  POSITION_AT,
+  POSITION_BYTES,
+  XRUN_AT,
+  XRUN_BYTES,
+} from "./record_layout.ts";
 
 const MAGIC = Uint8Array.of(0x89, 0x58, 0x53, 0x4e, 0x44, 0x54, 0x52, 0x0a);
 /** The version of the files that this xsnd writes. It reads versions 1 and 2; in 1 `parameters.format` is sndif.h's number. */
@@ -44,6 +53,7 @@ export const RecordKind: {
   readonly lost: 7;
   readonly end: 8;
   readonly xrun: 9;
+  readonly parameters: 10;
 } = {
   request: 1,
   response: 2,
@@ -54,6 +64,7 @@ export const RecordKind: {
   lost: 7,
   end: 8,
   xrun: 9,
+  parameters: 10,
 };
 
 /** What a stream was open with. */
@@ -321,7 +332,7 @@ export function isTraceHead(value: unknown): value is TraceHead {
     (type === "playback" || type === "capture") && (parameters === undefined || areParameters(parameters));
 }
 
-function areParameters(value: unknown): boolean {
+function areParameters(value: unknown): value is TraceParameters & Record<string, unknown> {
   return isRecord(value) && HEAD_SIZES.every((name) => isCount(value[name]) && value[name] !== 0) &&
     isCount(value.periodFrames) && typeof value.format === "string" &&
     formatByName(value.format) !== undefined;
@@ -423,6 +434,27 @@ export function decodeXrun({ kind, body }: TraceRecord): XrunRecord | undefined 
     cause: view.getUint32(XRUN_AT.isHosts, true) === 0 ? "guest" : "host",
     isOver: view.getUint32(XRUN_AT.isOver, true) !== 0,
   };
+}
+
+/**
+ * The body of a `parameters` record; undefined for any other record, and for impossible numbers.
+ *
+ * @example
+ * ```ts
+ * import { decodeParameters, RecordKind } from "@xsnd/xsnd/trace";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Uint8Array(Uint32Array.of(48000, 2, 2, 4800, 480, 9600, 480).buffer);
+ * assert.equal(decodeParameters({ kind: RecordKind.parameters, time: 0, body })?.format, "s16_le");
+ * ```
+ */
+export function decodeParameters({ kind, body }: TraceRecord): TraceParameters | undefined {
+  if (kind !== RecordKind.parameters || body.length < PARAMETERS_BYTES) return undefined;
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const values = PARAMETERS_FIELDS.map((name, i) => [name, view.getUint32(4 * i, true)] as const);
+  const parameters: Record<string, unknown> = Object.fromEntries(values);
+  parameters.format = formatByCode(Number(parameters.format))?.name;
+  return areParameters(parameters) ? parameters : undefined;
 }
 
 /**

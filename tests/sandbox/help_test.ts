@@ -73,7 +73,9 @@ Deno.test("every command explains itself without Xen and ALSA", async () => {
   const { stdout } = await xsnd(["help", "serve"], NO_LIBRARIES);
   assert.match(stdout, /^Usage: xsnd serve\b/);
   const record = await xsnd(["help", "trace", "record"], NO_LIBRARIES);
-  assert.match(record.stdout, /^Usage: xsnd trace record -o <file> \[options\] <stream>\n/);
+  const wait = await xsnd(["help", "wait"], NO_LIBRARIES);
+  assert.match(wait.stdout, /^Usage: xsnd wait --for <state> \[options\] <stream>\n/, "a required option");
+  assert.match(record.stdout, /^Usage: xsnd trace record \[options\] <stream>\n/);
   const trace = await xsnd(["help", "trace"], NO_LIBRARIES);
   assert.match(trace.stdout, /\n {2}replay /, "its subcommands");
 });

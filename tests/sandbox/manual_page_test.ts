@@ -88,7 +88,7 @@ Deno.test("every command has a page, with its options and arguments, and without
   }
   assert.equal(count, pages.length - 2, "xsnd(1), xsnd.yaml(5), and a page a command");
   assert.match(await shown("xsnd-play"), /^ +xsnd play \[options\] <file> <stream>$/m);
-  assert.match(await shown("xsnd-trace-plot"), /^ +xsnd trace plot -o <file> \[options\] <file>$/m);
+  assert.match(await shown("xsnd-wait"), /^ +xsnd wait --for <state> \[options\] <stream>$/m);
   assert.match(await shown("xsnd-trace"), /^ +xsnd-trace-plot\(1\)$/m);
   assert.match(await shown("xsnd-completions"), /^ +zsh /m);
   assert.doesNotMatch(await shown("xsnd-completions"), /candidates/);

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: MIT
 /** `xsnd trace`: recording the messages on a stream's rings to a file, and replaying them. */
 import assert from "node:assert/strict";
-import { assertFails, Box, inBox, makeWav, Process, sharedBox, sleep, until, xsnd } from "./harness.ts";
+import {
+  assertFails,
+  Box,
+  inBox,
+  launcher,
+  makeWav,
+  Process,
+  sharedBox,
+  sleep,
+  until,
+  xsnd,
+} from "./harness.ts";
 
 const STREAM = "domU/0/0/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 30_000 };
@@ -53,7 +64,10 @@ async function recordPlaying(box: Box, file: string, ...args: string[]): Promise
   await box.ok("play", box.path("in.wav"), STREAM, ...args);
   const { code, stdout, stderr } = await recording.result;
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-  assert.match(stdout, /^recorded to .*: \d+ requests, 0 refused, \d+ events in .*; 0 records lost\n$/);
+  assert.match(
+    stdout,
+    /^recorded to .*: \d+ requests, 0 refused, \d+ events in .*; 0 records lost\nverdict: /,
+  );
 }
 
 Deno.test("trace record writes all that play asks and is told; trace show decodes it", async () => {
@@ -111,7 +125,7 @@ Deno.test("trace show prints a line a record, and none for positions unless it i
   );
   assert.match(text, /^ +\d+\.\d{6} < rsp id=\d+ op=WRITE status=0 \(\d+ µs\)$/m);
   assert.match(text, /^ +\d+\.\d{6} < evt id=\d+ type=CUR_POS position=\d+$/m);
-  assert.match(text, /--- end why=the recorder ends it\n# \d+ requests, .*p50 .*\n$/);
+  assert.match(text, /--- end why=the recorder ends it\n# \d+ requests, .*p50 .*\n# verdict: /);
   assert.doesNotMatch(text, / pos /);
   assert.match(await box.ok("trace", "show", file, "--positions"), / pos position=\d+ guest=\d+/);
 });
@@ -123,7 +137,10 @@ Deno.test("trace record begins in the middle of a stream, and ends with SIGINT a
   await box.untilStream(STREAM, ({ state }) => state === "running");
   const file = box.path("middle.trace");
   const recording = await startRecording(box, file);
-  assertFails(await box.run("trace", "record", STREAM, "-o", box.path("2nd")), 1, /is being traced already/);
+  const second = JSON.parse(
+    await box.ok("trace", "record", STREAM, "-o", box.path("2nd"), "--seconds", "0.2", "--json"),
+  );
+  assert(second.positions > 0, "two may record a stream");
   const { code, stderr } = await recording.end("SIGINT");
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   const [head] = await show(box, file);
@@ -161,6 +178,9 @@ Deno.test("trace goes on over its guest's connections, and ends with the card or
   await box.serve();
   const input = makeWav(box.path("in.wav"), { ...sound, frames: 2000 });
   const file = box.path("two.trace");
+  const early = await box.run("trace", "last", STREAM, "-o", file);
+  assertFails(early, 1, /no guest has used domU\/0\/0\/0 since the daemon began to serve its card/);
+  assert(!exists(file));
   const recording = await startRecording(box, file);
   await box.ok("play", input, STREAM);
   await box.ok("play", input, STREAM);
@@ -208,6 +228,52 @@ Deno.test("trace replay of what began in the middle of a stream opens and starts
   await box.untilStream(STREAM, ({ state }) => state === "detached");
   const report = JSON.parse(await box.ok("trace", "replay", file, STREAM, "--json"));
   assert(report.compared > 2, JSON.stringify(report));
+});
+
+Deno.test("trace last says why the sound stuttered that is over, and has a trace of it", async () => {
+  const box = shared();
+  const long = makeWav(box.path("long.wav"), { ...sound, frames: 240_000 });
+  await using playing = box.spawn("play", long, STREAM);
+  await box.untilStream(
+    STREAM,
+    ({ state, positionFrames }) => state === "running" && positionFrames > 24_000,
+  );
+  playing.kill("SIGSTOP");
+  await box.untilStream(STREAM, ({ xruns }) => xruns > 0);
+  playing.kill("SIGCONT");
+  assert.equal((await playing.result).code, 0);
+
+  const directory = box.path("traces");
+  Deno.mkdirSync(directory);
+  const { code, stdout } = await new Process(launcher, ["trace", "last", "domU/0/0/0"], {
+    cwd: directory,
+    env: box.environment,
+  }).result;
+  assert.equal(code, 0);
+  const [file, ...more] = Array.from(Deno.readDirSync(directory), ({ name }) => name);
+  assert.match(file!, /^domU-0-0-0-\d{8}T\d{6}Z\.trace$/);
+  assert.deepEqual(more, []);
+  const late =
+    /\nverdict: the guest was late .*\n {2}.* s: the guest was late by \d+ ms: no WRITE between .*;/;
+  assert.match(stdout, late);
+  const lines = await show(box, `${directory}/${file}`, "--positions");
+  assert(lines.some(({ kind }) => kind === "xrun"));
+  assert.equal(lines.at(-1)!.lost, 0);
+
+  // What begins in the middle of the stream says what was open then.
+  const [part, short] = [
+    box.path("part.trace"),
+    await box.ok("trace", "last", STREAM, "-o", box.path("part.trace"), "--seconds", "0.5"),
+  ];
+  assert.match(short, /^recorded to .*part\.trace: /);
+  const [head, first] = await show(box, part, "--positions");
+  assert.equal(head!.state, "running");
+  const { rate, channels, format } = head!.parameters as Record<string, unknown>;
+  assert.deepEqual([rate, channels, format, first!.time], [48000, 2, "s16_le", 0]);
+  const summary = await box.ok("trace", "show", part, "--summary");
+  assert.match(summary, /^# domU.*\n# \d+ requests.*\n# verdict: .*\n/);
+  assert.doesNotMatch(summary, / req /);
+  assert.match(await box.ok("trace", "plot", part), /^drawn to .*part\.html; open it in a browser\n$/);
 });
 
 /** The page's DOM after a browser has run its scripts; writes a screenshot to `picture`. */
@@ -262,7 +328,7 @@ Deno.test("trace says what is wrong with a file, a stream or a command line", as
   const nobody = ["trace", "record", "nobody", "-o", box.path("x"), "--timeout", "0"];
   assertFails(await box.run(...nobody), 1, /the daemon serves no stream "nobody"; it serves domU/);
   assertFails(await xsnd([...nobody], { XSND_CONTROL: nowhere }), 3, /no daemon answers/);
-  for (const args of [["trace", "show"], ["trace", "record", STREAM], ["trace", "dance"]]) {
+  for (const args of [["trace", "show"], ["trace", "record"], ["trace", "last"], ["trace", "dance"]]) {
     assert.equal((await box.run(...args)).code, 2, args.join(" "));
   }
 });

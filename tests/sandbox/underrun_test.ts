@@ -89,7 +89,7 @@ Deno.test("a guest that stands still has an xrun: the same in its player, status
     const page = box.path("late.html");
     await box.ok("trace", "plot", trace, "-o", page);
     const html = Deno.readTextFileSync(page);
-    assert.match(html, /the guest wrote nothing; the card played \d+ ms of silence/);
+    assert.match(html, /the guest was late by \d+ ms: no WRITE between .* the card played \d+ ms of silence/);
     const picture = JSON.parse(/id="picture">(.*?)<\/script>/s.exec(html)![1]!.replaceAll("\\u003c", "<"));
     const curves = [...picture.fill.curves, ...picture.xruns.curves] as {
       name: string;

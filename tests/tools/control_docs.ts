@@ -49,7 +49,7 @@ const INTERFACES: { readonly [C in ControlRequest["command"]]: string } = {
 };
 
 const EXIT_MEANINGS: { readonly [K in Exclude<keyof typeof Exit, "done">]: string } = {
-  failed: "The request cannot be done as things are: no such stream, a second tracer, a device that failed.",
+  failed: "The request cannot be done as things are: no such stream, nothing to trace, a device that failed.",
   usage: "The line is no request, or names no single stream.",
   noDaemon: "No daemon answers. A client finds this by itself.",
   permission: "The client may not connect. A client finds this by itself.",

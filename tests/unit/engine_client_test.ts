@@ -7,8 +7,12 @@ import { MailboxReader } from "../../lib/bridge/mailbox.ts";
 import type { EngineCommand } from "../../lib/bridge/messages.ts";
 import { initSharedRing } from "../../lib/sndif/mod.ts";
 import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";
+import { TraceRing } from "../../lib/bridge/trace_ring.ts";
 import { withSandbox } from "../../lib/xen/embedded/sandbox.ts";
 import { openXen } from "../../lib/xen/mod.ts";
+
+/** Where the trace records of all streams go. */
+const records = new TraceRing();
 
 /** The command that attaches a stream whose guest shares `ring` and `eventPage`. */
 function attach(
@@ -30,7 +34,7 @@ function attach(
     requests: 10_000,
     moved: 128,
     settings: { volume: 0, muted: false },
-    trace: null,
+    trace: records.address,
     kept: null,
     resumes: false,
   };

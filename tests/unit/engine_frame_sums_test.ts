@@ -4,6 +4,7 @@
  * each, both sums of {@link frameSums} close, and no counter has fallen. The clock is the test's.
  */
 import assert from "node:assert/strict";
+import { TraceRing } from "../../lib/bridge/trace_ring.ts";
 import fc from "fast-check";
 import { addressOf } from "../../ffi/libc/pointers.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
@@ -64,6 +65,7 @@ const address = (memory: Uint8Array<ArrayBuffer>): Address =>
 
 /** A guest, and the daemon's main thread. */
 class Rig {
+  readonly #records = new TraceRing();
   readonly #row = new StatusRow(createStatusTable(1), 0);
   /** Counters of the connections that have ended, as the daemon keeps them. */
   readonly #past = new StatusRow(createStatusTable(1), 0);
@@ -108,7 +110,7 @@ class Rig {
       requests: 1_000_000,
       moved: this.moved,
       settings: { volume: 0, muted: false },
-      trace: null,
+      trace: this.#records.address,
       kept: null,
       resumes: false,
     };

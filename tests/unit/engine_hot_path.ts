@@ -2,12 +2,11 @@
 /**
  * Measures the heap that a playing stream allocates in 100 000 WRITEs and as many wake-ups of the device. Prints the octets of
  * heap and the frames played. engine_allocation_test.ts runs this script with a young generation so large that nothing is
- * collected meanwhile. The argument `trace` traces every request. The argument `dry` makes the guest write so seldom that
+ * collected meanwhile. The argument `dry` makes the guest write so seldom that
  * xrun follows xrun. The clock counts rounds: a fast machine has as many events and xruns as a slow one.
  */
 import { XENSND_OP_TRIGGER_START } from "../../lib/sndif/mod.ts";
 import { POLL } from "../../ffi/libc/libc.ts";
-import { TraceReader } from "../../lib/bridge/trace_ring.ts";
 import { BUFFER_BYTES, EngineRig } from "./engine_rig.ts";
 
 const WRITE_BYTES = 256;
@@ -21,10 +20,6 @@ performance.now = () => clock[0]!;
 const isDry = Deno.args[0] === "dry";
 
 using rig = new EngineRig();
-const reader = new TraceReader();
-const [WRITTEN, READ] = [0, 1];
-const words = new Int32Array(reader.memory);
-if (Deno.args[0] === "trace") rig.stream.trace(reader.address);
 if (rig.trigger(XENSND_OP_TRIGGER_START) !== 0) throw new Error("it does not start");
 
 /** Writes a third of a millisecond, just ahead of the position: the device runs dry in the next one. */
@@ -45,8 +40,6 @@ function play(rounds: number): void {
     }
     rig.stream.servePcm(POLL.IN);
     rig.takeEvents();
-    // The trace ring is emptied now and then: the engine meets a ring with room and a full ring.
-    if (i % 8192 === 0) Atomics.store(words, READ, Atomics.load(words, WRITTEN));
   }
 }
 
@@ -58,4 +51,4 @@ const octets = Math.min(...[1, 2, 3].map(() => {
 }));
 const [events, position] = [rig.status.get("events"), rig.status.get("positionFrames")];
 const xruns = rig.status.get("xruns");
-console.log(JSON.stringify({ octets, events, position, xruns, traced: words[WRITTEN] }));
+console.log(JSON.stringify({ octets, events, position, xruns, traced: rig.records.written }));

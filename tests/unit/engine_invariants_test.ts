@@ -2,6 +2,7 @@
 /** Tests that a defect of the engine or the main thread becomes an Error that names it, never a wrong answer. */
 import assert from "node:assert/strict";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
+import { TraceRing } from "../../lib/bridge/trace_ring.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Queries } from "../../lib/engine/queries.ts";
 import { RequestQueue } from "../../lib/engine/request_queue.ts";
@@ -25,12 +26,15 @@ import { DEFAULT_PARAMS } from "../../lib/vsnd/model/card.ts";
 import { DummyCard } from "./dummy_card.ts";
 import { EngineRig } from "./engine_rig.ts";
 
+/** Where the trace records of all streams go. */
+const records = new TraceRing();
+
 /** A queue and the guest's end of its ring. */
 function queueAndRing() {
   const page = new ArrayBuffer(4096);
   initSharedRing(page);
   const status = new StatusRow(createStatusTable(1), 0);
-  const connection = { status, trace: new StreamTrace(status, null) } as unknown as Connection;
+  const connection = { status, trace: new StreamTrace(status, records.address) } as unknown as Connection;
   const front = new FrontRing(page);
   const close = () => {
     encodeCloseRequest(front.view, front.reserve(), 7);

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type KeptOpen, KeptStream } from "../../lib/bridge/kept_stream.ts";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
-import { TraceReader } from "../../lib/bridge/trace_ring.ts";
+import { TraceRing } from "../../lib/bridge/trace_ring.ts";
 import { PositionFeed } from "../../lib/engine/samples/position_feed.ts";
 import { StreamTrace } from "../../lib/engine/stream_trace.ts";
 import {
@@ -65,6 +65,7 @@ class Stream {
   /** Number of notifications to the guest. */
   notified = 0;
   device = 0;
+  readonly records = new TraceRing();
   readonly #consumer: EventPageConsumer;
   readonly #event = new EventView();
   readonly kept = new KeptStream();
@@ -74,7 +75,6 @@ class Stream {
   constructor(
     readonly period: number,
     readonly buffer: number,
-    private readonly traced: string | null = null,
     readonly status = new StatusRow(createStatusTable(1), 0),
     { generation = "linux-6.1" as EventIdBehaviour, earlierEvents = 0 } = {},
   ) {
@@ -110,7 +110,7 @@ class Stream {
         eventPort: EVENT_PORT,
         events,
         status: this.status,
-        trace: new StreamTrace(this.status, this.traced),
+        trace: new StreamTrace(this.status, this.records.address),
         services,
       },
     };
@@ -236,7 +236,7 @@ for (const generation of ["linux-6.1", "linux-7.2"] as const) {
       fc.property(sizes, jitter, deaths, fc.nat(70), ({ period, buffer }, jitter, deaths, earlier) => {
         fc.pre(period >= 32);
         const options = { generation, earlierEvents: earlier };
-        const stream = new Stream(period, buffer, null, undefined, options);
+        const stream = new Stream(period, buffer, undefined, options);
         let last = 0;
         for (const [i, share] of jitter.entries()) {
           const frames = Math.floor(share * period);
@@ -368,8 +368,8 @@ Deno.test("PositionFeed throws at a position that the driver cannot take, and pu
 });
 
 Deno.test("PositionFeed counts, notifies and traces each event once", () => {
-  const reader = new TraceReader();
-  const stream = new Stream(1000, 4000, reader.address);
+  const stream = new Stream(1000, 4000);
+  const reader = stream.records.follow();
   const steps = stream.advance(20_000);
   assert(steps.length > 2);
   assert.equal(stream.status.get("events"), steps.length);
@@ -380,7 +380,7 @@ Deno.test("PositionFeed counts, notifies and traces each event once", () => {
 Deno.test("PositionFeed counts on where an earlier OPEN's feed has left off", () => {
   const first = new Stream(1000, 4000);
   first.advance(2500);
-  const second = new Stream(1000, 4000, null, first.status);
+  const second = new Stream(1000, 4000, first.status);
   second.advance(3500);
   const { driver: { wakeups } } = first;
   assert(wakeups > 0);

@@ -8,7 +8,8 @@ import {
   encodeTriggerRequest,
   PACKET_SIZE,
 } from "../../lib/sndif/mod.ts";
-import { XRUN_BYTES } from "../../lib/trace/record_layout.ts";
+import { HOLDS, STREAM_STATES } from "../../lib/stream/stream_state.ts";
+import { POSITION_AT, POSITION_BYTES, XRUN_BYTES } from "../../lib/trace/record_layout.ts";
 import { RecordKind, type TraceRecord, type XrunRecord } from "../../lib/trace/trace_format.ts";
 
 type Encode = (view: DataView, at: number) => void;
@@ -45,6 +46,27 @@ export function xrun(time: number, { fromFrame, frames, seconds, cause, isOver }
   view.setUint32(24, cause === "host" ? 1 : 0, true);
   view.setUint32(28, isOver ? 1 : 0, true);
   return { kind: RecordKind.xrun, time, body };
+}
+
+/** A position record: the device at `frames`, the guest at `guest`. */
+export function sample(
+  time: number,
+  frames: number,
+  guest: number,
+  xruns = 0,
+  state = "running",
+  { hold = "none", cardLost = false } = {},
+): TraceRecord {
+  const body = new Uint8Array(POSITION_BYTES);
+  const view = new DataView(body.buffer);
+  view.setFloat64(POSITION_AT.positionFrames, frames, true);
+  view.setFloat64(POSITION_AT.guestFrames, guest, true);
+  view.setFloat64(POSITION_AT.cardFrames, guest, true);
+  view.setUint32(POSITION_AT.xruns, xruns, true);
+  view.setUint32(POSITION_AT.state, STREAM_STATES.findIndex((name) => name === state), true);
+  view.setUint32(POSITION_AT.hold, HOLDS.findIndex((name) => name === hold), true);
+  view.setUint32(POSITION_AT.cardLost, cardLost ? 1 : 0, true);
+  return { kind: RecordKind.position, time, body };
 }
 
 /** A record of any kind with any body. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createStatusTable, StatusRow } from "../../lib/bridge/stream_status.ts";
 import { StreamTrace } from "../../lib/engine/stream_trace.ts";
-import { TraceReader } from "../../lib/bridge/trace_ring.ts";
+import { TraceRing } from "../../lib/bridge/trace_ring.ts";
 import { Underrun } from "../../lib/engine/samples/underrun.ts";
 import { Xruns } from "../../lib/engine/samples/xruns.ts";
 import { decodeXrun } from "../../lib/trace/trace_format.ts";
@@ -126,8 +126,9 @@ Deno.test("a dry card is an underrun by what its guest does next, and counts onc
   for (const { what, steps, periodFrames = 100, counts, isOn = false } of CASES) {
     await t.step(what, () => {
       const status = new StatusRow(createStatusTable(1), 0);
-      const reader = new TraceReader();
-      const xruns = new Xruns(status, RATE, new StreamTrace(status, reader.address));
+      const ring = new TraceRing();
+      const reader = ring.follow();
+      const xruns = new Xruns(status, RATE, new StreamTrace(status, ring.address));
       const underrun = new Underrun(xruns, periodFrames);
       for (const step of steps) {
         if ("dry" in step) underrun.dry(END, step.dry, step.isHosts ?? false);

@@ -8,7 +8,7 @@ import { Exit, stackOf, XsndError } from "../../base/error.ts";
 import type { EventChannelsShare } from "../../xen/ports.ts";
 import { Changes } from "../../bridge/changes.ts";
 import { createMailbox, MailboxReader, MailboxWriter } from "../../bridge/mailbox.ts";
-import type { Address, EngineCommand, EngineEvent, EngineStart } from "../../bridge/messages.ts";
+import type { EngineCommand, EngineEvent, EngineStart } from "../../bridge/messages.ts";
 import type { Hold } from "../../stream/stream_state.ts";
 import { createStatusTable, MAX_STREAMS, StatusRow } from "../../bridge/stream_status.ts";
 
@@ -182,11 +182,6 @@ export class EngineClient implements AsyncDisposable {
   /** Sets the operator's hold on a stream; resolves when the device has obeyed. */
   setHold(slot: number, hold: Hold): Promise<void> {
     return this.#ask((ticket) => ({ op: "hold", slot, hold, ticket }));
-  }
-
-  /** Has what passes on a stream's rings written to the trace ring at `ring`, or to none; resolves when no former one is in use. */
-  trace(slot: number, ring: Address | null): Promise<void> {
-    return this.#ask((ticket) => ({ op: "trace", slot, ring, ticket }));
   }
 
   /** Takes the device from a stream, which goes on in silence; resolves when the engine uses the device no more. */

@@ -3,7 +3,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { EngineCommand } from "../../bridge/messages.ts";
 import type { StatusRow } from "../../bridge/stream_status.ts";
-import type { TraceReader } from "../../bridge/trace_ring.ts";
+import type { TraceRing } from "../../bridge/trace_ring.ts";
 import type { Mapping } from "../../xen/ports.ts";
 import type { EngineClient, SlotEvent } from "../engines/engine_client.ts";
 import type { Seat } from "../engines/engines.ts";
@@ -20,8 +20,8 @@ export type ConnectionTerms = Omit<
 export class StreamConnection {
   #buffer: Mapping | undefined;
   #xrunLog: XrunLog | undefined;
-  /** The engine writes to the memory of these until it has let go: the references keep the memory in place. */
-  readonly #traces = new Set<TraceReader>();
+  /** The engine writes to its memory until it has let go: the reference keeps the memory in place. */
+  #trace: TraceRing | undefined;
 
   private constructor(
     private readonly domid: number,
@@ -51,9 +51,9 @@ export class StreamConnection {
   }
 
   /** Hands the stream to the engine. */
-  begin(terms: ConnectionTerms, trace: TraceReader | undefined): void {
+  begin(terms: ConnectionTerms, trace: TraceRing): void {
     const { link: { ring, eventPage, requestPort, eventPort }, domid, slot } = this;
-    if (trace !== undefined) this.#traces.add(trace);
+    this.#trace = trace;
     this.engine.post({
       op: "attach",
       slot,
@@ -62,17 +62,9 @@ export class StreamConnection {
       eventPage: String(eventPage.address),
       requestPort,
       eventPort,
-      trace: trace?.address ?? null,
+      trace: trace.address,
       ...terms,
     });
-  }
-
-  /** Has what passes on the rings written to `trace` alone, or to none; resolves when no former trace is written to any more. */
-  async trace(trace: TraceReader | undefined): Promise<void> {
-    const former = [...this.#traces];
-    if (trace !== undefined) this.#traces.add(trace);
-    await this.engine.trace(this.slot, trace?.address ?? null);
-    for (const ended of former) if (ended !== trace) this.#traces.delete(ended);
   }
 
   /** The stream's numbers, until the engine has let go. */

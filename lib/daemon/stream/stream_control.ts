@@ -5,7 +5,7 @@
  */
 import { getLogger, lazy } from "@logtape/logtape";
 import type { StatusRow } from "../../bridge/stream_status.ts";
-import type { TraceReader } from "../../bridge/trace_ring.ts";
+import { TraceRing } from "../../bridge/trace_ring.ts";
 import type { KeptSettings } from "../../stream/operator_settings.ts";
 import { type StreamPolicy, usedDevice } from "../../vsnd/model/card.ts";
 import type { CardAddress } from "../../xenbus/mod.ts";
@@ -56,9 +56,7 @@ export class StreamControl implements AsyncDisposable {
   /** Whether the engine has yet to let go of it. */
   #isHeld = false;
   #detaching: Promise<void> | undefined;
-  #trace: TraceReader | undefined;
-  /** Called when the stream is given up for good. */
-  #onEnd: () => void = () => {};
+  #records: TraceRing | undefined;
   #isGivenUp = false;
 
   /**
@@ -189,7 +187,7 @@ export class StreamControl implements AsyncDisposable {
       moved: limits.moved,
       kept: this.#kept?.address ?? null,
       resumes: open !== undefined,
-    }, this.#trace);
+    }, this.records);
     if (open !== undefined) this.#requests.resume(open, connection);
   }
 
@@ -253,29 +251,13 @@ export class StreamControl implements AsyncDisposable {
     const kept = this.#kept;
     if (kept !== undefined && !this.#isLeft) kept.remove();
     this.#freed.then(() => kept?.[Symbol.dispose](), () => {});
-    this.#onEnd();
     await seat?.[Symbol.asyncDispose]();
     this.#admission?.[Symbol.dispose]();
   }
 
-  /**
-   * Has what passes on the rings written to `trace`, in this connection and in later ones, until {@link endTrace}. Calls `onEnd` if
-   * the stream is given up before. Returns false if the stream is being traced already.
-   */
-  trace(trace: TraceReader, onEnd: () => void): boolean {
-    if (this.#trace !== undefined) return false;
-    this.#trace = trace;
-    this.#onEnd = onEnd;
-    this.#connection?.trace(trace);
-    return true;
-  }
-
-  /** Ends `trace`, if it has not ended; resolves when nothing is written to it any more. */
-  async endTrace(trace: TraceReader): Promise<void> {
-    if (this.#trace !== trace) return;
-    this.#trace = undefined;
-    this.#onEnd = () => {};
-    await this.#connection?.trace(undefined);
+  /** What passes on the rings, in this connection and in others: the newest records. */
+  get records(): TraceRing {
+    return this.#records ??= new TraceRing();
   }
 
   /** Which kind of engine serves the stream, and the processor time that the engine has taken, as far as known. */

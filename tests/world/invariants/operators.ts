@@ -6,7 +6,7 @@ import type { Invariant } from "./invariants.ts";
 
 /** Fewer clients always find a place. */
 const FEW_CLIENTS = 20;
-/** µs in which the daemon has learned that a client has gone, and has ended the client's trace. */
+/** µs in which the daemon has learned that a client has gone. */
 const LEARN_MICROS = 15_000_000;
 
 /** The requests of a world that have yet to end, and what follows from those that have. */
@@ -36,30 +36,16 @@ export class OperatorWitness {
   }
 
   #problem(asked: Asked): string | undefined {
-    const { outcome, request, sentAt, endedAt } = asked;
+    const { outcome, sentAt } = asked;
     if (outcome === undefined) return undefined;
     const late = this.waitProblem(asked);
     if (late !== undefined || outcome.kind !== "refused") return late;
     const { error } = outcome;
     if (error.startsWith("the daemon failed")) return error;
-    if (/has \d+ clients already/.test(error) && this.#crowdedAt + LEARN_MICROS < sentAt) return error;
-    const [, traced] = /^(.*) is being traced already/.exec(error) ?? [];
-    if (traced === undefined) return undefined;
-    const others = this.asked().filter((one) => one.request !== request && mayTrace(one, traced));
-    return others.some((one) => one.sentAt < endedAt && endOfTrace(one) > sentAt) ? undefined : error;
+    return /has \d+ clients already/.test(error) && this.#crowdedAt + LEARN_MICROS < sentAt
+      ? error
+      : undefined;
   }
-}
-
-/** Whether `asked` may have the stream traced that is called `name`. The domain's name may have changed. */
-function mayTrace({ request, outcome }: Asked, name: string): boolean {
-  if (typeof request === "string" || request.command !== "trace" || outcome?.kind === "refused") return false;
-  const [, ...place] = name.split("/");
-  return request.stream.split("/").slice(1).every((part, i) => part === place[i]);
-}
-
-/** When the daemon has ended the trace that `asked` is about, µs. */
-function endOfTrace({ outcome, endedAt }: Asked): number {
-  return outcome?.kind === "done" ? endedAt : endedAt + LEARN_MICROS;
 }
 
 export const operatorsServed: Invariant = {

@@ -19,7 +19,7 @@ export const STATEMENTS = {
   settingsInForce:
     "A hold, mute or volume is in force from its answer until another one undoes it, over reconnections, restarts and reloads; what was refused, timed out or cancelled never happens.",
   operatorsServed:
-    "No operator is refused for a defect of the daemon, for clients or for a trace that have ended, or waits on when the stream has got where the request waits for it.",
+    "No operator is refused for a defect of the daemon or for clients that have ended, or waits on when the stream has got where the request waits for it.",
   logKept:
     "Each line of the daemon's log comes in its order, or is counted as lost, whoever reads the log and when.",
   refusalsTold:

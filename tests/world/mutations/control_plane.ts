@@ -469,13 +469,4 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     finds: "operatorsServed",
     test: "tests/sandbox/trigger_test.ts",
   },
-  {
-    name: "trace-never-ends",
-    sentence: "a stream that was traced once counts as traced for ever",
-    file: "lib/daemon/trace_source.ts",
-    find: `    await inTime(stream.endTrace(reader));`,
-    replace: ``,
-    finds: "operatorsServed",
-    test: "tests/sandbox/trace_test.ts",
-  },
 ];

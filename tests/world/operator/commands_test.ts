@@ -81,15 +81,14 @@ Deno.test("each command does what it is for, and its record says so", () =>
     const top = start({ verb: "top" });
     const watch = start({ verb: "watch", cut: cut("interrupt", 900) });
     const trace = start({ verb: "trace", seconds: 0.4 });
+    const last = start({ verb: "last" });
     await pass(500);
     assert.equal(wait.end, undefined);
     daemon.setStarted("domV/0/0/0", true);
     const before = observations.length;
     await pass(700);
-    assert.deepEqual([exitOf(wait), exitOf(top), exitOf(trace)], [[0, undefined], [0, undefined], [
-      0,
-      undefined,
-    ]]);
+    const exits = [wait, top, trace, last].map(exitOf);
+    assert.deepEqual(exits, exits.map(() => [0, undefined]));
     assert.equal(top.asked.length, 3);
     assert.deepEqual(exitOf(watch), [Exit.interrupted, "interrupted"]);
     assert(observations.length > before, "watch has seen the change");

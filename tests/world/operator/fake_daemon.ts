@@ -92,7 +92,10 @@ export class FakeDaemon {
       case "watch":
         return this.#watch(gone);
       case "trace":
-        return this.#trace(await this.#when(request.stream, request.waitMs, gone, () => true), gone);
+        return this.#trace(
+          await this.#when(request.stream, request.waitMs, gone, () => true),
+          request.lastSeconds === undefined ? gone : AbortSignal.abort(),
+        );
       case "wait": {
         const isGoal = (stream: string) => (request.goal === "closed") !== this.started.has(stream);
         return this.#report(await this.#when(request.stream, request.waitMs, gone, isGoal));

@@ -18,6 +18,7 @@ export const VERBS = [
   "unmute",
   "wait",
   "trace",
+  "last",
 ] as const;
 export type Verb = typeof VERBS[number];
 
@@ -58,7 +59,7 @@ export interface CommandPlan {
   /** `top --interval`, ms, and `--iterations`. */
   readonly intervalMs: number;
   readonly iterations: number;
-  /** `mute --for`, `trace record --seconds`, and `--until closed`. */
+  /** `mute --for`, `trace record --seconds`, `trace last --seconds`, and `--until closed`. */
   readonly seconds?: number;
   readonly untilClosed: boolean;
   readonly cut?: Cut;
@@ -212,6 +213,7 @@ export function describePlan(plan: Plan): string {
     wait: `wait ${name} --for=${goal}`,
     trace: `trace record ${name}${plan.seconds === undefined ? "" : ` --seconds ${plan.seconds}`}` +
       (plan.untilClosed ? " --until closed" : ""),
+    last: `trace last ${name}${plan.seconds === undefined ? "" : ` --seconds ${plan.seconds}`}`,
   };
   const end = cut === undefined
     ? ""

@@ -15,6 +15,7 @@ import { record } from "../../../lib/control/trace_recorder.ts";
 import { waitForStream } from "../../../lib/control/wait.ts";
 import { topView } from "../../../lib/observe/top_view.ts";
 import { watchLines } from "../../../lib/observe/watch.ts";
+import { RecordKind } from "../../../lib/trace/trace_format.ts";
 import { createFile, readTrace } from "../../../lib/trace/trace_file.ts";
 import type { Process } from "../machine/process.ts";
 import type { CommandPlan, Verb } from "./plan.ts";
@@ -56,7 +57,14 @@ export function requestOf(plan: CommandPlan): ControlRequest {
       return { command: "wait", stream, goal, waitMs };
     case "trace":
       return { command: "trace", stream, waitMs };
+    case "last":
+      return { command: "trace", stream, waitMs, lastSeconds: lastSeconds(plan) };
   }
+}
+
+/** `trace last --seconds`, and what it is otherwise. */
+function lastSeconds({ seconds = 30 }: CommandPlan): number {
+  return seconds;
 }
 
 /** Carries out the command. Throws what the command would: XsndError with its exit code. */
@@ -74,6 +82,7 @@ const COMMANDS: Readonly<Record<Verb, (command: Command) => Promise<void>>> = {
   top,
   wait,
   trace,
+  last: trace,
 };
 
 async function askOnce(command: Command): Promise<void> {
@@ -138,7 +147,10 @@ async function wait({ plan, recorder }: Command): Promise<void> {
 
 async function trace(command: Command): Promise<void> {
   const { plan, recorder, traceFile } = command;
-  const { stream, waitMs, seconds, untilClosed } = plan;
+  const { stream, waitMs, seconds, untilClosed, verb } = plan;
+  const wanted = verb === "last"
+    ? { untilClosed: false, lastSeconds: lastSeconds(plan) }
+    : { untilClosed, seconds };
   await interruptible(async (signal) => {
     using daemon = await unlessAborted(ControlClient.connect(waitMs), signal);
     using files = new DisposableStack();
@@ -146,7 +158,7 @@ async function trace(command: Command): Promise<void> {
     cutRequest(command, daemon);
     await recorder.call(requestOf(plan), async () => {
       try {
-        await record(daemon, open, { stream, waitMs, untilClosed, seconds }, signal);
+        await record(daemon, open, { stream, waitMs, ...wanted }, signal);
       } catch (error) {
         // The daemon may have begun the trace.
         if (signal.aborted) recorder.cut("interrupt");
@@ -154,8 +166,11 @@ async function trace(command: Command): Promise<void> {
       }
     });
   });
-  // What was recorded can be read.
-  readTrace(traceFile);
+  // What was recorded can be read. What the daemon remembers is whole.
+  const { records } = readTrace(traceFile);
+  if (verb === "last" && records.some(({ kind }) => kind === RecordKind.lost)) {
+    throw new Error("records are missing in what the daemon remembers");
+  }
   Deno.removeSync(traceFile);
 }
 
@@ -163,7 +178,7 @@ async function trace(command: Command): Promise<void> {
 function cutRequest({ plan, process, recorder }: Command, daemon: ControlClient): void {
   const { cut, verb } = plan;
   if (cut === undefined) return;
-  const isLong = verb === "watch" || verb === "top" || verb === "trace";
+  const isLong = verb === "watch" || verb === "top" || verb === "trace" || verb === "last";
   const later = (act: () => void) => void process.main.post(cut.afterMs * 1000, act);
   const hangUp = () => {
     recorder.cut("hang up");

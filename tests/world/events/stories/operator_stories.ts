@@ -17,7 +17,7 @@ function setAndUse(world: World, guest: Guest, random: Random): void {
   const running = targetsOf(world, isRunning).filter(ofGuest);
   const targets = running.length > 0 ? running : targetsOf(world).filter(ofGuest);
   if (targets.length === 0) return;
-  const verb = random.pick(["mute", "volume", "trigger", "trigger", "trace"] as const);
+  const verb = random.pick(["mute", "volume", "trigger", "trigger", "trace", "last"] as const);
   const plan = patientPlan(verb, random.pick(targets), random);
   world.operators.start({ ...plan, trigger: random.pick(["pause", "stop"]), volume: -6 });
   world.later(2 * SECOND, () => {
