@@ -63,6 +63,10 @@ export function serveCommand(): Command {
       "serve Prometheus metrics at unix:PATH or HOST:PORT, HOST being a loopback address",
       metricsAddress,
     )
+    .option(
+      "--trace-on-xrun <dir>",
+      "write a trace of the last 30 s to a file in this directory when a stream has an xrun; the newest 50 files stay",
+    )
     .addOption(
       new Option("--log-format <format>", "text lines, or a JSON object a line").choices([...LOG_FORMATS])
         .default("text"),
@@ -85,6 +89,7 @@ export function serveCommand(): Command {
         "give guests their cards by a file, and let the group audio control the daemon",
       ],
       ["xsnd serve --replace", "upgrade a daemon that was started by hand, under guests that play"],
+      ["xsnd serve --trace-on-xrun /run/xsnd/traces", "keep what shows why a guest stuttered"],
       ["xsnd serve --log-format json 2>>/var/log/xsnd.json", "log for programs"],
     ],
     exits: {
@@ -105,7 +110,7 @@ export function serveCommand(): Command {
       "other. A driver domain may not make cards.",
       "SIGHUP makes the daemon read the file of --config again, and with it the policy of each card. If the file is invalid, " +
       "the daemon logs the reason and keeps the former policy. A guest whose stream loses its permission hears silence at once.",
-      "The daemon may write in the directory of its control socket, and below the directories of XSND_FILES.",
+      "The daemon may write in the directory of its control socket, and below the directories of --trace-on-xrun and XSND_FILES.",
       "With a service manager, the daemon sends READY, STATUS, RELOADING, STOPPING and WATCHDOG as sd_notify(3) describes.",
     ],
     environment: [...new Set([...XEN_VARIABLES, ...CONTROL_VARIABLES]), "XSND_FILES", "XSND_LIBASOUND"],

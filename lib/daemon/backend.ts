@@ -16,6 +16,7 @@ import {
 import { type GrantTable, isStoreLost, StoreError, type StoreWatch, type Xen } from "../xen/ports.ts";
 import { GuestDomain } from "./guest_domain.ts";
 import type { KeptFiles } from "./kept_files.ts";
+import type { XrunTraces } from "./xrun_traces.ts";
 import { firstPhase } from "./handshake.ts";
 import { OpenAtEnd } from "./open_at_end.ts";
 import { VirtualCard } from "./virtual_card.ts";
@@ -37,6 +38,8 @@ export interface BackendOptions {
   readonly realtime?: boolean;
   /** Where open streams are kept for the next daemon; undefined: nowhere. */
   readonly kept?: KeptFiles;
+  /** Where xruns are traced; undefined: nowhere. */
+  readonly xrunTraces?: XrunTraces;
 }
 
 /** A card that is served. */
@@ -360,6 +363,7 @@ export class Backend implements AsyncDisposable {
       guests: this.guests,
       totals: this.#totals,
       ...(this.options.kept !== undefined && { kept: this.options.kept }),
+      ...(this.options.xrunTraces !== undefined && { xrunTraces: this.options.xrunTraces }),
       ...(this.xen.domid === 0 && { openAtEnd: this.#openAtEnd }),
     };
     const card = new VirtualCard(domain, address, paths, policy, services, firstPhase(state));

@@ -62,18 +62,29 @@ export async function* lastTrace(
   stream: StreamControl,
   seconds: number,
 ): AsyncGenerator<TraceHead | TraceChunk> {
-  const reader = stream.records.past();
-  if (reader === undefined) {
+  const last = lastRecords(stream, seconds);
+  if (last === undefined) {
     throw new XsndError(`no guest has used ${stream.name} since the daemon began to serve its card`);
   }
-  const { records, start, ...beginning } = cut(reader.take(), seconds);
-  const age = reader.now() - start;
-  yield { ...headOf(stream), startedAt: dateBefore(age), ...beginning };
+  const { head, records } = last;
+  yield head;
   for (let i = 0; i < records.length; i += CHUNK_RECORDS) {
     yield chunk(records.slice(i, i + CHUNK_RECORDS));
     await delay(0); // The daemon has other work.
   }
-  yield chunk([endRecord(age, "the daemon has recorded no more until now")]);
+}
+
+/** What {@link lastTrace} has, up to the record of the end; undefined if nothing has passed. */
+export function lastRecords(
+  stream: StreamControl,
+  seconds: number,
+): { head: TraceHead; records: TraceRecord[] } | undefined {
+  const reader = stream.records.past();
+  if (reader === undefined) return undefined;
+  const { records, start, ...beginning } = cut(reader.take(), seconds);
+  const age = reader.now() - start;
+  records.push(endRecord(age, "the daemon has recorded no more until now"));
+  return { head: { ...headOf(stream), startedAt: dateBefore(age), ...beginning }, records };
 }
 
 /** The last `seconds` of `records`, with times from `start` on, and what the stream was before. */

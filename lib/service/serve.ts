@@ -7,6 +7,7 @@ import type { Backend } from "../daemon/backend.ts";
 import { KeptFiles } from "../daemon/kept_files.ts";
 import { choosePolicy } from "../daemon/policy/choose_policy.ts";
 import { Daemon } from "../daemon/daemon.ts";
+import type { XrunTraces } from "../daemon/xrun_traces.ts";
 import type { DeclaredCards } from "../daemon/declared_cards.ts";
 import type { GuestLimits } from "../daemon/policy/guest_limits.ts";
 import { controlSocketPath } from "../control/protocol.ts";
@@ -43,6 +44,8 @@ export interface ServeOptions {
   readonly guestLimits?: GuestLimits;
   /** Address of the metrics; no metrics without an address. */
   readonly metrics?: MetricsAddress;
+  /** Directory for a trace of each xrun. */
+  readonly traceOnXrun?: string;
   /** The last lines of this process's log. */
   readonly log?: LogTail;
 }
@@ -61,6 +64,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   let reloads = (): Promise<void> => Promise.resolve(void (isReloadDue = true));
   using hangUps = onSignal("SIGHUP", () => reloads());
   const config = file === undefined ? undefined : await readConfig(file);
+  using xrunTraces = options.traceOnXrun === undefined
+    ? undefined
+    : await openXrunTraces(options.traceOnXrun);
   using manager = ServiceManager.fromEnvironment();
   using xen = await openXen({ reconnects: true });
   const policyOf = (config?: Config) => ({ config, read: choosePolicy(xen.store, config, defaults) });
@@ -94,6 +100,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     kept: new KeptFiles(`${dirname(controlSocket)}/streams`),
     ...((options.standby || options.replace) && { untilAlone: succeed }),
     ...(declared !== undefined && { declared }),
+    ...(xrunTraces !== undefined && { xrunTraces }),
     log: options.log,
   });
   // The handlers are set before the first message that a script may take for the end of the start.
@@ -148,6 +155,12 @@ async function standBy(controlSocket: string, manager: ServiceManager): Promise<
 async function declaredCards(xen: Xen, file: string, config: () => Config): Promise<DeclaredCards> {
   const { DeclaredCards } = await import("../daemon/declared_cards.ts");
   return new DeclaredCards(xen.store, xen.domid, file, config);
+}
+
+/** The modules that write traces are loaded only on demand. */
+async function openXrunTraces(directory: string): Promise<XrunTraces> {
+  const { XrunTraces } = await import("../daemon/xrun_traces.ts");
+  return XrunTraces.open(directory);
 }
 
 /** The metrics modules are loaded only on demand. */

@@ -60,6 +60,12 @@ Deno.test("serve may write and listen where its user says, and only there", asyn
     "--allow-write=/run/xsnd,/srv/a,/tmp/rel",
     "--allow-net=unix:/run/xsnd/control.sock,unix:/run/xsnd/control.sock~",
   ]);
+  for (const args of [["--trace-on-xrun", "traces/"], ["--trace-on-xrun=/tmp/traces"]]) {
+    assert.deepEqual(await of({ XSND_FILES: "/srv/a" }, ...args), [
+      "--allow-write=/run/xsnd,/srv/a,/tmp/traces",
+      "--allow-net=unix:/run/xsnd/control.sock,unix:/run/xsnd/control.sock~",
+    ]);
+  }
   // For a socket in /, the daemon may write that one file and nothing else in /.
   assert.deepEqual(await of({}, "--metrics", "unix:/m.sock"), [
     "--allow-write=/run/xsnd,/m.sock",
@@ -86,6 +92,9 @@ Deno.test("xsnd serve refuses paths that would grant all of / or another directo
     [{ XSND_FILES: "/" }, [], inRoot],
     [{ XSND_FILES: "/srv/a,/srv/.." }, [], inRoot],
     [{ XSND_FILES: "." }, [], inRoot, "/"],
+    [{}, ["--trace-on-xrun", "/"], inRoot],
+    [{}, ["--trace-on-xrun=/run/.."], inRoot],
+    [{}, ["--trace-on-xrun", "/run/a,/etc"], comma],
     [{}, ["--metrics", "unix:/run/a,/etc/m.sock"], comma],
     [{}, ["--metrics=unix:/run/xsnd/"], directory],
   ];
@@ -95,7 +104,7 @@ Deno.test("xsnd serve refuses paths that would grant all of / or another directo
     assert.deepEqual({ code, stdout }, { code: 2, stdout: "" }, what);
     assert.match(
       stderr,
-      /^xsnd: (the control socket \(XSND_CONTROL\)|files of dummy PCMs \(XSND_FILES\)|metrics) cannot be at \//,
+      /^xsnd: (the control socket \(XSND_CONTROL\)|files of dummy PCMs \(XSND_FILES\)|traces \(--trace-on-xrun\)|metrics) cannot be at \//,
       what,
     );
     assert.match(stderr, said, what);

@@ -23,6 +23,7 @@ class Rig {
     domid: 1,
     connection: this.connection as StreamConnection | undefined,
     detach: () => Promise.resolve(),
+    hadXrun() {},
   };
   readonly requests = new BlockingRequests(
     this.stream,

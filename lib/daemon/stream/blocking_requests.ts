@@ -28,6 +28,7 @@ interface RequestedStream {
   readonly domid: number;
   readonly connection: StreamConnection | undefined;
   detach(): Promise<void>;
+  hadXrun(): void;
 }
 
 /** The status of the answer to a request that failed with `error`. */
@@ -294,7 +295,7 @@ export class BlockingRequests {
     });
     if (!this.#isCurrent(connection)) return;
     this.#session.use(request, device.isStandIn);
-    connection.logXruns(this.#log, type);
+    connection.logXruns(this.#log, type, () => this.stream.hadXrun());
     const opened = {
       slot: connection.slot,
       buffer: String(buffer.address),

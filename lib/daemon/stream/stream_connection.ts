@@ -83,9 +83,9 @@ export class StreamConnection {
     this.#buffer = undefined;
   }
 
-  /** Logs xruns until {@link endXrunLog}. */
-  logXruns(log: Logger, type: "playback" | "capture"): void {
-    this.#xrunLog = new XrunLog(log, this.row, type);
+  /** Logs xruns until {@link endXrunLog}, and calls `told` then. */
+  logXruns(log: Logger, type: "playback" | "capture", told: () => void): void {
+    this.#xrunLog = new XrunLog(log, this.row, type, told);
   }
 
   /** To be called when the engine has closed the stream, before the row is cleared. */

@@ -25,6 +25,8 @@ export interface StreamServices extends LinkServices {
   readonly engines: Engines;
   /** Undefined: no open stream is kept for the next daemon. */
   readonly kept?: KeptFiles;
+  /** Who is told of xruns. */
+  readonly xrunTraces?: { note(stream: StreamControl): void };
 }
 
 /** What a stream tells of its card. The name changes with the domain's. */
@@ -258,6 +260,11 @@ export class StreamControl implements AsyncDisposable {
   /** What passes on the rings, in this connection and in others: the newest records. */
   get records(): TraceRing {
     return this.#records ??= new TraceRing();
+  }
+
+  /** One or more xruns have ended. */
+  hadXrun(): void {
+    this.services.xrunTraces?.note(this);
   }
 
   /** Which kind of engine serves the stream, and the processor time that the engine has taken, as far as known. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * Logs a stream's xruns. The engine only counts xruns in the stream's row, as a guest can cause as many as it likes. This looks at
- * the row once a second while the stream is open, and once when the stream is closed, and logs each xrun when it has ended.
+ * the row once a second while the stream is open, and once when the stream is closed, and tells of each xrun when it has ended.
  */
 import type { Logger } from "@logtape/logtape";
 import type { StatusRow } from "../../bridge/stream_status.ts";
@@ -10,15 +10,16 @@ const LOOK_MS = 1000;
 
 export class XrunLog implements Disposable {
   readonly #timer = setInterval(() => this.#look(), LOOK_MS);
-  #told;
+  #counted;
 
   constructor(
     private readonly log: Logger,
     private readonly row: StatusRow,
     private readonly type: "playback" | "capture",
+    private readonly told: () => void,
   ) {
     Deno.unrefTimer(this.#timer);
-    this.#told = this.#counts();
+    this.#counted = this.#counts();
   }
 
   #counts() {
@@ -28,13 +29,14 @@ export class XrunLog implements Disposable {
 
   #look(): void {
     if (this.row.get("xrunIsOn") === 1) return;
-    const [told, now] = [this.#told, this.#counts()];
-    this.#told = now;
-    const [all, host] = [now.all - told.all, now.host - told.host];
+    const [before, now] = [this.#counted, this.#counts()];
+    this.#counted = now;
+    const [all, host] = [now.all - before.all, now.host - before.host];
     if (all <= 0) return;
+    this.told();
     this.log.warn("{what}: {ms} ms of {lost} {where} frame {frame}", {
       what: describe(this.type === "playback" ? "underrun" : "overrun", all, host),
-      ms: Math.round((now.seconds - told.seconds) * 1000),
+      ms: Math.round((now.seconds - before.seconds) * 1000),
       lost: this.type === "playback" ? "silence" : "sound lost",
       where: all === 1 ? "from" : "in all, the last from",
       frame: this.row.get("xrunFrame"),
