@@ -10,7 +10,7 @@ const CHARTS = [
     data: picture.deviation,
     title: "Position against the card’s clock",
     about:
-      "Zero is a clock that runs at the card’s own steady rate. A position above zero is ahead of that clock, one below zero is behind it.",
+      "Zero is a clock that runs at the card’s own steady rate. A position above zero is ahead of that clock, one below zero is behind it. A triangle at an edge is a value beyond the scale.",
     unit: "ms",
     height: 240,
     curves: {
@@ -94,12 +94,50 @@ function seriesOf({ curves, unit }) {
 
 function rangeOf({ zero, whole, log }) {
   if (log) return undefined;
-  return (_, min, max) => {
-    if (min === null) return [0, 1];
-    if (whole) return [0, Math.max(4, max + 1)];
+  return (plot, least, most) => {
+    if (least === null) return [0, 1];
+    if (whole) return [0, Math.max(4, most + 1)];
+    const [min, max] = withoutOutliers(plot, least, most);
     const room = (max - min) * 0.1 || 1;
     return [zero ? Math.min(0, min - (min < 0 ? room : 0)) : min - room, max + room];
   };
+}
+
+// A few values far from all others would make one straight line of the others. `drawOutliers` shows them.
+function withoutOutliers(plot, min, max) {
+  const [from, to] = plot.series[0].idxs ?? [0, plot.data[0].length - 1];
+  const values = plot.data.slice(1).flatMap((column) => column.slice(from, to + 1)).filter((value) =>
+    value != null
+  );
+  if (values.length < 100) return [min, max];
+  values.sort((a, b) => a - b);
+  const [low, high] = [0.01, 0.99].map((part) => values[Math.round((values.length - 1) * part)]);
+  const spread = high - low;
+  if (spread === 0) return [min, max];
+  return [min < low - 5 * spread ? low - spread : min, max > high + 5 * spread ? high + spread : max];
+}
+
+// Marks each value beyond the scale by a triangle at the chart's edge.
+function drawOutliers(plot) {
+  const { ctx, bbox: { left, top, width, height } } = plot;
+  const { min, max } = plot.scales.y;
+  const size = 5 * devicePixelRatio;
+  ctx.save();
+  plot.series.slice(1).forEach(({ stroke }, column) => {
+    ctx.fillStyle = stroke();
+    plot.data[column + 1].forEach((value, i) => {
+      if (value == null || value >= min && value <= max) return;
+      const x = plot.valToPos(plot.data[0][i], "x", true);
+      if (x < left || x > left + width) return;
+      const [edge, tip] = value > max ? [top + size, top] : [top + height - size, top + height];
+      ctx.beginPath();
+      ctx.moveTo(x - size, edge);
+      ctx.lineTo(x + size, edge);
+      ctx.lineTo(x, tip);
+      ctx.fill();
+    });
+  });
+  ctx.restore();
 }
 
 function axesOf({ unit, log, whole }, last) {
@@ -153,7 +191,7 @@ const plots = CHARTS.map((chart, i) => {
     scales: { x: { time: false }, y: { distr: chart.log ? 3 : 1, range: rangeOf(chart) } },
     series: seriesOf(chart),
     axes: axesOf(chart, i === CHARTS.length - 1),
-    hooks: { drawClear: [drawGaps] },
+    hooks: { drawClear: [drawGaps], draw: chart.log ? [] : [drawOutliers] },
   };
   return new uPlot(options, columns(chart), section);
 });
