@@ -46,12 +46,22 @@ function lateTimes(blamed: Blamed, segment: SegmentRecord): number {
       isPassed(sent, at) && !wasFull(blamed, segment, open, at, sent)
     );
     const last = writes.at(-1)!;
-    const isOver = end === undefined || !wasFull(blamed, segment, open, last.at + last.frames, end.time);
+    const isOver = end === undefined || isMistaken(segment, open) ||
+      !wasFull(blamed, segment, open, last.at + last.frames, end.time);
     return late.length + length - steady.length + (isOver ? 1 : 0);
   }
   const steady = steadyPieces(reads);
   const late = steady.filter(({ request, at }) => passed(request.sent) > at + open.bufferFrames);
   return late.length + length - steady.length + 1;
+}
+
+/**
+ * Whether the guest has stopped the device for an xrun that there was not: its core has counted a late interrupt twice, is a buffer ahead
+ * of the positions that it was told, and has written over a buffer that was yet to be played.
+ */
+function isMistaken(segment: SegmentRecord, { bufferFrames }: OpenRecord): boolean {
+  const { end } = segment;
+  return end?.cause === "xrun" && end.hwPtr > end.position - positionsMayBegin(segment, bufferFrames);
 }
 
 /**
@@ -89,7 +99,8 @@ function dryTimes(
   const dryAt = spans.find(({ from }) => from > last)?.from ?? end.time;
   const hasRecovered = next.open === segment.open &&
     (next.start === undefined || next.start.sent - end.time < RECOVERY_MICROS);
-  const mayCount = hasRecovered && isLate(end.time) || end.time - dryAt > GRACE_MICROS;
+  const mayCount = isMistaken(segment, open) || hasRecovered && isLate(end.time) ||
+    end.time - dryAt > GRACE_MICROS;
   return before + (mayCount ? 1 : 0);
 }
 

@@ -255,7 +255,21 @@ export class InForce {
       const muteMs = field === "muted" ? muteMsOf(asked.request) : undefined;
       return [{ value, from, ...effect, ...(muteMs !== undefined && { endsAfter: muteMs * 1000 }) }];
     });
-    return [...writes, ...endsOfMutes(writes)];
+    return [
+      ...writes,
+      ...endsOfMutes(field === "muted" ? [...writes, ...this.#doubtfulMutes(stream)] : writes),
+    ];
+  }
+
+  /** Mutes with an end that were refused as XenStore was lost. XenStore may have them, and the next daemon ends them. */
+  #doubtfulMutes(stream: string): Write[] {
+    return this.asked().flatMap((asked) => {
+      const muteMs = muteMsOf(asked.request);
+      if (muteMs === undefined || asked.outcome?.kind !== "refused") return [];
+      if (!this.#mayBeLost(asked) || !this.#isMeant(asked, stream)) return [];
+      const { sentAt: from, endedAt: by } = asked;
+      return [{ value: true, from, by, isSure: false, endsAfter: muteMs * 1000 }];
+    });
   }
 
   /** Whether the request is about `stream`. Without an answer, the daemon may have understood any of its names so. */
