@@ -13,12 +13,13 @@ export function triggerCommand(): Command {
     .description(
       "Hold streams that guests play or record, or release them. pause stops the device's pointer, and with it the position " +
         "that the guest reads; resume continues with the next sample. stop also drops the samples that are queued in the " +
-        "device; start continues. The guest cannot see or undo the operator's action.",
+        "device; start continues. The guest cannot see or undo the operator's action. The action holds at once and for later " +
+        "uses of the stream, and need not wait until the guest opens the stream.",
     )
     .addArgument(new Argument("<action>").choices(OPERATOR_TRIGGERS))
     .addArgument(streamsArgument())
     .addOption(
-      timeoutOption("how long to wait for the daemon, and until the guest starts the stream", 10),
+      timeoutOption("how long to wait for the daemon, and for the stream's card", 10),
     )
     .option("--json", "print the status of each stream, a line each")
     .action(
@@ -38,6 +39,10 @@ export function triggerCommand(): Command {
       ["xsnd trigger pause domU/0/0/0", "stop the sound and the pointer"],
       ["xsnd trigger resume domU/0/0/0", "continue with the next sample"],
       ["xsnd trigger stop domU --timeout 0", "stop the streams of domU now, or fail"],
+      [
+        "xsnd wait domU/0/0/0 --for running && xsnd trigger pause domU/0/0/0",
+        "pause the stream once it runs",
+      ],
     ],
     exits: DAEMON_EXITS,
     environment: CONTROL_VARIABLES,

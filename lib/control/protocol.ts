@@ -40,7 +40,10 @@ export interface WatchRequest {
   readonly command: "watch";
 }
 
-/** Holds or releases a stream, as soon as its guest has started it. The response is its {@link StreamReport}. */
+/**
+ * Holds or releases a stream for good, as soon as the daemon serves it, whether its guest has opened it or not. The response is its
+ * {@link StreamReport}.
+ */
 export interface TriggerRequest {
   /** Names the request. */
   readonly command: "trigger";

@@ -28,6 +28,7 @@ import { Totals } from "./stream/totals.ts";
 import type { CardPolicy } from "../vsnd/model/card.ts";
 import { describeChanges } from "./policy/policy_changes.ts";
 import { POLICY_DIRECTORY } from "../vsnd/nodes/card_tree.ts";
+import { OPERATOR_DIRECTORY } from "../vsnd/nodes/operator_nodes.ts";
 
 export interface BackendOptions {
   /** The host's policy for the card; undefined: the card is not served. Throws XsndError if the policy cannot be read. */
@@ -189,6 +190,8 @@ export class Backend implements AsyncDisposable {
       if (domid === undefined) { for (const key of this.#cards.keys()) this.#lookSoon(key); }
       return this.#rescan();
     }
+    // The daemon itself writes what operators set.
+    if (node === OPERATOR_DIRECTORY) return;
     if (node === undefined || node === POLICY_DIRECTORY) this.#lookSoon(key);
     this.#spawn(served.card.name, this.#evaluate(key, served));
   }

@@ -127,24 +127,19 @@ type Snapshot = ReturnType<StreamControl["counters"]["snapshot"]>;
 const NOT_SERVED =
   "the daemon does not serve it: its guest is gone, or its card could not be had; see its log";
 
-/** Triggers a stream as soon as its guest has started it, or a hold is set. */
+/** Triggers a stream as soon as the stream is served, whether its guest has opened the stream or not. */
 async function trigger(
   backend: Backend,
   { stream: wanted, trigger, waitMs }: ControlRequest & { command: "trigger" },
   gone: AbortSignal,
 ): Promise<StreamReport> {
-  const isStarted = ({ state, hold }: Snapshot) =>
-    state === "running" || state === "paused" || hold !== "none";
   const stream = await streamWhen(
     backend,
     wanted,
     waitMs,
     gone,
-    (stream) => !stream.isGivenUp && isStarted(stream.counters.snapshot()),
-    (stream) => {
-      const isNot = `it is ${stream.counters.snapshot().state}, and its guest has not started it`;
-      return `cannot ${trigger} ${stream.name}: ${stream.isGivenUp ? NOT_SERVED : isNot}`;
-    },
+    (stream) => !stream.isGivenUp,
+    (stream) => `cannot ${trigger} ${stream.name}: ${NOT_SERVED}`,
   );
   if (await inTime(keeping(stream, () => stream.operator.trigger(trigger)))) return reportStream(stream);
   throw new XsndError(

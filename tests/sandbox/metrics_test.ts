@@ -177,6 +177,7 @@ Deno.test("metrics say what an operator has set, and in which state each stream 
     await box.ok("mute", STREAM);
     assert.deepEqual(await set(), { ...untouched, muted: 1, volume: -6.5 });
     const playing = box.spawn("play", makeWav(box.path("long.wav"), { ...sound, frames: 960_000 }), STREAM);
+    await box.ok("wait", STREAM, "--for", "running");
     await box.ok("trigger", "pause", STREAM);
     assert.deepEqual(await set(), {
       ...untouched,

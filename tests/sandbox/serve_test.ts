@@ -104,9 +104,9 @@ Deno.test("serve ended in mid-play closes its streams, leaves its cards to the n
 Deno.test("serve ends though an operator still waits for a stream, or has gone while waiting", () =>
   inProvisionedBox(async (box) => {
     const daemon = await box.serve();
-    const waiting = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
-    const gone = box.spawn("trigger", "pause", STREAM, "--timeout", "60");
-    // Both commands have sent their request, and wait for the guest.
+    const record = () => box.spawn("trace", "record", "domU/7", "-o", box.path("never"), "--timeout", "60");
+    const [waiting, gone] = [record(), record()];
+    // Both commands have sent their request, and wait for a card.
     await until("both ask", () => controlClients(box) >= 2);
     await gone.end("SIGKILL");
     const { code, stderr } = await daemon.end("SIGTERM");

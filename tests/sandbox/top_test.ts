@@ -82,11 +82,13 @@ Deno.test("keys select a stream, mute it, pause it, change its volume, and sort,
     await press("p");
     await terminal.untilScreen(/^domU\/0\/0\/0 held /m);
     assert.equal((await box.stream(STREAM)).hold, "paused");
-    // The other stream, which nobody has open, cannot be paused.
+    // The other stream, which nobody has open, can be paused beforehand.
     await press("Down");
     await terminal.untilScreen(/^domU\/0\/0\/1 .*\n1 more above {2}\? help/m);
     await press("p");
-    await terminal.untilScreen(/^cannot pause domU\/0\/0\/1: /m);
+    await terminal.untilScreen(/^domU\/0\/0\/1 held /m);
+    await press("p");
+    await terminal.untilScreen(/^domU\/0\/0\/1 closed /m);
     await press("s");
     await terminal.untilScreen(/^1 more above {2}by CPU% /m);
     await press("/", "0/0");

@@ -69,7 +69,7 @@ Deno.test("clients that have gone while they waited keep no place from others", 
     const asked = { stream: STREAM, waitMs: 86_400_000 };
     const requests: ControlRequest[] = [
       { command: "wait", goal: "running", ...asked },
-      { command: "trigger", trigger: "pause", ...asked },
+      { command: "trigger", trigger: "pause", ...asked, stream: "domU/7" },
       { command: "volume", muted: true, ...asked, stream: "domU/7" },
       { command: "trace", ...asked, stream: "domU/7" },
     ];

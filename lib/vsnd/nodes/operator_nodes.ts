@@ -20,7 +20,8 @@ import type { CardPolicy, FirstSettings, StreamPolicy } from "../model/card.ts";
 import { SNAPSHOT_DIRECTORY } from "./card_snapshot.ts";
 import { POLICY_DIRECTORY, streamType } from "./card_tree.ts";
 
-const DIRECTORY = "operator";
+/** Below a card's backend directory. */
+export const OPERATOR_DIRECTORY = "operator";
 const VOLUME = "volume";
 const MUTED = "muted";
 const HOLD = "hold";
@@ -64,7 +65,7 @@ export class OperatorNodes {
 
 /** Undefined if there are none. */
 function readSettings(view: StoreView, backendPath: string, stream: string): KeptSettings | undefined {
-  const path = `${backendPath}/${DIRECTORY}/${stream}`;
+  const path = `${backendPath}/${OPERATOR_DIRECTORY}/${stream}`;
   if (view.read(path) === undefined) return undefined;
   const volume = Number(view.read(`${path}/${VOLUME}`) ?? UNTOUCHED.volume);
   const hold = view.read(`${path}/${HOLD}`);
@@ -93,8 +94,8 @@ function writeSettings(
     view.write(path, value);
     view.setPermissions(path, permissions);
   };
-  const path = `${backendPath}/${DIRECTORY}/${stream}`;
-  put(`${backendPath}/${DIRECTORY}`, "");
+  const path = `${backendPath}/${OPERATOR_DIRECTORY}/${stream}`;
+  put(`${backendPath}/${OPERATOR_DIRECTORY}`, "");
   put(path, "");
   put(`${path}/${VOLUME}`, String(volume));
   put(`${path}/${MUTED}`, muted ? "1" : "0");

@@ -135,9 +135,8 @@ export function cardCases(
     // The sound must outlast the start of the command, which takes some 10 s.
     await guest.put("/tmp/long", noise(CD, 20));
     const status = "/proc/asound/card0/pcm0p/sub0/status";
-    // The trigger waits for the stream to start, if that is yet to come.
     const card = background(lab.dom0.run(
-      `xsnd trigger pause ${guest.name}/0/0/0 --timeout 60; cat ${status}; sleep 1.5; grep hw_ptr ${status}; ` +
+      `xsnd wait ${guest.name}/0/0/0 --for running --timeout 60 && xsnd trigger pause ${guest.name}/0/0/0; cat ${status}; sleep 1.5; grep hw_ptr ${status}; ` +
         `xsnd trigger resume ${guest.name}/0/0/0`,
       { timeout: 120 },
     ));
@@ -165,10 +164,11 @@ export function cardCases(
     const bytes = noise(CD, 24);
     await guest.put("/tmp/long", bytes);
     const heard = await recordLoopback(lab, CD, async () => {
-      // The first trigger waits for the stream to start, if that is yet to come.
+      const steps = ["pause", "resume", "stop", "start"].map((name) => `trigger ${name} ${guest.name}/0/0/0`);
       const triggers = background(lab.dom0.run(
-        ["pause", "resume", "stop", "start"]
-          .map((trigger) => `xsnd trigger ${trigger} ${guest.name}/0/0/0 --timeout 60`).join(" && "),
+        [`wait ${guest.name}/0/0/0 --for running --timeout 60`, ...steps].map((step) => `xsnd ${step}`).join(
+          " && ",
+        ),
         { timeout: 180 },
       ));
       const playing = background(
