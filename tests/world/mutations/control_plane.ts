@@ -468,7 +468,7 @@ export const CONTROL_PLANE: readonly Mutation[] = [
     (stream) => \`cannot \${trigger}`,
     replace: `    () => true,
     (stream) => \`cannot \${trigger}`,
-    finds: "operatorsServed",
+    finds: "noDefect",
     test: "tests/sandbox/trigger_test.ts",
   },
 ];
