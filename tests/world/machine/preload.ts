@@ -8,6 +8,7 @@ import "../../../lib/control/response_schema.ts";
 import "../../../lib/control/trace_recorder.ts";
 import "../../../lib/daemon/trace_source.ts";
 import "../../../lib/daemon/declared_cards.ts";
+import "../../../lib/daemon/xrun_traces.ts";
 import "../../../lib/metrics/metrics_server.ts";
 import "../../../lib/trace/trace_file.ts";
 import "../../../lib/vsnd/config/yaml_file.ts";
