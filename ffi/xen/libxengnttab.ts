@@ -4,8 +4,8 @@
  * (`xengntshr_*`). The functions of `xengnttab.h` that xsnd uses, and a class over each handle.
  */
 import { clearErrno, Errno, errno } from "../libc/failed_call.ts";
-import { functionWithoutEffect } from "../libc/pointers.ts";
 import { lazyLibrary } from "../base/library.ts";
+import { silentLogger } from "./silent_logger.ts";
 
 /** The symbol table; `xgt` is a `xengnttab_handle *`, `xgs` a `xengntshr_handle *`. */
 // deno-fmt-ignore
@@ -28,21 +28,6 @@ export const libxengnttab = lazyLibrary(
 );
 
 type Pointer = NonNullable<Deno.PointerValue>;
-
-let logger: BigUint64Array<ArrayBuffer> | undefined;
-
-/**
- * A `struct xentoollog_logger` { vmessage, progress, destroy } that logs nothing. The library's own logger writes to stderr
- * whenever a mapping fails. A guest can make mappings fail as often as it likes, and errno tells the reason anyway. The logger
- * lives for as long as this module, since handles point to it.
- */
-function silentLogger(): BigUint64Array<ArrayBuffer> {
-  if (logger === undefined) {
-    logger = new BigUint64Array(new ArrayBuffer(3 * 8)); // V8 moves a small array unless it has an explicit buffer
-    logger.fill(Deno.UnsafePointer.value(functionWithoutEffect()));
-  }
-  return logger;
-}
 
 /** `/dev/xen/gntdev`, open. Methods throw {@link Errno}. */
 export class GnttabHandle implements Disposable {

@@ -4,6 +4,7 @@ import { cardChecks } from "./cards.ts";
 import { daemonChecks } from "./daemon_running.ts";
 import { deviceChecks } from "./device_nodes.ts";
 import type { Check } from "./doctor_finding.ts";
+import { grantHandleCheck } from "./grant_handles.ts";
 import { guestChecks } from "./guests.ts";
 import { libraryChecks } from "./libraries.ts";
 import { limitChecks } from "./process_limits.ts";
@@ -15,7 +16,10 @@ import { xenstoreChecks } from "./xenstore.ts";
 const GROUPS: Readonly<Record<string, readonly [page: string, checks: readonly Check[]]>> = {
   "this machine": ["docs/getting-started.md#1-install-xsnd-in-dom0", machineChecks],
   "libraries": ["docs/operating.md#install", libraryChecks],
-  "grants and event channels": ["docs/getting-started.md#when-something-is-wrong", deviceChecks],
+  "grants and event channels": ["docs/getting-started.md#when-something-is-wrong", [
+    ...deviceChecks,
+    grantHandleCheck,
+  ]],
   "XenStore": ["docs/getting-started.md#when-something-is-wrong", xenstoreChecks],
   "guests' cards": ["docs/operating.md#cards-and-devices", cardChecks],
   "guests": ["docs/getting-started.md#when-something-is-wrong", guestChecks],

@@ -7,6 +7,7 @@ import * as alsa from "../../ffi/alsa/libasound.ts";
 import * as c from "../../ffi/libc/libc.ts";
 import { libxenevtchnSymbols } from "../../ffi/xen/libxenevtchn.ts";
 import { libxengnttabSymbols } from "../../ffi/xen/libxengnttab.ts";
+import { libxenhypfsSymbols } from "../../ffi/xen/libxenhypfs.ts";
 import { libxenstoreSymbols, XBT_NULL } from "../../ffi/xen/libxenstore.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -77,6 +78,7 @@ const libraries: Library[] = [
     constants: { XBT_NULL },
   },
   { soname: "libxengnttab.so.1", symbols: libxengnttabSymbols, headers: ["xengnttab.h"], constants: {} },
+  { soname: "libxenhypfs.so.1", symbols: libxenhypfsSymbols, headers: ["xenhypfs.h"], constants: {} },
   { soname: "libxenevtchn.so.1", symbols: libxenevtchnSymbols, headers: ["xenevtchn.h"], constants: {} },
   {
     soname: "libasound.so.2",
