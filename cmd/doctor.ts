@@ -45,7 +45,12 @@ export function doctorCommand(): Command {
       [`xsnd doctor --json | jq '.findings[] | select(.level == "fail")'`, "list the failures in a script"],
     ],
     exits: { done: "no check failed; there may be warnings", failed: "a check failed" },
-    environment: [...new Set([...XEN_VARIABLES, ...CONTROL_VARIABLES]), "XSND_LIBASOUND", "NO_COLOR"],
+    environment: [
+      ...new Set([...XEN_VARIABLES, ...CONTROL_VARIABLES]),
+      "XSND_LIBXENHYPFS",
+      "XSND_LIBASOUND",
+      "NO_COLOR",
+    ],
     files: ["/run/xsnd/control.sock"],
     seeAlso: ["xsnd-serve(1)", "xsnd-probe(1)", "xsnd-demo(1)"],
   });

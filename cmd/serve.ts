@@ -65,7 +65,7 @@ export function serveCommand(): Command {
     )
     .option(
       "--trace-on-xrun <dir>",
-      "write a trace of the last 30 s to a file in this directory when a stream has an xrun; the newest 50 files stay",
+      "write a trace of the last 30 s to a file in this directory when a stream has an xrun; 50 files stay",
     )
     .addOption(
       new Option("--log-format <format>", "text lines, or a JSON object a line").choices([...LOG_FORMATS])

@@ -5,6 +5,7 @@ import { outputName } from "../lib/base/standard_file.ts";
 import { interruptible, unlessAborted } from "../lib/base/signals.ts";
 import { ControlClient } from "../lib/control/control_client.ts";
 import type { RecorderOptions } from "../lib/control/trace_recorder.ts";
+import type { TraceHead } from "../lib/trace/trace_format.ts";
 import { CONTROL_VARIABLES, withManual } from "./shared/manual.ts";
 import { duration, streamArgument, timeoutOption } from "./shared/options.ts";
 import { printEnd, printJsonEnd } from "./shared/output.ts";
@@ -19,8 +20,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** What the flight recorder is asked for. It seldom has more of a stream that plays. */
-const LAST_SECONDS = 30;
+/** What the flight recorder is asked for. It has no more of most streams that play. */
+const LAST_SECONDS = 120;
 
 function outputOption(): Option {
   return new Option(
@@ -75,8 +76,8 @@ export function traceLastCommand(): Command {
   const command = new Command("last")
     .summary("write what the daemon remembers of STREAM")
     .description(
-      "Write what has passed on the rings of a stream up to now. The daemon always keeps some 30 s of each stream that plays: " +
-        "after a stutter, nothing need be repeated. The output says why the sound stuttered.",
+      "Write what has passed on the rings of a stream up to now. The daemon keeps the newest records of each stream: some " +
+        "30 s of sound with usual periods, some seconds with the shortest. The output says why the sound stuttered.",
     )
     .addArgument(streamArgument())
     .addOption(outputOption())
@@ -114,7 +115,7 @@ async function recordTo(
   wanted: Omit<RecorderOptions, "waitMs">,
   { output, timeout, json }: Options,
 ): Promise<void> {
-  const [{ record }, { createFile, traceName }] = await Promise.all([
+  const [{ record }, { createFile, createNew, traceName }] = await Promise.all([
     import("../lib/control/trace_recorder.ts"),
     import("../lib/trace/trace_file.ts"),
   ]);
@@ -127,12 +128,13 @@ async function recordTo(
       unlessAborted(ControlClient.connect(waitMs), signal),
     );
     using files = new DisposableStack();
-    return await record(
-      daemon,
-      (head) => files.use(createFile(path ??= traceName(head))),
-      { ...wanted, waitMs },
-      signal,
-    );
+    const open = (head: TraceHead) => {
+      if (output !== undefined) return files.use(createFile(output));
+      const created = createNew(traceName(head));
+      path = created.path;
+      return files.use(created.append);
+    };
+    return await record(daemon, open, { ...wanted, waitMs }, signal);
   });
   if (json) return printJsonEnd(path!, { file: path, ...summary, verdict });
   printEnd(path!, `recorded to ${outputName(path!)}: ${describeSummary(summary)}`);

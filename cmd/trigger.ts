@@ -13,8 +13,8 @@ export function triggerCommand(): Command {
     .description(
       "Hold streams that guests play or record, or release them. pause stops the device's pointer, and with it the position " +
         "that the guest reads; resume continues with the next sample. stop also drops the samples that are queued in the " +
-        "device; start continues. The guest cannot see or undo the operator's action. The action holds at once and for later " +
-        "uses of the stream, and need not wait until the guest opens the stream.",
+        "device; start continues. The guest cannot see or undo the operator's action. The action stays in force until another " +
+        "one undoes it, and can come before the guest opens the stream.",
     )
     .addArgument(new Argument("<action>").choices(OPERATOR_TRIGGERS))
     .addArgument(streamsArgument())

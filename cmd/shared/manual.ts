@@ -31,6 +31,7 @@ export const VARIABLES = {
   XENSTORED_PATH: "path of the XenStore socket that libxenstore connects to; `xsnd sandbox` sets it",
   XSND_LIBXENSTORE: "file to load instead of libxenstore.so.4",
   XSND_LIBXENGNTTAB: "file to load instead of libxengnttab.so.1",
+  XSND_LIBXENHYPFS: "file to load instead of libxenhypfs.so.1",
   XSND_LIBXENEVTCHN: "file to load instead of libxenevtchn.so.1",
   XSND_LIBASOUND: "file to load instead of libasound.so.2",
   XSND_LIBC: "file to load instead of libc.so.6",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * The flight recorder of one stream: a ring of trace records that the engine writes at all times, each over the oldest one. It
- * holds some 30 s of a busy stream. `xsnd trace record` reads along, `xsnd trace last` reads what there is. The engine never
+ * holds some 30 s of a stream with usual periods, and some seconds with the shortest. `xsnd trace record` reads along, `xsnd trace last` reads what there is. The engine never
  * waits: a reader that is overtaken is told how many records it has missed.
  *
  * One writer, any number of readers. Layout: int32 slots ever written, padding up to octet 16; then the slots: int32 kind
@@ -105,15 +105,7 @@ export class TraceWriter {
     const view = this.#view;
     // The seconds may be one too large then. They only count how often the µs have wrapped.
     view.setInt32(at - 4, time, true);
-    view.setFloat64(at + POSITION_AT.positionFrames, row.get("positionFrames"), true);
-    view.setFloat64(at + POSITION_AT.guestFrames, row.get("guestFrames"), true);
-    view.setFloat64(at + POSITION_AT.cardFrames, row.get("cardFrames"), true);
-    view.setFloat64(at + POSITION_AT.lateFrames, row.get("lateFrames"), true);
-    view.setUint32(at + POSITION_AT.xruns, row.get("xruns"), true);
-    view.setUint32(at + POSITION_AT.hostXruns, row.get("hostXruns"), true);
-    view.setUint32(at + POSITION_AT.state, row.get("state"), true);
-    view.setUint32(at + POSITION_AT.hold, row.get("hold"), true);
-    view.setUint32(at + POSITION_AT.cardLost, row.get("cardLost"), true);
+    writePosition(view, at, row);
     this.#end();
   }
 
@@ -159,6 +151,26 @@ export class TraceWriter {
   }
 }
 
+/** The body of a `position` record, at the octet `at`. */
+function writePosition(view: DataView, at: number, row: StatusRow): void {
+  view.setFloat64(at + POSITION_AT.positionFrames, row.get("positionFrames"), true);
+  view.setFloat64(at + POSITION_AT.guestFrames, row.get("guestFrames"), true);
+  view.setFloat64(at + POSITION_AT.cardFrames, row.get("cardFrames"), true);
+  view.setFloat64(at + POSITION_AT.lateFrames, row.get("lateFrames"), true);
+  view.setUint32(at + POSITION_AT.xruns, row.get("xruns"), true);
+  view.setUint32(at + POSITION_AT.hostXruns, row.get("hostXruns"), true);
+  view.setUint32(at + POSITION_AT.state, row.get("state"), true);
+  view.setUint32(at + POSITION_AT.hold, row.get("hold"), true);
+  view.setUint32(at + POSITION_AT.cardLost, row.get("cardLost"), true);
+}
+
+/** What `row` says now, as the first record of a trace. */
+export function positionRecord(row: StatusRow): TraceRecord {
+  const body = new Uint8Array(POSITION_BYTES);
+  writePosition(new DataView(body.buffer), 0, row);
+  return { kind: RecordKind.position, time: 0, body };
+}
+
 /** An instant of CLOCK_MONOTONIC: in whole seconds, and in {@link MicrosClock}'s µs. */
 interface Instant {
   readonly seconds: number;
@@ -200,8 +212,13 @@ export class TraceRing {
 
   /** Reads what there is; undefined if that is nothing. */
   past(): TraceReader | undefined {
-    const { written, oldest } = this;
-    return written === oldest ? undefined : new TraceReader(this, oldest, this.#instant(oldest));
+    for (;;) {
+      const { written, oldest } = this;
+      if (written === oldest) return undefined;
+      const start = this.#instant(oldest);
+      // A thread that was held up in between may have read what was written over the oldest record.
+      if ((this.oldest - oldest | 0) < MARGIN) return new TraceReader(this, oldest, start);
+    }
   }
 
   now(): Instant {

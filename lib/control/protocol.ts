@@ -41,8 +41,8 @@ export interface WatchRequest {
 }
 
 /**
- * Holds or releases a stream for good, as soon as the daemon serves it, whether its guest has opened it or not. The response is its
- * {@link StreamReport}.
+ * Holds or releases a stream as soon as the daemon serves it, whether its guest has opened it or not. A hold stays in force until a
+ * release. The response is the stream's {@link StreamReport}.
  */
 export interface TriggerRequest {
   /** Names the request. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The daemon's end of a trace: takes what the engine has recorded of a stream and hands it on in the trace file's form. */
-import type { TraceReader } from "../bridge/trace_ring.ts";
+import { positionRecord, type TraceReader } from "../bridge/trace_ring.ts";
 import type { StatusSnapshot } from "../bridge/stream_status.ts";
 import type { TraceChunk } from "../control/protocol.ts";
 import { XsndError } from "../base/error.ts";
@@ -11,6 +11,7 @@ import { viewPacket } from "../trace/packets.ts";
 import {
   decodeParameters,
   decodePosition,
+  decodeXrun,
   encodeRecords,
   endRecord,
   isPacket,
@@ -38,6 +39,9 @@ export async function* traceStream(
 ): AsyncGenerator<TraceHead | TraceChunk> {
   const reader = stream.records.follow();
   yield headOf(stream);
+  const row = stream.connection?.row;
+  // What began before the trace, and changes nothing now: an operator's hold, a lost card.
+  if (row !== undefined) yield chunk([positionRecord(row)]);
   while (!gone.aborted && !stream.isGivenUp) {
     yield* taken(reader);
     await delay(LOOK_MS);
@@ -83,7 +87,9 @@ export function lastRecords(
   if (reader === undefined) return undefined;
   const { records, start, ...beginning } = cut(reader.take(), seconds);
   const age = reader.now() - start;
-  records.push(endRecord(age, "the daemon has recorded no more until now"));
+  const end = records.at(-1)!.time;
+  const idle = ((age - end) / 1e6).toFixed(3);
+  records.push(endRecord(end, `the daemon has recorded no more in the ${idle} s until it was asked`));
   return { head: { ...headOf(stream), startedAt: dateBefore(age), ...beginning }, records };
 }
 
@@ -103,11 +109,22 @@ function cut(records: readonly TraceRecord[], seconds: number) {
   const state = STREAM_STATES[sample?.state ?? 0] ?? "closed";
   const start = records[first]!.time;
   return {
-    records: records.slice(first).map((record) => ({ ...record, time: record.time - start })),
+    records: [
+      ...begunBefore(records.slice(0, first)),
+      ...records.slice(first).map((record) => ({ ...record, time: Math.max(0, record.time - start) })),
+    ],
     start,
     state,
     parameters: OPEN_STATES.includes(state) ? parametersAt(records, first) : undefined,
   };
+}
+
+/** What has begun in `records`, and goes on after them: where the device is, and an xrun. */
+function begunBefore(records: readonly TraceRecord[]): TraceRecord[] {
+  const lastOf = (kind: number) => records.findLast((record) => record.kind === kind);
+  const xrun = lastOf(RecordKind.xrun);
+  const begun = [lastOf(RecordKind.position), xrun && decodeXrun(xrun)?.isOver === false ? xrun : undefined];
+  return begun.filter((record) => record !== undefined).map((record) => ({ ...record, time: 0 }));
 }
 
 /** What the stream was open with as record `first` was written. */

@@ -8,52 +8,63 @@ import { judge } from "../trace/verdict.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 import { lastRecords } from "./trace_source.ts";
 
-/** From an xrun to its trace, which also has what follows. */
-const AFTER_MS = 2000;
-/** What a trace has. A stream has no more than one trace in this time, and each of its xruns is in one. */
+/** From an xrun to its trace, which also has what follows. A guest that floods its ring has nothing older written over soon. */
+const AFTER_MS = 1000;
+/** What a trace has, as far as the flight recorder goes back; and the least time between two traces of a stream. */
 const SECONDS = 30;
-/** The files that are kept: 60 MB at most. */
+/** The files that are kept: 65 MB at most. */
 const MOST_FILES = 50;
 const ENDING = ".xrun.trace";
+const PART = ".part";
 
 export class XrunTraces implements Disposable {
   readonly #log = getLogger(["xsnd", "trace"]);
   /** Streams whose trace is due, and when it is written. */
   readonly #due = new Map<StreamControl, ReturnType<typeof setTimeout>>();
-  /** When the last trace of a stream was written, ms. */
-  readonly #written = new WeakMap<StreamControl, number>();
+  /** When the last trace of a stream was due, ms. */
+  readonly #traced = new WeakMap<StreamControl, number>();
+  /** One trace is written after the other: a stall of this host gives all streams an xrun at once. */
+  #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
 
   private constructor(private readonly directory: string) {}
 
-  /** Makes the directory, if there is none. Throws {@link XsndError} if files cannot be written there. */
+  /**
+   * Makes the directory, if there is none, and removes what a daemon that was killed has left half written. Throws {@link XsndError} if
+   * files cannot be written there.
+   */
   static open(directory: string): XrunTraces {
     try {
       Deno.mkdirSync(directory, { recursive: true, mode: 0o750 });
-      Deno.removeSync(Deno.makeTempFileSync({ dir: directory, suffix: ".part" }));
+      Deno.removeSync(Deno.makeTempFileSync({ dir: directory, suffix: PART }));
+      for (const { name } of Deno.readDirSync(directory)) {
+        if (name.endsWith(ENDING + PART)) Deno.removeSync(`${directory}/${name}`);
+      }
     } catch (error) {
       throw fileError("write traces in", directory, error);
     }
     return new XrunTraces(directory);
   }
 
-  /** `stream` has had an xrun. */
+  /** `stream` has had an xrun. There is no more than one trace of a stream in {@link SECONDS}. */
   note(stream: StreamControl): void {
-    if (this.#due.has(stream)) return;
-    const since = performance.now() - (this.#written.get(stream) ?? -Infinity);
-    const timer = setTimeout(() => this.#write(stream), Math.max(AFTER_MS, SECONDS * 1000 - since));
+    const now = performance.now();
+    if (now - (this.#traced.get(stream) ?? -Infinity) < SECONDS * 1000) return;
+    this.#traced.set(stream, now);
+    const timer = setTimeout(() => {
+      this.#due.delete(stream);
+      this.#writing = this.#writing.then(() => this.#write(stream));
+    }, AFTER_MS);
     Deno.unrefTimer(timer);
     this.#due.set(stream, timer);
   }
 
   async #write(stream: StreamControl): Promise<void> {
-    this.#due.delete(stream);
-    this.#written.set(stream, performance.now());
     const last = lastRecords(stream, SECONDS);
     if (last === undefined) return;
     const { head, records } = last;
     const path = `${this.directory}/${traceName(head).replace(/\.trace$/, ENDING)}`;
-    const part = `${path}.part`;
+    const part = `${path}${PART}`;
     try {
       await Deno.writeFile(part, encodeHead(head));
       await Deno.writeFile(part, encodeRecords(records), { append: true });
@@ -76,13 +87,30 @@ export class XrunTraces implements Disposable {
     this.#log.info("{summary}; {path} has the trace", { stream: stream.name, summary, path });
   }
 
-  /** Removes the oldest traces, so that one more may be there. */
+  /**
+   * Removes traces, so that one more may be there: the oldest of the stream that has most. So no guest has those of all others removed.
+   */
   #makeRoom(): void {
-    const names = Array.from(Deno.readDirSync(this.directory), ({ name }) => name)
-      .filter((name) => name.endsWith(ENDING));
-    const byTime = (name: string) => /-(\w+)\.xrun\.trace$/.exec(name)?.[1] ?? "";
-    names.sort((a, b) => byTime(a).localeCompare(byTime(b)));
-    for (const name of names.slice(0, 1 - MOST_FILES)) Deno.removeSync(`${this.directory}/${name}`);
+    const streams = new Map<string, string[]>();
+    let count = 0;
+    for (const { name } of Deno.readDirSync(this.directory)) {
+      const [, stream, time] = /^(.*)-(\w+)\.xrun\.trace$/.exec(name) ?? [];
+      if (stream === undefined || time === undefined) continue;
+      streams.set(stream, [...streams.get(stream) ?? [], time]);
+      count++;
+    }
+    for (const times of streams.values()) times.sort();
+    for (; count >= MOST_FILES; count--) {
+      const [[stream, times]] = [...streams].sort(([, a], [, b]) =>
+        b.length - a.length || a[0]!.localeCompare(b[0]!)
+      ) as [[string, string[]]];
+      const path = `${this.directory}/${stream}-${times.shift()}${ENDING}`;
+      try {
+        Deno.removeSync(path);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
   }
 
   [Symbol.dispose](): void {

@@ -34,7 +34,7 @@ export function judgeHandles(frames: number): Finding {
   const mib = Math.floor(frames * HANDLES_A_FRAME / PAGES_A_MIB);
   const { totalMapped } = DEFAULT_LIMITS;
   const detail =
-    `Xen lets domain 0 map ${mib} MiB of all guests' pages, and the daemon maps ${totalMapped} MiB at most`;
+    `Xen lets domain 0 map ${mib} MiB of all guests' pages, and the daemon maps ${totalMapped} MiB at most by default`;
   // Disks and networks of guests need handles, too.
   if (mib >= 2 * totalMapped) return ok(SUBJECT, detail);
   return warn(SUBJECT, `${detail}: too little is left for disks and networks`, {

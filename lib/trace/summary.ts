@@ -34,7 +34,7 @@ export interface Summary {
   readonly xrunSeconds: number;
   /** From the daemon's taking a request off the ring to its response. */
   readonly roundTripMicros: Percentiles;
-  /** Missing records: the ring to the daemon was full. */
+  /** Missing records: the daemon has read them too late. */
   readonly lost: number;
 }
 

@@ -52,6 +52,20 @@ export function traceName({ stream, startedAt }: TraceHead): string {
   return `${stream.replaceAll(/[^A-Za-z0-9._]/g, "-").replace(/^[-.]/, "_")}-${time}.trace`;
 }
 
+/** As {@link createFile}, with `-2`, `-3`, ... before the ending if there is such a file already. Returns the path, too. */
+export function createNew(name: string): { path: string; append: ReturnType<typeof createFile> } {
+  for (let number = 1;; number++) {
+    const path = number === 1 ? name : name.replace(/(?=\.[^.]*$)/, `-${number}`);
+    try {
+      Deno.openSync(path, { write: true, createNew: true }).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) continue;
+      throw fileError("write", path, error);
+    }
+    return { path, append: createFile(path) };
+  }
+}
+
 /**
  * Creates or empties the file at `path`, and returns a function that appends to it; `-` is standard output. Both throw
  * {@link XsndError}. The function throws BrokenPipe if the reader of standard output is gone.

@@ -103,7 +103,7 @@ export interface TraceHead {
   readonly startedAt: string;
   /** The stream's state when the trace began, as `xsnd status` names it. */
   readonly state: string;
-  /** Of a stream that was open when the trace began. Later parameters are in the OPEN requests. */
+  /** Of a stream that was open when the trace began. Later ones are in `parameters` records, and in OPEN requests. */
   readonly parameters?: TraceParameters;
 }
 

@@ -5,6 +5,7 @@ import {
   XENSND_OP_CLOSE,
   XENSND_OP_READ,
   XENSND_OP_TRIGGER,
+  XENSND_OP_TRIGGER_STOP,
   XENSND_OP_WRITE,
 } from "../sndif/mod.ts";
 import { viewPacket } from "./packets.ts";
@@ -18,36 +19,49 @@ export interface Gap {
   /** Sound that the xrun has cost within the trace. */
   readonly seconds: number;
   readonly cause: "guest" | "host";
-  /** When whoever came too late had come last: the guest with a request, the host with a look at the card. */
-  readonly before: number | undefined;
-  /** When they came next. */
-  readonly after: number | undefined;
+  /** What was missing; undefined: the trace does not show that. */
+  readonly absence: string | undefined;
 }
 
-/** More than come between the beginning of an xrun and the record of that. */
-const REMEMBERED = 16;
+/** What a guest does with its sound: WRITE, READ, STOP or CLOSE. */
+interface Deed {
+  readonly time: number;
+  readonly name: string;
+}
+
+/** Deeds of a guest that are remembered: more than come between the beginning of an xrun and its record. */
+const DEEDS = 16;
+/** Looks at the card that are remembered: those of some seconds. */
+const LOOKS = 512;
+/** A host's stall explains xruns for so long after it, s: two of the largest buffers that are usual. */
+const STALL_SECONDS = 2;
 
 /** Finds the xruns in records that are added in their order. */
 export class GapFinder {
   readonly #gaps: Gap[] = [];
-  /** The xrun that has begun and has not ended. */
-  #open: Gap | undefined;
+  /** The xrun that has begun and has not ended, with the guest's deeds up to its record and the first one after. */
+  #open: { from: number; cause: Gap["cause"]; deeds: readonly Deed[]; next?: Deed } | undefined;
   #last = 0;
-  /** When each of them came last, latest first. */
-  readonly #came: Record<Gap["cause"], number[]> = { guest: [], host: [] };
+  /** The guest's last deeds. */
+  #deeds: readonly Deed[] = [];
+  /** When the host has looked at the card. */
+  #looks: number[] = [];
 
   add(record: TraceRecord): void {
     const time = record.time / 1e6;
     this.#last = Math.max(this.#last, time);
-    if (goesOn(record)) this.#comes("guest", time);
+    this.#addDeed(record, time);
     this.#addXrun(record, time);
-    if (record.kind === RecordKind.position) this.#comes("host", time);
+    if (record.kind !== RecordKind.position) return;
+    this.#looks.push(time);
+    if (this.#looks.length > 2 * LOOKS) this.#looks = this.#looks.slice(-LOOKS);
   }
 
-  #comes(who: Gap["cause"], time: number): void {
-    const came = this.#came[who];
-    came.unshift(time);
-    came.length = Math.min(came.length, REMEMBERED);
+  #addDeed(record: TraceRecord, time: number): void {
+    const name = deedOf(record);
+    if (name === undefined) return;
+    this.#deeds = [...this.#deeds.slice(1 - DEEDS), { time, name }];
+    if (this.#open !== undefined) this.#open.next ??= { time, name };
   }
 
   #addXrun(record: TraceRecord, time: number): void {
@@ -55,27 +69,43 @@ export class GapFinder {
     if (xrun === undefined) return;
     const { cause, seconds, isOver } = xrun;
     const from = Math.max(0, time - seconds);
-    const came = this.#came[cause];
-    // A host that comes late notices the xrun as it comes.
-    const after = came.findLast((at) => at > from) ?? (cause === "host" ? time : undefined);
-    const gap = { from, to: time, seconds, cause, before: came.find((at) => at <= from), after };
     if (!isOver) {
       this.#close();
-      this.#open = gap;
+      this.#open = { from, cause, deeds: this.#deeds };
       return;
     }
     // A trace that begins within an xrun has only its end.
-    const { before = gap.before, after: noticed = after } = this.#open ?? {};
+    const { deeds, next } = this.#open ?? { deeds: this.#deeds };
     this.#open = undefined;
-    this.#gaps.push({ ...gap, before, after: noticed });
+    this.#push({ from, to: time, seconds: Math.min(seconds, time - from), cause }, deeds, next);
   }
 
   /** An xrun without an end goes on to the end of the trace. */
   #close(): void {
     if (this.#open === undefined) return;
-    const { from } = this.#open;
-    this.#gaps.push({ ...this.#open, to: this.#last, seconds: this.#last - from });
+    const { from, cause, deeds, next } = this.#open;
     this.#open = undefined;
+    this.#push({ from, to: this.#last, seconds: this.#last - from, cause }, deeds, next);
+  }
+
+  #push(gap: Omit<Gap, "absence">, deeds: readonly Deed[], next: Deed | undefined): void {
+    const absence = gap.cause === "guest" ? absenceOf(gap.from, deeds, next) : this.#longestStall(gap);
+    this.#gaps.push({ ...gap, absence });
+  }
+
+  /** The longest time without a look, if that explains the xrun. */
+  #longestStall({ from, to, seconds }: Omit<Gap, "absence">): string | undefined {
+    const looks = [...this.#looks.filter((time) => time < to), to];
+    let [before, after] = [0, 0];
+    for (let i = 1; i < looks.length; i++) {
+      const [earlier, later] = [looks[i - 1]!, looks[i]!];
+      if (later >= from - STALL_SECONDS && later - earlier > after - before) {
+        [before, after] = [earlier, later];
+      }
+    }
+    return after - before < seconds / 2 || after === 0
+      ? undefined
+      : between("no look at the card", before, after);
   }
 
   /** All xruns, oldest first. */
@@ -85,12 +115,35 @@ export class GapFinder {
   }
 }
 
-/** The requests by which a guest that was late goes on, or gives up. */
-const GOES_ON: readonly number[] = [XENSND_OP_WRITE, XENSND_OP_READ, XENSND_OP_TRIGGER, XENSND_OP_CLOSE];
+/** What the guest did not do at the time `from`. */
+function absenceOf(from: number, deeds: readonly Deed[], next: Deed | undefined): string | undefined {
+  const before = deeds.findLast(({ time }) => time <= from);
+  const after = deeds.find(({ time }) => time > from) ?? next;
+  const name = [before, after].find((deed) => deed?.name === "WRITE" || deed?.name === "READ")?.name;
+  if (name === undefined) return undefined;
+  if (before === undefined) return `no ${name} before ${after!.time.toFixed(3)} s`;
+  if (after === undefined) return `no ${name} after ${before.time.toFixed(3)} s`;
+  if (after.name === name) return between(`no ${name}`, before.time, after.time);
+  return `no ${name} between ${before.time.toFixed(3)} s and its ${after.name} at ${after.time.toFixed(3)} s`;
+}
 
-function goesOn(record: TraceRecord): boolean {
-  if (record.kind !== RecordKind.request || !isPacket(record)) return false;
-  return GOES_ON.includes(viewPacket(new RequestView(), record).operation);
+function between(what: string, before: number, after: number): string {
+  return `${what} between ${before.toFixed(3)} and ${after.toFixed(3)} s`;
+}
+
+function deedOf(record: TraceRecord): string | undefined {
+  if (record.kind !== RecordKind.request || !isPacket(record)) return undefined;
+  const request = viewPacket(new RequestView(), record);
+  switch (request.operation) {
+    case XENSND_OP_WRITE:
+      return "WRITE";
+    case XENSND_OP_READ:
+      return "READ";
+    case XENSND_OP_CLOSE:
+      return "CLOSE";
+    case XENSND_OP_TRIGGER:
+      return request.triggerType === XENSND_OP_TRIGGER_STOP ? "STOP" : undefined;
+  }
 }
 
 export function gapsOf(records: readonly TraceRecord[]): readonly Gap[] {
@@ -99,19 +152,10 @@ export function gapsOf(records: readonly TraceRecord[]): readonly Gap[] {
   return finder.gaps();
 }
 
-/**
- * `the guest was late by 140 ms: no WRITE between 12.012 and 12.300 s; the card played 140 ms of silence`.
- */
-export function gapInWords({ seconds, cause, before, after }: Gap, type: "playback" | "capture"): string {
+/** `the guest was late by 140 ms: no WRITE between 12.012 and 12.300 s; the card played 140 ms of silence`. */
+export function gapInWords({ seconds, cause, absence }: Gap, type: "playback" | "capture"): string {
   const ms = Math.round(seconds * 1000);
   const cost = type === "playback" ? `the card played ${ms} ms of silence` : `${ms} ms of sound are lost`;
-  const what = cause === "host" ? "no look at the card" : type === "playback" ? "no WRITE" : "no READ";
-  const absence = before === undefined && after === undefined ? "" : `: ${what}${between(before, after)}`;
-  return `${cause === "guest" ? "the guest" : "this host"} was late by ${ms} ms${absence}; ${cost}`;
-}
-
-function between(before: number | undefined, after: number | undefined): string {
-  if (before === undefined) return ` before ${after!.toFixed(3)} s`;
-  if (after === undefined) return ` after ${before.toFixed(3)} s`;
-  return ` between ${before.toFixed(3)} and ${after.toFixed(3)} s`;
+  const who = cause === "guest" ? "the guest" : "this host";
+  return `${who} was late by ${ms} ms${absence === undefined ? "" : `: ${absence}`}; ${cost}`;
 }

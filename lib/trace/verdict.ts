@@ -68,10 +68,7 @@ export class Judge {
     this.#last = Math.max(this.#last, time);
     const sample = decodePosition(record);
     if (sample === undefined) return;
-    this.#losses.add(
-      time,
-      sample.cardLost ? "the card was lost, or did not move: the guest had silence" : undefined,
-    );
+    this.#losses.add(time, lossInWords(sample));
     this.#holds.add(time, holdInWords(sample));
   }
 
@@ -89,10 +86,19 @@ export class Judge {
   }
 }
 
-/** Nobody hears a hold of a stream that its guest has not started. */
-function holdInWords({ hold, state }: PositionSample): string | undefined {
-  const name = HOLDS[hold];
-  if (hold === 0 || name === undefined || STREAM_STATES[state] !== "running") return undefined;
+function isRunning({ state }: PositionSample): boolean {
+  return STREAM_STATES[state] === "running";
+}
+
+/** Nobody hears what happens to a stream that its guest has not started. */
+function lossInWords(sample: PositionSample): string | undefined {
+  if (!sample.cardLost || !isRunning(sample)) return undefined;
+  return "the card was lost, busy, or did not move: the guest had silence";
+}
+
+function holdInWords(sample: PositionSample): string | undefined {
+  const name = HOLDS[sample.hold];
+  if (sample.hold === 0 || name === undefined || !isRunning(sample)) return undefined;
   return `an operator had the stream ${name}`;
 }
 

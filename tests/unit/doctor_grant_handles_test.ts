@@ -7,7 +7,8 @@ Deno.test("handles for twice what the daemon may map are enough; fewer are a war
   assert.deepEqual(judgeHandles(1024), {
     level: "ok",
     subject: "grant handles",
-    detail: "Xen lets domain 0 map 1024 MiB of all guests' pages, and the daemon maps 256 MiB at most",
+    detail:
+      "Xen lets domain 0 map 1024 MiB of all guests' pages, and the daemon maps 256 MiB at most by default",
   });
   assert.equal(judgeHandles(512).level, "ok");
   const few = judgeHandles(64);

@@ -104,7 +104,7 @@ Deno.test("a trace that begins in the middle of an xrun knows of it by its end",
   const { xruns } = summarize([xrun(1e6, end)]);
   assert.equal(xruns, 1);
   assert.deepEqual(pictureOf({ head: HEAD, records: [xrun(1e6, end)], truncated: false }).gaps, [
-    { from: 0, to: 1, seconds: 3, cause: "guest", before: undefined, after: undefined },
+    { from: 0, to: 1, seconds: 1, cause: "guest", absence: undefined },
   ]);
 });
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Why a trace's sound stuttered, in words. */
 import assert from "node:assert/strict";
-import { XENSND_OP_READ, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
+import { XENSND_OP_READ, XENSND_OP_TRIGGER_STOP, XENSND_OP_WRITE } from "../../lib/sndif/mod.ts";
 import type { TraceRecord } from "../../lib/trace/trace_format.ts";
 import { findingLine, judge } from "../../lib/trace/verdict.ts";
-import { rw, sample, xrun } from "./trace_records.ts";
+import { rw, sample, trigger, xrun } from "./trace_records.ts";
 
 const frame = { fromFrame: 0, frames: 0 };
 
@@ -33,6 +33,64 @@ const CASES: { what: string; type?: "capture"; records: TraceRecord[]; summary: 
         "12.160 to 12.300 s: the guest was late by 140 ms: no WRITE between 12.012 and 12.300 s; " +
         "the card played 140 ms of silence",
       ],
+    },
+    {
+      what: "a guest whose next WRITE comes before the xrun is noticed",
+      records: [write(1), write(1.2), ...xrunOf("guest", 1.199, 1.2, 1.2)],
+      summary: "the guest was late once, 1 ms",
+      lines: [
+        "1.199 to 1.200 s: the guest was late by 1 ms: no WRITE between 1.000 and 1.200 s; the card played 1 ms of silence",
+      ],
+    },
+    {
+      what: "a guest that writes late, which the engine notices with the WRITE",
+      records: [
+        write(12.012),
+        write(12.3),
+        xrun(12.3e6, { ...frame, cause: "guest", seconds: 0, isOver: false }),
+        xrun(12.3e6, { ...frame, cause: "guest", seconds: 0.14, isOver: true }),
+      ],
+      summary: "the guest was late once, 140 ms",
+      lines: [
+        "12.160 to 12.300 s: the guest was late by 140 ms: no WRITE between 12.012 and 12.300 s; " +
+        "the card played 140 ms of silence",
+      ],
+    },
+    {
+      what: "a guest that stops, fills its buffer by many WRITEs and starts again",
+      records: [
+        write(12.012),
+        xrunOf("guest", 12.16, 12.2, 12.8)[0]!,
+        trigger(12.3e6, 2, XENSND_OP_TRIGGER_STOP),
+        ...Array.from({ length: 20 }, (_, i) => write(12.7 + i / 1000)),
+        xrunOf("guest", 12.16, 12.2, 12.8)[1]!,
+      ],
+      summary: "the guest was late once, 640 ms",
+      lines: [
+        "12.160 to 12.800 s: the guest was late by 640 ms: no WRITE between 12.012 s and its STOP at 12.300 s; " +
+        "the card played 640 ms of silence",
+      ],
+    },
+    {
+      what: "a host's stall that ends before the xrun begins",
+      records: [
+        ...[1, 1.2, 1.21, 1.22, 1.23].map((time) => running(time)),
+        ...xrunOf("host", 1.235, 1.24, 1.255),
+      ],
+      summary: "this host was late once, 20 ms",
+      lines: [
+        "1.235 to 1.255 s: this host was late by 20 ms: no look at the card between 1.000 and 1.200 s; " +
+        "the card played 20 ms of silence",
+      ],
+    },
+    {
+      what: "a host whose looks do not show why",
+      records: [
+        ...[1, 1.005, 1.01, 1.015].map((time) => running(time)),
+        ...xrunOf("host", 0.915, 1.015, 1.018),
+      ],
+      summary: "this host was late once, 103 ms",
+      lines: ["0.915 to 1.018 s: this host was late by 103 ms; the card played 103 ms of silence"],
     },
     {
       what: "a guest that writes no more",
@@ -76,7 +134,7 @@ const CASES: { what: string; type?: "capture"; records: TraceRecord[]; summary: 
       summary: "the guest was late 2 times, 750 ms in all; the card was away once, 2000 ms; " +
         "an operator held the stream 2 times, 2000 ms in all",
       lines: [
-        "2.000 to 4.000 s: the card was lost, or did not move: the guest had silence",
+        "2.000 to 4.000 s: the card was lost, busy, or did not move: the guest had silence",
         "5.000 to 6.000 s: an operator had the stream paused",
         "6.000 to 7.000 s: an operator had the stream stopped",
         "8.000 to 8.500 s: the guest was late by 500 ms; the card played 500 ms of silence",
@@ -84,8 +142,11 @@ const CASES: { what: string; type?: "capture"; records: TraceRecord[]; summary: 
       ],
     },
     {
-      what: "a hold of a stream that its guest does not run is heard by nobody",
-      records: [sample(1e6, 0, 0, 0, "prepared", { hold: "paused" }), sample(2e6, 0, 0, 0, "closed")],
+      what: "a hold or a lost card of a stream that its guest does not run is heard by nobody",
+      records: [
+        sample(1e6, 0, 0, 0, "prepared", { hold: "paused", cardLost: true }),
+        sample(2e6, 0, 0, 0, "closed"),
+      ],
       summary: "no xrun, no lost card and no operator's hold",
       lines: [],
     },
