@@ -198,4 +198,25 @@ export const CARD_STORIES: EventTable = {
       });
     },
   },
+  /**
+   * A guest closes its PCM while no daemon serves, and gives the CLOSE up. The next daemon answers the CLOSE, for which the driver does
+   * not look any more: what the ring says of the answer that the driver waits for is old as the guest opens the PCM again.
+   */
+  "story.closesInVain": {
+    weight: 1,
+    run(world, random) {
+      const guest = aGuest(world, random, true);
+      if (guest === undefined) return;
+      startPrograms(world, guest, random);
+      world.later(random.between(500 * MILLI, 2 * SECOND), () => {
+        world.daemons.current?.process.kill();
+        for (const program of guest.running) program.kill();
+        world.later(
+          random.between(3200 * MILLI, 5 * SECOND),
+          () => world.happens("daemon.start", random.word()),
+        );
+      });
+      for (const after of [8, 9, 11]) world.later(after * SECOND, () => useAgain(world, guest, random));
+    },
+  },
 };
