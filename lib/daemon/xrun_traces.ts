@@ -8,7 +8,7 @@ import { judge } from "../trace/verdict.ts";
 import type { StreamControl } from "./stream/stream_control.ts";
 import { lastRecords } from "./trace_source.ts";
 
-/** From an xrun to its trace, which also has what follows. A guest that floods its ring has nothing older written over soon. */
+/** From an xrun to its trace, which also has what follows. A guest with many requests soon has older records written over. */
 const AFTER_MS = 1000;
 /** What a trace has, as far as the flight recorder goes back; and the least time between two traces of a stream. */
 const SECONDS = 30;
@@ -29,17 +29,11 @@ export class XrunTraces implements Disposable {
 
   private constructor(private readonly directory: string) {}
 
-  /**
-   * Makes the directory, if there is none, and removes what a daemon that was killed has left half written. Throws {@link XsndError} if
-   * files cannot be written there.
-   */
+  /** Makes the directory, if there is none. Throws {@link XsndError} if files cannot be written there. */
   static open(directory: string): XrunTraces {
     try {
       Deno.mkdirSync(directory, { recursive: true, mode: 0o750 });
       Deno.removeSync(Deno.makeTempFileSync({ dir: directory, suffix: PART }));
-      for (const { name } of Deno.readDirSync(directory)) {
-        if (name.endsWith(ENDING + PART)) Deno.removeSync(`${directory}/${name}`);
-      }
     } catch (error) {
       throw fileError("write traces in", directory, error);
     }
@@ -68,7 +62,7 @@ export class XrunTraces implements Disposable {
     try {
       await Deno.writeFile(part, encodeHead(head));
       await Deno.writeFile(part, encodeRecords(records), { append: true });
-      this.#makeRoom();
+      this.#makeRoom(part);
       await Deno.rename(part, path);
       this.#hasFailed = false;
     } catch (error) {
@@ -88,12 +82,15 @@ export class XrunTraces implements Disposable {
   }
 
   /**
-   * Removes traces, so that one more may be there: the oldest of the stream that has most. So no guest has those of all others removed.
+   * Removes traces, so that the one in the file `part` may be there: the oldest of the stream that has most, lest one guest's traces
+   * crowd out all others. Removes what a daemon has left half written that was killed.
    */
-  #makeRoom(): void {
+  #makeRoom(part: string): void {
     const streams = new Map<string, string[]>();
     let count = 0;
     for (const { name } of Deno.readDirSync(this.directory)) {
+      const path = `${this.directory}/${name}`;
+      if (name.endsWith(ENDING + PART) && path !== part) removeAnyway(path);
       const [, stream, time] = /^(.*)-(\w+)\.xrun\.trace$/.exec(name) ?? [];
       if (stream === undefined || time === undefined) continue;
       streams.set(stream, [...streams.get(stream) ?? [], time]);
@@ -104,16 +101,20 @@ export class XrunTraces implements Disposable {
       const [[stream, times]] = [...streams].sort(([, a], [, b]) =>
         b.length - a.length || a[0]!.localeCompare(b[0]!)
       ) as [[string, string[]]];
-      const path = `${this.directory}/${stream}-${times.shift()}${ENDING}`;
-      try {
-        Deno.removeSync(path);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+      removeAnyway(`${this.directory}/${stream}-${times.shift()}${ENDING}`);
     }
   }
 
   [Symbol.dispose](): void {
     for (const timer of this.#due.values()) clearTimeout(timer);
+  }
+}
+
+/** Somebody else may have removed the file. */
+function removeAnyway(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

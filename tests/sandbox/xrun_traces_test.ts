@@ -13,7 +13,7 @@ Deno.test("an xrun leaves a trace that says why; of fifty-one the oldest goes, a
     const daemon = await box.serve("--trace-on-xrun", directory);
     assert.deepEqual(namesIn(directory), []);
     const old = Array.from({ length: 50 }, (_, i) => `web-0-0-0-20200101T0000${10 + i}Z.xrun.trace`);
-    for (const name of [...old, "mine.trace", "20000101T000000Z.txt"]) {
+    for (const name of [...old, "killed.xrun.trace.part", "mine.trace", "20000101T000000Z.txt"]) {
       Deno.writeTextFileSync(`${directory}/${name}`, "");
     }
     const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 2, rate: 48000, frames: 96_000 });
