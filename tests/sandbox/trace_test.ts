@@ -13,6 +13,7 @@ import {
   until,
   xsnd,
 } from "./harness.ts";
+import { playWithXrun } from "./stutter.ts";
 
 const STREAM = "domU/0/0/0";
 const sound = { format: "s16_le", channels: 2, rate: 48000, frames: 30_000 };
@@ -237,16 +238,7 @@ Deno.test("trace replay of what began in the middle of a stream opens and starts
 
 Deno.test("trace last says why the sound stuttered that is over, and has a trace of it", async () => {
   const box = shared();
-  const long = makeWav(box.path("long.wav"), { ...sound, frames: 240_000 });
-  await using playing = box.spawn("play", long, STREAM);
-  await box.untilStream(
-    STREAM,
-    ({ state, positionFrames }) => state === "running" && positionFrames > 24_000,
-  );
-  playing.kill("SIGSTOP");
-  await box.untilStream(STREAM, ({ xruns }) => xruns > 0);
-  playing.kill("SIGCONT");
-  assert.equal((await playing.result).code, 0);
+  await playWithXrun(box, STREAM, 240_000);
 
   const directory = box.path("traces");
   Deno.mkdirSync(directory);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** `serve --trace-on-xrun`: a trace of each stream that has an xrun, and no more files than there may be. */
 import assert from "node:assert/strict";
-import { assertFails, inBox, makeWav, until } from "./harness.ts";
+import { assertFails, inBox, until } from "./harness.ts";
+import { playWithXrun } from "./stutter.ts";
 
 const STREAM = "domU/0/0/0";
 const namesIn = (directory: string) => Array.from(Deno.readDirSync(directory), ({ name }) => name).sort();
@@ -16,16 +17,7 @@ Deno.test("an xrun leaves a trace that says why; of fifty-one the oldest goes, a
     for (const name of [...old, "killed.xrun.trace.part", "mine.trace", "20000101T000000Z.txt"]) {
       Deno.writeTextFileSync(`${directory}/${name}`, "");
     }
-    const input = makeWav(box.path("in.wav"), { format: "s16_le", channels: 2, rate: 48000, frames: 96_000 });
-    await using playing = box.spawn("play", input, STREAM);
-    await box.untilStream(
-      STREAM,
-      ({ state, positionFrames }) => state === "running" && positionFrames > 24_000,
-    );
-    playing.kill("SIGSTOP");
-    await box.untilStream(STREAM, ({ xruns }) => xruns > 0);
-    playing.kill("SIGCONT");
-    assert.equal((await playing.result).code, 0);
+    await playWithXrun(box, STREAM, 96_000);
 
     const isNew = (name: string) => name.startsWith("domU-");
     await until(
