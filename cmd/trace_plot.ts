@@ -14,8 +14,8 @@ export function tracePlotCommand(): Command {
   const command = new Command("plot")
     .summary("draw FILE as an HTML page")
     .description(
-      "Say why the sound stuttered, and draw four graphs over a common time axis: the position reported to the guest against the device's clock, the fill of " +
-        "the buffer, round trips and xruns. The result is one HTML file that needs no network.",
+      "Say why the sound stuttered, and draw four graphs over a common time axis: the position reported to the guest against " +
+        "the device's clock, the fill of the buffer, round trips and xruns. The result is one HTML file that needs no network.",
     )
     .argument("<file>", "a trace; - is standard input")
     .option(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
- * The flight recorder of one stream: a ring of trace records that the engine writes at all times, each over the oldest one. It
- * holds some 30 s of a stream with usual periods, and some seconds with the shortest. `xsnd trace record` reads along, `xsnd trace last` reads what there is. The engine never
- * waits: a reader that is overtaken is told how many records it has missed.
+ * The flight recorder of one stream: a ring of trace records. The engine writes records at all times, each over the oldest one.
+ * The ring holds some 30 s of a stream with usual periods, and some seconds with the shortest. `xsnd trace record` reads along,
+ * `xsnd trace last` reads what there is. The engine never waits: a reader that is overtaken is told how many records it has missed.
  *
  * One writer, any number of readers. Layout: int32 slots ever written, padding up to octet 16; then the slots: int32 kind
  * (`RecordKind`), int32 seconds of CLOCK_MONOTONIC, int32 the same time in µs (`MicrosClock`), a body of 64 octets.

@@ -99,8 +99,8 @@ export interface TraceRequest {
   /** `DOMAIN/CARD/PCM/STREAM`, as in `trigger`. */
   readonly stream: string;
   /**
-   * The trace of the past, and nothing that comes: this many seconds, up to the newest record. The flight recorder holds half a minute
-   * of a busy stream.
+   * Asks for the past instead: the records of this many seconds, up to the newest one. The flight recorder holds 16 384 records, some 30 s
+   * of a stream with usual periods.
    */
   readonly lastSeconds?: number;
   /** How long the daemon may wait, in ms: 0 to 86 400 000. */

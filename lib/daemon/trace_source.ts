@@ -24,7 +24,7 @@ import type { StreamControl } from "./stream/stream_control.ts";
 
 /** States of a stream that is open. */
 const OPEN_STATES: readonly string[] = ["prepared", "running", "paused"];
-/** How often the trace ring is read. A busy stream fills it in half a minute. */
+/** How often the trace ring is read. The ring holds far more than a guest may cause in this time. */
 const LOOK_MS = 20;
 /** Records in one chunk: 200 KB, well below what a line of the control socket holds. */
 const CHUNK_RECORDS = 2048;

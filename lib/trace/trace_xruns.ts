@@ -33,7 +33,7 @@ interface Deed {
 const DEEDS = 16;
 /** Looks at the card that are remembered: those of some seconds. */
 const LOOKS = 512;
-/** A host's stall explains xruns for so long after it, s: two of the largest buffers that are usual. */
+/** An xrun may come so long after the stall of the host that has caused it, s. */
 const STALL_SECONDS = 2;
 
 /** Finds the xruns in records that are added in their order. */
